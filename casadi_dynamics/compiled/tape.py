@@ -1,0 +1,135 @@
+"""A CasADi SX function as a list of scalar instructions in single-assignment form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import casadi as ca
+
+from casadi_dynamics.errors import InputError
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One scalar operation; its result is known by its place in the tape.
+
+    Attributes
+    ----------
+    op : str
+        'input', 'constant', or the name of an operation (see `OPERATIONS`).
+    arguments : tuple of int
+        Places of the operands.
+    value : float
+        Of a constant.
+    source : tuple of 2 ints
+        Input number and entry, of an input.
+    """
+
+    op: str
+    arguments: tuple[int, ...] = ()
+    value: float = 0.0
+    source: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Tape:
+    """Instructions, and for each output entry the place of its value.
+
+    Attributes
+    ----------
+    instructions : tuple of Instruction
+    outputs : tuple of tuples of int
+        Place of each entry of each output.
+    input_sizes, output_sizes : tuple of int
+    """
+
+    instructions: tuple[Instruction, ...]
+    outputs: tuple[tuple[int, ...], ...]
+    input_sizes: tuple[int, ...]
+    output_sizes: tuple[int, ...]
+
+
+#: CasADi operation -> our name for it. What is not here cannot be on a tape.
+OPERATIONS = {
+    getattr(ca, f"OP_{name.upper()}"): name
+    for name in (
+        "add sub mul div neg exp log pow constpow sqrt sq twice sin cos tan asin acos atan lt le eq ne not "
+        "and or floor ceil fabs sign if_else_zero fmin fmax inv sinh cosh tanh atan2 hypot log1p expm1"
+    ).split()
+}
+
+
+def record(function: ca.Function) -> Tape:
+    """Return the tape of an SX function; instructions that no output needs are left out.
+
+    Raises
+    ------
+    InputError
+        If the function is not of scalar expressions, or has an operation that cannot be on a tape.
+    """
+    if not function.is_a("SXFunction"):
+        raise InputError(
+            f"The function '{function.name()}' is not made of scalar expressions.",
+            expected="an SX function",
+            found=function.class_name(),
+            fix="call function.expand() first",
+        )
+    instructions: list[Instruction] = []
+    register: dict[int, int] = {}  # CasADi's work vector entry -> place of its current value
+    outputs = [[-1] * function.nnz_out(i) for i in range(function.n_out())]
+    for k in range(function.n_instructions()):
+        op = function.instruction_id(k)
+        read, written = function.instruction_input(k), function.instruction_output(k)
+        if op == ca.OP_OUTPUT:
+            outputs[written[0]][written[1]] = register[read[0]]
+            continue
+        if op == ca.OP_INPUT:
+            new = Instruction("input", source=(read[0], read[1]))
+        elif op == ca.OP_CONST:
+            new = Instruction("constant", value=float(function.instruction_constant(k)))
+        elif op in OPERATIONS:
+            new = Instruction(OPERATIONS[op], tuple(register[r] for r in read))
+        else:
+            raise InputError(
+                f"The function '{function.name()}' has an operation that cannot be compiled.",
+                where=f"instruction {k}",
+                expected="one of " + ", ".join(sorted(OPERATIONS.values())),
+                found=f"CasADi operation {op}",
+                fix="write the expression with other operations",
+            )
+        register[written[0]] = len(instructions)
+        instructions.append(new)
+    sizes_in = tuple(function.nnz_in(i) for i in range(function.n_in()))
+    sizes_out = tuple(function.nnz_out(i) for i in range(function.n_out()))
+    return _without_dead_code(Tape(tuple(instructions), tuple(map(tuple, outputs)), sizes_in, sizes_out))
+
+
+def _without_dead_code(tape: Tape) -> Tape:
+    needed = {place for output in tape.outputs for place in output}
+    for place in range(len(tape.instructions) - 1, -1, -1):
+        if place in needed:
+            needed.update(tape.instructions[place].arguments)
+    moved = {old: new for new, old in enumerate(sorted(needed))}
+    kept = tuple(
+        Instruction(i.op, tuple(moved[a] for a in i.arguments), i.value, i.source)
+        for i in (tape.instructions[old] for old in sorted(needed))
+    )
+    outputs = tuple(tuple(moved[place] for place in output) for output in tape.outputs)
+    return Tape(kept, outputs, tape.input_sizes, tape.output_sizes)
+
+
+def vector_jacobian(function: ca.Function, wrt: tuple[int, ...]) -> ca.Function:
+    """Return the function of all inputs and one cotangent per output that gives gradients to inputs `wrt`."""
+    inputs = function.sx_in()
+    outputs = function.call(inputs)
+    cotangents = [ca.SX.sym(f"d_{name}", out.numel()) for name, out in zip(function.name_out(), outputs, strict=True)]
+    stacked = ca.vertcat(*(ca.vec(out) for out in outputs))
+    chosen = [inputs[i] for i in wrt]
+    gradient = ca.jtimes(stacked, ca.vertcat(*chosen), ca.vertcat(*cotangents), True)
+    sizes = [0, *(int(x.numel()) for x in chosen)]
+    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+    parts = ca.cse([ca.densify(part) for part in ca.vertsplit(gradient, ends)])
+    names = [f"grad_{function.name_in(i)}" for i in wrt]
+    return ca.Function(f"{function.name()}_vjp", [*inputs, *cotangents], parts, function.name_in() + [
+        f"d_{name}" for name in function.name_out()
+    ], names)

@@ -1,0 +1,55 @@
+"""The one error a user of this project ever sees."""
+
+from __future__ import annotations
+
+
+class InputError(Exception):
+    """Something the user gave cannot be used; says what, where, and how to mend it.
+
+    Parameters
+    ----------
+    what : str
+        One sentence: what is wrong.
+    where : str, optional
+        File with its line, column or element, or the argument.
+    expected, found : str, optional
+        What would have been right, and what was there.
+    fix : str, optional
+        What the user should do.
+
+    Attributes
+    ----------
+    what, where, expected, found, fix : str
+        The parts, so that a caller can add a place without parsing text.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        expected: str = "",
+        found: str = "",
+        fix: str = "",
+    ) -> None:
+        self.what, self.where = what, str(where)
+        self.expected, self.found, self.fix = expected, found, fix
+        parts = [("where", self.where), ("expected", expected), ("found", found), ("fix", fix)]
+        lines = [what] + [f"  {label}: {text}" for label, text in parts if text]
+        super().__init__("\n".join(lines))
+
+    def __reduce__(self):
+        rebuild = _rebuild_input_error
+        return rebuild, (self.what, self.where, self.expected, self.found, self.fix)
+
+
+def _rebuild_input_error(what, where, expected, found, fix):
+    return InputError(what, where=where, expected=expected, found=found, fix=fix)
+
+
+def nearest(name: str, known) -> str:
+    """Return a hint such as ``did you mean 'pelvis'?``, or an empty string when nothing is near."""
+    import difflib
+
+    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"did you mean '{match[0]}'?" if match else ""

@@ -1,0 +1,231 @@
+"""Frozen dataclasses of a multibody model: what the symbolic side needs, and nothing of any library."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.model.functions import Function
+
+Vector3 = tuple[float, float, float]
+Matrix3 = tuple[Vector3, Vector3, Vector3]
+
+GROUND = "ground"
+
+
+@dataclass(frozen=True)
+class Body:
+    """A rigid body.
+
+    Attributes
+    ----------
+    name : str
+    mass : float
+        kg.
+    mass_center : tuple of 3 floats
+        m, in body axes from the body origin.
+    inertia : tuple of 6 floats
+        kg m^2 about the mass centre in body axes: xx, yy, zz, xy, xz, yz.
+    """
+
+    name: str
+    mass: float
+    mass_center: Vector3
+    inertia: tuple[float, float, float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame fixed to a body (or ground): origin in m and axes (columns of `rotation`) in body axes."""
+
+    body: str
+    translation: Vector3
+    rotation: Matrix3
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """A generalized coordinate.
+
+    Attributes
+    ----------
+    name, joint : str
+    motion : str
+        'rotational' (rad) or 'translational' (m).
+    default : float
+    range : tuple of 2 floats
+    locked, clamped : bool
+    """
+
+    name: str
+    joint: str
+    motion: str
+    default: float
+    range: tuple[float, float]
+    locked: bool
+    clamped: bool
+
+
+@dataclass(frozen=True)
+class TransformAxis:
+    """One axis of a joint: unit `axis` in the parent frame, driven by `function` of `coordinate` (or none)."""
+
+    axis: Vector3
+    coordinate: str | None
+    function: Function
+
+
+@dataclass(frozen=True)
+class Joint:
+    """A joint between a frame on the parent body and a frame on the child body.
+
+    The child frame is turned by the three rotations in sequence (body-fixed) and moved along the three
+    translation axes, both axes and offsets in the parent frame (OpenSim's `CustomJoint`; Pin, Slider, Weld,
+    Universal, Gimbal and Planar are special cases of it).
+
+    Attributes
+    ----------
+    name, kind : str
+        `kind` is the OpenSim class the joint was read from.
+    parent, child : Frame
+    rotations, translations : tuple of 3 TransformAxis
+    """
+
+    name: str
+    kind: str
+    parent: Frame
+    child: Frame
+    rotations: tuple[TransformAxis, TransformAxis, TransformAxis]
+    translations: tuple[TransformAxis, TransformAxis, TransformAxis]
+
+
+@dataclass(frozen=True)
+class ImuFrame:
+    """Where a sensor sits: position in m and axes (columns of `rotation`) in the axes of `body`."""
+
+    name: str
+    body: str
+    position: Vector3
+    rotation: Matrix3
+
+
+@dataclass(frozen=True)
+class ContactSphere:
+    """A sphere on a body that can touch the floor; centre `location` in body axes and `radius`, m."""
+
+    name: str
+    body: str
+    location: Vector3
+    radius: float
+
+
+@dataclass(frozen=True)
+class HalfSpace:
+    """A floor: solid below height `height` (m) of ground."""
+
+    name: str
+    height: float
+
+
+@dataclass(frozen=True)
+class ContactForce:
+    """OpenSim's `SmoothSphereHalfSpaceForce` between a sphere and the floor (SI units, names as in OpenSim)."""
+
+    name: str
+    sphere: str
+    half_space: str
+    stiffness: float
+    dissipation: float
+    static_friction: float
+    dynamic_friction: float
+    viscous_friction: float
+    transition_velocity: float
+    constant_contact_force: float
+    hertz_smoothing: float
+    hunt_crossley_smoothing: float
+
+
+@dataclass(frozen=True)
+class Model:
+    """A multibody tree in SI units.
+
+    Attributes
+    ----------
+    name : str
+    gravity : tuple of 3 floats
+        m/s^2, in ground.
+    bodies : tuple of Body
+    joints : tuple of Joint
+        Every joint after the joint that carries its parent body.
+    coordinates : tuple of Coordinate
+        In the order of OpenSim's `CoordinateSet`; the order of every coordinate axis in this project.
+    imu_frames : tuple of ImuFrame
+        Frames on bodies whose name ends in `_imu`.
+    contact_spheres, half_spaces, contact_forces : tuples
+    ignored : tuple of str
+        What the file holds beside that, each with the reason why inverse dynamics does not need it.
+    """
+
+    name: str
+    gravity: Vector3
+    bodies: tuple[Body, ...]
+    joints: tuple[Joint, ...]
+    coordinates: tuple[Coordinate, ...]
+    imu_frames: tuple[ImuFrame, ...]
+    contact_spheres: tuple[ContactSphere, ...]
+    half_spaces: tuple[HalfSpace, ...]
+    contact_forces: tuple[ContactForce, ...]
+    ignored: tuple[str, ...]
+
+    @cached_property
+    def coordinate_names(self) -> tuple[str, ...]:
+        """Names of the coordinates, in order."""
+        return tuple(c.name for c in self.coordinates)
+
+    @cached_property
+    def total_mass(self) -> float:
+        """Mass of all bodies, kg."""
+        return sum(body.mass for body in self.bodies)
+
+    def body(self, name: str) -> Body:
+        """Return the body `name`; an unknown name raises `InputError`."""
+        return _by_name(self.bodies, name, "body", self.name)
+
+    def joint(self, name: str) -> Joint:
+        """Return the joint `name`; an unknown name raises `InputError`."""
+        return _by_name(self.joints, name, "joint", self.name)
+
+    def coordinate(self, name: str) -> Coordinate:
+        """Return the coordinate `name`; an unknown name raises `InputError`."""
+        return _by_name(self.coordinates, name, "coordinate", self.name)
+
+    def joint_of(self, body: str) -> Joint:
+        """Return the joint that carries `body`."""
+        return next(joint for joint in self.joints if joint.child.body == body)
+
+    def root_coordinates(self) -> tuple[str, ...]:
+        """Coordinates of the joints that hang on ground: no muscle acts there, so their force is a residual."""
+        roots = {joint.name for joint in self.joints if joint.parent.body == GROUND}
+        return tuple(c.name for c in self.coordinates if c.joint in roots)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of all numbers and names: two files with the same hash are the same model."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def _by_name(items, name: str, kind: str, model: str):
+    for item in items:
+        if item.name == name:
+            return item
+    known = [item.name for item in items]
+    raise InputError(
+        f"The model has no {kind} named '{name}'.",
+        where=f"model '{model}'",
+        expected=f"one of {', '.join(known)}",
+        found=name,
+        fix=nearest(name, known) or f"name a {kind} of this model",
+    )

@@ -1,0 +1,199 @@
+"""An `.osim` file as a `Model`: every element is used, ignored for a stated reason, or refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lxml import etree
+
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.model import (
+    Body,
+    ContactForce,
+    ContactSphere,
+    HalfSpace,
+    ImuFrame,
+    Model,
+)
+from casadi_dynamics.model.types import GROUND
+from casadi_dynamics.osim.frames import FrameTable
+from casadi_dynamics.osim.joints import order_by_tree, read_joint
+from casadi_dynamics.osim.support import IGNORED, SUPPORTED_CONTACT, advice
+from casadi_dynamics.osim.xml import child_value, children, locate, numbers, number, refuse
+
+OLDEST_VERSION = 40000
+
+#: Sets of a model that hold bodies, joints and what acts on them, in the order they are read.
+_SETS = ("BodySet", "JointSet", "ConstraintSet", "ForceSet", "ContactGeometrySet", "ControllerSet", "MarkerSet")
+#: Elements of a model that say nothing about its mechanics.
+_DESCRIPTIVE = (
+    "Ground credits publications length_units force_units ModelVisualPreferences assembly_accuracy "
+    "ProbeSet gravity defaults"
+).split()
+
+
+def read_model(path: str | Path) -> Model:
+    """Read an OpenSim model file.
+
+    Parameters
+    ----------
+    path : str or Path
+        `.osim` file of version 40000 or later.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    InputError
+        If the file is not an OpenSim model, is too old, or holds something that cannot be converted exactly;
+        the message names the element, its line and the way out.
+    """
+    path = Path(path)
+    element = _model_element(path)
+    _refuse_other_parts(path, element)
+    ignored: list[str] = []
+    bodies = tuple(_read_body(path, item) for item in _objects(path, element, "BodySet", {"Body"}, ignored))
+    frames = FrameTable(path, element)
+    joint_elements = _objects(path, element, "JointSet", None, ignored)
+    joints_and_coordinates = [read_joint(path, item, frames) for item in joint_elements]
+    for item in _objects(path, element, "ConstraintSet", set(), ignored):
+        raise refuse(path, item, "constraints are not converted")
+    forces = _objects(path, element, "ForceSet", {"SmoothSphereHalfSpaceForce"}, ignored)
+    geometry = _objects(path, element, "ContactGeometrySet", SUPPORTED_CONTACT, ignored)
+    spheres = tuple(_read_sphere(path, g, frames) for g in geometry if g.tag == "ContactSphere")
+    half_spaces = tuple(_read_half_space(path, g, frames) for g in geometry if g.tag == "ContactHalfSpace")
+    coordinates = [c for _, cs in joints_and_coordinates for c in cs]
+    _check_unique(path, "body", [b.name for b in bodies])
+    _check_unique(path, "coordinate", [c.name for c in coordinates])
+    _check_unique(path, "joint", [j.name for j, _ in joints_and_coordinates])
+    for controller in _objects(path, element, "ControllerSet", set(), ignored):
+        raise refuse(path, controller, "this controller is not known")
+    return Model(
+        name=element.get("name", path.stem),
+        gravity=numbers(path, element, "gravity", 3, default=(0.0, -9.80665, 0.0)),
+        bodies=bodies,
+        joints=order_by_tree(path, [j for j, _ in joints_and_coordinates], [b.name for b in bodies]),
+        coordinates=tuple(coordinates),
+        imu_frames=tuple(
+            ImuFrame(name, frame.body, frame.translation, frame.rotation)
+            for name, frame in frames.on_bodies.items()
+            if name.endswith("_imu")
+        ),
+        contact_spheres=spheres,
+        half_spaces=half_spaces,
+        contact_forces=tuple(_read_contact_force(path, f, spheres, half_spaces) for f in forces),
+        ignored=tuple(ignored),
+    )
+
+
+def _model_element(path: Path):
+    try:
+        document = etree.parse(str(path), etree.XMLParser(remove_comments=True, huge_tree=False))
+    except OSError as error:
+        raise InputError("The model file cannot be read.", where=path, found=str(error)) from None
+    except etree.XMLSyntaxError as error:
+        raise InputError(
+            "The model file is not well-formed XML.",
+            where=f"{path}, line {error.lineno}",
+            found=error.msg or "an empty file",
+            fix="open the model in OpenSim and save it again",
+        ) from None
+    root = document.getroot()
+    version = root.get("Version", "")
+    if root.tag != "OpenSimDocument" or root.find("Model") is None:
+        raise InputError(
+            "The file is not an OpenSim model.",
+            where=f"{path}, line {root.sourceline}",
+            expected="<OpenSimDocument> with a <Model> in it",
+            found=f"<{root.tag}>" + (f" with <{root[0].tag}>" if len(root) else ""),
+            fix="name the .osim file of a model, not a set-up file",
+        )
+    if not version.isdigit() or int(version) < OLDEST_VERSION:
+        raise InputError(
+            "The model file is of an older version.",
+            where=f"{path}, line {root.sourceline}",
+            expected=f"Version {OLDEST_VERSION} or later",
+            found=f"Version '{version}'",
+            fix="open the model in OpenSim 4 and save it",
+        )
+    return root.find("Model")
+
+
+def _refuse_other_parts(path: Path, model) -> None:
+    for part in children(model):
+        if part.tag in _SETS or part.tag in _DESCRIPTIVE:
+            continue
+        if part.tag not in ("ComponentSet", "components"):
+            raise refuse(path, part, "this part of a model is not known")
+        for item in children(part, "objects") if part.tag == "ComponentSet" else children(part):
+            raise refuse(path, item, "components outside the model's sets are not converted")
+
+
+def _objects(path: Path, model, set_name: str, supported, ignored: list[str]) -> list:
+    """Return the supported elements of a set; note the ignored ones, refuse the rest."""
+    kept = []
+    for item in children(model.find(set_name), "objects"):
+        if supported is None or item.tag in supported:
+            kept.append(item)
+        elif item.tag in IGNORED:
+            ignored.append(f"{item.tag} '{item.get('name')}': {IGNORED[item.tag]}")
+        else:
+            raise refuse(path, item, advice(item.tag))
+    return kept
+
+
+def _read_body(path: Path, item) -> Body:
+    mass = number(path, item, "mass")
+    inertia = numbers(path, item, "inertia", 6)
+    if mass < 0 or min(inertia[:3]) < 0:
+        raise InputError(
+            f"Body '{item.get('name')}' has a negative mass or moment of inertia.",
+            where=locate(path, item),
+            expected="mass and moments of inertia of zero or more",
+            found=f"mass {mass}, inertia {inertia}",
+            fix="correct the numbers in the model file",
+        )
+    return Body(item.get("name"), mass, numbers(path, item, "mass_center", 3), inertia)
+
+
+def _read_sphere(path: Path, item, frames: FrameTable) -> ContactSphere:
+    frame = frames.resolve(item, child_value(path, item, "socket_frame"))
+    location = frames.place(frame, numbers(path, item, "location", 3))
+    return ContactSphere(item.get("name"), frame.body, location, number(path, item, "radius"))
+
+
+def _read_half_space(path: Path, item, frames: FrameTable) -> HalfSpace:
+    frame = frames.resolve(item, child_value(path, item, "socket_frame"))
+    down = frames.turn(frame, numbers(path, item, "orientation", 3), axis=0)
+    upright = abs(down[0]) < 1e-4 and abs(down[2]) < 1e-4 and down[1] < 0
+    if frame.body != GROUND or not upright:
+        raise refuse(path, item, "only a level floor fixed to ground is converted")
+    return HalfSpace(item.get("name"), frames.place(frame, numbers(path, item, "location", 3))[1])
+
+
+def _read_contact_force(path: Path, item, spheres, half_spaces) -> ContactForce:
+    sphere = child_value(path, item, "socket_sphere").rsplit("/", 1)[-1]
+    half_space = child_value(path, item, "socket_half_space").rsplit("/", 1)[-1]
+    if sphere not in {s.name for s in spheres} or half_space not in {h.name for h in half_spaces}:
+        raise refuse(path, item, f"its sphere '{sphere}' or half space '{half_space}' is not in the model")
+    names = (
+        "stiffness dissipation static_friction dynamic_friction viscous_friction transition_velocity "
+        "constant_contact_force hertz_smoothing hunt_crossley_smoothing"
+    ).split()
+    return ContactForce(
+        item.get("name"), sphere, half_space, **{name: number(path, item, name) for name in names}
+    )
+
+
+def _check_unique(path: Path, kind: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(
+                f"The model has two of the {kind} '{name}'.",
+                where=path,
+                expected="names that occur once",
+                found=f"{names.count(name)} times '{name}'",
+                fix=f"rename one {kind} in OpenSim",
+            )

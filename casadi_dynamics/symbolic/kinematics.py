@@ -1,0 +1,160 @@
+"""Position, velocity and acceleration of every body, each in its own axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import casadi as ca
+
+from casadi_dynamics.model import Joint, Model
+from casadi_dynamics.model.types import GROUND
+from casadi_dynamics.symbolic.functions import evaluate
+from casadi_dynamics.symbolic.parameters import Parameters
+
+
+@dataclass(frozen=True)
+class BodyMotion:
+    """Motion of a body frame against ground.
+
+    Attributes
+    ----------
+    rotation : (3, 3) SX
+        Columns are the body axes in ground.
+    position : (3,) SX
+        Origin, in ground, m.
+    omega, velocity, alpha, acceleration : (3,) SX
+        Angular and linear velocity and acceleration of the origin, expressed in BODY axes.
+    """
+
+    rotation: ca.SX
+    position: ca.SX
+    omega: ca.SX
+    velocity: ca.SX
+    alpha: ca.SX
+    acceleration: ca.SX
+
+
+@dataclass(frozen=True)
+class JointMotion:
+    """A joint's motion in its parent frame F, and the directions in which its coordinates move the child.
+
+    Attributes
+    ----------
+    rotation : (3, 3) SX
+        Child frame M in F.
+    position, omega, velocity, alpha, acceleration : (3,) SX
+        Of M against F, expressed in F.
+    directions : dict of str to (angular (3,) SX, linear (3,) SX)
+        For each coordinate the partial velocities of M, expressed in F.
+    """
+
+    rotation: ca.SX
+    position: ca.SX
+    omega: ca.SX
+    velocity: ca.SX
+    alpha: ca.SX
+    acceleration: ca.SX
+    directions: dict[str, tuple[ca.SX, ca.SX]]
+
+
+def axis_rotation(axis, angle) -> ca.SX:
+    """Return the rotation about a unit `axis` by `angle` (Rodrigues)."""
+    a = ca.SX(ca.DM(axis))
+    cross = ca.skew(a)
+    return ca.SX.eye(3) + ca.sin(angle) * cross + (1 - ca.cos(angle)) * (cross @ cross)
+
+
+def joint_motion(joint: Joint, state: dict[str, tuple], parameters: Parameters) -> JointMotion:
+    """Return the motion across a joint.
+
+    Parameters
+    ----------
+    joint : Joint
+    state : dict of str to (q, u, udot)
+        For each coordinate.
+    parameters : Parameters
+        Symbols of the function scale factors.
+    """
+    zero = ca.SX.zeros(3)
+    rotation, position = ca.SX.eye(3), zero
+    omega, velocity, alpha, acceleration = zero, zero, zero, zero
+    directions = {a.coordinate: [zero, zero] for a in (*joint.rotations, *joint.translations) if a.coordinate}
+
+    def along(axis, place):
+        q, u, udot = state[axis.coordinate] if axis.coordinate else (ca.SX(0),) * 3
+        value, first, second = evaluate(axis.function, q, parameters.multiplier(joint, place))
+        return value, first, first * u, second * u * u + first * udot
+
+    for i, axis in enumerate(joint.rotations):
+        angle, first, rate, rate_dot = along(axis, f"rotation{i + 1}")
+        direction = rotation @ ca.SX(ca.DM(axis.axis))
+        # The axis turns with the rotations before it, hence the cross product with their velocity.
+        alpha = alpha + direction * rate_dot + ca.cross(omega, direction * rate)
+        omega = omega + direction * rate
+        if axis.coordinate:
+            directions[axis.coordinate][0] += direction * first
+        if not (ca.SX(angle).is_zero()):
+            rotation = rotation @ axis_rotation(axis.axis, angle)
+    for i, axis in enumerate(joint.translations):
+        value, first, rate, rate_dot = along(axis, f"translation{i + 1}")
+        direction = ca.SX(ca.DM(axis.axis))
+        position, velocity = position + direction * value, velocity + direction * rate
+        acceleration = acceleration + direction * rate_dot
+        if axis.coordinate:
+            directions[axis.coordinate][1] += direction * first
+    return JointMotion(
+        rotation, position, omega, velocity, alpha, acceleration, {n: tuple(d) for n, d in directions.items()}
+    )
+
+
+def point_velocity(motion: BodyMotion, station: ca.SX) -> ca.SX:
+    """Return the velocity of a body-fixed `station` (body axes) in body axes."""
+    return motion.velocity + ca.cross(motion.omega, station)
+
+
+def point_acceleration(motion: BodyMotion, station: ca.SX) -> ca.SX:
+    """Return the acceleration of a body-fixed `station` (body axes) in body axes."""
+    turning = ca.cross(motion.omega, ca.cross(motion.omega, station))
+    return motion.acceleration + ca.cross(motion.alpha, station) + turning
+
+
+def body_motions(model: Model, joints: dict[str, JointMotion], parameters: Parameters) -> dict[str, BodyMotion]:
+    """Return the motion of every body, ground first, from the root outwards."""
+    zero = ca.SX.zeros(3)
+    motions = {GROUND: BodyMotion(ca.SX.eye(3), zero, zero, zero, zero, zero)}
+    for joint in model.joints:
+        parent, across = motions[joint.parent.body], joints[joint.name]
+        to_f = ca.DM(joint.parent.rotation).T  # parent body axes -> F
+        offset = parameters.offset(joint, "parent")
+        omega_f = to_f @ parent.omega
+        moved = across.position
+        # M's origin is at F's origin plus `position`, both seen from the turning frame F.
+        velocity = to_f @ point_velocity(parent, offset) + ca.cross(omega_f, moved) + across.velocity
+        acceleration = (
+            to_f @ point_acceleration(parent, offset)
+            + ca.cross(to_f @ parent.alpha, moved)
+            + ca.cross(omega_f, ca.cross(omega_f, moved))
+            + 2 * ca.cross(omega_f, across.velocity)
+            + across.acceleration
+        )
+        omega = omega_f + across.omega
+        alpha = to_f @ parent.alpha + across.alpha + ca.cross(omega_f, across.omega)
+        to_body = ca.DM(joint.child.rotation) @ across.rotation.T  # F -> child body axes
+        back = -parameters.offset(joint, "child")  # from M's origin to the body origin, body axes
+        at_m = BodyMotion(
+            rotation=parent.rotation @ ca.DM(joint.parent.rotation) @ to_body.T,
+            position=parent.position + parent.rotation @ (offset + ca.DM(joint.parent.rotation) @ moved),
+            omega=to_body @ omega,
+            velocity=to_body @ velocity,
+            alpha=to_body @ alpha,
+            acceleration=to_body @ acceleration,
+        )
+        motions[joint.child.body] = BodyMotion(
+            rotation=at_m.rotation,
+            position=at_m.position + at_m.rotation @ back,
+            omega=at_m.omega,
+            velocity=point_velocity(at_m, back),
+            alpha=at_m.alpha,
+            acceleration=point_acceleration(at_m, back),
+        )
+    return motions
