@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import math
 import struct
 from dataclasses import dataclass
 from functools import cache
@@ -18,13 +17,9 @@ LANES = {"double": 8, "float": 16}
 
 _ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 _COMPARISONS = {"lt": "olt", "le": "ole", "eq": "oeq", "ne": "une"}
-_INTRINSICS = {"sqrt": "sqrt", "fabs": "fabs", "floor": "floor", "ceil": "ceil", "fmin": "minnum", "fmax": "maxnum"}
-_LIBRARY = {
-    "sin cos tan asin acos atan exp log sinh cosh tanh log1p expm1": 1,
-    "pow atan2 hypot": 2,
-}
-_LIBRARY = {name: count for names, count in _LIBRARY.items() for name in names.split()}
-_LIBRARY["constpow"] = 2
+_INTRINSICS = {name: name for name in ("sqrt", "fabs", "floor", "ceil")} | {"fmin": "minnum", "fmax": "maxnum"}
+#: Operations whose C function has another name; the others are called like their operation.
+_LIBRARY_NAMES = {"constpow": "pow"}
 
 
 @dataclass(frozen=True)
@@ -116,7 +111,7 @@ def _machine():
 class _Emitter:
     def __init__(self, tape, varying, uniform, scalar) -> None:
         self._tape, self._scalar = tape, scalar
-        self._lanes = LANES[scalar]
+        self._lanes, self._bytes = LANES[scalar], 8 if scalar == "double" else 4
         self._vector = f"<{self._lanes} x {scalar}>"
         self._mask = f"<{self._lanes} x i1>"
         self._suffix = f"v{self._lanes}f{64 if scalar == 'double' else 32}"
@@ -135,7 +130,7 @@ class _Emitter:
         for output in self._tape.outputs:
             for place in output:
                 pointer = self._row_pointer("%out", row)
-                self._lines.append(f"store {self._vector} {self._values[place]}, ptr {pointer}, align 8")
+                self._lines.append(f"store {self._vector} {self._values[place]}, ptr {pointer}, align {self._bytes}")
                 row += 1
         body = "\n  ".join(self._lines)
         return f"""{chr(10).join(sorted(self._declared))}
@@ -191,7 +186,7 @@ done:
             return self._select(positive, self._splat(1.0), below)
         if op in _INTRINSICS:
             return self._intrinsic(_INTRINSICS[op], arguments)
-        return self._library("pow" if op == "constpow" else op, arguments)
+        return self._library(_LIBRARY_NAMES.get(op, op), arguments)
 
     def _binary(self, name, a, b) -> str:
         return self._assign(f"{name} contract {self._vector} {a}, {b}")
@@ -219,10 +214,10 @@ done:
     def _input(self, number, entry) -> str:
         if number in self._first_row:
             pointer = self._row_pointer("%in", self._first_row[number] + entry)
-            return self._assign(f"load {self._vector}, ptr {pointer}, align 8")
+            return self._assign(f"load {self._vector}, ptr {pointer}, align {self._bytes}")
         index = self._first_shared[number] + entry
         pointer = self._assign(f"getelementptr {self._scalar}, ptr %shared, i64 {index}")
-        value = self._assign(f"load {self._scalar}, ptr {pointer}, align 8")
+        value = self._assign(f"load {self._scalar}, ptr {pointer}, align {self._bytes}")
         single = self._assign(f"insertelement {self._vector} undef, {self._scalar} {value}, i32 0")
         zeros = f"<{self._lanes} x i32> zeroinitializer"
         return self._assign(f"shufflevector {self._vector} {single}, {self._vector} undef, {zeros}")
@@ -254,7 +249,7 @@ done:
     def _splat(self, value) -> str:
         # Hexadecimal doubles are exact; a float constant must be one that single precision can hold.
         if self._scalar == "float":
-            value = struct.unpack("f", struct.pack("f", value))[0] if math.isfinite(value) else value
+            value = ctypes.c_float(value).value
         bits = struct.unpack("<Q", struct.pack("<d", value))[0]
         return "<" + ", ".join([f"{self._scalar} 0x{bits:016X}"] * self._lanes) + ">"
 

@@ -12,7 +12,7 @@ from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.osim.frames import FrameTable
 from casadi_dynamics.osim.functions import read_function
 from casadi_dynamics.osim.support import SUPPORTED_JOINTS, advice
-from casadi_dynamics.osim.xml import child_value, children, flag, locate, number, numbers, refuse
+from casadi_dynamics.osim.xml import child_value, children, flag, locate, name_of, number, numbers, refuse
 
 _X, _Y, _Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
@@ -36,25 +36,30 @@ def read_joint(path: Path, item, frames: FrameTable) -> tuple[Joint, list[Coordi
     parent = frames.resolve(item, child_value(path, item, "socket_parent_frame"), local)
     child = frames.resolve(item, child_value(path, item, "socket_child_frame"), local)
     elements = children(item, "coordinates")
-    names = [element.get("name") for element in elements]
+    names = [name_of(path, element) for element in elements]
     if item.tag == "CustomJoint":
         rotations, translations = _spatial_transform(path, item, names)
     else:
         rotations, translations = _simple_transform(path, item, names)
     moved = {a.coordinate for a in translations} - {a.coordinate for a in rotations}
-    coordinates = [_read_coordinate(path, e, item.get("name"), e.get("name") in moved) for e in elements]
-    return Joint(item.get("name"), item.tag, parent, child, rotations, translations), coordinates
+    name = name_of(path, item)
+    coordinates = [_read_coordinate(path, e, name, e.get("name") in moved) for e in elements]
+    return Joint(name, item.tag, parent, child, rotations, translations), coordinates
 
 
-def order_by_tree(path: Path, joints: list[Joint], bodies: list[str]) -> tuple[Joint, ...]:
-    """Return the joints parents first; every body must hang on ground by exactly one joint."""
+def order_by_tree(path: Path, joints: list[Joint], joint_elements, body_elements) -> tuple[Joint, ...]:
+    """Return the joints parents first; every body must hang on ground by exactly one joint.
+
+    The elements that joints and bodies were read from give messages their line.
+    """
+    element = {joint.name: item for joint, item in zip(joints, joint_elements, strict=True)}
     ordered, reached, pending = [], {GROUND}, list(joints)
     while pending:
         ready = [j for j in pending if j.parent.body in reached and j.child.body not in reached]
         if not ready:
             raise InputError(
                 f"Joint '{pending[0].name}' does not belong to one tree from ground to the bodies.",
-                where=f"{path}, joint '{pending[0].name}'",
+                where=locate(path, element[pending[0].name]),
                 expected="every body reached from ground through one joint, parent frame first",
                 found=f"parent '{pending[0].parent.body}', child '{pending[0].child.body}'",
                 fix="remove the loop, or reverse the joint",
@@ -63,11 +68,11 @@ def order_by_tree(path: Path, joints: list[Joint], bodies: list[str]) -> tuple[J
         ordered.append(joint)
         reached.add(joint.child.body)
         pending.remove(joint)
-    loose = [body for body in bodies if body not in reached]
+    loose = [item for item in body_elements if item.get("name") not in reached]
     if loose:
         raise InputError(
-            f"Body '{loose[0]}' has no joint.",
-            where=f"{path}, body '{loose[0]}'",
+            f"Body '{loose[0].get('name')}' has no joint.",
+            where=locate(path, loose[0]),
             expected="every body reached from ground through one joint",
             found="no joint with this body as its child",
             fix="add the joint in OpenSim, which would otherwise connect the body to ground by itself",

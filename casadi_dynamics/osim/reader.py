@@ -7,24 +7,28 @@ from pathlib import Path
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.model import (
-    Body,
-    ContactForce,
-    ContactSphere,
-    HalfSpace,
-    ImuFrame,
-    Model,
-)
+from casadi_dynamics.model import Body, ContactForce, ContactSphere, HalfSpace, ImuFrame, Model
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.osim.frames import FrameTable
 from casadi_dynamics.osim.joints import order_by_tree, read_joint
-from casadi_dynamics.osim.support import IGNORED, SUPPORTED_CONTACT, advice
-from casadi_dynamics.osim.xml import child_value, children, locate, numbers, number, refuse
+from casadi_dynamics.osim.support import IGNORED, SUPPORTED_CONTACT_GEOMETRY, SUPPORTED_FORCES, advice
+from casadi_dynamics.osim.xml import (
+    child_value,
+    children,
+    locate,
+    name_of,
+    number,
+    numbers,
+    refuse,
+    unique_names,
+)
 
 OLDEST_VERSION = 40000
 
 #: Sets of a model that hold bodies, joints and what acts on them, in the order they are read.
-_SETS = ("BodySet", "JointSet", "ConstraintSet", "ForceSet", "ContactGeometrySet", "ControllerSet", "MarkerSet")
+_SETS = "BodySet JointSet ConstraintSet ForceSet ContactGeometrySet ControllerSet MarkerSet".split()
+#: What an element of a set is called in messages.
+_KINDS = {"BodySet": "body", "JointSet": "joint", "ForceSet": "force", "ContactGeometrySet": "contact geometry"}
 #: Elements of a model that say nothing about its mechanics.
 _DESCRIPTIVE = (
     "Ground credits publications length_units force_units ModelVisualPreferences assembly_accuracy "
@@ -54,33 +58,24 @@ def read_model(path: str | Path) -> Model:
     element = _model_element(path)
     _refuse_other_parts(path, element)
     ignored: list[str] = []
-    bodies = tuple(_read_body(path, item) for item in _objects(path, element, "BodySet", {"Body"}, ignored))
+    bodies = _objects(path, element, "BodySet", {"Body"}, ignored)
     frames = FrameTable(path, element)
-    joint_elements = _objects(path, element, "JointSet", None, ignored)
-    joints_and_coordinates = [read_joint(path, item, frames) for item in joint_elements]
-    for item in _objects(path, element, "ConstraintSet", set(), ignored):
-        raise refuse(path, item, "constraints are not converted")
-    forces = _objects(path, element, "ForceSet", {"SmoothSphereHalfSpaceForce"}, ignored)
-    geometry = _objects(path, element, "ContactGeometrySet", SUPPORTED_CONTACT, ignored)
+    ignored += frames.ignored
+    joints, coordinates = _read_joints(path, element, frames, bodies, ignored)
+    for set_name in ("ConstraintSet", "ControllerSet", "MarkerSet"):
+        _objects(path, element, set_name, set(), ignored)
+    geometry = _objects(path, element, "ContactGeometrySet", SUPPORTED_CONTACT_GEOMETRY, ignored)
     spheres = tuple(_read_sphere(path, g, frames) for g in geometry if g.tag == "ContactSphere")
     half_spaces = tuple(_read_half_space(path, g, frames) for g in geometry if g.tag == "ContactHalfSpace")
-    coordinates = [c for _, cs in joints_and_coordinates for c in cs]
-    _check_unique(path, "body", [b.name for b in bodies])
-    _check_unique(path, "coordinate", [c.name for c in coordinates])
-    _check_unique(path, "joint", [j.name for j, _ in joints_and_coordinates])
-    for controller in _objects(path, element, "ControllerSet", set(), ignored):
-        raise refuse(path, controller, "this controller is not known")
+    forces = _objects(path, element, "ForceSet", SUPPORTED_FORCES, ignored)
+    imu_frames = [(n, frame) for n, frame in frames.on_bodies.items() if n.endswith("_imu")]
     return Model(
         name=element.get("name", path.stem),
         gravity=numbers(path, element, "gravity", 3, default=(0.0, -9.80665, 0.0)),
-        bodies=bodies,
-        joints=order_by_tree(path, [j for j, _ in joints_and_coordinates], [b.name for b in bodies]),
-        coordinates=tuple(coordinates),
-        imu_frames=tuple(
-            ImuFrame(name, frame.body, frame.translation, frame.rotation)
-            for name, frame in frames.on_bodies.items()
-            if name.endswith("_imu")
-        ),
+        bodies=tuple(_read_body(path, item) for item in bodies),
+        joints=joints,
+        coordinates=coordinates,
+        imu_frames=tuple(ImuFrame(n, f.body, f.translation, f.rotation) for n, f in imu_frames),
         contact_spheres=spheres,
         half_spaces=half_spaces,
         contact_forces=tuple(_read_contact_force(path, f, spheres, half_spaces) for f in forces),
@@ -89,17 +84,20 @@ def read_model(path: str | Path) -> Model:
 
 
 def _model_element(path: Path):
+    parser = etree.XMLParser(remove_comments=True, resolve_entities=False, recover=True)
     try:
-        document = etree.parse(str(path), etree.XMLParser(remove_comments=True, huge_tree=False))
+        document = etree.parse(str(path), parser)
     except OSError as error:
         raise InputError("The model file cannot be read.", where=path, found=str(error)) from None
-    except etree.XMLSyntaxError as error:
+    # OpenSim writes `::` in some tags, which XML forbids only where namespaces matter; all else is an error.
+    faults = [f for f in parser.error_log if f.domain_name != "NAMESPACE" and f.level_name != "WARNING"]
+    if faults or document.getroot() is None:
         raise InputError(
             "The model file is not well-formed XML.",
-            where=f"{path}, line {error.lineno}",
-            found=error.msg or "an empty file",
+            where=f"{path}, line {faults[0].line if faults else 1}",
+            found=faults[0].message if faults else "an empty file",
             fix="open the model in OpenSim and save it again",
-        ) from None
+        )
     root = document.getroot()
     version = root.get("Version", "")
     if root.tag != "OpenSimDocument" or root.find("Model") is None:
@@ -141,7 +139,17 @@ def _objects(path: Path, model, set_name: str, supported, ignored: list[str]) ->
             ignored.append(f"{item.tag} '{item.get('name')}': {IGNORED[item.tag]}")
         else:
             raise refuse(path, item, advice(item.tag))
+    unique_names(path, kept, _KINDS.get(set_name, "element"))
     return kept
+
+
+def _read_joints(path: Path, model, frames: FrameTable, bodies, ignored):
+    """Return the joints in the order of the tree, and the coordinates in the order of the file."""
+    elements = _objects(path, model, "JointSet", None, ignored)
+    unique_names(path, [c for item in elements for c in children(item, "coordinates")], "coordinate")
+    read = [read_joint(path, item, frames) for item in elements]
+    joints = order_by_tree(path, [joint for joint, _ in read], elements, bodies)
+    return joints, tuple(coordinate for _, coordinates in read for coordinate in coordinates)
 
 
 def _read_body(path: Path, item) -> Body:
@@ -155,7 +163,7 @@ def _read_body(path: Path, item) -> Body:
             found=f"mass {mass}, inertia {inertia}",
             fix="correct the numbers in the model file",
         )
-    return Body(item.get("name"), mass, numbers(path, item, "mass_center", 3), inertia)
+    return Body(name_of(path, item), mass, numbers(path, item, "mass_center", 3), inertia)
 
 
 def _read_sphere(path: Path, item, frames: FrameTable) -> ContactSphere:
@@ -185,15 +193,3 @@ def _read_contact_force(path: Path, item, spheres, half_spaces) -> ContactForce:
     return ContactForce(
         item.get("name"), sphere, half_space, **{name: number(path, item, name) for name in names}
     )
-
-
-def _check_unique(path: Path, kind: str, names: list[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(
-                f"The model has two of the {kind} '{name}'.",
-                where=path,
-                expected="names that occur once",
-                found=f"{names.count(name)} times '{name}'",
-                fix=f"rename one {kind} in OpenSim",
-            )

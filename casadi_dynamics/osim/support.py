@@ -10,7 +10,9 @@ SUPPORTED_FUNCTIONS = frozenset(
     {"Constant", "LinearFunction", "PolynomialFunction", "SimmSpline", "MultiplierFunction"}
 )
 
-SUPPORTED_CONTACT = frozenset({"ContactSphere", "ContactHalfSpace", "SmoothSphereHalfSpaceForce"})
+SUPPORTED_CONTACT_GEOMETRY = frozenset({"ContactSphere", "ContactHalfSpace"})
+
+SUPPORTED_FORCES = frozenset({"SmoothSphereHalfSpaceForce"})
 
 _MUSCLE = "muscle forces come from OpenSim's static optimization, which reads the .osim itself"
 _ACTUATOR = "an actuator's force is part of the joint moments that are estimated"
@@ -29,6 +31,8 @@ IGNORED = {
     "PointActuator": _ACTUATOR,
     "TorqueActuator": _ACTUATOR,
     "Marker": _OBSERVER,
+    "Station": _OBSERVER,
+    "IMU": _OBSERVER,
     "Umberger2010MuscleMetabolicsProbe": _OBSERVER,
     "Bhargava2004MuscleMetabolicsProbe": _OBSERVER,
     "PrescribedController": "controls of actuators are not used",
@@ -38,7 +42,7 @@ IGNORED = {
 #: Class -> what a user can do about it; a class in no table is refused with the last entry's advice.
 REFUSED = {
     "BallJoint": "its speeds are not derivatives of its coordinates; replace it by a GimbalJoint",
-    "FreeJoint": "its speeds are not derivatives of its coordinates; replace it by a CustomJoint with six axes",
+    "FreeJoint": "its speeds are not derivatives of its coordinates; use a CustomJoint with six axes",
     "EllipsoidJoint": "replace it by a CustomJoint",
     "ScapulothoracicJoint": "replace it by a CustomJoint",
     "CoordinateCouplerConstraint": "remove the constraint or lock the dependent coordinate",

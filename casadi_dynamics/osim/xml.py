@@ -13,6 +13,35 @@ def locate(path: Path, item) -> str:
     return f"{path}, line {item.sourceline}, {item.tag} '{item.get('name', '')}'"
 
 
+def name_of(path: Path, item) -> str:
+    """Return the name of an element, which it must have."""
+    name = (item.get("name") or "").strip()
+    if not name:
+        raise InputError(
+            f"This {item.tag} has no name.",
+            where=locate(path, item),
+            expected="an attribute name=\"...\"",
+            found="none",
+            fix="open the model in OpenSim and save it again",
+        )
+    return name
+
+
+def unique_names(path: Path, items, kind: str) -> None:
+    """Refuse elements of one `kind` that share a name; names are how everything is found."""
+    seen = {}
+    for item in items:
+        first = seen.setdefault(name_of(path, item), item)
+        if first is not item:
+            raise InputError(
+                f"The model has two of the {kind} '{item.get('name')}'.",
+                where=locate(path, item),
+                expected="names that occur once",
+                found=f"the same name in line {first.sourceline}",
+                fix=f"rename one {kind} in OpenSim",
+            )
+
+
 def refuse(path: Path, item, fix: str) -> InputError:
     """Return the error for an element that cannot be converted."""
     return InputError(

@@ -1,0 +1,8 @@
+"""``python -m sspinn_opensim`` is the command ``sspinn``."""
+
+import sys
+
+from sspinn_opensim.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

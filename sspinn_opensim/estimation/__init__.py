@@ -1,0 +1,7 @@
+"""A trained network applied: to a whole recording, or frame by frame."""
+
+from sspinn_opensim.estimation.offline import Estimate, estimate
+from sspinn_opensim.estimation.streaming import Frame, StreamingEstimator
+from sspinn_opensim.estimation.write import write_estimate
+
+__all__ = ["Estimate", "Frame", "StreamingEstimator", "estimate", "write_estimate"]

@@ -1,0 +1,105 @@
+"""The estimate frame by frame, as samples arrive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.estimation.decode import MotionReader, distance
+from sspinn_opensim.estimation.ground import GroundForces
+from sspinn_opensim.training.signals import Signals
+from sspinn_opensim.training.subject import Subject
+from sspinn_opensim.training.trainer import Estimator
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One estimated frame; names and units as in `Estimate`.
+
+    Attributes
+    ----------
+    q : (c,) ndarray
+    moments : (a,) ndarray
+    ground : GroundForces
+        (feet, 3).
+    """
+
+    q: np.ndarray
+    moments: np.ndarray
+    ground: GroundForces
+
+
+class StreamingEstimator:
+    """Gives the estimate of each sample before the next one comes.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        Trained.
+    subject : Subject
+    signals : Signals
+        Of the recording it was trained on, or of another with the same sensors: channels and body constants.
+    """
+
+    def __init__(self, estimator: Estimator, subject: Subject, signals: Signals) -> None:
+        self._estimator, self._subject, self._signals = estimator, subject, signals
+        self._reader = MotionReader(subject)
+        self.coordinates = subject.model.coordinate_names
+        self.actuated = tuple(self.coordinates[i] for i in subject.roles.actuated)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all samples."""
+        self._state, self._forward, self._velocity = None, 0.0, None
+
+    def step(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> Frame:
+        """Take one sample and return the estimate at its time.
+
+        Parameters
+        ----------
+        acceleration, angular_rate : (k, 3) ndarrays
+            Of all sensors in body axes, m/s^2 and rad/s; channels that training did not use are not read.
+
+        Raises
+        ------
+        InputError
+            If the shape is wrong or a used channel is not finite; the state is as before.
+        """
+        expected = tuple(self._signals.acceleration_channels.shape)
+        for name, sample in (("acceleration", acceleration), ("angular_rate", angular_rate)):
+            if np.shape(sample) != expected:
+                raise InputError(
+                    f"The sample's {name} has the wrong shape.",
+                    expected=f"{expected} for {expected[0]} sensors",
+                    found=str(np.shape(sample)),
+                    fix="give all sensors in the order of the study",
+                )
+        felt, turned = self._signals.pick(acceleration, angular_rate)
+        if not (felt.isfinite().all() and turned.isfinite().all()):
+            raise InputError(
+                "The sample holds a number that is not finite.",
+                expected="finite numbers on every channel used in training",
+                found="nan or infinity",
+                fix="repeat the last good sample, or stop",
+            )
+        with torch.inference_mode():
+            inputs = self._signals.inputs(felt, turned)[None, None]
+            outputs, self._state = self._estimator.network(inputs, self._state)
+            raw = self._estimator.decoder(outputs[0])
+            q = self._reader.coordinates(raw)
+            ground = self._reader.ground(q, raw.force)
+        velocity = float(raw.velocity[0, 0])
+        if self._velocity is not None:
+            self._forward = distance(self._forward, self._velocity, velocity, self._signals.step_s)
+        self._velocity = velocity
+        values = q[0].numpy().astype(np.float64)
+        values[self._subject.roles.forward] = self._forward
+        point = ground.point[0] + self._forward * np.array([1.0, 0.0, 0.0])
+        return Frame(
+            values,
+            raw.torque[0].numpy().astype(np.float64),
+            GroundForces(ground.feet, ground.force[0], point, ground.torque[0]),
+        )

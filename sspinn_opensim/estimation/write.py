@@ -1,0 +1,52 @@
+"""An estimate as the files OpenSim loads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.model import Model
+from sspinn_opensim.estimation.ground import GroundForces
+from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.opensim_io.motion_files import ground_forces_table, kinematics_table, moments_table
+from sspinn_opensim.opensim_io.storage import write_storage
+
+
+def window(estimate: Estimate, from_s: float, to_s: float) -> Estimate:
+    """Return the frames of an estimate from one time to another, both included."""
+    step = float(np.median(np.diff(estimate.time_s)))
+    chosen = (estimate.time_s >= from_s - step / 2) & (estimate.time_s <= to_s + step / 2)
+    ground = estimate.ground
+    return Estimate(
+        estimate.time_s[chosen],
+        estimate.coordinates,
+        estimate.q[chosen],
+        estimate.actuated,
+        estimate.moments[chosen],
+        GroundForces(ground.feet, ground.force[chosen], ground.point[chosen], ground.torque[chosen]),
+    )
+
+
+def write_estimate(estimate: Estimate, model: Model, folder: Path, title: str) -> None:
+    """Write `kinematics.mot`, `moments.sto` and `grf.mot` into a folder.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    model : Model
+    folder : Path
+        Made if it is not there.
+    title : str
+        Name in the headers.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    motion = {c.name: c.motion for c in model.coordinates}
+    names, time_s, ground = estimate.coordinates, estimate.time_s, estimate.ground
+    kinematics = kinematics_table(names, [motion[n] for n in names], time_s, estimate.q, title=title)
+    actuated = [motion[n] for n in estimate.actuated]
+    moments = moments_table(estimate.actuated, actuated, time_s, estimate.moments, title=title)
+    forces = ground_forces_table(ground.feet, time_s, ground.force, ground.point, ground.torque, title=title)
+    write_storage(folder / "kinematics.mot", kinematics)
+    write_storage(folder / "moments.sto", moments)
+    write_storage(folder / "grf.mot", forces)

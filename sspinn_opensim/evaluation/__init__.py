@@ -1,0 +1,39 @@
+"""Estimates against references and baselines: numbers, and the page that shows them.
+
+The only room that reads reference measurements; nothing that trains or estimates imports it.
+"""
+
+from sspinn_opensim.evaluation.baseline import (
+    SagittalJoint,
+    SagittalSignals,
+    constant_posture,
+    sagittal_joints,
+    sagittal_signals,
+    segment_angle_baseline,
+)
+from sspinn_opensim.evaluation.curves import Curves, read_estimate
+from sspinn_opensim.evaluation.evaluate import Evidence, evaluate, format_table, gather
+from sspinn_opensim.evaluation.metrics import error_numbers, evaluate_curves
+from sspinn_opensim.evaluation.reference import Reference, read_reference
+from sspinn_opensim.evaluation.report import read_histories, write_report
+
+__all__ = [
+    "Curves",
+    "Evidence",
+    "Reference",
+    "SagittalJoint",
+    "SagittalSignals",
+    "constant_posture",
+    "error_numbers",
+    "evaluate",
+    "evaluate_curves",
+    "format_table",
+    "gather",
+    "read_estimate",
+    "read_histories",
+    "read_reference",
+    "sagittal_joints",
+    "sagittal_signals",
+    "segment_angle_baseline",
+    "write_report",
+]

@@ -1,0 +1,246 @@
+"""What gyroscopes and gravity give without a network, physics or labels: the bar a method must clear.
+
+Each segment's sagittal rate is integrated over the recording; the angle left open by integration is the
+one that makes the mean specific force vertical, because a body that keeps moving (a gait cycle, several
+seconds of walking) has no mean acceleration. Joint angles are differences of segment angles. The knee, whose
+offset suffers most from a sensor that does not sit along the shank, is shifted so that its fullest
+extension is 5 degrees of flexion, as in human gait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.model import Linear, Model, Multiplier
+from sspinn_opensim.evaluation.curves import Curves
+from sspinn_opensim.recording import Recording
+
+#: rad, flexion left in the straightest knee of a gait cycle. Fixed before scoring.
+KNEE_FULL_EXTENSION = np.radians(-5.0)
+
+#: rad, a posture that never moves: hip flexed 10, knee flexed 20, ankle neutral.
+CONSTANT_POSTURE = {"hip_flexion": np.radians(10.0), "knee_angle": np.radians(-20.0), "ankle_angle": 0.0}
+
+#: s, standard deviation of the window over which a recording without a known cycle has no mean acceleration.
+AVERAGING_S = 1.5
+
+
+@dataclass(frozen=True)
+class SagittalJoint:
+    """A coordinate read as the angle of `child` minus the angle of `parent` about +z, times `sign`."""
+
+    child: str
+    parent: str
+    sign: int = 1
+
+
+@dataclass(frozen=True)
+class SagittalSignals:
+    """What the baseline reads of a recording, by body, in body axes (x forward, y up, z right when standing).
+
+    Attributes
+    ----------
+    time_s : ndarray, shape (n,)
+    cycle_s : float or None
+        Period, s, if the recording is one gait cycle repeated.
+    rate : mapping of body to ndarray, shape (n,)
+        Angular rate about z, rad/s.
+    force : mapping of body to ndarray, shape (n, 2)
+        Specific force along x and y, m/s^2.
+    """
+
+    time_s: np.ndarray
+    cycle_s: float | None
+    rate: Mapping[str, np.ndarray]
+    force: Mapping[str, np.ndarray]
+
+
+def sagittal_joints(model: Model, sensor_bodies: Iterable[str]) -> dict[str, SagittalJoint]:
+    """Find the coordinates that turn about the z axis between two bodies that carry sensors.
+
+    A body without a sensor borrows the next one outward or inward that does not turn against it in the
+    sagittal plane (the ankle of a model with talus and calcaneus is read from a sensor on the calcaneus).
+
+    Parameters
+    ----------
+    model : Model
+    sensor_bodies : iterable of str
+        Bodies with an angular rate and an acceleration.
+
+    Returns
+    -------
+    dict of coordinate to SagittalJoint
+        Signs follow the model: -1 where the coordinate counts clockwise turns as positive.
+    """
+    sensors = set(sensor_bodies)
+    roots = set(model.root_coordinates())
+    turning = {joint.child.body: _sagittal_axis(joint) for joint in model.joints}
+    inward = {joint.child.body: joint.parent.body for joint in model.joints}
+
+    def next_outward(body: str) -> str | None:
+        if body in sensors:
+            return body
+        rigid = [child for child, parent in inward.items() if parent == body and not turning[child]]
+        return next_outward(rigid[0]) if len(rigid) == 1 else None
+
+    def next_inward(body: str) -> str | None:
+        while body not in sensors and body in inward and not turning[body]:
+            body = inward[body]
+        return body if body in sensors else None
+
+    found = {}
+    for joint in model.joints:
+        axis = turning[joint.child.body]
+        if axis is None or axis.coordinate in roots:
+            continue
+        child, parent = next_outward(joint.child.body), next_inward(joint.parent.body)
+        if child and parent:
+            found[axis.coordinate] = SagittalJoint(child, parent, _sagittal_sign(axis))
+    order = {name: k for k, name in enumerate(model.coordinate_names)}
+    return dict(sorted(found.items(), key=lambda item: order[item[0]]))
+
+
+def sagittal_signals(recording: Recording, model: Model) -> SagittalSignals:
+    """Pick what the baseline uses from every body whose sensor measures it.
+
+    Signals of a sensor placed by an IMU frame of the model are turned from that frame into body axes.
+
+    Raises
+    ------
+    InputError
+        A sensor names an IMU frame that the model lacks.
+    """
+    frames = {frame.name: frame for frame in model.imu_frames}
+    rate, force = {}, {}
+    for k, sensor in enumerate(recording.sensors):
+        body, to_body = sensor.body, np.eye(3)
+        if sensor.imu_frame:
+            if sensor.imu_frame not in frames:
+                raise InputError(
+                    f"the model has no IMU frame '{sensor.imu_frame}'",
+                    where=f"sensor '{sensor.name}'",
+                    expected=", ".join(frames),
+                    fix=nearest(sensor.imu_frame, frames),
+                )
+            body, to_body = frames[sensor.imu_frame].body, np.array(frames[sensor.imu_frame].rotation)
+        rated = recording.angular_rate_available[k][np.abs(to_body[2]) > 0.1].all()
+        weighed = recording.acceleration_available[k][(np.abs(to_body[:2]) > 0.1).any(axis=0)].all()
+        if rated and weighed and body not in rate:
+            rate[body] = recording.angular_rate[:, k] @ to_body[2]
+            force[body] = recording.acceleration[:, k] @ to_body[:2].T
+    return SagittalSignals(recording.time_s, recording.cycle_s, rate, force)
+
+
+def segment_angle_baseline(
+    signals: SagittalSignals,
+    joints: Mapping[str, SagittalJoint],
+    *,
+    knee_full_extension: float | None = KNEE_FULL_EXTENSION,
+) -> Curves:
+    """Joint angles from periodic (or windowed) gyro integration and mean gravity.
+
+    Parameters
+    ----------
+    signals : SagittalSignals
+    joints : mapping of coordinate to SagittalJoint
+    knee_full_extension : float or None
+        Angle, rad with flexion negative, given to the straightest frame of every coordinate whose name
+        starts with ``knee``; None leaves the knee as integrated.
+
+    Returns
+    -------
+    Curves
+        Angles only, on the times of the recording, rad. Offline: it uses the whole recording.
+    """
+    bodies = {body for joint in joints.values() for body in (joint.child, joint.parent)}
+    segments = {body: _segment_angle(signals, body) for body in bodies}
+    angles = {}
+    for name, joint in joints.items():
+        turn = segments[joint.child] - segments[joint.parent]
+        if name.startswith("knee") and knee_full_extension is not None:
+            turn = turn - turn.max() + knee_full_extension
+        angles[name] = joint.sign * turn
+    return Curves(time_s=signals.time_s, angles=angles)
+
+
+def constant_posture(time_s: np.ndarray, joints: Mapping[str, SagittalJoint]) -> Curves:
+    """Return the posture of `CONSTANT_POSTURE` held still at the given times (hip, knee and ankle only)."""
+    angles = {}
+    for name, joint in joints.items():
+        for prefix, angle in CONSTANT_POSTURE.items():
+            if name.startswith(prefix):
+                angles[name] = np.full(len(time_s), joint.sign * angle)
+    return Curves(time_s=time_s, angles=angles)
+
+
+def _segment_angle(signals: SagittalSignals, body: str) -> np.ndarray:
+    """Angle of a body about +z from ground x, shape (n,), rad."""
+    rate, force = signals.rate[body], signals.force[body]
+    if signals.cycle_s is None:
+        return _windowed_angle(signals.time_s, rate, force)
+    return _periodic_angle(signals.time_s, rate, force, signals.cycle_s)
+
+
+def _periodic_angle(time_s: np.ndarray, rate: np.ndarray, force: np.ndarray, cycle_s: float) -> np.ndarray:
+    """Integrate the harmonics of one cycle; the mean rate, which cannot be motion, is dropped."""
+    samples = max(2, round(cycle_s / np.median(np.diff(time_s))))
+    phase_s = time_s[0] + np.arange(samples) * cycle_s / samples
+    cycle_rate = np.interp(phase_s, time_s, rate)
+    cycle_force = np.column_stack([np.interp(phase_s, time_s, axis) for axis in force.T])
+    harmonics = np.fft.rfft(cycle_rate)
+    omega = 2 * np.pi * np.arange(len(harmonics)) / cycle_s
+    harmonics[0] = 0.0
+    if samples % 2 == 0:
+        harmonics[-1] = 0.0  # the derivative of the highest harmonic is not visible in its samples
+    harmonics[1:] /= 1j * omega[1:]
+    angle = np.fft.irfft(harmonics, samples)
+    angle += _tilt_of(_turn(cycle_force, angle).mean(axis=0))
+    return np.interp(time_s - time_s[0], phase_s - time_s[0], angle, period=cycle_s)
+
+
+def _windowed_angle(time_s: np.ndarray, rate: np.ndarray, force: np.ndarray) -> np.ndarray:
+    """Integrate throughout; the drift is what turns the locally averaged specific force off the vertical."""
+    steps = np.diff(time_s)
+    angle = np.concatenate([[0.0], np.cumsum(0.5 * (rate[1:] + rate[:-1]) * steps)])
+    turned = _turn(force, angle)
+    sigma = AVERAGING_S / np.median(steps)
+    half = max(1, round(4 * sigma))
+    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
+    weight = np.convolve(np.ones(len(time_s)), kernel)[half:-half]
+    averaged = np.column_stack([np.convolve(axis, kernel)[half:-half] for axis in turned.T]) / weight[:, None]
+    return angle + np.unwrap(_tilt_of(averaged))
+
+
+def _turn(vectors: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Turn plane vectors, shape (n, 2), by angles, shape (n,)."""
+    c, s = np.cos(angle), np.sin(angle)
+    return np.column_stack([c * vectors[:, 0] - s * vectors[:, 1], s * vectors[:, 0] + c * vectors[:, 1]])
+
+
+def _tilt_of(up: np.ndarray) -> np.ndarray:
+    """Angle by which plane vectors must turn to point up."""
+    return np.arctan2(up[..., 0], up[..., 1])
+
+
+def _sagittal_axis(joint):
+    """Return the joint's rotation about z that a coordinate drives, or None."""
+    return next((axis for axis in joint.rotations if axis.coordinate and _sagittal_sign(axis)), None)
+
+
+def _sagittal_sign(axis) -> int:
+    return round(axis.axis[2]) * _slope_sign(axis.function)
+
+
+def _slope_sign(function) -> int:
+    """Direction in which a joint function runs: exact for straight lines, by its ends for tables."""
+    if isinstance(function, Multiplier):
+        return int(np.sign(function.scale)) * _slope_sign(function.function)
+    if isinstance(function, Linear):
+        return int(np.sign(function.slope))
+    if hasattr(function, "y"):
+        return int(np.sign(function.y[-1] - function.y[0]))
+    return 0

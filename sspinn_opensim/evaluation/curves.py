@@ -1,0 +1,168 @@
+"""Angles, moments and ground forces over time, as the files of a results folder hold them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.model import Model
+from sspinn_opensim.opensim_io.storage import Table, read_storage
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What was estimated (or supposed) of one movement.
+
+    Attributes
+    ----------
+    time_s : ndarray, shape (n,)
+    angles : mapping of coordinate to ndarray, shape (n,)
+        Rotational coordinates, rad.
+    moments : mapping of coordinate to ndarray, shape (n,)
+        Generalized forces of rotational coordinates, N m, positive along the coordinate.
+    ground_force : mapping of 'r' or 'l' to ndarray, shape (n, 3)
+        Force of the ground on each foot, N, in ground (x forward, y up, z right).
+    """
+
+    time_s: np.ndarray
+    angles: Mapping[str, np.ndarray] = field(default_factory=dict)
+    moments: Mapping[str, np.ndarray] = field(default_factory=dict)
+    ground_force: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def select(self, frames: np.ndarray) -> Curves:
+        """Return the frames picked by a boolean mask or by indices."""
+        return replace(
+            self,
+            time_s=self.time_s[frames],
+            angles={name: curve[frames] for name, curve in self.angles.items()},
+            moments={name: curve[frames] for name, curve in self.moments.items()},
+            ground_force={side: force[frames] for side, force in self.ground_force.items()},
+        )
+
+
+def read_estimate(folder: Path, model: Model) -> Curves:
+    """Read ``kinematics.mot``, ``moments.sto`` and ``grf.mot`` of one estimate.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the three files are.
+    model : Model
+        Says which coordinates are rotational.
+
+    Returns
+    -------
+    Curves
+        On the times of ``kinematics.mot``.
+
+    Raises
+    ------
+    InputError
+        A file is missing or malformed, or the three files have different times.
+    """
+    folder = Path(folder)
+    kinematics = read_storage(folder / "kinematics.mot")
+    moments = read_storage(folder / "moments.sto")
+    grf = read_storage(folder / "grf.mot")
+    for name, table in (("moments.sto", moments), ("grf.mot", grf)):
+        same = len(table.time_s) == len(kinematics.time_s)
+        if not same or np.abs(table.time_s - kinematics.time_s).max() > 1e-6:
+            raise InputError(
+                f"{name} and kinematics.mot have different times",
+                where=str(folder),
+                expected=_span(kinematics.time_s),
+                found=_span(table.time_s),
+                fix="write the three files of one estimate again",
+            )
+    return Curves(
+        time_s=kinematics.time_s,
+        angles=angles_of(kinematics, model),
+        moments=moments_of(moments, model),
+        ground_force=ground_force_of(grf, where=str(folder / "grf.mot")),
+    )
+
+
+def angles_of(table: Table, model: Model) -> dict[str, np.ndarray]:
+    """Return the rotational coordinates of a motion table, rad, by name.
+
+    Column labels may be plain names or OpenSim state paths (``/jointset/knee_r/knee_angle_r/value``).
+    """
+    to_radians = np.pi / 180 if table.in_degrees else 1.0
+    columns = {_coordinate_of(name): column for name, column in zip(table.names, table.values.T, strict=True)}
+    return {name: columns[name] * to_radians for name in rotational_coordinates(model) if name in columns}
+
+
+def moments_of(table: Table, model: Model) -> dict[str, np.ndarray]:
+    """Return the ``<coordinate>_moment`` columns of a table, N m, by coordinate."""
+    columns = dict(zip(table.names, table.values.T, strict=True))
+    names = rotational_coordinates(model)
+    return {name: columns[f"{name}_moment"] for name in names if f"{name}_moment" in columns}
+
+
+def ground_force_of(table: Table, *, where: str) -> dict[str, np.ndarray]:
+    """Return the force on each side from columns ``<prefix>_vx``, ``_vy``, ``_vz``.
+
+    The side is read from what stands beside ``ground_force``: ``foot_r_ground_force_vx``,
+    ``ground_force_r_vx`` and OpenSim's own ``ground_force_vx`` are right, ``calcn_l_ground_force_vx``,
+    ``ground_force_l_vx`` and ``1_ground_force_vx`` left. Forces on several bodies of a side add up.
+
+    Returns
+    -------
+    dict of 'r' or 'l' to ndarray, shape (n, 3)
+        N.
+
+    Raises
+    ------
+    InputError
+        No force columns, an incomplete triple, or a prefix that names no side.
+    """
+    columns = dict(zip(table.names, table.values.T, strict=True))
+    prefixes = [name[: -len("vx")] for name in table.names if name.endswith("_vx")]
+    if not prefixes:
+        raise InputError(
+            "no ground forces in the table", where=where, expected="columns ending in _vx, _vy, _vz"
+        )
+    forces: dict[str, np.ndarray] = {}
+    for prefix in prefixes:
+        labels = [f"{prefix}v{axis}" for axis in "xyz"]
+        missing = [label for label in labels if label not in columns]
+        if missing:
+            raise InputError("a ground force lacks a component", where=where, expected=missing[0])
+        side = _side_of(prefix, where)
+        forces[side] = forces.get(side, 0.0) + np.column_stack([columns[label] for label in labels])
+    return forces
+
+
+def rotational_coordinates(model: Model) -> tuple[str, ...]:
+    """Names of the model's rotational coordinates, in its order."""
+    return tuple(c.name for c in model.coordinates if c.motion == "rotational")
+
+
+def _coordinate_of(label: str) -> str:
+    parts = label.split("/")
+    return parts[-2] if parts[-1] == "value" and len(parts) > 1 else parts[-1]
+
+
+def _side_of(prefix: str, where: str) -> str:
+    words = [word for word in re.split("[_.]", prefix.replace("ground_force", "").lower()) if word]
+    if not words:
+        return "r"
+    sides = {"r": "r", "right": "r", "l": "l", "left": "l", "1": "l"}
+    found = {sides[word] for word in words if word in sides}
+    if len(found) != 1:
+        raise InputError(
+            "cannot tell the side of a ground force",
+            where=where,
+            expected="a label with _r or _l, such as foot_r_ground_force_vx",
+            found=f"{prefix}vx",
+        )
+    return found.pop()
+
+
+def _span(time_s: np.ndarray) -> str:
+    return f"{len(time_s)} frames, {time_s[0]:g} to {time_s[-1]:g} s"

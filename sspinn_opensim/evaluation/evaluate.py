@@ -1,0 +1,303 @@
+"""From a results folder to numbers: who is compared with what, on which frames."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.model import Model
+from casadi_dynamics.osim import read_model
+from sspinn_opensim.evaluation.baseline import (
+    SagittalJoint,
+    constant_posture,
+    sagittal_joints,
+    sagittal_signals,
+    segment_angle_baseline,
+)
+from sspinn_opensim.evaluation.curves import Curves, read_estimate
+from sspinn_opensim.evaluation.metrics import QUANTITIES, combine, evaluate_curves
+from sspinn_opensim.evaluation.reference import Reference, read_reference
+from sspinn_opensim.opensim_io.files import write_atomically
+from sspinn_opensim.recording import Recording, output_window, read_recording
+
+#: s by which the sensors of a data set are declared to lag its laboratory: one number for all its trials,
+#: the middle of the 13 to 19 ms by which IMU and optical events differ in this set, never fitted to a trial.
+#: Sets not named here have none.
+DECLARED_LAG_S = {"dorschky2019": 0.015}
+
+UNITS = {
+    "angles": "degrees",
+    "moments": "BWBH%: 100 N m / (mass x 9.80665 m/s^2 x height)",
+    "grf_vertical, grf_horizontal": "percent of body weight (mass x 9.80665 m/s^2)",
+    "rmsd": "root mean square difference over the frames of `window`",
+    "bias": "mean of estimate - reference (the headline bias is the mean of the absolute biases)",
+    "spread": "standard deviation of the difference: rmsd^2 = bias^2 + spread^2",
+    "correlation": "Pearson's r; null where a curve is constant",
+    "headline": "mean over the joints or sides listed; median over seeds; zero time shift",
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything an evaluation compares, on the same frames.
+
+    Attributes
+    ----------
+    recording : Recording
+        The whole recording.
+    model : Model
+        The scaled model.
+    frames_s : ndarray, shape (n,)
+        The evaluated times.
+    cycles : int or None
+        How many whole gait cycles they are; None where the cycle is unknown or longer than the output.
+    seeds : mapping of str to Curves
+        Estimates by seed, the first seed first.
+    baseline, posture : Curves
+        The label-free baseline and the constant posture (angles only).
+    joints : tuple of str
+        Coordinates that may be scored: rotational, estimated, not of the root joint.
+    reference, lagged_reference : Reference or None
+        The reference at zero time shift, and as sensors with the declared lag would see it.
+    lag_s : float or None
+        The declared lag.
+    """
+
+    recording: Recording
+    model: Model
+    frames_s: np.ndarray
+    cycles: int | None
+    seeds: Mapping[str, Curves]
+    baseline: Curves
+    posture: Curves
+    joints: tuple[str, ...]
+    reference: Reference | None
+    lagged_reference: Reference | None
+    lag_s: float | None
+
+
+def gather(study, results: Path, recording: Recording | None = None) -> Evidence:
+    """Read what a finished results folder is compared with.
+
+    Parameters
+    ----------
+    study : Study
+    results : Path
+        Folder with ``subject.osim`` and ``seeds/seed_<k>/`` for every seed of the study.
+    recording : Recording, optional
+        The study's recording, if it is at hand; else it is read.
+
+    Returns
+    -------
+    Evidence
+        Frames are those of the estimate inside the study's output window, cut to whole gait cycles.
+
+    Raises
+    ------
+    InputError
+        A file is missing or malformed, seeds have different times, or no estimate lies in the window.
+    """
+    results = Path(results)
+    model = read_model(results / "subject.osim")
+    recording = read_recording(study) if recording is None else recording
+    whole = {f"seed_{k}": read_estimate(results / "seeds" / f"seed_{k}", model) for k in study.training.seeds}
+    time_s = _common_time(whole, results)
+    frames, cycles = _evaluated_frames(time_s, recording, study)
+    frames_s = time_s[frames]
+
+    signals = sagittal_signals(recording, model)
+    joints = sagittal_joints(model, signals.rate)
+    signs = {name: joint.sign for name, joint in _all_sagittal_joints(model).items()}
+    baseline = segment_angle_baseline(signals, joints)
+    lag_s = DECLARED_LAG_S.get(study.reference.format) if study.reference else None
+    return Evidence(
+        recording=recording,
+        model=model,
+        frames_s=frames_s,
+        cycles=cycles,
+        seeds={name: curves.select(frames) for name, curves in whole.items()},
+        baseline=_on_frames(baseline, frames_s),
+        posture=constant_posture(frames_s, joints),
+        joints=_scored_joints(model, study),
+        reference=read_reference(study, frames_s, model, signs=signs),
+        lagged_reference=None
+        if lag_s is None
+        else read_reference(study, frames_s - lag_s, model, signs=signs),
+        lag_s=lag_s,
+    )
+
+
+def evaluate(study, results: Path, recording: Recording | None = None) -> dict[str, Any]:
+    """Score the estimates of a results folder against the study's reference and write ``metrics.json``.
+
+    Parameters
+    ----------
+    study, results, recording
+        As for `gather`.
+
+    Returns
+    -------
+    dict
+        What the file holds: ``units``, and ``trials.<recording>`` with ``median``, ``seeds``,
+        ``range_over_seeds`` ([lowest, highest]), ``baseline``, ``constant_posture``, ``declared_lag``
+        (the same for the reference delayed by the declared lag; None where none is declared) and ``window``.
+        Without a reference, ``trials`` is empty and ``reference`` says so.
+
+    Raises
+    ------
+    InputError
+        See `gather`; or the reference and the estimate have no joint, side or frame in common.
+    """
+    evidence = gather(study, results, recording)
+    metrics: dict[str, Any] = {"units": UNITS, "reference": None, "trials": {}}
+    if evidence.reference is None:
+        metrics["reference"] = "none named in the study: nothing is scored"
+    else:
+        metrics["reference"] = evidence.reference.source
+        metrics["trials"][study.recording.name] = _trial(evidence, study.person)
+    write_atomically(Path(results) / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+    return metrics
+
+
+def format_table(metrics: Mapping[str, Any]) -> str:
+    """Return the scores as text of at most 100 columns, ready to print."""
+    if not metrics["trials"]:
+        return f"Reference: {metrics['reference']}."
+    lines = []
+    for name, trial in metrics["trials"].items():
+        seeds = len(trial["seeds"])
+        lines += [
+            f"{name}: estimate against {metrics['reference']}, zero time shift, "
+            + (f"median of {seeds} seeds" if seeds > 1 else "one seed"),
+            f"  {'RMSD':<26}{'estimate':>10}{'seeds':>16}{'baseline':>10}{'constant':>10}{'lag':>10}",
+        ]
+        for quantity, (group, suffix, _) in QUANTITIES.items():
+            lines += _table_rows(trial, quantity, group, f"{quantity}_rmsd_{suffix}")
+        notes = ["baseline: gyro integration and mean gravity; constant: a posture that never moves"]
+        if trial["declared_lag"]:
+            notes.append(
+                f"lag: against the reference delayed by {1000 * trial['declared_lag']['lag_s']:.0f} ms"
+            )
+        lines += [f"  {note}" for note in notes]
+    return "\n".join(lines)
+
+
+def _table_rows(trial: Mapping[str, Any], quantity: str, group: str, key: str) -> list[str]:
+    if trial["median"][key] is None:
+        return []
+    unit = {"angle": "deg", "moment": "BWBH%"}.get(quantity, "%BW")
+    lag = trial["declared_lag"]
+
+    def row(label: str, pick) -> str:
+        low, high = pick(trial["range_over_seeds"])
+        columns = [pick(trial[column]) for column in ("baseline", "constant_posture")]
+        columns.append(pick(lag["median"]) if lag else None)
+        spread = f"{low:.2f} - {high:.2f}" if len(trial["seeds"]) > 1 else ""
+        cells = "".join(f"{'' if value is None else f'{value:.2f}':>10}" for value in columns)
+        return f"  {label:<26}{pick(trial['median']):>10.2f}{spread:>16}{cells}"
+
+    title = f"{quantity.replace('grf_', 'GRF ')} [{unit}]"
+    rows = [row(title, lambda scores: scores[key])]
+    for name in trial["median"][group]:
+        rows.append(row(f"    {name}", lambda scores, name=name: (scores[group].get(name) or {}).get("rmsd")))
+    return rows
+
+
+def _trial(evidence: Evidence, person) -> dict[str, Any]:
+    def score(curves: Curves, reference: Reference) -> dict[str, Any]:
+        return evaluate_curves(curves, reference, person, evidence.joints)
+
+    seeds = {name: score(curves, evidence.reference) for name, curves in evidence.seeds.items()}
+    first = next(iter(seeds.values()))
+    if not any(first[group] for group, _, _ in QUANTITIES.values()):
+        raise InputError(
+            "the reference shares no joint, side or time with the estimate",
+            where=evidence.reference.source,
+            expected=", ".join(evidence.joints)
+            + f" at {evidence.frames_s[0]:g} to {evidence.frames_s[-1]:g} s",
+            found=", ".join([*evidence.reference.angles, *evidence.reference.moments]) or "no joint",
+        )
+    lag = None
+    if evidence.lagged_reference is not None:
+        lagged = {name: score(curves, evidence.lagged_reference) for name, curves in evidence.seeds.items()}
+        lag = {
+            "lag_s": evidence.lag_s,
+            "median": combine(list(lagged.values())),
+            "seeds": lagged,
+            "baseline": score(evidence.baseline, evidence.lagged_reference),
+        }
+    median = combine(list(seeds.values()))
+
+    def compared(curves: Curves) -> dict[str, Any]:
+        """Scores of a rival, and the estimate's mean over the joints that the rival has."""
+        scores = score(curves, evidence.reference)
+        same = [median["angles"][name]["rmsd"] for name in scores["angles"]]
+        return scores | {"estimate_on_same_joints_deg": float(np.mean(same)) if same else None}
+
+    return {
+        "median": median,
+        "seeds": seeds,
+        "range_over_seeds": combine(list(seeds.values()), lambda values: [min(values), max(values)]),
+        "baseline": compared(evidence.baseline),
+        "constant_posture": compared(evidence.posture),
+        "declared_lag": lag,
+        "window": {
+            "from_s": float(evidence.frames_s[0]),
+            "to_s": float(evidence.frames_s[-1]),
+            "frames": len(evidence.frames_s),
+            "gait_cycles": evidence.cycles,
+        },
+    }
+
+
+def _common_time(estimates: Mapping[str, Curves], results: Path) -> np.ndarray:
+    first, *others = estimates.values()
+    for other in others:
+        if len(other.time_s) != len(first.time_s) or np.abs(other.time_s - first.time_s).max() > 1e-6:
+            raise InputError(
+                "the estimates of the seeds have different times",
+                where=str(results / "seeds"),
+                fix="run `sspinn estimate` again for all seeds",
+            )
+    return first.time_s
+
+
+def _evaluated_frames(time_s: np.ndarray, recording: Recording, study) -> tuple[np.ndarray, int | None]:
+    """Frames of the output window that the estimate covers, cut to whole cycles where that leaves any."""
+    from_s, to_s = output_window(recording, study.output)
+    step_s = 1.0 / recording.sampling_rate_hz
+    from_s, to_s = max(from_s, time_s[0]), min(to_s, time_s[-1] + step_s)
+    cycles = None
+    if recording.cycle_s is not None:
+        cycles = int((to_s - from_s) / recording.cycle_s + 0.25 * step_s) or None
+        if cycles:
+            to_s = from_s + cycles * recording.cycle_s
+    frames = (time_s > from_s - 0.25 * step_s) & (time_s < to_s - 0.25 * step_s)
+    if not frames.any():
+        raise InputError(
+            "the estimate holds no frame of the output window",
+            where=str(study.path),
+            expected=f"{from_s:g} to {to_s:g} s",
+            found=f"{time_s[0]:g} to {time_s[-1]:g} s",
+        )
+    return frames, cycles
+
+
+def _scored_joints(model: Model, study) -> tuple[str, ...]:
+    kept = set(model.root_coordinates()) | set(study.coordinates.fixed)
+    return tuple(c.name for c in model.coordinates if c.motion == "rotational" and c.name not in kept)
+
+
+def _all_sagittal_joints(model: Model) -> dict[str, SagittalJoint]:
+    return sagittal_joints(model, [body.name for body in model.bodies])
+
+
+def _on_frames(curves: Curves, frames_s: np.ndarray) -> Curves:
+    angles = {name: np.interp(frames_s, curves.time_s, angle) for name, angle in curves.angles.items()}
+    return Curves(time_s=frames_s, angles=angles)

@@ -1,0 +1,54 @@
+"""Small pieces of HTML: tables, legends and numbers as text. Everything a user named is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+
+def keys(entries: Sequence[tuple[str, str]]) -> str:
+    """Legend of (role, text) entries."""
+    swatch = '<svg viewBox="0 0 30 10" aria-hidden="true"><path class="line {}" d="M1 5H29"/></svg>'
+    return (
+        '<div class="legend">'
+        + "".join(f"<span>{swatch.format(r)}{escape(t)}</span>" for r, t in entries)
+        + "</div>"
+    )
+
+
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, bold_last: bool = False, wrap: int | None = None
+) -> str:
+    """Table of texts; `wrap` is the column whose text may break over lines."""
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    lines = []
+    for number, row in enumerate(rows):
+        cells = "".join(
+            f"<td{' class=wrap' if k == wrap else ''}>{escape(str(c))}</td>" for k, c in enumerate(row)
+        )
+        bold = ' class="mean"' if bold_last and number == len(rows) - 1 else ""
+        lines.append(f"<tr{bold}>{cells}</tr>")
+    body = "".join(lines)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def words(name: str) -> str:
+    """Turn ``knee_angle_r`` into ``Knee angle, right``."""
+    sides = {"_r": ", right", "_l": ", left"}
+    words = without_side(name).replace("_", " ")
+    return words[:1].upper() + words[1:] + sides.get(name[-2:], "")
+
+
+def without_side(name: str) -> str:
+    """Drop ``_r`` or ``_l`` from the end of a name."""
+    return name[:-2] if name.endswith(("_r", "_l")) else name
+
+
+def fixed(value: float | None, digits: int) -> str:
+    """Format a number with a true minus sign; a dash for None."""
+    return "\u2013" if value is None else f"{value:.{digits}f}".replace("-", "\u2212")
+
+
+def signed(value: float | None, digits: int) -> str:
+    """Like `fixed`, always with a sign."""
+    return "\u2013" if value is None else f"{value:+.{digits}f}".replace("-", "\u2212")

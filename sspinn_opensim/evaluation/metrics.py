@@ -1,0 +1,123 @@
+"""Error numbers between an estimate and a reference: pure functions on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from sspinn_opensim.evaluation.curves import Curves
+
+#: m/s^2, standard gravity (ISO 80000-3); body weight and BWBH use it, whatever gravity a model has.
+STANDARD_GRAVITY = 9.80665
+
+#: Quantity -> (key of its per-joint numbers, suffix of its mean, unit in words).
+QUANTITIES = {
+    "angle": ("angles", "deg", "degrees"),
+    "moment": ("moments", "bwbh", "percent of body weight times body height (BWBH%)"),
+    "grf_vertical": ("grf_vertical", "bw", "percent of body weight"),
+    "grf_horizontal": ("grf_horizontal", "bw", "percent of body weight"),
+}
+
+NUMBERS = ("rmsd", "bias", "spread", "correlation")
+
+
+def error_numbers(estimate: np.ndarray, reference: np.ndarray) -> dict[str, float | None]:
+    """Compare one curve with its reference.
+
+    Parameters
+    ----------
+    estimate, reference : ndarray, shape (n,)
+        Same unit, same times. Frames where the reference is NaN are left out.
+
+    Returns
+    -------
+    dict
+        ``rmsd`` (root mean square difference), ``bias`` (mean of estimate - reference), ``spread``
+        (standard deviation of the difference, so rmsd^2 = bias^2 + spread^2), in the unit given, and
+        ``correlation`` (Pearson), None where one of the curves is constant. All None without a frame.
+    """
+    known = np.isfinite(reference)
+    estimate, reference = estimate[known], reference[known]
+    if len(reference) == 0:
+        return dict.fromkeys(NUMBERS)
+    error = estimate - reference
+    spreads = float(np.std(estimate)), float(np.std(reference))
+    smallest = 1e-9 * max(1e-12, float(np.abs(reference).max()), float(np.abs(estimate).max()))
+    moving = min(spreads) > smallest
+    return {
+        "rmsd": float(np.sqrt(np.mean(error**2))),
+        "bias": float(np.mean(error)),
+        "spread": float(np.std(error)),
+        "correlation": float(np.corrcoef(estimate, reference)[0, 1]) if moving else None,
+    }
+
+
+def evaluate_curves(
+    estimate: Curves, reference, person, joints: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """Compare an estimate with a reference, joint by joint and in the mean.
+
+    Parameters
+    ----------
+    estimate : Curves
+        n frames.
+    reference : Reference or Curves
+        On the same n frames; what it holds decides which joints and sides are scored.
+    person : Person
+        ``mass_kg`` and ``height_m`` normalise moments and ground forces.
+    joints : iterable of str, optional
+        Coordinates allowed to count. By default all that both sides have.
+
+    Returns
+    -------
+    dict
+        ``angles`` and ``moments`` by coordinate, ``grf_vertical`` and ``grf_horizontal`` by side, each with
+        the numbers of `error_numbers` in degrees, BWBH% or percent of body weight; and for each quantity
+        its means over joints or sides (``angle_rmsd_deg``, ``angle_bias_deg`` as mean of the absolute
+        biases, ``angle_spread_deg``, ``angle_correlation``, likewise ``moment_..._bwbh``,
+        ``grf_vertical_..._bw`` and ``grf_horizontal_..._bw``), None where nothing can be compared.
+    """
+    body_weight_n = person.mass_kg * STANDARD_GRAVITY
+    per_bwbh = 100.0 / (body_weight_n * person.height_m)
+    per_bw = 100.0 / body_weight_n
+    allowed = None if joints is None else set(joints)
+    scores = {
+        "angles": _by_name(estimate.angles, reference.angles, lambda a: np.degrees(a), allowed),
+        "moments": _by_name(estimate.moments, reference.moments, lambda m: m * per_bwbh, allowed),
+        "grf_vertical": _by_name(estimate.ground_force, reference.ground_force, lambda f: f[:, 1] * per_bw),
+        "grf_horizontal": _by_name(estimate.ground_force, reference.ground_force, lambda f: f[:, 0] * per_bw),
+    }
+    means = {}
+    for quantity, (group, suffix, _) in QUANTITIES.items():
+        for number in NUMBERS:
+            key = f"{quantity}_{number}" + ("" if number == "correlation" else f"_{suffix}")
+            values = [score[number] for score in scores[group].values() if score[number] is not None]
+            if number == "bias":
+                values = [abs(value) for value in values]
+            means[key] = float(np.mean(values)) if values else None
+    return means | scores
+
+
+def combine(
+    results: Sequence[Mapping[str, Any]], rule: Callable[[list[float]], Any] = median
+) -> dict[str, Any]:
+    """Apply `rule` (the median by default) number by number to nested results of equal structure."""
+    first = results[0]
+    combined: dict[str, Any] = {}
+    for key, value in first.items():
+        values = [result[key] for result in results]
+        if isinstance(value, Mapping):
+            combined[key] = combine(values, rule)
+        else:
+            known = [number for number in values if number is not None]
+            combined[key] = rule(known) if known else None
+    return combined
+
+
+def _by_name(estimate, reference, convert, allowed=None) -> dict[str, dict[str, float | None]]:
+    names = [name for name in reference if name in estimate and (allowed is None or name in allowed)]
+    scores = {name: error_numbers(convert(estimate[name]), convert(reference[name])) for name in names}
+    return {name: score for name, score in scores.items() if score["rmsd"] is not None}

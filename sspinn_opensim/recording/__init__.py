@@ -1,0 +1,21 @@
+"""IMU recordings: one type, its readers and its checks.
+
+Nothing here reads a reference: optical angles, moments and measured ground forces belong to
+`sspinn_opensim.evaluation`.
+"""
+
+from sspinn_opensim.recording.checks import check_placement, describe_doubts
+from sspinn_opensim.recording.reader import read_recording
+from sspinn_opensim.recording.resample import resample
+from sspinn_opensim.recording.types import Recording, Sensor
+from sspinn_opensim.recording.window import output_window
+
+__all__ = [
+    "Recording",
+    "Sensor",
+    "check_placement",
+    "describe_doubts",
+    "output_window",
+    "read_recording",
+    "resample",
+]

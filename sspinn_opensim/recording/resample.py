@@ -1,0 +1,90 @@
+"""A recording on another clock."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.signal import butter, sosfiltfilt
+
+from sspinn_opensim.recording.types import Recording
+
+#: Corner of the low-pass before the rate is lowered, as a fraction of the new rate. With `_ORDER`, run
+#: forwards and backwards, it takes 3 dB at 0.35 and 37 dB at 0.5 of the new rate (the new Nyquist frequency):
+#: 6 dB times the order times 2 for every doubling of frequency.
+_CORNER = 0.35
+_ORDER = 6
+
+
+def resample(recording: Recording, sampling_rate_hz: float) -> Recording:
+    """Return the recording at another rate: low-pass without lag if the rate falls, then cubic splines.
+
+    Parameters
+    ----------
+    recording : Recording
+    sampling_rate_hz : float
+        Rate wanted, Hz.
+
+    Returns
+    -------
+    Recording
+        Starts at the same time; the same object if it has this rate already.
+    """
+    old_rate = recording.sampling_rate_hz
+    if abs(old_rate / sampling_rate_hz - 1.0) < 1e-9:
+        return recording
+    time_s = recording.time_s[0] + uniform_clock(recording.time_s[-1] - recording.time_s[0], sampling_rate_hz)
+    acceleration, angular_rate = (
+        interpolate(recording.time_s, low_pass(signal, old_rate, sampling_rate_hz), time_s)
+        for signal in (recording.acceleration, recording.angular_rate)
+    )
+    return dataclasses.replace(recording, time_s=time_s, acceleration=acceleration, angular_rate=angular_rate)
+
+
+def uniform_clock(duration_s: float, sampling_rate_hz: float) -> np.ndarray:
+    """Return the times k / rate from 0 that do not pass `duration_s`, in s."""
+    # A last sample that misses the end by rounding belongs to the recording.
+    return np.arange(int(np.floor(duration_s * sampling_rate_hz + 1e-6)) + 1) / sampling_rate_hz
+
+
+def low_pass(signal: np.ndarray, old_rate_hz: float, new_rate_hz: float) -> np.ndarray:
+    """Remove what the new rate cannot hold.
+
+    Parameters
+    ----------
+    signal : (n, ...) array
+        Signal at the old rate.
+    old_rate_hz, new_rate_hz : float
+        Rates in Hz.
+
+    Returns
+    -------
+    (n, ...) array
+        The signal itself if nothing needs to be removed.
+    """
+    if new_rate_hz >= old_rate_hz:
+        return signal
+    # A corner above the old Nyquist frequency cannot be built and is not needed.
+    corner = min(_CORNER * new_rate_hz, 0.49 * old_rate_hz)
+    sections = butter(_ORDER, corner, fs=old_rate_hz, output="sos")
+    padding = min(3 * (2 * len(sections) + 1), signal.shape[0] - 1)
+    return sosfiltfilt(sections, signal, axis=0, padlen=padding)
+
+
+def interpolate(time_s: np.ndarray, signal: np.ndarray, at_s: np.ndarray) -> np.ndarray:
+    """Interpolate along the first axis by cubic splines; times outside the signal are held at its ends.
+
+    Parameters
+    ----------
+    time_s : (n,) array
+        Times in s of the signal.
+    signal : (n, ...) array
+    at_s : (m,) array
+        Times in s wanted.
+
+    Returns
+    -------
+    (m, ...) array
+    """
+    return CubicSpline(time_s, signal, axis=0)(np.clip(at_s, time_s[0], time_s[-1]))

@@ -1,0 +1,53 @@
+"""The part of a recording that is written out."""
+
+from __future__ import annotations
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.recording.types import Recording
+from sspinn_opensim.study import OutputChoice
+
+#: A causal estimator needs the first second to settle.
+SETTLING_S = 1.0
+
+
+def output_window(recording: Recording, choice: OutputChoice) -> tuple[float, float]:
+    """Return start and end in s of the part to write.
+
+    By default the last cycle but one of a tiled recording (the last one is the margin for filters and
+    derivatives), else everything after the first second.
+
+    Parameters
+    ----------
+    recording : Recording
+    choice : OutputChoice
+        What the study says; parts left out are filled in.
+
+    Returns
+    -------
+    float, float
+        Times on the clock of the recording.
+
+    Raises
+    ------
+    InputError
+        If the window is empty or leaves the recording.
+    """
+    first, last = float(recording.time_s[0]), float(recording.time_s[-1])
+    from_s, to_s = min(first + SETTLING_S, last), last
+    step = 1.0 / recording.sampling_rate_hz
+    if recording.cycle_s is not None and choice.from_s is None and choice.to_s is None:
+        cycles = int((last - first + step) / recording.cycle_s + 1e-6)
+        if cycles >= 2:
+            from_s = first + (cycles - 2) * recording.cycle_s
+            to_s = from_s + recording.cycle_s
+    from_s = from_s if choice.from_s is None else choice.from_s
+    to_s = to_s if choice.to_s is None else choice.to_s
+    if not first - step <= from_s < to_s <= last + step:
+        raise InputError(
+            "The output window does not fit the recording.",
+            where="[output] of the study",
+            expected=f"a part of {first:g} to {last:g} s",
+            found=f"{from_s:g} to {to_s:g} s",
+            fix="change from_s and to_s, or give a longer recording",
+        )
+    return from_s, to_s

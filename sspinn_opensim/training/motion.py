@@ -1,0 +1,152 @@
+"""What the network says, as a motion of the body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sspinn_opensim.training.subject import Subject
+
+
+@dataclass(frozen=True)
+class RawMotion:
+    """The network's words for every frame, shapes (..., frames, size).
+
+    Attributes
+    ----------
+    posture : Tensor
+        Angles in the order of `Roles.posture`, rad.
+    velocity : Tensor
+        Of the root along `Roles.steps`, m/s.
+    position : Tensor
+        Of the root along `Roles.steps` less the first (forward), m.
+    force : Tensor
+        On the feet at every contact point, (..., points, 3), in ground, N.
+    torque : Tensor
+        Of `Roles.actuated`, N m.
+    """
+
+    posture: Tensor
+    velocity: Tensor
+    position: Tensor
+    force: Tensor
+    torque: Tensor
+
+
+class Decoder(nn.Module):
+    """Numbers of the order of one to a motion in physical units.
+
+    Parameters
+    ----------
+    subject : Subject
+    speed_m_s : float or None
+        Where velocities are centred; 1 m/s if unknown.
+    """
+
+    #: Spread of the outputs in physical units: what an output of one means.
+    ANGLE_RAD, HEIGHT_M, VELOCITY_M_S, FORCE_BW, TORQUE_BWBH = 0.5, 0.05, 0.5, 0.5, 0.05
+    #: At an output of zero every point carries softplus(-1.5) of `FORCE_BW`: a tenth of body weight.
+    _FORCE_OFFSET = -1.5
+
+    def __init__(self, subject: Subject, speed_m_s: float | None) -> None:
+        super().__init__()
+        roles = subject.roles
+        self._sizes = (
+            subject.segment_map().shape[1],
+            len(roles.steps),
+            len(roles.steps) - 1,
+            int(subject.modelled.force.sum()),
+            len(roles.actuated),
+        )
+        defaults = np.array([c.default for c in subject.model.coordinates])
+        self._constant("segments", subject.segment_map().T)
+        self._constant("posture", defaults[list(roles.posture)])
+        self._constant("centre", [speed_m_s or 1.0] + [0.0] * (len(roles.steps) - 1))
+        self._constant("height", [standing_height(subject)] + [0.0] * (len(roles.steps) - 2))
+        self._weight, self._moment = subject.body_weight, subject.moment_scale
+        self.register_buffer("felt", torch.tensor(subject.modelled.force), persistent=False)
+
+    @property
+    def size(self) -> int:
+        """Number of outputs that a frame needs."""
+        return sum(self._sizes)
+
+    def forward(self, raw: Tensor) -> RawMotion:
+        """Return the motion of outputs (..., size)."""
+        segments, velocity, position, force, torque = raw.split(self._sizes, dim=-1)
+        spread = force.new_zeros(*force.shape[:-1], *self.felt.shape)
+        spread[..., self.felt] = force
+        up = self.FORCE_BW * functional.softplus(spread[..., 1] + self._FORCE_OFFSET)
+        along, right = self.FORCE_BW * spread[..., 0], self.FORCE_BW * spread[..., 2]
+        return RawMotion(
+            posture=self.posture + self.ANGLE_RAD * segments @ self.segments,
+            velocity=self.centre + self.VELOCITY_M_S * velocity,
+            position=self.height + self.HEIGHT_M * position,
+            force=self._weight * torch.stack([along, up, right], dim=-1),
+            torque=self.TORQUE_BWBH * self._moment * torque,
+        )
+
+    def _constant(self, name: str, values) -> None:
+        # Made from the model each time, so a checkpoint holds only what was learnt.
+        self.register_buffer(name, torch.tensor(np.array(values), dtype=torch.float32), persistent=False)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Coordinates with their derivatives for every inner frame, shapes (batch, frames - 2, n)."""
+
+    q: Tensor
+    u: Tensor
+    udot: Tensor
+
+
+def differentiate(raw: RawMotion, subject: Subject, step_s: float) -> Motion:
+    """Return the motion by central differences; the first and last frame are lost.
+
+    The root's velocities are outputs of their own and only differentiated once, so that its position does not
+    have to be known to a fraction of a millimetre; forward, its position is zero throughout: nothing depends
+    on it.
+
+    Parameters
+    ----------
+    raw : RawMotion
+        (batch, frames, ...).
+    subject : Subject
+    step_s : float
+    """
+    roles = subject.roles
+    batch, frames = raw.posture.shape[:2]
+    shape = (batch, frames - 2, len(subject.model.coordinates))
+    q, u, udot = (raw.posture.new_zeros(shape) for _ in range(3))
+    before, here, after = raw.posture[:, :-2], raw.posture[:, 1:-1], raw.posture[:, 2:]
+    posture, steps = list(roles.posture), list(roles.steps)
+    q[..., posture], u[..., posture] = here, (after - before) / (2 * step_s)
+    udot[..., posture] = (after - 2 * here + before) / step_s**2
+    q[..., steps[1:]] = raw.position[:, 1:-1]
+    u[..., steps] = raw.velocity[:, 1:-1]
+    udot[..., steps] = (raw.velocity[:, 2:] - raw.velocity[:, :-2]) / (2 * step_s)
+    for index, value in zip(roles.fixed, subject.fixed.values(), strict=True):
+        q[..., index] = value
+    return Motion(q, u, udot)
+
+
+def standing_height(subject: Subject) -> float:
+    """Return the root's height at which the lowest contact point touches the floor in the default posture."""
+    coordinates = subject.model.coordinates
+    q = np.array([subject.fixed.get(c.name, c.default) for c in coordinates])
+    q[subject.roles.vertical] = 0.0
+    zeros, functions = np.zeros(len(q)), subject.functions
+    force = np.zeros(functions.dynamics.numel_in("contact_force"))
+    out = functions.dynamics(
+        q=q,
+        u=zeros,
+        udot=zeros,
+        contact_force=force,
+        sensor_position=subject.sensor_position,
+        parameters=functions.parameters,
+    )
+    return -float(np.array(out["contact_position"]).reshape(-1, 3)[:, 1].min())

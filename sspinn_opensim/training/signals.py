@@ -1,0 +1,140 @@
+"""From a recording to what the network sees and what the losses compare with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sspinn_opensim.recording import Recording
+from sspinn_opensim.training.subject import Subject
+
+#: Scales that bring signals and body constants to the order of one.
+ACCELERATION_SCALE, RATE_SCALE = 10.0, 4.0
+HEIGHT_SCALE_M, MASS_SCALE_KG, SPEED_SCALE_M_S = 1.75, 75.0, 2.0
+#: Soft tissue and single strides differ from the model by this much beyond the measured variance.
+ACCELERATION_FLOOR, RATE_FLOOR = 2.0, 0.2
+#: Noise on the inputs in training: share of the stride-to-stride deviation, and the gyroscopes' bias, rad/s.
+NOISE_SHARE, GYRO_BIAS = 0.5, 0.005
+#: Deviation that stands in where a recording states no variance, m/s^2 and rad/s.
+UNKNOWN_DEVIATION = (0.5, 0.1)
+
+
+@dataclass(frozen=True)
+class Signals:
+    """The channels that both the recording and the model have.
+
+    Attributes
+    ----------
+    acceleration, angular_rate : Tensor
+        (frames, channels), m/s^2 and rad/s.
+    acceleration_channels, rate_channels : (k, 3) bool Tensor
+        Which channels these are.
+    acceleration_scale, rate_scale : Tensor
+        Per channel, what an error of one means to the losses.
+    acceleration_deviation, rate_deviation : Tensor
+        Per channel, standard deviation from stride to stride.
+    constants : Tensor
+        Height, mass and speed (0 if unknown), scaled.
+    step_s : float
+    speed_m_s : float or None
+    """
+
+    acceleration: Tensor
+    angular_rate: Tensor
+    acceleration_channels: Tensor
+    rate_channels: Tensor
+    acceleration_scale: Tensor
+    rate_scale: Tensor
+    acceleration_deviation: Tensor
+    rate_deviation: Tensor
+    constants: Tensor
+    step_s: float
+    speed_m_s: float | None
+
+    @property
+    def input_size(self) -> int:
+        """Numbers per frame that the network sees."""
+        return self.acceleration.shape[-1] + 2 * self.angular_rate.shape[-1] + self.constants.shape[-1]
+
+    def inputs(self, acceleration: Tensor, angular_rate: Tensor) -> Tensor:
+        """Return the network's view of signals (..., channels)."""
+        constants = self.constants.expand(*acceleration.shape[:-1], -1)
+        parts = [acceleration / ACCELERATION_SCALE, angular_rate / RATE_SCALE, angular_rate.tanh(), constants]
+        return torch.cat(parts, dim=-1)
+
+    def pick(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return the used channels of signals (..., k, 3)."""
+        first, second = (torch.as_tensor(x, dtype=torch.float32) for x in (acceleration, angular_rate))
+        return first[..., self.acceleration_channels], second[..., self.rate_channels]
+
+
+def make_signals(recording: Recording, subject: Subject) -> Signals:
+    """Return the signals of a recording that the subject's model can explain.
+
+    Parameters
+    ----------
+    recording : Recording
+    subject : Subject
+        Built with the sensors of the recording.
+    """
+    felt = recording.acceleration_available & subject.modelled.acceleration
+    turned = recording.angular_rate_available & subject.modelled.angular_rate
+    variance_a = recording.acceleration_variance[felt]
+    variance_r = recording.angular_rate_variance[turned]
+
+    def tensor(values) -> Tensor:
+        return torch.as_tensor(np.array(values), dtype=torch.float32)
+
+    return Signals(
+        acceleration=tensor(recording.acceleration[:, felt]),
+        angular_rate=tensor(recording.angular_rate[:, turned]),
+        acceleration_channels=torch.as_tensor(felt),
+        rate_channels=torch.as_tensor(turned),
+        acceleration_scale=tensor(np.sqrt(variance_a + ACCELERATION_FLOOR**2)),
+        rate_scale=tensor(np.sqrt(variance_r + RATE_FLOOR**2)),
+        acceleration_deviation=tensor(_deviation(variance_a, UNKNOWN_DEVIATION[0])),
+        rate_deviation=tensor(_deviation(variance_r, UNKNOWN_DEVIATION[1])),
+        constants=tensor(
+            [
+                subject.height_m / HEIGHT_SCALE_M,
+                subject.model.total_mass / MASS_SCALE_KG,
+                (recording.speed_m_s or 0.0) / SPEED_SCALE_M_S,
+            ]
+        ),
+        step_s=1.0 / recording.sampling_rate_hz,
+        speed_m_s=recording.speed_m_s,
+    )
+
+
+def _deviation(variance: np.ndarray, unknown: float) -> np.ndarray:
+    return np.where(variance > 0, np.sqrt(variance), unknown)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A batch of windows: clean signals to compare with, and noisy inputs."""
+
+    acceleration: Tensor
+    angular_rate: Tensor
+    inputs: Tensor
+
+
+def draw_windows(signals: Signals, frames: int, count: int, generator: torch.Generator) -> Windows:
+    """Return random windows, their inputs disturbed as sensors and strides are."""
+    starts = torch.randint(len(signals.acceleration) - frames + 1, (count,), generator=generator)
+    rows = starts[:, None] + torch.arange(frames)
+    acceleration, rate = signals.acceleration[rows], signals.angular_rate[rows]
+    noisy_a = acceleration + _noise(acceleration, signals.acceleration_deviation, generator)
+    bias = GYRO_BIAS * torch.randn(count, 1, rate.shape[-1], generator=generator)
+    noisy_r = rate + _noise(rate, signals.rate_deviation, generator) + bias
+    return Windows(acceleration, rate, signals.inputs(noisy_a, noisy_r))
+
+
+def _noise(like: Tensor, deviation: Tensor, generator: torch.Generator) -> Tensor:
+    """Half of the power changes from stride to stride, half from sample to sample."""
+    slow = torch.randn(like.shape[0], 1, like.shape[2], generator=generator)
+    fast = torch.randn(like.shape, generator=generator)
+    return NOISE_SHARE * deviation * (slow + fast) / 2**0.5

@@ -1,0 +1,255 @@
+"""A subject's model as training needs it: compiled dynamics, and which coordinate plays which part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import casadi as ca
+import numpy as np
+import torch
+
+from casadi_dynamics.compiled import TorchFunction, compile_torch
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.model import ImuFrame, Model
+from casadi_dynamics.model.types import GROUND
+from casadi_dynamics.symbolic import BodyFunctions, build
+from sspinn_opensim.recording import Recording, Sensor
+
+#: Steps are told from turns of the root joint by their direction: this close to an axis of ground counts.
+_ALIGNED = 0.99
+_IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A scaled model with sensors on it.
+
+    Attributes
+    ----------
+    model : Model
+    functions : BodyFunctions
+        With one virtual IMU per sensor of the recording, in body axes.
+    fixed : dict of str to float
+        Coordinates that are not estimated, and their values (rad or m).
+    height_m : float
+        Body height, for the scale of moments.
+    sensor_position : (3 k,) ndarray
+        Places of the sensors in body axes, m.
+    """
+
+    model: Model
+    functions: BodyFunctions
+    fixed: dict[str, float]
+    height_m: float
+    sensor_position: np.ndarray
+
+    @cached_property
+    def body_weight(self) -> float:
+        """Weight in N, by the model's own gravity."""
+        return self.model.total_mass * float(np.linalg.norm(self.model.gravity))
+
+    @cached_property
+    def moment_scale(self) -> float:
+        """Body weight times height, N m."""
+        return self.body_weight * self.height_m
+
+    @cached_property
+    def roles(self) -> Roles:
+        """Which coordinate plays which part."""
+        return _roles(self.model, self.fixed)
+
+    @cached_property
+    def modelled(self) -> Modelled:
+        """Which sensor channels and contact forces the model can feel."""
+        return _modelled(self.functions)
+
+    def compiled(self, dtype: torch.dtype = torch.float32) -> TorchFunction:
+        """Return the dynamics as a torch function."""
+        return compile_torch(self.functions.dynamics, dtype)
+
+    def segment_map(self) -> np.ndarray:
+        """Return the map from orientations of segments to posture coordinates, (posture, segments).
+
+        A sensor feels the orientation of its segment, not a joint angle; a network that speaks of segments
+        finds the angles more easily. The map is the pseudo-inverse of the Jacobian of all angular velocities
+        in the default posture; in a planar model it is exact everywhere.
+        """
+        kinematics, n = self.functions.kinematics, len(self.model.coordinates)
+        q = ca.SX.sym("q", n)
+        u = ca.SX.sym("u", n)
+        omega = kinematics(q=q, u=u, udot=ca.SX.zeros(n), parameters=self.functions.parameters)["omega"]
+        jacobian = ca.Function("omega_u", [q], [ca.jacobian(omega, u)])
+        posture = np.array(jacobian([c.default for c in self.model.coordinates]))[:, list(self.roles.posture)]
+        return np.linalg.pinv(posture[np.abs(posture).max(axis=1) > 0])
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Indices of coordinates by the part they play.
+
+    Attributes
+    ----------
+    posture : tuple of int
+        Angles that the network gives.
+    steps : tuple of int
+        Translations of the root, in the order forward, up, right as far as the model has them.
+    forward, vertical : int
+    actuated : tuple of int
+        Estimated coordinates that a muscle can drive: all but the root's.
+    root : tuple of int
+        Estimated coordinates of the root: whatever force is left there is a residual.
+    fixed : tuple of int
+    """
+
+    posture: tuple[int, ...]
+    steps: tuple[int, ...]
+    forward: int
+    vertical: int
+    actuated: tuple[int, ...]
+    root: tuple[int, ...]
+    fixed: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Modelled:
+    """What the model's equations depend on; a planar model, for one, has no sideways channel.
+
+    Attributes
+    ----------
+    acceleration, angular_rate : (k, 3) bool arrays
+        Channels of the virtual IMUs that depend on the motion.
+    force : (p, 3) bool array
+        Components of the contact forces that move the model.
+    """
+
+    acceleration: np.ndarray
+    angular_rate: np.ndarray
+    force: np.ndarray
+
+
+def make_subject(
+    model: Model, recording: Recording, fixed: dict[str, float], *, height_m: float
+) -> Subject:
+    """Return a subject for a model and the sensors of a recording.
+
+    Parameters
+    ----------
+    model : Model
+        Already scaled.
+    recording : Recording
+    fixed : dict of str to float
+        Coordinates that are not estimated and their values; locked coordinates join them at their default.
+    height_m : float
+
+    Raises
+    ------
+    InputError
+        If a sensor, body, joint or coordinate is unknown, or the model has no floor contact.
+    """
+    for name in fixed:
+        model.coordinate(name)
+    if not model.contact_spheres:
+        raise InputError(
+            "The model has no contact points, so ground forces cannot be estimated.",
+            where=f"model '{model.name}'",
+            expected="ContactSphere elements on the feet",
+            found="none",
+            fix="add spheres under heel and toe of both feet in OpenSim, or use builtin:planar_gait",
+        )
+    locked = {c.name: c.default for c in model.coordinates if c.locked}
+    frames = tuple(place(sensor, model) for sensor in recording.sensors)
+    functions = build(model, frames)
+    positions = np.array([x for frame in frames for x in frame.position])
+    return Subject(model, functions, {**locked, **fixed}, height_m, positions)
+
+
+def place(sensor: Sensor, model: Model) -> ImuFrame:
+    """Return the place of a sensor on a model, with its axes along the body's: recordings are in body axes."""
+    if sensor.imu_frame:
+        for frame in model.imu_frames:
+            if frame.name == sensor.imu_frame:
+                return ImuFrame(sensor.name, frame.body, frame.position, _IDENTITY)
+        raise InputError(
+            f"The model has no IMU frame '{sensor.imu_frame}'.",
+            where=f"sensor '{sensor.name}' of the study",
+            expected=", ".join(f.name for f in model.imu_frames) or "none",
+            found=sensor.imu_frame,
+            fix="name one of these, or give body and position",
+        )
+    origin = _joint_centre(model, sensor.origin, sensor.body) if sensor.origin else np.zeros(3)
+    model.body(sensor.body)
+    position = tuple(float(x) for x in origin + np.array(sensor.position))
+    return ImuFrame(sensor.name, sensor.body, position, _IDENTITY)
+
+
+def _joint_centre(model: Model, joint_name: str, body: str) -> np.ndarray:
+    """Return a joint's centre in the axes of a body that it touches; across the body's midline for a parent.
+
+    A position measured 'from the level of the hips' has no side: the centre of a joint on the parent body is
+    taken at the body's own z.
+    """
+    joint = model.joint(joint_name)
+    if joint.child.body == body:
+        return np.array(joint.child.translation)
+    if joint.parent.body == body:
+        return np.array(joint.parent.translation) * (1.0, 1.0, 0.0)
+    raise InputError(
+        f"Joint '{joint_name}' does not touch body '{body}'.",
+        where=f"origin of the sensor on '{body}'",
+        expected=f"a joint with '{body}' as parent or child",
+        found=f"'{joint.parent.body}' and '{joint.child.body}'",
+        fix="name the joint at the near end of the segment",
+    )
+
+
+def _roles(model: Model, fixed: dict[str, float]) -> Roles:
+    index = {name: i for i, name in enumerate(model.coordinate_names)}
+    free = [c for c in model.coordinates if c.name not in fixed]
+    root = model.root_coordinates()
+    along = {}
+    for joint in model.joints:
+        if joint.parent.body != GROUND:
+            continue
+        for axis in joint.translations:
+            direction = np.array(joint.parent.rotation) @ np.array(axis.axis)
+            if axis.coordinate and axis.coordinate not in fixed and direction.max() > _ALIGNED:
+                along[int(direction.argmax())] = index[axis.coordinate]
+    if 0 not in along or 1 not in along:
+        raise InputError(
+            "The model's root cannot move forward and up.",
+            where=f"model '{model.name}', joint on ground",
+            expected="free coordinates that translate along x and y of ground",
+            found=", ".join(root) or "a welded root",
+            fix="free these coordinates, or use a model with a floating pelvis",
+        )
+    other = [c.name for c in free if c.motion == "translational" and index[c.name] not in along.values()]
+    if other:
+        raise InputError(
+            f"The coordinate '{other[0]}' is a translation inside the body, which is not estimated.",
+            where=f"model '{model.name}'",
+            fix=f"fix it in the study: [coordinates] fixed = {{ {other[0]} = value }}",
+        )
+    return Roles(
+        posture=tuple(index[c.name] for c in free if c.motion == "rotational"),
+        steps=tuple(along[k] for k in sorted(along)),
+        forward=along[0],
+        vertical=along[1],
+        actuated=tuple(index[c.name] for c in free if c.name not in root),
+        root=tuple(index[c.name] for c in free if c.name in root),
+        fixed=tuple(index[name] for name in fixed),
+    )
+
+
+def _modelled(functions: BodyFunctions) -> Modelled:
+    dynamics = functions.dynamics
+    inputs, outputs = dynamics.name_in(), dynamics.name_out()
+
+    def depends(output: str, *on: str) -> ca.DM:
+        patterns = [dynamics.jac_sparsity(outputs.index(output), inputs.index(name)) for name in on]
+        return sum(np.array(ca.DM(pattern, 1)) for pattern in patterns) > 0
+
+    acceleration = depends("imu_acceleration", "udot").any(axis=1)
+    angular_rate = depends("imu_angular_rate", "u").any(axis=1)
+    force = depends("tau", "contact_force").any(axis=0)
+    return Modelled(acceleration.reshape(-1, 3), angular_rate.reshape(-1, 3), force.reshape(-1, 3))

@@ -1,0 +1,43 @@
+"""What all tests share: where things are, and one thread for each test process."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Two test processes on two cores: more threads in each only get in each other's way.
+for _library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_library, "1")
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Return the root of the repository."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of recordings kept beside the repository; skip where it is absent."""
+    folder = REPOSITORY.parent / "shared"
+    if not (folder / "data").is_dir():
+        pytest.skip("the public recordings are not beside this checkout (../shared/data)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dorschky2019(shared) -> Path:
+    """Return the folder of the data set of Dorschky et al. (2019)."""
+    return shared / "data" / "dorschky2019"
+
+
+@pytest.fixture(autouse=True)
+def _one_torch_thread():
+    """Keep torch, where a test has imported it, on one thread."""
+    import sys
+
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() != 1:
+        torch.set_num_threads(1)

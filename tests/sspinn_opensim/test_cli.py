@@ -1,0 +1,149 @@
+import ast
+import errno
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+import sspinn_opensim
+from casadi_dynamics.errors import InputError
+from sspinn_opensim import cli
+
+STUDY = """
+[model]
+file = "builtin:planar_gait"
+[person]
+height_m = 1.7
+mass_kg = 70
+[recording]
+format = "csv"
+file = "walk.csv"
+[sensors.pelvis]
+imu_frame = "pelvis_imu"
+"""
+STAGES = ("run", "scale", "convert", "train", "estimate", "muscles", "evaluate")
+
+
+@pytest.fixture
+def study(tmp_path):
+    (tmp_path / "walk.csv").touch()
+    path = tmp_path / "study.toml"
+    path.write_text(STUDY)
+    return path
+
+
+@pytest.fixture
+def workflows(monkeypatch):
+    """Stand in for the workflows: note what was called, or raise what a test wants."""
+    calls = []
+    fake = SimpleNamespace(calls=calls, error=None)
+
+    def stand_in(stage):
+        def call(*arguments, **settings):
+            calls.append((stage, arguments, settings))
+            if fake.error is not None:
+                raise fake.error
+
+        return call
+
+    for stage in (*STAGES, "demo"):
+        setattr(fake, stage, stand_in(stage))
+    monkeypatch.setitem(sys.modules, "sspinn_opensim.workflows", fake)
+    monkeypatch.setattr(sspinn_opensim, "workflows", fake, raising=False)
+    return fake
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_each_stage_calls_its_workflow(stage, study, workflows, tmp_path):
+    assert cli.main([stage, str(study), "--out", str(tmp_path / "results")]) == 0
+    ((called, (read, out), settings),) = workflows.calls
+    assert called == stage and out == tmp_path / "results"
+    assert read.person.mass_kg == 70.0
+    assert settings == ({"restart": False} if stage in ("run", "train") else {})
+
+
+def test_overrides_reach_the_workflow(study, workflows, tmp_path):
+    arguments = ["--steps", "7", "--seeds", "4,5", "--restart"]
+    assert cli.main(["train", str(study), "--out", str(tmp_path), *arguments]) == 0
+    ((_, (read, _), settings),) = workflows.calls
+    assert (read.training.steps, read.training.seeds, settings) == (7, (4, 5), {"restart": True})
+
+
+def test_convert_takes_a_model(workflows, tmp_path):
+    model = tmp_path / "model.osim"
+    assert cli.main(["convert", str(model), "--out", str(tmp_path)]) == 0
+    assert workflows.calls[0][1] == (model, tmp_path)
+
+
+def test_demo(workflows, tmp_path):
+    assert cli.main(["demo", "--out", str(tmp_path)]) == 0
+    assert workflows.calls == [("demo", (tmp_path,), {})]
+
+
+def test_a_wrong_study_is_one_clear_error(study, workflows, tmp_path, capsys):
+    study.write_text(STUDY.replace("mass_kg", "mass"))
+    assert cli.main(["run", str(study), "--out", str(tmp_path)]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("sspinn: Unknown key 'mass'.") and "mass_kg" in message
+    assert "Traceback" not in message and workflows.calls == []
+
+
+def test_an_input_error_is_printed_as_it_is(study, workflows, tmp_path, capsys):
+    workflows.error = InputError("The model has no body 'femurr'.", fix="did you mean 'femur_r'?")
+    assert cli.main(["scale", str(study), "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"sspinn: {workflows.error}\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EACCES, "--out"),
+        (errno.EROFS, "read-only"),
+        (errno.EEXIST, "in the way"),
+        (errno.EIO, "disk"),
+    ],
+)
+def test_a_disk_that_refuses_is_one_clear_error(number, hint, study, workflows, tmp_path, capsys):
+    workflows.error = OSError(number, "the system says no", "/results/grf.mot")
+    assert cli.main(["estimate", str(study), "--out", str(tmp_path)]) == 2
+    message = capsys.readouterr().err
+    assert "/results/grf.mot" in message and hint in message and "the system says no" in message
+
+
+def test_an_interruption_is_one_line(study, workflows, tmp_path, capsys):
+    workflows.error = KeyboardInterrupt()
+    assert cli.main(["train", str(study), "--out", str(tmp_path)]) == 130
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_bug_is_not_hidden(study, workflows, tmp_path):
+    workflows.error = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["train", str(study), "--out", str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["rum"], ["run"], ["train", "a.toml", "--out", "b", "--seeds", "a"]]
+)
+def test_a_wrong_command_line_prints_the_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2 and "usage: sspinn" in capsys.readouterr().err
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--version"])
+    assert caught.value.code == 0 and sspinn_opensim.__version__ in capsys.readouterr().out
+
+
+def test_every_verb_has_a_workflow(repository):
+    """Read, not imported: the functions exist and take what the command line gives them."""
+    source = (repository / "sspinn_opensim" / "workflows.py").read_text(encoding="utf-8")
+    functions = {node.name: node.args for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+    for stage in STAGES:
+        names = [argument.arg for argument in functions[stage].args + functions[stage].kwonlyargs]
+        assert len(names) >= 2
+        assert ("restart" in names) == (stage in ("run", "train")), stage
+    assert "demo" in functions
