@@ -24,9 +24,7 @@ _KINEMATICS = {
 }
 
 #: Arrays of the answers that hold for every group of states.
-_PLACES = (
-    "body_names ext_bodies ext_point_B imu_frames imu_bodies imu_offset imu_euler"
-).split()
+_PLACES = ("body_names ext_bodies ext_point_B imu_frames imu_bodies imu_offset imu_euler").split()
 
 
 def answer_sensors(model: Model, answers: Mapping[str, np.ndarray]) -> tuple[ImuFrame, ...]:

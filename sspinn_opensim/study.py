@@ -64,10 +64,14 @@ class ModelChoice:
         Generic model (``.osim``), or ``builtin:NAME``.
     scaled : bool
         True: the model already has the size and mass of the person and is used as it is.
+    generic_height_m : float or None
+        Height in m of a person the model fits as it is; known for the built-in model and OpenSim's gait
+        models.
     """
 
     file: Path
     scaled: bool = False
+    generic_height_m: Height | None = None
 
 
 @dataclass(frozen=True)
@@ -216,6 +220,20 @@ class CoordinateChoice:
 
 
 @dataclass(frozen=True)
+class MuscleChoice:
+    """``[muscles]``: static optimization.
+
+    Parameters
+    ----------
+    lowpass_hz : float
+        Cut-off of OpenSim's low-pass filter on the coordinates, Hz: 6 is usual for walking, 15 for running;
+        0 filters nothing.
+    """
+
+    lowpass_hz: NonNegative = 6.0
+
+
+@dataclass(frozen=True)
 class OutputChoice:
     """``[output]``: the part of the recording that is written and analysed for muscle forces.
 
@@ -246,7 +264,7 @@ class Study:
         Name of the study; default: name of the file without its ending.
     reference : ReferenceChoice or None
         What the result is compared with, if anything.
-    training, coordinates, output : TrainingChoice, CoordinateChoice, OutputChoice
+    training, coordinates, muscles, output : TrainingChoice, CoordinateChoice, MuscleChoice, OutputChoice
         Settings.
     """
 
@@ -259,6 +277,7 @@ class Study:
     reference: ReferenceChoice | None = None
     training: TrainingChoice = TrainingChoice()
     coordinates: CoordinateChoice = CoordinateChoice()
+    muscles: MuscleChoice = MuscleChoice()
     output: OutputChoice = OutputChoice()
 
 

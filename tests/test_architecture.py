@@ -40,7 +40,12 @@ ALLOWED = {
     _TRAINING: _TO_TRAIN,
     _ESTIMATION: _TO_TRAIN | {_TRAINING},
     _EVALUATION: _TO_TRAIN | {_TRAINING, _ESTIMATION},
-    "sspinn_opensim.workflows": _TO_TRAIN | {_TRAINING, _ESTIMATION, _EVALUATION, "osim_models"},
+    # What the workflows print and leave for the reader of a results folder.
+    "sspinn_opensim.console": _BASE | {_TRAINING},
+    "sspinn_opensim.readme_file": _BASE | {_STUDY},
+    "sspinn_opensim.workflows": _TO_TRAIN
+    | {_TRAINING, _ESTIMATION, _EVALUATION, "osim_models"}
+    | {"sspinn_opensim.console", "sspinn_opensim.readme_file"},
     "sspinn_opensim.doctor": _BASE | {_OPENSIM_IO},
     "sspinn_opensim.cli": _BASE | {_STUDY, "sspinn_opensim.workflows", "sspinn_opensim.doctor"},
     "sspinn_opensim.__main__": {"sspinn_opensim.cli"},

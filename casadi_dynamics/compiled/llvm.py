@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import ctypes
-import struct
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 
 import llvmlite.binding as llvm
 
-from casadi_dynamics.compiled.tape import Tape
+from casadi_dynamics.compiled.tape import Instruction, Tape
+from casadi_dynamics.compiled.trigonometry import sine_cosine
+from casadi_dynamics.compiled.vectors import VectorText
 
 #: Samples per block: one AVX-512 register; narrower machines split the vectors themselves.
 LANES = {"double": 8, "float": 16}
 
 _ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 _COMPARISONS = {"lt": "olt", "le": "ole", "eq": "oeq", "ne": "une"}
-_INTRINSICS = {name: name for name in ("sqrt", "fabs", "floor", "ceil")} | {"fmin": "minnum", "fmax": "maxnum"}
+_INTRINSICS = {name: name for name in ("sqrt", "fabs", "floor", "ceil")} | {
+    "fmin": "minnum",
+    "fmax": "maxnum",
+}
 #: Operations whose C function has another name; the others are called like their operation.
 _LIBRARY_NAMES = {"constpow": "pow"}
 
@@ -109,31 +113,31 @@ def _machine():
 
 
 class _Emitter:
-    def __init__(self, tape, varying, uniform, scalar) -> None:
-        self._tape, self._scalar = tape, scalar
-        self._lanes, self._bytes = LANES[scalar], 8 if scalar == "double" else 4
-        self._vector = f"<{self._lanes} x {scalar}>"
-        self._mask = f"<{self._lanes} x i1>"
-        self._suffix = f"v{self._lanes}f{64 if scalar == 'double' else 32}"
+    def __init__(self, tape: Tape, varying, uniform, scalar: str) -> None:
+        self._tape, self._write = tape, VectorText(LANES[scalar], scalar)
         self._first_row = _offsets(tape.input_sizes, varying)
         self._first_shared = _offsets(tape.input_sizes, uniform)
-        self._lines: list[str] = []
-        self._declared: set[str] = set()
-        self._fresh = 0
         self._values: list[str] = []  # operand text per tape place
         self._masks: dict[int, str] = {}  # places that hold a comparison, as a mask
+        self._angles: dict[str, str] = {}  # operand text -> its pair of sine and cosine
 
     def text(self) -> str:
+        write = self._write
         for place, instruction in enumerate(self._tape.instructions):
             self._values.append(self._instruction(place, instruction))
-        row = 0
-        for output in self._tape.outputs:
-            for place in output:
-                pointer = self._row_pointer("%out", row)
-                self._lines.append(f"store {self._vector} {self._values[place]}, ptr {pointer}, align {self._bytes}")
-                row += 1
-        body = "\n  ".join(self._lines)
-        return f"""{chr(10).join(sorted(self._declared))}
+        places = [place for output in self._tape.outputs for place in output]
+        for row, place in enumerate(places):
+            pointer = self._row_pointer("%out", row)
+            write.lines.append(
+                f"store {write.vector} {self._values[place]}, ptr {pointer}, align {write.bytes}"
+            )
+        body, helper, declarations = write.take(), "", write.declarations
+        if self._angles:
+            helper, needed = sine_cosine(write.lanes, write.scalar)
+            declarations = declarations | needed
+        newline = "\n"
+        return f"""{newline.join(sorted(declarations))}
+{helper}
 define void @run(ptr noalias %in, ptr noalias %shared, ptr noalias %out, i64 %row) {{
 entry:
   %empty = icmp sle i64 %row, 0
@@ -141,7 +145,7 @@ entry:
 block:
   %at = phi i64 [ 0, %entry ], [ %next, %block ]
   {body}
-  %next = add i64 %at, {self._lanes}
+  %next = add i64 %at, {write.lanes}
   %more = icmp slt i64 %next, %row
   br i1 %more, label %block, label %done
 done:
@@ -149,115 +153,86 @@ done:
 }}
 """
 
-    def _instruction(self, place, instruction) -> str:
-        op, vector = instruction.op, self._vector
+    def _instruction(self, place: int, instruction: Instruction) -> str:
+        op, write = instruction.op, self._write
+        arguments = [self._values[i] for i in instruction.arguments]
         if op == "constant":
-            return self._splat(instruction.value)
+            return write.splat(instruction.value)
         if op == "input":
             return self._input(*instruction.source)
         if op in _COMPARISONS:
-            a, b = (self._values[i] for i in instruction.arguments)
-            self._masks[place] = self._assign(f"fcmp {_COMPARISONS[op]} {vector} {a}, {b}")
+            self._masks[place] = write.compare(_COMPARISONS[op], *arguments)
             return self._number(self._masks[place])
         if op in ("and", "or", "not"):
             self._masks[place] = self._logic(op, instruction.arguments)
             return self._number(self._masks[place])
         if op == "if_else_zero":
-            condition, value = instruction.arguments
-            return self._select(self._as_mask(condition), self._values[value], self._splat(0.0))
-        return self._arithmetic(op, [self._values[i] for i in instruction.arguments])
+            return write.select(self._as_mask(instruction.arguments[0]), arguments[1], write.splat(0.0))
+        return self._arithmetic(op, arguments)
 
-    def _arithmetic(self, op, arguments) -> str:
-        a, b = arguments[0], arguments[-1]
+    def _arithmetic(self, op: str, arguments: list[str]) -> str:
+        write, a, b = self._write, arguments[0], arguments[-1]
         if op in _ARITHMETIC:
-            return self._binary(_ARITHMETIC[op], a, b)
-        if op == "neg":
-            return self._assign(f"fneg {self._vector} {a}")
-        if op == "sq":
-            return self._binary("fmul", a, a)
-        if op == "twice":
-            return self._binary("fadd", a, a)
-        if op == "inv":
-            return self._binary("fdiv", self._splat(1.0), a)
-        if op == "sign":
-            positive = self._assign(f"fcmp ogt {self._vector} {a}, {self._splat(0.0)}")
-            negative = self._assign(f"fcmp olt {self._vector} {a}, {self._splat(0.0)}")
-            below = self._select(negative, self._splat(-1.0), a)  # keeps zero and nan as they are
-            return self._select(positive, self._splat(1.0), below)
+            return write.binary(_ARITHMETIC[op], a, b)
         if op in _INTRINSICS:
-            return self._intrinsic(_INTRINSICS[op], arguments)
-        return self._library(_LIBRARY_NAMES.get(op, op), arguments)
+            return write.intrinsic(_INTRINSICS[op], *arguments)
+        if op in ("sin", "cos"):
+            return self._sine_or_cosine(op, a)
+        if op == "neg":
+            return write.assign(f"fneg {write.vector} {a}")
+        if op == "sq":
+            return write.binary("fmul", a, a)
+        if op == "twice":
+            return write.binary("fadd", a, a)
+        if op == "inv":
+            return write.binary("fdiv", write.splat(1.0), a)
+        if op == "sign":
+            return self._sign(a)
+        return write.library(_LIBRARY_NAMES.get(op, op), *arguments)
 
-    def _binary(self, name, a, b) -> str:
-        return self._assign(f"{name} contract {self._vector} {a}, {b}")
+    def _sine_or_cosine(self, op: str, angle: str) -> str:
+        write = self._write
+        pair = f"{{ {write.vector}, {write.vector} }}"
+        if angle not in self._angles:
+            self._angles[angle] = write.assign(f"call {pair} @sincos({write.vector} {angle})")
+        return write.assign(f"extractvalue {pair} {self._angles[angle]}, {0 if op == 'sin' else 1}")
 
-    def _intrinsic(self, name, arguments) -> str:
-        symbol = f"@llvm.{name}.{self._suffix}"
-        types = ", ".join([self._vector] * len(arguments))
-        self._declared.add(f"declare {self._vector} {symbol}({types})")
-        passed = ", ".join(f"{self._vector} {a}" for a in arguments)
-        return self._assign(f"call {self._vector} {symbol}({passed})")
+    def _sign(self, a: str) -> str:
+        write, zero = self._write, self._write.splat(0.0)
+        below = write.select(write.compare("olt", a, zero), write.splat(-1.0), a)  # keeps zero and nan
+        return write.select(write.compare("ogt", a, zero), write.splat(1.0), below)
 
-    def _library(self, name, arguments) -> str:
-        """Call the C library once per lane."""
-        symbol = f"@{name}{'f' if self._scalar == 'float' else ''}"
-        types = ", ".join([self._scalar] * len(arguments))
-        self._declared.add(f"declare {self._scalar} {symbol}({types})")
-        result = "undef"
-        for lane in range(self._lanes):
-            parts = [self._assign(f"extractelement {self._vector} {a}, i32 {lane}") for a in arguments]
-            passed = ", ".join(f"{self._scalar} {p}" for p in parts)
-            value = self._assign(f"call {self._scalar} {symbol}({passed})")
-            result = self._assign(f"insertelement {self._vector} {result}, {self._scalar} {value}, i32 {lane}")
-        return result
-
-    def _input(self, number, entry) -> str:
+    def _input(self, number: int, entry: int) -> str:
+        write = self._write
         if number in self._first_row:
             pointer = self._row_pointer("%in", self._first_row[number] + entry)
-            return self._assign(f"load {self._vector}, ptr {pointer}, align {self._bytes}")
+            return write.assign(f"load {write.vector}, ptr {pointer}, align {write.bytes}")
         index = self._first_shared[number] + entry
-        pointer = self._assign(f"getelementptr {self._scalar}, ptr %shared, i64 {index}")
-        value = self._assign(f"load {self._scalar}, ptr {pointer}, align {self._bytes}")
-        single = self._assign(f"insertelement {self._vector} undef, {self._scalar} {value}, i32 0")
-        zeros = f"<{self._lanes} x i32> zeroinitializer"
-        return self._assign(f"shufflevector {self._vector} {single}, {self._vector} undef, {zeros}")
+        pointer = write.assign(f"getelementptr {write.scalar}, ptr %shared, i64 {index}")
+        value = write.assign(f"load {write.scalar}, ptr {pointer}, align {write.bytes}")
+        single = write.assign(f"insertelement {write.vector} undef, {write.scalar} {value}, i32 0")
+        zeros = f"<{write.lanes} x i32> zeroinitializer"
+        return write.assign(f"shufflevector {write.vector} {single}, {write.vector} undef, {zeros}")
 
-    def _row_pointer(self, base, row) -> str:
-        start = self._assign(f"mul i64 %row, {row}")
-        index = self._assign(f"add i64 {start}, %at")
-        return self._assign(f"getelementptr {self._scalar}, ptr {base}, i64 {index}")
+    def _row_pointer(self, base: str, row: int) -> str:
+        start = self._write.assign(f"mul i64 %row, {row}")
+        index = self._write.assign(f"add i64 {start}, %at")
+        return self._write.assign(f"getelementptr {self._write.scalar}, ptr {base}, i64 {index}")
 
-    def _logic(self, op, arguments) -> str:
-        masks = [self._as_mask(i) for i in arguments]
+    def _logic(self, op: str, places: tuple[int, ...]) -> str:
+        write, masks = self._write, [self._as_mask(place) for place in places]
         if op == "not":
-            ones = "<" + ", ".join(["i1 true"] * self._lanes) + ">"
-            return self._assign(f"xor {self._mask} {masks[0]}, {ones}")
-        return self._assign(f"{op} {self._mask} {masks[0]}, {masks[1]}")
+            ones = "<" + ", ".join(["i1 true"] * write.lanes) + ">"
+            return write.assign(f"xor {write.mask} {masks[0]}, {ones}")
+        return write.assign(f"{op} {write.mask} {masks[0]}, {masks[1]}")
 
-    def _as_mask(self, place) -> str:
+    def _as_mask(self, place: int) -> str:
         if place not in self._masks:
-            zero = self._splat(0.0)
-            self._masks[place] = self._assign(f"fcmp une {self._vector} {self._values[place]}, {zero}")
+            self._masks[place] = self._write.compare("une", self._values[place], self._write.splat(0.0))
         return self._masks[place]
 
-    def _number(self, mask) -> str:
-        return self._select(mask, self._splat(1.0), self._splat(0.0))
-
-    def _select(self, mask, yes, no) -> str:
-        return self._assign(f"select {self._mask} {mask}, {self._vector} {yes}, {self._vector} {no}")
-
-    def _splat(self, value) -> str:
-        # Hexadecimal doubles are exact; a float constant must be one that single precision can hold.
-        if self._scalar == "float":
-            value = ctypes.c_float(value).value
-        bits = struct.unpack("<Q", struct.pack("<d", value))[0]
-        return "<" + ", ".join([f"{self._scalar} 0x{bits:016X}"] * self._lanes) + ">"
-
-    def _assign(self, expression) -> str:
-        self._fresh += 1
-        name = f"%t{self._fresh}"
-        self._lines.append(f"{name} = {expression}")
-        return name
+    def _number(self, mask: str) -> str:
+        return self._write.select(mask, self._write.splat(1.0), self._write.splat(0.0))
 
 
 def _offsets(sizes, chosen) -> dict[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import casadi as ca
 
@@ -59,14 +60,8 @@ OPERATIONS = {
 }
 
 
-def record(function: ca.Function) -> Tape:
-    """Return the tape of an SX function; instructions that no output needs are left out.
-
-    Raises
-    ------
-    InputError
-        If the function is not of scalar expressions, or has an operation that cannot be on a tape.
-    """
+def check_columns(function: ca.Function) -> None:
+    """Refuse a function that is not of scalar expressions, or not of dense columns."""
     if not function.is_a("SXFunction"):
         raise InputError(
             f"The function '{function.name()}' is not made of scalar expressions.",
@@ -74,6 +69,29 @@ def record(function: ca.Function) -> Tape:
             found=function.class_name(),
             fix="call function.expand() first",
         )
+    sides = ((function.name_in, function.sparsity_in), (function.name_out, function.sparsity_out))
+    for names, sparsity in sides:
+        for i, name in enumerate(names()):
+            pattern = sparsity(i)
+            if not pattern.is_dense() or pattern.size2() > 1:
+                raise InputError(
+                    f"'{name}' of the function '{function.name()}' is not a dense column.",
+                    expected="inputs and outputs of shape (n, 1) without structural zeros",
+                    found=pattern.dim(True),
+                    fix="apply casadi.vec and casadi.densify",
+                )
+
+
+def record(function: ca.Function) -> Tape:
+    """Return the tape of an SX function; instructions that no output needs are left out.
+
+    Raises
+    ------
+    InputError
+        If the function is not of scalar expressions in dense columns, or has an operation that cannot be on a
+        tape.
+    """
+    check_columns(function)
     instructions: list[Instruction] = []
     register: dict[int, int] = {}  # CasADi's work vector entry -> place of its current value
     outputs = [[-1] * function.nnz_out(i) for i in range(function.n_out())]
@@ -122,14 +140,17 @@ def vector_jacobian(function: ca.Function, wrt: tuple[int, ...]) -> ca.Function:
     """Return the function of all inputs and one cotangent per output that gives gradients to inputs `wrt`."""
     inputs = function.sx_in()
     outputs = function.call(inputs)
-    cotangents = [ca.SX.sym(f"d_{name}", out.numel()) for name, out in zip(function.name_out(), outputs, strict=True)]
-    stacked = ca.vertcat(*(ca.vec(out) for out in outputs))
+    cotangents = [
+        ca.SX.sym(f"d_{name}", output.numel())
+        for name, output in zip(function.name_out(), outputs, strict=True)
+    ]
     chosen = [inputs[i] for i in wrt]
-    gradient = ca.jtimes(stacked, ca.vertcat(*chosen), ca.vertcat(*cotangents), True)
-    sizes = [0, *(int(x.numel()) for x in chosen)]
-    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
-    parts = ca.cse([ca.densify(part) for part in ca.vertsplit(gradient, ends)])
-    names = [f"grad_{function.name_in(i)}" for i in wrt]
-    return ca.Function(f"{function.name()}_vjp", [*inputs, *cotangents], parts, function.name_in() + [
-        f"d_{name}" for name in function.name_out()
-    ], names)
+    gradient = ca.jtimes(ca.vertcat(*outputs), ca.vertcat(*chosen), ca.vertcat(*cotangents), True)
+    ends = [0, *accumulate(int(x.numel()) for x in chosen)]
+    return ca.Function(
+        f"{function.name()}_vjp",
+        [*inputs, *cotangents],
+        ca.cse([ca.densify(part) for part in ca.vertsplit(gradient, ends)]),
+        [*function.name_in(), *(f"d_{name}" for name in function.name_out())],
+        [f"grad_{function.name_in(i)}" for i in wrt],
+    )

@@ -71,7 +71,7 @@ class Coordinate:
 
 @dataclass(frozen=True)
 class TransformAxis:
-    """One axis of a joint: unit `axis` in the parent frame, driven by `function` of `coordinate` (or none)."""
+    """One axis of a joint: unit `axis` in the parent frame, driven by `function` of `coordinate` or none."""
 
     axis: Vector3
     coordinate: str | None
@@ -132,7 +132,7 @@ class HalfSpace:
 
 @dataclass(frozen=True)
 class ContactForce:
-    """OpenSim's `SmoothSphereHalfSpaceForce` between a sphere and the floor (SI units, names as in OpenSim)."""
+    """OpenSim's `SmoothSphereHalfSpaceForce` between a sphere and the floor; SI units, OpenSim's names."""
 
     name: str
     sphere: str
@@ -207,7 +207,7 @@ class Model:
         return next(joint for joint in self.joints if joint.child.body == body)
 
     def root_coordinates(self) -> tuple[str, ...]:
-        """Coordinates of the joints that hang on ground: no muscle acts there, so their force is a residual."""
+        """Return the coordinates of joints on ground: no muscle acts there, so their force is a residual."""
         roots = {joint.name for joint in self.joints if joint.parent.body == GROUND}
         return tuple(c.name for c in self.coordinates if c.joint in roots)
 

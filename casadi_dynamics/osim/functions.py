@@ -15,9 +15,9 @@ def read_function(path: Path, item) -> Function:
     if item.tag not in SUPPORTED_FUNCTIONS:
         raise refuse(path, item, advice(item.tag))
     if item.tag == "Constant":
-        return Constant(number(path, item, "value"))
+        return Constant(number(path, item, "value", 0.0))
     if item.tag == "LinearFunction":
-        return Linear(*numbers(path, item, "coefficients", 2))
+        return Linear(*numbers(path, item, "coefficients", 2, default=(1.0, 0.0)))
     if item.tag == "PolynomialFunction":
         return Polynomial(numbers(path, item, "coefficients", None))
     if item.tag == "SimmSpline":

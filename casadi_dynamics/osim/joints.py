@@ -17,7 +17,7 @@ from casadi_dynamics.osim.xml import child_value, children, flag, locate, name_o
 _X, _Y, _Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
 #: Joint class -> for each of its coordinates the axis it drives: 'r' rotation or 't' translation, and which.
-#: Rotations apply in the order listed (Simbody's Pin, Universal and Gimbal mobilizers; OpenSim's PlanarJoint).
+#: Rotations apply in the order listed (Simbody's Pin, Universal and Gimbal mobilizers; OpenSim's Planar).
 _SIMPLE_JOINTS = {
     "PinJoint": (("r", _Z),),
     "SliderJoint": (("t", _X),),
@@ -90,7 +90,10 @@ def _simple_transform(path, item, names):
             found=str(len(names)),
             fix="open the model in OpenSim and save it again",
         )
-    driven = [(kind, TransformAxis(axis, n, Linear(1.0, 0.0))) for n, (kind, axis) in zip(names, layout, strict=True)]
+    driven = [
+        (kind, TransformAxis(axis, n, Linear(1.0, 0.0)))
+        for n, (kind, axis) in zip(names, layout, strict=True)
+    ]
     return _three("r", driven), _three("t", driven)
 
 
@@ -157,7 +160,7 @@ def _read_axis(path, item, names):
 
 
 def _read_coordinate(path, item, joint, translational):
-    low, high = numbers(path, item, "range", 2, default=(-math.inf, math.inf))
+    low, high = numbers(path, item, "range", 2, default=(-10.0, 10.0))  # OpenSim's own
     if children(item, "prescribed_function") and flag(path, item, "prescribed"):
         raise refuse(path, item, "its motion is prescribed by a function; switch <prescribed> off")
     return Coordinate(

@@ -25,10 +25,29 @@ from casadi_dynamics.osim.xml import (
 
 OLDEST_VERSION = 40000
 
+# OpenSim leaves out of a file what was never set; below are its defaults then.
+_ZERO = (0.0, 0.0, 0.0)
+_CONTACT_LAW = {
+    "stiffness": 1.0,
+    "dissipation": 0.0,
+    "static_friction": 0.0,
+    "dynamic_friction": 0.0,
+    "viscous_friction": 0.0,
+    "transition_velocity": 0.01,
+    "constant_contact_force": 1e-5,
+    "hertz_smoothing": 300.0,
+    "hunt_crossley_smoothing": 50.0,
+}
+
 #: Sets of a model that hold bodies, joints and what acts on them, in the order they are read.
 _SETS = "BodySet JointSet ConstraintSet ForceSet ContactGeometrySet ControllerSet MarkerSet".split()
 #: What an element of a set is called in messages.
-_KINDS = {"BodySet": "body", "JointSet": "joint", "ForceSet": "force", "ContactGeometrySet": "contact geometry"}
+_KINDS = {
+    "BodySet": "body",
+    "JointSet": "joint",
+    "ForceSet": "force",
+    "ContactGeometrySet": "contact geometry",
+}
 #: Elements of a model that say nothing about its mechanics.
 _DESCRIPTIVE = (
     "Ground credits publications length_units force_units ModelVisualPreferences assembly_accuracy "
@@ -86,19 +105,20 @@ def read_model(path: str | Path) -> Model:
 def _model_element(path: Path):
     parser = etree.XMLParser(remove_comments=True, resolve_entities=False, recover=True)
     try:
-        document = etree.parse(str(path), parser)
+        root = etree.parse(str(path), parser).getroot()
+    except etree.XMLSyntaxError:
+        root = None  # the parser's log says why
     except OSError as error:
         raise InputError("The model file cannot be read.", where=path, found=str(error)) from None
     # OpenSim writes `::` in some tags, which XML forbids only where namespaces matter; all else is an error.
     faults = [f for f in parser.error_log if f.domain_name != "NAMESPACE" and f.level_name != "WARNING"]
-    if faults or document.getroot() is None:
+    if faults or root is None:
         raise InputError(
             "The model file is not well-formed XML.",
             where=f"{path}, line {faults[0].line if faults else 1}",
             found=faults[0].message if faults else "an empty file",
             fix="open the model in OpenSim and save it again",
         )
-    root = document.getroot()
     version = root.get("Version", "")
     if root.tag != "OpenSimDocument" or root.find("Model") is None:
         raise InputError(
@@ -154,7 +174,7 @@ def _read_joints(path: Path, model, frames: FrameTable, bodies, ignored):
 
 def _read_body(path: Path, item) -> Body:
     mass = number(path, item, "mass")
-    inertia = numbers(path, item, "inertia", 6)
+    inertia = numbers(path, item, "inertia", 6, default=(0.0,) * 6)
     if mass < 0 or min(inertia[:3]) < 0:
         raise InputError(
             f"Body '{item.get('name')}' has a negative mass or moment of inertia.",
@@ -163,22 +183,24 @@ def _read_body(path: Path, item) -> Body:
             found=f"mass {mass}, inertia {inertia}",
             fix="correct the numbers in the model file",
         )
-    return Body(name_of(path, item), mass, numbers(path, item, "mass_center", 3), inertia)
+    return Body(name_of(path, item), mass, numbers(path, item, "mass_center", 3, default=_ZERO), inertia)
 
 
 def _read_sphere(path: Path, item, frames: FrameTable) -> ContactSphere:
     frame = frames.resolve(item, child_value(path, item, "socket_frame"))
-    location = frames.place(frame, numbers(path, item, "location", 3))
+    location = frames.place(frame, numbers(path, item, "location", 3, default=_ZERO))
     return ContactSphere(item.get("name"), frame.body, location, number(path, item, "radius"))
 
 
 def _read_half_space(path: Path, item, frames: FrameTable) -> HalfSpace:
     frame = frames.resolve(item, child_value(path, item, "socket_frame"))
-    down = frames.turn(frame, numbers(path, item, "orientation", 3), axis=0)
+    down = frames.turn(frame, numbers(path, item, "orientation", 3, default=_ZERO), axis=0)
     upright = abs(down[0]) < 1e-4 and abs(down[2]) < 1e-4 and down[1] < 0
     if frame.body != GROUND or not upright:
         raise refuse(path, item, "only a level floor fixed to ground is converted")
-    return HalfSpace(item.get("name"), frames.place(frame, numbers(path, item, "location", 3))[1])
+    return HalfSpace(
+        item.get("name"), frames.place(frame, numbers(path, item, "location", 3, default=_ZERO))[1]
+    )
 
 
 def _read_contact_force(path: Path, item, spheres, half_spaces) -> ContactForce:
@@ -186,10 +208,5 @@ def _read_contact_force(path: Path, item, spheres, half_spaces) -> ContactForce:
     half_space = child_value(path, item, "socket_half_space").rsplit("/", 1)[-1]
     if sphere not in {s.name for s in spheres} or half_space not in {h.name for h in half_spaces}:
         raise refuse(path, item, f"its sphere '{sphere}' or half space '{half_space}' is not in the model")
-    names = (
-        "stiffness dissipation static_friction dynamic_friction viscous_friction transition_velocity "
-        "constant_contact_force hertz_smoothing hunt_crossley_smoothing"
-    ).split()
-    return ContactForce(
-        item.get("name"), sphere, half_space, **{name: number(path, item, name) for name in names}
-    )
+    numbers_of_law = {name: number(path, item, name, default) for name, default in _CONTACT_LAW.items()}
+    return ContactForce(name_of(path, item), sphere, half_space, **numbers_of_law)

@@ -20,7 +20,7 @@ def name_of(path: Path, item) -> str:
         raise InputError(
             f"This {item.tag} has no name.",
             where=locate(path, item),
-            expected="an attribute name=\"...\"",
+            expected='an attribute name="..."',
             found="none",
             fix="open the model in OpenSim and save it again",
         )
@@ -34,7 +34,7 @@ def unique_names(path: Path, items, kind: str) -> None:
         first = seen.setdefault(name_of(path, item), item)
         if first is not item:
             raise InputError(
-                f"The model has two of the {kind} '{item.get('name')}'.",
+                f"The name '{item.get('name')}' of a {kind} occurs twice.",
                 where=locate(path, item),
                 expected="names that occur once",
                 found=f"the same name in line {first.sourceline}",

@@ -27,10 +27,11 @@ class BodyFunctions:
     Attributes
     ----------
     dynamics : casadi.Function
-        Inputs `q`, `u`, `udot` (n each), `contact_force` (3 per contact point; on the foot, in ground, N) and
-        `parameters`. Outputs `tau` (n; generalized forces that drive the motion), `imu_acceleration` (3 per
-        sensor; specific force in sensor axes, m/s^2), `imu_angular_rate` (3 per sensor; in sensor axes,
-        rad/s), `contact_position` and `contact_velocity` (3 per contact point, in ground).
+        Inputs `q`, `u`, `udot` (n each), `contact_force` (3 per contact point; on the foot, in ground, N),
+        `sensor_position` (3 per sensor; in body axes, m) and `parameters`. Outputs `tau` (n; generalized
+        forces that drive the motion), `imu_acceleration` (3 per sensor; specific force in sensor axes,
+        m/s^2), `imu_angular_rate` (3 per sensor; in sensor axes, rad/s), `contact_position` and
+        `contact_velocity` (3 per contact point, in ground).
     kinematics : casadi.Function
         Inputs `q`, `u`, `udot`, `parameters`. Outputs per body `position` (3), `rotation` (9, row by row),
         `velocity`, `omega`, `acceleration`, `alpha` (3 each; of the origin, in ground) and `mass_center` (3).
@@ -63,7 +64,8 @@ def build(model: Model, sensors: tuple[ImuFrame, ...] = ()) -> BodyFunctions:
     ----------
     model : Model
     sensors : tuple of ImuFrame
-        Where the sensors sit; their placement is part of `parameters`.
+        What carries the sensors. Body and orientation become part of the functions; the position is the
+        input `sensor_position` (see `sensor_positions`).
 
     Returns
     -------
@@ -84,40 +86,10 @@ def build(model: Model, sensors: tuple[ImuFrame, ...] = ()) -> BodyFunctions:
     motions = body_motions(model, joints, parameters)
 
     points = {s.name: lowest_point(motions[s.body], *center_of(s, parameters)) for s in model.contact_spheres}
-    force = ca.SX.sym("contact_force", 3 * len(points))
-    external: dict[str, Wrench] = {}
-    for i, sphere in enumerate(model.contact_spheres):
-        motion = motions[sphere.body]
-        wrench = force_at(motion, points[sphere.name].position, force[3 * i : 3 * i + 3])
-        external[sphere.body] = external[sphere.body] + wrench if sphere.body in external else wrench
-    tau = generalized_forces(model, joints, motions, parameters, external)
-
-    placement = ca.SX.sym("sensor_position", 3 * len(sensors))
-    readings = [
-        _virtual_imu(sensor, motions[sensor.body], placement[3 * i : 3 * i + 3], model)
-        for i, sensor in enumerate(sensors)
-    ]
-    dynamics = _function(
-        "dynamics",
-        {
-            "q": q,
-            "u": u,
-            "udot": udot,
-            "contact_force": force,
-            "sensor_position": placement,
-            "parameters": parameters.vector,
-        },
-        {
-            "tau": tau,
-            "imu_acceleration": _stack(acceleration for acceleration, _ in readings),
-            "imu_angular_rate": _stack(rate for _, rate in readings),
-            "contact_position": _stack(p.position for p in points.values()),
-            "contact_velocity": _stack(p.velocity for p in points.values()),
-        },
-    )
+    state_inputs = {"q": q, "u": u, "udot": udot}
     return BodyFunctions(
-        dynamics=dynamics,
-        kinematics=_kinematics(model, motions, parameters, q, u, udot),
+        dynamics=_dynamics(model, joints, motions, parameters, state_inputs, points, sensors),
+        kinematics=_kinematics(model, motions, parameters, state_inputs),
         contact=_contact(model, motions, parameters, q, u, points),
         coordinates=model.coordinate_names,
         sensors=tuple(s.name for s in sensors),
@@ -134,6 +106,34 @@ def sensor_positions(sensors: tuple[ImuFrame, ...]) -> np.ndarray:
     return np.array([x for sensor in sensors for x in sensor.position])
 
 
+def _dynamics(model, joints, motions, parameters, state_inputs, points, sensors) -> ca.Function:
+    force = ca.SX.sym("contact_force", 3 * len(points))
+    external: dict[str, Wrench] = {}
+    for i, sphere in enumerate(model.contact_spheres):
+        motion = motions[sphere.body]
+        wrench = force_at(motion, points[sphere.name].position, force[3 * i : 3 * i + 3])
+        external[sphere.body] = external[sphere.body] + wrench if sphere.body in external else wrench
+    placement = ca.SX.sym("sensor_position", 3 * len(sensors))
+    readings = [
+        _virtual_imu(sensor, motions[sensor.body], placement[3 * i : 3 * i + 3], model)
+        for i, sensor in enumerate(sensors)
+    ]
+    inputs = {
+        **state_inputs,
+        "contact_force": force,
+        "sensor_position": placement,
+        "parameters": parameters.vector,
+    }
+    outputs = {
+        "tau": generalized_forces(model, joints, motions, parameters, external),
+        "imu_acceleration": _stack(acceleration for acceleration, _ in readings),
+        "imu_angular_rate": _stack(rate for _, rate in readings),
+        "contact_position": _stack(p.position for p in points.values()),
+        "contact_velocity": _stack(p.velocity for p in points.values()),
+    }
+    return _function("dynamics", inputs, outputs)
+
+
 def _virtual_imu(sensor: ImuFrame, motion: BodyMotion, position: ca.SX, model: Model):
     """Specific force R^T (a - g) and angular rate R^T omega, in sensor axes."""
     gravity = motion.rotation.T @ ca.DM(model.gravity)
@@ -141,7 +141,7 @@ def _virtual_imu(sensor: ImuFrame, motion: BodyMotion, position: ca.SX, model: M
     return to_sensor @ (point_acceleration(motion, position) - gravity), to_sensor @ motion.omega
 
 
-def _kinematics(model, motions, parameters, q, u, udot) -> ca.Function:
+def _kinematics(model, motions, parameters, state_inputs) -> ca.Function:
     def each(part):
         return _stack(part(motions[body.name], body) for body in model.bodies)
 
@@ -154,7 +154,7 @@ def _kinematics(model, motions, parameters, q, u, udot) -> ca.Function:
         "alpha": each(lambda m, b: m.rotation @ m.alpha),
         "mass_center": each(lambda m, b: m.position + m.rotation @ parameters[f"{b.name}.mass_center"]),
     }
-    return _function("kinematics", {"q": q, "u": u, "udot": udot, "parameters": parameters.vector}, outputs)
+    return _function("kinematics", {**state_inputs, "parameters": parameters.vector}, outputs)
 
 
 def _contact(model, motions, parameters, q, u, points) -> ca.Function:

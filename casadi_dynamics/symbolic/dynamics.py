@@ -73,7 +73,9 @@ def generalized_forces(
     return ca.vertcat(*(tau.get(c.name, ca.SX(0)) for c in model.coordinates))
 
 
-def _inertial_wrench(name: str, model: Model, motions: dict[str, BodyMotion], parameters: Parameters) -> Wrench:
+def _inertial_wrench(
+    name: str, model: Model, motions: dict[str, BodyMotion], parameters: Parameters
+) -> Wrench:
     motion, mass, center = motions[name], parameters[f"{name}.mass"], parameters[f"{name}.mass_center"]
     xx, yy, zz, xy, xz, yz = ca.vertsplit(parameters[f"{name}.inertia"])
     inertia = ca.vertcat(ca.horzcat(xx, xy, xz), ca.horzcat(xy, yy, yz), ca.horzcat(xz, yz, zz))

@@ -53,9 +53,7 @@ def _simm_spline(spline: SimmSpline, x: ca.SX):
     segments = [(knots[0], values[0], slopes[0], 0.0, 0.0)]
     segments += [(knots[i], values[i], slopes[i], halves[i], sixths[i]) for i in range(last)]
     segments += [(knots[last], values[last], slopes[last], 0.0, 0.0)]
-    origin, c0, c1, c2, c3 = (
-        _select(x, knots, [segment[k] for segment in segments]) for k in range(5)
-    )
+    origin, c0, c1, c2, c3 = (_select(x, knots, [segment[k] for segment in segments]) for k in range(5))
     t = x - origin
     return (
         c0 + t * (c1 + t * (c2 + t * c3)),

@@ -118,7 +118,9 @@ def point_acceleration(motion: BodyMotion, station: ca.SX) -> ca.SX:
     return motion.acceleration + ca.cross(motion.alpha, station) + turning
 
 
-def body_motions(model: Model, joints: dict[str, JointMotion], parameters: Parameters) -> dict[str, BodyMotion]:
+def body_motions(
+    model: Model, joints: dict[str, JointMotion], parameters: Parameters
+) -> dict[str, BodyMotion]:
     """Return the motion of every body, ground first, from the root outwards."""
     zero = ca.SX.zeros(3)
     motions = {GROUND: BodyMotion(ca.SX.eye(3), zero, zero, zero, zero, zero)}

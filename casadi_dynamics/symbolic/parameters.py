@@ -13,8 +13,8 @@ from casadi_dynamics.model import Joint, Model, Multiplier
 class Parameters:
     """Symbols for masses, mass centres, inertias, joint offsets, scale factors and contact geometry.
 
-    Numbers that are zero in the model stay zero: scaling multiplies, so it cannot change them, and the program
-    stays small. Two subjects scaled from one generic model therefore share one program.
+    Numbers that are zero in the model stay zero: scaling multiplies, so it cannot change them, and the
+    program stays small. Two subjects scaled from one generic model therefore share one program.
 
     Parameters
     ----------

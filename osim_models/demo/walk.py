@@ -8,7 +8,7 @@ half-way between.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import casadi as ca
 import numpy as np
@@ -37,13 +37,41 @@ ANGLE_SCALE = {
 }
 VERTICAL_SCALE_BW = 0.1
 FORWARD_SCALE_BW = 0.1
-#: Joint moments (N m per kg) and jerk (rad/s^3 and m/s^3) that cost one.
-MOMENT_SCALE, JERK_SCALE = 0.7, 4000.0
 
-#: Force on the root (body weights) that costs one while it is only penalised.
-ROOT_SCALE_BW = 0.01
 
-_IPOPT = {"tol": 1e-7, "constr_viol_tol": 1e-9, "max_iter": 500, "linear_solver": "mumps"}
+@dataclass(frozen=True)
+class Stage:
+    """One problem of the sequence that ends at the walk.
+
+    Attributes
+    ----------
+    moment_scale, jerk_scale : float
+        Joint moments (N m per kg) and jerk (rad/s^3 and m/s^3) that cost one.
+    softening : float
+        How much wider than the model's the contact law's transitions (onset, friction) are.
+    max_iterations : int
+    projects : bool
+        Whether only the nearest motion that obeys the dynamics is asked for, and asked for to the last digit.
+    """
+
+    moment_scale: float
+    jerk_scale: float
+    softening: float
+    max_iterations: int
+    projects: bool = False
+
+
+#: First find a walk at all, with soft steps; then make it a graceful one under the model's own law. Friction in
+#: that law has a corner where sticking turns to sliding. Where the best motion sits on it no iteration
+#: settles, so the search ends once the cost no longer falls, and the nearest exact motion is taken.
+STAGES = (Stage(3.0, 2e4, 5.0, 150), Stage(0.7, 4e3, 1.0, 200), Stage(np.inf, np.inf, 1.0, 100, projects=True))
+
+_IPOPT = {
+    "tol": 1e-7,
+    "constr_viol_tol": 1e-9,
+    "linear_solver": "mumps",
+    "mu_strategy": "adaptive",
+}
 
 
 @dataclass(frozen=True)
@@ -134,75 +162,115 @@ def solve(model: Model) -> Walk:
     """
     time_s = np.arange(KNOTS) * CYCLE_S / KNOTS / 2  # half a cycle in half intervals
     maps = symmetric_motion(model.coordinate_names, CYCLE_S, KNOTS, time_s)
-    near, _ = _optimize(model, maps, time_s, _start(model, maps, time_s), soft=True)
-    unknowns, stats = _optimize(model, maps, time_s, near, soft=False)
-    return Walk(model.coordinate_names, unknowns, int(stats["iter_count"]), float(stats["iterations"]["obj"][-1]))
+    unknowns, iterations = _start(model, maps, time_s), 0
+    for stage in STAGES:
+        unknowns, stats = _optimize(_softened(model, stage), maps, time_s, unknowns, stage)
+        iterations += int(stats["iter_count"])
+    return Walk(model.coordinate_names, unknowns, iterations, float(stats["iterations"]["obj"][-1]))
 
 
-def _optimize(model: Model, maps: Motion, time_s, start: np.ndarray, *, soft: bool) -> tuple[np.ndarray, dict]:
-    """Return better unknowns and IPOPT's statistics.
+def _softened(model: Model, stage: Stage) -> Model:
+    laws = tuple(
+        replace(
+            law,
+            hertz_smoothing=law.hertz_smoothing / stage.softening,
+            transition_velocity=law.transition_velocity * stage.softening,
+        )
+        for law in model.contact_forces
+    )
+    return replace(model, contact_forces=laws)
 
-    From far away the root forces are only penalised (`soft`), which makes a sum of squares whose Gauss-Newton
-    Hessian never misleads; from near they are constraints, and the Hessian is exact.
-    """
+
+def _optimize(
+    model: Model, maps: Motion, time_s, start: np.ndarray, stage: Stage
+) -> tuple[np.ndarray, dict]:
+    """Return the best unknowns near `start` and IPOPT's statistics."""
     names = model.coordinate_names
     n, count, unknowns = len(names), len(time_s), len(start)
     # The motion at each instant is lifted into unknowns of its own, which keeps the Hessian block diagonal.
     parts, scales = (maps.q, maps.u, maps.udot), (1.0, 5.0, 100.0)
     coefficients, lifted = ca.MX.sym("coefficients", unknowns), ca.MX.sym("motion", 3 * n, count)
-    rows = [slice(i * n, (i + 1) * n) for i in range(3)]
     spline = [
-        ca.vec(lifted[row, :]) - _casadi(part) @ coefficients / scale
-        for row, part, scale in zip(rows, parts, scales, strict=True)
+        ca.vec(lifted[i * n : (i + 1) * n, :]) - _casadi(part) @ coefficients / scale
+        for i, (part, scale) in enumerate(zip(parts, scales, strict=True))
     ]
-    residual, root, depth, normal = (f.map(count) for f in _point_functions(model, scales, soft))
-    target = _targets(names, time_s)
-    jerk = _casadi(maps.jerk) / JERK_SCALE
-    cost = (ca.sumsqr(residual(lifted, target)) + ca.sumsqr(jerk @ coefficients)) / count
-    constraints = [*spline, ca.vec(depth(lifted))] + ([] if soft else [ca.vec(root(lifted))])
-    highest = _highest_depth(model, time_s)
-    problem = {"x": ca.vertcat(coefficients, ca.vec(lifted)), "f": cost, "g": ca.vertcat(*constraints)}
-    options = {"print_time": False, "ipopt": {**_IPOPT, "mu_init": 0.1 if soft else 1e-4}}
-    if soft:
-        blocks = ca.diagcat(2 * (jerk.T @ jerk), *ca.horzsplit(normal(lifted, target), 3 * n)) / count
-        weight, multipliers = ca.MX.sym("weight"), ca.MX.sym("multipliers", problem["g"].numel())
-        hessian = ca.triu(weight * blocks)
-        options["hess_lag"] = ca.Function(
-            "gauss_newton", [problem["x"], ca.MX(0, 1), weight, multipliers], [hessian]
-        )
-    solver = ca.nlpsol("walk", "ipopt", problem, options)
+    values, curvature = (f.map(count) for f in _point_functions(model, scales, stage))
     motion = np.concatenate(
         [(part @ start).reshape(count, n) / scale for part, scale in zip(parts, scales, strict=True)], axis=1
+    ).T
+    target = motion if stage.projects else _targets(names, time_s)
+    cost, root, depth = values(lifted, target)
+    jerk = _casadi(maps.jerk) / stage.jerk_scale
+    problem = {
+        "x": ca.vertcat(coefficients, ca.vec(lifted)),
+        "f": (ca.sum2(cost) + ca.sumsqr(jerk @ coefficients)) / count,
+        "g": ca.vertcat(*spline, ca.vec(root), ca.vec(depth)),
+    }
+    weight, multipliers = ca.MX.sym("weight"), ca.MX.sym("multipliers", problem["g"].numel())
+    of_roots, of_depths = ca.vertsplit(multipliers, np.cumsum([0, 3 * n * count, root.numel(), depth.numel()]).tolist())[1:]
+    blocks = curvature(
+        lifted, target, ca.repmat(weight / count, 1, count), ca.reshape(of_roots, -1, count), ca.reshape(of_depths, -1, count)
     )
+    hessian = ca.diagcat(2 * weight / count * (jerk.T @ jerk), *ca.horzsplit(blocks, 3 * n))
+    inputs = [problem["x"], ca.MX(0, 1), weight, multipliers]
+    options = {
+        "print_time": False,
+        "ipopt": {**_IPOPT, "max_iter": stage.max_iterations},
+        "hess_lag": ca.Function("curvature", inputs, [ca.triu(hessian)]),
+    }
+    solver = ca.nlpsol("walk", "ipopt", problem, options)
     low, high = np.full(problem["x"].numel(), -np.inf), np.full(problem["x"].numel(), np.inf)
     low[0], high[0] = SPEED_RANGE_M_S
     # The walk could be moved forwards as a whole: one coefficient of `pelvis_tx` stays where it starts.
     fixed = coefficients_of(names, KNOTS)["pelvis_tx"].start
     low[fixed] = high[fixed] = start[fixed]
-    upper = np.zeros(problem["g"].numel())
-    lower = upper.copy()
-    swing = slice(3 * n * count, 3 * n * count + len(highest))
-    lower[swing], upper[swing] = -np.inf, highest
+    highest = _highest_depth(model, time_s)
+    zero = np.zeros(problem["g"].numel() - len(highest))
     answer = solver(
-        x0=np.concatenate([start, motion.ravel()]), lbx=low, ubx=high, lbg=lower, ubg=upper
+        x0=np.concatenate([start, motion.T.ravel()]),
+        lbx=low,
+        ubx=high,
+        lbg=np.concatenate([zero, np.full(len(highest), -np.inf)]),
+        ubg=np.concatenate([zero, highest]),
     )
     stats = solver.stats()
-    if not stats["success"]:
+    import pickle
+    pickle.dump(Walk(names, answer["x"].full().ravel()[:unknowns],0,0),open(f"/tmp/e_walk{stage.moment_scale}{stage.projects}.pkl","wb"))
+    if stage.projects and not stats["success"]:
         raise RuntimeError(f"IPOPT did not converge: {stats['return_status']}")
     return answer["x"].full().ravel()[:unknowns], stats
 
 
-def _point_functions(model: Model, scales, soft: bool) -> tuple[ca.Function, ...]:
+def _point_functions(model: Model, scales, stage: Stage) -> tuple[ca.Function, ca.Function]:
     """Return functions of the scaled motion at one instant and its targets.
 
-    They are the residuals whose squares are the cost, the forces on the root in body weights (and body weight
-    times metres), the depths of the spheres, and the Gauss-Newton Hessian of the cost.
+    The first gives the cost, the forces on the root in body weights (and body weight times metres) and the
+    depths of the spheres; the second the Hessian of their sum under given weights.
     """
     names, n = model.coordinate_names, len(model.coordinates)
     weight = -model.gravity[1] * model.total_mass
-    motion, target = ca.SX.sym("motion", 3 * n), ca.SX.sym("target", n + 4)
+    motion, target = ca.SX.sym("motion", 3 * n), ca.SX.sym("target", 3 * n if stage.projects else n + 4)
     q, u, udot = (part * scale for part, scale in zip(ca.vertsplit(motion, n), scales, strict=True))
     tau, force, _, depth = driven_by_contact(model)(q, u, udot)
+    roots = model.root_coordinates()
+    root = tau[[i for i, name in enumerate(names) if name in roots]] / weight
+    if stage.projects:
+        cost = ca.sumsqr(motion - target)
+    else:
+        cost = _cost(model, stage, q, tau, force, target)
+    factors = [ca.SX.sym(name, part.numel()) for name, part in (("f", cost), ("r", root), ("d", depth))]
+    total = sum(ca.dot(factor, part) for factor, part in zip(factors, (cost, root, depth), strict=True))
+    hessian, _ = ca.hessian(total, motion)
+    return (
+        ca.Function("values", [motion, target], ca.cse([cost, root, depth])),
+        ca.Function("curvature", [motion, target, *factors], ca.cse([ca.densify(hessian)])),
+    )
+
+
+def _cost(model: Model, stage: Stage, q, tau, force, target) -> ca.SX:
+    """Return squared deviations from the mean curves and squared moments at one instant."""
+    names, n = model.coordinate_names, len(model.coordinates)
+    weight = -model.gravity[1] * model.total_mass
     residuals = []
     for i, name in enumerate(names):
         kind = name.removesuffix("_r").removesuffix("_l")
@@ -213,19 +281,9 @@ def _point_functions(model: Model, scales, soft: bool) -> tuple[ca.Function, ...
         vertical, forward = sum(force[i + 1] for i in laws), sum(force[i] for i in laws)
         residuals.append((vertical / weight - target[n + k]) / VERTICAL_SCALE_BW)
         residuals.append((forward / weight - target[n + 2 + k]) / FORWARD_SCALE_BW)
-    roots = model.root_coordinates()
-    residuals += [tau[i] / (MOMENT_SCALE * model.total_mass) for i, name in enumerate(names) if name not in roots]
-    root = tau[[i for i, name in enumerate(names) if name in roots]] / weight
-    if soft:
-        residuals.append(root / ROOT_SCALE_BW)
-    residual = ca.vertcat(*residuals)
-    jacobian = ca.jacobian(residual, motion)
-    return (
-        ca.Function("residual", [motion, target], [residual]),
-        ca.Function("root", [motion], [root]),
-        ca.Function("depth", [motion], [depth]),
-        ca.Function("normal", [motion, target], [ca.densify(2 * jacobian.T @ jacobian)]),
-    )
+    joints = [i for i, name in enumerate(names) if name not in model.root_coordinates()]
+    residuals.append(tau[joints] / (stage.moment_scale * model.total_mass))
+    return ca.sumsqr(ca.vertcat(*residuals))
 
 
 def _targets(names, time_s) -> np.ndarray:
@@ -253,13 +311,17 @@ def _highest_depth(model: Model, time_s) -> np.ndarray:
 
 
 def _start(model: Model, maps: Motion, time_s: np.ndarray) -> np.ndarray:
-    """Return the unknowns of the mean curves, the pelvis so high that the lowest sphere dips in a little."""
-    names, dip = model.coordinate_names, 0.01
+    """Return the unknowns of the mean curves, the pelvis so high that the floor would bear it at rest."""
+    names, weight = model.coordinate_names, -model.gravity[1] * model.total_mass
     q = _targets(names, time_s)[: len(names)]
     q[names.index("pelvis_tx")] = SPEED_M_S * time_s
     zero = np.zeros_like(q)
-    depth = driven_by_contact(model).map(q.shape[1])(q, zero, zero)[3].full()
-    q[names.index("pelvis_ty")] = depth.max(axis=0) - dip
+    law = driven_by_contact(model).map(q.shape[1])
+    low, high = np.zeros(q.shape[1]), np.full(q.shape[1], 2.0)
+    for _ in range(40):
+        q[names.index("pelvis_ty")] = (low + high) / 2
+        too_low = law(q, zero, zero)[1].full()[1::3].sum(axis=0) > weight
+        low, high = np.where(too_low, (low + high) / 2, low), np.where(too_low, high, (low + high) / 2)
     unknowns = np.linalg.lstsq(maps.q.toarray(), q.T.ravel(), rcond=1e-8)[0]
     unknowns[0] = SPEED_M_S
     return unknowns

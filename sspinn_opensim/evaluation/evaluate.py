@@ -232,16 +232,16 @@ def _trial(evidence: Evidence, person) -> dict[str, Any]:
             "seeds": lagged,
             "baseline": score(evidence.baseline, evidence.lagged_reference),
         }
-    median = combine(list(seeds.values()))
 
     def compared(curves: Curves) -> dict[str, Any]:
         """Scores of a rival, and the estimate's mean over the joints that the rival has."""
         scores = score(curves, evidence.reference)
-        same = [median["angles"][name]["rmsd"] for name in scores["angles"]]
-        return scores | {"estimate_on_same_joints_deg": float(np.mean(same)) if same else None}
+        same = [[seed["angles"][name]["rmsd"] for name in scores["angles"]] for seed in seeds.values()]
+        ours = float(np.median(np.mean(same, axis=1))) if scores["angles"] else None
+        return scores | {"estimate_on_same_joints_deg": ours}
 
     return {
-        "median": median,
+        "median": combine(list(seeds.values())),
         "seeds": seeds,
         "range_over_seeds": combine(list(seeds.values()), lambda values: [min(values), max(values)]),
         "baseline": compared(evidence.baseline),

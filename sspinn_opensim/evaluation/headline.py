@@ -24,7 +24,7 @@ HEADLINES = {
 SAME_ANGLE_ERROR_DEG = 0.5
 
 
-def header(page: Page, targets: Mapping[str, float], sections: Sequence[Section]) -> str:
+def header(page: Page, sections: Sequence[Section]) -> str:
     """Who, what, and the headline numbers in plain language."""
     study, recording = page.study, page.evidence.recording
     facts = [
@@ -51,7 +51,7 @@ def header(page: Page, targets: Mapping[str, float], sections: Sequence[Section]
         )
     else:
         parts.append(f'<p class="lead">{_verdict(page.trial)}</p>')
-        parts.append(_cards(page.trial, targets))
+        parts.append(_cards(page.trial))
         parts.append(f'<p class="hint">{escape(_scoring(page))}</p>')
     parts.append(f"<nav>{links}</nav>")
     return "\n".join(parts)
@@ -101,7 +101,7 @@ def _scoring(page: Page) -> str:
     return f"{of}, scored over {over} against {page.evidence.reference.source}, at zero time shift."
 
 
-def _cards(trial: Mapping[str, Any], targets: Mapping[str, float]) -> str:
+def _cards(trial: Mapping[str, Any]) -> str:
     cards = []
     for key, (label, unit, digits) in HEADLINES.items():
         value = trial["median"][key]
@@ -117,16 +117,12 @@ def _cards(trial: Mapping[str, Any], targets: Mapping[str, float]) -> str:
         if trial["declared_lag"]:
             lag_ms = 1000 * trial["declared_lag"]["lag_s"]
             facts.append((f"with {lag_ms:.0f} ms lag", f"{trial['declared_lag']['median'][key]:.{digits}f}"))
-        if key in targets:
-            met = value <= targets[key]
-            mark = f'<span class="{"met" if met else "missed"}">{"met" if met else "missed"}</span>'
-            facts.append(("target", f"\u2264 {targets[key]:g} {mark}"))
         if key in PAPER:
             facts.append(("paper, 10 people", PAPER[key]))
         rows = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts)
-        number = f"{value:.{digits}f} <small>{unit} RMSD</small>"
+        number = f"{value:.{digits}f} <small>{unit}</small>"
         cards.append(
-            f'<div class="card"><div class="label">{label}</div><div class="value">{number}</div>'
+            f'<div class="card"><div class="label">{label}, RMSD</div><div class="value">{number}</div>'
             f"<dl>{rows}</dl></div>"
         )
     return f'<div class="cards">{"".join(cards)}</div>'

@@ -45,7 +45,6 @@ def write_report(
     histories: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
     versions: Mapping[str, str] | None = None,
     settings: Mapping[str, Any] | None = None,
-    targets: Mapping[str, float] | None = None,
     recording=None,
 ) -> Path:
     """Write ``report.html`` into a results folder.
@@ -65,8 +64,6 @@ def write_report(
         By seed, the columns of its training history; ``step`` is the horizontal axis. See `read_histories`.
     versions, settings : dict, optional
         Shown as they are; settings may be nested.
-    targets : dict, optional
-        Headline key (such as ``angle_rmsd_deg``) to the value that must not be exceeded.
     recording : Recording, optional
         The study's recording, if it is at hand; else it is read.
 
@@ -100,7 +97,7 @@ def write_report(
     html = template.substitute(
         title=escape(f"{study.person.name}, {study.recording.name}"),
         style=_template("page.css"),
-        header=header(page, targets or {}, [section for section in sections if section]),
+        header=header(page, [section for section in sections if section]),
         main="\n".join(section.html for section in sections if section),
         footer="Written by sspinn_opensim. Estimates from inertial sensors; not a medical device.",
         script=_script(figure) if figure else "",
@@ -134,7 +131,8 @@ def _stick_figure_data(figure: Mapping[str, Any], page: Page) -> dict[str, Any]:
     stride = -(-len(time_s) // MOST_FRAMES)
 
     def rounded(values, digits: int) -> list:
-        return np.round(np.asarray(values, float)[::stride], digits).tolist()
+        # A foot in the air has no centre of pressure; its force is zero, so any point will do.
+        return np.round(np.nan_to_num(np.asarray(values, float)[::stride]), digits).tolist()
 
     points = {name: rounded(track, 3) for name, track in figure["points"].items()}
     missing = {name for segment in figure["segments"] for name in segment} - set(points)

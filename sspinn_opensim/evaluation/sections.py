@@ -122,7 +122,7 @@ def muscle_section(page: Page, results: Path) -> Section | None:
 
 def training_section(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> Section | None:
     """Every loss term over the training, by seed."""
-    histories = {seed: columns for seed, columns in histories.items() if columns.get("step")}
+    histories = {seed: columns for seed, columns in histories.items() if len(columns.get("step", ()))}
     if not histories:
         return None
     terms = dict.fromkeys(name for columns in histories.values() for name in columns if name != "step")
@@ -205,7 +205,8 @@ def reading_section(page: Page) -> Section:
     if page.trial:
         points += [
             "RMSD splits into bias (a constant offset) and spread (the shape): "
-            "RMSD\u00b2 = bias\u00b2 + spread\u00b2. Angle errors closer than half a degree are not a difference.",
+            "RMSD\u00b2 = bias\u00b2 + spread\u00b2. "
+            "Angle errors closer than half a degree are not a difference.",
             "With several seeds every number is the median over seeds, the mean over joints included; so "
             "the mean shown need not be the mean of the medians above it.",
             "BWBH% is percent of body weight times body height; %BW is percent of body weight.",
@@ -214,7 +215,8 @@ def reading_section(page: Page) -> Section:
         if page.trial["declared_lag"]:
             lag_ms = 1000 * page.trial["declared_lag"]["lag_s"]
             points.append(
-                f"In this data set the sensors lag the laboratory. The column \u201clag {lag_ms:.0f} ms\u201d "
+                "In this data set the sensors lag the laboratory. "
+                f"The column \u201clag {lag_ms:.0f} ms\u201d "
                 "repeats the comparison with the reference delayed by that one number, declared for all "
                 "trials and fitted to none."
             )

@@ -30,7 +30,7 @@ _PRINTED_STEP_S = 1e-3
 _LONGEST_STEP_S = 0.2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """A text table.
 
@@ -228,7 +228,9 @@ def _on_uniform_clock(time_s: np.ndarray, signals: np.ndarray) -> tuple[np.ndarr
     return uniform, interpolate(time_s, signals, uniform)
 
 
-def _sensor_signals(table: Table, sensor: SensorChoice, acceleration: float, angular_rate: float):
+def _sensor_signals(
+    table: Table, sensor: SensorChoice, acceleration: float, angular_rate: float
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return both signals (n, 3) of a sensor in body axes and SI, and their flags (3,)."""
     _refuse_unknown_columns(table, sensor)
     rotation = mounting_rotation(sensor)
@@ -262,12 +264,13 @@ def _default(table: Table, name: str) -> str:
 
 def _refuse_unknown_columns(table: Table, sensor: SensorChoice) -> None:
     """Refuse a column that carries the sensor's name but fits no pattern: most likely a misspelt one."""
+    named = {*(sensor.acceleration_columns or ()), *(sensor.angular_rate_columns or ())}
     if sensor.acceleration_columns and sensor.angular_rate_columns:
         return
     patterns = [f"{sensor.name}_{kind}_{axis}" for kind in ("acc", "gyro") for axis in AXES]
     for column in table.columns:
         prefix = f"{sensor.name}_"
-        if column.lower().startswith((f"{prefix}acc", f"{prefix}gyr")) and column not in patterns:
+        if column.lower().startswith((f"{prefix}acc", f"{prefix}gyr")) and column not in (*patterns, *named):
             raise InputError(
                 f"The column '{column}' looks like a signal of '{sensor.name}' but is not named like one.",
                 where=f"{table.path}, line 1",

@@ -33,7 +33,7 @@ from sspinn_opensim.recording import units
 from sspinn_opensim.recording.matlab_tables import Row, read_rows
 from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor
 from sspinn_opensim.recording.rotation import rotate
-from sspinn_opensim.recording.types import Recording
+from sspinn_opensim.recording.types import Recording, Sensor
 from sspinn_opensim.study import RecordingChoice, SensorChoice
 
 #: The kinds of rows this reader may see.
@@ -100,7 +100,9 @@ def _single(rows: Sequence[Row], kind: str, file: Path) -> float:
     return float(found[0])
 
 
-def _read_sensor(rows: Sequence[Row], choice: SensorChoice, file: Path):
+def _read_sensor(
+    rows: Sequence[Row], choice: SensorChoice, file: Path
+) -> tuple[Sensor, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Return the sensor, and (signals (2, 100, 3), variances (2, 3), available (2, 3)) in body axes."""
     own = [row for row in rows if row.name == choice.name and row.kind in ("acc", "gyro")]
     if not own:

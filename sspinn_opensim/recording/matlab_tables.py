@@ -23,7 +23,7 @@ from casadi_dynamics.errors import InputError
 _COLUMNS = ("type", "name", "mean", "var", "unit")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """One signal.
 

@@ -10,9 +10,9 @@ from scipy.signal import butter, sosfiltfilt
 
 from sspinn_opensim.recording.types import Recording
 
-#: Corner of the low-pass before the rate is lowered, as a fraction of the new rate. With `_ORDER`, run
-#: forwards and backwards, it takes 3 dB at 0.35 and 37 dB at 0.5 of the new rate (the new Nyquist frequency):
-#: 6 dB times the order times 2 for every doubling of frequency.
+#: Corner of the low-pass before the rate is lowered, as a fraction of the new rate. A Butterworth filter of
+#: this order, run forwards and backwards, takes 6 dB at the corner and 37 dB at the new Nyquist frequency:
+#: 20 log10(1 + (0.5 / 0.35)^12).
 _CORNER = 0.35
 _ORDER = 6
 

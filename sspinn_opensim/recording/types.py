@@ -53,7 +53,8 @@ class Sensor:
     imu_frame: str = ""
 
 
-@dataclass(frozen=True)
+# Arrays have no single truth value, so two recordings are equal only if they are the same object.
+@dataclass(frozen=True, eq=False)
 class Recording:
     """Signals of all sensors on one uniform clock. Arrays are read-only float64 copies (flags: bool).
 

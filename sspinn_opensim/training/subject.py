@@ -29,7 +29,7 @@ class Subject:
     ----------
     model : Model
     functions : BodyFunctions
-        With one virtual IMU per sensor of the recording, in body axes.
+        With one virtual IMU per sensor of the recording, in the axes its signals are in.
     fixed : dict of str to float
         Coordinates that are not estimated, and their values (rad or m).
     height_m : float
@@ -165,11 +165,11 @@ def make_subject(
 
 
 def place(sensor: Sensor, model: Model) -> ImuFrame:
-    """Return the place of a sensor on a model, with its axes along the body's: recordings are in body axes."""
+    """Return the place of a sensor on a model; its axes are those of the IMU frame it names, else the body's."""
     if sensor.imu_frame:
         for frame in model.imu_frames:
             if frame.name == sensor.imu_frame:
-                return ImuFrame(sensor.name, frame.body, frame.position, _IDENTITY)
+                return ImuFrame(sensor.name, frame.body, frame.position, frame.rotation)
         raise InputError(
             f"The model has no IMU frame '{sensor.imu_frame}'.",
             where=f"sensor '{sensor.name}' of the study",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -116,14 +117,15 @@ class Trainer:
     def run(self, report: Callable[[Progress], None], save: Callable[[Trainer], None], every: int = 100) -> None:
         """Train to the end; `report` each step, `save` every so many steps and at the end."""
         started, first = time.monotonic(), self.step
-        while self.step < self.settings.steps:
-            terms, total = self._advance()
-            self.history.append({"step": self.step, **terms, "total": total})
-            done = self.step - first
-            left_s = (time.monotonic() - started) / done * (self.settings.steps - self.step)
-            report(Progress(self.step, self.settings.steps, terms, total, left_s))
-            if self.step % every == 0 or self.step == self.settings.steps:
-                save(self)
+        with one_thread():
+            while self.step < self.settings.steps:
+                terms, total = self._advance()
+                self.history.append({"step": self.step, **terms, "total": total})
+                done = self.step - first
+                left_s = (time.monotonic() - started) / done * (self.settings.steps - self.step)
+                report(Progress(self.step, self.settings.steps, terms, total, left_s))
+                if self.step % every == 0 or self.step == self.settings.steps:
+                    save(self)
 
     def _advance(self) -> tuple[dict[str, float], float]:
         settings, signals = self.settings, self.signals
@@ -181,6 +183,17 @@ class Trainer:
         self._schedule.load_state_dict(state["schedule"])
         self._generator.set_state(state["generator"])
         self.step, self.history = state["step"], list(state["history"])
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread: layers this small lose time on two, and one gives the same bits anywhere."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def led_force(evidence: Evidence) -> Tensor:

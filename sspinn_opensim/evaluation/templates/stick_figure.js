@@ -19,7 +19,7 @@
   for (const name of forceNames) for (const [x, y] of data.forces[name].force) strongest = Math.max(strongest, Math.hypot(x, y));
 
   const colour = (variable) => getComputedStyle(document.documentElement).getPropertyValue(variable).trim();
-  const sideColour = (name) => (/_l(_|$)/.test(name) ? colour("--left") : /_r(_|$)/.test(name) ? colour("--estimate") : colour("--ink"));
+  const sideColour = (name) => (/_l(?![a-z])/.test(name) ? colour("--left") : /_r(?![a-z])/.test(name) ? colour("--estimate") : colour("--ink"));
 
   function draw(frame) {
     const ratio = window.devicePixelRatio || 1;
@@ -52,10 +52,10 @@
     context.stroke();
 
     context.lineCap = "round";
-    const far = (segment) => (/_l(_|$)/.test(segment[0] + segment[1]) ? 0 : 1);
+    const far = (segment) => (/_l(?![a-z])/.test(segment[0] + segment[1]) ? 0 : 1);
     for (const [a, b] of [...data.segments].sort((p, q) => far(p) - far(q))) {
       const [x1, y1] = place(data.points[a][frame]), [x2, y2] = place(data.points[b][frame]);
-      context.strokeStyle = sideColour(/_[rl](_|$)/.test(b) ? b : a);
+      context.strokeStyle = sideColour(/_[rl](?![a-z])/.test(b) ? b : a);
       context.lineWidth = Math.max(3, scale * 0.028);
       context.beginPath();
       context.moveTo(x1, y1);

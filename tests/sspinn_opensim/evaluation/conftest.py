@@ -1,16 +1,17 @@
-"""A walking-like motion made of a few harmonics, its sensors, and a results folder that is wrong by known amounts."""
+"""A walking-like motion of a few harmonics, its sensors, and a results folder wrong by known amounts."""
 
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import osim_models
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.opensim_io.storage import Table, write_storage
 from sspinn_opensim.recording import Recording, Sensor
-from osim_models import X
 from sspinn_opensim.study import (
     ModelChoice,
     Person,
@@ -20,6 +21,7 @@ from sspinn_opensim.study import (
     TrainingChoice,
 )
 
+MODEL = osim_models.path("planar_gait.osim")
 CYCLE_S = 1.1
 RATE_HZ = 100.0
 CYCLES = 6
@@ -133,6 +135,23 @@ def write_motion(folder: Path, model, time_s, *, angle_offset_deg=0.0, moment_of
 
 
 @pytest.fixture(scope="session")
+def gait():
+    """Return the functions and numbers of the motion, for tests that need another length or a part of it."""
+    return SimpleNamespace(
+        cycle_s=CYCLE_S,
+        gravity=GRAVITY,
+        person=PERSON,
+        seed_offset_deg=SEED_OFFSET_DEG,
+        model_file=MODEL,
+        joint_angles=joint_angles,
+        moments=moments,
+        ground_forces=ground_forces,
+        make_recording=make_recording,
+        write_motion=write_motion,
+    )
+
+
+@pytest.fixture(scope="session")
 def model():
     return read_model(MODEL)
 
@@ -190,7 +209,9 @@ def results(tmp_path, model, recording):
         "frames": 110,
         "failed_frames": 0,
         "worst_reserve_percent": 1.5,
-        "muscles": {name: {"peak_force_n": 800.0, "peak_activation": 0.5, "saturated_frames": 0} for name in muscles},
+        "muscles": {
+            name: {"peak_force_n": 800.0, "peak_activation": 0.5, "saturated_frames": 0} for name in muscles
+        },
         "reserves": {"knee_angle_r": {"peak": 0.5, "peak_moment": 60.0, "percent": 0.8}},
         "residuals": {"pelvis_ty": {"peak": 20.0, "rms": 9.0, "percent": 2.5}},
         "failures": [],

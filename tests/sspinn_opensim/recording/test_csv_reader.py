@@ -85,6 +85,13 @@ def test_columns_are_named_in_the_study(write):
     np.testing.assert_array_equal(recording.angular_rate[1, 0], [0, 0, 12])
 
 
+def test_columns_named_in_the_study_and_columns_found_by_name_mix(write):
+    header = ["time", "s_accel x", "s_gyro_z"]
+    recording = read(write(header, rows(channels=2)), sensor(acceleration_columns=("s_accel x", "", "")))
+    np.testing.assert_array_equal(recording.acceleration[1, 0], [10, 0, 0])
+    np.testing.assert_array_equal(recording.angular_rate[1, 0], [0, 0, 11])
+
+
 def test_the_order_is_that_of_the_study(write):
     header = ["time", "a_acc_x", "b_acc_x"]
     recording = read(write(header, rows(channels=2)), sensor("b"), sensor("a"))

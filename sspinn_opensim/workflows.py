@@ -1,0 +1,242 @@
+"""Each verb as one function: a study and a folder in, files in the folder out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.model import Model
+from casadi_dynamics.osim import read_model
+from casadi_dynamics.symbolic import build
+from casadi_dynamics.verify import compare
+from sspinn_opensim import __version__
+from sspinn_opensim.console import TrainingDisplay, say
+from sspinn_opensim.estimation import Estimate, estimate as estimate_recording, write_estimate
+from sspinn_opensim.estimation.figure import stick_figure
+from sspinn_opensim.estimation.write import window
+from sspinn_opensim.evaluation import evaluate as evaluate_results
+from sspinn_opensim.evaluation import format_table, read_histories, write_report
+from sspinn_opensim.opensim_io import muscle_setup, static_optimization
+from sspinn_opensim.opensim_io.external_loads import write_external_loads
+from sspinn_opensim.opensim_io.files import write_atomically
+from sspinn_opensim.opensim_io.jobs import run_job
+from sspinn_opensim.opensim_io.scaling import copy_scaled, scale_by_height_and_mass
+from sspinn_opensim.readme_file import readme
+from sspinn_opensim.recording import Recording, check_placement, describe_doubts, output_window, read_recording
+from sspinn_opensim.study import Study, examples_folder, read_study
+from sspinn_opensim.training.checkpoint import identity, load_estimator, resume, save
+from sspinn_opensim.training.signals import Signals, make_signals
+from sspinn_opensim.training.subject import Subject, make_subject
+from sspinn_opensim.training.trainer import Settings, Trainer
+
+#: Largest relative difference from OpenSim that a conversion may show; double precision leaves about 1e-14.
+LARGEST_CONVERSION_ERROR = 1e-9
+#: A network needs this long before its estimate can be trusted; earlier frames are not written.
+SETTLED_S = 1.0
+
+
+def run(study: Study, out: Path, restart: bool = False) -> None:
+    """Do all stages, from scaling to the report."""
+    # A recording that cannot be used should say so before OpenSim and the training have run.
+    read_recording(study)
+    scale(study, out)
+    convert(study, out)
+    train(study, out, restart=restart)
+    estimate(study, out)
+    muscles(study, out)
+    evaluate(study, out)
+
+
+def demo(out: Path) -> None:
+    """Run the built-in example."""
+    study = read_study(examples_folder() / "demo.toml")
+    say("The built-in example: two minutes of training on a simulated walk with known answers.")
+    run(study, out)
+
+
+def scale(study: Study, out: Path) -> None:
+    """Write `subject.osim` and `scaling.json`."""
+    say("scale", heading=True)
+    out.mkdir(parents=True, exist_ok=True)
+    choice, subject = study.model, out / "subject.osim"
+    if choice.scaled:
+        report = copy_scaled(choice.file, subject, study.person)
+    else:
+        report = scale_by_height_and_mass(
+            choice.file, subject, study.person, generic_height_m=choice.generic_height_m
+        )
+    write_atomically(out / "scaling.json", json.dumps(report.to_json(), indent=1) + "\n")
+    say(report.table())
+
+
+def convert(study: Study | Path, out: Path) -> None:
+    """Convert the subject's model, or any `.osim`, and hold it against a live OpenSim; write `conversion.json`.
+
+    Raises
+    ------
+    InputError
+        If the model cannot be converted, or any quantity differs from OpenSim's.
+    """
+    say("convert", heading=True)
+    out.mkdir(parents=True, exist_ok=True)
+    path = _subject_file(out) if isinstance(study, Study) else Path(study)
+    model = read_model(path)
+    for note in model.ignored:
+        if "static optimization" not in note:
+            say(f"not used: {note}")
+    answers_file = out / ".opensim_answers.npz"
+    try:
+        arguments = {"model": path, "samples": 10, "seed": 0, "output": answers_file}
+        run_job("model_answers", arguments, timeout_s=300, outputs=[answers_file])
+        with np.load(answers_file, allow_pickle=False) as answers:
+            errors = compare(model, build(model, model.imu_frames), answers)
+    finally:
+        answers_file.unlink(missing_ok=True)
+    worst = max(errors, key=errors.get)
+    summary = {"model": model.name, "hash": model.content_hash, "largest_relative_error": errors}
+    write_atomically(out / "conversion.json", json.dumps(summary, indent=1) + "\n")
+    if not errors[worst] <= LARGEST_CONVERSION_ERROR:
+        raise InputError(
+            "The converted model does not agree with OpenSim.",
+            where=f"{path}, {worst}",
+            expected=f"a relative difference of at most {LARGEST_CONVERSION_ERROR:g}",
+            found=f"{errors[worst]:.3g}",
+            fix="do not use this conversion; report the model to the project",
+        )
+    say(f"{len(model.bodies)} bodies, {len(model.coordinates)} coordinates, {len(model.contact_spheres)} contact points")
+    say(f"agrees with OpenSim at random states: largest relative difference {errors[worst]:.1e} ({worst})")
+
+
+def train(study: Study, out: Path, restart: bool = False) -> None:
+    """Train one network per seed on the IMU signals alone; goes on from the last checkpoint of each."""
+    say("train", heading=True)
+    recording, subject, signals = _prepare(study, out)
+    for doubt in describe_doubts(recording):
+        say(f"note: {doubt}")
+    for seed in study.training.seeds:
+        settings = _settings(study, seed)
+        belongs_to = identity(subject, recording, settings)
+        folder = _seed_folder(out, seed)
+        checkpoint = folder / "checkpoint.pt"
+        trainer = Trainer(subject, signals, settings)
+        if checkpoint.exists() and not restart:
+            resume(checkpoint, trainer, belongs_to)
+        if trainer.step == settings.steps:
+            say(f"seed {seed}: already trained, {settings.steps} steps")
+            continue
+
+        def keep(state: Trainer, folder=folder, checkpoint=checkpoint, belongs_to=belongs_to) -> None:
+            save(checkpoint, state, belongs_to)
+            write_atomically(folder / "history.csv", _history(state))
+
+        folder.mkdir(parents=True, exist_ok=True)
+        with TrainingDisplay(f"seed {seed}", settings.steps, trainer.weights) as display:
+            trainer.run(display.update, keep)
+
+
+def estimate(study: Study, out: Path) -> None:
+    """Write motion and forces of every seed, and the first seed's as the files that OpenSim loads."""
+    say("estimate", heading=True)
+    recording, subject, signals = _prepare(study, out)
+    for seed in study.training.seeds:
+        result = _estimate(study, out, seed, recording, subject, signals)
+        write_estimate(result, subject.model, out / "seeds" / f"seed_{seed}", f"{study.name} seed {seed}")
+        if seed == study.training.seeds[0]:
+            write_estimate(result, subject.model, out, study.name)
+            write_external_loads(out / "external_loads.xml", result.ground.feet, "grf.mot")
+    _check_readable(out)
+    write_atomically(out / "README.txt", readme(study))
+    say("wrote kinematics.mot, moments.sto, grf.mot, external_loads.xml")
+
+
+def muscles(study: Study, out: Path) -> None:
+    """Run static optimization on the estimate; write muscle forces, activations and the verdict."""
+    say("muscles", heading=True)
+    from_s, to_s = output_window(read_recording(study), study.output)
+    settings = muscle_setup.Settings(lowpass_hz=study.muscles.lowpass_hz)
+    muscle_setup.prepare(out, window=(from_s, to_s), settings=settings)
+    say(static_optimization.run(out).summary())
+
+
+def evaluate(study: Study, out: Path) -> None:
+    """Compare with the reference, if the study names one, and write `metrics.json` and `report.html`."""
+    say("evaluate", heading=True)
+    recording, subject, signals = _prepare(study, out)
+    metrics = evaluate_results(study, out, recording)
+    say(format_table(metrics))
+    from_s, to_s = output_window(recording, study.output)
+    shown = _estimate(study, out, study.training.seeds[0], recording, subject, signals)
+    versions = _versions()
+    settings = {"study": json.loads(json.dumps(asdict(study), default=str))}
+    report = write_report(
+        out,
+        study,
+        metrics=metrics,
+        stick_figure=stick_figure(subject, window(shown, from_s, to_s)),
+        histories=read_histories(out),
+        versions=versions,
+        settings=settings,
+        recording=recording,
+    )
+    manifest = {"versions": versions, "model": subject.model.content_hash, **settings}
+    write_atomically(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    say(f"report: {report}")
+    say("in OpenSim: open subject.osim, then load motion kinematics.mot; README.txt says more")
+
+
+def _subject_file(out: Path) -> Path:
+    path = out / "subject.osim"
+    if not path.is_file():
+        raise InputError("There is no scaled model.", where=path, fix="run sspinn scale first")
+    return path
+
+
+def _prepare(study: Study, out: Path) -> tuple[Recording, Subject, Signals]:
+    model: Model = read_model(_subject_file(out))
+    recording = read_recording(study)
+    check_placement(recording.sensors, model, str(study.path))
+    subject = make_subject(model, recording, study.coordinates.fixed, height_m=study.person.height_m)
+    return recording, subject, make_signals(recording, subject)
+
+
+def _settings(study: Study, seed: int) -> Settings:
+    return Settings(steps=study.training.steps, seed=seed, weights=dict(study.training.weights))
+
+
+def _seed_folder(out: Path, seed: int) -> Path:
+    return out / "training" / f"seed_{seed}"
+
+
+def _estimate(study: Study, out: Path, seed: int, recording: Recording, subject, signals) -> Estimate:
+    belongs_to = identity(subject, recording, _settings(study, seed))
+    estimator = load_estimator(_seed_folder(out, seed) / "checkpoint.pt", subject, signals, belongs_to)
+    whole = estimate_recording(estimator, subject, signals, recording.time_s)
+    return window(whole, float(recording.time_s[0]) + SETTLED_S, float(recording.time_s[-1]))
+
+
+def _history(trainer: Trainer) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(trainer.history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(trainer.history)
+    return text.getvalue()
+
+
+def _check_readable(out: Path) -> None:
+    """Let both of OpenSim's readers read what was written: either can be silent about what it misread."""
+    for name in ("kinematics.mot", "moments.sto", "grf.mot"):
+        run_job("read_storage", {"path": out / name}, timeout_s=120)
+
+
+def _versions() -> dict[str, str]:
+    packages = ("opensim", "casadi", "torch", "numpy", "scipy", "llvmlite")
+    found = {name: metadata.version(name) for name in packages}
+    return {"sspinn_opensim": __version__, "python": sys.version.split()[0], **found}

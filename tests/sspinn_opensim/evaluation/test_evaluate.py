@@ -1,0 +1,131 @@
+"""From a results folder to metrics.json, with errors put in on purpose."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.evaluation import evaluate, format_table, gather
+from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
+from sspinn_opensim.opensim_io.storage import read_storage, write_storage
+from sspinn_opensim.study import CoordinateChoice, OutputChoice, RecordingChoice, ReferenceChoice
+
+
+def test_scores_are_the_errors_that_were_put_in(study, results, recording, gait):
+    metrics = evaluate(study, results, recording)
+    trial = metrics["trials"]["walk"]
+    assert trial["median"]["angle_rmsd_deg"] == pytest.approx(2.0)
+    assert trial["range_over_seeds"]["angle_rmsd_deg"] == pytest.approx([1.0, 3.0])
+    assert {name: seed["angle_bias_deg"] for name, seed in trial["seeds"].items()} == {
+        f"seed_{seed}": pytest.approx(offset) for seed, offset in gait.seed_offset_deg.items()
+    }
+    bwbh = gait.person.mass_kg * STANDARD_GRAVITY * gait.person.height_m
+    assert trial["median"]["moment_rmsd_bwbh"] == pytest.approx(100 * 12.0 / bwbh)
+    vertical = trial["median"]["grf_vertical"]["r"]
+    assert vertical["correlation"] == pytest.approx(1.0) and vertical["bias"] > 0
+    assert trial["baseline"]["angle_rmsd_deg"] < 0.05, "the motion is made so that the baseline is right"
+    assert trial["constant_posture"]["angle_rmsd_deg"] > 10
+    assert trial["declared_lag"] is None, "simulated or unknown laboratories have no declared lag"
+
+
+def test_root_and_fixed_coordinates_are_no_joints(study, results, recording):
+    scores = evaluate(study, results, recording)["trials"]["walk"]["median"]
+    assert "pelvis_tilt" not in scores["angles"] and "lumbar_extension" in scores["angles"]
+    fixed = dataclasses.replace(study, coordinates=CoordinateChoice({"lumbar_extension": 0.0}))
+    assert "lumbar_extension" not in evaluate(fixed, results, recording)["trials"]["walk"]["median"]["angles"]
+
+
+def test_rivals_are_compared_on_the_joints_they_have(study, results, recording):
+    trial = evaluate(study, results, recording)["trials"]["walk"]
+    assert "lumbar_extension" not in trial["baseline"]["angles"]
+    assert trial["baseline"]["estimate_on_same_joints_deg"] == pytest.approx(2.0)
+
+
+def test_comparison_with_a_rival_and_headline_are_one_number(study, results, recording):
+    """The median of means, not the mean of medians: they differ where seeds err at different joints."""
+    for seed, joint in ((0, "hip_flexion_r"), (1, "knee_angle_r"), (2, "ankle_angle_r")):
+        path = results / "seeds" / f"seed_{seed}" / "kinematics.mot"
+        table = read_storage(path)
+        values = table.values.copy()
+        values[:, table.names.index(joint)] += 9.0 + seed
+        write_storage(path, dataclasses.replace(table, values=values))
+    study = dataclasses.replace(study, coordinates=CoordinateChoice({"lumbar_extension": 0.0}))
+    trial = evaluate(study, results, recording)["trials"]["walk"]
+    per_joint = [score["rmsd"] for score in trial["median"]["angles"].values()]
+    assert trial["baseline"]["estimate_on_same_joints_deg"] == pytest.approx(
+        trial["median"]["angle_rmsd_deg"]
+    )
+    assert np.mean(per_joint) < trial["median"]["angle_rmsd_deg"] - 0.5
+
+
+def test_one_whole_cycle_of_the_output_window_is_scored(study, results, recording, gait):
+    window = evaluate(study, results, recording)["trials"]["walk"]["window"]
+    assert window["gait_cycles"] == 1
+    assert window["frames"] == 110
+    assert window["from_s"] == pytest.approx(4 * gait.cycle_s)
+
+
+def test_a_window_without_a_whole_cycle_is_scored_as_it_is(study, results, recording):
+    short = dataclasses.replace(study, output=OutputChoice(from_s=2.0, to_s=2.5))
+    window = evaluate(short, results, recording)["trials"]["walk"]["window"]
+    assert window == {"from_s": 2.0, "to_s": pytest.approx(2.49), "frames": 50, "gait_cycles": None}
+
+
+def test_file_holds_what_was_returned_and_nothing_else_is_left(study, results, recording):
+    metrics = evaluate(study, results, recording)
+    assert json.loads((results / "metrics.json").read_text()) == metrics
+    assert not [path for path in results.iterdir() if path.name.startswith(".")]
+
+
+def test_without_reference_nothing_is_scored_and_the_file_says_so(study, results, recording):
+    metrics = evaluate(dataclasses.replace(study, reference=None), results, recording)
+    assert metrics["trials"] == {} and "none named" in metrics["reference"]
+    assert "nothing is scored" in format_table(metrics)
+
+
+def test_reference_at_another_time_is_refused(study, results, recording, model, gait):
+    gait.write_motion(study.reference.kinematics.parent, model, recording.time_s[:20])
+    with pytest.raises(InputError, match="shares no joint, side or time"):
+        evaluate(study, results, recording)
+    assert not (results / "metrics.json").exists()
+
+
+def test_missing_seed_is_one_error(study, results, recording):
+    study = dataclasses.replace(study, training=dataclasses.replace(study.training, seeds=(0, 7)))
+    with pytest.raises(InputError, match="cannot read"):
+        evaluate(study, results, recording)
+
+
+def test_seeds_with_different_times_are_refused(study, results, recording, model, gait):
+    gait.write_motion(results / "seeds" / "seed_1", model, recording.time_s[:-3])
+    with pytest.raises(InputError, match="seeds have different times"):
+        evaluate(study, results, recording)
+
+
+def test_declared_lag_delays_the_reference(dorschky2019, study, results, recording):
+    file = dorschky2019 / "P01_normwalking.mat"
+    study = dataclasses.replace(
+        study,
+        recording=RecordingChoice("dorschky2019", file, "walk"),
+        reference=ReferenceChoice("dorschky2019", file),
+    )
+    evidence = gather(study, results, recording)
+    assert evidence.lag_s == 0.015
+    now, late = (
+        reference.angles["knee_angle_r"] for reference in (evidence.reference, evidence.lagged_reference)
+    )
+    assert np.interp(evidence.frames_s[5:-5], evidence.frames_s + 0.015, now) == pytest.approx(
+        late[5:-5], abs=0.01
+    )
+    trial = evaluate(study, results, recording)["trials"]["walk"]
+    assert trial["declared_lag"]["lag_s"] == 0.015
+    assert trial["declared_lag"]["median"]["angle_rmsd_deg"] != trial["median"]["angle_rmsd_deg"]
+
+
+def test_table_prints_in_a_hundred_columns(study, results, recording):
+    text = format_table(evaluate(study, results, recording))
+    assert max(map(len, text.splitlines())) <= 100
+    for part in ("angle [deg]", "moment [BWBH%]", "GRF vertical [%BW]", "knee_angle_r", "1.00 - 3.00"):
+        assert part in text
