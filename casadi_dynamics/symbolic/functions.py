@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import casadi as ca
@@ -10,7 +11,7 @@ import numpy as np
 from casadi_dynamics.model.functions import Constant, Function, Linear, Multiplier, Polynomial, SimmSpline
 
 
-def evaluate(function: Function, x: ca.SX, scale=None) -> tuple[ca.SX, ca.SX, ca.SX]:
+def evaluate(function: Function, x: ca.SX, scales: Sequence[ca.SX] = ()) -> tuple[ca.SX, ca.SX, ca.SX]:
     """Return value, first and second derivative of `function` at `x`.
 
     Parameters
@@ -18,8 +19,8 @@ def evaluate(function: Function, x: ca.SX, scale=None) -> tuple[ca.SX, ca.SX, ca
     function : Function
     x : casadi.SX
         Scalar.
-    scale : callable, optional
-        Given a `Multiplier`, returns the symbol that stands for its scale; by default its number.
+    scales : sequence of casadi.SX, optional
+        Symbols that stand for the scales of nested multipliers, outermost first; by default their numbers.
 
     Returns
     -------
@@ -35,8 +36,8 @@ def evaluate(function: Function, x: ca.SX, scale=None) -> tuple[ca.SX, ca.SX, ca
     if isinstance(function, SimmSpline):
         return _simm_spline(function, x)
     assert isinstance(function, Multiplier)
-    factor = scale(function) if scale else function.scale
-    return tuple(factor * part for part in evaluate(function.function, x, scale))
+    factor = scales[0] if scales else function.scale
+    return tuple(factor * part for part in evaluate(function.function, x, scales[1:]))
 
 
 def _horner(coefficients, x):
@@ -47,7 +48,7 @@ def _horner(coefficients, x):
 
 
 def _simm_spline(spline: SimmSpline, x: ca.SX):
-    knots, slopes = np.array(spline.x), None
+    knots = np.array(spline.x)
     values, slopes, halves, sixths = forsythe_coefficients(knots, np.array(spline.y))
     last = len(knots) - 1
     segments = [(knots[0], values[0], slopes[0], 0.0, 0.0)]

@@ -82,7 +82,7 @@ def joint_motion(joint: Joint, state: dict[str, tuple], parameters: Parameters) 
 
     def along(axis, place):
         q, u, udot = state[axis.coordinate] if axis.coordinate else (ca.SX(0),) * 3
-        value, first, second = evaluate(axis.function, q, parameters.multiplier(joint, place))
+        value, first, second = evaluate(axis.function, q, parameters.scales(joint, place))
         return value, first, first * u, second * u * u + first * udot
 
     for i, axis in enumerate(joint.rotations):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import casadi as ca
 import numpy as np
 
@@ -35,6 +33,7 @@ class Parameters:
         self._values: list[float] = []
         self._symbols: list[ca.SX] = []
         self._known: dict[str, ca.SX] = {}
+        self._scales: dict[str, tuple[ca.SX, ...]] = {}
         for body in model.bodies:
             self._scalar(f"{body.name}.mass", body.mass)
             self._vector(f"{body.name}.mass_center", body.mass_center)
@@ -59,16 +58,17 @@ class Parameters:
         """Return the origin of the joint's 'parent' or 'child' frame in the axes of that body."""
         return self[f"{joint.name}.{side}_offset"]
 
-    def multiplier(self, joint: Joint, place: str) -> Callable[[Multiplier], ca.SX]:
-        """Return the look-up of scale factors for the function at `place`, e.g. 'translation1' of a joint."""
-        return lambda function: self[f"{joint.name}.{place}.{id(function)}"]
+    def scales(self, joint: Joint, place: str) -> tuple[ca.SX, ...]:
+        """Return the scale factors of the function at `place` (e.g. 'translation1') of a joint, outermost first."""
+        return self._scales[f"{joint.name}.{place}"]
 
     def _multipliers(self, place: str, function) -> None:
-        depth = 0
+        factors = []
         while isinstance(function, Multiplier):
-            label = f"{place}.scale" + (f"{depth}" if depth else "")
-            self._known[f"{place}.{id(function)}"] = self._scalar(label, function.scale)
-            function, depth = function.function, depth + 1
+            suffix = str(len(factors)) if factors else ""
+            factors.append(self._scalar(f"{place}.scale{suffix}", function.scale))
+            function = function.function
+        self._scales[place] = tuple(factors)
 
     def _vector(self, name: str, values) -> None:
         parts = [self._scalar(f"{name}[{i}]", value) for i, value in enumerate(values)]

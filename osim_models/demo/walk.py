@@ -200,7 +200,8 @@ def _optimize(
     ).T
     target = motion if stage.projects else _targets(names, time_s)
     cost, root, depth = values(lifted, target)
-    jerk = _casadi(maps.jerk) / stage.jerk_scale
+    between = np.arange(4 * count) * (time_s[1] - time_s[0]) / 4
+    jerk = _casadi(symmetric_motion(names, CYCLE_S, KNOTS, between).jerk) / stage.jerk_scale / 2
     problem = {
         "x": ca.vertcat(coefficients, ca.vec(lifted)),
         "f": (ca.sum2(cost) + ca.sumsqr(jerk @ coefficients)) / count,

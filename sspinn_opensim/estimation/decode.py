@@ -24,27 +24,24 @@ class MotionReader:
         self._subject = subject
         self._dynamics: TorchFunction = subject.compiled()
         functions = subject.functions
-        self._n = len(subject.model.coordinates)
+        still = torch.zeros(len(subject.model.coordinates))
         self._still = {
-            "u": torch.zeros(self._n),
-            "udot": torch.zeros(self._n),
+            "u": still,
+            "udot": still,
             "contact_force": torch.zeros(3 * len(functions.contact_points)),
             "sensor_position": torch.as_tensor(subject.sensor_position, dtype=torch.float32),
             "parameters": torch.as_tensor(functions.parameters, dtype=torch.float32),
         }
         roles = subject.roles
-        self._posture, self._others = list(roles.posture), list(roles.steps)[1:]
-        self._forward = roles.forward
-        self._fixed = list(zip(roles.fixed, subject.fixed.values(), strict=True))
+        # Forward is a constant too: nothing depends on it.
+        self._constants = torch.tensor([0.0, *subject.fixed.values()])
+        places = [*roles.posture, *roles.steps[1:], roles.forward, *roles.fixed]
+        self._order = torch.tensor(places).argsort()
 
     def coordinates(self, raw: RawMotion) -> Tensor:
         """Return the coordinates (frames, n) with the forward position left at zero."""
-        q = torch.zeros(raw.posture.shape[0], self._n)
-        q[:, self._posture] = raw.posture
-        q[:, self._others] = raw.position
-        for index, value in self._fixed:
-            q[:, index] = value
-        return q
+        constants = self._constants.expand(len(raw.posture), -1)
+        return torch.cat([raw.posture, raw.position, constants], dim=1)[:, self._order]
 
     def ground(self, q: Tensor, force: Tensor) -> GroundForces:
         """Return the forces on the feet for coordinates (frames, n) and forces (frames, points, 3)."""

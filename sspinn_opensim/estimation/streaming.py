@@ -78,7 +78,8 @@ class StreamingEstimator:
                     fix="give all sensors in the order of the study",
                 )
         felt, turned = self._signals.pick(acceleration, angular_rate)
-        if not (felt.isfinite().all() and turned.isfinite().all()):
+        inputs = self._signals.inputs(felt, turned)
+        if not inputs.isfinite().all():
             raise InputError(
                 "The sample holds a number that is not finite.",
                 expected="finite numbers on every channel used in training",
@@ -86,9 +87,8 @@ class StreamingEstimator:
                 fix="repeat the last good sample, or stop",
             )
         with torch.inference_mode():
-            inputs = self._signals.inputs(felt, turned)[None, None]
-            outputs, self._state = self._estimator.network(inputs, self._state)
-            raw = self._estimator.decoder(outputs[0])
+            outputs, self._state = self._estimator.network.step(inputs[None], self._state)
+            raw = self._estimator.decoder(outputs)
             q = self._reader.coordinates(raw)
             ground = self._reader.ground(q, raw.force)
         velocity = float(raw.velocity[0, 0])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import io
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.opensim_io.files import write_atomically
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
@@ -24,11 +26,17 @@ def identity(subject: Subject, recording: Recording, settings: Settings) -> dict
     Returns
     -------
     dict
-        `body` (what an estimate depends on: model, sensors, channels, rate) and `training` (recording and
-        settings, which must agree for a training to go on).
+        `body` (what an estimate depends on: model, sensors, channels, rate) and `training` (recording, speed
+        and settings, which must agree for a training to go on).
     """
     signals = hashlib.sha256()
-    for array in (recording.time_s, recording.acceleration, recording.angular_rate):
+    for array in (
+        recording.time_s,
+        recording.acceleration,
+        recording.angular_rate,
+        recording.acceleration_variance,
+        recording.angular_rate_variance,
+    ):
         signals.update(array.tobytes())
     return {
         "body": {
@@ -40,19 +48,20 @@ def identity(subject: Subject, recording: Recording, settings: Settings) -> dict
             "angular_rate_available": recording.angular_rate_available.tolist(),
             "sampling_rate_hz": round(recording.sampling_rate_hz, 6),
         },
-        "training": {"recording": signals.hexdigest(), "settings": asdict(settings)},
+        "training": {
+            "recording": signals.hexdigest(),
+            "speed_m_s": recording.speed_m_s,
+            "settings": asdict(settings),
+        },
     }
 
 
 def save(path: Path, trainer: Trainer, belongs_to: dict) -> None:
     """Write a checkpoint; the file is whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        torch.save({"format": FORMAT, "identity": belongs_to, "state": trainer.state()}, partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    content = io.BytesIO()
+    torch.save({"format": FORMAT, "identity": belongs_to, "state": trainer.state()}, content)
+    write_atomically(path, content.getvalue())
 
 
 def resume(path: Path, trainer: Trainer, belongs_to: dict) -> None:
@@ -60,7 +69,7 @@ def resume(path: Path, trainer: Trainer, belongs_to: dict) -> None:
     content = _read(path)
     for part in ("body", "training"):
         _compare(path, content["identity"][part], belongs_to[part], "train with --restart to start over")
-    trainer.load(content["state"])
+    _fill(path, trainer.load, content["state"])
 
 
 def load_estimator(path: Path, subject: Subject, signals: Signals, belongs_to: dict) -> Estimator:
@@ -83,7 +92,7 @@ def load_estimator(path: Path, subject: Subject, signals: Signals, belongs_to: d
             fix="run sspinn train again; it goes on from here",
         )
     estimator = Estimator(subject, signals)
-    estimator.load_state_dict(content["state"]["estimator"])
+    _fill(path, estimator.load_state_dict, content["state"]["estimator"])
     return estimator.eval()
 
 
@@ -92,7 +101,7 @@ def _read(path: Path) -> dict:
         raise InputError("There is no trained network.", where=path, fix="run sspinn train first")
     try:
         content = torch.load(path, weights_only=True)
-        content["identity"]["body"], content["state"]["step"]
+        content["format"], content["identity"]["body"], content["identity"]["training"], content["state"]["step"]
     except Exception as error:
         raise InputError(
             "The checkpoint cannot be read.",
@@ -111,8 +120,21 @@ def _read(path: Path) -> dict:
     return content
 
 
+def _fill(path: Path, load: Callable[[dict], object], state: dict) -> None:
+    """Load a state; one that does not fit comes from a version with another network."""
+    try:
+        load(state)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise InputError(
+            "The checkpoint holds another network.",
+            where=path,
+            found=" ".join(str(error).split())[:120],
+            fix="train with --restart",
+        ) from None
+
+
 def _compare(path: Path, found: dict, expected: dict, fix: str, key: str = "") -> None:
-    for name in expected.keys() | found.keys():
+    for name in expected | found:
         there, here = found.get(name), expected.get(name)
         if isinstance(there, dict) and isinstance(here, dict):
             _compare(path, there, here, fix, f"{key}{name}.")

@@ -65,10 +65,13 @@ class Decoder(nn.Module):
         defaults = np.array([c.default for c in subject.model.coordinates])
         self._constant("segments", subject.segment_map().T)
         self._constant("posture", defaults[list(roles.posture)])
-        self._constant("centre", [speed_m_s or 1.0] + [0.0] * (len(roles.steps) - 1))
+        # Part of what was learnt: the network speaks of velocities as seen from here, at any speed.
+        self._constant("centre", [speed_m_s or 1.0] + [0.0] * (len(roles.steps) - 1), persistent=True)
         self._constant("height", [standing_height(subject)] + [0.0] * (len(roles.steps) - 2))
         self._weight, self._moment = subject.body_weight, subject.moment_scale
-        self.register_buffer("felt", torch.tensor(subject.modelled.force), persistent=False)
+        # A matrix of ones and zeros puts the forces that move the model in their places: one product.
+        felt = np.flatnonzero(subject.modelled.force)
+        self._constant("felt", np.eye(subject.modelled.force.size)[felt])
 
     @property
     def size(self) -> int:
@@ -78,8 +81,7 @@ class Decoder(nn.Module):
     def forward(self, raw: Tensor) -> RawMotion:
         """Return the motion of outputs (..., size)."""
         segments, velocity, position, force, torque = raw.split(self._sizes, dim=-1)
-        spread = force.new_zeros(*force.shape[:-1], *self.felt.shape)
-        spread[..., self.felt] = force
+        spread = (force @ self.felt).unflatten(-1, (-1, 3))
         up = self.FORCE_BW * functional.softplus(spread[..., 1] + self._FORCE_OFFSET)
         along, right = self.FORCE_BW * spread[..., 0], self.FORCE_BW * spread[..., 2]
         return RawMotion(
@@ -90,9 +92,9 @@ class Decoder(nn.Module):
             torque=self.TORQUE_BWBH * self._moment * torque,
         )
 
-    def _constant(self, name: str, values) -> None:
+    def _constant(self, name: str, values, persistent: bool = False) -> None:
         # Made from the model each time, so a checkpoint holds only what was learnt.
-        self.register_buffer(name, torch.tensor(np.array(values), dtype=torch.float32), persistent=False)
+        self.register_buffer(name, torch.tensor(np.array(values), dtype=torch.float32), persistent=persistent)
 
 
 @dataclass(frozen=True)

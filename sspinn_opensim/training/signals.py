@@ -67,8 +67,11 @@ class Signals:
 
     def pick(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> tuple[Tensor, Tensor]:
         """Return the used channels of signals (..., k, 3)."""
-        first, second = (torch.as_tensor(x, dtype=torch.float32) for x in (acceleration, angular_rate))
-        return first[..., self.acceleration_channels], second[..., self.rate_channels]
+        felt, turned = self.acceleration_channels.numpy(), self.rate_channels.numpy()
+        picked = np.asarray(acceleration)[..., felt], np.asarray(angular_rate)[..., turned]
+        # The copy that picking makes is of our own, so torch may have it.
+        first, second = (torch.from_numpy(x.astype(np.float32)) for x in picked)
+        return first, second
 
 
 def make_signals(recording: Recording, subject: Subject) -> Signals:

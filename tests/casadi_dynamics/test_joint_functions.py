@@ -41,7 +41,7 @@ def test_closed_forms(function, expected):
 
 def test_multiplier_takes_its_scale_from_the_caller():
     scale = ca.SX.sym("scale")
-    parts = evaluate(Multiplier(9.0, Linear(2.0, 1.0)), ca.SX(3), lambda function: scale)
+    parts = evaluate(Multiplier(9.0, Linear(2.0, 1.0)), ca.SX(3), (scale,))
     assert float(ca.Function("f", [scale], [parts[0]])(0.5)) == 3.5
 
 
