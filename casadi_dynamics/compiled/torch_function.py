@@ -175,7 +175,7 @@ def _run(program: Program, inputs, samples: int, rows: int, dtype: torch.dtype) 
         varying = [inputs[i].T for i in program.varying]
         packed = torch.empty(sum(len(part) for part in varying), row, dtype=dtype)
         torch.cat(varying, out=packed[:, :samples])
-        packed[:, samples:] = 0
+        packed[:, samples:] = 0  # left-over bits could be numbers that the processor is slow with
     if program.uniform:
         shared = torch.cat([inputs[i] for i in program.uniform])
     program.run(packed.data_ptr(), shared.data_ptr(), outputs.data_ptr(), row)

@@ -59,7 +59,7 @@ class Parameters:
         return self[f"{joint.name}.{side}_offset"]
 
     def scales(self, joint: Joint, place: str) -> tuple[ca.SX, ...]:
-        """Return the scale factors of the function at `place` (e.g. 'translation1') of a joint, outermost first."""
+        """Return the scale factors, outermost first, of the function at `place`, e.g. 'translation1'."""
         return self._scales[f"{joint.name}.{place}"]
 
     def _multipliers(self, place: str, function) -> None:

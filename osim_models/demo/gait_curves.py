@@ -13,17 +13,18 @@ from scipy.interpolate import PchipInterpolator
 
 SOURCES = {
     "perry2010": (
-        "Perry J, Burnfield JM (2010) Gait Analysis: Normal and Pathological Function, 2nd ed., SLACK: sagittal "
-        "thigh, knee and ankle at the end of each phase of the cycle (initial contact 0 %, loading response 12 %, "
-        "mid stance 31 %, terminal stance 50 %, pre-swing 62 %, initial swing 75 %, mid swing 87 %)."
+        "Perry J, Burnfield JM (2010) Gait Analysis: Normal and Pathological Function, 2nd ed., SLACK: "
+        "sagittal thigh, knee and ankle at the end of each phase of the cycle (initial contact 0 %, loading "
+        "response 12 %, mid stance 31 %, terminal stance 50 %, pre-swing 62 %, initial swing 75 %, mid swing "
+        "87 %)."
     ),
     "winter2009": (
         "Winter DA (2009) Biomechanics and Motor Control of Human Movement, 4th ed., Wiley: timing of the "
         "extremes of knee, ankle and vertical ground force at natural cadence."
     ),
     "winter1992": (
-        "Winter DA (1992) Foot trajectory in human gait: a precise and multifactorial motor control task. Phys "
-        "Ther 72:45-53: toe clearance of 1.29 cm on average."
+        "Winter DA (1992) Foot trajectory in human gait: a precise and multifactorial motor control task. "
+        "Phys Ther 72:45-53: toe clearance of 1.29 cm on average."
     ),
     "upright": "Choice of this project: pelvis and trunk upright.",
 }

@@ -55,7 +55,7 @@ def closed_basis(phase, knots: int, derivative: int = 0) -> np.ndarray:
 
 
 def coefficients_of(names, knots: int) -> dict[str, slice]:
-    """Return where among the unknowns the coefficients of each coordinate are; the speed is the first unknown."""
+    """Return where among the unknowns, after the speed, the coefficients of each coordinate are."""
     places, k = {}, 1
     for name in names:
         if not name.endswith("_l"):

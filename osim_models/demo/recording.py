@@ -74,7 +74,9 @@ def record(model: Model, walk: Walk) -> Truth:
     q, u, udot = (part.T for part in walk.motion(time_s))
     tau, force, position, _ = (out.full() for out in driven_by_contact(model).map(count)(q, u, udot))
     functions = build(model, model.imu_frames)
-    repeated = [np.tile(v[:, None], count) for v in (sensor_positions(model.imu_frames), functions.parameters)]
+    repeated = [
+        np.tile(v[:, None], count) for v in (sensor_positions(model.imu_frames), functions.parameters)
+    ]
     no_force = np.zeros((3 * len(functions.contact_points), count))
     outputs = functions.dynamics.map(count)(q, u, udot, no_force, *repeated)
     body_of = {sphere.name: sphere.body for sphere in model.contact_spheres}
@@ -100,7 +102,7 @@ def record(model: Model, walk: Walk) -> Truth:
 
 
 def _at_center_of_pressure(force: np.ndarray, position: np.ndarray, below: np.ndarray):
-    """Return the resultant of forces (m, k, 3), the point on the floor it acts at, and the torque left there."""
+    """Return the resultant of forces (m, k, 3), where on the floor it acts, and the torque left there."""
     total = force.sum(axis=1)
     moment = np.cross(position, force).sum(axis=1)
     bearing = total[:, 1] > _BEARING_N
@@ -114,7 +116,9 @@ def _at_center_of_pressure(force: np.ndarray, position: np.ndarray, below: np.nd
 def with_noise(truth: Truth) -> tuple[np.ndarray, np.ndarray]:
     """Return acceleration and angular rate as the sensors print them, always with the same noise."""
     random = np.random.default_rng(SEED)
-    acceleration = truth.acceleration + ACCELERATION_NOISE_M_S2 * random.standard_normal(truth.acceleration.shape)
+    acceleration = truth.acceleration + ACCELERATION_NOISE_M_S2 * random.standard_normal(
+        truth.acceleration.shape
+    )
     offset = RATE_OFFSET_RAD_S * random.standard_normal(truth.angular_rate.shape[1:])
     rate = truth.angular_rate + offset + RATE_NOISE_RAD_S * random.standard_normal(truth.angular_rate.shape)
     return acceleration, rate

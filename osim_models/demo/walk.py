@@ -2,8 +2,7 @@
 
 Unknown is the motion alone, as a closed symmetric spline; velocities and accelerations are its derivatives,
 ground forces follow from the model's contact law, and joint moments from inverse dynamics. That nothing but
-the ground holds the pelvis is the constraint: the forces on its coordinates are zero at every knot and
-half-way between.
+the ground holds the pelvis is the constraint: the forces on its coordinates are zero at every knot.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ KNOTS = 110
 #: Where the search starts and what it may choose, m/s.
 SPEED_M_S, SPEED_RANGE_M_S = 1.25, (1.15, 1.35)
 
-#: Deviations that cost one: angles (rad), vertical ground force (body weights).
+#: Deviations that cost one: angles (rad), ground forces (body weights).
 ANGLE_SCALE = {
     "hip_flexion": np.radians(5),
     "knee_angle": np.radians(5),
@@ -35,7 +34,7 @@ ANGLE_SCALE = {
     "pelvis_tilt": np.radians(3),
     "lumbar_extension": np.radians(3),
 }
-VERTICAL_SCALE_BW = 0.1
+VERTICAL_SCALE_BW = 0.05
 FORWARD_SCALE_BW = 0.1
 
 
@@ -49,26 +48,23 @@ class Stage:
         Joint moments (N m per kg) and jerk (rad/s^3 and m/s^3) that cost one.
     softening : float
         How much wider than the model's the contact law's transitions (onset, friction) are.
-    max_iterations : int
-    projects : bool
-        Whether only the nearest motion that obeys the dynamics is asked for, and asked for to the last digit.
     """
 
     moment_scale: float
     jerk_scale: float
     softening: float
-    max_iterations: int
-    projects: bool = False
 
 
-#: First find a walk at all, with soft steps; then make it a graceful one under the model's own law. Friction in
-#: that law has a corner where sticking turns to sliding. Where the best motion sits on it no iteration
-#: settles, so the search ends once the cost no longer falls, and the nearest exact motion is taken.
-STAGES = (Stage(3.0, 2e4, 5.0, 150), Stage(0.7, 4e3, 1.0, 200), Stage(np.inf, np.inf, 1.0, 100, projects=True))
+#: First find a walk at all, with soft steps; then make it graceful; the last stage has the model's own law.
+STAGES = (Stage(3.0, 2e4, 5.0), Stage(1.0, 6e3, 2.5), Stage(0.7, 2e3, 1.0))
+
+#: Instants between two knots at which jerk counts; at one alone the spline could ring between them.
+_JERK_PER_KNOT = 4
 
 _IPOPT = {
     "tol": 1e-7,
     "constr_viol_tol": 1e-9,
+    "max_iter": 300,
     "linear_solver": "mumps",
     "mu_strategy": "adaptive",
 }
@@ -115,7 +111,7 @@ def driven_by_contact(model: Model) -> ca.Function:
     -------
     casadi.Function
         Inputs `q`, `u`, `udot` (n each). Outputs `tau` (n), and in ground per contact force `force` (3, N, on
-        the foot), its `position` (3, m) and `depth` (how far the sphere's lowest point is below the floor, m).
+        the foot), its `position` (3, m) and `depth` (m, of the sphere's lowest point under the floor).
     """
     parameters = Parameters(model)
     n = len(model.coordinates)
@@ -160,7 +156,7 @@ def solve(model: Model) -> Walk:
     RuntimeError
         If IPOPT does not converge.
     """
-    time_s = np.arange(KNOTS) * CYCLE_S / KNOTS / 2  # half a cycle in half intervals
+    time_s = np.arange(KNOTS // 2) * CYCLE_S / KNOTS
     maps = symmetric_motion(model.coordinate_names, CYCLE_S, KNOTS, time_s)
     unknowns, iterations = _start(model, maps, time_s), 0
     for stage in STAGES:
@@ -181,9 +177,7 @@ def _softened(model: Model, stage: Stage) -> Model:
     return replace(model, contact_forces=laws)
 
 
-def _optimize(
-    model: Model, maps: Motion, time_s, start: np.ndarray, stage: Stage
-) -> tuple[np.ndarray, dict]:
+def _optimize(model: Model, maps: Motion, time_s, start: np.ndarray, stage: Stage) -> tuple[np.ndarray, dict]:
     """Return the best unknowns near `start` and IPOPT's statistics."""
     names = model.coordinate_names
     n, count, unknowns = len(names), len(time_s), len(start)
@@ -198,26 +192,26 @@ def _optimize(
     motion = np.concatenate(
         [(part @ start).reshape(count, n) / scale for part, scale in zip(parts, scales, strict=True)], axis=1
     ).T
-    target = motion if stage.projects else _targets(names, time_s)
+    target = _targets(names, time_s)
     cost, root, depth = values(lifted, target)
-    between = np.arange(4 * count) * (time_s[1] - time_s[0]) / 4
-    jerk = _casadi(symmetric_motion(names, CYCLE_S, KNOTS, between).jerk) / stage.jerk_scale / 2
+    jerk = _jerk(names) / stage.jerk_scale
     problem = {
         "x": ca.vertcat(coefficients, ca.vec(lifted)),
         "f": (ca.sum2(cost) + ca.sumsqr(jerk @ coefficients)) / count,
         "g": ca.vertcat(*spline, ca.vec(root), ca.vec(depth)),
     }
-    weight, multipliers = ca.MX.sym("weight"), ca.MX.sym("multipliers", problem["g"].numel())
-    of_roots, of_depths = ca.vertsplit(multipliers, np.cumsum([0, 3 * n * count, root.numel(), depth.numel()]).tolist())[1:]
-    blocks = curvature(
-        lifted, target, ca.repmat(weight / count, 1, count), ca.reshape(of_roots, -1, count), ca.reshape(of_depths, -1, count)
+    # The splines are linear, so the Hessian is that of the jerk and one block for each instant.
+    factor, multipliers = (
+        ca.MX.sym("factor"),
+        [ca.MX.sym("multipliers", g.numel()) for g in (*spline, root, depth)],
     )
-    hessian = ca.diagcat(2 * weight / count * (jerk.T @ jerk), *ca.horzsplit(blocks, 3 * n))
-    inputs = [problem["x"], ca.MX(0, 1), weight, multipliers]
+    by_instant = [ca.reshape(part, -1, count) for part in multipliers[3:]]
+    blocks = curvature(lifted, target, ca.repmat(factor / count, 1, count), *by_instant)
+    hessian = ca.diagcat(2 * factor / count * (jerk.T @ jerk), *ca.horzsplit(blocks, 3 * n))
     options = {
         "print_time": False,
-        "ipopt": {**_IPOPT, "max_iter": stage.max_iterations},
-        "hess_lag": ca.Function("curvature", inputs, [ca.triu(hessian)]),
+        "ipopt": _IPOPT,
+        "hess_lag": _lagrangian_hessian(problem["x"], factor, multipliers, hessian),
     }
     solver = ca.nlpsol("walk", "ipopt", problem, options)
     low, high = np.full(problem["x"].numel(), -np.inf), np.full(problem["x"].numel(), np.inf)
@@ -235,11 +229,23 @@ def _optimize(
         ubg=np.concatenate([zero, highest]),
     )
     stats = solver.stats()
-    import pickle
-    pickle.dump(Walk(names, answer["x"].full().ravel()[:unknowns],0,0),open(f"/tmp/e_walk{stage.moment_scale}{stage.projects}.pkl","wb"))
-    if stage.projects and not stats["success"]:
+    if not stats["success"]:
         raise RuntimeError(f"IPOPT did not converge: {stats['return_status']}")
     return answer["x"].full().ravel()[:unknowns], stats
+
+
+def _jerk(names) -> ca.DM:
+    """Return the map from unknowns to jerk, whose squares sum up to those of a knot on average."""
+    time_s = np.arange(KNOTS // 2 * _JERK_PER_KNOT) * CYCLE_S / KNOTS / _JERK_PER_KNOT
+    return _casadi(symmetric_motion(names, CYCLE_S, KNOTS, time_s).jerk) / np.sqrt(_JERK_PER_KNOT)
+
+
+def _lagrangian_hessian(x, factor, multipliers, hessian) -> ca.Function:
+    """Return the Hessian in the form in which `nlpsol` takes it, the multipliers being one vector."""
+    stacked = ca.MX.sym("multipliers", sum(part.numel() for part in multipliers))
+    parts = ca.vertsplit(stacked, np.cumsum([0, *(part.numel() for part in multipliers)]).tolist())
+    (upper,) = ca.substitute([ca.triu(hessian)], multipliers, parts)
+    return ca.Function("hessian", [x, ca.MX(0, 1), factor, stacked], [upper])
 
 
 def _point_functions(model: Model, scales, stage: Stage) -> tuple[ca.Function, ca.Function]:
@@ -250,15 +256,12 @@ def _point_functions(model: Model, scales, stage: Stage) -> tuple[ca.Function, c
     """
     names, n = model.coordinate_names, len(model.coordinates)
     weight = -model.gravity[1] * model.total_mass
-    motion, target = ca.SX.sym("motion", 3 * n), ca.SX.sym("target", 3 * n if stage.projects else n + 4)
+    motion, target = ca.SX.sym("motion", 3 * n), ca.SX.sym("target", n + 4)
     q, u, udot = (part * scale for part, scale in zip(ca.vertsplit(motion, n), scales, strict=True))
     tau, force, _, depth = driven_by_contact(model)(q, u, udot)
     roots = model.root_coordinates()
     root = tau[[i for i, name in enumerate(names) if name in roots]] / weight
-    if stage.projects:
-        cost = ca.sumsqr(motion - target)
-    else:
-        cost = _cost(model, stage, q, tau, force, target)
+    cost = _cost(model, stage, q, tau, force, target)
     factors = [ca.SX.sym(name, part.numel()) for name, part in (("f", cost), ("r", root), ("d", depth))]
     total = sum(ca.dot(factor, part) for factor, part in zip(factors, (cost, root, depth), strict=True))
     hessian, _ = ca.hessian(total, motion)

@@ -1,6 +1,6 @@
 """Write the built-in recording into ``examples/demo``: ``python -m osim_models.demo.write``.
 
-Solves the walk anew, which takes some minutes on one core and gives the same files each time.
+Solves the walk anew and runs OpenSim on it; a minute or two on one core, and the same files each time.
 """
 
 from __future__ import annotations
@@ -113,14 +113,16 @@ def _muscle_forces(subject: Path, tables: dict[str, tuple[str, Table]], truth: T
 
 def main() -> None:
     """Solve and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, help="destination")
     folder = parser.parse_args().folder
     with tempfile.TemporaryDirectory() as temporary:
         subject = Path(temporary) / "subject.osim"
         model = scaled_model(subject)
         walk = solve(model)
-        print(f"{walk.speed_m_s:.3f} m/s, {CYCLE_S} s a cycle, cost {walk.objective:.4f}, {walk.iterations} iterations")
+        print(f"{walk.speed_m_s:.3f} m/s, {CYCLE_S} s a cycle, {walk.iterations} iterations")
         write(folder, subject, model, record(model, walk))
 
 

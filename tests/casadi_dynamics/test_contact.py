@@ -1,8 +1,9 @@
-"""The contact law where it can be written down by hand; stored answers of OpenSim are compared in test_verify."""
+"""The contact law where it can be written down by hand; test_verify compares with OpenSim's answers."""
 
 import numpy as np
 import pytest
 
+from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 
 RADIUS, STATIC, DYNAMIC, VISCOUS, TRANSITION = 0.05, 0.9, 0.6, 0.3, 0.2
@@ -26,12 +27,12 @@ CONTACT = f"""
 
 @pytest.fixture(scope="module")
 def ball(osim, tmp_path_factory):
-    """Return the contact force on a ball that slides without turning, as a function of height and velocity."""
-    from casadi_dynamics.osim import read_model
-
+    """Give the contact force on a ball that slides without turning, as a function of depth and velocity."""
     linear = "<LinearFunction/>"
     transform = osim.spatial_transform(
-        translation1=("x", "1 0 0", linear), translation2=("y", "0 1 0", linear), translation3=("z", "0 0 1", linear)
+        translation1=("x", "1 0 0", linear),
+        translation2=("y", "0 1 0", linear),
+        translation3=("z", "0 0 1", linear),
     )
     joint = (
         '<CustomJoint name="root"><socket_parent_frame>/ground</socket_parent_frame>'
@@ -53,7 +54,9 @@ def ball(osim, tmp_path_factory):
 def test_a_ball_at_rest_feels_hertz(ball):
     force, moment = ball(0.02, (0, 0, 0))
     modulus = 0.5 * STIFFNESS ** (2 / 3)
-    np.testing.assert_allclose(force, (0, 4 / 3 * modulus * np.sqrt(RADIUS * modulus) * 0.02**1.5, 0), rtol=0.02)
+    np.testing.assert_allclose(
+        force, (0, 4 / 3 * modulus * np.sqrt(RADIUS * modulus) * 0.02**1.5, 0), rtol=0.02
+    )
     np.testing.assert_allclose(moment, 0, atol=1e-12)
 
 
@@ -73,7 +76,9 @@ def test_friction_has_its_peak_at_the_transition_velocity_and_then_falls(ball, d
 
     def coefficient(speed):
         force, _ = ball(0.02, speed * direction)
-        np.testing.assert_allclose(np.cross(force * (1, 0, 1), direction), 0, atol=1e-9)  # against the sliding
+        np.testing.assert_allclose(
+            np.cross(force * (1, 0, 1), direction), 0, atol=1e-9
+        )  # against the sliding
         return -force @ direction / force[1]
 
     # The smoothing adds 1e-5 m^2/s^2 to the squared speed.

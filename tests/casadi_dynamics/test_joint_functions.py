@@ -55,7 +55,7 @@ def simm_spline_by_hand(knots, y, point):
     # Forsythe: the third derivative in the first and last interval is that of the cubic through four points.
     third = end_slope(x[:4], y[:4], x[0]), end_slope(x[-4:], y[-4:], x[-1])
 
-    # Among the splines with given end slopes the third derivatives are linear in those slopes: solve for them.
+    # Third derivatives are linear in the slopes at the ends: solve for the slopes.
     def thirds(slopes):
         spline = CubicSpline(x, y, bc_type=((1, slopes[0]), (1, slopes[1])))
         return np.array([6 * spline.c[0, 0], 6 * spline.c[0, -1]])

@@ -10,7 +10,7 @@ SPLINE = "<SimmSpline><x>-2 -1 0 0.5 2</x><y>0.1 0.3 -0.2 0.4 0.2</y></SimmSplin
 LINEAR = "<LinearFunction><coefficients>1 0</coefficients></LinearFunction>"
 SCALED = f"<MultiplierFunction><function>{SPLINE}</function><scale>1.7</scale></MultiplierFunction>"
 POLYNOMIAL = "<PolynomialFunction><coefficients>0.3 -0.2 0.9 0.1</coefficients></PolynomialFunction>"
-#: One coordinate drives two rotations and two translations; axes are neither of unit length nor at right angles.
+#: One coordinate drives two rotations and two translations; the axes are neither unit nor at right angles.
 KNEE = {
     "rotation1": ("a", "0.1 0.2 2", LINEAR),
     "rotation2": ("a", "1 0.3 0", SPLINE),

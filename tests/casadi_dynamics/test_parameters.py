@@ -1,4 +1,4 @@
-"""What differs between subjects is an input: one program serves all subjects scaled from one generic model."""
+"""What differs between subjects is an input: one program serves all subjects of one generic model."""
 
 from dataclasses import replace
 

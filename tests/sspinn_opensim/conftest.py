@@ -1,0 +1,100 @@
+"""A body in motion on our planar model, and what its sensors would read: exact, small and fast."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import osim_models
+from casadi_dynamics.osim import read_model
+from sspinn_opensim.recording import Recording, Sensor
+
+BODIES = ("pelvis", "femur_r", "tibia_r", "foot_r", "femur_l", "tibia_l", "foot_l")
+RATE_HZ = 100.0
+SPEED_M_S = 1.2
+
+
+@pytest.fixture(scope="session")
+def planar_model():
+    """Return our planar model."""
+    return read_model(osim_models.path("planar_gait.osim"))
+
+
+@pytest.fixture(scope="session")
+def record():
+    """Return a function that records an analytic motion (`make_motion`) with one sensor per IMU frame."""
+    return _record
+
+
+@pytest.fixture(scope="session")
+def make_motion():
+    """Return a function: times to (q, u, udot), each (n, coordinates), of a planar, walking-like motion."""
+    return _motion
+
+
+@pytest.fixture(scope="session")
+def walker(planar_model):
+    """Return the model, a recording of 3 s, the subject and its signals."""
+    from sspinn_opensim.training.signals import make_signals
+    from sspinn_opensim.training.subject import make_subject
+
+    recording = _record(planar_model)
+    subject = make_subject(planar_model, recording, {}, height_m=1.8)
+    signals = make_signals(recording, subject)
+    return SimpleNamespace(model=planar_model, recording=recording, subject=subject, signals=signals)
+
+
+def _motion(model, time_s):
+    """Coordinates that swing about a slightly bent posture, one hertz, with derivatives by hand."""
+    time_s, w = np.asarray(time_s), 2 * np.pi
+    mean = {"hip_flexion": 0.2, "knee_angle": -0.45, "ankle_angle": 0.05, "pelvis_ty": 0.93}
+    swing = {
+        "hip_flexion": 0.4,
+        "knee_angle": 0.35,
+        "ankle_angle": 0.15,
+        "pelvis_ty": 0.02,
+        "pelvis_tilt": 0.03,
+    }
+    q, u, udot = (np.zeros((len(time_s), len(model.coordinates))) for _ in range(3))
+    for i, coordinate in enumerate(model.coordinates):
+        joint = coordinate.name.removesuffix("_r").removesuffix("_l")
+        a = swing.get(joint, 0.0)
+        phase = w * time_s + (np.pi if coordinate.name.endswith("_l") else 0.0)
+        q[:, i] = mean.get(joint, 0.0) + a * np.sin(phase)
+        u[:, i], udot[:, i] = a * w * np.cos(phase), -a * w**2 * np.sin(phase)
+        if joint == "pelvis_tx":
+            q[:, i], u[:, i], udot[:, i] = SPEED_M_S * time_s, SPEED_M_S, 0.0
+    return q, u, udot
+
+
+def _record(model, seconds=3.0, bodies=BODIES, **changes) -> Recording:
+    from casadi_dynamics.symbolic import build
+    from casadi_dynamics.symbolic.build import sensor_positions
+
+    frames = tuple(next(f for f in model.imu_frames if f.body == body) for body in bodies)
+    functions = build(model, frames)
+    time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    q, u, udot = _motion(model, time_s)
+    answers = functions.dynamics(
+        q=q.T,
+        u=u.T,
+        udot=udot.T,
+        contact_force=np.zeros(functions.dynamics.numel_in("contact_force")),
+        sensor_position=sensor_positions(frames),
+        parameters=functions.parameters,
+    )
+    shape = (len(time_s), len(bodies), 3)
+    available = np.ones(shape[1:], bool)
+    recording = {
+        "name": "analytic",
+        "time_s": time_s,
+        "sensors": tuple(Sensor(f.body, f.body, imu_frame=f.name) for f in frames),
+        "acceleration": np.array(answers["imu_acceleration"]).T.reshape(shape),
+        "angular_rate": np.array(answers["imu_angular_rate"]).T.reshape(shape),
+        "acceleration_available": available,
+        "angular_rate_available": available,
+        "acceleration_variance": np.full(shape[1:], 0.3),
+        "angular_rate_variance": np.full(shape[1:], 0.02),
+        "speed_m_s": SPEED_M_S,
+    }
+    return Recording(**(recording | changes))

@@ -1,0 +1,331 @@
+"""Each term has the value that its own docstring promises, and the gradient that its value promises."""
+
+import dataclasses
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.training import losses
+from sspinn_opensim.training.losses import TERMS, Mounting, gather, weights
+from sspinn_opensim.training.motion import Decoder, RawMotion, differentiate
+from sspinn_opensim.training.signals import Windows
+from sspinn_opensim.training.trainer import led_force
+
+FRAMES, UNSCORED = 14, 3
+
+
+def scales(name: str) -> list[float]:
+    """Return the numbers with a decimal point in the docstring of a term: its scales, in order."""
+    return [float(number) for number in re.findall(r"\d+\.\d+", TERMS[name].function.__doc__)]
+
+
+def in_double(signals):
+    """Return signals whose tensors are in double precision."""
+    values = {f.name: getattr(signals, f.name) for f in dataclasses.fields(signals)}
+    double = {k: v.double() for k, v in values.items() if torch.is_tensor(v) and v.is_floating_point()}
+    return dataclasses.replace(signals, **double)
+
+
+@pytest.fixture(scope="module")
+def body(walker):
+    """Return the walker's subject, dynamics, signals and mounting in double precision."""
+    return SimpleNamespace(
+        subject=walker.subject,
+        dynamics=walker.subject.compiled(torch.float64),
+        signals=in_double(walker.signals),
+        mounting=Mounting(7).double(),
+    )
+
+
+@pytest.fixture(scope="module")
+def standing(body):
+    """Return the evidence of a body that stands still on slightly bent knees, held up by the floor alone."""
+    subject, names = body.subject, body.subject.model.coordinate_names
+    functions, roles = subject.functions, subject.roles
+    bend = {"hip_flexion": 0.3, "knee_angle": -0.6, "ankle_angle": 0.3, "lumbar_extension": -0.03}
+    q = np.array([bend.get(name.removesuffix("_r").removesuffix("_l"), 0.0) for name in names])
+    q[names.index("pelvis_tilt")] = losses.TRUNK_LEAN_RAD
+    # The feet turn with the pelvis; the ankles take it back.
+    for side in "rl":
+        q[names.index(f"ankle_angle_{side}")] -= losses.TRUNK_LEAN_RAD
+    still = np.zeros(len(q))
+
+    def dynamics(force):
+        given = {"sensor_position": subject.sensor_position, "parameters": functions.parameters}
+        out = functions.dynamics(q=q, u=still, udot=still, contact_force=force, **given)
+        return {name: np.array(value).ravel() for name, value in out.items()}
+
+    q[roles.vertical] -= dynamics(np.zeros(12))["contact_position"].reshape(4, 3)[:, 1].mean()
+    # The floor's force is what leaves nothing to hold at the root; of all such forces, the smallest.
+    root, none = list(roles.root), dynamics(np.zeros(12))
+    pull = np.stack([dynamics(force)["tau"][root] - none["tau"][root] for force in np.eye(12)], axis=1)
+    force = np.linalg.lstsq(pull, -none["tau"][root], rcond=None)[0]
+    answers = dynamics(force)
+
+    def frames(values):
+        return torch.tensor(np.array(values)).expand(1, FRAMES, *np.shape(values))
+
+    raw = RawMotion(
+        posture=frames(q[list(roles.posture)]),
+        velocity=frames(np.zeros(2)),
+        position=frames(q[list(roles.steps[1:])]),
+        force=frames(force.reshape(4, 3)),
+        torque=frames(answers["tau"][list(roles.actuated)]),
+    )
+    felt = answers["imu_acceleration"].reshape(7, 3)[subject.modelled.acceleration]
+    turned = answers["imu_angular_rate"].reshape(7, 3)[subject.modelled.angular_rate]
+    signals = dataclasses.replace(body.signals, speed_m_s=None)
+    windows = Windows(frames(felt), frames(turned), frames([0.0]))
+    motion = differentiate(raw, subject, signals.step_s)
+    return gather(subject, body.dynamics, signals, body.mounting, windows, raw, motion, UNSCORED)
+
+
+def changed(evidence, **changes):
+    """Return evidence with fields replaced; a function is given the old value."""
+    new = {k: v(getattr(evidence, k)) if callable(v) else v for k, v in changes.items()}
+    return dataclasses.replace(evidence, **new)
+
+
+def filled(like, index, value):
+    """Return zeros like a tensor with `value` at `index`."""
+    out = torch.zeros_like(like)
+    out[index] = value
+    return out
+
+
+def value_of(name, evidence) -> float:
+    return float(TERMS[name].function(evidence))
+
+
+def test_frames_that_are_scored(standing):
+    """The window less the part in which the network settles, less the last frame, which has no derivative."""
+    scored = FRAMES - UNSCORED - 1
+    assert standing.tau.shape == (1, scored, 10) and standing.motion.q.shape == (1, scored, 10)
+    assert standing.force_bw.shape == (1, scored, 4, 3) and standing.acceleration.shape == (1, scored, 14)
+
+
+def test_frames_of_motion_and_signals_are_the_same_ones(body):
+    """A posture that counts the frames must meet the signals that count them too."""
+    subject, decoder = body.subject, Decoder(body.subject, None).double()
+    count = torch.arange(FRAMES, dtype=torch.float64)[None, :, None]
+    raw = decoder(torch.zeros(1, FRAMES, decoder.size, dtype=torch.float64))
+    raw = dataclasses.replace(raw, posture=count.expand(1, FRAMES, 8), torque=count.expand(1, FRAMES, 7))
+    windows = Windows(count.expand(1, FRAMES, 14), count.expand(1, FRAMES, 7), count)
+    motion = differentiate(raw, subject, 0.01)
+    e = gather(subject, body.dynamics, body.signals, body.mounting, windows, raw, motion, UNSCORED)
+    expected = torch.arange(UNSCORED, FRAMES - 1, dtype=torch.float64)
+    for found in (e.acceleration, e.angular_rate, e.raw.torque, e.motion.q[..., [0]]):
+        assert (found[0, :, 0] == expected).all()
+
+
+def test_standing_still_costs_nothing_but_effort(standing):
+    assert (standing.force_bw[..., 1] > 0.1).all() and float(
+        standing.force_bw[..., 1].sum(-1)[0, 0]
+    ) == pytest.approx(1)
+    costly = {name: value_of(name, standing) for name in TERMS}
+    effort = costly.pop("torque")
+    assert 0 < effort < 1
+    assert costly == {name: pytest.approx(0, abs=1e-10) for name in costly}
+
+
+def test_standing_forces_are_where_the_warm_start_leads(standing):
+    """Four points of equal height share the weight equally; the pull to that is in 0.1 body weight."""
+    shared = changed(standing, force_bw=lambda f: filled(f, (..., 1), 0.25))
+    # Shared equally, the force is not where the moment wants it, but the sum is what the root misses.
+    assert float(led_force(shared)) == pytest.approx(0, abs=1e-10)
+    off = changed(shared, force_bw=lambda f: f + filled(f, (..., 0, 0), 0.1) - filled(f, (..., 1, 0), 0.1))
+    assert float(led_force(off)) == pytest.approx(2 / 12)
+
+
+def term_cases(e):
+    """Return, for every term, evidence in which each scale that its docstring names is met exactly once."""
+    weight, moment = e.subject.body_weight, e.subject.moment_scale
+    roles, ones = e.subject.roles, torch.ones_like
+    actuated = list(roles.actuated)
+    knee = e.subject.model.coordinate_names.index("knee_angle_r")
+    high = e.subject.model.coordinates[knee].range[1] - losses.LIMIT_MARGIN_RAD
+    only = {name: scales(name)[0] for name in TERMS if scales(name)}
+    loaded = filled(e.force_bw, (..., 0, 1), 1.0)
+    frames = torch.arange(e.force_bw.shape[1], dtype=torch.float64)
+    rising = filled(e.force_bw, (..., 0, 1), only["force_change"] * frames * e.signals.step_s / 0.01)
+    known = dataclasses.replace(e.signals, speed_m_s=2.0)
+    first, second = scales("mounting")
+    mounting = Mounting(7).double()
+    with torch.no_grad():
+        mounting.rotation[2, 1], mounting.shift[4, 0] = first, second
+
+    def off(tensor, scale):
+        return tensor + scale
+
+    fast = 2.0 * (1 + only["mean_speed"]) + only["mean_speed"]
+    turn, lift = roles.root[0], roles.vertical
+    sway = dataclasses.replace(e.motion, q=e.motion.q + filled(e.motion.q, (..., turn), only["trunk"]))
+    bent = dataclasses.replace(e.motion, q=filled(e.motion.q, (..., knee), high + only["joint_limits"]))
+    # Hips, knees and ankles of the other leg at rest are inside their ranges but for the other, straight knee.
+    bent.q[..., e.subject.model.coordinate_names.index("knee_angle_l")] = -0.5
+    quick = dataclasses.replace(e.motion, u=filled(e.motion.u, (..., roles.forward), fast))
+    climbing = dataclasses.replace(e.motion, u=filled(e.motion.u, (..., lift), only["vertical_consistency"]))
+    return {
+        # Two axes of acceleration and one of angular rate a sensor.
+        "acceleration": (
+            changed(e, predicted_acceleration=off(e.acceleration, e.signals.acceleration_scale)),
+            2,
+        ),
+        "angular_rate": (changed(e, predicted_rate=off(e.angular_rate, e.signals.rate_scale)), 1),
+        "root_residual": (
+            changed(
+                e,
+                tau=filled(e.tau, (..., turn), only["root_residual"] * moment)
+                + filled(e.tau, (..., lift), only["root_residual"] * weight),
+            ),
+            2,
+        ),
+        "contact_height": (
+            changed(
+                e,
+                force_bw=loaded,
+                contact_position=filled(loaded, (..., slice(None), 1), only["contact_height"]),
+            ),
+            1,
+        ),
+        "contact_speed": (
+            changed(
+                e,
+                force_bw=loaded,
+                contact_velocity=filled(loaded, (..., slice(None), 0), only["contact_speed"]),
+            ),
+            1,
+        ),
+        "penetration": (changed(e, contact_position=filled(loaded, (..., 2, 1), -only["penetration"])), 1),
+        "friction": (
+            changed(e, force_bw=loaded + filled(loaded, (..., 0, 0), -losses.FRICTION - only["friction"])),
+            1,
+        ),
+        "force_change": (changed(e, force_bw=rising), 1),
+        "torque": (changed(e, tau=filled(e.tau, (..., actuated), only["torque"] * moment)), 1),
+        "joint_limits": (changed(e, motion=bent), 1),
+        "trunk": (changed(e, motion=sway), 1),
+        "mean_speed": (changed(e, signals=known, motion=quick), 1),
+        "vertical_consistency": (changed(e, motion=climbing), 1),
+        "mounting": (changed(e, mounting=mounting), 2),
+        "torque_output": (
+            changed(
+                e,
+                raw=dataclasses.replace(
+                    e.raw, torque=e.tau[..., actuated] - only["torque_output"] * moment * ones(e.raw.torque)
+                ),
+            ),
+            1,
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_a_term_is_one_at_its_documented_scale(name, standing):
+    case, expected = term_cases(standing)[name]
+    assert value_of(name, case) == pytest.approx(expected, rel=1e-6)
+
+
+def test_terms_of_load_forgive_what_carries_none(standing):
+    flying = changed(
+        standing,
+        force_bw=torch.zeros_like,
+        contact_position=lambda p: p + 0.3,
+        contact_velocity=lambda v: v + 2.0,
+    )
+    names = ("contact_height", "contact_speed", "penetration", "friction", "force_change")
+    assert {name: value_of(name, flying) for name in names} == {
+        name: pytest.approx(0, abs=1e-9) for name in names
+    }
+
+
+def test_a_turned_sensor_is_explained_by_its_mounting(standing, body):
+    """Signals of a sensor turned by a small angle are met exactly once the mounting has that angle."""
+    angle = 0.2
+    mounting = Mounting(7).double()
+    with torch.no_grad():
+        mounting.rotation[:, 2] = angle
+    turned = mounting.turn(torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64).expand(7, 3))
+    expected = torch.tensor([np.cos(angle), -np.sin(angle), 0.0]).expand(7, 3)
+    np.testing.assert_allclose(turned.detach(), expected, atol=1e-12)
+
+
+def test_an_unknown_speed_is_no_evidence(standing):
+    assert standing.signals.speed_m_s is None and value_of("mean_speed", standing) == 0.0
+
+
+def test_weights_replace_defaults_by_name():
+    found = weights({"trunk": 0.0, "torque": 3.5})
+    assert found == {name: term.weight for name, term in TERMS.items()} | {"trunk": 0.0, "torque": 3.5}
+
+
+def test_an_unknown_weight_is_refused_with_the_nearest():
+    with pytest.raises(InputError, match="'contact_hight'") as error:
+        weights({"contact_hight": 1.0})
+    assert "contact_height" in error.value.fix and "weights" in error.value.where
+
+
+def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
+    """Through decoder, derivatives, compiled dynamics and every term, along random directions.
+
+    The torque output's term is left out: it holds the torques of the motion constant on purpose.
+    """
+    torch.manual_seed(0)
+    subject, signals = body.subject, body.signals
+    decoder = Decoder(subject, signals.speed_m_s).double()
+    mounting = Mounting(7).double()
+    windows = Windows(
+        *(x[None, :FRAMES] for x in (signals.acceleration, signals.angular_rate)), torch.zeros(1)
+    )
+    smooth = torch.linspace(0, 1, FRAMES, dtype=torch.float64)[:, None]
+    sizes = (decoder.size, 21, 21)
+    start = torch.cat(
+        [
+            (0.3 * torch.randn(1, decoder.size) + 0.05 * smooth * torch.randn(1, decoder.size)).flatten(),
+            0.1 * torch.randn(42),
+        ]
+    ).double()
+    assert start.numel() == FRAMES * sizes[0] + 42
+
+    def loss(values):
+        outputs, rotation, shift = values.split([FRAMES * sizes[0], 21, 21])
+        given = {"rotation": rotation.view(7, 3), "shift": shift.view(7, 3)}
+        placed = SimpleNamespace(
+            **given,
+            turn=lambda v: torch.func.functional_call(
+                _Turn(mounting), {f"m.{k}": x for k, x in given.items()}, v
+            ),
+        )
+        raw = decoder(outputs.view(1, FRAMES, -1))
+        motion = differentiate(raw, subject, signals.step_s)
+        e = gather(subject, body.dynamics, signals, placed, windows, raw, motion, UNSCORED)
+        used = [name for name in TERMS if name != "torque_output"]
+        return sum(weights({})[name] * TERMS[name].function(e) for name in used)
+
+    values = start.clone().requires_grad_()
+    total = loss(values)
+    (gradient,) = torch.autograd.grad(total, values)
+    assert torch.isfinite(gradient).all() and float(gradient.abs().max()) > 1
+    for _ in range(3):
+        direction = torch.randn_like(start)
+        with torch.no_grad():
+            # Fourth-order differences: second-order ones would need a step whose rounding already shows.
+            h = 1e-4
+            near, far = ((loss(start + k * h * direction) - loss(start - k * h * direction)) for k in (1, 2))
+            expected = float((8 * near - far) / (12 * h))
+        assert float(gradient @ direction) == pytest.approx(expected, rel=1e-6)
+
+
+class _Turn(torch.nn.Module):
+    """Calls `turn` of a mounting, so that its parameters can be given from outside."""
+
+    def __init__(self, mounting):
+        super().__init__()
+        self.m = mounting
+
+    def forward(self, vectors):
+        return self.m.turn(vectors)

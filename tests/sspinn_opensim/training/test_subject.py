@@ -1,0 +1,211 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.osim import read_model
+from sspinn_opensim.recording import Sensor
+from sspinn_opensim.training.motion import standing_height
+from sspinn_opensim.training.subject import make_subject, place
+
+
+@pytest.fixture(scope="module")
+def gait2354(repository):
+    path = repository.parent / "shared" / "models" / "gait2354_subject01.osim"
+    if not path.is_file():
+        pytest.skip("the public models are not beside this checkout (../shared/models)")
+    return read_model(path)
+
+
+@pytest.fixture(scope="module")
+def on_gait2354(gait2354, planar_model, walker):
+    """Return a function that makes a subject of the spatial model, given contact points it does not have."""
+
+    def make(fixed=None, recording=walker.recording):
+        spheres = tuple(
+            dataclasses.replace(sphere, name=f"{sphere.name}_{side}", body=f"calcn_{side}")
+            for side in "rl"
+            for sphere in planar_model.contact_spheres[:2]
+        )
+        model = dataclasses.replace(gait2354, contact_spheres=spheres, half_spaces=planar_model.half_spaces)
+        sensors = tuple(
+            Sensor(body, body)
+            for body in ("pelvis", *(f"{b}_{s}" for s in "rl" for b in ("femur", "tibia", "calcn")))
+        )
+        recording = dataclasses.replace(recording, sensors=sensors)
+        return make_subject(model, recording, fixed or {}, height_m=1.8)
+
+    return make
+
+
+def named(subject, indices):
+    return [subject.model.coordinate_names[i] for i in indices]
+
+
+def test_roles_of_the_planar_model(walker):
+    subject, roles = walker.subject, walker.subject.roles
+    assert named(subject, roles.steps) == ["pelvis_tx", "pelvis_ty"]
+    assert named(subject, [roles.forward, roles.vertical]) == ["pelvis_tx", "pelvis_ty"]
+    assert set(named(subject, roles.root)) == {"pelvis_tilt", "pelvis_tx", "pelvis_ty"}
+    legs = {f"{joint}_{side}" for joint in ("hip_flexion", "knee_angle", "ankle_angle") for side in "rl"}
+    assert set(named(subject, roles.actuated)) == legs | {"lumbar_extension"}
+    assert set(named(subject, roles.posture)) == legs | {"lumbar_extension", "pelvis_tilt"}
+    assert roles.fixed == ()
+
+
+def test_roles_of_a_spatial_model(on_gait2354):
+    subject = on_gait2354()
+    roles = subject.roles
+    assert named(subject, roles.steps) == ["pelvis_tx", "pelvis_ty", "pelvis_tz"]
+    assert named(subject, [roles.forward, roles.vertical]) == ["pelvis_tx", "pelvis_ty"]
+    turns = {"pelvis_tilt", "pelvis_list", "pelvis_rotation"}
+    assert set(named(subject, roles.root)) == turns | {"pelvis_tx", "pelvis_ty", "pelvis_tz"}
+    assert not turns & set(named(subject, roles.actuated)) and turns < set(named(subject, roles.posture))
+    assert subject.modelled.acceleration.all() and subject.modelled.angular_rate.all()
+    assert subject.modelled.force.all()
+
+
+def test_locked_and_fixed_coordinates_are_not_estimated(on_gait2354, gait2354):
+    locked = {c.name: c.default for c in gait2354.coordinates if c.locked}
+    subject = on_gait2354({"pelvis_tz": 0.25, "hip_rotation_r": 0.1})
+    assert subject.fixed == locked | {"pelvis_tz": 0.25, "hip_rotation_r": 0.1}
+    assert named(subject, subject.roles.fixed) == list(subject.fixed)
+    assert named(subject, subject.roles.steps) == ["pelvis_tx", "pelvis_ty"]
+    estimated = {*subject.roles.posture, *subject.roles.steps, *subject.roles.actuated}
+    assert not estimated & set(subject.roles.fixed)
+
+
+def test_a_fixed_value_wins_over_a_locked_default(planar_model, walker):
+    coordinates = tuple(
+        dataclasses.replace(c, locked=c.name == "lumbar_extension") for c in planar_model.coordinates
+    )
+    model = dataclasses.replace(planar_model, coordinates=coordinates)
+    assert make_subject(model, walker.recording, {}, height_m=1.8).fixed == {"lumbar_extension": 0.0}
+    subject = make_subject(model, walker.recording, {"lumbar_extension": -0.1}, height_m=1.8)
+    assert subject.fixed == {"lumbar_extension": -0.1}
+
+
+def test_scales_of_the_body(walker):
+    subject = walker.subject
+    gravity = np.linalg.norm(walker.model.gravity)
+    assert subject.body_weight == pytest.approx(sum(b.mass for b in walker.model.bodies) * gravity)
+    assert subject.moment_scale == pytest.approx(1.8 * subject.body_weight)
+
+
+def test_a_model_without_contact_is_refused(planar_model, walker):
+    model = dataclasses.replace(planar_model, contact_spheres=(), contact_forces=())
+    with pytest.raises(InputError, match="no contact points") as error:
+        make_subject(model, walker.recording, {}, height_m=1.8)
+    assert "ContactSphere" in error.value.expected and error.value.fix
+
+
+def test_an_unknown_fixed_coordinate_is_refused_with_the_nearest(planar_model, walker):
+    with pytest.raises(InputError, match="knee_angel_r") as error:
+        make_subject(planar_model, walker.recording, {"knee_angel_r": 0.0}, height_m=1.8)
+    assert "knee_angle_r" in error.value.fix
+
+
+@pytest.mark.parametrize("coordinate", ["pelvis_tx", "pelvis_ty"])
+def test_a_root_that_cannot_walk_is_refused(planar_model, walker, coordinate):
+    with pytest.raises(InputError, match="cannot move forward and up"):
+        _ = make_subject(planar_model, walker.recording, {coordinate: 0.9}, height_m=1.8).roles
+
+
+def test_a_sensor_on_an_unknown_body_is_refused(planar_model):
+    with pytest.raises(InputError, match="tibia_x") as error:
+        place(Sensor("shank", "tibia_x"), planar_model)
+    assert "tibia_" in error.value.fix
+
+
+def test_an_unknown_imu_frame_is_refused(planar_model):
+    with pytest.raises(InputError, match="'shin_imu'") as error:
+        place(Sensor("shank", "tibia_r", imu_frame="shin_imu"), planar_model)
+    assert "tibia_r_imu" in error.value.expected and "shank" in error.value.where
+
+
+@pytest.mark.parametrize("origin", ["ankle_l", "hip_r"])
+def test_an_origin_joint_elsewhere_is_refused(planar_model, origin):
+    with pytest.raises(InputError, match="does not touch body 'tibia_r'") as error:
+        place(Sensor("shank", "tibia_r", origin=origin), planar_model)
+    assert error.value.fix
+
+
+def test_an_unknown_origin_joint_is_refused(planar_model):
+    with pytest.raises(InputError, match="knie_r") as error:
+        place(Sensor("shank", "tibia_r", origin="knie_r"), planar_model)
+    assert "knee_r" in error.value.fix
+
+
+def test_place_counts_from_the_body_s_origin(planar_model):
+    frame = place(Sensor("shank", "tibia_r", (0.01, -0.2, 0.03)), planar_model)
+    assert (frame.body, frame.position) == ("tibia_r", (0.01, -0.2, 0.03))
+    np.testing.assert_array_equal(frame.rotation, np.eye(3))
+
+
+def test_place_counts_from_the_joint_above(gait2354):
+    centre = np.array(gait2354.joint("ankle_r").child.translation)
+    frame = place(Sensor("foot", "talus_r", (0.1, -0.03, 0.0), origin="ankle_r"), gait2354)
+    np.testing.assert_allclose(frame.position, centre + (0.1, -0.03, 0.0), rtol=0, atol=1e-15)
+
+
+def test_place_from_hip_level_has_no_side(gait2354):
+    """The hip centres are beside the pelvis; 'hip level' is in its middle, whichever hip is named."""
+    right, left = (
+        place(Sensor("pelvis", "pelvis", (-0.1, 0.05, 0.0), origin=f"hip_{side}"), gait2354) for side in "rl"
+    )
+    centre = np.array(gait2354.joint("hip_r").parent.translation)
+    assert abs(centre[2]) > 0.05
+    np.testing.assert_allclose(right.position, [centre[0] - 0.1, centre[1] + 0.05, 0.0])
+    np.testing.assert_allclose(right.position, left.position)
+
+
+def test_place_takes_a_frame_s_place_and_axes(planar_model):
+    frame = next(f for f in planar_model.imu_frames if f.name == "tibia_r_imu")
+    found = place(Sensor("shank", "tibia_r", imu_frame="tibia_r_imu"), planar_model)
+    assert (found.name, found.body) == ("shank", "tibia_r")
+    assert (found.position, found.rotation) == (frame.position, frame.rotation)
+
+
+def test_a_planar_model_feels_only_its_plane(walker):
+    modelled = walker.subject.modelled
+    assert (modelled.acceleration == [True, True, False]).all()
+    assert (modelled.angular_rate == [False, False, True]).all()
+    assert (modelled.force == [True, True, False]).all()
+    assert walker.signals.acceleration.shape[1] == 14 and walker.signals.angular_rate.shape[1] == 7
+
+
+def test_the_segment_map_is_exact_in_the_plane(walker):
+    """Segments turned by some angles each are what the body shows when the joints follow the map."""
+    subject = walker.subject
+    model, functions, posture = subject.model, subject.functions, list(subject.roles.posture)
+    segments = subject.segment_map()
+    assert segments.shape == (8, 8)
+    random = np.random.default_rng(3)
+    defaults = np.array([c.default for c in model.coordinates])
+    for angle in random.uniform(-1.0, 1.0, (5, 8)):
+        q = defaults.copy()
+        q[posture] += segments @ angle
+        zeros = np.zeros(len(q))
+        rotation = np.array(
+            functions.kinematics(q=q, u=zeros, udot=zeros, parameters=functions.parameters)["rotation"]
+        )
+        rotation = rotation.reshape(-1, 3, 3)
+        np.testing.assert_allclose(np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0]), angle, atol=1e-12)
+
+
+def test_standing_height_puts_the_lowest_point_on_the_floor(walker):
+    subject = walker.subject
+    functions = subject.functions
+    q = np.array([c.default for c in subject.model.coordinates])
+    q[subject.roles.vertical] = standing_height(subject)
+    zeros = np.zeros(len(q))
+    out = functions.dynamics(
+        q=q,
+        u=zeros,
+        udot=zeros,
+        contact_force=np.zeros(12),
+        sensor_position=subject.sensor_position,
+        parameters=functions.parameters,
+    )
+    assert np.array(out["contact_position"]).reshape(-1, 3)[:, 1].min() == pytest.approx(0.0, abs=1e-12)
