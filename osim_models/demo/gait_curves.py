@@ -1,7 +1,7 @@
-"""Mean curves of level walking, as the published landmarks that their textbooks print.
+"""Mean curves of level walking, drawn through the landmarks by which textbooks describe it.
 
-Landmarks are values at phases of the cycle, rounded by their sources to five degrees or so; a curve through
-them is typical walking, not a digitised record of anyone.
+Landmarks are values at phases of the cycle, rounded to five degrees or so; a curve through them is typical
+walking, not a digitised record of anyone.
 """
 
 from __future__ import annotations

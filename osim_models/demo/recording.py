@@ -14,11 +14,11 @@ from osim_models.demo.walk import CYCLE_S, KNOTS, Walk, driven_by_contact
 SAMPLING_RATE_HZ = KNOTS / CYCLE_S
 DURATION_S = 12.0
 
-#: White noise, standard deviation of a sample (m/s^2 and rad/s), and of the constant offset of a gyroscope.
-#: Data sheets of consumer sensors state 300 ug/sqrt(Hz) and 0.01 deg/s/sqrt(Hz) (InvenSense MPU-9250, product
-#: specification 1.1, 2016), which over 50 Hz is 0.021 m/s^2 and 0.0012 rad/s; here some three times that, as
-#: straps and skin add to it. The offset is what is left after a gyroscope was zeroed at rest by hand.
-ACCELERATION_NOISE_M_S2, RATE_NOISE_RAD_S, RATE_OFFSET_RAD_S = 0.06, 0.004, 0.005
+#: White noise, standard deviation of a sample (m/s^2 and rad/s), and of the constant offset of a gyroscope
+#: (rad/s). A consumer sensor's total noise is 8 mg and 0.1 deg/s rms (InvenSense MPU-9250, product
+#: specification 1.1), or 0.078 m/s^2 and 0.0017 rad/s. Choices of this project: a rate noise twice that, as
+#: straps and skin add to it, and an offset as a gyroscope keeps that was zeroed at rest.
+ACCELERATION_NOISE_M_S2, RATE_NOISE_RAD_S, RATE_OFFSET_RAD_S = 0.08, 0.004, 0.005
 SEED = 2026
 
 #: A foot that bears less than this gets its centre of pressure below the ankle, N.

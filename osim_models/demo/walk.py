@@ -67,6 +67,8 @@ _IPOPT = {
     "max_iter": 300,
     "linear_solver": "mumps",
     "mu_strategy": "adaptive",
+    "print_level": 0,
+    "sb": "yes",
 }
 
 

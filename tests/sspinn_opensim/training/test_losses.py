@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -85,8 +85,8 @@ def standing(body):
 
 
 def changed(evidence, **changes):
-    """Return evidence with fields replaced; a function is given the old value."""
-    new = {k: v(getattr(evidence, k)) if callable(v) else v for k, v in changes.items()}
+    """Return evidence with fields replaced; a lambda is given the old value."""
+    new = {k: v(getattr(evidence, k)) if isinstance(v, FunctionType) else v for k, v in changes.items()}
     return dataclasses.replace(evidence, **new)
 
 
@@ -98,7 +98,7 @@ def filled(like, index, value):
 
 
 def value_of(name, evidence) -> float:
-    return float(TERMS[name].function(evidence))
+    return float(TERMS[name].function(evidence).detach())
 
 
 def test_frames_that_are_scored(standing):
@@ -205,7 +205,8 @@ def term_cases(e):
             changed(e, force_bw=loaded + filled(loaded, (..., 0, 0), -losses.FRICTION - only["friction"])),
             1,
         ),
-        "force_change": (changed(e, force_bw=rising), 1),
+        # A mean over the four points, of which one changes.
+        "force_change": (changed(e, force_bw=rising), 1 / 4),
         "torque": (changed(e, tau=filled(e.tau, (..., actuated), only["torque"] * moment)), 1),
         "joint_limits": (changed(e, motion=bent), 1),
         "trunk": (changed(e, motion=sway), 1),
@@ -233,13 +234,13 @@ def test_a_term_is_one_at_its_documented_scale(name, standing):
 def test_terms_of_load_forgive_what_carries_none(standing):
     flying = changed(
         standing,
-        force_bw=torch.zeros_like,
+        force_bw=lambda f: 0 * f,
         contact_position=lambda p: p + 0.3,
         contact_velocity=lambda v: v + 2.0,
     )
     names = ("contact_height", "contact_speed", "penetration", "friction", "force_change")
     assert {name: value_of(name, flying) for name in names} == {
-        name: pytest.approx(0, abs=1e-9) for name in names
+        name: pytest.approx(0, abs=1e-7) for name in names
     }
 
 
@@ -276,56 +277,38 @@ def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
     """
     torch.manual_seed(0)
     subject, signals = body.subject, body.signals
-    decoder = Decoder(subject, signals.speed_m_s).double()
-    mounting = Mounting(7).double()
+    decoder, mounting = Decoder(subject, signals.speed_m_s).double(), Mounting(7).double()
     windows = Windows(
-        *(x[None, :FRAMES] for x in (signals.acceleration, signals.angular_rate)), torch.zeros(1)
+        signals.acceleration[None, :FRAMES], signals.angular_rate[None, :FRAMES], torch.zeros(1)
     )
-    smooth = torch.linspace(0, 1, FRAMES, dtype=torch.float64)[:, None]
-    sizes = (decoder.size, 21, 21)
-    start = torch.cat(
-        [
-            (0.3 * torch.randn(1, decoder.size) + 0.05 * smooth * torch.randn(1, decoder.size)).flatten(),
-            0.1 * torch.randn(42),
-        ]
-    ).double()
-    assert start.numel() == FRAMES * sizes[0] + 42
+    start, end = 0.3 * torch.randn(2, decoder.size, dtype=torch.float64)
+    share = torch.linspace(0, 0.2, FRAMES, dtype=torch.float64)[:, None]
+    outputs = (start + share * (end - start))[None].requires_grad_()
+    unknowns = [outputs, mounting.rotation, mounting.shift]
+    with torch.no_grad():
+        for unknown in unknowns[1:]:
+            unknown += 0.1 * torch.randn_like(unknown)
 
-    def loss(values):
-        outputs, rotation, shift = values.split([FRAMES * sizes[0], 21, 21])
-        given = {"rotation": rotation.view(7, 3), "shift": shift.view(7, 3)}
-        placed = SimpleNamespace(
-            **given,
-            turn=lambda v: torch.func.functional_call(
-                _Turn(mounting), {f"m.{k}": x for k, x in given.items()}, v
-            ),
-        )
-        raw = decoder(outputs.view(1, FRAMES, -1))
+    def loss():
+        raw = decoder(outputs)
         motion = differentiate(raw, subject, signals.step_s)
-        e = gather(subject, body.dynamics, signals, placed, windows, raw, motion, UNSCORED)
+        e = gather(subject, body.dynamics, signals, mounting, windows, raw, motion, UNSCORED)
         used = [name for name in TERMS if name != "torque_output"]
         return sum(weights({})[name] * TERMS[name].function(e) for name in used)
 
-    values = start.clone().requires_grad_()
-    total = loss(values)
-    (gradient,) = torch.autograd.grad(total, values)
-    assert torch.isfinite(gradient).all() and float(gradient.abs().max()) > 1
-    for _ in range(3):
-        direction = torch.randn_like(start)
+    def after(directions, length):
         with torch.no_grad():
-            # Fourth-order differences: second-order ones would need a step whose rounding already shows.
-            h = 1e-4
-            near, far = ((loss(start + k * h * direction) - loss(start - k * h * direction)) for k in (1, 2))
-            expected = float((8 * near - far) / (12 * h))
-        assert float(gradient @ direction) == pytest.approx(expected, rel=1e-6)
+            for unknown, direction in zip(unknowns, directions, strict=True):
+                unknown += length * direction
+            total = float(loss())
+            for unknown, direction in zip(unknowns, directions, strict=True):
+                unknown -= length * direction
+        return total
 
-
-class _Turn(torch.nn.Module):
-    """Calls `turn` of a mounting, so that its parameters can be given from outside."""
-
-    def __init__(self, mounting):
-        super().__init__()
-        self.m = mounting
-
-    def forward(self, vectors):
-        return self.m.turn(vectors)
+    gradients = torch.autograd.grad(loss(), unknowns)
+    for _ in range(3):
+        directions = [torch.randn_like(unknown) for unknown in unknowns]
+        slope = sum(float((g * d).sum()) for g, d in zip(gradients, directions, strict=True))
+        # Short enough that hardly a frame crosses the bend of a one-sided term, long enough for double precision.
+        h = 1e-6
+        assert slope == pytest.approx((after(directions, h) - after(directions, -h)) / (2 * h), rel=1e-6)

@@ -1,0 +1,160 @@
+import dataclasses
+
+import pytest
+import torch
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.training import trainer as trainer_module
+from sspinn_opensim.training.losses import TERMS, Term
+from sspinn_opensim.training.trainer import Settings, Trainer
+
+SETTINGS = Settings(steps=10, batch=4, window_s=0.4, unscored_s=0.1)
+
+
+@pytest.fixture(scope="module")
+def make_trainer(walker):
+    """Return a function that makes a trainer; the compiled dynamics are made once."""
+    compiled = walker.subject.compiled()
+
+    @dataclasses.dataclass(frozen=True)
+    class Compiled(type(walker.subject)):
+        def compiled(self, dtype=torch.float32):
+            return compiled
+
+    subject = Compiled(
+        **{f.name: getattr(walker.subject, f.name) for f in dataclasses.fields(walker.subject)}
+    )
+    return lambda **changes: Trainer(subject, walker.signals, dataclasses.replace(SETTINGS, **changes))
+
+
+def nothing(*_):
+    pass
+
+
+def advance(trainer, steps):
+    for _ in range(steps):
+        terms, total = trainer._advance()
+        trainer.history.append({"step": trainer.step, **terms, "total": total})
+    return trainer
+
+
+def parts(tree, path=""):
+    """Return the leaves of a nested state by their path."""
+    if isinstance(tree, dict | list | tuple):
+        items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        return {k: v for name, item in items for k, v in parts(item, f"{path}/{name}").items()}
+    return {path: tree}
+
+
+def assert_same(first, second):
+    one, other = parts(first), parts(second)
+    assert one.keys() == other.keys() and len(one) > 50
+    for path, value in one.items():
+        same = torch.equal(value, other[path]) if torch.is_tensor(value) else value == other[path]
+        assert same, path
+
+
+def test_a_seed_gives_the_same_training_bit_for_bit(make_trainer):
+    one, other = (advance(make_trainer(seed=3), 5) for _ in range(2))
+    assert len(one.history) == 5
+    assert_same(one.state(), other.state())
+
+
+def test_another_seed_gives_another_training(make_trainer):
+    one, other = (advance(make_trainer(seed=seed), 2) for seed in (0, 1))
+    assert one.history[0]["total"] != other.history[0]["total"]
+
+
+def test_making_a_trainer_leaves_the_caller_s_random_numbers_alone(make_trainer):
+    torch.manual_seed(7)
+    expected = torch.randn(3)
+    torch.manual_seed(7)
+    advance(make_trainer(), 1)
+    assert torch.equal(torch.randn(3), expected)
+
+
+def test_a_resumed_training_is_the_uninterrupted_one_bit_for_bit(make_trainer, tmp_path):
+    whole = advance(make_trainer(), 10)
+    torch.save(advance(make_trainer(), 5).state(), tmp_path / "half.pt")
+    resumed = make_trainer()
+    resumed.load(torch.load(tmp_path / "half.pt", weights_only=True))
+    assert resumed.step == 5
+    assert_same(advance(resumed, 5).state(), whole.state())
+
+
+def test_run_reports_every_step_and_saves_now_and_then(make_trainer):
+    trainer, reported, saved = make_trainer(steps=5), [], []
+    trainer.run(reported.append, lambda t: saved.append(t.step), every=2)
+    assert [p.step for p in reported] == [1, 2, 3, 4, 5] and saved == [2, 4, 5]
+    assert all(p.steps == 5 and set(p.terms) == set(TERMS) for p in reported)
+    assert reported[-1].left_s == 0 < reported[0].left_s
+    assert [row["total"] for row in trainer.history] == [p.total for p in reported]
+    trainer.run(reported.append, lambda t: saved.append(t.step))
+    assert len(reported) == 5 and saved == [2, 4, 5]
+
+
+def test_the_loss_falls(make_trainer):
+    """Before contact terms ramp in, so that the sum is of the same terms throughout."""
+    trainer = advance(make_trainer(steps=30, batch=8, force_from=2.0, force_full=3.0), 30)
+    totals = [row["total"] for row in trainer.history]
+    assert sum(totals[-3:]) < 0.8 * sum(totals[:3])
+
+
+def test_a_term_of_weight_zero_is_left_out(make_trainer):
+    trainer = advance(make_trainer(weights={"trunk": 0.0}), 1)
+    assert set(TERMS) - set(trainer.history[0]) == {"trunk"}
+
+
+def test_the_total_is_the_weighted_sum_once_all_terms_count(make_trainer):
+    trainer = advance(make_trainer(weights={"torque": 2.0}, force_from=-1.0, force_full=-0.5), 1)
+    row = trainer.history[0]
+    weighted = {name: term.weight * row[name] for name, term in TERMS.items()} | {
+        "torque": 2.0 * row["torque"]
+    }
+    assert row["total"] == pytest.approx(sum(weighted.values()), rel=1e-5)
+
+
+def test_terms_of_force_wait_until_forces_are_in_place(make_trainer):
+    early = advance(make_trainer(), 1).history[0]
+    settled = sum(term.weight * early[name] for name, term in TERMS.items() if not term.needs_force)
+    everything = sum(term.weight * early[name] for name, term in TERMS.items())
+    assert settled < early["total"] and early["total"] != pytest.approx(everything, rel=1e-3)
+
+
+def test_a_term_that_is_not_a_number_is_named(make_trainer, monkeypatch):
+    broken = {**TERMS, "trunk": Term(lambda e: e.tau.sum() * float("nan"), 1.0)}
+    monkeypatch.setattr(trainer_module, "TERMS", broken)
+    trainer = make_trainer(seed=4)
+    before = {k: v.clone() for k, v in trainer.estimator.state_dict().items()}
+    with pytest.raises(InputError, match="'trunk' is nan") as error:
+        trainer.run(nothing, nothing)
+    assert error.value.where == "step 1, seed 4" and "trunk" in error.value.fix
+    assert_unchanged = trainer.estimator.state_dict()
+    assert trainer.step == 0 and all(torch.equal(v, assert_unchanged[k]) for k, v in before.items())
+
+
+def test_a_recording_shorter_than_a_window_is_refused(make_trainer):
+    with pytest.raises(InputError, match="too short") as error:
+        make_trainer(window_s=5.0)
+    assert "5 s" in error.value.expected and "3 s" in error.value.found
+
+
+def test_an_unknown_weight_is_refused_before_training(make_trainer):
+    with pytest.raises(InputError, match="'trunc'"):
+        make_trainer(weights={"trunc": 1.0})
+
+
+def test_every_parameter_learns(make_trainer):
+    trainer = make_trainer(force_from=-1.0, force_full=-0.5)
+    trainer._advance()
+    idle = [
+        name for name, p in trainer.estimator.named_parameters() if p.grad is None or not p.grad.abs().any()
+    ]
+    assert idle == []
+
+
+def test_constants_of_the_body_are_not_learnt(make_trainer):
+    names = set(make_trainer().estimator.state_dict())
+    learnt = {name for name, _ in make_trainer().estimator.named_parameters()}
+    # Where velocities are centred belongs to what was learnt: another recording may have another speed.
+    assert names - learnt == {"decoder.centre"}

@@ -1,0 +1,188 @@
+"""What README and docs say is held against the code: tables, commands, snippets, links."""
+
+import dataclasses
+import re
+from itertools import groupby
+
+import numpy as np
+import pytest
+
+from casadi_dynamics.osim import support
+from sspinn_opensim import cli, study as studies
+from sspinn_opensim.readme_file import readme
+from sspinn_opensim.recording import read_recording
+from sspinn_opensim.study import read_study
+from sspinn_opensim.training import losses, motion, signals
+from sspinn_opensim.training.trainer import Settings
+
+DOCUMENTS = ("README.md", "docs/study.md", "docs/method.md", "docs/conventions.md", "docs/architecture.md")
+
+
+@pytest.fixture(scope="module")
+def text(repository):
+    """Return the text of every document by name."""
+    return {name: (repository / name).read_text(encoding="utf-8") for name in DOCUMENTS}
+
+
+def table(document: str, header: str) -> list[str]:
+    """Return the rows of the table under a header line."""
+    _, found, rest = document.partition(header + "\n")
+    assert found, f"no table {header}"
+    lines = rest.splitlines()[1:]
+    return lines[: next((i for i, line in enumerate(lines) if not line.startswith("|")), len(lines))]
+
+
+def block(document: str, language: str) -> str:
+    """Return the first code block of a language."""
+    return re.search(rf"```{language}\n(.*?)```", document, re.DOTALL)[1]
+
+
+def row(*cells: object) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def quoted(names) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def capabilities() -> list[str]:
+    """Return the rows that describe the tables of `casadi_dynamics.osim.support`."""
+    supported = {
+        "joints": support.SUPPORTED_JOINTS,
+        "functions": support.SUPPORTED_FUNCTIONS,
+        "contact geometry": support.SUPPORTED_CONTACT_GEOMETRY,
+        "forces": support.SUPPORTED_FORCES,
+    }
+    rows = [row("supported", quoted(sorted(names)), kind) for kind, names in supported.items()]
+    for status, advice in (("ignored", support.IGNORED), ("refused", support.REFUSED)):
+        for reason, group in groupby(advice.items(), key=lambda item: item[1]):
+            names = [name for name, _ in group]
+            rows.append(row(status, quoted(names) if all(names) else "any other class", reason))
+    return rows
+
+
+def loss_terms() -> list[str]:
+    """Return the rows that describe the loss terms: quantity and scale are the first line of each docstring."""
+    rows = []
+    for name, term in losses.TERMS.items():
+        quantity, _, scale = term.function.__doc__.strip().splitlines()[0].removesuffix(".").rpartition(": ")
+        rows.append(row(f"`{name}`", quantity, scale, f"{term.weight:g}", "yes" if term.needs_force else ""))
+    return rows
+
+
+def numbers() -> list[str]:
+    """Return the rows of the numbers that docs/method.md states beside the loss terms."""
+    settings, decoder = Settings(steps=studies.TrainingChoice().steps), motion.Decoder
+    stated = {
+        "optimizer steps": settings.steps,
+        "windows per step": settings.batch,
+        "length of a window, s": settings.window_s,
+        "its start that is not scored, s": settings.unscored_s,
+        "peak learning rate": settings.learning_rate,
+        "largest gradient norm": settings.clip,
+        "force terms begin after this share of the steps": settings.force_from,
+        "force terms count in full after this share": settings.force_full,
+        "an output of one as angle of a segment, rad": decoder.ANGLE_RAD,
+        "as height of the root, m": decoder.HEIGHT_M,
+        "as velocity of the root, m/s": decoder.VELOCITY_M_S,
+        "as force at a point, body weights": decoder.FORCE_BW,
+        "as joint moment, body weight times height": decoder.TORQUE_BWBH,
+        "input noise: share of the stride-to-stride deviation": signals.NOISE_SHARE,
+        "input noise: gyroscope bias, rad/s": signals.GYRO_BIAS,
+        "deviation of acceleration where none is stated, m/s²": signals.UNKNOWN_DEVIATION[0],
+        "deviation of angular rate where none is stated, rad/s": signals.UNKNOWN_DEVIATION[1],
+        "lean of the trunk, rad (rotation about z, backward positive)": losses.TRUNK_LEAN_RAD,
+        "margin inside the range of a joint, rad": losses.LIMIT_MARGIN_RAD,
+        "coefficient of friction": losses.FRICTION,
+    }
+    return [row(name, f"{value:g}") for name, value in stated.items()]
+
+
+@pytest.mark.parametrize(
+    ("document", "header", "expected"),
+    [
+        ("README.md", "| | OpenSim class | why, or what to do |", capabilities),
+        ("docs/method.md", "| term | quantity | scale | weight | needs forces |", loss_terms),
+        ("docs/method.md", "| number | value |", numbers),
+    ],
+)
+def test_a_table_says_what_the_code_says(text, document, header, expected):
+    found, wanted = table(text[document], header), expected()
+    assert found == wanted, "it should be:\n" + "\n".join(wanted)
+
+
+def test_the_study_and_the_columns_of_the_readme_work_together(text, tmp_path):
+    """The study is read, and so is a recording whose columns follow the pattern that is shown."""
+    (tmp_path / "study.toml").write_text(block(text["README.md"], "toml"), encoding="utf-8")
+    (tmp_path / "walk.csv").touch()
+    study = read_study(tmp_path / "study.toml")
+    channels = ("acc_x", "acc_y", "gyro_z")
+    columns = ["time", *(f"{sensor.name}_{channel}" for sensor in study.sensors for channel in channels)]
+    shown = block(text["README.md"], "csv").strip().split(",")
+    assert shown == columns[: len(shown)] and len(shown) > 4
+    time_s = np.arange(0.0, study.output.to_s + 1.0, 0.01)
+    values = np.tile([0.0, 9.81, 0.0], (len(time_s), len(study.sensors)))
+    values += 0.1 * np.sin(5.0 * time_s)[:, None]
+    rows = "\n".join(",".join(map(repr, line)) for line in np.column_stack([time_s, values]).tolist())
+    (tmp_path / "walk.csv").write_text(",".join(columns) + "\n" + rows + "\n", encoding="utf-8")
+    recording = read_recording(study)
+    assert recording.acceleration_available[:, :2].all() and not recording.acceleration_available[:, 2].any()
+    assert recording.angular_rate_available[:, 2].all() and recording.speed_m_s == study.recording.speed_m_s
+
+
+def test_the_python_of_the_readme_runs(text, capsys):
+    exec(compile(block(text["README.md"], "python"), "README.md", "exec"), {})
+    assert "knee_angle_r" in capsys.readouterr().out
+
+
+def verbs() -> set[str]:
+    return set(cli.build_parser()._subparsers._group_actions[0].choices)
+
+
+def test_the_readme_names_every_verb_and_no_other(text):
+    commands = table(text["README.md"], "| command | what it does |")
+    assert {re.match(r"\| `sspinn (\w+)`", line)[1] for line in commands} == verbs()
+    for name, document in text.items():
+        assert set(re.findall(r"(?:`|&& |^)sspinn (\w+)", document, re.MULTILINE)) <= verbs(), name
+
+
+def test_every_option_in_the_documents_exists(text):
+    known = {option for verb in verbs() for option in options_of(verb)} | {"--version"}
+    for name, document in text.items():
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", document)) <= known, name
+
+
+def options_of(verb: str) -> set[str]:
+    parser = cli.build_parser()._subparsers._group_actions[0].choices[verb]
+    return {option for action in parser._actions for option in action.option_strings}
+
+
+def test_the_results_folder_is_described_alike(text, tmp_path):
+    """README.md and the README.txt in the folder itself list the same files."""
+    listed = " ".join(line.split("|")[1] for line in table(text["README.md"], "| file | what it holds |"))
+    (tmp_path / "study.toml").write_text(block(text["README.md"], "toml"), encoding="utf-8")
+    (tmp_path / "walk.csv").touch()
+    own = readme(read_study(tmp_path / "study.toml")).partition("\nFiles\n")[2]
+    names = re.findall(r"[\w.]+(?:\.\w+|/)(?=[\s,])", " ".join(line[2:38] for line in own.splitlines()) + " ")
+    assert set(re.findall(r"`([^`]+)`", listed)) == {*names, "README.txt"}
+
+
+def test_every_link_leads_somewhere(text, repository):
+    for name, document in text.items():
+        headings = {re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in re.findall(r"^#+ (.*)", document, re.M)}
+        for target in re.findall(r"\]\(([^)]+)\)", document):
+            if target.startswith("#"):
+                assert target[1:] in headings, (name, target)
+            elif "://" not in target:
+                assert (repository / name).parent.joinpath(target).exists(), (name, target)
+
+
+def test_the_priors_of_the_readme_are_those_of_the_losses(text):
+    priors = text["README.md"].partition("- **Priors**")[2].partition("- **")[0]
+    assert f"{-losses.TRUNK_LEAN_RAD:g} rad" in priors and f"at most {losses.FRICTION:g}" in priors
+
+
+def test_the_types_of_the_numbers_are_those_of_the_settings():
+    """A setting added to the training must be described."""
+    described = {"steps", "batch", "window_s", "unscored_s", "learning_rate", "clip", "force_from", "force_full"}
+    assert {field.name for field in dataclasses.fields(Settings)} == described | {"seed", "weights"}
