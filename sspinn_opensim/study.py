@@ -228,9 +228,13 @@ class MuscleChoice:
     lowpass_hz : float
         Cut-off of OpenSim's low-pass filter on the coordinates, Hz: 6 is usual for walking, 15 for running;
         0 filters nothing.
+    physiology : bool
+        Whether muscle force depends on fibre length and velocity. OpenSim takes tendons as rigid here, which
+        robs fast push-off of its strength: false for running.
     """
 
     lowpass_hz: NonNegative = 6.0
+    physiology: bool = True
 
 
 @dataclass(frozen=True)

@@ -160,9 +160,16 @@ def estimate(study: Study, out: Path) -> None:
 def muscles(study: Study, out: Path) -> None:
     """Run static optimization on the estimate; write muscle forces, activations and the verdict."""
     say("muscles", heading=True)
-    from_s, to_s = output_window(read_recording(study), study.output)
-    settings = muscle_setup.Settings(lowpass_hz=study.muscles.lowpass_hz)
-    muscle_setup.prepare(out, window=(from_s, to_s), settings=settings)
+    recording, choice = read_recording(study), study.output
+    chosen = recording.cycle_s is not None or choice.from_s is not None or choice.to_s is not None
+    muscle_setup.prepare(
+        out,
+        # All of a continuous recording: then the margin that the filter needs is left out at both ends.
+        window=output_window(recording, choice) if chosen else None,
+        settings=muscle_setup.Settings(
+            lowpass_hz=study.muscles.lowpass_hz, muscle_physiology=study.muscles.physiology
+        ),
+    )
     say(static_optimization.run(out).summary())
 
 

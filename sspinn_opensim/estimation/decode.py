@@ -1,4 +1,4 @@
-"""The network's outputs as coordinates, moments and ground forces; the same code for one frame and for all."""
+"""The network's outputs as coordinates, moments and ground forces: one code for one frame and for all."""
 
 from __future__ import annotations
 

@@ -27,7 +27,8 @@ def stick_figure(subject: Subject, estimate: Estimate) -> dict[str, Any]:
     """
     model, functions = subject.model, subject.functions
     zeros = np.zeros(len(model.coordinates))
-    frames = [functions.kinematics(q=q, u=zeros, udot=zeros, parameters=functions.parameters) for q in estimate.q]
+    still = {"u": zeros, "udot": zeros, "parameters": functions.parameters}
+    frames = [functions.kinematics(q=q, **still) for q in estimate.q]
     origin = np.array([np.array(f["position"]).reshape(-1, 3) for f in frames])
     rotation = np.array([np.array(f["rotation"]).reshape(-1, 3, 3) for f in frames])
     center = np.array([np.array(f["mass_center"]).reshape(-1, 3) for f in frames])
@@ -48,14 +49,16 @@ def stick_figure(subject: Subject, estimate: Estimate) -> dict[str, Any]:
             segments.append([own, add(f"{joint.name} joint", body.name, joint.parent.translation)])
         spheres = [s for s in model.contact_spheres if s.body == body.name]
         corners = [own, *(add(s.name, s.body, s.location) for s in spheres)]
-        # Heel, toe and ankle make a closed foot; a body that ends in nothing is drawn through its mass centre.
-        segments += [[a, b] for a, b in zip(corners, corners[1:] + corners[:1], strict=True) if len(corners) > 1]
+        # Heel, toe and ankle make a closed foot; a body without an end is drawn through its mass centre.
+        if spheres:
+            segments += [[a, b] for a, b in zip(corners, corners[1:] + corners[:1], strict=True)]
         if not ends and not spheres and model.joint_of(body.name).parent.body != GROUND:
             tip = f"{body.name} tip"
             points[tip] = (origin + 2 * (center - origin))[:, index[body.name], :2]
             segments.append([own, tip])
     ground = estimate.ground
     forces = {
-        foot: {"point": ground.point[:, i, :2], "force": ground.force[:, i, :2]} for i, foot in enumerate(ground.feet)
+        foot: {"point": ground.point[:, i, :2], "force": ground.force[:, i, :2]}
+        for i, foot in enumerate(ground.feet)
     }
     return {"time_s": estimate.time_s, "points": points, "segments": segments, "forces": forces}

@@ -58,10 +58,8 @@ def ground_forces(model: Model, position: np.ndarray, force: np.ndarray, body_we
         # About the point (x, floor, z) the horizontal moments vanish.
         x = (moment[..., 2] + floor * sum_f[..., 0]) / up
         z = (floor * sum_f[..., 2] - moment[..., 0]) / up
-        point = np.stack(
-            [np.where(loaded, x, middle[..., 0]), np.full(up.shape, floor), np.where(loaded, z, middle[..., 2])],
-            axis=-1,
-        )
+        x, z = np.where(loaded, x, middle[..., 0]), np.where(loaded, z, middle[..., 2])
+        point = np.stack([x, np.full(up.shape, floor), z], axis=-1)
         total.append(sum_f)
         points.append(point)
         torques.append(moment - _cross(point, sum_f))

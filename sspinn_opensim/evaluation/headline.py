@@ -9,7 +9,8 @@ from typing import Any
 from sspinn_opensim.evaluation.page import Page, Section
 
 #: Means over ten people, walking 0.9-2 m/s and running 3-4.9 m/s, as the method's authors report them
-#: (arXiv 2506.11786, version 1 and project page).
+#: (arXiv 2506.11786, version 1 and project page); shown beside results on recordings of that data set only.
+PAPER_DATA = "dorschky2019"
 PAPER = {"angle_rmsd_deg": "8.7 to 9.1", "moment_rmsd_bwbh": "3.8 to 4.9"}
 
 #: Headline key -> (label, unit behind the number, digits).
@@ -51,7 +52,7 @@ def header(page: Page, sections: Sequence[Section]) -> str:
         )
     else:
         parts.append(f'<p class="lead">{_verdict(page.trial)}</p>')
-        parts.append(_cards(page.trial))
+        parts.append(_cards(page.trial, PAPER if study.reference.format == PAPER_DATA else {}))
         parts.append(f'<p class="hint">{escape(_scoring(page))}</p>')
     parts.append(f"<nav>{links}</nav>")
     return "\n".join(parts)
@@ -101,7 +102,7 @@ def _scoring(page: Page) -> str:
     return f"{of}, scored over {over} against {page.evidence.reference.source}, at zero time shift."
 
 
-def _cards(trial: Mapping[str, Any]) -> str:
+def _cards(trial: Mapping[str, Any], paper: Mapping[str, str]) -> str:
     cards = []
     for key, (label, unit, digits) in HEADLINES.items():
         value = trial["median"][key]
@@ -117,8 +118,8 @@ def _cards(trial: Mapping[str, Any]) -> str:
         if trial["declared_lag"]:
             lag_ms = 1000 * trial["declared_lag"]["lag_s"]
             facts.append((f"with {lag_ms:.0f} ms lag", f"{trial['declared_lag']['median'][key]:.{digits}f}"))
-        if key in PAPER:
-            facts.append(("paper, 10 people", PAPER[key]))
+        if key in paper:
+            facts.append(("paper, 10 people", paper[key]))
         rows = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts)
         number = f"{value:.{digits}f} <small>{unit}</small>"
         cards.append(

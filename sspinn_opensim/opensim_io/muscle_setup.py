@@ -59,6 +59,10 @@ class Settings:
     lowpass_hz : float
         Cut-off of OpenSim's low-pass filter on the coordinates, Hz; 0 or less filters nothing. 6 Hz is
         the common choice for walking.
+    muscle_physiology : bool
+        Whether force depends on fibre length and velocity. OpenSim takes the tendon as rigid here, so in fast
+        push-off fibres seem to shorten at a speed that in life the Achilles tendon has; without, a muscle
+        gives up to its maximal isometric force.
     activation_exponent : float
         The sum of activations to this power is minimised.
     convergence : float
@@ -68,6 +72,7 @@ class Settings:
     """
 
     lowpass_hz: float = 6.0
+    muscle_physiology: bool = True
     activation_exponent: float = 2.0
     convergence: float = 1e-4
     max_iterations: int = 200
@@ -254,7 +259,7 @@ def _setup(kinematics: str, external_loads: str, window: tuple[float, float], se
         ("in_degrees", "true"),
         ("use_model_force_set", "true"),
         ("activation_exponent", repr(float(settings.activation_exponent))),
-        ("use_muscle_physiology", "true"),
+        ("use_muscle_physiology", str(settings.muscle_physiology).lower()),
         ("optimizer_convergence_criterion", repr(float(settings.convergence))),
         ("optimizer_max_iterations", str(int(settings.max_iterations))),
     ):

@@ -101,7 +101,8 @@ def _read(path: Path) -> dict:
         raise InputError("There is no trained network.", where=path, fix="run sspinn train first")
     try:
         content = torch.load(path, weights_only=True)
-        content["format"], content["identity"]["body"], content["identity"]["training"], content["state"]["step"]
+        content["format"], content["identity"]["body"], content["identity"]["training"]
+        content["state"]["step"]
     except Exception as error:
         raise InputError(
             "The checkpoint cannot be read.",

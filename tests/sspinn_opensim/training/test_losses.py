@@ -165,7 +165,7 @@ def term_cases(e):
     turn, lift = roles.root[0], roles.vertical
     sway = dataclasses.replace(e.motion, q=e.motion.q + filled(e.motion.q, (..., turn), only["trunk"]))
     bent = dataclasses.replace(e.motion, q=filled(e.motion.q, (..., knee), high + only["joint_limits"]))
-    # Hips, knees and ankles of the other leg at rest are inside their ranges but for the other, straight knee.
+    # At zero, all joints but the other knee are inside their ranges.
     bent.q[..., e.subject.model.coordinate_names.index("knee_angle_l")] = -0.5
     quick = dataclasses.replace(e.motion, u=filled(e.motion.u, (..., roles.forward), fast))
     climbing = dataclasses.replace(e.motion, u=filled(e.motion.u, (..., lift), only["vertical_consistency"]))
@@ -309,6 +309,6 @@ def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
     for _ in range(3):
         directions = [torch.randn_like(unknown) for unknown in unknowns]
         slope = sum(float((g * d).sum()) for g, d in zip(gradients, directions, strict=True))
-        # Short enough that hardly a frame crosses the bend of a one-sided term, long enough for double precision.
+        # Short enough that hardly a frame crosses the bend of a one-sided term.
         h = 1e-6
         assert slope == pytest.approx((after(directions, h) - after(directions, -h)) / (2 * h), rel=1e-6)

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from sspinn_opensim.estimation import estimate, write_estimate
+from sspinn_opensim.estimation.figure import stick_figure
+from sspinn_opensim.estimation.write import window
+from sspinn_opensim.opensim_io.motion_files import coordinates_of
+from sspinn_opensim.opensim_io.storage import read_storage
+
+
+@pytest.fixture(scope="module")
+def result(walker, estimator):
+    whole = estimate(estimator, walker.subject, walker.signals, walker.recording.time_s)
+    return window(whole, 1.0, 1.5)
+
+
+@pytest.fixture(scope="module")
+def folder(result, walker, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results") / "new" / "folder"
+    write_estimate(result, walker.model, folder, "a walk")
+    return folder
+
+
+def test_window_has_both_ends(result, walker):
+    assert len(result.time_s) == 51
+    np.testing.assert_array_equal(result.time_s, walker.recording.time_s[100:151])
+    assert {len(x) for x in (result.q, result.moments, result.ground.force, result.ground.point)} == {51}
+
+
+def test_window_is_not_moved_by_rounding(walker, estimator):
+    whole = estimate(estimator, walker.subject, walker.signals, walker.recording.time_s)
+    part = window(whole, 1.0 + 1e-9, 1.5 - 1e-9)
+    assert (part.time_s[0], part.time_s[-1]) == (whole.time_s[100], whole.time_s[150])
+
+
+def test_files_and_nothing_else(folder):
+    assert sorted(file.name for file in folder.iterdir()) == ["grf.mot", "kinematics.mot", "moments.sto"]
+
+
+def test_kinematics_come_back_in_degrees(result, folder, walker):
+    table = read_storage(folder / "kinematics.mot")
+    assert table.names == walker.model.coordinate_names and table.in_degrees
+    motions = [c.motion for c in walker.model.coordinates]
+    np.testing.assert_allclose(coordinates_of(table, table.names, motions), result.q, rtol=1e-14, atol=1e-14)
+    np.testing.assert_array_equal(table.time_s, result.time_s)
+    knee, height = (walker.model.coordinate_names.index(name) for name in ("knee_angle_r", "pelvis_ty"))
+    np.testing.assert_allclose(table.values[:, knee], np.degrees(result.q[:, knee]))
+    np.testing.assert_array_equal(table.values[:, height], result.q[:, height])
+
+
+def test_moments_come_back(result, folder):
+    table = read_storage(folder / "moments.sto")
+    assert table.names == tuple(f"{name}_moment" for name in result.actuated)
+    np.testing.assert_array_equal(table.values, result.moments)
+
+
+def test_ground_forces_come_back(result, folder):
+    table = read_storage(folder / "grf.mot")
+    for i, foot in enumerate(result.ground.feet):
+        parts = {"ground_force_v": "force", "ground_force_p": "point", "ground_torque_": "torque"}
+        for prefix, field in parts.items():
+            for axis, letter in enumerate("xyz"):
+                found = table.column(f"{foot}_{prefix}{letter}")
+                np.testing.assert_array_equal(found, getattr(result.ground, field)[:, i, axis])
+
+
+def test_the_stick_figure_is_the_body(result, walker):
+    figure = stick_figure(walker.subject, result)
+    points, ends = figure["points"], {name for segment in figure["segments"] for name in segment}
+    assert ends <= set(points) and all(p.shape == (51, 2) and np.isfinite(p).all() for p in points.values())
+    for side in "rl":
+        # Two bodies that meet at a joint are drawn to the same place.
+        np.testing.assert_allclose(points[f"tibia_{side}"], points[f"knee_{side} joint"], atol=1e-12)
+        foot = {frozenset(s) for s in figure["segments"] if f"heel_{side}" in s or f"toe_{side}" in s}
+        assert len(foot) == 3
+        force = figure["forces"][f"foot_{side}"]
+        assert force["point"].shape == force["force"].shape == (51, 2)
+    thigh = np.linalg.norm(points["femur_r"] - points["knee_r joint"], axis=1)
+    assert np.ptp(thigh) < 1e-12 < thigh[0]
