@@ -19,7 +19,8 @@ from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import compare
 from sspinn_opensim import __version__
 from sspinn_opensim.console import TrainingDisplay, say
-from sspinn_opensim.estimation import Estimate, estimate as estimate_recording, write_estimate
+from sspinn_opensim.estimation import Estimate, write_estimate
+from sspinn_opensim.estimation import estimate as estimate_recording
 from sspinn_opensim.estimation.figure import stick_figure
 from sspinn_opensim.estimation.write import window
 from sspinn_opensim.evaluation import evaluate as evaluate_results
@@ -30,7 +31,13 @@ from sspinn_opensim.opensim_io.files import write_atomically
 from sspinn_opensim.opensim_io.jobs import run_job
 from sspinn_opensim.opensim_io.scaling import copy_scaled, scale_by_height_and_mass
 from sspinn_opensim.readme_file import readme
-from sspinn_opensim.recording import Recording, check_placement, describe_doubts, output_window, read_recording
+from sspinn_opensim.recording import (
+    Recording,
+    check_placement,
+    describe_doubts,
+    output_window,
+    read_recording,
+)
 from sspinn_opensim.study import Study, examples_folder, read_study
 from sspinn_opensim.training.checkpoint import identity, load_estimator, resume, save
 from sspinn_opensim.training.signals import Signals, make_signals
@@ -78,7 +85,7 @@ def scale(study: Study, out: Path) -> None:
 
 
 def convert(study: Study | Path, out: Path) -> None:
-    """Convert the subject's model, or any `.osim`, and hold it against a live OpenSim; write `conversion.json`.
+    """Convert the subject's model, or any `.osim`, check it against a live OpenSim; write `conversion.json`.
 
     Raises
     ------
@@ -111,7 +118,8 @@ def convert(study: Study | Path, out: Path) -> None:
             found=f"{errors[worst]:.3g}",
             fix="do not use this conversion; report the model to the project",
         )
-    say(f"{len(model.bodies)} bodies, {len(model.coordinates)} coordinates, {len(model.contact_spheres)} contact points")
+    counts = len(model.bodies), len(model.coordinates), len(model.contact_spheres)
+    say("{} bodies, {} coordinates, {} contact points".format(*counts))
     say(f"agrees with OpenSim at random states: largest relative difference {errors[worst]:.1e} ({worst})")
 
 

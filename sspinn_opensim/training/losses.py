@@ -163,7 +163,7 @@ def mounting(e: Evidence) -> Tensor:
 
 
 def torque_output(e: Evidence) -> Tensor:
-    """The network's torques against those the motion needs (held constant): 0.02 body weight times height."""
+    """Output torques against those the motion needs (held constant): 0.02 body weight times height."""
     needed = e.tau[..., list(e.subject.roles.actuated)].detach()
     return _square((e.raw.torque - needed) / (0.02 * e.subject.moment_scale))
 
@@ -274,5 +274,5 @@ def _square(x: Tensor) -> Tensor:
 
 
 def _channels(used: Tensor) -> float:
-    """Number of axes per sensor: a mean over channels becomes a mean over sensors, summed over axes."""
+    """Return the axes per sensor: a mean over channels becomes a mean over sensors, summed over axes."""
     return float(used.sum()) / max(int(used.any(-1).sum()), 1)

@@ -128,9 +128,7 @@ class Modelled:
     force: np.ndarray
 
 
-def make_subject(
-    model: Model, recording: Recording, fixed: dict[str, float], *, height_m: float
-) -> Subject:
+def make_subject(model: Model, recording: Recording, fixed: dict[str, float], *, height_m: float) -> Subject:
     """Return a subject for a model and the sensors of a recording.
 
     Parameters
@@ -165,7 +163,7 @@ def make_subject(
 
 
 def place(sensor: Sensor, model: Model) -> ImuFrame:
-    """Return the place of a sensor on a model; its axes are those of the IMU frame it names, else the body's."""
+    """Return the place of a sensor; its axes are those of the IMU frame it names, else of its body."""
     if sensor.imu_frame:
         for frame in model.imu_frames:
             if frame.name == sensor.imu_frame:

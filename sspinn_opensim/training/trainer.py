@@ -114,7 +114,9 @@ class Trainer:
         self.step = 0
         self.history: list[dict[str, float]] = []
 
-    def run(self, report: Callable[[Progress], None], save: Callable[[Trainer], None], every: int = 100) -> None:
+    def run(
+        self, report: Callable[[Progress], None], save: Callable[[Trainer], None], every: int = 100
+    ) -> None:
         """Train to the end; `report` each step, `save` every so many steps and at the end."""
         started, first = time.monotonic(), self.step
         with one_thread():
@@ -134,13 +136,21 @@ class Trainer:
         raw = self.estimator.decoder(outputs)
         motion = differentiate(raw, self.subject, signals.step_s)
         evidence = gather(
-            self.subject, self._dynamics, signals, self.estimator.mounting, windows, raw, motion, self._unscored
+            self.subject,
+            self._dynamics,
+            signals,
+            self.estimator.mounting,
+            windows,
+            raw,
+            motion,
+            self._unscored,
         )
         share = self.step / settings.steps
         ramp = min(max((share - settings.force_from) / (settings.force_full - settings.force_from), 0.0), 1.0)
         values = {name: term.function(evidence) for name, term in TERMS.items() if self.weights[name] > 0}
         total = sum(
-            self.weights[name] * value * (ramp if TERMS[name].needs_force else 1.0) for name, value in values.items()
+            self.weights[name] * value * (ramp if TERMS[name].needs_force else 1.0)
+            for name, value in values.items()
         )
         if ramp < 1:
             total = total + (1 - ramp) * led_force(evidence)
@@ -187,7 +197,7 @@ class Trainer:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread: layers this small lose time on two, and one gives the same bits anywhere."""
+    """Let torch compute on one thread: layers this small lose time on two, and bits do not depend on it."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -197,7 +207,7 @@ def one_thread() -> Iterator[None]:
 
 
 def led_force(evidence: Evidence) -> Tensor:
-    """Pull the contact forces to those the motion needs, shared out to the lowest points (scale 0.1 body weight).
+    """Pull the contact forces to those the motion needs, at the lowest points (scale 0.1 body weight).
 
     The force the motion needs is what is missing at the root, plus what the contact points already carry; the
     points share it by their height (0.02 m) and over 7 frames, as load moves no faster.
