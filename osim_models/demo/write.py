@@ -24,7 +24,8 @@ from sspinn_opensim.opensim_io.motion_files import ground_forces_table, kinemati
 from sspinn_opensim.opensim_io.scaling import scale_by_height_and_mass
 from sspinn_opensim.opensim_io.storage import Table, read_storage, write_storage
 
-FOLDER = Path(__file__).resolve().parents[2] / "examples" / "demo"
+#: Destination, from the root of the repository.
+FOLDER = Path("examples") / "demo"
 #: Muscle forces are kept for one late cycle, which starts with the contact of the right foot.
 MUSCLE_WINDOW_S = (8 * CYCLE_S, 9 * CYCLE_S)
 #: Decimals that are kept. A hundred samples a second, differentiated twice, multiply what is cut by 10^5.

@@ -47,9 +47,7 @@ class MotionReader:
         """Return the forces on the feet for coordinates (frames, n) and forces (frames, points, 3)."""
         position = self._dynamics(q=q, **self._still)["contact_position"]
         position = position.numpy().astype(np.float64).reshape(len(q), -1, 3)
-        return ground_forces(
-            self._subject.model, position, force.numpy().astype(np.float64), self._subject.body_weight
-        )
+        return ground_forces(self._subject, position, force.numpy().astype(np.float64))
 
 
 def distance(previous_m: float, previous_velocity: float, velocity: float, step_s: float) -> float:

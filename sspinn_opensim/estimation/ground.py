@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from casadi_dynamics.model import Model
+from sspinn_opensim.training.subject import Subject
 
 #: Below this share of body weight a foot's centre of pressure means nothing: the force acts at its middle.
 LEAST_LOAD = 0.02
@@ -30,7 +30,7 @@ class GroundForces:
     torque: np.ndarray
 
 
-def ground_forces(model: Model, position: np.ndarray, force: np.ndarray, body_weight: float) -> GroundForces:
+def ground_forces(subject: Subject, position: np.ndarray, force: np.ndarray) -> GroundForces:
     """Return the wrench on each foot that equals the forces at its contact points.
 
     The point lies on the floor where the moment is vertical (the centre of pressure); for a foot that hardly
@@ -38,21 +38,19 @@ def ground_forces(model: Model, position: np.ndarray, force: np.ndarray, body_we
 
     Parameters
     ----------
-    model : Model
+    subject : Subject
     position, force : (..., p, 3) ndarrays
         Of each contact point, in the order of the model's spheres; in ground, m and N.
-    body_weight : float
-        N.
     """
-    bodies = [sphere.body for sphere in model.contact_spheres]
+    bodies = [sphere.body for sphere in subject.model.contact_spheres]
     feet = tuple(dict.fromkeys(bodies))
-    floor = model.half_spaces[0].height if model.half_spaces else 0.0
+    floor = subject.floor_m
     total, points, torques = [], [], []
     for foot in feet:
         chosen = [i for i, body in enumerate(bodies) if body == foot]
         r, f = position[..., chosen, :], force[..., chosen, :]
         sum_f, moment = f.sum(-2), _cross(r, f).sum(-2)
-        loaded = sum_f[..., 1] > LEAST_LOAD * body_weight
+        loaded = sum_f[..., 1] > LEAST_LOAD * subject.body_weight
         up = np.where(loaded, sum_f[..., 1], 1.0)
         middle = r.mean(-2)
         # About the point (x, floor, z) the horizontal moments vanish.

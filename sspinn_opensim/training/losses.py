@@ -50,7 +50,7 @@ class Mounting(nn.Module):
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that the terms look at: shapes (batch, frames, ...), frames that are scored."""
+    """All that the terms look at, (batch, frames, ...) for frames that are scored; heights from the floor."""
 
     subject: Subject
     signals: Signals
@@ -260,9 +260,13 @@ def gather(
         raw=scored,
         tau=out["tau"],
         force_bw=scored.force / subject.body_weight,
-        contact_position=_triples(out["contact_position"]),
+        contact_position=_triples(out["contact_position"]) - _up(subject.floor_m, like=inner.q),
         contact_velocity=_triples(out["contact_velocity"]),
     )
+
+
+def _up(height: float, like: Tensor) -> Tensor:
+    return like.new_tensor([0.0, height, 0.0])
 
 
 def _triples(x: Tensor) -> Tensor:

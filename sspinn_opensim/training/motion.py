@@ -151,4 +151,4 @@ def standing_height(subject: Subject) -> float:
         sensor_position=subject.sensor_position,
         parameters=functions.parameters,
     )
-    return -float(np.array(out["contact_position"]).reshape(-1, 3)[:, 1].min())
+    return subject.floor_m - float(np.array(out["contact_position"]).reshape(-1, 3)[:, 1].min())

@@ -55,6 +55,11 @@ class Subject:
         return self.body_weight * self.height_m
 
     @cached_property
+    def floor_m(self) -> float:
+        """Height of the floor in ground, m; zero where the model has no floor of its own."""
+        return self.model.half_spaces[0].height if self.model.half_spaces else 0.0
+
+    @cached_property
     def roles(self) -> Roles:
         """Which coordinate plays which part."""
         return _roles(self.model, self.fixed)

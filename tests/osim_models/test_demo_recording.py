@@ -1,4 +1,5 @@
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from sspinn_opensim.opensim_io.model_file import read_model_tree, switch_contact
 from sspinn_opensim.opensim_io.motion_files import coordinates_of
 from sspinn_opensim.opensim_io.storage import read_storage
 
+FOLDER = Path(__file__).parents[2] / write.FOLDER
 CYCLE = slice(KNOTS, 2 * KNOTS)  # of the samples
 FEET = ("foot_r", "foot_l")
 # The files keep 10 decimals of a metre and 6 of N. Twice differentiated at 100 Hz the first leave 1e-5 m/s^2,
@@ -34,7 +36,7 @@ def model(subject):
 @pytest.fixture(scope="module")
 def reference():
     files = ("kinematics.mot", "moments.sto", "grf.mot", "muscle_forces.sto")
-    return {file.split(".")[0]: read_storage(write.FOLDER / f"reference_{file}") for file in files}
+    return {file.split(".")[0]: read_storage(FOLDER / f"reference_{file}") for file in files}
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +68,14 @@ def degrees(reference, name):
 
 
 def test_the_study_of_the_demo_scales_to_the_walker():
-    study = tomllib.loads((write.FOLDER.parent / "demo.toml").read_text())
+    study = tomllib.loads((FOLDER.parent / "demo.toml").read_text())
     person = write.Person()
     assert study["person"] == {"name": person.name, "height_m": person.height_m, "mass_kg": person.mass_kg}
 
 
 def test_files_are_small_and_cover_the_same_time(reference):
-    assert sum(file.stat().st_size for file in write.FOLDER.iterdir()) < 800e3
-    assert (write.FOLDER / "imu.csv").stat().st_size < 400e3
+    assert sum(file.stat().st_size for file in FOLDER.iterdir()) < 800e3
+    assert (FOLDER / "imu.csv").stat().st_size < 400e3
     expected = np.arange(1200) / 100
     for name in ("kinematics", "moments", "grf"):
         np.testing.assert_allclose(reference[name].time_s, expected, atol=1e-9)
@@ -115,7 +117,7 @@ def test_opensim_agrees(contact, subject, reference, tmp_path):
     arguments = {}
     if contact == "of the table":
         switch_contact_off(tree)
-        (tmp_path / "grf.mot").write_bytes((write.FOLDER / "reference_grf.mot").read_bytes())
+        (tmp_path / "grf.mot").write_bytes((FOLDER / "reference_grf.mot").read_bytes())
         arguments["external_loads"] = write_external_loads(tmp_path / "loads.xml", FEET)
     write_model_tree(tmp_path / "subject.osim", tree)
     output = tmp_path / "moments.sto"
@@ -123,7 +125,7 @@ def test_opensim_agrees(contact, subject, reference, tmp_path):
         "inverse_dynamics",
         {
             "model": tmp_path / "subject.osim",
-            "kinematics": write.FOLDER / "reference_kinematics.mot",
+            "kinematics": FOLDER / "reference_kinematics.mot",
             "output": output,
             "from_s": CYCLE_S,
             "to_s": 2 * CYCLE_S,
@@ -139,7 +141,7 @@ def test_opensim_agrees(contact, subject, reference, tmp_path):
 
 
 def test_sensors_read_the_motion_and_their_stated_noise(model, motion):
-    rows = np.genfromtxt(write.FOLDER / "imu.csv", delimiter=",", names=True)
+    rows = np.genfromtxt(FOLDER / "imu.csv", delimiter=",", names=True)
     functions = build(model, model.imu_frames)
     constants = [sensor_positions(model.imu_frames), functions.parameters]
     force = np.zeros((3 * len(functions.contact_points), KNOTS))

@@ -199,11 +199,11 @@ def test_a_wrong_override_is_refused(write, settings):
         override(read_study(write()), **settings)
 
 
-def test_the_examples_are_valid(shared):
+def test_the_examples_are_valid(shared, repository):
     names = sorted(path.name for path in studies.examples_folder().glob("*.toml"))
     assert names == ["demo.toml", "dorschky2019_run.toml", "dorschky2019_walk.toml"]
     for name in names:
-        study = read_study(studies.examples_folder() / name)
+        study = read_study(repository / "examples" / name)
         assert len(study.sensors) == 7 and study.reference is not None
 
 

@@ -7,7 +7,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import matlab_tables, output_window, read_recording
 from sspinn_opensim.recording.dorschky2019 import KINDS, read_dorschky2019
 from sspinn_opensim.recording.matlab_tables import read_rows
-from sspinn_opensim.study import OutputChoice, RecordingChoice, SensorChoice, examples_folder, read_study
+from sspinn_opensim.study import OutputChoice, RecordingChoice, SensorChoice, read_study
 
 
 @pytest.fixture(scope="module", params=["walking", "running"])
@@ -123,8 +123,8 @@ def test_another_file_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(("example", "speed", "cycle"), [("walk", 1.292, 1.2135), ("run", 3.474, 0.7335)])
-def test_the_example_studies_read(dorschky2019, example, speed, cycle):
-    study = read_study(examples_folder() / f"dorschky2019_{example}.toml")
+def test_the_example_studies_read(dorschky2019, repository, example, speed, cycle):
+    study = read_study(repository / "examples" / f"dorschky2019_{example}.toml")
     recording = read_recording(study)
     assert recording.name == example and len(recording.sensors) == 7
     assert recording.speed_m_s == pytest.approx(speed, abs=1e-3)

@@ -255,6 +255,28 @@ def test_a_turned_sensor_is_explained_by_its_mounting(standing, body):
     np.testing.assert_allclose(turned.detach(), expected, atol=1e-12)
 
 
+def test_heights_count_from_the_floor(body):
+    """The same outputs mean the same motion on a raised floor, and cost the same."""
+    (floor,) = body.subject.model.half_spaces
+    torch.manual_seed(2)
+    outputs = torch.randn(1, FRAMES, Decoder(body.subject, None).size, dtype=torch.float64)
+    windows = Windows(
+        body.signals.acceleration[None, :FRAMES], body.signals.angular_rate[None, :FRAMES], outputs
+    )
+    costs = []
+    for floor_m in (0.0, 0.4):
+        half_spaces = (dataclasses.replace(floor, height=floor_m),)
+        model = dataclasses.replace(body.subject.model, half_spaces=half_spaces)
+        subject = dataclasses.replace(body.subject, model=model)
+        raw = Decoder(subject, None).double()(outputs)
+        motion = differentiate(raw, subject, body.signals.step_s)
+        e = gather(subject, body.dynamics, body.signals, body.mounting, windows, raw, motion, UNSCORED)
+        costs.append({name: value_of(name, e) for name in TERMS})
+    assert costs[0]["contact_height"] > 0.01
+    # Single precision holds the standing height.
+    assert costs[1] == {name: pytest.approx(value, rel=1e-4) for name, value in costs[0].items()}
+
+
 def test_an_unknown_speed_is_no_evidence(standing):
     assert standing.signals.speed_m_s is None and value_of("mean_speed", standing) == 0.0
 

@@ -194,8 +194,11 @@ def test_the_segment_map_is_exact_in_the_plane(walker):
         np.testing.assert_allclose(np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0]), angle, atol=1e-12)
 
 
-def test_standing_height_puts_the_lowest_point_on_the_floor(walker):
-    subject = walker.subject
+@pytest.mark.parametrize("floor_m", [0.0, 0.3])
+def test_standing_height_puts_the_lowest_point_on_the_floor(walker, floor_m):
+    (floor,) = walker.model.half_spaces
+    model = dataclasses.replace(walker.model, half_spaces=(dataclasses.replace(floor, height=floor_m),))
+    subject = dataclasses.replace(walker.subject, model=model)
     functions = subject.functions
     q = np.array([c.default for c in subject.model.coordinates])
     q[subject.roles.vertical] = standing_height(subject)
@@ -208,4 +211,4 @@ def test_standing_height_puts_the_lowest_point_on_the_floor(walker):
         sensor_position=subject.sensor_position,
         parameters=functions.parameters,
     )
-    assert np.array(out["contact_position"]).reshape(-1, 3)[:, 1].min() == pytest.approx(0.0, abs=1e-12)
+    assert np.array(out["contact_position"]).reshape(-1, 3)[:, 1].min() == pytest.approx(floor_m, abs=1e-12)
