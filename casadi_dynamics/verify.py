@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 
 import casadi as ca
@@ -11,6 +12,7 @@ from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import ImuFrame, Model
 from casadi_dynamics.osim.frames import rotation_from_xyz
 from casadi_dynamics.symbolic import BodyFunctions
+from casadi_dynamics.symbolic.paths import muscle_paths
 
 #: Output of `BodyFunctions.kinematics` -> array of the answers with the same quantity.
 _KINEMATICS = {
@@ -23,8 +25,13 @@ _KINEMATICS = {
     "mass_center": "body_com",
 }
 
+#: What differences of large numbers leave of a quantity that is zero, SI units.
+_ROUNDING = 1e-9
+
 #: Arrays of the answers that hold for every group of states.
-_PLACES = ("body_names ext_bodies ext_point_B imu_frames imu_bodies imu_offset imu_euler").split()
+_PLACES = (
+    "coord_names ind_idx body_names ext_bodies ext_point_B imu_frames imu_bodies imu_offset imu_euler".split()
+)
 
 
 def answer_sensors(model: Model, answers: Mapping[str, np.ndarray]) -> tuple[ImuFrame, ...]:
@@ -79,12 +86,24 @@ def compare(model: Model, functions: BodyFunctions, answers: Mapping[str, np.nda
           generalized gravity forces,
         - `tau_ext` (N, n), the same as `tau` with the forces `ext_F` at `ext_point_B` (3,) in body axes and
           the torques `ext_T` (N, e, 3; in ground) on the bodies `ext_bodies` (e,),
+        - `qdot` (N, n), the rates of the coordinates, `tau_ind` (N, i), `tau` on the independent coordinates
+          `ind_idx` (i,), `com`, `com_v` (N, 3), place and velocity of the mass centre, `KE` (N,), kinetic
+          energy,
+        - `constraint_error` (N, e), `constraint_G` (N, e, n), the equations of constraints between bodies and
+          the Jacobian of their rates, where the model has no couplers beside them,
+        - `musc_names` (m,) with `musc_len` (N, m) and `musc_ma` (N, m, n), of which those are compared of
+          muscles that wrap around nothing, along coordinates that follow no other,
         - `imu_frames` or `imu_bodies` (k,) with `imu_gyro`, `imu_acc` (N, k, 3; in sensor axes),
         - `contact_names` (c,) with `contact_force` (Nc, c, 6) or `contact_values` (Nc, c, 12), whose first
           six columns are the force on the sphere's body and the torque about its origin, in ground, at the
-          states `c_q`, `c_qd` (Nc, n).
+          states `c_q`, `c_qd` (Nc, n); with `contact_labels` (c,: JSON lists of column labels
+          `force.body.quantity.axis`) those of every body in turn,
+        - `force_names` (f,) with `force_tau` (Nf, f, n), the generalized forces that each force applies at
+          the states `f_q`, `f_qd` (Nf, n). States where two surfaces of a `HuntCrossleyForce` part too fast
+          to push are left out for that force: there Simbody forgets the contacts of its other surfaces.
 
-        SI units and radians. Arrays whose names begin with `t_` are a second group of states.
+        SI units and radians. Arrays whose names begin with `t_` are a second group of states, which need not
+        obey the couplers. Samples whose moment arms are all NaN have none.
 
     Returns
     -------
@@ -106,12 +125,14 @@ def compare(model: Model, functions: BodyFunctions, answers: Mapping[str, np.nda
 def relative_error(ours: np.ndarray, stored: np.ndarray) -> float:
     """Return the largest difference over the largest absolute value of `stored`; NaN counts as infinite.
 
-    Where all of `stored` is zero the difference itself is returned.
+    Where all of `stored` is zero, or smaller than what rounding leaves of a zero (SI units), the difference
+    itself is returned.
     """
     if stored.size == 0:
         return 0.0
     worst = float(np.abs(ours - stored).max())
-    return np.inf if np.isnan(worst) else worst / (float(np.abs(stored).max()) or 1.0)
+    largest = float(np.abs(stored).max())
+    return np.inf if np.isnan(worst) else worst / (largest if largest > _ROUNDING else 1.0)
 
 
 def _quantities(model, functions, answers, order) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -124,9 +145,16 @@ def _quantities(model, functions, answers, order) -> Iterator[tuple[str, np.ndar
             state = [group[name][:, order] for name in ("q", "qd", "qdd")]
             yield from _motion(functions, group, state)
             yield from _forces(functions, group, state, order)
+            yield from _coupled(functions, group, state, order, obeyed=not prefix)
+            yield from _between_bodies(functions, group, state, order)
+            yield from _whole(functions, group, state)
             yield from _imu(model, functions, group, state)
+    if len(answers.get("musc_names", ())):
+        yield from _muscles(functions, answers, order)
     if len(answers.get("contact_names", ())):
         yield from _contact(functions, answers, order)
+    if len(answers.get("force_names", ())):
+        yield from _passive(functions, answers, order)
 
 
 def _bodies(model: Model, functions: BodyFunctions, answers):
@@ -148,32 +176,101 @@ def _motion(functions: BodyFunctions, answers, state):
 def _forces(functions: BodyFunctions, answers, state, order):
     q, u, udot = state
     still = np.zeros_like(q)
-    tau = _dynamics(functions, q, u, udot)["tau"]
     if "tau" in answers:
-        yield "tau", tau, answers["tau"][:, order]
-    if "tau_ext" in answers:
-        yield "tau with external forces", tau - _external(functions, answers, q), answers["tau_ext"][:, order]
-    gravity = _dynamics(functions, q, still, still)["tau"]
+        yield "tau", _dynamics(functions, q, u, udot)["tau"], answers["tau"][:, order]
+    if "tau_ext" in answers and len(answers["ext_bodies"]):
+        yield "tau with external forces", _driven(functions, answers, state), answers["tau_ext"][:, order]
     if "G" in answers:
+        gravity = _evaluate(functions.gravity, {"q": q}, functions.parameters)["G"]
         yield "gravity", gravity, answers["G"][:, order]
     if "M" in answers:
-        columns = [_dynamics(functions, q, still, still + unit)["tau"] for unit in np.eye(q.shape[1])]
-        matrix = np.stack(columns, axis=-1) - gravity[:, :, None]
-        yield "mass matrix", matrix, answers["M"][:, order][:, :, order]
+        matrix = _evaluate(functions.mass_matrix, {"q": q}, functions.parameters)["M"]
+        yield "mass matrix", matrix.reshape(-1, *still.shape[1:] * 2), answers["M"][:, order][:, :, order]
 
 
-def _external(functions: BodyFunctions, answers, q) -> np.ndarray:
-    """Return J^T w of the external wrenches; velocities are linear in u, so unit speeds give J exactly."""
-    places = _places(functions.bodies, answers["ext_bodies"], "body")
-    still = np.zeros_like(q)
-    columns = []
-    for unit in np.eye(q.shape[1]):
-        motion = _kinematics(functions, q, still + unit, still)
-        omega = motion["omega"][:, places]
-        arm = motion["rotation"][:, places] @ answers["ext_point_B"]
-        velocity = motion["velocity"][:, places] + np.cross(omega, arm)
-        columns.append((velocity * answers["ext_F"] + omega * answers["ext_T"]).sum(axis=(1, 2)))
-    return np.stack(columns, axis=-1)
+def _driven(functions: BodyFunctions, answers, state) -> np.ndarray:
+    """Return the forces that drive the motion against the wrenches of the answers."""
+    bodies = [str(name) for name in answers["ext_bodies"]]
+    _places(functions.bodies, bodies, "body")
+    names = ("q", "u", "udot")
+    inputs = dict(zip(names, state, strict=True))
+    samples = len(state[0])
+    station = np.tile(answers["ext_point_B"], (samples, len(bodies)))
+    where = _evaluate(functions.stations(bodies), inputs | {"station": station}, functions.parameters)
+    inputs |= {
+        "force": answers["ext_F"].reshape(samples, -1),
+        "point": where["position"],
+        "torque": answers["ext_T"].reshape(samples, -1),
+    }
+    return _evaluate(functions.inverse_dynamics(bodies), inputs, functions.parameters)["tau"]
+
+
+def _coupled(functions: BodyFunctions, answers, state, order, obeyed: bool):
+    """Compare the rates of coordinates and, where couplers are obeyed, the forces on the independent ones."""
+    inputs = dict(zip(("q", "u", "udot"), state, strict=True))
+    if "qdot" in answers:
+        rates = _evaluate(functions.rates, inputs, functions.parameters)
+        yield "rate of coordinates", rates["qdot"], answers["qdot"][:, order]
+    if "tau_ind" in answers and obeyed:
+        names = [str(answers["coord_names"][i]) for i in answers["ind_idx"]]
+        places = _places(functions.independent, names, "independent coordinate")
+        picked = [functions.coordinates.index(name) for name in functions.independent]
+        given = {f"{name}_independent": value[:, picked] for name, value in inputs.items()}
+        shape = (len(state[0]), len(picked), len(order))  # the Jacobian comes column after column
+        jacobian = _evaluate(functions.coupling, given, functions.parameters)["C"].reshape(shape)
+        tau = _dynamics(functions, *state)["tau"]
+        yield "tau of independent coordinates", (jacobian @ tau[..., None])[:, places, 0], answers["tau_ind"]
+
+
+def _between_bodies(functions: BodyFunctions, answers, state, order):
+    """Compare constraints between bodies by what does not depend on the axes their errors are given in."""
+    bodies_alone = functions.constraint_equations and len(functions.independent) == len(functions.coordinates)
+    if "constraint_G" not in answers or not bodies_alone:
+        return
+    inputs = dict(zip(("q", "u", "udot"), state, strict=True))
+    inputs["multipliers"] = np.zeros((len(state[0]), len(functions.constraint_equations)))
+    outputs = _evaluate(functions.constraints, inputs, functions.parameters)
+    stored = answers["constraint_G"][:, :, order]
+    ours = outputs["G"].reshape(len(stored), len(order), -1)  # column after column: the transpose
+    yield "constraint directions", ours @ ours.swapaxes(1, 2), stored.swapaxes(1, 2) @ stored
+    lengths = ((errors**2).sum(axis=1) for errors in (outputs["position_error"], answers["constraint_error"]))
+    yield "constraint errors", *lengths
+
+
+def _muscles(functions: BodyFunctions, answers, order):
+    """Compare the muscles whose paths do not wrap: those are exact on both sides."""
+    tree, known = functions.tree, {muscle.name: muscle for muscle in functions.tree.model.muscles}
+    names = [str(name) for name in answers["musc_names"]]
+    _places(tuple(known), names, "muscle")
+    chosen = [i for i, name in enumerate(names) if not known[name].path.wraps]
+    if not chosen:
+        return
+    paths = muscle_paths(tree, [names[i] for i in chosen])
+    q = answers["q"][:, order]
+    outputs = _evaluate(paths, {"q": q, "u": np.zeros_like(q)}, functions.parameters)
+    if "musc_len" in answers:
+        yield "muscle length", outputs["length"], answers["musc_len"][:, chosen]
+    if "musc_ma" in answers:
+        arms = outputs["moment_arm"].reshape(len(q), len(order), len(chosen))
+        stored = answers["musc_ma"][:, chosen][:, :, order].transpose(0, 2, 1)
+        # They take OpenSim long, so that only the first samples may have them. Along a coupled coordinate
+        # OpenSim divides by the slope of the coupler, which may vanish: nothing to compare with there.
+        answered = np.flatnonzero(~np.isnan(stored).all(axis=(1, 2)))
+        picked = np.ix_(answered, [functions.coordinates.index(name) for name in functions.independent])
+        yield "moment arm", arms[picked], stored[picked]
+
+
+def _whole(functions: BodyFunctions, answers, state):
+    """Compare the mass centre and the energy of the whole model."""
+    q, u, udot = state
+    if "com" in answers:
+        whole = _evaluate(functions.center_of_mass, {"q": q, "u": u, "udot": udot}, functions.parameters)
+        yield "mass centre", whole["position"], answers["com"]
+        if "com_v" in answers:
+            yield "velocity of the mass centre", whole["velocity"], answers["com_v"]
+    if "KE" in answers:
+        energy = _evaluate(functions.energy, {"q": q, "u": u}, functions.parameters)
+        yield "kinetic energy", energy["kinetic"][:, 0], answers["KE"]
 
 
 def _imu(model: Model, functions: BodyFunctions, answers, state):
@@ -191,12 +288,36 @@ def _imu(model: Model, functions: BodyFunctions, answers, state):
 
 
 def _contact(functions: BodyFunctions, answers, order):
-    places = _places(functions.contact_forces, answers["contact_names"], "contact force")
+    named = dict(_contact_records(functions, answers))
+    places = _places(functions.contact_forces, named, "contact force")
+    records = np.stack(list(named.values()), axis=1)
     inputs = {"q": answers["c_q"][:, order], "u": answers["c_qd"][:, order]}
     outputs = _evaluate(functions.contact, inputs, functions.parameters)
-    records = answers["contact_force"] if "contact_force" in answers else answers["contact_values"]
     yield "contact force", _split(outputs["force"], 3)[:, places], records[..., :3]
     yield "contact moment", _split(outputs["moment"], 3)[:, places], records[..., 3:6]
+
+
+def _contact_records(functions: BodyFunctions, answers) -> Iterator[tuple[str, np.ndarray]]:
+    """Return force and moment (Nc, 6) by our label: of the force, or of each body that it acts on."""
+    values = answers["contact_force"] if "contact_force" in answers else answers["contact_values"]
+    for i, name in enumerate(map(str, answers["contact_names"])):
+        if name in functions.contact_forces or "contact_labels" not in answers:
+            yield name, values[:, i, :6]
+            continue
+        for block, label in enumerate(json.loads(str(answers["contact_labels"][i]))[::6]):
+            body = label.removeprefix(f"{name}.").split(".")[0]
+            yield f"{name}.{body}", values[:, i, 6 * block : 6 * block + 6]
+
+
+def _passive(functions: BodyFunctions, answers, order):
+    places = _places(functions.forces, answers["force_names"], "force")
+    inputs = {"q": answers["f_q"][:, order], "u": answers["f_qd"][:, order]}
+    each = _split(_evaluate(functions.passive_forces, inputs, functions.parameters)["each"], len(order))
+    pull = _evaluate(functions.parting, inputs, functions.parameters)["pull"]
+    for i, name in enumerate(answers["force_names"]):
+        # Simbody's Hunt-Crossley force drops all contacts after one that it keeps from pulling.
+        whole = pull[:, places[i]] <= 0
+        yield f"force {name}", each[whole, places[i]], answers["force_tau"][whole, i][:, order]
 
 
 def _kinematics(functions: BodyFunctions, q, u, udot) -> dict[str, np.ndarray]:
@@ -223,10 +344,14 @@ def _dynamics(functions: BodyFunctions, q, u, udot, positions=None) -> dict[str,
 
 def _evaluate(function: ca.Function, inputs: Mapping, parameters: np.ndarray) -> dict[str, np.ndarray]:
     """Return each output (N, size) by name, for inputs (N, size) and parameters that all samples share."""
-    samples = len(inputs["q"])
+    samples = len(next(iter(inputs.values())))
+    if not samples:
+        return {name: np.zeros((0, function.numel_out(name))) for name in function.name_out()}
     columns = {name: np.transpose(value) for name, value in inputs.items()}
     columns["parameters"] = np.tile(parameters[:, None], (1, samples))
-    return {name: np.array(value).T for name, value in function.map(samples).call(columns).items()}
+    outputs = function.map(samples).call(columns)
+    # An output of several columns, a matrix, stands column after column in each row of the answer.
+    return {name: np.array(value).T.reshape(samples, -1) for name, value in outputs.items()}
 
 
 def _split(stacked: np.ndarray, size: int) -> np.ndarray:

@@ -90,6 +90,10 @@ def _add_stage(verbs, stage: str, purpose: str) -> None:
         verb.add_argument(
             "--restart", action="store_true", help="train from the start, not from the last checkpoint"
         )
+    if stage == "convert":
+        verb.add_argument(
+            "--paths", action="store_true", help="also fit the muscles that wrap around surfaces (minutes)"
+        )
     verb.set_defaults(handler=_stage, stage=stage)
 
 
@@ -104,7 +108,7 @@ def _stage(options: argparse.Namespace) -> None:
         subject = _read(options)
     from sspinn_opensim import workflows
 
-    settings = {"restart": options.restart} if options.stage in _WITH_RESTART else {}
+    settings = {name: getattr(options, name) for name in ("restart", "paths") if name in options}
     getattr(workflows, options.stage)(subject, options.out.absolute(), **settings)
 
 

@@ -11,7 +11,7 @@ PACKAGES = ("casadi_dynamics", "osim_models", "sspinn_opensim")
 
 _ERRORS, _MODEL, _SYMBOLIC = (f"casadi_dynamics.{room}" for room in ("errors", "model", "symbolic"))
 _DYNAMICS = {"casadi_dynamics", _ERRORS, _MODEL, _SYMBOLIC} | {
-    f"casadi_dynamics.{room}" for room in ("osim", "compiled", "verify")
+    f"casadi_dynamics.{room}" for room in ("osim", "compiled", "verify", "simbody_defect")
 }
 _BASE = {_ERRORS, "casadi_dynamics", "sspinn_opensim"}
 _STUDY, _RECORDING, _OPENSIM_IO, _TRAINING, _ESTIMATION, _EVALUATION = (
@@ -28,7 +28,10 @@ ALLOWED = {
     "casadi_dynamics.osim": {_ERRORS, _MODEL},
     _SYMBOLIC: {_ERRORS, _MODEL},
     "casadi_dynamics.compiled": {_ERRORS, _MODEL, _SYMBOLIC},
+    "casadi_dynamics.simbody_defect": {_MODEL, _SYMBOLIC},
     "casadi_dynamics.verify": _DYNAMICS,
+    "casadi_dynamics.live": {_ERRORS},
+    "casadi_dynamics.__main__": _DYNAMICS | {"casadi_dynamics.live"},
     "osim_models": _DYNAMICS,
     # Scripts that ask OpenSim: for stored answers, and for the built-in recording.
     "osim_models.answers": _DYNAMICS | {"osim_models", _OPENSIM_IO},
@@ -40,6 +43,7 @@ ALLOWED = {
     _TRAINING: _TO_TRAIN,
     _ESTIMATION: _TO_TRAIN | {_TRAINING},
     _EVALUATION: _TO_TRAIN | {_TRAINING, _ESTIMATION},
+    "sspinn_opensim.inverse_dynamics": _BASE | _DYNAMICS | {_OPENSIM_IO},
     # What the workflows print and leave for the reader of a results folder.
     "sspinn_opensim.console": _BASE | {_TRAINING},
     "sspinn_opensim.readme_file": _BASE | {_STUDY},

@@ -7,6 +7,7 @@ from itertools import groupby
 import numpy as np
 import pytest
 
+from casadi_dynamics import __main__ as dynamics
 from casadi_dynamics.osim import support
 from sspinn_opensim import cli
 from sspinn_opensim import study as studies
@@ -51,6 +52,8 @@ def capabilities() -> list[str]:
     supported = {
         "joints": support.SUPPORTED_JOINTS,
         "functions": support.SUPPORTED_FUNCTIONS,
+        "constraints": support.SUPPORTED_CONSTRAINTS,
+        "muscles": support.SUPPORTED_MUSCLES,
         "contact geometry": support.SUPPORTED_CONTACT_GEOMETRY,
         "forces": support.SUPPORTED_FORCES,
     }
@@ -149,7 +152,8 @@ def test_the_readme_names_every_verb_and_no_other(text):
 
 
 def test_every_option_in_the_documents_exists(text):
-    actions = [action for parser in parsers().values() for action in parser._actions]
+    choices = {**parsers(), "verify": dynamics.build_parser()._subparsers._group_actions[0].choices["verify"]}
+    actions = [action for parser in choices.values() for action in parser._actions]
     known = {option for action in actions for option in action.option_strings} | {"--version"}
     for name, document in text.items():
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", document)) <= known, name

@@ -1,18 +1,30 @@
 """What a model is: frozen dataclasses of numbers and names."""
 
-from casadi_dynamics.model.functions import Constant, Linear, Multiplier, Polynomial, SimmSpline
+from casadi_dynamics.model.functions import (
+    Constant,
+    Linear,
+    Multiplier,
+    NaturalSpline,
+    PiecewiseLinear,
+    Polynomial,
+    SimmSpline,
+    Sine,
+    Step,
+)
 from casadi_dynamics.model.functions import Function as Function
 from casadi_dynamics.model.types import (
     Body,
     ContactForce,
     ContactSphere,
     Coordinate,
+    FixedCoordinate,
     Frame,
     HalfSpace,
     ImuFrame,
     Joint,
     Model,
     TransformAxis,
+    Winging,
 )
 
 __all__ = [
@@ -21,6 +33,7 @@ __all__ = [
     "ContactForce",
     "ContactSphere",
     "Coordinate",
+    "FixedCoordinate",
     "Frame",
     "Function",
     "HalfSpace",
@@ -29,7 +42,12 @@ __all__ = [
     "Linear",
     "Model",
     "Multiplier",
+    "NaturalSpline",
+    "PiecewiseLinear",
     "Polynomial",
     "SimmSpline",
+    "Sine",
+    "Step",
     "TransformAxis",
+    "Winging",
 ]

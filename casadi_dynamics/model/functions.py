@@ -1,4 +1,4 @@
-"""The scalar functions that OpenSim joints are made of, as plain numbers."""
+"""The scalar functions that OpenSim joints and couplers are made of, as plain numbers."""
 
 from __future__ import annotations
 
@@ -28,9 +28,49 @@ class Polynomial:
 
 
 @dataclass(frozen=True)
+class Sine:
+    """f(x) = amplitude sin(omega x + phase) + offset."""
+
+    amplitude: float
+    omega: float
+    phase: float
+    offset: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """Rise from `before` left of `start` to `after` right of `end`, by Simbody's quintic in between."""
+
+    start: float
+    end: float
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class PiecewiseLinear:
+    """Straight lines through the points (x, y), the first and last continued outside."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class SimmSpline:
     """Cubic spline through (x, y) with Forsythe's end conditions, continued as a straight line outside."""
 
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class NaturalSpline:
+    """OpenSim's `GCVSpline` without smoothing: the natural spline through (x, y).
+
+    Its degree is 2 `half_order` - 1, and `half_order` - 1 outside the points.
+    """
+
+    half_order: int
     x: tuple[float, ...]
     y: tuple[float, ...]
 
@@ -43,4 +83,6 @@ class Multiplier:
     function: Function
 
 
-Function = Constant | Linear | Polynomial | SimmSpline | Multiplier
+Function = (
+    Constant | Linear | Polynomial | Sine | Step | PiecewiseLinear | SimmSpline | NaturalSpline | Multiplier
+)

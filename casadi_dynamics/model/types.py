@@ -54,7 +54,8 @@ class Coordinate:
     ----------
     name, joint : str
     motion : str
-        'rotational' (rad) or 'translational' (m).
+        'rotational' (rad), 'translational' (m), or 'coupled' where the coordinate is not itself the
+        displacement along an axis; OpenSim's files keep coupled coordinates in rad and m, never in degrees.
     default : float
     range : tuple of 2 floats
     locked, clamped : bool
@@ -70,6 +71,16 @@ class Coordinate:
 
 
 @dataclass(frozen=True)
+class FixedCoordinate:
+    """A coordinate that stays at `value` and is none of the model's coordinates any more; rad or m."""
+
+    name: str
+    joint: str
+    value: float
+    range: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class TransformAxis:
     """One axis of a joint: unit `axis` in the parent frame, driven by `function` of `coordinate` or none."""
 
@@ -79,12 +90,21 @@ class TransformAxis:
 
 
 @dataclass(frozen=True)
+class Winging:
+    """A turn of the child about a unit `axis` through `origin` (m), both fixed in the turned child frame."""
+
+    coordinate: str
+    axis: Vector3
+    origin: Vector3
+
+
+@dataclass(frozen=True)
 class Joint:
     """A joint between a frame on the parent body and a frame on the child body.
 
     The child frame is turned by the three rotations in sequence (body-fixed) and moved along the three
-    translation axes, both axes and offsets in the parent frame (OpenSim's `CustomJoint`; Pin, Slider, Weld,
-    Universal, Gimbal and Planar are special cases of it).
+    translation axes, both axes and offsets in the parent frame (OpenSim's `CustomJoint`; all other joints are
+    special cases of it but for what `speeds`, `radii` and `winging` say).
 
     Attributes
     ----------
@@ -92,6 +112,18 @@ class Joint:
         `kind` is the OpenSim class the joint was read from.
     parent, child : Frame
     rotations, translations : tuple of 3 TransformAxis
+    speeds : str
+        'rates': speeds are the rates of the coordinates. 'angular velocity': those of the three rotations
+        are the angular velocity of the child frame in the parent frame, expressed there (Ball, Free,
+        Ellipsoid and Scapulothoracic joints).
+    radii : tuple of 3 floats or None
+        The child frame's origin rides on this ellipsoid (m, about the parent frame's origin and along its
+        axes), its z axis pointing outwards along the sphere that the ellipsoid was stretched from.
+    winging : Winging or None
+        A further turn on the ellipsoid.
+    reversed : bool
+        The file's parent hangs on the file's child: `parent` and `child` here are swapped so that the tree
+        grows from ground, and the motion that the axes describe is that of `parent` in `child`.
     """
 
     name: str
@@ -100,6 +132,10 @@ class Joint:
     child: Frame
     rotations: tuple[TransformAxis, TransformAxis, TransformAxis]
     translations: tuple[TransformAxis, TransformAxis, TransformAxis]
+    speeds: str = "rates"
+    radii: Vector3 | None = None
+    winging: Winging | None = None
+    reversed: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,10 +160,34 @@ class ContactSphere:
 
 @dataclass(frozen=True)
 class HalfSpace:
-    """A floor: solid below height `height` (m) of ground."""
+    """A half space of solid, such as the floor.
+
+    Attributes
+    ----------
+    name, body : str
+    location : tuple of 3 floats
+        A point of its surface, m, in body axes.
+    inward : tuple of 3 floats
+        Unit vector from the surface into the solid (the x axis of its frame), in body axes.
+    """
 
     name: str
-    height: float
+    body: str
+    location: Vector3
+    inward: Vector3
+
+    @property
+    def height(self) -> float:
+        """Height (m) in ground of a level floor that is fixed there; any other raises `InputError`."""
+        level = abs(self.inward[0]) < 1e-4 and abs(self.inward[2]) < 1e-4 and self.inward[1] < 0
+        if self.body != GROUND or not level:
+            raise InputError(
+                f"The half space '{self.name}' is not a level floor.",
+                expected="a half space fixed to ground whose surface is level and solid below",
+                found=f"on '{self.body}', solid towards {self.inward}",
+                fix="turn the ContactHalfSpace so that its x axis points down",
+            )
+        return self.location[1]
 
 
 @dataclass(frozen=True)
@@ -167,6 +227,10 @@ class Model:
     contact_spheres, half_spaces, contact_forces : tuples
     ignored : tuple of str
         What the file holds beside that, each with the reason why inverse dynamics does not need it.
+    forces, muscles, constraints : tuples
+        What acts on the tree: frozen dataclasses of `casadi_dynamics.model`.
+    fixed : tuple of FixedCoordinate
+        Coordinates that were taken out of the model; see `casadi_dynamics.symbolic.fix_coordinates`.
     """
 
     name: str
@@ -179,6 +243,10 @@ class Model:
     half_spaces: tuple[HalfSpace, ...]
     contact_forces: tuple[ContactForce, ...]
     ignored: tuple[str, ...]
+    forces: tuple = ()
+    muscles: tuple = ()
+    constraints: tuple = ()
+    fixed: tuple[FixedCoordinate, ...] = ()
 
     @cached_property
     def coordinate_names(self) -> tuple[str, ...]:
@@ -201,6 +269,14 @@ class Model:
     def coordinate(self, name: str) -> Coordinate:
         """Return the coordinate `name`; an unknown name raises `InputError`."""
         return _by_name(self.coordinates, name, "coordinate", self.name)
+
+    def geometry(self, name: str) -> ContactSphere | HalfSpace:
+        """Return the contact geometry `name`; an unknown name raises `InputError`."""
+        return _by_name((*self.contact_spheres, *self.half_spaces), name, "contact geometry", self.name)
+
+    def range_of(self, name: str) -> tuple[float, float]:
+        """Return the range of a coordinate, fixed or not; an unknown name raises `InputError`."""
+        return _by_name((*self.coordinates, *self.fixed), name, "coordinate", self.name).range
 
     def joint_of(self, body: str) -> Joint:
         """Return the joint that carries `body`."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from posixpath import normpath
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Frame
 from casadi_dynamics.model.types import GROUND, Matrix3, Vector3
-from casadi_dynamics.osim.support import IGNORED, advice
-from casadi_dynamics.osim.xml import child_value, children, locate, numbers, refuse, unique_names
+from casadi_dynamics.osim.components import Component
+from casadi_dynamics.osim.xml import address_of, child_value, locate, numbers
 
-_IDENTITY: Matrix3 = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+IDENTITY: Matrix3 = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
 def rotation_from_xyz(angles) -> np.ndarray:
@@ -25,71 +27,43 @@ def rotation_from_xyz(angles) -> np.ndarray:
 
 
 class FrameTable:
-    """The frames of a model by name.
+    """The bodies and offset frames of a model by address, each as an offset from its body.
 
     Parameters
     ----------
     path : Path
         For messages.
-    model : lxml element
-        The `<Model>`.
-
-    Attributes
-    ----------
-    on_bodies : dict of str to Frame
-        Offset frames that bodies (or ground) carry as components.
-    ignored : list of str
-        Their other components, each with the reason why inverse dynamics does not need it.
+    components : iterable of Component
+        Those of the model; bodies and frames are used.
     """
 
-    def __init__(self, path: Path, model) -> None:
+    def __init__(self, path: Path, components: Iterable[Component]) -> None:
         self._path = path
-        bodies = children(model.find("BodySet"), "objects")
-        self._bodies = {GROUND, *(body.get("name") for body in bodies)}
-        self.on_bodies: dict[str, Frame] = {}
-        self.ignored: list[str] = []
-        carried = [(owner, self._carried(owner)) for owner in [*model.findall("Ground"), *bodies]]
-        # A socket is resolved by the last name of its path, so that name must say which frame is meant.
-        unique_names(path, [*bodies, *(frame for _, frames in carried for frame in frames)], "body or frame")
-        for owner, elements in carried:
-            self.on_bodies.update(self.local_frames(elements, owner=owner.get("name")))
+        components = list(components)
+        origin = (0.0, 0.0, 0.0)
+        self._frames = {f"/{GROUND}": Frame(GROUND, origin, IDENTITY)}
+        self._frames |= {c.address: Frame(c.name, origin, IDENTITY) for c in components if c.kind == "body"}
+        self._hang_up([c for c in components if c.kind == "frame"])
 
-    def local_frames(self, elements, owner: str | None = None) -> dict[str, Frame]:
-        """Return offset frames by name; a parent `..` is the `owner`, others may be any known frame."""
-        unique_names(self._path, elements, "frame")
-        pending, known = {e.get("name"): e for e in elements}, {}
-        while pending:
-            ready = [n for n, e in pending.items() if _frame_name(self._parent_path(e, owner)) not in pending]
-            if not ready:
-                name, element = next(iter(pending.items()))
-                raise InputError(
-                    f"The offset frame '{name}' hangs on itself.",
-                    where=locate(self._path, element),
-                    fix="correct its <socket_parent>",
-                )
-            for name in ready:
-                element = pending.pop(name)
-                parent = self.resolve(element, self._parent_path(element, owner), known)
-                known[name] = self._offset(parent, element)
-        return known
-
-    def resolve(self, item, socket: str, local: dict[str, Frame] | None = None) -> Frame:
-        """Return the frame that the path `socket` of element `item` ends in."""
-        name = socket.rstrip("/").rsplit("/", 1)[-1]
-        if local and _frame_name(socket) in local:
-            return local[name]
-        if name in self._bodies:
-            return Frame(name, (0.0, 0.0, 0.0), _IDENTITY)
-        if name in self.on_bodies:
-            return self.on_bodies[name]
-        known = [*self._bodies, *self.on_bodies, *(local or {})]
+    def resolve(self, item, socket: str) -> Frame:
+        """Return the frame at the path `socket` of element `item`, as OpenSim finds it: by the whole path."""
+        address = absolute(item, socket)
+        if address in self._frames:
+            return self._frames[address]
+        known = {known.rsplit("/", 1)[-1]: known for known in self._frames}
+        name = address.rsplit("/", 1)[-1]
+        fix = f"did you mean '{known[name]}'?" if name in known else nearest(name, known)
         raise InputError(
-            f"{item.tag} '{item.get('name')}' is attached to '{name}', which the model does not have.",
+            f"{item.tag} '{item.get('name')}' is attached to '{name}', which the model does not have there.",
             where=locate(self._path, item),
-            expected="a body, ground or an offset frame of this model",
+            expected="the path of a body, ground or an offset frame of this model",
             found=socket,
-            fix=nearest(name, known) or "correct the socket in the model file",
+            fix=fix or "correct the socket in the model file",
         )
+
+    def at(self, address: str) -> Frame:
+        """Return the frame at an absolute address."""
+        return self._frames[address]
 
     def place(self, frame: Frame, point: Vector3) -> Vector3:
         """Return a point of `frame` in the axes of its body."""
@@ -101,21 +75,27 @@ class FrameTable:
         turned = np.array(frame.rotation) @ rotation_from_xyz(angles)
         return tuple(float(x) for x in turned[:, axis])
 
-    def _carried(self, owner) -> list:
-        """Return the offset frames among an owner's components; refuse what could exert a force or move."""
-        frames = []
-        for item in children(owner, "components"):
-            if item.tag == "PhysicalOffsetFrame":
-                frames.append(item)
-            elif item.tag in IGNORED:
-                self.ignored.append(f"{item.tag} '{item.get('name')}': {IGNORED[item.tag]}")
-            else:
-                raise refuse(self._path, item, advice(item.tag))
-        return frames
-
-    def _parent_path(self, element, owner: str | None) -> str:
-        path = child_value(self._path, element, "socket_parent")
-        return f"/bodyset/{owner}" if path.rstrip("/").endswith("..") and owner else path
+    def _hang_up(self, components: list[Component]) -> None:
+        """Resolve the offset frames, each after the frame it hangs on."""
+        pending = {c.address: c.element for c in components}
+        hanging_on: dict[str, list[str]] = {}
+        ready = []
+        for address, element in pending.items():
+            parent = absolute(element, child_value(self._path, element, "socket_parent"))
+            (hanging_on.setdefault(parent, []) if parent in pending else ready).append(address)
+        while ready:
+            address = ready.pop()
+            element = pending.pop(address)
+            parent = self.resolve(element, child_value(self._path, element, "socket_parent"))
+            self._frames[address] = self._offset(parent, element)
+            ready += hanging_on.get(address, [])
+        if pending:
+            element = next(iter(pending.values()))
+            raise InputError(
+                f"The offset frame '{element.get('name')}' hangs on itself.",
+                where=locate(self._path, element),
+                fix="correct its <socket_parent>",
+            )
 
     def _offset(self, parent: Frame, element) -> Frame:
         translation = numbers(self._path, element, "translation", 3, default=(0.0, 0.0, 0.0))
@@ -125,7 +105,7 @@ class FrameTable:
         return Frame(parent.body, self.place(parent, translation), rows)
 
 
-def _frame_name(socket: str) -> str:
-    """Return the last name of a path, or nothing if the path says that it is a body's."""
-    *above, name = socket.strip("/").split("/")
-    return "" if above[-1:] == ["bodyset"] else name
+def absolute(item, socket: str) -> str:
+    """Return the absolute path that `socket` of element `item` means."""
+    path = socket if socket.startswith("/") else f"{address_of(item)}/{socket}"
+    return normpath("/" + path.lstrip("/"))

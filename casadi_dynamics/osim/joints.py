@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError, nearest
-from casadi_dynamics.model import Coordinate, Joint, TransformAxis
+from casadi_dynamics.model import Coordinate, Frame, Joint, TransformAxis, Winging
 from casadi_dynamics.model.functions import Constant, Linear
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.osim.frames import FrameTable
@@ -25,57 +26,71 @@ _SIMPLE_JOINTS = {
     "UniversalJoint": (("r", _X), ("r", _Y)),
     "GimbalJoint": (("r", _X), ("r", _Y), ("r", _Z)),
     "PlanarJoint": (("r", _Z), ("t", _X), ("t", _Y)),
+    "BallJoint": (("r", _X), ("r", _Y), ("r", _Z)),
+    "FreeJoint": (("r", _X), ("r", _Y), ("r", _Z), ("t", _X), ("t", _Y), ("t", _Z)),
+    "EllipsoidJoint": (("r", _X), ("r", _Y), ("r", _Z)),
+    "ScapulothoracicJoint": (("r", _X), ("r", _Y), ("r", _Z), ("winging", None)),
 }
+#: Joints whose first three speeds are an angular velocity (Simbody's Ball, Free and Ellipsoid mobilizers).
+_SPINNING = ("BallJoint", "FreeJoint", "EllipsoidJoint", "ScapulothoracicJoint")
 
 
 def read_joint(path: Path, item, frames: FrameTable) -> tuple[Joint, list[Coordinate]]:
     """Return a joint element as `Joint`, and its coordinates."""
     if item.tag not in SUPPORTED_JOINTS:
         raise refuse(path, item, advice(item.tag))
-    local = frames.local_frames([f for f in children(item, "frames") if f.tag == "PhysicalOffsetFrame"])
-    parent = frames.resolve(item, child_value(path, item, "socket_parent_frame"), local)
-    child = frames.resolve(item, child_value(path, item, "socket_child_frame"), local)
+    parent = frames.resolve(item, child_value(path, item, "socket_parent_frame"))
+    child = frames.resolve(item, child_value(path, item, "socket_child_frame"))
     elements = children(item, "coordinates")
     names = [name_of(path, element) for element in elements]
     if item.tag == "CustomJoint":
         rotations, translations = _spatial_transform(path, item, names)
     else:
         rotations, translations = _simple_transform(path, item, names)
-    moved = {a.coordinate for a in translations} - {a.coordinate for a in rotations}
     name = name_of(path, item)
-    coordinates = [_read_coordinate(path, e, name, e.get("name") in moved) for e in elements]
-    return Joint(name, item.tag, parent, child, rotations, translations), coordinates
+    motions = _motions(rotations, translations)
+    if item.tag == "ScapulothoracicJoint":
+        motions[names[-1]] = "rotational"
+    coordinates = [_read_coordinate(path, e, name, motions.get(e.get("name"), "coupled")) for e in elements]
+    joint = Joint(name, item.tag, parent, child, rotations, translations)
+    if item.tag in _SPINNING:
+        joint = replace(joint, speeds="angular velocity")
+    if item.tag == "EllipsoidJoint":
+        joint = replace(joint, radii=_radii(path, item, "radii_x_y_z"))
+    if item.tag == "ScapulothoracicJoint":
+        joint = _on_thorax(path, item, joint, names[-1])
+    return joint, coordinates
 
 
 def order_by_tree(path: Path, joints: list[Joint], joint_elements, body_elements) -> tuple[Joint, ...]:
-    """Return the joints parents first; every body must hang on ground by exactly one joint.
+    """Return the joints parents first, reversed where the file's child is the side towards ground.
 
-    The elements that joints and bodies were read from give messages their line.
+    Every body must hang on ground by exactly one chain of joints. The elements that joints and bodies were
+    read from give messages their line.
     """
     element = {joint.name: item for joint, item in zip(joints, joint_elements, strict=True)}
     ordered, reached, pending = [], {GROUND}, list(joints)
-    while pending:
-        ready = [j for j in pending if j.parent.body in reached and j.child.body not in reached]
-        if not ready:
+    while ready := next((j for j in pending if reached & {j.parent.body, j.child.body}), None):
+        pending.remove(ready)
+        if ready.parent.body not in reached:
+            ready = replace(ready, parent=ready.child, child=ready.parent, reversed=True)
+        if ready.child.body in reached:
             raise InputError(
-                f"Joint '{pending[0].name}' does not belong to one tree from ground to the bodies.",
-                where=locate(path, element[pending[0].name]),
-                expected="every body reached from ground through one joint, parent frame first",
-                found=f"parent '{pending[0].parent.body}', child '{pending[0].child.body}'",
-                fix="remove the loop, or reverse the joint",
+                f"Joint '{ready.name}' closes a loop of joints.",
+                where=locate(path, element[ready.name]),
+                expected="one tree: every body reached from ground through one chain of joints",
+                found=f"parent '{ready.parent.body}', child '{ready.child.body}'",
+                fix="remove the joint that closes the loop, or replace it by a constraint",
             )
-        joint = ready[0]
-        ordered.append(joint)
-        reached.add(joint.child.body)
-        pending.remove(joint)
+        ordered.append(ready)
+        reached.add(ready.child.body)
     loose = [item for item in body_elements if item.get("name") not in reached]
     if loose:
         raise InputError(
-            f"Body '{loose[0].get('name')}' has no joint.",
+            f"No chain of joints leads from ground to body '{loose[0].get('name')}'.",
             where=locate(path, loose[0]),
-            expected="every body reached from ground through one joint",
-            found="no joint with this body as its child",
-            fix="add the joint in OpenSim, which would otherwise connect the body to ground by itself",
+            expected="every body reached from ground through one chain of joints",
+            fix="add the joint in OpenSim, which would otherwise let the body float free",
         )
     return tuple(ordered)
 
@@ -93,8 +108,45 @@ def _simple_transform(path, item, names):
     driven = [
         (kind, TransformAxis(axis, n, Linear(1.0, 0.0)))
         for n, (kind, axis) in zip(names, layout, strict=True)
+        if axis
     ]
     return _three("r", driven), _three("t", driven)
+
+
+def _radii(path, item, tag):
+    radii = numbers(path, item, tag, 3)
+    if min(radii) <= 0:
+        raise InputError(
+            f"{item.tag} '{item.get('name')}' has no ellipsoid to ride on.",
+            where=locate(path, item),
+            expected=f"three positive numbers in <{tag}>",
+            found=" ".join(map(str, radii)),
+            fix="correct the radii in the model file",
+        )
+    return radii
+
+
+def _on_thorax(path, item, joint, coordinate):
+    """Return OpenSim's joint between thorax and scapula: an ellipsoid, then a hinge in its tangent plane.
+
+    OpenSim turns the frames of the ellipsoid by a right angle about z, so that abduction and elevation are
+    positive, and means radii and hinge in the frames before that turn.
+    """
+    x, y, z = _radii(path, item, "thoracic_ellipsoid_radii_x_y_z")
+    across, up = numbers(path, item, "scapula_winging_axis_origin", 2, default=(0.0, 0.0))
+    direction = number(path, item, "scapula_winging_axis_direction", 0.0)
+    return replace(
+        joint,
+        parent=_quarter_turn(joint.parent),
+        child=_quarter_turn(joint.child),
+        radii=(y, x, z),
+        winging=Winging(coordinate, (math.cos(direction), math.sin(direction), 0.0), (up, -across, 0.0)),
+    )
+
+
+def _quarter_turn(frame: Frame) -> Frame:
+    """Return a frame turned by a right angle about its z axis."""
+    return replace(frame, rotation=tuple((y, -x, z) for x, y, z in frame.rotation))
 
 
 def _three(kind, driven):
@@ -159,14 +211,27 @@ def _read_axis(path, item, names):
     return TransformAxis(unit, used[0] if used else None, function)
 
 
-def _read_coordinate(path, item, joint, translational):
+def _motions(rotations, translations) -> dict[str, str]:
+    """Return the motion of the coordinates that are, but for sign and offset, a displacement along an axis.
+
+    As in OpenSim the last such axis decides; any other coordinate is 'coupled'.
+    """
+    return {
+        axis.coordinate: motion
+        for motion, axes in (("rotational", rotations), ("translational", translations))
+        for axis in axes
+        if axis.coordinate and isinstance(axis.function, Linear) and abs(axis.function.slope) == 1
+    }
+
+
+def _read_coordinate(path, item, joint, motion):
     low, high = numbers(path, item, "range", 2, default=(-10.0, 10.0))  # OpenSim's own
     if children(item, "prescribed_function") and flag(path, item, "prescribed"):
         raise refuse(path, item, "its motion is prescribed by a function; switch <prescribed> off")
     return Coordinate(
         name=item.get("name"),
         joint=joint,
-        motion="translational" if translational else "rotational",
+        motion=motion,
         default=number(path, item, "default_value", 0.0),
         range=(low, high),
         locked=flag(path, item, "locked"),

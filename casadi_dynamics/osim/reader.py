@@ -4,55 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lxml import etree
-
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Body, ContactForce, ContactSphere, HalfSpace, ImuFrame, Model
 from casadi_dynamics.model.types import GROUND
+from casadi_dynamics.osim.components import Component, collect
+from casadi_dynamics.osim.constraints import read_constraints
+from casadi_dynamics.osim.context import Context
+from casadi_dynamics.osim.document import read_document
+from casadi_dynamics.osim.forces import read_force, read_geometry
 from casadi_dynamics.osim.frames import FrameTable
 from casadi_dynamics.osim.joints import order_by_tree, read_joint
-from casadi_dynamics.osim.support import IGNORED, SUPPORTED_CONTACT_GEOMETRY, SUPPORTED_FORCES, advice
-from casadi_dynamics.osim.xml import (
-    child_value,
-    children,
-    locate,
-    name_of,
-    number,
-    numbers,
-    refuse,
-    unique_names,
-)
+from casadi_dynamics.osim.muscles import read_muscle
+from casadi_dynamics.osim.xml import locate, name_of, number, numbers, unique_names
 
-OLDEST_VERSION = 40000
-
-# OpenSim leaves out of a file what was never set; below are its defaults then.
-_ZERO = (0.0, 0.0, 0.0)
-_CONTACT_LAW = {
-    "stiffness": 1.0,
-    "dissipation": 0.0,
-    "static_friction": 0.0,
-    "dynamic_friction": 0.0,
-    "viscous_friction": 0.0,
-    "transition_velocity": 0.01,
-    "constant_contact_force": 1e-5,
-    "hertz_smoothing": 300.0,
-    "hunt_crossley_smoothing": 50.0,
-}
-
-#: Sets of a model that hold bodies, joints and what acts on them, in the order they are read.
-_SETS = "BodySet JointSet ConstraintSet ForceSet ContactGeometrySet ControllerSet MarkerSet".split()
-#: What an element of a set is called in messages.
-_KINDS = {
-    "BodySet": "body",
-    "JointSet": "joint",
-    "ForceSet": "force",
-    "ContactGeometrySet": "contact geometry",
-}
-#: Elements of a model that say nothing about its mechanics.
-_DESCRIPTIVE = (
-    "Ground credits publications length_units force_units ModelVisualPreferences assembly_accuracy "
-    "ProbeSet gravity defaults"
-).split()
+#: Kinds whose members the rest of the project knows by name alone.
+_KNOWN_BY_NAME = ("body", "joint", "coordinate", "force", "muscle", "constraint", "contact geometry")
 
 
 def read_model(path: str | Path) -> Model:
@@ -74,139 +40,65 @@ def read_model(path: str | Path) -> Model:
         the message names the element, its line and the way out.
     """
     path = Path(path)
-    element = _model_element(path)
-    _refuse_other_parts(path, element)
-    ignored: list[str] = []
-    bodies = _objects(path, element, "BodySet", {"Body"}, ignored)
-    frames = FrameTable(path, element)
-    ignored += frames.ignored
-    joints, coordinates = _read_joints(path, element, frames, bodies, ignored)
-    for set_name in ("ConstraintSet", "ControllerSet", "MarkerSet"):
-        _objects(path, element, set_name, set(), ignored)
-    geometry = _objects(path, element, "ContactGeometrySet", SUPPORTED_CONTACT_GEOMETRY, ignored)
-    spheres = tuple(_read_sphere(path, g, frames) for g in geometry if g.tag == "ContactSphere")
-    half_spaces = tuple(_read_half_space(path, g, frames) for g in geometry if g.tag == "ContactHalfSpace")
-    forces = _objects(path, element, "ForceSet", SUPPORTED_FORCES, ignored)
-    imu_frames = [(n, frame) for n, frame in frames.on_bodies.items() if n.endswith("_imu")]
+    element = read_document(path)
+    components, ignored = collect(path, element)
+
+    def of(kind: str) -> list[Component]:
+        return [component for component in components if component.kind == kind]
+
+    for kind in _KNOWN_BY_NAME:
+        unique_names(path, [component.element for component in of(kind)], kind)
+    frames = FrameTable(path, components)
+    joint_elements = [component.element for component in of("joint")]
+    read = [read_joint(path, item, frames) for item in joint_elements]
+    body_elements = [component.element for component in of("body")]
+    joints = order_by_tree(path, [joint for joint, _ in read], joint_elements, body_elements)
+    coordinates = tuple(coordinate for _, found in read for coordinate in found)
+    context = Context(
+        path,
+        frames,
+        coordinates=dict(zip((c.address for c in of("coordinate")), coordinates, strict=True)),
+        geometry={c.address: read_geometry(path, c.element, frames) for c in of("contact geometry")},
+    )
+    forces = [read_force(path, component.element, context) for component in of("force")]
+    elements = [component.element for component in of("constraint")]
+    constraints, loose = read_constraints(path, elements, context, joints)
+    geometry = context.geometry.values()
     return Model(
         name=element.get("name", path.stem),
         gravity=numbers(path, element, "gravity", 3, default=(0.0, -9.80665, 0.0)),
-        bodies=tuple(_read_body(path, item) for item in bodies),
+        bodies=tuple(_read_body(path, item) for item in body_elements),
         joints=joints,
         coordinates=coordinates,
-        imu_frames=tuple(ImuFrame(n, f.body, f.translation, f.rotation) for n, f in imu_frames),
-        contact_spheres=spheres,
-        half_spaces=half_spaces,
-        contact_forces=tuple(_read_contact_force(path, f, spheres, half_spaces) for f in forces),
-        ignored=tuple(ignored),
+        imu_frames=_imu_frames(path, of("frame"), frames),
+        contact_spheres=tuple(g for g in geometry if isinstance(g, ContactSphere)),
+        half_spaces=tuple(g for g in geometry if isinstance(g, HalfSpace)),
+        contact_forces=tuple(f for f in forces if isinstance(f, ContactForce)),
+        ignored=(*ignored, *loose),
+        forces=tuple(f for f in forces if not isinstance(f, ContactForce)),
+        muscles=tuple(read_muscle(path, c.element, context) for c in of("muscle")),
+        constraints=constraints,
     )
 
 
-def _model_element(path: Path):
-    parser = etree.XMLParser(remove_comments=True, resolve_entities=False, recover=True)
-    try:
-        root = etree.parse(str(path), parser).getroot()
-    except etree.XMLSyntaxError:
-        root = None  # the parser's log says why
-    except OSError as error:
-        raise InputError("The model file cannot be read.", where=path, found=str(error)) from None
-    # OpenSim writes `::` in some tags, which XML forbids only where namespaces matter; all else is an error.
-    faults = [f for f in parser.error_log if f.domain_name != "NAMESPACE" and f.level_name != "WARNING"]
-    if faults or root is None:
-        raise InputError(
-            "The model file is not well-formed XML.",
-            where=f"{path}, line {faults[0].line if faults else 1}",
-            found=faults[0].message if faults else "an empty file",
-            fix="open the model in OpenSim and save it again",
-        )
-    version = root.get("Version", "")
-    if root.tag != "OpenSimDocument" or root.find("Model") is None:
-        raise InputError(
-            "The file is not an OpenSim model.",
-            where=f"{path}, line {root.sourceline}",
-            expected="<OpenSimDocument> with a <Model> in it",
-            found=f"<{root.tag}>" + (f" with <{root[0].tag}>" if len(root) else ""),
-            fix="name the .osim file of a model, not a set-up file",
-        )
-    if not version.isdigit() or int(version) < OLDEST_VERSION:
-        raise InputError(
-            "The model file is of an older version.",
-            where=f"{path}, line {root.sourceline}",
-            expected=f"Version {OLDEST_VERSION} or later",
-            found=f"Version '{version}'",
-            fix="open the model in OpenSim 4 and save it",
-        )
-    return root.find("Model")
-
-
-def _refuse_other_parts(path: Path, model) -> None:
-    for part in children(model):
-        if part.tag in _SETS or part.tag in _DESCRIPTIVE:
-            continue
-        if part.tag not in ("ComponentSet", "components"):
-            raise refuse(path, part, "this part of a model is not known")
-        for item in children(part, "objects") if part.tag == "ComponentSet" else children(part):
-            raise refuse(path, item, "components outside the model's sets are not converted")
-
-
-def _objects(path: Path, model, set_name: str, supported, ignored: list[str]) -> list:
-    """Return the supported elements of a set; note the ignored ones, refuse the rest."""
-    kept = []
-    for item in children(model.find(set_name), "objects"):
-        if supported is None or item.tag in supported:
-            kept.append(item)
-        elif item.tag in IGNORED:
-            ignored.append(f"{item.tag} '{item.get('name')}': {IGNORED[item.tag]}")
-        else:
-            raise refuse(path, item, advice(item.tag))
-    unique_names(path, kept, _KINDS.get(set_name, "element"))
-    return kept
-
-
-def _read_joints(path: Path, model, frames: FrameTable, bodies, ignored):
-    """Return the joints in the order of the tree, and the coordinates in the order of the file."""
-    elements = _objects(path, model, "JointSet", None, ignored)
-    unique_names(path, [c for item in elements for c in children(item, "coordinates")], "coordinate")
-    read = [read_joint(path, item, frames) for item in elements]
-    joints = order_by_tree(path, [joint for joint, _ in read], elements, bodies)
-    return joints, tuple(coordinate for _, coordinates in read for coordinate in coordinates)
+def _imu_frames(path: Path, components: list[Component], frames: FrameTable) -> tuple[ImuFrame, ...]:
+    found = [component for component in components if component.name.endswith("_imu")]
+    unique_names(path, [component.element for component in found], "IMU frame")
+    placed = [(component.name, frames.at(component.address)) for component in found]
+    return tuple(ImuFrame(name, f.body, f.translation, f.rotation) for name, f in placed)
 
 
 def _read_body(path: Path, item) -> Body:
-    mass = number(path, item, "mass")
+    name, mass = name_of(path, item), number(path, item, "mass")
     inertia = numbers(path, item, "inertia", 6, default=(0.0,) * 6)
-    if mass < 0 or min(inertia[:3]) < 0:
+    if mass < 0 or min(inertia[:3]) < 0 or name == GROUND:
         raise InputError(
-            f"Body '{item.get('name')}' has a negative mass or moment of inertia.",
+            f"Body '{name}' has a negative mass or moment of inertia, or ground's name.",
             where=locate(path, item),
             expected="mass and moments of inertia of zero or more",
             found=f"mass {mass}, inertia {inertia}",
             fix="correct the numbers in the model file",
         )
-    return Body(name_of(path, item), mass, numbers(path, item, "mass_center", 3, default=_ZERO), inertia)
-
-
-def _read_sphere(path: Path, item, frames: FrameTable) -> ContactSphere:
-    frame = frames.resolve(item, child_value(path, item, "socket_frame"))
-    location = frames.place(frame, numbers(path, item, "location", 3, default=_ZERO))
-    return ContactSphere(item.get("name"), frame.body, location, number(path, item, "radius"))
-
-
-def _read_half_space(path: Path, item, frames: FrameTable) -> HalfSpace:
-    frame = frames.resolve(item, child_value(path, item, "socket_frame"))
-    down = frames.turn(frame, numbers(path, item, "orientation", 3, default=_ZERO), axis=0)
-    upright = abs(down[0]) < 1e-4 and abs(down[2]) < 1e-4 and down[1] < 0
-    if frame.body != GROUND or not upright:
-        raise refuse(path, item, "only a level floor fixed to ground is converted")
-    return HalfSpace(
-        item.get("name"), frames.place(frame, numbers(path, item, "location", 3, default=_ZERO))[1]
-    )
-
-
-def _read_contact_force(path: Path, item, spheres, half_spaces) -> ContactForce:
-    sphere = child_value(path, item, "socket_sphere").rsplit("/", 1)[-1]
-    half_space = child_value(path, item, "socket_half_space").rsplit("/", 1)[-1]
-    if sphere not in {s.name for s in spheres} or half_space not in {h.name for h in half_spaces}:
-        raise refuse(path, item, f"its sphere '{sphere}' or half space '{half_space}' is not in the model")
-    numbers_of_law = {name: number(path, item, name, default) for name, default in _CONTACT_LAW.items()}
-    return ContactForce(name_of(path, item), sphere, half_space, **numbers_of_law)
+    if mass == 0:  # what OpenSim does with the inertia of a massless body
+        inertia = (0.0,) * 6
+    return Body(name, mass, numbers(path, item, "mass_center", 3, default=(0.0, 0.0, 0.0)), inertia)

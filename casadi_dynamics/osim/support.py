@@ -3,54 +3,182 @@
 from __future__ import annotations
 
 SUPPORTED_JOINTS = frozenset(
-    {"PinJoint", "SliderJoint", "WeldJoint", "UniversalJoint", "GimbalJoint", "PlanarJoint", "CustomJoint"}
+    {
+        "PinJoint",
+        "SliderJoint",
+        "WeldJoint",
+        "UniversalJoint",
+        "GimbalJoint",
+        "BallJoint",
+        "FreeJoint",
+        "PlanarJoint",
+        "EllipsoidJoint",
+        "ScapulothoracicJoint",
+        "CustomJoint",
+    }
 )
 
 SUPPORTED_FUNCTIONS = frozenset(
-    {"Constant", "LinearFunction", "PolynomialFunction", "SimmSpline", "MultiplierFunction"}
+    {
+        "Constant",
+        "LinearFunction",
+        "PolynomialFunction",
+        "Sine",
+        "StepFunction",
+        "PiecewiseLinearFunction",
+        "SimmSpline",
+        "GCVSpline",
+        "MultiplierFunction",
+    }
 )
 
 SUPPORTED_CONTACT_GEOMETRY = frozenset({"ContactSphere", "ContactHalfSpace"})
 
-SUPPORTED_FORCES = frozenset({"SmoothSphereHalfSpaceForce"})
+SUPPORTED_FORCES = frozenset(
+    {
+        "Blankevoort1991Ligament",
+        "BushingForce",
+        "CoordinateLimitForce",
+        "ExpressionBasedBushingForce",
+        "ExpressionBasedCoordinateForce",
+        "FunctionBasedBushingForce",
+        "HuntCrossleyForce",
+        "Ligament",
+        "PathSpring",
+        "PointToPointSpring",
+        "SmoothSphereHalfSpaceForce",
+        "SpringGeneralizedForce",
+    }
+)
 
-_MUSCLE = "muscle forces come from OpenSim's static optimization, which reads the .osim itself"
+SUPPORTED_MUSCLES = frozenset(
+    {
+        "Thelen2003Muscle",
+        "Millard2012EquilibriumMuscle",
+        "Millard2012AccelerationMuscle",
+        "DeGrooteFregly2016Muscle",
+        "RigidTendonMuscle",
+        "Schutte1993Muscle_Deprecated",
+        "Delp1990Muscle_Deprecated",
+        "Thelen2003Muscle_Deprecated",
+    }
+)
+
+SUPPORTED_CONSTRAINTS = frozenset(
+    {
+        "CoordinateCouplerConstraint",
+        "WeldConstraint",
+        "PointConstraint",
+        "PointOnLineConstraint",
+        "ConstantDistanceConstraint",
+    }
+)
+
+#: Class of a component that is read -> what it is; the readers of each kind are in modules of their own.
+KINDS = {
+    "Body": "body",
+    "PhysicalOffsetFrame": "frame",
+    "Coordinate": "coordinate",
+    **dict.fromkeys(SUPPORTED_JOINTS, "joint"),
+    **dict.fromkeys(SUPPORTED_CONSTRAINTS, "constraint"),
+    **dict.fromkeys(SUPPORTED_FORCES, "force"),
+    **dict.fromkeys(SUPPORTED_MUSCLES, "muscle"),
+    **dict.fromkeys(SUPPORTED_CONTACT_GEOMETRY, "contact geometry"),
+}
+
 _ACTUATOR = "an actuator's force is part of the joint moments that are estimated"
+_CONTROLLER = "controls of actuators are not used"
 _OBSERVER = "it observes the model and exerts no force"
+_DECORATION = "it is only shown"
 
-#: Class of an element in one of the model's sets -> why inverse dynamics does not need it.
+#: Class of a component -> why inverse dynamics does not need it.
 IGNORED = {
-    "Thelen2003Muscle": _MUSCLE,
-    "Millard2012EquilibriumMuscle": _MUSCLE,
-    "Millard2012AccelerationMuscle": _MUSCLE,
-    "DeGrooteFregly2016Muscle": _MUSCLE,
-    "RigidTendonMuscle": _MUSCLE,
-    "Schutte1993Muscle_Deprecated": _MUSCLE,
-    "PathActuator": _ACTUATOR,
-    "CoordinateActuator": _ACTUATOR,
-    "PointActuator": _ACTUATOR,
-    "TorqueActuator": _ACTUATOR,
-    "Marker": _OBSERVER,
-    "Station": _OBSERVER,
-    "IMU": _OBSERVER,
-    "Umberger2010MuscleMetabolicsProbe": _OBSERVER,
-    "Bhargava2004MuscleMetabolicsProbe": _OBSERVER,
-    "PrescribedController": "controls of actuators are not used",
-    "ControlSetController": "controls of actuators are not used",
+    **dict.fromkeys(
+        (
+            "PathActuator",
+            "CoordinateActuator",
+            "ActivationCoordinateActuator",
+            "PointActuator",
+            "PointToPointActuator",
+            "TorqueActuator",
+            "BodyActuator",
+            "McKibbenActuator",
+            "ClutchedPathSpring",
+        ),
+        _ACTUATOR,
+    ),
+    **dict.fromkeys(
+        (
+            "PrescribedController",
+            "ControlSetController",
+            "CorrectionController",
+            "SynergyController",
+            "ToyReflexController",
+            "ToyPropMyoController",
+            "CMC",
+        ),
+        _CONTROLLER,
+    ),
+    **dict.fromkeys(
+        (
+            "Marker",
+            "Station",
+            "IMU",
+            "Umberger2010MuscleMetabolicsProbe",
+            "Bhargava2004MuscleMetabolicsProbe",
+            "Bhargava2004SmoothedMuscleMetabolics",
+            "ActuatorForceProbe",
+            "ActuatorPowerProbe",
+            "JointInternalPowerProbe",
+            "SystemEnergyProbe",
+            "ConsoleReporter__double_",
+            "ConsoleReporter__Vec3_",
+            "TableReporter__double_",
+            "TableReporter__Vec3_",
+            "TableReporter__Vector_",
+            "StatesTrajectoryReporter",
+        ),
+        _OBSERVER,
+    ),
+    **dict.fromkeys(
+        (
+            "FrameGeometry",
+            "Mesh",
+            "Sphere",
+            "Brick",
+            "Cylinder",
+            "Cone",
+            "Ellipsoid",
+            "Torus",
+            "Arrow",
+            "LineGeometry",
+        ),
+        _DECORATION,
+    ),
 }
 
 #: Class -> what a user can do about it; a class in no table is refused with the last entry's advice.
 REFUSED = {
-    "BallJoint": "its speeds are not derivatives of its coordinates; replace it by a GimbalJoint",
-    "FreeJoint": "its speeds are not derivatives of its coordinates; use a CustomJoint with six axes",
-    "EllipsoidJoint": "replace it by a CustomJoint",
-    "ScapulothoracicJoint": "replace it by a CustomJoint",
-    "CoordinateCouplerConstraint": "remove the constraint or lock the dependent coordinate",
-    "WeldConstraint": "replace it by a WeldJoint",
-    "PointConstraint": "remove the constraint",
-    "PointOnLineConstraint": "remove the constraint",
-    "ConstantDistanceConstraint": "remove the constraint",
-    "HuntCrossleyForce": "replace it by SmoothSphereHalfSpaceForce",
+    "ConstantCurvatureJoint": "replace it by a CustomJoint",
+    "PiecewiseConstantFunction": "it has no speed; replace it by a PiecewiseLinearFunction",
+    "ExpressionBasedFunction": "replace it by a PolynomialFunction or SimmSpline",
+    "MultivariatePolynomialFunction": "replace it by functions of one coordinate",
+    "RollingOnSurfaceConstraint": "remove the constraint",
+    "StationDefinedFrame": "replace it by a PhysicalOffsetFrame of the same place and axes",
+    "ElasticFoundationForce": "replace its meshes by spheres with a HuntCrossleyForce",
+    **dict.fromkeys(
+        ("ContactMesh", "ContactEllipsoid", "ContactCylinder", "ContactTorus"),
+        "replace it by a ContactSphere",
+    ),
+    **dict.fromkeys(
+        ("ExponentialContactForce", "MeyerFregly2016Force"),
+        "replace it by a SmoothSphereHalfSpaceForce",
+    ),
+    "ExpressionBasedPointToPointForce": "replace it by a PointToPointSpring",
+    **dict.fromkeys(
+        ("ExternalForce", "PrescribedForce"),
+        "remove it from the model and give the force as an external load",
+    ),
     "": "remove the element, or use a model without it",
 }
 

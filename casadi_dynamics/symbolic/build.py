@@ -1,63 +1,470 @@
-"""A model's named CasADi functions."""
+"""A model's named CasADi functions, each built when it is first asked for."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import casadi as ca
 import numpy as np
 
-from casadi_dynamics.errors import InputError
-from casadi_dynamics.model import ImuFrame, Model
-from casadi_dynamics.symbolic.contact import center_of, lowest_point, smooth_force
-from casadi_dynamics.symbolic.dynamics import Wrench, force_at, generalized_forces
-from casadi_dynamics.symbolic.kinematics import (
-    BodyMotion,
-    body_motions,
-    joint_motion,
-    point_acceleration,
+from casadi_dynamics.model import Frame, ImuFrame, Model
+from casadi_dynamics.model.forces import HuntCrossleyForce
+from casadi_dynamics.model.path_fits import PathFit
+from casadi_dynamics.symbolic.constraints import (
+    acceleration_errors,
+    constraint_equations,
+    couple,
+    independent_coordinates,
+    position_errors,
+    velocity_errors,
 )
+from casadi_dynamics.symbolic.contact import ContactPoint, center_of, lowest_point
+from casadi_dynamics.symbolic.dynamics import (
+    Wrench,
+    force_at,
+    generalized_forces,
+    kinetic_energy,
+    mass_matrix,
+    wrench_at,
+)
+from casadi_dynamics.symbolic.forces import Action, action, generalized, in_ground
+from casadi_dynamics.symbolic.kinematics import point_acceleration, point_velocity
 from casadi_dynamics.symbolic.parameters import Parameters
+from casadi_dynamics.symbolic.paths import muscle_paths
+from casadi_dynamics.symbolic.rates import coordinate_accelerations, coordinate_rates, speeds
+from casadi_dynamics.symbolic.tree import Tree, grow, stack
 
 
 @dataclass(frozen=True)
 class BodyFunctions:
     """The functions of a model, with the names of every axis of their inputs and outputs.
 
+    Every function has the input `parameters` (see `parameter_names`) and, of `q`, `u` and `udot` (n each),
+    those it depends on. Vectors of several bodies or points stand below one another. SI units; motions and
+    forces in ground unless said otherwise.
+
     Attributes
     ----------
-    dynamics : casadi.Function
-        Inputs `q`, `u`, `udot` (n each), `contact_force` (3 per contact point; on the foot, in ground, N),
+    tree : Tree
+        The expressions behind the functions.
+    imu_frames : tuple of ImuFrame
+        What carries the sensors of `dynamics`.
+    """
+
+    tree: Tree
+    imu_frames: tuple[ImuFrame, ...]
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names along the axes of `q`, `u`, `udot` and `tau`."""
+        return self.tree.model.coordinate_names
+
+    @property
+    def bodies(self) -> tuple[str, ...]:
+        """Names of the bodies, in the order of `kinematics`."""
+        return tuple(body.name for body in self.tree.model.bodies)
+
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        """Names of the sensors of `dynamics`."""
+        return tuple(frame.name for frame in self.imu_frames)
+
+    @property
+    def contact_points(self) -> tuple[str, ...]:
+        """Names of the contact points of `dynamics`."""
+        return tuple(sphere.name for sphere in self.tree.model.contact_spheres)
+
+    @property
+    def contact_forces(self) -> tuple[str, ...]:
+        """Names along the axis of `contact`: of a smooth force on its sphere's body, else `force.body`."""
+        return tuple(self._contacts)
+
+    @property
+    def forces(self) -> tuple[str, ...]:
+        """Names of the forces of `passive_forces`."""
+        return tuple(self._actions)
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names along the axis of `parameters`."""
+        return tuple(self.tree.parameters.names)
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """The model's own values of the parameters, (m,)."""
+        return self.tree.parameters.values
+
+    @cached_property
+    def program_hash(self) -> str:
+        """SHA-256 of `dynamics`, `kinematics` and `contact`: one for all subjects scaled from one model."""
+        programs = (self.dynamics, self.kinematics, self.contact)
+        return hashlib.sha256("".join(f.serialize() for f in programs).encode()).hexdigest()
+
+    @cached_property
+    def dynamics(self) -> ca.Function:
+        """What training needs, in one function.
+
+        Inputs `q`, `u`, `udot`, `contact_force` (3 per contact point; on the foot, in ground, N),
         `sensor_position` (3 per sensor; in body axes, m) and `parameters`. Outputs `tau` (n; generalized
         forces that drive the motion), `imu_acceleration` (3 per sensor; specific force in sensor axes,
         m/s^2), `imu_angular_rate` (3 per sensor; in sensor axes, rad/s), `contact_position` and
         `contact_velocity` (3 per contact point, in ground).
-    kinematics : casadi.Function
-        Inputs `q`, `u`, `udot`, `parameters`. Outputs per body `position` (3), `rotation` (9, row by row),
-        `velocity`, `omega`, `acceleration`, `alpha` (3 each; of the origin, in ground) and `mass_center` (3).
-    contact : casadi.Function
-        Inputs `q`, `u`, `parameters`. Outputs `force` (3 per contact force; on the foot, in ground) and
-        `moment` (3; about the origin of the foot body, in ground), by the contact law of the model.
-    coordinates, sensors, contact_points, bodies, contact_forces : tuple of str
-        Names along the axes.
-    parameter_names : tuple of str
-    parameters : (m,) ndarray
-        The model's own values.
-    """
+        """
+        tree, points = self.tree, self._points
+        force = ca.SX.sym("contact_force", 3 * len(points))
+        external: dict[str, Wrench] = {}
+        for i, sphere in enumerate(tree.model.contact_spheres):
+            position = points[sphere.name].position
+            wrench = force_at(tree.motions[sphere.body], position, force[3 * i : 3 * i + 3])
+            _add(external, sphere.body, wrench)
+        placement = ca.SX.sym("sensor_position", 3 * len(self.imu_frames))
+        places = [placement[3 * i : 3 * i + 3] for i in range(len(self.imu_frames))]
+        readings = _virtual_imus(tree, self.imu_frames, places)
+        outputs = {"tau": generalized_forces(tree, external)} | readings | _points_motion(points)
+        return tree.function("dynamics", "q u udot", outputs, contact_force=force, sensor_position=placement)
 
-    dynamics: ca.Function
-    kinematics: ca.Function
-    contact: ca.Function
-    coordinates: tuple[str, ...]
-    sensors: tuple[str, ...]
-    contact_points: tuple[str, ...]
-    bodies: tuple[str, ...]
-    contact_forces: tuple[str, ...]
-    parameter_names: tuple[str, ...]
-    parameters: np.ndarray
+    @cached_property
+    def kinematics(self) -> ca.Function:
+        """Motion of every body from `q`, `u`, `udot`.
+
+        Outputs per body `position` (3), `rotation` (9, row by row; columns are body axes in ground),
+        `velocity`, `omega`, `acceleration`, `alpha` (3 each; of the origin) and `mass_center` (3).
+        """
+        tree = self.tree
+        each = [tree.motions[name] for name in self.bodies]
+        centers = [tree.parameters[f"{name}.mass_center"] for name in self.bodies]
+        outputs = {
+            "position": stack(m.position for m in each),
+            "rotation": stack(ca.vec(m.rotation.T) for m in each),
+            "velocity": stack(m.rotation @ m.velocity for m in each),
+            "omega": stack(m.rotation @ m.omega for m in each),
+            "acceleration": stack(m.rotation @ m.acceleration for m in each),
+            "alpha": stack(m.rotation @ m.alpha for m in each),
+            "mass_center": stack(
+                m.position + m.rotation @ center for m, center in zip(each, centers, strict=True)
+            ),
+        }
+        return tree.function("kinematics", "q u udot", outputs)
+
+    @cached_property
+    def mass_matrix(self) -> ca.Function:
+        """`M` (n, n) of `q`: M udot are the forces of inertia at rest."""
+        return self.tree.function("mass_matrix", "q", {"M": mass_matrix(self.tree)})
+
+    @cached_property
+    def gravity(self) -> ca.Function:
+        """`G` (n,) of `q`: the generalized forces that hold the weight of the model."""
+        tree = self.tree
+        return tree.function("gravity", "q", {"G": _at_rest(tree, generalized_forces(tree))})
+
+    @cached_property
+    def coriolis(self) -> ca.Function:
+        """`C` (n,) of `q` and `u`: the centrifugal and Coriolis forces, so that tau = M udot + C + G."""
+        tree = self.tree
+        weightless = generalized_forces(tree, gravity=(0.0, 0.0, 0.0))
+        steady = ca.substitute(weightless, tree.udot, ca.SX.zeros(tree.udot.shape))
+        return tree.function("coriolis", "q u", {"C": steady})
+
+    @cached_property
+    def rates(self) -> ca.Function:
+        """`qdot` and `qddot` (n each) of `q`, `u` and `udot`.
+
+        They are `u` and `udot` but for the angles of Ball, Free, Ellipsoid and Scapulothoracic joints.
+        """
+        tree = self.tree
+        outputs = {"qdot": coordinate_rates(tree), "qddot": coordinate_accelerations(tree)}
+        return tree.function("rates", "q u udot", outputs)
+
+    @cached_property
+    def speeds(self) -> ca.Function:
+        """`u` and `udot` (n each) of `q` and its derivatives `qdot` and `qddot`: the inverse of `rates`."""
+        q, qdot, qddot = (ca.SX.sym(name, len(self.coordinates)) for name in ("q", "qdot", "qddot"))
+        u, udot = speeds(self.tree.model, q, qdot, qddot)
+        return ca.Function("speeds", [q, qdot, qddot], [u, udot], ["q", "qdot", "qddot"], ["u", "udot"])
+
+    @property
+    def independent(self) -> tuple[str, ...]:
+        """Names of the coordinates that no coupler sets: the axes of the inputs of `coupling`."""
+        return independent_coordinates(self.tree.model)
+
+    @cached_property
+    def coupling(self) -> ca.Function:
+        """The motion of all coordinates that goes with that of the `independent` ones.
+
+        Inputs `q_independent`, `u_independent`, `udot_independent` and `parameters`; outputs `q`, `u`, `udot`
+        (n each) and `C` (n, independent), the Jacobian of `q`: C^T tau are the forces on the independent
+        coordinates that do the work of tau.
+        """
+        parameters, names = self.tree.parameters, ("q", "u", "udot")
+        given = {f"{name}_independent": ca.SX.sym(name, len(self.independent)) for name in names}
+        whole = couple(self.tree.model, parameters, *given.values())
+        given["parameters"] = parameters.vector
+        outputs = [whole.q, whole.u, whole.udot, ca.densify(whole.jacobian)]
+        return ca.Function("coupling", list(given.values()), outputs, list(given), [*names, "C"])
+
+    @cached_property
+    def independent_dynamics(self) -> ca.Function:
+        """`dynamics` of the independent coordinates: `q`, `u`, `udot` and `tau` have their axes alone."""
+        names = self.dynamics.name_in()
+        given = {name: ca.SX.sym(name, self.dynamics.numel_in(name)) for name in names}
+        given |= {name: ca.SX.sym(name, len(self.independent)) for name in ("q", "u", "udot")}
+        whole = couple(self.tree.model, self.tree.parameters, given["q"], given["u"], given["udot"])
+        given["parameters"] = self.tree.parameters.vector
+        outputs = self.dynamics(**{**given, "q": whole.q, "u": whole.u, "udot": whole.udot})
+        outputs["tau"] = whole.jacobian.T @ outputs["tau"]
+        dense = ca.cse([ca.densify(value) for value in outputs.values()])
+        return ca.Function("independent_dynamics", list(given.values()), dense, names, list(outputs))
+
+    @cached_property
+    def coupled_dynamics(self) -> ca.Function:
+        """`dynamics` with its own inputs and outputs, whose dependent coordinates follow the others.
+
+        What `q`, `u` and `udot` say of them is not used, and their `tau` is zero: couplers drive them, and
+        what that takes is part of the `tau` of the coordinates they follow.
+        """
+        names = self.dynamics.name_in()
+        given = {name: ca.SX.sym(name, self.dynamics.numel_in(name)) for name in names}
+        places = [self.coordinates.index(name) for name in self.independent]
+        reduced = {name: given[name][places] for name in ("q", "u", "udot")}
+        outputs = self.independent_dynamics(**{**given, **reduced})
+        tau, outputs["tau"] = outputs["tau"], ca.SX.zeros(len(self.coordinates))
+        outputs["tau"][places] = tau
+        dense = ca.cse([ca.densify(value) for value in outputs.values()])
+        return ca.Function("dynamics", list(given.values()), dense, names, list(outputs))
+
+    @property
+    def constraint_equations(self) -> tuple[str, ...]:
+        """Names of the equations between bodies, along the axis of `multipliers` of `constraints`."""
+        return tuple(name for name, _ in constraint_equations(self.tree.model))
+
+    @cached_property
+    def constraints(self) -> ca.Function:
+        """The constraints between bodies, which the other functions leave to the caller.
+
+        Inputs `q`, `u`, `udot`, `multipliers` (m) and `parameters`; outputs `position_error` (m),
+        its time derivatives `velocity_error` and `acceleration_error`, `G` (m, n) with velocity error = G u,
+        and `force` (n) = G^T multipliers: the generalized forces of the constraints. What has to be applied
+        beside them is tau - force.
+        """
+        tree = self.tree
+        multipliers = ca.SX.sym("multipliers", len(self.constraint_equations))
+        position = position_errors(tree)
+        velocity = velocity_errors(tree, position)
+        jacobian = ca.jacobian(velocity, tree.u)
+        outputs = {
+            "position_error": position,
+            "velocity_error": velocity,
+            "acceleration_error": acceleration_errors(tree, velocity),
+            "G": jacobian,
+            "force": jacobian.T @ multipliers,
+        }
+        return tree.function("constraints", "q u udot", outputs, multipliers=multipliers)
+
+    @cached_property
+    def center_of_mass(self) -> ca.Function:
+        """`position`, `velocity` and `acceleration` (3 each) of the model's mass centre.
+
+        A model without mass has none; like OpenSim it then gives zeros.
+        """
+        tree, total = self.tree, 0
+        position, velocity, acceleration = (ca.SX.zeros(3) for _ in range(3))
+        for name in self.bodies:
+            motion, mass = tree.motions[name], tree.parameters[f"{name}.mass"]
+            center = tree.parameters[f"{name}.mass_center"]
+            total += mass
+            position += mass * (motion.position + motion.rotation @ center)
+            velocity += mass * (motion.rotation @ point_velocity(motion, center))
+            acceleration += mass * (motion.rotation @ point_acceleration(motion, center))
+        parts = {"position": position, "velocity": velocity, "acceleration": acceleration}
+        outputs = parts if ca.SX(total).is_zero() else {name: part / total for name, part in parts.items()}
+        return tree.function("center_of_mass", "q u udot", outputs)
+
+    @cached_property
+    def energy(self) -> ca.Function:
+        """`kinetic` and `potential` energy (J) of `q` and `u`; the potential is zero at ground's origin."""
+        tree, potential = self.tree, ca.SX(0)
+        for name in self.bodies:
+            motion, center = tree.motions[name], tree.parameters[f"{name}.mass_center"]
+            place = motion.position + motion.rotation @ center
+            potential -= tree.parameters[f"{name}.mass"] * ca.dot(ca.DM(tree.model.gravity), place)
+        outputs = {"kinetic": kinetic_energy(tree), "potential": potential}
+        return tree.function("energy", "q u", outputs)
+
+    @cached_property
+    def contact(self) -> ca.Function:
+        """What contact does to bodies by the laws of the model, of `q` and `u`; see `contact_forces`.
+
+        Outputs `force` (3 each; on the body, in ground) and `moment` (3; about the body origin, in ground).
+        """
+        acting = [(body, self._actions[force].wrenches[body]) for force, body in self._contacts.values()]
+        pairs = [in_ground(wrench, self.tree.motions[body]) for body, wrench in acting]
+        outputs = {"force": stack(force for force, _ in pairs), "moment": stack(m for _, m in pairs)}
+        return self.tree.function("contact", "q u", outputs)
+
+    @cached_property
+    def passive_forces(self) -> ca.Function:
+        """Generalized forces of all that acts without muscles (contact included), of `q` and `u`.
+
+        Outputs `total` (n) and `each` (n per force of `forces`, one after the other). With these forces
+        acting, what is left for muscles and motors is tau - total.
+        """
+        each = [generalized(acting, self.tree) for acting in self._actions.values()]
+        none = ca.SX.zeros(len(self.coordinates))
+        return self.tree.function("passive_forces", "q u", {"total": sum(each, none), "each": stack(each)})
+
+    @cached_property
+    def parting(self) -> ca.Function:
+        """Output `pull` (N; one per force of `forces`) of `q` and `u`.
+
+        It is what the hardest-pulling pair of surfaces of a Hunt-Crossley force would pull with, where they
+        part so fast that the force of the pair is kept at zero; 0 for all other forces.
+        """
+        least = [ca.mmin(ca.vertcat(0, *acting.pressures)) for acting in self._actions.values()]
+        return self.tree.function("parting", "q u", {"pull": -stack(least)})
+
+    def inverse_dynamics(self, bodies: Sequence[str] = ()) -> ca.Function:
+        """Return the forces that drive a motion against external wrenches on the named `bodies`.
+
+        Inputs `q`, `u`, `udot` and, if any body is named, per body `force` (3; N), `point` (3; where the
+        force acts, m) and `torque` (3; a free torque, N m), all in ground. Output `tau` (n). A body may be
+        named more than once. The place of a point that is fixed to a body is the `position` of `stations`.
+
+        Raises
+        ------
+        InputError
+            If the model has no such body.
+        """
+        tree = self.tree
+        force, point, torque = (ca.SX.sym(name, 3, len(bodies)) for name in ("force", "point", "torque"))
+        external: dict[str, Wrench] = {}
+        for i, body in enumerate(bodies):
+            wrench = wrench_at(self._motion(body), point[:, i], force[:, i], torque[:, i])
+            _add(external, body, wrench)
+        inputs = {"force": ca.vec(force), "point": ca.vec(point), "torque": ca.vec(torque)} if bodies else {}
+        outputs = {"tau": generalized_forces(tree, external)}
+        return tree.function("inverse_dynamics", "q u udot", outputs, **inputs)
+
+    def stations(self, bodies: Sequence[str]) -> ca.Function:
+        """Return the motion of one point per named body (or 'ground').
+
+        Inputs `q`, `u`, `udot` and `station` (3 per body; in body axes, m). Outputs `position`, `velocity`
+        and `acceleration` (3 each).
+
+        Raises
+        ------
+        InputError
+            If the model has no such body.
+        """
+        tree = self.tree
+        station = ca.SX.sym("station", 3, len(bodies))
+        places = [(self._motion(body), station[:, i]) for i, body in enumerate(bodies)]
+        outputs = {
+            "position": stack(m.position + m.rotation @ s for m, s in places),
+            "velocity": stack(m.rotation @ point_velocity(m, s) for m, s in places),
+            "acceleration": stack(m.rotation @ point_acceleration(m, s) for m, s in places),
+        }
+        return tree.function("stations", "q u udot", outputs, station=ca.vec(station))
+
+    def frames(self, frames: Sequence[Frame]) -> ca.Function:
+        """Return the motion of frames on bodies, from `q`, `u`, `udot`.
+
+        Outputs per frame as those of `kinematics`, without `mass_center`.
+
+        Raises
+        ------
+        InputError
+            If the model has no such body.
+        """
+        each = [(self._motion(f.body), ca.SX(ca.DM(f.translation)), ca.DM(f.rotation)) for f in frames]
+        outputs = {
+            "position": stack(m.position + m.rotation @ p for m, p, _ in each),
+            "rotation": stack(ca.vec((m.rotation @ r).T) for m, _, r in each),
+            "velocity": stack(m.rotation @ point_velocity(m, p) for m, p, _ in each),
+            "omega": stack(m.rotation @ m.omega for m, _, _ in each),
+            "acceleration": stack(m.rotation @ point_acceleration(m, p) for m, p, _ in each),
+            "alpha": stack(m.rotation @ m.alpha for m, _, _ in each),
+        }
+        return self.tree.function("frames", "q u udot", outputs)
+
+    @cached_property
+    def imus(self) -> ca.Function:
+        """Readings of the model's own IMU frames, from `q`, `u`, `udot`; their places are parameters.
+
+        Outputs `imu_acceleration` (3 per frame; specific force, m/s^2) and `imu_angular_rate` (3; rad/s), in
+        the axes of the frames.
+        """
+        frames = self.tree.model.imu_frames
+        places = [self.tree.parameters[f"{frame.name}.position"] for frame in frames]
+        return self.tree.function("imus", "q u udot", _virtual_imus(self.tree, frames, places))
+
+    def virtual_imus(self, frames: Sequence[ImuFrame]) -> ca.Function:
+        """Return the readings of IMUs at any frames; their places are the input `sensor_position`.
+
+        Inputs `q`, `u`, `udot` and `sensor_position` (3 per sensor; in body axes, m), outputs as those of
+        `imus`.
+
+        Raises
+        ------
+        InputError
+            If the model has no such body.
+        """
+        for frame in frames:
+            self._motion(frame.body)
+        place = ca.SX.sym("sensor_position", 3, len(frames))
+        readings = _virtual_imus(self.tree, frames, [place[:, i] for i in range(len(frames))])
+        return self.tree.function("virtual_imus", "q u udot", readings, sensor_position=ca.vec(place))
+
+    @cached_property
+    def foot_points(self) -> ca.Function:
+        """`contact_position` and `contact_velocity` (3 per contact point) of `q` and `u`."""
+        return self.tree.function("foot_points", "q u", _points_motion(self._points))
+
+    def muscles(self, names: Sequence[str] | None = None, fits: Sequence[PathFit] = ()) -> ca.Function:
+        """Return length, moment arms and lengthening speed of muscles, of `q` and `u`.
+
+        Without `names` the muscles are those of `muscle_names(fits)`; see
+        `casadi_dynamics.symbolic.paths.muscle_paths`.
+        """
+        return muscle_paths(self.tree, self.muscle_names(fits) if names is None else names, fits)
+
+    def muscle_names(self, fits: Sequence[PathFit] = ()) -> tuple[str, ...]:
+        """Return the muscles whose path is known: exactly if it does not wrap, else by one of the `fits`."""
+        fitted = {fit.muscle for fit in fits}
+        return tuple(m.name for m in self.tree.model.muscles if not m.path.wraps or m.name in fitted)
+
+    @cached_property
+    def _actions(self) -> dict[str, Action]:
+        model = self.tree.model
+        return {force.name: action(force, self.tree) for force in (*model.contact_forces, *model.forces)}
+
+    @cached_property
+    def _contacts(self) -> dict[str, tuple[str, str]]:
+        """Label -> (force, body) of each wrench of `contact`."""
+        model = self.tree.model
+        smooth = {law.name: (law.name, model.geometry(law.sphere).body) for law in model.contact_forces}
+        hard = [force.name for force in model.forces if isinstance(force, HuntCrossleyForce)]
+        return smooth | {
+            f"{name}.{body}": (name, body) for name in hard for body in self._actions[name].wrenches
+        }
+
+    @cached_property
+    def _points(self) -> dict[str, ContactPoint]:
+        tree = self.tree
+        spheres = tree.model.contact_spheres
+        return {s.name: lowest_point(tree.motions[s.body], *center_of(s, tree.parameters)) for s in spheres}
+
+    def _motion(self, body: str):
+        if body not in self.tree.motions:
+            self.tree.model.body(body)  # raises, with the names there are
+        return self.tree.motions[body]
 
 
-def build(model: Model, sensors: tuple[ImuFrame, ...] = ()) -> BodyFunctions:
+def build(
+    model: Model, sensors: tuple[ImuFrame, ...] = (), parameter_names: Sequence[str] = ()
+) -> BodyFunctions:
     """Build the functions of a model.
 
     Parameters
@@ -66,6 +473,9 @@ def build(model: Model, sensors: tuple[ImuFrame, ...] = ()) -> BodyFunctions:
     sensors : tuple of ImuFrame
         What carries the sensors. Body and orientation become part of the functions; the position is the
         input `sensor_position` (see `sensor_positions`).
+    parameter_names : sequence of str, optional
+        Names that are to be parameters even where the number is zero in this model: those of another subject,
+        so that both share one program although a number is zero in one of them only.
 
     Returns
     -------
@@ -78,27 +488,7 @@ def build(model: Model, sensors: tuple[ImuFrame, ...] = ()) -> BodyFunctions:
     """
     for sensor in sensors:
         model.body(sensor.body)
-    parameters = Parameters(model)
-    n = len(model.coordinates)
-    q, u, udot = (ca.SX.sym(name, n) for name in ("q", "u", "udot"))
-    state = {c.name: (q[i], u[i], udot[i]) for i, c in enumerate(model.coordinates)}
-    joints = {joint.name: joint_motion(joint, state, parameters) for joint in model.joints}
-    motions = body_motions(model, joints, parameters)
-
-    points = {s.name: lowest_point(motions[s.body], *center_of(s, parameters)) for s in model.contact_spheres}
-    state_inputs = {"q": q, "u": u, "udot": udot}
-    return BodyFunctions(
-        dynamics=_dynamics(model, joints, motions, parameters, state_inputs, points, sensors),
-        kinematics=_kinematics(model, motions, parameters, state_inputs),
-        contact=_contact(model, motions, parameters, q, u, points),
-        coordinates=model.coordinate_names,
-        sensors=tuple(s.name for s in sensors),
-        contact_points=tuple(points),
-        bodies=tuple(b.name for b in model.bodies),
-        contact_forces=tuple(f.name for f in model.contact_forces),
-        parameter_names=tuple(parameters.names),
-        parameters=parameters.values,
-    )
+    return BodyFunctions(grow(model, Parameters(model, parameter_names)), tuple(sensors))
 
 
 def sensor_positions(sensors: tuple[ImuFrame, ...]) -> np.ndarray:
@@ -106,85 +496,28 @@ def sensor_positions(sensors: tuple[ImuFrame, ...]) -> np.ndarray:
     return np.array([x for sensor in sensors for x in sensor.position])
 
 
-def _dynamics(model, joints, motions, parameters, state_inputs, points, sensors) -> ca.Function:
-    force = ca.SX.sym("contact_force", 3 * len(points))
-    external: dict[str, Wrench] = {}
-    for i, sphere in enumerate(model.contact_spheres):
-        motion = motions[sphere.body]
-        wrench = force_at(motion, points[sphere.name].position, force[3 * i : 3 * i + 3])
-        external[sphere.body] = external[sphere.body] + wrench if sphere.body in external else wrench
-    placement = ca.SX.sym("sensor_position", 3 * len(sensors))
-    readings = [
-        _virtual_imu(sensor, motions[sensor.body], placement[3 * i : 3 * i + 3], model)
-        for i, sensor in enumerate(sensors)
-    ]
-    inputs = {
-        **state_inputs,
-        "contact_force": force,
-        "sensor_position": placement,
-        "parameters": parameters.vector,
+def _add(external: dict[str, Wrench], body: str, wrench: Wrench) -> None:
+    external[body] = external[body] + wrench if body in external else wrench
+
+
+def _at_rest(tree: Tree, expression: ca.SX) -> ca.SX:
+    rest = [ca.SX.zeros(tree.u.shape)] * 2
+    return ca.substitute([expression], [tree.u, tree.udot], rest)[0]
+
+
+def _virtual_imus(tree: Tree, frames: Sequence[ImuFrame], places) -> dict[str, ca.SX]:
+    """Return specific force R^T (a - g) and angular rate R^T omega at places on bodies, in sensor axes."""
+    accelerations, rates = [], []
+    for frame, place in zip(frames, places, strict=True):
+        motion, to_sensor = tree.motions[frame.body], ca.DM(frame.rotation).T
+        gravity = motion.rotation.T @ ca.DM(tree.model.gravity)
+        accelerations.append(to_sensor @ (point_acceleration(motion, place) - gravity))
+        rates.append(to_sensor @ motion.omega)
+    return {"imu_acceleration": stack(accelerations), "imu_angular_rate": stack(rates)}
+
+
+def _points_motion(points: dict[str, ContactPoint]) -> dict[str, ca.SX]:
+    return {
+        "contact_position": stack(p.position for p in points.values()),
+        "contact_velocity": stack(p.velocity for p in points.values()),
     }
-    outputs = {
-        "tau": generalized_forces(model, joints, motions, parameters, external),
-        "imu_acceleration": _stack(acceleration for acceleration, _ in readings),
-        "imu_angular_rate": _stack(rate for _, rate in readings),
-        "contact_position": _stack(p.position for p in points.values()),
-        "contact_velocity": _stack(p.velocity for p in points.values()),
-    }
-    return _function("dynamics", inputs, outputs)
-
-
-def _virtual_imu(sensor: ImuFrame, motion: BodyMotion, position: ca.SX, model: Model):
-    """Specific force R^T (a - g) and angular rate R^T omega, in sensor axes."""
-    gravity = motion.rotation.T @ ca.DM(model.gravity)
-    to_sensor = ca.DM(sensor.rotation).T
-    return to_sensor @ (point_acceleration(motion, position) - gravity), to_sensor @ motion.omega
-
-
-def _kinematics(model, motions, parameters, state_inputs) -> ca.Function:
-    def each(part):
-        return _stack(part(motions[body.name], body) for body in model.bodies)
-
-    outputs = {
-        "position": each(lambda m, b: m.position),
-        "rotation": each(lambda m, b: ca.vec(m.rotation.T)),
-        "velocity": each(lambda m, b: m.rotation @ m.velocity),
-        "omega": each(lambda m, b: m.rotation @ m.omega),
-        "acceleration": each(lambda m, b: m.rotation @ m.acceleration),
-        "alpha": each(lambda m, b: m.rotation @ m.alpha),
-        "mass_center": each(lambda m, b: m.position + m.rotation @ parameters[f"{b.name}.mass_center"]),
-    }
-    return _function("kinematics", {**state_inputs, "parameters": parameters.vector}, outputs)
-
-
-def _contact(model, motions, parameters, q, u, points) -> ca.Function:
-    heights = {h.name: h.height for h in model.half_spaces}
-    spheres = {s.name: s for s in model.contact_spheres}
-    forces, moments = [], []
-    for law in model.contact_forces:
-        if law.dissipation <= 0:
-            raise InputError(
-                f"The contact force '{law.name}' has no dissipation, so its smoothed law divides by zero.",
-                where=f"model '{model.name}', SmoothSphereHalfSpaceForce '{law.name}'",
-                expected="dissipation above 0",
-                found=str(law.dissipation),
-                fix="set a small positive dissipation",
-            )
-        sphere = spheres[law.sphere]
-        motion = motions[sphere.body]
-        center, _ = center_of(sphere, parameters)
-        force, position = smooth_force(law, points[sphere.name], motion, center, heights[law.half_space])
-        forces.append(force)
-        moments.append(ca.cross(position - motion.position, force))
-    inputs = {"q": q, "u": u, "parameters": parameters.vector}
-    return _function("contact", inputs, {"force": _stack(forces), "moment": _stack(moments)})
-
-
-def _stack(parts) -> ca.SX:
-    parts = list(parts)
-    return ca.vertcat(*parts) if parts else ca.SX.zeros(0)
-
-
-def _function(name: str, inputs: dict[str, ca.SX], outputs: dict[str, ca.SX]) -> ca.Function:
-    dense = ca.cse([ca.densify(value) for value in outputs.values()])
-    return ca.Function(name, list(inputs.values()), dense, list(inputs), list(outputs))

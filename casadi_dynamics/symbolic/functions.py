@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import factorial
 
 import casadi as ca
 import numpy as np
+from scipy.interpolate import PPoly, make_interp_spline
 
-from casadi_dynamics.model.functions import Constant, Function, Linear, Multiplier, Polynomial, SimmSpline
+from casadi_dynamics.model.functions import (
+    Constant,
+    Function,
+    Linear,
+    Multiplier,
+    NaturalSpline,
+    PiecewiseLinear,
+    Polynomial,
+    SimmSpline,
+    Sine,
+    Step,
+)
 
 
 def evaluate(function: Function, x: ca.SX, scales: Sequence[ca.SX] = ()) -> tuple[ca.SX, ca.SX, ca.SX]:
@@ -33,44 +46,90 @@ def evaluate(function: Function, x: ca.SX, scales: Sequence[ca.SX] = ()) -> tupl
     if isinstance(function, Polynomial):
         powers = [np.polyder(np.poly1d(function.coefficients), order).coeffs for order in (0, 1, 2)]
         return tuple(_horner(coefficients, x) for coefficients in powers)
-    if isinstance(function, SimmSpline):
-        return _simm_spline(function, x)
-    assert isinstance(function, Multiplier)
-    factor = scales[0] if scales else function.scale
-    return tuple(factor * part for part in evaluate(function.function, x, scales[1:]))
+    if isinstance(function, Sine):
+        turned = function.omega * x + function.phase
+        sine, slope = function.amplitude * ca.sin(turned), function.amplitude * ca.cos(turned)
+        return sine + function.offset, function.omega * slope, -(function.omega**2) * sine
+    if isinstance(function, Multiplier):
+        factor = scales[0] if scales else function.scale
+        return tuple(factor * part for part in evaluate(function.function, x, scales[1:]))
+    return _piecewise(x, *_PIECES[type(function)](function))
 
 
 def _horner(coefficients, x):
     value = ca.SX(0)
     for coefficient in coefficients:
-        value = value * x + float(coefficient)
+        value = value * x + coefficient
     return value
 
 
-def _simm_spline(spline: SimmSpline, x: ca.SX):
-    knots = np.array(spline.x)
-    values, slopes, halves, sixths = forsythe_coefficients(knots, np.array(spline.y))
-    last = len(knots) - 1
-    segments = [(knots[0], values[0], slopes[0], 0.0, 0.0)]
-    segments += [(knots[i], values[i], slopes[i], halves[i], sixths[i]) for i in range(last)]
-    segments += [(knots[last], values[last], slopes[last], 0.0, 0.0)]
-    origin, c0, c1, c2, c3 = (_select(x, knots, [segment[k] for segment in segments]) for k in range(5))
-    t = x - origin
-    return (
-        c0 + t * (c1 + t * (c2 + t * c3)),
-        c1 + t * (2 * c2 + t * (3 * c3)),
-        2 * c2 + t * (6 * c3),
-    )
+def _piecewise(x: ca.SX, breaks, origins, coefficients):
+    """Evaluate the polynomial of the piece that `x` is in; piece 0 is left of the first break.
+
+    `coefficients` is (pieces, degree + 1), lowest power first, each in powers of `x` less its origin.
+    """
+    t = x - _select(x, breaks, origins)
+    powers = np.asarray(coefficients, float)
+    parts = []
+    for _ in range(3):
+        parts.append(_horner([_select(x, breaks, column) for column in reversed(powers.T)], t))
+        powers = powers[:, 1:] * np.arange(1, powers.shape[1])
+    return tuple(parts)
 
 
-def _select(x, knots, constants):
-    """Return the constant of the interval that `x` is in; `constants[0]` is left of the first knot."""
+def _select(x, breaks, constants):
+    """Return the constant of the piece that `x` is in, as an expression without branches."""
     if all(a == b for a, b in pairwise(constants)):
-        return ca.SX(constants[0])
-    chosen = ca.SX(constants[-1])
-    for knot, constant in zip(reversed(knots), reversed(constants[:-1]), strict=True):
-        chosen = ca.if_else(x < knot, constant, chosen)
+        return ca.SX(float(constants[0]))
+    chosen = ca.SX(float(constants[-1]))
+    for end, constant in zip(reversed(breaks), reversed(constants[:-1]), strict=True):
+        chosen = ca.if_else(x < float(end), float(constant), chosen)
     return chosen
+
+
+def _step_pieces(step: Step):
+    """Return a quintic without slope or curvature at both ends (Simbody's `stepAny`)."""
+    width, height = step.end - step.start, step.after - step.before
+    powers = [step.before, 0, 0, 10 * height / width**3, -15 * height / width**4, 6 * height / width**5]
+    outside = [[value] + [0] * 5 for value in (step.before, step.after)]
+    return (step.start, step.end), (0, step.start, 0), [outside[0], powers, outside[1]]
+
+
+def _linear_pieces(function: PiecewiseLinear):
+    x, y = np.array(function.x), np.array(function.y)
+    slopes = np.diff(y) / np.diff(x)
+    # OpenSim anchors the line beyond the last point there, and all others at their left end.
+    origins = np.concatenate([x[:1], x[:-1], x[-1:]])
+    values = np.concatenate([y[:1], y[:-1], y[-1:]])
+    return x, origins, np.column_stack([values, slopes[[0, *range(len(slopes)), -1]]])
+
+
+def _simm_spline_pieces(spline: SimmSpline):
+    x = np.array(spline.x)
+    powers = np.column_stack(forsythe_coefficients(x, np.array(spline.y)))
+    straight = powers * (1, 1, 0, 0)
+    return x, [x[0], *x[:-1], x[-1]], np.vstack([straight[0], powers[:-1], straight[-1]])
+
+
+def _natural_spline_pieces(spline: NaturalSpline):
+    """Return the interpolating spline whose derivatives from the half order on vanish at both ends."""
+    half, x = spline.half_order, np.array(spline.x)
+    ends = [(order, 0.0) for order in range(half, 2 * half - 1)]
+    through = make_interp_spline(x, spline.y, k=2 * half - 1, bc_type=(ends, ends) if ends else None)
+    inside = PPoly.from_spline(through)
+    pieces = [i for i, (a, b) in enumerate(pairwise(inside.x)) if a < b]
+    powers, origins = inside.c[::-1, pieces].T, inside.x[pieces]
+    kept = np.arange(2 * half) < half  # a natural spline goes on as a polynomial of lower degree
+    last = [inside(x[-1], order) / factorial(order) for order in range(2 * half)]
+    return x, [origins[0], *origins, x[-1]], np.vstack([powers[0] * kept, powers, np.array(last) * kept])
+
+
+_PIECES = {
+    Step: _step_pieces,
+    PiecewiseLinear: _linear_pieces,
+    SimmSpline: _simm_spline_pieces,
+    NaturalSpline: _natural_spline_pieces,
+}
 
 
 def forsythe_coefficients(x: np.ndarray, y: np.ndarray):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import casadi as ca
 
-from casadi_dynamics.model import Joint, Model
+from casadi_dynamics.model import Joint, Model, TransformAxis, Winging
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic.functions import evaluate
 from casadi_dynamics.symbolic.parameters import Parameters
@@ -75,36 +75,123 @@ def joint_motion(joint: Joint, state: dict[str, tuple], parameters: Parameters) 
     parameters : Parameters
         Symbols of the function scale factors.
     """
+    across = _turn_by_angular_velocity if joint.speeds == "angular velocity" else _turn_by_rates
+    turned = across(joint, state, parameters)
+    moved = _move(joint, state, parameters, turned)
+    winged = moved if joint.winging is None else _wing(joint.winging, state, moved)
+    return seen_from_child(winged) if joint.reversed else winged
+
+
+def _turn_by_rates(joint: Joint, state, parameters: Parameters) -> JointMotion:
     zero = ca.SX.zeros(3)
-    rotation, position = ca.SX.eye(3), zero
-    omega, velocity, alpha, acceleration = zero, zero, zero, zero
-    directions = {a.coordinate: [zero, zero] for a in (*joint.rotations, *joint.translations) if a.coordinate}
-
-    def along(axis, place):
-        q, u, udot = state[axis.coordinate] if axis.coordinate else (ca.SX(0),) * 3
-        value, first, second = evaluate(axis.function, q, parameters.scales(joint, place))
-        return value, first, first * u, second * u * u + first * udot
-
+    rotation, omega, alpha = ca.SX.eye(3), zero, zero
+    directions: dict[str, tuple[ca.SX, ca.SX]] = {}
     for i, axis in enumerate(joint.rotations):
-        angle, first, rate, rate_dot = along(axis, f"rotation{i + 1}")
+        angle, first, rate, rate_dot = _along(joint, axis, f"rotation{i + 1}", state, parameters)
         direction = rotation @ ca.SX(ca.DM(axis.axis))
         # The axis turns with the rotations before it, hence the cross product with their velocity.
         alpha = alpha + direction * rate_dot + ca.cross(omega, direction * rate)
         omega = omega + direction * rate
         if axis.coordinate:
-            directions[axis.coordinate][0] += direction * first
+            before, _ = directions.get(axis.coordinate, (zero, zero))
+            directions[axis.coordinate] = before + direction * first, zero
         if not (ca.SX(angle).is_zero()):
             rotation = rotation @ axis_rotation(axis.axis, angle)
+    return JointMotion(rotation, zero, omega, zero, alpha, zero, directions)
+
+
+def _turn_by_angular_velocity(joint: Joint, state, parameters: Parameters) -> JointMotion:
+    """Take the speeds for omega, expressed in F; the origin rides on the joint's ellipsoid, if any."""
+    names = [axis.coordinate for axis in joint.rotations]
+    q, u, udot = (ca.vertcat(*part) for part in zip(*map(state.get, names), strict=True))
+    rotation = ca.SX.eye(3)
+    for i, axis in enumerate(joint.rotations):
+        rotation = rotation @ axis_rotation(axis.axis, q[i])
+    radii = ca.SX.zeros(3) if joint.radii is None else parameters[f"{joint.name}.radii"]
+    normal = rotation[:, 2]
+    spinning = ca.cross(u, normal)
+    units = ca.horzsplit(ca.SX.eye(3))
+    return JointMotion(
+        rotation,
+        radii * normal,
+        u,
+        radii * spinning,
+        udot,
+        radii * (ca.cross(udot, normal) + ca.cross(u, spinning)),
+        {name: (unit, radii * ca.cross(unit, normal)) for name, unit in zip(names, units, strict=True)},
+    )
+
+
+def _move(joint: Joint, state, parameters: Parameters, turned: JointMotion) -> JointMotion:
+    """Add the translations, whose axes are fixed in F."""
+    zero = ca.SX.zeros(3)
+    position, velocity, acceleration = turned.position, turned.velocity, turned.acceleration
+    directions = dict(turned.directions)
     for i, axis in enumerate(joint.translations):
-        value, first, rate, rate_dot = along(axis, f"translation{i + 1}")
+        value, first, rate, rate_dot = _along(joint, axis, f"translation{i + 1}", state, parameters)
         direction = ca.SX(ca.DM(axis.axis))
         position, velocity = position + direction * value, velocity + direction * rate
         acceleration = acceleration + direction * rate_dot
         if axis.coordinate:
-            directions[axis.coordinate][1] += direction * first
+            angular, linear = directions.get(axis.coordinate, (zero, zero))
+            directions[axis.coordinate] = angular, linear + direction * first
+    moved = {"position": position, "velocity": velocity, "acceleration": acceleration}
+    return replace(turned, **moved, directions=directions)
+
+
+def _wing(winging: Winging, state, carried: JointMotion) -> JointMotion:
+    """Add a turn about an axis that the joint carries."""
+    q, u, udot = state[winging.coordinate]
+    axis, origin = carried.rotation @ ca.DM(winging.axis), carried.rotation @ ca.DM(winging.origin)
+    turn = axis_rotation(winging.axis, q)
+    # From M's origin, which turns about `origin`, everything expressed in F.
+    arm = -carried.rotation @ turn @ ca.DM(winging.origin)
+    spin = carried.omega + axis * u
+    alpha = carried.alpha + axis * udot + ca.cross(carried.omega, axis * u)
     return JointMotion(
-        rotation, position, omega, velocity, alpha, acceleration, {n: tuple(d) for n, d in directions.items()}
+        rotation=carried.rotation @ turn,
+        position=carried.position + origin + arm,
+        omega=spin,
+        velocity=carried.velocity + ca.cross(carried.omega, origin) + ca.cross(spin, arm),
+        alpha=alpha,
+        acceleration=carried.acceleration
+        + ca.cross(carried.alpha, origin)
+        + ca.cross(carried.omega, ca.cross(carried.omega, origin))
+        + ca.cross(alpha, arm)
+        + ca.cross(spin, ca.cross(spin, arm)),
+        directions={
+            **{n: (a, v + ca.cross(a, origin + arm)) for n, (a, v) in carried.directions.items()},
+            winging.coordinate: (axis, ca.cross(axis, arm)),
+        },
     )
+
+
+def seen_from_child(motion: JointMotion) -> JointMotion:
+    """Return the motion of F in M, expressed in M, from that of M in F."""
+    r, p, w = motion.rotation.T, motion.position, motion.omega
+    carried = ca.cross(w, p) - motion.velocity
+    return JointMotion(
+        rotation=r,
+        position=-r @ p,
+        omega=-r @ w,
+        velocity=r @ carried,
+        alpha=-r @ motion.alpha,
+        acceleration=r
+        @ (
+            ca.cross(motion.alpha, p)
+            + ca.cross(w, motion.velocity)
+            - motion.acceleration
+            - ca.cross(w, carried)
+        ),
+        directions={n: (-r @ a, r @ (ca.cross(a, p) - v)) for n, (a, v) in motion.directions.items()},
+    )
+
+
+def _along(joint: Joint, axis: TransformAxis, place: str, state, parameters: Parameters):
+    """Return the value of an axis, its derivative to its coordinate, its rate and the rate's rate."""
+    q, u, udot = state[axis.coordinate] if axis.coordinate else (ca.SX(0),) * 3
+    value, first, second = evaluate(axis.function, q, parameters.scales(joint, place))
+    return value, first, first * u, second * u * u + first * udot
 
 
 def point_velocity(motion: BodyMotion, station: ca.SX) -> ca.SX:

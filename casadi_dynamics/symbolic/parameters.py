@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import casadi as ca
 import numpy as np
 
+from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Joint, Model, Multiplier
+from casadi_dynamics.model.forces import Material
+from casadi_dynamics.model.muscles import GeometryPath, MovingPathPoint
+from casadi_dynamics.model.types import Frame
 
 
 class Parameters:
-    """Symbols for masses, mass centres, inertias, joint offsets, scale factors and contact geometry.
+    """Symbols for the masses, lengths, scale factors and force constants of a model.
+
+    They are masses, mass centres, inertias, joint offsets, the factors of `MultiplierFunction`s, places of
+    IMUs, contact geometry, path points and springs on bodies, and the constants of muscles, springs and
+    contact. Orientations, ranges and the points of functions are numbers of the program: scaling leaves them
+    alone and multiplies the function around them.
 
     Numbers that are zero in the model stay zero: scaling multiplies, so it cannot change them, and the
     program stays small. Two subjects scaled from one generic model therefore share one program.
@@ -17,6 +29,8 @@ class Parameters:
     Parameters
     ----------
     model : Model
+    kept : sequence of str, optional
+        Names that become parameters even where the number is zero.
 
     Attributes
     ----------
@@ -26,9 +40,16 @@ class Parameters:
         The model's own numbers.
     vector : casadi.SX
         The symbols.
+
+    Raises
+    ------
+    InputError
+        If two elements of the model have one name and both carry a number of the same kind.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, kept: Sequence[str] = ()) -> None:
+        self._kept = frozenset(kept)
+        self._model = model.name
         self.names: list[str] = []
         self._values: list[float] = []
         self._symbols: list[ca.SX] = []
@@ -36,17 +57,19 @@ class Parameters:
         self._scales: dict[str, tuple[ca.SX, ...]] = {}
         for body in model.bodies:
             self._scalar(f"{body.name}.mass", body.mass)
-            self._vector(f"{body.name}.mass_center", body.mass_center)
-            self._vector(f"{body.name}.inertia", body.inertia)
+            self._column(f"{body.name}.mass_center", body.mass_center)
+            self._column(f"{body.name}.inertia", body.inertia)
         for joint in model.joints:
-            self._vector(f"{joint.name}.parent_offset", joint.parent.translation)
-            self._vector(f"{joint.name}.child_offset", joint.child.translation)
-            for kind, axes in (("rotation", joint.rotations), ("translation", joint.translations)):
-                for i, axis in enumerate(axes):
-                    self._multipliers(f"{joint.name}.{kind}{i + 1}", axis.function)
+            self._joint(joint)
+        for frame in model.imu_frames:
+            self._column(f"{frame.name}.position", frame.position)
         for sphere in model.contact_spheres:
-            self._vector(f"{sphere.name}.location", sphere.location)
+            self._column(f"{sphere.name}.location", sphere.location)
             self._scalar(f"{sphere.name}.radius", sphere.radius)
+        for half_space in model.half_spaces:
+            self._column(f"{half_space.name}.location", half_space.location)
+        for item in (*model.constraints, *model.contact_forces, *model.forces, *model.muscles):
+            self._fields(item.name, item)
         self.values = np.array(self._values)
         self.vector = ca.vertcat(*self._symbols) if self._symbols else ca.SX.zeros(0)
 
@@ -58,9 +81,76 @@ class Parameters:
         """Return the origin of the joint's 'parent' or 'child' frame in the axes of that body."""
         return self[f"{joint.name}.{side}_offset"]
 
-    def scales(self, joint: Joint, place: str) -> tuple[ca.SX, ...]:
-        """Return the scale factors, outermost first, of the function at `place`, e.g. 'translation1'."""
-        return self._scales[f"{joint.name}.{place}"]
+    def scales(self, owner, place: str) -> tuple[ca.SX, ...]:
+        """Return the scale factors, outermost first, of a function of an element, e.g. 'translation1'."""
+        return self._scales[f"{owner.name}.{place}"]
+
+    def stand_in(self, item):
+        """Return an element with symbols for its numbers; functions and paths stay as they are."""
+        return self._stand_in(item.name, item)
+
+    def scales_at(self, place: str) -> tuple[ca.SX, ...]:
+        """Return the scale factors, outermost first, of the function at a full name."""
+        return self._scales[place]
+
+    def _joint(self, joint: Joint) -> None:
+        self._column(f"{joint.name}.parent_offset", joint.parent.translation)
+        self._column(f"{joint.name}.child_offset", joint.child.translation)
+        for kind, axes in (("rotation", joint.rotations), ("translation", joint.translations)):
+            for i, axis in enumerate(axes):
+                self._multipliers(f"{joint.name}.{kind}{i + 1}", axis.function)
+        if joint.radii is not None:
+            self._column(f"{joint.name}.radii", joint.radii)
+
+    def _fields(self, name: str, item) -> None:
+        """Take in all numbers of an element; those of its field `x` are called `name`.x."""
+        for field, value in vars(item).items():
+            self._value(f"{name}.{field}", value)
+
+    def _stand_in(self, name: str, item):
+        return replace(item, **{k: self._symbolic(f"{name}.{k}", value) for k, value in vars(item).items()})
+
+    def _symbolic(self, name: str, value):
+        if isinstance(value, float):
+            return self[name]
+        if isinstance(value, Frame):
+            return replace(value, translation=tuple(ca.vertsplit(self[name])))
+        if isinstance(value, Material):
+            return self._stand_in(name, value)
+        if isinstance(value, tuple) and value and all(isinstance(x, float) for x in value):
+            return tuple(ca.vertsplit(self[name]))
+        if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+            return tuple((part, self._symbolic(f"{name}[{part}]", inner)) for part, inner in value)
+        return value
+
+    def _value(self, name: str, value) -> None:
+        if isinstance(value, float):
+            self._scalar(name, value)
+        elif isinstance(value, Frame):
+            self._column(name, value.translation)
+        elif isinstance(value, GeometryPath):
+            self._path(name.rpartition(".")[0], value)
+        elif isinstance(value, Material):
+            self._fields(name, value)
+        elif isinstance(value, tuple) and value and all(isinstance(x, float) for x in value):
+            self._column(name, value)
+        elif isinstance(value, tuple):
+            for i, part in enumerate(value):
+                if isinstance(part, tuple):
+                    self._value(f"{name}[{part[0]}]", part[1])
+                else:
+                    self._value(f"{name}{i + 1}", part)
+        elif not isinstance(value, str | None | bool):
+            self._multipliers(name, value)
+
+    def _path(self, name: str, path: GeometryPath) -> None:
+        for point in path.points:
+            if isinstance(point, MovingPathPoint):
+                self._column(f"{name}.{point.name}.frame", point.frame.translation)
+                for axis, function in zip("xyz", point.location, strict=True):
+                    self._multipliers(f"{name}.{point.name}.{axis}", function)
+            else:
+                self._column(f"{name}.{point.name}.location", point.location)
 
     def _multipliers(self, place: str, function) -> None:
         factors = []
@@ -70,14 +160,21 @@ class Parameters:
             function = function.function
         self._scales[place] = tuple(factors)
 
-    def _vector(self, name: str, values) -> None:
+    def _column(self, name: str, values) -> None:
         parts = [self._scalar(f"{name}[{i}]", value) for i, value in enumerate(values)]
         self._known[name] = ca.vertcat(*parts)
 
     def _scalar(self, name: str, value: float) -> ca.SX:
-        if value == 0:
-            symbol = ca.SX(0)
-        else:
+        if name in self._known:
+            raise InputError(
+                f"Two elements of the model are called '{name.rpartition('.')[0]}'.",
+                where=f"model '{self._model}'",
+                expected="names that tell the numbers of the model apart",
+                found=f"two numbers called '{name}'",
+                fix="rename one of the elements in OpenSim",
+            )
+        symbol = ca.SX(0)
+        if value != 0 or name in self._kept:
             symbol = ca.SX.sym(name)
             self.names.append(name)
             self._values.append(float(value))

@@ -13,10 +13,10 @@ import casadi as ca
 import numpy as np
 
 from casadi_dynamics.model import Model
-from casadi_dynamics.symbolic.contact import center_of, lowest_point, smooth_force
+from casadi_dynamics.symbolic.contact import smooth_force, surface, touch
 from casadi_dynamics.symbolic.dynamics import force_at, generalized_forces
-from casadi_dynamics.symbolic.kinematics import body_motions, joint_motion
 from casadi_dynamics.symbolic.parameters import Parameters
+from casadi_dynamics.symbolic.tree import grow
 from osim_models.demo.gait_curves import ANGLES, CLEARANCE, FORWARD_FORCE, VERTICAL_FORCE
 from osim_models.demo.periodic import Motion, coefficients_of, symmetric_motion
 
@@ -115,30 +115,22 @@ def driven_by_contact(model: Model) -> ca.Function:
         Inputs `q`, `u`, `udot` (n each). Outputs `tau` (n), and in ground per contact force `force` (3, N, on
         the foot), its `position` (3, m) and `depth` (m, of the sphere's lowest point under the floor).
     """
-    parameters = Parameters(model)
-    n = len(model.coordinates)
-    q, u, udot = (ca.SX.sym(name, n) for name in ("q", "u", "udot"))
-    state = {c.name: (q[i], u[i], udot[i]) for i, c in enumerate(model.coordinates)}
-    joints = {joint.name: joint_motion(joint, state, parameters) for joint in model.joints}
-    motions = body_motions(model, joints, parameters)
-    spheres = {s.name: s for s in model.contact_spheres}
-    heights = {h.name: h.height for h in model.half_spaces}
+    tree = grow(model, Parameters(model))
     external, forces, positions, depths = {}, [], [], []
     for law in model.contact_forces:
-        sphere, height = spheres[law.sphere], heights[law.half_space]
-        motion, (center, radius) = motions[sphere.body], center_of(sphere, parameters)
-        lowest = lowest_point(motion, center, radius)
-        force, position = smooth_force(law, lowest, motion, center, height)
-        wrench = force_at(motion, position, force)
-        external[sphere.body] = external[sphere.body] + wrench if sphere.body in external else wrench
+        pair = model.geometry(law.sphere), model.geometry(law.half_space)
+        sphere, floor = (surface(geometry, tree.motions, tree.parameters) for geometry in pair)
+        force, position = smooth_force(law, sphere, floor)
+        wrench, body = force_at(sphere.motion, position, force), pair[0].body
+        external[body] = external[body] + wrench if body in external else wrench
         forces.append(force)
         positions.append(position)
-        depths.append(height - lowest.position[1])
-    tau = generalized_forces(model, joints, motions, parameters, external)
+        depths.append(touch(floor, sphere).depth)
+    tau = generalized_forces(tree, external)
     outputs = [ca.vertcat(*part) for part in ([tau], forces, positions, depths)]
-    numbers = ca.substitute(outputs, [parameters.vector], [ca.DM(parameters.values)])
-    names = ["tau", "force", "position", "depth"]
-    return ca.Function("driven_by_contact", [q, u, udot], ca.cse(numbers), ["q", "u", "udot"], names)
+    numbers = ca.substitute(outputs, [tree.parameters.vector], [ca.DM(tree.parameters.values)])
+    state, names = tree.state, ["tau", "force", "position", "depth"]
+    return ca.Function("driven_by_contact", list(state.values()), ca.cse(numbers), list(state), names)
 
 
 def solve(model: Model) -> Walk:

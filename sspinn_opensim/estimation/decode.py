@@ -34,12 +34,13 @@ class MotionReader:
         }
         roles = subject.roles
         # Forward is a constant too: nothing depends on it.
-        self._constants = torch.tensor([0.0, *subject.fixed.values()])
-        places = [*roles.posture, *roles.steps[1:], roles.forward, *roles.fixed]
+        # So are dependent coordinates here: the dynamics set them from the others.
+        self._constants = torch.tensor([0.0, *subject.fixed.values(), *(0.0 for _ in roles.dependent)])
+        places = [*roles.posture, *roles.steps[1:], roles.forward, *roles.fixed, *roles.dependent]
         self._order = torch.tensor(places).argsort()
 
     def coordinates(self, raw: RawMotion) -> Tensor:
-        """Return the coordinates (frames, n) with the forward position left at zero."""
+        """Return the coordinates (frames, n) with the forward and dependent positions left at zero."""
         constants = self._constants.expand(len(raw.posture), -1)
         return torch.cat([raw.posture, raw.position, constants], dim=1)[:, self._order]
 

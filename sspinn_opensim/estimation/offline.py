@@ -70,6 +70,7 @@ def estimate(estimator: Estimator, subject: Subject, signals: Signals, time_s: n
     for i in range(1, len(velocity)):
         forward[i] = distance(forward[i - 1], velocity[i - 1], velocity[i], signals.step_s)
     values[:, subject.roles.forward] = forward
+    values = subject.completed(values)
     names = subject.model.coordinate_names
     point = ground.point + forward[:, None, None] * np.array([1.0, 0.0, 0.0])
     return Estimate(

@@ -97,6 +97,7 @@ class StreamingEstimator:
         self._velocity = velocity
         values = q[0].numpy().astype(np.float64)
         values[self._subject.roles.forward] = self._forward
+        values = self._subject.completed(values[None])[0]
         point = ground.point[0] + self._forward * np.array([1.0, 0.0, 0.0])
         return Frame(
             values,

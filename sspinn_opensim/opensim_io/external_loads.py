@@ -18,13 +18,18 @@ OPENSIM_DOCUMENT_VERSION = "40600"
 
 @dataclasses.dataclass(frozen=True)
 class ExternalForce:
-    """One force of an ExternalLoads file: the body it acts on and the column prefixes of its data."""
+    """One force of an ExternalLoads file: the body it acts on and the column prefixes of its data.
+
+    Force and torque are expressed in the axes of `force_frame`, the point in `point_frame`: bodies or ground.
+    """
 
     name: str
     body: str
     force_prefix: str
     point_prefix: str
     torque_prefix: str
+    force_frame: str = "ground"
+    point_frame: str = "ground"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +93,8 @@ def read_external_loads(path: Path) -> ExternalLoads:
             force_prefix=child_text(element, "force_identifier"),
             point_prefix=child_text(element, "point_identifier"),
             torque_prefix=child_text(element, "torque_identifier"),
+            force_frame=child_text(element, "force_expressed_in_body").split("/")[-1] or "ground",
+            point_frame=child_text(element, "point_expressed_in_body").split("/")[-1] or "ground",
         )
         for element in loads.iterfind("objects/ExternalForce")
     )

@@ -84,6 +84,15 @@ def scale(opensim, model: str, output: str, name: str, mass_kg: float, factors: 
     return {}
 
 
+def upgrade(opensim, model: str, output: str) -> dict:
+    """Write a model file of any version that OpenSim reads in OpenSim's newest version."""
+    loaded = opensim.Model(model)
+    loaded.finalizeConnections()
+    if not loaded.printToXML(output):
+        raise RuntimeError("OpenSim could not write the upgraded model")
+    return {}
+
+
 def read_storage(opensim, path: str) -> dict:
     """Read one table with OpenSim's two readers and return what each found."""
     table = opensim.TimeSeriesTable(path)
@@ -167,16 +176,30 @@ def model_answers(opensim, model: str, samples: int, seed: int, output: str) -> 
     return {"arrays": sorted(answers)}
 
 
+def muscle_paths(
+    opensim, model: str, muscles: dict, coordinates: list, postures: str, output: str
+) -> dict:
+    """Save lengths and moment arms of muscles at the postures of an ``.npy`` file, as an ``.npz``."""
+    from sspinn_opensim.opensim_io import worker_paths
+
+    answers = worker_paths.path_samples(opensim, model, muscles, np.load(postures), coordinates)
+    with open(output, "wb") as file:
+        np.savez(file, **answers)
+    return {"muscles": list(muscles)}
+
+
 JOBS = {
     job.__name__: job
     for job in (
         version,
         describe_model,
         scale,
+        upgrade,
         read_storage,
         static_optimization,
         inverse_dynamics,
         model_answers,
+        muscle_paths,
     )
 }
 

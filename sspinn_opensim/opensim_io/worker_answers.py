@@ -19,6 +19,10 @@ _FORCE_N, _TORQUE_NM = 500.0, 20.0
 #: The external force acts at this point of each foot (m, body frame).
 _POINT_ON_FOOT = (0.05, -0.02, 0.01)
 _FOOT = re.compile(r"^(foot|calcn)_[rl]$")
+#: Forces are asked for this far beyond the ranges of the coordinates, as a part of the range.
+_BEYOND_RANGE = 0.3
+#: Part of the masses that is left where only forces are asked for; OpenSim wants some mass.
+_LIGHT = 1e-9
 #: Penetration of the lowest contact sphere at the near-ground states, m.
 _PENETRATION_M = (-0.002, 0.02)
 
@@ -44,7 +48,7 @@ def model_answers(
         Seed of the random generator.
     states : dict of ndarray, optional
         ``q``, ``qd`` and ``qdd`` (N, n) instead of random ones; optionally ``ext_F``, ``ext_T`` (N, feet, 3),
-        ``ext_point_B`` (3,), ``c_q`` and ``c_qd`` (Nc, n).
+        ``ext_point_B`` (3,), ``c_q`` and ``c_qd`` (Nc, n), ``f_q`` and ``f_qd`` (Nf, n).
 
     Returns
     -------
@@ -56,10 +60,15 @@ def model_answers(
         ``tau`` (N, n): inverse dynamics, every force disabled, gravity on. ``tau_ext``: the same with the
         force ``ext_F`` (N, feet, 3) at ``ext_point_B`` and the free torque ``ext_T`` on ``ext_bodies``.
         ``M`` (N, n, n): mass matrix; ``G`` (N, n): gravity's term of tau.
+        ``qdot`` (N, n): rates of the coordinates, which ``qd``, the speeds, are not in joints that spin.
+        ``constraint_error`` (N, m), ``constraint_G`` (N, m, n): equations of the constraints, in OpenSim's
+        order, and the Jacobian of their rates to the speeds.
         ``imu_frames``, ``imu_bodies``; ``imu_p``, and in sensor axes ``imu_gyro``, ``imu_acc`` (N, k, 3).
         ``musc_names``; ``musc_len`` (N, m), ``musc_ma`` (N, m, n).
         ``c_q``, ``c_qd`` (Nc, n); ``contact_names``; ``contact_force`` (Nc, c, 6): force and torque about the
         origin of the sphere's body, in ground.
+        ``f_q``, ``f_qd`` (Nf, n), also beyond the coordinates' ranges; ``force_names``; ``force_tau``
+        (Nf, f, n): the generalized forces that each force applies which no control drives.
     """
     loaded = _load(opensim, model_path)
     random = np.random.default_rng(seed)
@@ -75,6 +84,7 @@ def model_answers(
     answers.update(_tree_answers(loaded, answers))
     answers.update(_muscle_answers(loaded, answers["q"]))
     answers.update(_contact_answers(loaded, samples, random, given))
+    answers.update(_force_answers(loaded, samples, random, given))
     return answers
 
 
@@ -83,15 +93,21 @@ def _load(opensim, path: str) -> SimpleNamespace:
     model, bare = opensim.Model(path), opensim.Model(path)
     for force in _components(opensim.Force, bare):  # also those outside the ForceSet
         force.set_appliesForce(False)
-    bare.finalizeFromProperties()
+    for loaded_model in (model, bare):
+        for coordinate in _components(opensim.Coordinate, loaded_model):  # each is to take any value
+            coordinate.set_locked(False)
+            coordinate.set_clamped(False)
+            coordinate.set_prescribed(False)
+        loaded_model.finalizeFromProperties()
     state, bare_state = model.initSystem(), bare.initSystem()
-    coordinates, bodies = bare.getCoordinateSet(), bare.getBodySet()
+    coordinates = bare.getCoordinateSet()
     n = coordinates.getSize()
     loaded = SimpleNamespace(opensim=opensim, model=model, state=state, bare=bare, bare_state=bare_state)
+    loaded.path = path
     loaded.coordinates = [coordinates.get(k) for k in range(n)]
     loaded.coordinate_names = [coordinate.getName() for coordinate in loaded.coordinates]
-    loaded.keep_alive = (coordinates, bodies)
-    loaded.bodies = [bodies.get(k) for k in range(bodies.getSize())]
+    loaded.keep_alive = coordinates
+    loaded.bodies = _components(opensim.Body, bare)  # also those outside the BodySet
     loaded.body_names = [body.getName() for body in loaded.bodies]
     loaded.place = _places_in_tree(loaded)
     loaded.matter = bare.getMatterSubsystem()
@@ -178,6 +194,7 @@ def _tree_answer(loaded, inputs, k: int) -> dict[str, np.ndarray]:
     udot = np.zeros(len(loaded.place))
     udot[loaded.place] = inputs["qdd"][k]
     answer = _inverse_dynamics(loaded, inputs, k, udot)
+    answer.update(_constraint_answers(loaded))
     # prescribing the accelerations directly: with the forces disabled OpenSim would otherwise let it fall
     body_acceleration = opensim.VectorOfSpatialVec()
     loaded.matter.calcBodyAccelerationFromUDot(state, opensim.Vector(udot.tolist()), body_acceleration)
@@ -208,6 +225,18 @@ def _inverse_dynamics(loaded, inputs, k: int, udot: np.ndarray) -> dict[str, np.
         "tau_ext": tau_ext,
         "M": mass_matrix.to_numpy().copy()[np.ix_(order, order)],
         "G": _gravity_force(loaded)[order],
+    }
+
+
+def _constraint_answers(loaded) -> dict[str, np.ndarray]:
+    state, coordinates = loaded.bare_state, loaded.coordinates
+    errors, jacobian = _array(state.getQErr()), loaded.opensim.Matrix()
+    loaded.matter.calcG(state, jacobian)
+    rows = jacobian.to_numpy().copy().reshape(-1, len(loaded.place))
+    return {
+        "qdot": np.array([coordinate.getQDotValue(state) for coordinate in coordinates]),
+        "constraint_error": errors,
+        "constraint_G": rows[:, loaded.place],
     }
 
 
@@ -301,6 +330,59 @@ def _contact_answers(loaded, samples: int, random, given) -> dict[str, np.ndarra
             force[k, j] = [values.get(i) for i in range(6)]
     names = [contact.getName() for contact in contacts]
     return {"contact_names": np.array(names, str), "c_q": q, "c_qd": qd, "contact_force": force}
+
+
+def _force_answers(loaded, samples: int, random, given) -> dict[str, np.ndarray]:
+    """Return the generalized forces of each force: what inverse dynamics asks for less where it acts."""
+    opensim = loaded.opensim
+    driven = (opensim.Actuator, opensim.ExternalForce)
+    everything = _components(opensim.Force, loaded.model)
+    applied = {force.getAbsolutePathString() for force in everything if force.get_appliesForce()}
+    controlled = [force for force in everything if any(kind.safeDownCast(force) for kind in driven)]
+    applied -= {force.getAbsolutePathString() for force in controlled}
+    low, high = _sampled_range(loaded)
+    low, high = low - _BEYOND_RANGE * (high - low), high + _BEYOND_RANGE * (high - low)
+    shape = (samples if applied else 0, len(low))
+    q = np.asarray(given.get("f_q", random.uniform(low, high, shape)), float)
+    qd = np.asarray(given.get("f_qd", random.uniform(-_SPEED_RAD_S, _SPEED_RAD_S, shape)), float)
+    names, tau = [], np.zeros((len(q), len(applied), len(low)))
+    if applied:
+        names, tau = _forces_of_a_light_model(loaded, applied, q, qd)
+    return {"force_names": np.array(names, str), "f_q": q, "f_qd": qd, "force_tau": tau}
+
+
+def _forces_of_a_light_model(loaded, applied: set[str], q: np.ndarray, qd: np.ndarray):
+    """Return names and generalized forces; full masses would add rounding that can exceed a small force."""
+    opensim = loaded.opensim
+    model = opensim.Model(loaded.path)
+    for force in _components(opensim.Force, model):
+        force.set_appliesForce(False)
+    for coordinate in _components(opensim.Coordinate, model):
+        coordinate.set_locked(False)
+        coordinate.set_clamped(False)
+        coordinate.set_prescribed(False)
+    for body in _components(opensim.Body, model):
+        body.setMass(_LIGHT * body.getMass())
+        inertia = body.getInertia()
+        parts = [*_array(inertia.getMoments()), *_array(inertia.getProducts())]
+        body.setInertia(opensim.Inertia(*(float(_LIGHT * part) for part in parts)))
+    model.finalizeFromProperties()
+    state = model.initSystem()
+    coordinate_set = model.getCoordinateSet()
+    coordinates = [coordinate_set.get(k) for k in range(coordinate_set.getSize())]
+    forces = [f for f in _components(opensim.Force, model) if f.getAbsolutePathString() in applied]
+    solver, still = opensim.InverseDynamicsSolver(model), opensim.Vector(q.shape[1], 0.0)
+    tau = np.zeros((len(q), len(forces), q.shape[1]))
+    for k in range(len(q)):
+        _set_state(coordinates, state, q[k], qd[k])
+        model.realizeDynamics(state)
+        alone = _array(solver.solve(state, still))
+        for j, force in enumerate(forces):
+            force.setAppliesForce(state, True)
+            model.realizeDynamics(state)
+            tau[k, j] = (alone - _array(solver.solve(state, still)))[loaded.place]
+            force.setAppliesForce(state, False)
+    return [force.getName() for force in forces], tau
 
 
 def _near_ground_states(loaded, coordinates, samples: int, random) -> tuple[np.ndarray, np.ndarray]:

@@ -143,7 +143,7 @@ def standing_height(subject: Subject) -> float:
     q[subject.roles.vertical] = 0.0
     zeros, functions = np.zeros(len(q)), subject.functions
     force = np.zeros(functions.dynamics.numel_in("contact_force"))
-    out = functions.dynamics(
+    out = subject.dynamics(
         q=q,
         u=zeros,
         udot=zeros,

@@ -12,8 +12,10 @@ import torch
 from casadi_dynamics.compiled import TorchFunction, compile_torch
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import ImuFrame, Model
+from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import BodyFunctions, build
+from casadi_dynamics.symbolic.constraints import independent_coordinates
 from sspinn_opensim.recording import Recording, Sensor
 
 #: Steps are told from turns of the root joint by their direction: this close to an axis of ground counts.
@@ -71,7 +73,22 @@ class Subject:
 
     def compiled(self, dtype: torch.dtype = torch.float32) -> TorchFunction:
         """Return the dynamics as a torch function."""
-        return compile_torch(self.functions.dynamics, dtype)
+        return compile_torch(self.dynamics, dtype)
+
+    @cached_property
+    def dynamics(self) -> ca.Function:
+        """The dynamics with dependent coordinates driven by those they follow."""
+        return _dynamics(self.functions)
+
+    def completed(self, q: np.ndarray) -> np.ndarray:
+        """Return coordinates (frames, n) with the dependent ones where their couplers put them."""
+        if not self.roles.dependent:
+            return q
+        places = [self.functions.coordinates.index(name) for name in self.functions.independent]
+        still = np.zeros(len(places))
+        inputs = {"u_independent": still, "udot_independent": still, "parameters": self.functions.parameters}
+        rows = [self.functions.coupling(q_independent=row[places], **inputs)["q"].full() for row in q]
+        return np.reshape(rows, q.shape)
 
     def segment_map(self) -> np.ndarray:
         """Return the map from orientations of segments to posture coordinates, (posture, segments).
@@ -80,12 +97,17 @@ class Subject:
         finds the angles more easily. The map is the pseudo-inverse of the Jacobian of all angular velocities
         in the default posture; in a planar model it is exact everywhere.
         """
-        kinematics, n = self.functions.kinematics, len(self.model.coordinates)
-        q = ca.SX.sym("q", n)
-        u = ca.SX.sym("u", n)
-        omega = kinematics(q=q, u=u, udot=ca.SX.zeros(n), parameters=self.functions.parameters)["omega"]
+        functions, independent = self.functions, self.functions.independent
+        q, u = (ca.SX.sym(name, len(independent)) for name in "qu")
+        still = ca.SX.zeros(len(independent))
+        inputs = {"q_independent": q, "u_independent": u, "udot_independent": still}
+        whole = functions.coupling(**inputs, parameters=functions.parameters)
+        whole.pop("C")
+        omega = functions.kinematics(**whole, parameters=functions.parameters)["omega"]
         jacobian = ca.Function("omega_u", [q], [ca.jacobian(omega, u)])
-        posture = np.array(jacobian([c.default for c in self.model.coordinates]))[:, list(self.roles.posture)]
+        columns = [independent.index(functions.coordinates[i]) for i in self.roles.posture]
+        default = [self.model.coordinate(name).default for name in independent]
+        posture = np.array(jacobian(default))[:, columns]
         return np.linalg.pinv(posture[np.abs(posture).max(axis=1) > 0])
 
 
@@ -105,6 +127,8 @@ class Roles:
     root : tuple of int
         Estimated coordinates of the root: whatever force is left there is a residual.
     fixed : tuple of int
+    dependent : tuple of int
+        Coordinates that couplers set from others.
     """
 
     posture: tuple[int, ...]
@@ -114,6 +138,7 @@ class Roles:
     actuated: tuple[int, ...]
     root: tuple[int, ...]
     fixed: tuple[int, ...]
+    dependent: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -148,10 +173,12 @@ def make_subject(model: Model, recording: Recording, fixed: dict[str, float], *,
     Raises
     ------
     InputError
-        If a sensor, body, joint or coordinate is unknown, or the model has no floor contact.
+        If a sensor, body, joint or coordinate is unknown, the model has no floor contact, or it has joints or
+        constraints that training cannot use.
     """
     for name in fixed:
         model.coordinate(name)
+    _refuse_what_training_cannot_use(model, fixed)
     if not model.contact_spheres:
         raise InputError(
             "The model has no contact points, so ground forces cannot be estimated.",
@@ -160,11 +187,42 @@ def make_subject(model: Model, recording: Recording, fixed: dict[str, float], *,
             found="none",
             fix="add spheres under heel and toe of both feet in OpenSim, or use builtin:planar_gait",
         )
-    locked = {c.name: c.default for c in model.coordinates if c.locked}
+    independent = independent_coordinates(model)
+    locked = {c.name: c.default for c in model.coordinates if c.locked and c.name in independent}
     frames = tuple(place(sensor, model) for sensor in recording.sensors)
     functions = build(model, frames)
     positions = np.array([x for frame in frames for x in frame.position])
     return Subject(model, functions, {**locked, **fixed}, height_m, positions)
+
+
+def _refuse_what_training_cannot_use(model: Model, fixed: dict[str, float]) -> None:
+    independent = independent_coordinates(model)
+    follows = [name for name in fixed if name not in independent]
+    if follows:
+        raise InputError(
+            f"The coordinate '{follows[0]}' cannot be fixed: a coupler sets it from another one.",
+            where=f"model '{model.name}'",
+            expected=f"coordinates among {', '.join(independent)}",
+            found=follows[0],
+            fix="fix the coordinate it follows, or remove it from [coordinates] fixed",
+        )
+    welded = [c for c in model.constraints if not isinstance(c, CoordinateCouplerConstraint)]
+    if welded:
+        raise InputError(
+            f"Training cannot keep to the constraint '{welded[0].name}' between two bodies.",
+            where=f"model '{model.name}'",
+            found=type(welded[0]).__name__,
+            fix="switch its isEnforced off in the model file, or use a model without it",
+        )
+    for joint in (joint for joint in model.joints if joint.speeds != "rates"):
+        turning = [axis.coordinate for axis in joint.rotations]
+        free = [n for n in turning if n not in fixed and not model.coordinate(n).locked]
+        if free:
+            raise InputError(
+                f"Training cannot estimate '{free[0]}': the speeds of its joint are not rates of angles.",
+                where=f"model '{model.name}', {joint.kind} '{joint.name}'",
+                fix="make it a GimbalJoint or CustomJoint in the model file, or fix its three angles",
+            )
 
 
 def place(sensor: Sensor, model: Model) -> ImuFrame:
@@ -208,7 +266,8 @@ def _joint_centre(model: Model, joint_name: str, body: str) -> np.ndarray:
 
 def _roles(model: Model, fixed: dict[str, float]) -> Roles:
     index = {name: i for i, name in enumerate(model.coordinate_names)}
-    free = [c for c in model.coordinates if c.name not in fixed]
+    independent = independent_coordinates(model)
+    free = [c for c in model.coordinates if c.name not in fixed and c.name in independent]
     root = model.root_coordinates()
     along = {}
     for joint in model.joints:
@@ -226,10 +285,10 @@ def _roles(model: Model, fixed: dict[str, float]) -> Roles:
             found=", ".join(root) or "a welded root",
             fix="free these coordinates, or use a model with a floating pelvis",
         )
-    other = [c.name for c in free if c.motion == "translational" and index[c.name] not in along.values()]
+    other = [c.name for c in free if c.motion != "rotational" and index[c.name] not in along.values()]
     if other:
         raise InputError(
-            f"The coordinate '{other[0]}' is a translation inside the body, which is not estimated.",
+            f"The coordinate '{other[0]}' is no angle but moves inside the body, which is not estimated.",
             where=f"model '{model.name}'",
             fix=f"fix it in the study: [coordinates] fixed = {{ {other[0]} = value }}",
         )
@@ -241,11 +300,17 @@ def _roles(model: Model, fixed: dict[str, float]) -> Roles:
         actuated=tuple(index[c.name] for c in free if c.name not in root),
         root=tuple(index[c.name] for c in free if c.name in root),
         fixed=tuple(index[name] for name in fixed),
+        dependent=tuple(index[name] for name in model.coordinate_names if name not in independent),
     )
 
 
+def _dynamics(functions: BodyFunctions) -> ca.Function:
+    whole = len(functions.independent) == len(functions.coordinates)
+    return functions.dynamics if whole else functions.coupled_dynamics
+
+
 def _modelled(functions: BodyFunctions) -> Modelled:
-    dynamics = functions.dynamics
+    dynamics = _dynamics(functions)
     inputs, outputs = dynamics.name_in(), dynamics.name_out()
 
     def depends(output: str, *on: str) -> ca.DM:

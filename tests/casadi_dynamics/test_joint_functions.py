@@ -5,7 +5,18 @@ import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
 
-from casadi_dynamics.model import Constant, Linear, Multiplier, Polynomial, SimmSpline
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.model import (
+    Constant,
+    Linear,
+    Multiplier,
+    NaturalSpline,
+    PiecewiseLinear,
+    Polynomial,
+    SimmSpline,
+    Sine,
+    Step,
+)
 from casadi_dynamics.symbolic.functions import evaluate, forsythe_coefficients
 
 KNOTS = (-2.1, -1.7, -0.9, -0.35, 0.1, 0.2, 0.9)
@@ -31,6 +42,10 @@ def values(function, points):
             lambda x: (2 * x**3 - x**2 + 0.5 * x + 3, 6 * x**2 - 2 * x + 0.5, 12 * x - 2),
         ),
         (Polynomial((4.0,)), lambda x: (4.0, 0, 0)),
+        (
+            Sine(0.5, 2.0, 0.3, -1.0),
+            lambda x: (0.5 * np.sin(2 * x + 0.3) - 1, np.cos(2 * x + 0.3), -2 * np.sin(2 * x + 0.3)),
+        ),
         (Multiplier(3.0, Multiplier(-0.5, Linear(2.0, 1.0))), lambda x: (-1.5 * (2 * x + 1), -3.0, 0)),
     ],
 )
@@ -117,3 +132,68 @@ def test_coefficients_reproduce_a_cubic_exactly():
     np.testing.assert_allclose(slopes, 3 * x**2 - 2, atol=1e-13)
     np.testing.assert_allclose(halves, 3 * x, atol=1e-13)
     np.testing.assert_allclose(sixths, 1.0, atol=1e-13)
+
+
+def test_step_rises_smoothly_between_its_ends():
+    function = Step(-1.0, 3.0, 2.0, 6.0)
+    found = values(function, [-5.0, -1.0, 1.0, 3.0, 9.0])
+    # At the middle of the quintic the slope is 15/8 of the mean slope.
+    np.testing.assert_allclose(found[0], [2, 2, 4, 6, 6], atol=1e-14)
+    np.testing.assert_allclose(found[1], [0, 0, 15 / 8, 0, 0], atol=1e-14)
+    np.testing.assert_allclose(found[2], np.zeros(5), atol=1e-14)
+
+
+def test_piecewise_linear_goes_on_beyond_its_points():
+    function = PiecewiseLinear((0.0, 1.0, 3.0), (0.0, 2.0, 1.0))
+    np.testing.assert_allclose(values(function, [-1.0, 0.5, 2.0, 5.0])[0], [-2, 1, 1.5, 0], atol=1e-15)
+    np.testing.assert_allclose(values(function, [-1.0, 0.5, 2.0, 5.0])[1], [2, 2, -0.5, -0.5], atol=1e-15)
+
+
+def test_natural_spline_of_degree_three_is_the_natural_cubic():
+    function = NaturalSpline(2, KNOTS, VALUES)
+    expected = CubicSpline(KNOTS, VALUES, bc_type="natural")
+    points = np.linspace(KNOTS[0], KNOTS[-1], 31)[1:-1]
+    for order, found in enumerate(values(function, points)):
+        np.testing.assert_allclose(found, expected(points, order), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("half_order", [1, 2, 3])
+def test_natural_spline_takes_its_points_and_is_smooth_at_its_ends(half_order):
+    function = NaturalSpline(half_order, KNOTS, VALUES)
+    np.testing.assert_allclose(values(function, KNOTS)[0], VALUES, atol=1e-12)
+    for knot in (KNOTS[0], KNOTS[-1]):
+        left, right = values(function, [knot - 1e-9, knot + 1e-9]).T
+        smooth = slice(0, min(3, 2 * half_order - 1))
+        np.testing.assert_allclose(left[smooth], right[smooth], atol=1e-5)
+    outside = np.array([KNOTS[-1] + 0.1 * i for i in range(1, 6)])
+    differences = np.diff(values(function, outside)[0], n=half_order)
+    np.testing.assert_allclose(differences, 0, atol=1e-11)  # a polynomial of degree half_order - 1
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("<GCVSpline><half_order>2</half_order><x>0 1 2</x><y>0 1 2</y></GCVSpline>", "4 or more"),
+        ("<GCVSpline><half_order>5</half_order><x>0 1</x><y>0 1</y></GCVSpline>", "1, 2, 3 or 4"),
+        ("<GCVSpline><x>0 1</x><y>0 1</y></GCVSpline>", "1, 2, 3 or 4"),
+        (
+            "<GCVSpline><half_order>1</half_order><error_variance>0.1</error_variance><x>0 1</x><y>0 1</y>"
+            "</GCVSpline>",
+            "set <error_variance> to 0",
+        ),
+        (
+            "<StepFunction><transition_start_time>2</transition_start_time></StepFunction>",
+            "a start before the end",
+        ),
+        ("<PiecewiseLinearFunction><x>0 1 1</x><y>0 1 2</y></PiecewiseLinearFunction>", "x not rising"),
+        (
+            "<PiecewiseConstantFunction><x>0 1</x><y>0 1</y></PiecewiseConstantFunction>",
+            "PiecewiseLinearFunction",
+        ),
+    ],
+)
+def test_refuses_what_is_no_function_it_knows(osim, read, text, reason):
+    axes = osim.spatial_transform(rotation1=("angle", "0 0 1", text))
+    with pytest.raises(InputError, match=reason) as refused:
+        read(osim.document(joints=osim.joint("CustomJoint", more=axes)))
+    assert "line " in refused.value.where

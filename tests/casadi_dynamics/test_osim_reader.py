@@ -87,8 +87,7 @@ def test_colons_in_tags_are_read(osim, read):
     text = osim.document(
         more="<ForceSet><objects><HuntCrossleyForce name='f'><A::B/></HuntCrossleyForce></objects></ForceSet>"
     )
-    with pytest.raises(InputError, match="SmoothSphereHalfSpaceForce"):
-        read(text)
+    assert read(text).forces[0].name == "f"
 
 
 def test_content_hash_tells_models_apart(osim, read):
@@ -150,12 +149,12 @@ def test_refuses_files_that_are_no_models(osim, read, tmp_path):
         ("<socket_child_frame>moving</socket_child_frame>", "", "has no <socket_child_frame>"),
         ("<socket_child_frame>moving<", "<socket_child_frame>movin<", "did you mean 'moving'?"),
         ("<socket_parent>/bodyset/rod<", "<socket_parent>/bodyset/rot<", "did you mean 'rod'?"),
-        ("<socket_parent>/bodyset/rod<", "<socket_parent>moving<", "hangs on itself"),
+        ("<socket_parent>/bodyset/rod<", "<socket_parent>../moving<", "hangs on itself"),
         ('name="moving"', 'name="fixed"', "of a frame occurs twice"),
-        ("PinJoint", "FreeJoint", "use a CustomJoint"),
-        ("PinJoint", "BallJoint", "GimbalJoint"),
+        ("PinJoint", "FreeJoint", "wrong number of coordinates"),
+        ("PinJoint", "EllipsoidJoint", "wrong number of coordinates"),
         ("PinJoint", "OddJoint", "OddJoint 'hinge' cannot be converted"),
-        ("<socket_parent>/ground<", "<socket_parent>/bodyset/rod<", "one tree"),
+        ("<socket_parent>/ground<", "<socket_parent>/bodyset/rod<", "one chain"),
     ],
 )
 def test_refuses_a_broken_part(osim, read, old, new, part):
@@ -167,8 +166,10 @@ def test_refuses_a_broken_part(osim, read, old, new, part):
 @pytest.mark.parametrize(
     ("more", "part"),
     [
-        ("<ConstraintSet><objects><WeldConstraint name='c'/></objects></ConstraintSet>", "WeldJoint"),
-        ("<ConstraintSet><objects><CoordinateCouplerConstraint name='c'/></objects></ConstraintSet>", "lock"),
+        (
+            "<ConstraintSet><objects><RollingOnSurfaceConstraint name='c'/></objects></ConstraintSet>",
+            "RollingOnSurfaceConstraint 'c' cannot be converted",
+        ),
         ("<ForceSet><objects><BushingForce name='f'/></objects></ForceSet>", "BushingForce 'f'"),
         (
             "<ControllerSet><objects><ReflexController name='r'/></objects></ControllerSet>",
@@ -183,8 +184,10 @@ def test_refuses_a_broken_part(osim, read, old, new, part):
             contact(SPHERE.format(name="ball", frame="/bodyset/rod") * 2),
             "name 'ball' of a contact geometry occurs twice",
         ),
-        (contact(FLOOR.format(orientation="0 0 -1.5")), "level floor"),
-        (contact(FLOOR.format(orientation="0 0 -1.570796"), LAW.format(sphere="ball")), "sphere 'ball'"),
+        (
+            contact(FLOOR.format(orientation="0 0 -1.570796"), LAW.format(sphere="ball")),
+            "contact geometry '/contactgeometryset/ball'",
+        ),
     ],
 )
 def test_refuses_what_it_cannot_convert(osim, read, more, part):
@@ -208,18 +211,18 @@ def test_refuses_names_that_occur_twice(osim, read):
     frames = "<components>" + osim.frame("chip_imu", "..") + "</components>"
     joints = osim.joint() + osim.joint(name="second", names=("b",), **other)
     bodies = osim.body(more=frames) + osim.body("other", more=frames)
-    refused(read, osim.document(bodies, joints), "name 'chip_imu' of a body or frame occurs twice")
+    refused(read, osim.document(bodies, joints), "name 'chip_imu' of an IMU frame occurs twice")
 
 
 def test_refuses_bodies_that_do_not_hang_in_one_tree(osim, read):
     two = osim.body() + osim.body("other")
-    refused(read, osim.document(two), "Body 'other' has no joint")
+    refused(read, osim.document(two), "from ground to body 'other'")
     again = osim.joint(name="again", names=("b",))
-    refused(read, osim.document(joints=osim.joint() + again), "one tree", "parent frame first")
+    refused(read, osim.document(joints=osim.joint() + again), "closes a loop", "one tree")
     loop = osim.joint(parent="/bodyset/other") + osim.joint(
         name="back", parent="/bodyset/rod", child="/bodyset/other", names=("b",)
     )
-    refused(read, osim.document(two, loop), "one tree")
+    refused(read, osim.document(two, loop), "one chain")
 
 
 def test_refuses_components_of_bodies_that_are_not_frames(osim, read):
@@ -238,12 +241,15 @@ LINEAR = "<LinearFunction><coefficients>1 0</coefficients></LinearFunction>"
         (("angle other", "0 0 1", LINEAR), "several coordinates"),
         (("angle", "0 0 1", ""), "exactly one function"),
         (("angle", "0 0 1", LINEAR * 2), "exactly one function"),
-        (("angle", "0 0 1", "<Sine name='s'/>"), "Sine 's' cannot be converted"),
+        (
+            ("angle", "0 0 1", "<PiecewiseConstantFunction name='s'/>"),
+            "PiecewiseConstantFunction 's' cannot be converted",
+        ),
         (("angle", "0 0 1", LINEAR.replace("1 0", "1")), "2 finite numbers"),
         (("angle", "0 0 1", "<MultiplierFunction><function/></MultiplierFunction>"), "exactly one function"),
         (("angle", "0 0 1", "<SimmSpline><x>0 1 1</x><y>0 1 2</y></SimmSpline>"), "x not rising"),
         (("angle", "0 0 1", "<SimmSpline><x>0 1 2</x><y>0 1</y></SimmSpline>"), "3 x and 2 y"),
-        (("angle", "0 0 1", "<SimmSpline><x>0</x><y>0</y></SimmSpline>"), "two or more"),
+        (("angle", "0 0 1", "<SimmSpline><x>0</x><y>0</y></SimmSpline>"), "2 or more"),
     ],
 )
 def test_refuses_a_broken_axis(osim, read, axis, part):

@@ -59,7 +59,8 @@ def test_each_stage_calls_its_workflow(stage, study, workflows, tmp_path):
     ((called, (read, out), settings),) = workflows.calls
     assert called == stage and out == tmp_path / "results"
     assert read.person.mass_kg == 70.0
-    assert settings == ({"restart": False} if stage in ("run", "train") else {})
+    own = {"run": "restart", "train": "restart", "convert": "paths"}
+    assert settings == ({own[stage]: False} if stage in own else {})
 
 
 def test_overrides_reach_the_workflow(study, workflows, tmp_path):
@@ -146,4 +147,5 @@ def test_every_verb_has_a_workflow(repository):
         names = [argument.arg for argument in functions[stage].args + functions[stage].kwonlyargs]
         assert len(names) >= 2
         assert ("restart" in names) == (stage in ("run", "train")), stage
+        assert ("paths" in names) == (stage == "convert"), stage
     assert "demo" in functions

@@ -12,7 +12,8 @@ FLOOR_M = 0.25
 def on_a_step(walker):
     """Return the subject on a floor that is not at zero."""
     (floor,) = walker.model.half_spaces
-    model = dataclasses.replace(walker.model, half_spaces=(dataclasses.replace(floor, height=FLOOR_M),))
+    raised = dataclasses.replace(floor, location=(0.0, FLOOR_M, 0.0))
+    model = dataclasses.replace(walker.model, half_spaces=(raised,))
     return dataclasses.replace(walker.subject, model=model)
 
 

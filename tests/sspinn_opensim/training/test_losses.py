@@ -265,7 +265,7 @@ def test_heights_count_from_the_floor(body):
     )
     costs = []
     for floor_m in (0.0, 0.4):
-        half_spaces = (dataclasses.replace(floor, height=floor_m),)
+        half_spaces = (dataclasses.replace(floor, location=(0.0, floor_m, 0.0)),)
         model = dataclasses.replace(body.subject.model, half_spaces=half_spaces)
         subject = dataclasses.replace(body.subject, model=model)
         raw = Decoder(subject, None).double()(outputs)

@@ -197,7 +197,8 @@ def test_the_segment_map_is_exact_in_the_plane(walker):
 @pytest.mark.parametrize("floor_m", [0.0, 0.3])
 def test_standing_height_puts_the_lowest_point_on_the_floor(walker, floor_m):
     (floor,) = walker.model.half_spaces
-    model = dataclasses.replace(walker.model, half_spaces=(dataclasses.replace(floor, height=floor_m),))
+    raised = dataclasses.replace(floor, location=(0.0, floor_m, 0.0))
+    model = dataclasses.replace(walker.model, half_spaces=(raised,))
     subject = dataclasses.replace(walker.subject, model=model)
     functions = subject.functions
     q = np.array([c.default for c in subject.model.coordinates])

@@ -1,0 +1,105 @@
+"""Every component of a model with its path, wherever the file keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from casadi_dynamics.osim.support import IGNORED, KINDS, advice
+from casadi_dynamics.osim.xml import children, distinct_tags, flag, name_of, refuse, unique_names
+
+#: Sets of a model in OpenSim's order -> the kinds of component they hold; `components` may hold any kind.
+_SETS = {
+    "BodySet": ("body",),
+    "JointSet": ("joint",),
+    "ConstraintSet": ("constraint",),
+    "ForceSet": ("force", "muscle"),
+    "ContactGeometrySet": ("contact geometry",),
+    "ControllerSet": (),
+    "ProbeSet": (),
+    "MarkerSet": (),
+    "ComponentSet": tuple(dict.fromkeys(KINDS.values())),
+}
+#: Elements of a model that say nothing about its mechanics.
+_DESCRIPTIVE = (
+    "Ground credits publications length_units force_units ModelVisualPreferences assembly_accuracy "
+    "gravity components"
+).split()
+
+
+@dataclass(frozen=True)
+class Component:
+    """An element of the file, where it hangs in the model (`/bodyset/pelvis`), and what it is.
+
+    Attributes
+    ----------
+    element : lxml element
+    address : str
+        OpenSim's absolute path of the component.
+    kind : str
+        'body', 'joint', 'frame', 'coordinate', 'constraint', 'force', 'muscle' or 'contact geometry'.
+    """
+
+    element: object
+    address: str
+    kind: str
+
+    @property
+    def name(self) -> str:
+        """The last name of the address."""
+        return self.address.rsplit("/", 1)[-1]
+
+    @property
+    def owner(self) -> str:
+        """Address of the component that this one belongs to."""
+        return self.address.rsplit("/", 1)[0]
+
+
+def _applies(path: Path, force) -> bool:
+    return force.find("appliesForce") is None or flag(path, force, "appliesForce")
+
+
+def collect(path: Path, model) -> tuple[list[Component], list[str]]:
+    """Return the components of a model in OpenSim's order, and what is ignored, with the reason.
+
+    Raises
+    ------
+    InputError
+        If a component is of a class that cannot be converted, or stands where its class cannot.
+    """
+    found: list[Component] = []
+    ignored: list[str] = []
+
+    def visit(elements, owner: str, kinds) -> None:
+        kept = []
+        for item in elements:
+            kind = KINDS.get(item.tag)
+            if item.tag in IGNORED:
+                ignored.append(f"{item.tag} '{item.get('name', '')}': {IGNORED[item.tag]}")
+            elif kind is None or (kinds is not None and kind not in kinds):
+                raise refuse(path, item, advice(item.tag))
+            elif kind == "force" and not _applies(path, item):
+                ignored.append(f"{item.tag} '{item.get('name', '')}': it is switched off (appliesForce)")
+            else:
+                kept.append((item, kind))
+        unique_names(path, [i for i, _ in kept], kinds[0] if kinds and len(kinds) == 1 else "component")
+        for item, kind in kept:
+            distinct_tags(path, item)
+            component = Component(item, f"{owner}/{name_of(path, item)}", kind)
+            found.append(component)
+            visit(children(item, "frames"), component.address, ("frame",))
+            visit(children(item, "coordinates"), component.address, ("coordinate",))
+            visit(children(item, "components"), component.address, None)
+
+    for part in children(model):
+        if part.tag not in _SETS and part.tag not in _DESCRIPTIVE:
+            raise refuse(path, part, "this part of a model is not known")
+        for inner in children(part) if part.tag in _SETS else ():
+            if inner.tag not in ("objects", "groups"):
+                raise refuse(path, inner, f"a {part.tag} holds <objects> and <groups>")
+    # OpenSim's own order, whatever the order in the file; it decides that of the coordinates.
+    visit(children(model, "components"), "", None)
+    visit(children(model, "Ground", "components"), "/ground", None)
+    for name, kinds in _SETS.items():
+        visit(children(model, name, "objects"), f"/{name.lower()}", kinds)
+    return found, ignored

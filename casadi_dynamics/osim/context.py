@@ -1,0 +1,55 @@
+"""What the readers of forces, muscles and constraints may refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.model import ContactSphere, Coordinate, Frame, HalfSpace
+from casadi_dynamics.osim.frames import FrameTable, absolute
+from casadi_dynamics.osim.xml import child_value, locate
+
+
+@dataclass(frozen=True)
+class Context:
+    """The parts of a model that were read before what acts on them.
+
+    Attributes
+    ----------
+    path : Path
+        The file, for messages.
+    frames : FrameTable
+    coordinates : mapping of str to Coordinate
+        By OpenSim's absolute path, in the order of the model.
+    geometry : mapping of str to ContactSphere or HalfSpace
+        By OpenSim's absolute path.
+    """
+
+    path: Path
+    frames: FrameTable
+    coordinates: Mapping[str, Coordinate]
+    geometry: Mapping[str, ContactSphere | HalfSpace]
+
+    def frame(self, item, socket: str) -> Frame:
+        """Return the frame that child element `socket` (such as `socket_frame`) of an element names."""
+        return self.frames.resolve(item, child_value(self.path, item, socket))
+
+    def coordinate(self, item, given: str) -> Coordinate:
+        """Return the coordinate that an element names, by its own name or by a socket's path."""
+        named = [c for c in self.coordinates.values() if c.name == given]
+        return named[0] if named else self.lookup(self.coordinates, item, given, "coordinate")
+
+    def lookup(self, known: Mapping, item, socket: str, kind: str):
+        """Return what is `known` at the path `socket` of an element; `kind` is for messages."""
+        address = absolute(item, socket)
+        if address in known:
+            return known[address]
+        raise InputError(
+            f"{item.tag} '{item.get('name', '')}' names the {kind} '{socket}', which is not in the model.",
+            where=locate(self.path, item),
+            expected=f"one of {', '.join(known) or 'none'}",
+            found=socket,
+            fix=nearest(address, known) or "correct the name in the model file",
+        )

@@ -1,0 +1,163 @@
+"""The `<Model>` of an `.osim` file as XML."""
+
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+from pathlib import Path
+
+from lxml import etree
+
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.osim.xml import children, distinct_tags, locate
+
+#: Files are read from the version in which sockets came, to the one that OpenSim 4.6 writes.
+OLDEST_VERSION, NEWEST_VERSION = 40000, 40600
+
+_DECLARED_ENCODING = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)[\"'][^>]*\?>")
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+_SAVE_AGAIN = "open the model in OpenSim and save it again"
+
+
+def read_document(path: Path):
+    """Return the `<Model>` element of a file of a version that is read directly.
+
+    Raises
+    ------
+    InputError
+        If the file is not an OpenSim model of such a version.
+    """
+    root = _root(path)
+    version = _version(path, root)
+    if not OLDEST_VERSION <= version <= NEWEST_VERSION:
+        older = version < OLDEST_VERSION
+        raise InputError(
+            f"The model file is of {'an older' if older else 'a newer'} version.",
+            where=f"{path}, line {root.sourceline}",
+            expected=f"Version {OLDEST_VERSION} to {NEWEST_VERSION}",
+            found=f"Version '{version}'",
+            fix=f"open the model in OpenSim {'4' if older else '4.6'} and save it",
+        )
+    parts = children(root)
+    if [child.tag for child in parts] != ["Model"]:
+        raise InputError(
+            "The file is not an OpenSim model.",
+            where=f"{path}, line {root.sourceline}",
+            expected="<OpenSimDocument> with one <Model> in it",
+            found=f"<{root.tag}> with " + (", ".join(f"<{child.tag}>" for child in parts) or "nothing"),
+            fix="name the .osim file of a model, not a set-up file",
+        )
+    model = parts[0]
+    distinct_tags(path, model)
+    _apply_defaults(path, model)
+    return model
+
+
+def _apply_defaults(path: Path, model) -> None:
+    """Give every element the properties it lacks and the default object of its class has, as OpenSim does."""
+    holder = model.find("defaults")
+    if holder is None:
+        return
+    model.remove(holder)
+    distinct: dict[str, object] = {}
+    for item in children(holder):
+        if distinct.setdefault(item.tag, item) is not item:
+            raise InputError(
+                f"There are two default objects of class {item.tag}.",
+                where=locate(path, item),
+                expected="one in <defaults>",
+                found=f"another in line {distinct[item.tag].sourceline}",
+                fix="remove the one that is not meant",
+            )
+    elements = list(model.iter(*distinct)) if distinct else []
+    for element in elements:
+        has = {child.tag for child in element}
+        element.extend([deepcopy(p) for p in children(distinct[element.tag]) if p.tag not in has])
+
+
+def is_older(path: str | Path) -> bool:
+    """Return whether OpenSim must upgrade a model file before it can be read here.
+
+    Raises
+    ------
+    InputError
+        If the file is not a document of OpenSim.
+    """
+    path = Path(path)
+    return _version(path, _root(path)) < OLDEST_VERSION
+
+
+def _root(path: Path):
+    """Return the root element; whatever is not well-formed is refused."""
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise InputError("The model file cannot be read.", where=str(path), found=str(error)) from None
+    # `recover` because OpenSim writes `::` in some tags, which XML reserves for namespaces; that alone is
+    # let pass below. Entities and comments stay nodes, so that no value can be cut in silence.
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
+    try:
+        root = etree.fromstring(_text(data).encode(), parser)
+    except etree.XMLSyntaxError:
+        root = None  # the parser's log says why
+    faults = [f for f in parser.error_log if f.domain_name != "NAMESPACE" and f.level_name != "WARNING"]
+    if faults or root is None:
+        raise InputError(
+            "The model file is not well-formed XML.",
+            where=f"{path}, line {faults[0].line if faults else 1}",
+            found=faults[0].message if faults else "an empty file",
+            fix=_SAVE_AGAIN,
+        )
+    if b"<![CDATA[" in data:  # which XML would merge with the text around it, and OpenSim does not
+        raise InputError(
+            "The model file has a CDATA section.",
+            where=str(path),
+            expected="plain text in elements, as OpenSim writes it",
+            found="<![CDATA[",
+            fix=_SAVE_AGAIN,
+        )
+    if root.getroottree().docinfo.doctype:
+        raise InputError(
+            "The model file has a document type.",
+            where=f"{path}, line 1",
+            expected="plain elements, as OpenSim writes them",
+            found=root.getroottree().docinfo.doctype[:80],
+            fix="remove <!DOCTYPE ...> and the entities it defines",
+        )
+    return root
+
+
+def _text(data: bytes) -> str:
+    """Return the text of a file, without its XML declaration.
+
+    Some published files declare UTF-8 and hold single bytes of another encoding, in credits mostly. OpenSim
+    takes bytes as they are; Latin-1 keeps each of them one character, so that names stay what they are.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return _DECLARATION.sub("", data.decode("utf-16", errors="replace"), count=1)
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    declared = _DECLARED_ENCODING.match(data)
+    for encoding in (declared[1].decode() if declared else "utf-8", "utf-8", "latin-1"):
+        try:
+            return _without_declaration(data.decode(encoding))
+        except (UnicodeError, LookupError):
+            continue
+    raise AssertionError("Latin-1 decodes every byte")
+
+
+def _without_declaration(text: str) -> str:
+    """Drop the declaration but not its line breaks: messages name lines."""
+    return _DECLARATION.sub(lambda match: "\n" * match[0].count("\n"), text, count=1)
+
+
+def _version(path: Path, root) -> int:
+    version = root.get("Version", "")
+    if root.tag != "OpenSimDocument" or not re.fullmatch("[0-9]{0,9}", version):
+        raise InputError(
+            "The file is not an OpenSim model.",
+            where=f"{path}, line {root.sourceline}",
+            expected='<OpenSimDocument Version="..."> with one <Model> in it',
+            found=f"<{root.tag}> of version '{version[:40]}'",
+            fix="name the .osim file of a model",
+        )
+    return int(version or 0)  # the first versions of OpenSim wrote none

@@ -1,0 +1,126 @@
+"""Muscles of an `.osim` file, and the paths of whatever pulls along one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.model.functions import Constant
+from casadi_dynamics.model.muscles import (
+    ConditionalPathPoint,
+    GeometryPath,
+    MovingPathPoint,
+    Muscle,
+    PathPoint,
+    WrapObject,
+)
+from casadi_dynamics.model.types import GROUND
+from casadi_dynamics.osim.context import Context
+from casadi_dynamics.osim.functions import read_function
+from casadi_dynamics.osim.xml import (
+    address_of,
+    child_value,
+    children,
+    locate,
+    name_of,
+    number,
+    numbers,
+    refuse,
+)
+
+#: What a muscle is and does as OpenSim's `Muscle` knows it, with the values of elements that are absent.
+_PROPERTIES = {
+    "max_isometric_force": 1000.0,
+    "optimal_fiber_length": 0.1,
+    "tendon_slack_length": 0.2,
+    "pennation_angle_at_optimal": 0.0,
+    "max_contraction_velocity": 10.0,
+}
+_WRAP_OBJECTS = ("WrapCylinder", "WrapEllipsoid", "WrapSphere", "WrapTorus")
+_CARRIERS = ("Body", "Ground", "PhysicalOffsetFrame")
+
+
+def read_muscle(path: Path, item, context: Context) -> Muscle:
+    """Return a muscle element as `Muscle`.
+
+    Raises
+    ------
+    InputError
+        If its path is of a class that is not known, or one of its numbers cannot be read.
+    """
+    force, fiber, tendon, pennation, velocity = (
+        number(path, item, tag, default) for tag, default in _PROPERTIES.items()
+    )
+    route = read_path(path, item, context)
+    return Muscle(name_of(path, item), item.tag, route, force, fiber, tendon, pennation, velocity)
+
+
+def read_path(path: Path, item, context: Context) -> GeometryPath:
+    """Return the path of an element that pulls along one: a muscle, a path spring, a ligament.
+
+    Raises
+    ------
+    InputError
+        If the element has no `GeometryPath`, the path has fewer than two points, or a point or a surface is
+        of a class that is not known.
+    """
+    found = [child for child in (*children(item), *children(item, "path")) if child.tag.endswith("Path")]
+    if len(found) != 1 or found[0].tag != "GeometryPath":
+        other = next((child for child in found if child.tag != "GeometryPath"), item)
+        raise refuse(path, other, "only paths through points are converted: give it one <GeometryPath>")
+    points = tuple(_read_point(path, p, context) for p in children(found[0], "PathPointSet", "objects"))
+    if len(points) < 2:
+        raise InputError(
+            f"The path of {item.tag} '{item.get('name', '')}' does not run anywhere.",
+            where=locate(path, found[0]),
+            expected="two points or more",
+            found=str(len(points)),
+            fix="correct its <PathPointSet>",
+        )
+    wraps = children(found[0], "PathWrapSet", "objects")
+    return GeometryPath(points, tuple(_read_wrap(path, wrap, context) for wrap in wraps))
+
+
+def _read_point(path: Path, item, context: Context):
+    if item.tag not in ("PathPoint", "ConditionalPathPoint", "MovingPathPoint"):
+        raise refuse(path, item, "only fixed, conditional and moving path points are converted")
+    frame, name = context.frame(item, "socket_parent_frame"), name_of(path, item)
+    if item.tag == "MovingPathPoint":
+        read = [_read_axis(path, item, axis, context) for axis in "xyz"]
+        return MovingPathPoint(name, frame, tuple(f for f, _ in read), tuple(c for _, c in read))
+    location = context.frames.place(frame, numbers(path, item, "location", 3, default=(0.0, 0.0, 0.0)))
+    if item.tag == "PathPoint":
+        return PathPoint(name, frame.body, location)
+    coordinate = context.coordinate(item, child_value(path, item, "socket_coordinate"))
+    low, high = numbers(path, item, "range", 2, default=(0.0, 0.0))
+    return ConditionalPathPoint(name, frame.body, location, coordinate.name, (low, high))
+
+
+def _read_axis(path: Path, item, axis: str, context: Context):
+    """Return the function of one axis of a moving point, and the coordinate that it is of."""
+    functions = children(item, f"{axis}_location")
+    if len(functions) > 1:
+        raise refuse(path, item, f"its <{axis}_location> holds more than one function; leave one")
+    function = read_function(path, functions[0]) if functions else Constant(0.0)
+    socket = child_value(path, item, f"socket_{axis}_coordinate", "")
+    return function, context.coordinate(item, socket).name if socket else None
+
+
+def _read_wrap(path: Path, item, context: Context) -> WrapObject:
+    wanted = child_value(path, item, "wrap_object")
+    surfaces = {}
+    for surface in item.getroottree().iter(*_WRAP_OBJECTS):
+        carriers = [e for e in surface.iterancestors() if e.tag in _CARRIERS]
+        if carriers:  # a surface among the defaults has none; of a name OpenSim takes the first
+            surfaces.setdefault(surface.get("name"), (surface.tag, carriers[0]))
+    if item.tag != "PathWrap" or wanted not in surfaces:
+        raise InputError(
+            f"{item.tag} '{item.get('name', '')}' names the surface '{wanted}', which no body carries.",
+            where=locate(path, item),
+            expected=f"a PathWrap with one of {', '.join(filter(None, surfaces)) or 'no surface'}",
+            found=wanted,
+            fix=nearest(wanted, filter(None, surfaces)) or "correct its <wrap_object>",
+        )
+    kind, carrier = surfaces[wanted]
+    body = GROUND if carrier.tag == "Ground" else context.frames.at(address_of(carrier)).body
+    return WrapObject(wanted, kind, body)

@@ -1,0 +1,128 @@
+"""A subject whose model has couplers, and what training cannot use."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.model import Frame, Linear
+from casadi_dynamics.model.constraints import CoordinateCouplerConstraint, PointConstraint
+from casadi_dynamics.osim import read_model
+from sspinn_opensim.estimation.decode import MotionReader
+from sspinn_opensim.recording import Sensor
+from sspinn_opensim.training.motion import Decoder, differentiate
+from sspinn_opensim.training.subject import make_subject
+
+FOLLOWS = CoordinateCouplerConstraint("upright", "lumbar_extension", "pelvis_tilt", Linear(-0.5, 0.1))
+
+
+@pytest.fixture(scope="module")
+def subject(planar_model, walker):
+    """Return the planar subject whose trunk follows the tilt of the pelvis."""
+    model = dataclasses.replace(planar_model, constraints=(FOLLOWS,))
+    return make_subject(model, walker.recording, {}, height_m=1.8)
+
+
+@pytest.fixture(scope="module")
+def rajagopal(repository, planar_model, walker):
+    """Return a function that makes a subject of a public model, given contact points it does not have."""
+    path = repository.parent / "shared" / "models" / "Rajagopal2016.osim"
+    if not path.is_file():
+        pytest.skip("the public models are not beside this checkout (../shared/models)")
+    spheres = tuple(
+        dataclasses.replace(sphere, name=f"{sphere.name}_{side}", body=f"calcn_{side}")
+        for side in "rl"
+        for sphere in planar_model.contact_spheres[:2]
+    )
+    model = dataclasses.replace(
+        read_model(path), contact_spheres=spheres, half_spaces=planar_model.half_spaces, forces=(), muscles=()
+    )
+    bodies = ("pelvis", *(f"{body}_{side}" for side in "rl" for body in ("femur", "tibia", "calcn")))
+    recording = dataclasses.replace(walker.recording, sensors=tuple(Sensor(body, body) for body in bodies))
+
+    def make(fixed=None, **changes):
+        return make_subject(dataclasses.replace(model, **changes), recording, fixed or {}, height_m=1.8)
+
+    return make
+
+
+def test_a_dependent_coordinate_plays_no_other_part(subject):
+    roles, name = subject.roles, subject.model.coordinate_names.index("lumbar_extension")
+    assert roles.dependent == (name,)
+    assert name not in {*roles.posture, *roles.steps, *roles.actuated, *roles.root, *roles.fixed}
+
+
+def test_the_dynamics_drive_it_from_the_one_it_follows(subject, walker):
+    names = subject.model.coordinate_names
+    back, tilt = names.index("lumbar_extension"), names.index("pelvis_tilt")
+    q, u, udot = np.random.default_rng(1).uniform(-0.5, 0.5, (3, len(names)))
+    force = np.random.default_rng(2).uniform(-300, 300, subject.dynamics.numel_in("contact_force"))
+    shared = {
+        "contact_force": force,
+        "sensor_position": subject.sensor_position,
+        "parameters": subject.functions.parameters,
+    }
+    found = subject.dynamics(q=q, u=u, udot=udot, **shared)
+    q[back], u[back], udot[back] = 0.1 - 0.5 * q[tilt], -0.5 * u[tilt], -0.5 * udot[tilt]
+    parameters = {**shared, "parameters": walker.subject.functions.parameters}
+    expected = walker.subject.functions.dynamics(q=q, u=u, udot=udot, **parameters)
+    tau = np.array(expected["tau"]).ravel()
+    tau[tilt] -= 0.5 * tau[back]
+    tau[back] = 0.0
+    np.testing.assert_allclose(np.array(found["tau"]).ravel(), tau, rtol=1e-12, atol=1e-10)
+    for name in ("imu_acceleration", "imu_angular_rate", "contact_position"):
+        np.testing.assert_allclose(np.array(found[name]), np.array(expected[name]), rtol=1e-12, atol=1e-12)
+
+
+def test_coordinates_that_leave_an_estimate_are_complete(subject):
+    import torch
+
+    decoder = Decoder(subject, None)
+    raw = decoder(torch.randn(5, decoder.size))
+    q = MotionReader(subject).coordinates(raw).numpy().astype(np.float64)
+    names = subject.model.coordinate_names
+    back, tilt = names.index("lumbar_extension"), names.index("pelvis_tilt")
+    assert not q[:, back].any()
+    whole = subject.completed(q)
+    np.testing.assert_allclose(whole[:, back], 0.1 - 0.5 * q[:, tilt], rtol=1e-12)
+    np.testing.assert_array_equal(np.delete(whole, back, axis=1), np.delete(q, back, axis=1))
+
+
+def test_frames_can_be_differentiated(subject):
+    import torch
+
+    decoder = Decoder(subject, None)
+    raw = decoder(torch.randn(1, 5, decoder.size))
+    motion = differentiate(raw, subject, 0.01)
+    assert motion.q.shape == (1, 3, len(subject.model.coordinates))
+
+
+def test_a_public_model_with_couplers_is_ready_for_training(rajagopal):
+    subject = rajagopal({"pelvis_tz": 0.0})
+    names = subject.model.coordinate_names
+    assert [names[i] for i in subject.roles.dependent] == ["knee_angle_r_beta", "knee_angle_l_beta"]
+    assert subject.segment_map().shape[0] == len(subject.roles.posture)
+
+
+def test_a_dependent_coordinate_cannot_be_fixed(rajagopal):
+    with pytest.raises(InputError, match="a coupler sets it") as refused:
+        rajagopal({"knee_angle_r_beta": 0.1})
+    assert "follows" in refused.value.fix
+
+
+def test_constraints_between_bodies_are_refused(rajagopal):
+    frame = Frame("pelvis", (0.0, 0.0, 0.0), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
+    with pytest.raises(InputError, match="constraint 'pinned'") as refused:
+        rajagopal(constraints=(PointConstraint("pinned", frame, frame),))
+    assert "isEnforced" in refused.value.fix
+
+
+def test_angles_whose_speeds_are_no_rates_are_refused_unless_fixed(rajagopal):
+    joints = rajagopal().model.joints
+    hip = next(joint for joint in joints if joint.name == "hip_r")
+    spun = tuple(dataclasses.replace(j, speeds="angular velocity") if j is hip else j for j in joints)
+    with pytest.raises(InputError, match="hip_flexion_r") as refused:
+        rajagopal(joints=spun)
+    assert "GimbalJoint" in refused.value.fix
+    rajagopal({axis.coordinate: 0.0 for axis in hip.rotations}, joints=spun)
