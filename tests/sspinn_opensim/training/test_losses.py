@@ -206,7 +206,7 @@ def term_cases(e):
             1,
         ),
         # A mean over the four points, of which one changes.
-        "force_change": (changed(e, force_bw=rising), 1 / 4),
+        "force_change": (changed(e, force_bw=rising), 1),
         "torque": (changed(e, tau=filled(e.tau, (..., actuated), only["torque"] * moment)), 1),
         "joint_limits": (changed(e, motion=bent), 1),
         "trunk": (changed(e, motion=sway), 1),
