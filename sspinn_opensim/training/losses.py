@@ -198,7 +198,7 @@ TERMS: dict[str, Term] = {
 
 
 def weights(overrides: dict[str, float]) -> dict[str, float]:
-    """Return the weight of every term; an override of an unknown term raises `InputError`."""
+    """Return the weight of every term; an unknown term, or none left, raises `InputError`."""
     for name in overrides:
         if name not in TERMS:
             raise InputError(
@@ -208,7 +208,14 @@ def weights(overrides: dict[str, float]) -> dict[str, float]:
                 found=name,
                 fix=nearest(name, TERMS) or "name one of these",
             )
-    return {name: overrides.get(name, term.weight) for name, term in TERMS.items()}
+    chosen = {name: overrides.get(name, term.weight) for name, term in TERMS.items()}
+    if not any(chosen.values()):
+        raise InputError(
+            "Every loss term has the weight 0: there is nothing to learn from.",
+            where="[training.weights] of the study",
+            fix="leave out the weights, or give at least one term a weight above 0",
+        )
+    return chosen
 
 
 def gather(
