@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.estimation.decode import MotionReader
@@ -43,7 +44,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--frames", type=int, default=3000, help="frames to measure (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(arguments)
-    results = measure(options.study, options.frames)
+    if options.frames < 1:
+        parser.error("--frames must be at least 1")
+    try:
+        results = measure(options.study, options.frames)
+    except InputError as error:
+        parser.exit(2, f"{error}\n")
     print(json.dumps(results, indent=1) if options.json else table(results))
 
 
@@ -73,7 +79,7 @@ def measure(study_file: Path, frames: int) -> dict:
     reader, length = MotionReader(subject), round(WINDOW_S / signals.step_s)
 
     def window(i: int) -> None:
-        start = min(i, len(signals.acceleration) - length)
+        start = max(min(i, len(signals.acceleration) - length), 0)
         rows = slice(start, start + length)
         with torch.inference_mode():
             inputs = signals.inputs(signals.acceleration[rows], signals.angular_rate[rows])

@@ -98,7 +98,10 @@ def _add_stage(verbs, stage: str, purpose: str) -> None:
 
 
 def _seeds(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected whole numbers such as 0,1,2, found '{text}'") from None
 
 
 def _stage(options: argparse.Namespace) -> None:

@@ -49,8 +49,9 @@ from sspinn_opensim.recording import (
     output_window,
     read_recording,
 )
-from sspinn_opensim.study import Study, examples_folder, read_study
+from sspinn_opensim.study import OutputChoice, Study, examples_folder, read_study
 from sspinn_opensim.training.checkpoint import identity, load_estimator, resume, save
+from sspinn_opensim.training.losses import weights as loss_weights
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
 from sspinn_opensim.training.trainer import Settings, Trainer
@@ -63,8 +64,9 @@ SETTLED_S = 1.0
 
 def run(study: Study, out: Path, restart: bool = False) -> None:
     """Do all stages, from scaling to the report."""
-    # A recording that cannot be used should say so before OpenSim and the training have run.
-    read_recording(study)
+    # What cannot be used should say so before OpenSim and the training have run.
+    output_window(read_recording(study), study.output)
+    loss_weights(study.training.weights)
     scale(study, out)
     convert(study, out)
     train(study, out, restart=restart)
@@ -76,7 +78,7 @@ def run(study: Study, out: Path, restart: bool = False) -> None:
 def demo(out: Path) -> None:
     """Run the built-in example."""
     study = read_study(examples_folder() / "demo.toml")
-    say("The built-in example: two minutes of training on a simulated walk with known answers.")
+    say("The built-in example: about a minute of training on a simulated walk with known answers.")
     run(study, out)
 
 
@@ -144,6 +146,8 @@ def convert(study: Study | Path, out: Path, paths: bool = False) -> None:
         )
     counts = len(model.bodies), len(model.coordinates), len(model.contact_spheres)
     say("{} bodies, {} coordinates, {} contact points".format(*counts))
+    if not model.contact_spheres:
+        say("note: without contact points on the feet the model can be checked, but not trained")
     say(f"agrees with OpenSim at random states: largest relative difference {errors[worst]:.1e} ({worst})")
     if defect:
         say(f"for this comparison only, Simbody's known error was added in {', '.join(defect)}")
@@ -230,15 +234,12 @@ def estimate(study: Study, out: Path) -> None:
 def muscles(study: Study, out: Path) -> None:
     """Run static optimization on the estimate; write muscle forces, activations and the verdict."""
     say("muscles", heading=True)
-    recording, choice = read_recording(study), study.output
-    chosen = recording.cycle_s is not None or choice.from_s is not None or choice.to_s is not None
+    _require(out, "kinematics.mot", "run sspinn estimate first")
+    settings = muscle_setup.Settings(
+        lowpass_hz=study.muscles.lowpass_hz, muscle_physiology=study.muscles.physiology
+    )
     muscle_setup.prepare(
-        out,
-        # All of a continuous recording: then the margin that the filter needs is left out at both ends.
-        window=output_window(recording, choice) if chosen else None,
-        settings=muscle_setup.Settings(
-            lowpass_hz=study.muscles.lowpass_hz, muscle_physiology=study.muscles.physiology
-        ),
+        out, window=_muscle_window(read_recording(study), study.output, settings), settings=settings
     )
     say(static_optimization.run(out).summary())
 
@@ -246,13 +247,15 @@ def muscles(study: Study, out: Path) -> None:
 def evaluate(study: Study, out: Path) -> None:
     """Compare with the reference, if the study names one, and write `metrics.json` and `report.html`."""
     say("evaluate", heading=True)
+    for seed in study.training.seeds:
+        _require(out, f"seeds/seed_{seed}/kinematics.mot", "run sspinn estimate first")
     recording, subject, signals = _prepare(study, out)
     metrics = evaluate_results(study, out, recording)
     say(format_table(metrics))
     from_s, to_s = output_window(recording, study.output)
     shown = _estimate(study, out, study.training.seeds[0], recording, subject, signals)
     versions = _versions()
-    settings = {"study": json.loads(json.dumps(asdict(study), default=str))}
+    settings = {"study": json.loads(json.dumps(asdict(study), default=lambda path: path.name))}
     report = write_report(
         out,
         study,
@@ -269,11 +272,28 @@ def evaluate(study: Study, out: Path) -> None:
     say("in OpenSim: open subject.osim, then load motion kinematics.mot; README.txt says more")
 
 
-def _subject_file(out: Path) -> Path:
-    path = out / "subject.osim"
+def _require(out: Path, name: str, fix: str) -> Path:
+    path = out / name
     if not path.is_file():
-        raise InputError("There is no scaled model.", where=path, fix="run sspinn scale first")
+        raise InputError("A file of an earlier stage is missing.", where=path, fix=fix)
     return path
+
+
+def _subject_file(out: Path) -> Path:
+    return _require(out, "subject.osim", "run sspinn scale first")
+
+
+def _muscle_window(
+    recording: Recording, choice: OutputChoice, settings: muscle_setup.Settings
+) -> tuple[float, float]:
+    """Return the part to analyse; an end that the study leaves open leaves the filter its margin."""
+    from_s, to_s = output_window(recording, choice)
+    margin = settings.margin_s + 3 / recording.sampling_rate_hz
+    if choice.from_s is None:
+        from_s = max(from_s, float(recording.time_s[0]) + SETTLED_S + margin)
+    if choice.to_s is None:
+        to_s = min(to_s, float(recording.time_s[-1]) - margin)
+    return from_s, to_s
 
 
 def _prepare(study: Study, out: Path) -> tuple[Recording, Subject, Signals]:

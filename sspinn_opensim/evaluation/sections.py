@@ -316,6 +316,8 @@ def _static_optimization(verdict: Mapping[str, Any]) -> str:
     ok = verdict.get("ok")
     frames, failed = verdict.get("frames"), verdict.get("failed_frames")
     opening = '<b class="good">Can be used.</b>' if ok else '<b class="bad">Not to be trusted.</b>'
+    if ok and verdict.get("warnings"):
+        opening = '<b class="good">Can be used, with care.</b>'
     text = (
         f"{opening} OpenSim's static optimization solved {frames - failed} of {frames} frames"
         if frames

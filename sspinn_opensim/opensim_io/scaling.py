@@ -301,7 +301,8 @@ def _known_height(tree, generic: Path) -> float:
         f"the body height that the generic model '{name}' stands for is not known",
         where=str(generic),
         expected=f"one of {', '.join(_GENERIC_HEIGHT_M)}",
-        fix="state generic_height_m: the height of a person whom the model fits unscaled",
+        fix="state generic_height_m under [model] of the study: the height of a person whom the model fits "
+        "unscaled; or scaled = true if the model is the person's already",
     )
 
 

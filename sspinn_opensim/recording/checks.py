@@ -27,6 +27,9 @@ _HARDLY_TURNING = 0.15
 _REST_FORCE, _REST_TOLERANCE = 9.81, 0.5
 #: A sensor rests where, over this long, force varies by less and it turns more slowly than these.
 _REST_S, _REST_FORCE_SPREAD, _REST_RATE = 0.5, 0.3, 0.2
+#: Mean inclination against gravity that segments stay below in walking and running, feet included, degrees
+#: (P01 of Dorschky et al. 2019: at most 37, the foot in running).
+_LARGEST_LEAN_DEG = 60.0
 
 
 def refuse_implausible(recording: Recording, where: str) -> None:
@@ -78,9 +81,14 @@ def describe_doubts(recording: Recording) -> tuple[str, ...]:
     -------
     tuple of str
         Empty if nothing is odd: constant channels, movement without rotation, a sensor that does not read
-        gravity at rest.
+        gravity at rest, or whose y axis does not point up on average.
     """
-    return (*_constant_channels(recording), *_no_rotation(recording), *_rest(recording))
+    return (
+        *_constant_channels(recording),
+        *_no_rotation(recording),
+        *_rest(recording),
+        *_not_upright(recording),
+    )
 
 
 def check_placement(sensors: tuple[Sensor, ...], model: Model, where: str = "the study") -> None:
@@ -183,5 +191,22 @@ def _rest(recording: Recording) -> list[str]:
             doubts.append(
                 f"Sensor '{sensor.name}' reads {at_rest:.2f} m/s^2 at rest instead of {_REST_FORCE:g}: "
                 "its accelerometer needs calibration."
+            )
+    return doubts
+
+
+def _not_upright(recording: Recording) -> list[str]:
+    """Compare the mean specific force with up: over whole strides it is gravity, felt by upright segments."""
+    doubts = []
+    mean = recording.acceleration.mean(axis=0)
+    for index, sensor in enumerate(recording.sensors):
+        if sensor.imu_frame or np.count_nonzero(recording.acceleration_available[index]) < 2:
+            continue
+        size = float(np.linalg.norm(mean[index]))
+        angle_deg = float(np.degrees(np.arccos(np.clip(mean[index, 1] / max(size, 1e-9), -1.0, 1.0))))
+        if angle_deg > _LARGEST_LEAN_DEG:
+            doubts.append(
+                f"Sensor '{sensor.name}' feels gravity {angle_deg:.0f} degrees off the y axis of its body on "
+                "average: its axes in the study are probably wrong."
             )
     return doubts

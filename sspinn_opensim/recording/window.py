@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.types import Recording
 from sspinn_opensim.study import OutputChoice
@@ -50,4 +52,10 @@ def output_window(recording: Recording, choice: OutputChoice) -> tuple[float, fl
             found=f"{from_s:g} to {to_s:g} s",
             fix="change from_s and to_s, or give a longer recording",
         )
-    return from_s, to_s
+    return _on_sample(from_s, recording), _on_sample(to_s, recording)
+
+
+def _on_sample(time_s: float, recording: Recording) -> float:
+    """Return the sample's own time where a time names it but for rounding: else the last frame is lost."""
+    nearest = float(recording.time_s[np.abs(recording.time_s - time_s).argmin()])
+    return nearest if abs(nearest - time_s) < 1e-6 / recording.sampling_rate_hz else time_s

@@ -160,7 +160,7 @@ def test_going_on_from_a_finished_training_changes_nothing(finished, study, tmp_
     [("convert", "sspinn scale"), ("train", "sspinn scale"), ("estimate", "sspinn scale")],
 )
 def test_a_stage_before_scaling(study, tmp_path, stage, fix):
-    with pytest.raises(InputError, match="no scaled model") as error:
+    with pytest.raises(InputError, match="earlier stage is missing") as error:
         getattr(workflows, stage)(study, tmp_path)
     assert fix in error.value.fix and files(tmp_path) == set()
 

@@ -94,7 +94,7 @@ def test_complete_report(study, results, recording, stick_figure):
         "1500",
     ):
         assert part in text
-    assert "Can be used." in text and "look <here>" in text
+    assert "Can be used, with care." in text and "look <here>" in text
     assert reader.charts == 8 + 8 + 4 + 2 + 3, "angles, moments, ground forces, muscles, loss terms"
     for role in ("estimate", "seed", "reference", "baseline"):
         assert f'class="line {role}"' in html

@@ -1,3 +1,4 @@
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -56,12 +57,17 @@ def test_a_sensor_that_misses_gravity_at_rest_is_told():
     assert "'s'" in doubt and "12.2" in doubt
 
 
+def test_a_sensor_mounted_upside_down_is_told():
+    recording = walking()
+    flipped = recording.acceleration * (-1.0, -1.0, 1.0)
+    (doubt,) = describe_doubts(dataclasses.replace(recording, acceleration=flipped))
+    assert "'s'" in doubt and "180 degrees" in doubt and "axes" in doubt
+
+
 def test_a_dead_channel_is_told():
     recording = walking()
     rate = recording.angular_rate.copy()
     rate[:, 0, 1] = 0.7
-    import dataclasses
-
     doubts = describe_doubts(dataclasses.replace(recording, angular_rate=rate))
     assert any("angular rate y is always 0.7" in doubt for doubt in doubts)
 

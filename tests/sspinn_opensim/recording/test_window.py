@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,13 @@ def test_a_chosen_window_wins():
     assert output_window(tiled, OutputChoice(2.0, 3.0)) == (2.0, 3.0)
     assert output_window(tiled, OutputChoice(from_s=2.0)) == (2.0, pytest.approx(9.99))
     assert output_window(tiled, OutputChoice(to_s=3.0)) == (1.0, 3.0)
+
+
+def test_a_bound_is_the_time_of_its_sample():
+    shifted = recording(5.0)
+    time_s = shifted.time_s + 2e-12
+    shifted = dataclasses.replace(shifted, time_s=time_s)
+    assert output_window(shifted, OutputChoice(2.0, 2.3)) == (time_s[200], time_s[230])
 
 
 @pytest.mark.parametrize("choice", [OutputChoice(4.0, 6.0), OutputChoice(from_s=7.0), OutputChoice(to_s=0.5)])

@@ -206,7 +206,7 @@ def term_cases(e):
             1,
         ),
         # A mean over the four points, of which one changes.
-        "force_change": (changed(e, force_bw=rising), 1 / 4),
+        "force_change": (changed(e, force_bw=rising), 1),
         "torque": (changed(e, tau=filled(e.tau, (..., actuated), only["torque"] * moment)), 1),
         "joint_limits": (changed(e, motion=bent), 1),
         "trunk": (changed(e, motion=sway), 1),
@@ -334,3 +334,8 @@ def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
         # Short enough that hardly a frame crosses the bend of a one-sided term.
         h = 1e-6
         assert slope == pytest.approx((after(directions, h) - after(directions, -h)) / (2 * h), rel=1e-6)
+
+
+def test_no_term_left_is_refused():
+    with pytest.raises(InputError, match="nothing to learn"):
+        losses.weights(dict.fromkeys(losses.TERMS, 0.0))
