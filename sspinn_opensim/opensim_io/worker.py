@@ -176,9 +176,7 @@ def model_answers(opensim, model: str, samples: int, seed: int, output: str) -> 
     return {"arrays": sorted(answers)}
 
 
-def muscle_paths(
-    opensim, model: str, muscles: dict, coordinates: list, postures: str, output: str
-) -> dict:
+def muscle_paths(opensim, model: str, muscles: dict, coordinates: list, postures: str, output: str) -> dict:
     """Save lengths and moment arms of muscles at the postures of an ``.npy`` file, as an ``.npz``."""
     from sspinn_opensim.opensim_io import worker_paths
 
