@@ -122,6 +122,23 @@ def compare(model: Model, functions: BodyFunctions, answers: Mapping[str, np.nda
     return errors
 
 
+def states_left_out(functions: BodyFunctions, answers: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """Return at how many states `compare` leaves each force out; forces compared everywhere are not named.
+
+    Parameters
+    ----------
+    functions, answers
+        As for `compare`.
+    """
+    if "force_names" not in answers:
+        return {}
+    order = _order(functions.coordinates, answers["coord_names"])
+    places = _places(functions.forces, answers["force_names"], "force")
+    inputs = {"q": answers["f_q"][:, order], "u": answers["f_qd"][:, order]}
+    counts = _parting(functions, inputs)[:, places].sum(axis=0)
+    return {str(name): int(n) for name, n in zip(answers["force_names"], counts, strict=True) if n}
+
+
 def relative_error(ours: np.ndarray, stored: np.ndarray) -> float:
     """Return the largest difference over the largest absolute value of `stored`; NaN counts as infinite.
 
@@ -313,11 +330,15 @@ def _passive(functions: BodyFunctions, answers, order):
     places = _places(functions.forces, answers["force_names"], "force")
     inputs = {"q": answers["f_q"][:, order], "u": answers["f_qd"][:, order]}
     each = _split(_evaluate(functions.passive_forces, inputs, functions.parameters)["each"], len(order))
-    pull = _evaluate(functions.parting, inputs, functions.parameters)["pull"]
+    whole = ~_parting(functions, inputs)[:, places]
     for i, name in enumerate(answers["force_names"]):
-        # Simbody's Hunt-Crossley force drops all contacts after one that it keeps from pulling.
-        whole = pull[:, places[i]] <= 0
-        yield f"force {name}", each[whole, places[i]], answers["force_tau"][whole, i][:, order]
+        kept = whole[:, i]
+        yield f"force {name}", each[kept, places[i]], answers["force_tau"][kept, i][:, order]
+
+
+def _parting(functions: BodyFunctions, inputs) -> np.ndarray:
+    """Return (N, forces) where Simbody may drop contacts: it does after one that it keeps from pulling."""
+    return _evaluate(functions.parting, inputs, functions.parameters)["pull"] > 0
 
 
 def _kinematics(functions: BodyFunctions, q, u, udot) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ import pytest
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
-from casadi_dynamics.verify import compare
+from casadi_dynamics.verify import compare, states_left_out
 from sspinn_opensim.opensim_io.jobs import run_job
 
 SPLINE = "<SimmSpline><x>-3 -1 0 0.5 3</x><y>-40 -10 0 8 90</y></SimmSpline>"
@@ -211,6 +211,7 @@ def test_surfaces_that_part_do_not_silence_the_others(every_force):
         np.abs(together - answers["force_tau"][:, answers["force_names"] == "pile"][:, 0]).max(axis=1) > 1
     )
     assert (pull[forgotten] > 0).all() and 0 < forgotten.sum() < (pull > 0).sum() < len(pull) / 2
+    assert states_left_out(functions, answers)["pile"] == (pull > 0).sum()
 
 
 def test_where_a_force_acts_and_how_stiff_it_is_are_parameters(every_force, text, read):
