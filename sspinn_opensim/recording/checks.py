@@ -121,10 +121,11 @@ def check_placement(sensors: tuple[Sensor, ...], model: Model, where: str = "the
             ends = (joint.parent.body, joint.child.body)
             if sensor.body not in ends:
                 raise InputError(
-                    f"The joint '{sensor.origin}' does not touch the body '{sensor.body}'.",
+                    f"Joint '{sensor.origin}' does not touch body '{sensor.body}'.",
                     where=f"{place} origin",
                     expected="a joint that connects the body to its neighbour",
                     found=f"a joint from '{ends[0]}' to '{ends[1]}'",
+                    fix="name the joint at the near end of the segment",
                 )
 
 

@@ -16,7 +16,7 @@ from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import BodyFunctions, build
 from casadi_dynamics.symbolic.constraints import independent_coordinates
-from sspinn_opensim.recording import Recording, Sensor
+from sspinn_opensim.recording import Recording, Sensor, check_placement
 
 #: Steps are told from turns of the root joint by their direction: this close to an axis of ground counts.
 _ALIGNED = 0.99
@@ -226,20 +226,18 @@ def _refuse_what_training_cannot_use(model: Model, fixed: dict[str, float]) -> N
 
 
 def place(sensor: Sensor, model: Model) -> ImuFrame:
-    """Return the place of a sensor; its axes are those of the IMU frame it names, else of its body."""
+    """Return the place of a sensor; its axes are those of the IMU frame it names, else of its body.
+
+    Raises
+    ------
+    InputError
+        If the model does not have the body, joint or IMU frame that the sensor names.
+    """
+    check_placement((sensor,), model)
     if sensor.imu_frame:
-        for frame in model.imu_frames:
-            if frame.name == sensor.imu_frame:
-                return ImuFrame(sensor.name, frame.body, frame.position, frame.rotation)
-        raise InputError(
-            f"The model has no IMU frame '{sensor.imu_frame}'.",
-            where=f"sensor '{sensor.name}' of the study",
-            expected=", ".join(f.name for f in model.imu_frames) or "none",
-            found=sensor.imu_frame,
-            fix="name one of these, or give body and position",
-        )
+        frame = next(f for f in model.imu_frames if f.name == sensor.imu_frame)
+        return ImuFrame(sensor.name, frame.body, frame.position, frame.rotation)
     origin = _joint_centre(model, sensor.origin, sensor.body) if sensor.origin else np.zeros(3)
-    model.body(sensor.body)
     position = tuple(float(x) for x in origin + np.array(sensor.position))
     return ImuFrame(sensor.name, sensor.body, position, _IDENTITY)
 
@@ -253,15 +251,7 @@ def _joint_centre(model: Model, joint_name: str, body: str) -> np.ndarray:
     joint = model.joint(joint_name)
     if joint.child.body == body:
         return np.array(joint.child.translation)
-    if joint.parent.body == body:
-        return np.array(joint.parent.translation) * (1.0, 1.0, 0.0)
-    raise InputError(
-        f"Joint '{joint_name}' does not touch body '{body}'.",
-        where=f"origin of the sensor on '{body}'",
-        expected=f"a joint with '{body}' as parent or child",
-        found=f"'{joint.parent.body}' and '{joint.child.body}'",
-        fix="name the joint at the near end of the segment",
-    )
+    return np.array(joint.parent.translation) * (1.0, 1.0, 0.0)
 
 
 def _roles(model: Model, fixed: dict[str, float]) -> Roles:

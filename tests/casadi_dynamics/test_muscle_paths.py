@@ -84,7 +84,7 @@ def test_a_straight_path_is_the_distance_of_its_ends(tiny, angle):
         q=angle, u=0, udot=0, station=[0.1, -0.3, 0.02], parameters=functions.parameters
     )["position"]
     length, arm, speed = evaluate(model, angle, 1.7)
-    assert length == pytest.approx(np.linalg.norm(np.ravel(place) - (0.3, 0.1, 0.05)), abs=1e-14)
+    assert length == pytest.approx(np.linalg.norm(np.array(place).ravel() - (0.3, 0.1, 0.05)), abs=1e-14)
     assert arm == pytest.approx(-slope(model, angle), abs=1e-8)
     assert speed == pytest.approx(-1.7 * arm, abs=1e-14)
 
