@@ -9,7 +9,6 @@ import argparse
 import gc
 import json
 import os
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.machine import processor
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.estimation import StreamingEstimator
@@ -102,7 +102,7 @@ def measure(study_file: Path, frames: int) -> dict:
         "parameters": sum(p.numel() for p in estimator.network.parameters()),
         "frames": frames,
         "threads": torch.get_num_threads(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 2),
         "torch": torch.__version__,
@@ -150,15 +150,6 @@ def _measure(call: Callable[[int], None], frames: int, count: int) -> dict[str, 
     found = {f"p{p}": float(np.percentile(wall, p)) / 1e6 for p in PERCENTILES}
     found |= {f"cpu_p{p}": float(np.percentile(own, p)) / 1e6 for p in PERCENTILES}
     return {name: round(value, 4) for name, value in found.items()}
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

@@ -33,6 +33,17 @@ def dorschky2019(shared) -> Path:
     return shared / "data" / "dorschky2019"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_machine_code(tmp_path_factory):
+    """Keep compiled functions where all test processes find them, and away from the user's."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CASADI_DYNAMICS_CACHE", str(folder / "machine_code"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _one_torch_thread():
     """Keep torch, where a test has imported it, on one thread."""

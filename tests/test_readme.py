@@ -17,7 +17,14 @@ from sspinn_opensim.study import read_study
 from sspinn_opensim.training import losses, motion, signals
 from sspinn_opensim.training.trainer import Settings
 
-DOCUMENTS = ("README.md", "docs/study.md", "docs/method.md", "docs/conventions.md", "docs/architecture.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/study.md",
+    "docs/method.md",
+    "docs/conventions.md",
+    "docs/architecture.md",
+    "docs/compiled.md",
+)
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +144,12 @@ def test_the_study_and_the_columns_of_the_readme_work_together(text, tmp_path):
 def test_the_python_of_the_readme_runs(text, capsys):
     exec(compile(block(text["README.md"], "python"), "README.md", "exec"), {})
     assert "knee_angle_r" in capsys.readouterr().out
+
+
+def test_the_python_of_the_compiled_functions_runs(text):
+    names = {}
+    exec(compile(block(text["docs/compiled.md"], "python"), "docs/compiled.md", "exec"), names)
+    assert names["q"].grad.abs().max() > 0
 
 
 def parsers() -> dict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import casadi as ca
@@ -17,7 +17,7 @@ class Instruction:
     Attributes
     ----------
     op : str
-        'input', 'constant', or the name of an operation (see `OPERATIONS`).
+        'input', 'constant', 'select' (mask, yes, no), or the name of an operation (see `OPERATIONS`).
     arguments : tuple of int
         Places of the operands.
     value : float
@@ -55,9 +55,12 @@ OPERATIONS = {
     getattr(ca, f"OP_{name.upper()}"): name
     for name in (
         "add sub mul div neg exp log pow constpow sqrt sq twice sin cos tan asin acos atan lt le eq ne not "
-        "and or floor ceil fabs sign if_else_zero fmin fmax inv sinh cosh tanh atan2 hypot log1p expm1"
+        "and or floor ceil fabs sign if_else_zero fmin fmax inv sinh cosh tanh atan2 hypot log1p expm1 "
+        "asinh acosh atanh fmod copysign"
     ).split()
 }
+
+_COMMUTATIVE = ("add", "mul", "eq", "ne", "and", "or")
 
 
 def check_columns(function: ca.Function) -> None:
@@ -83,7 +86,7 @@ def check_columns(function: ca.Function) -> None:
 
 
 def record(function: ca.Function) -> Tape:
-    """Return the tape of an SX function; instructions that no output needs are left out.
+    """Return the tape of an SX function, without what no output needs and without repetitions.
 
     Raises
     ------
@@ -119,7 +122,48 @@ def record(function: ca.Function) -> Tape:
         instructions.append(new)
     sizes_in = tuple(function.nnz_in(i) for i in range(function.n_in()))
     sizes_out = tuple(function.nnz_out(i) for i in range(function.n_out()))
-    return _without_dead_code(Tape(tuple(instructions), tuple(map(tuple, outputs)), sizes_in, sizes_out))
+    tape = Tape(tuple(instructions), tuple(map(tuple, outputs)), sizes_in, sizes_out)
+    return _without_dead_code(_with_selects(_without_repetitions(tape)))
+
+
+def _without_repetitions(tape: Tape) -> Tape:
+    """Compute the same thing once."""
+    moved: list[int] = []
+    known: dict[tuple, int] = {}
+    kept: list[Instruction] = []
+    for instruction in tape.instructions:
+        arguments = tuple(moved[a] for a in instruction.arguments)
+        order = sorted(arguments) if instruction.op in _COMMUTATIVE else arguments
+        # A constant is told by its bits: 0.0 equals -0.0, and nan not even itself.
+        key = (instruction.op, *order, *instruction.source, instruction.value.hex())
+        if key not in known:
+            known[key] = len(kept)
+            kept.append(replace(instruction, arguments=arguments))
+        moved.append(known[key])
+    return _renumbered(tape, kept, moved)
+
+
+def _with_selects(tape: Tape) -> Tape:
+    """Turn (a where m) + (b where not m), which is how CasADi writes a choice, into the choice it is."""
+    instructions = tape.instructions
+    new = []
+    for instruction in instructions:
+        choice = _choice(instructions, instruction)
+        new.append(Instruction("select", choice) if choice else instruction)
+    return replace(tape, instructions=tuple(new))
+
+
+def _choice(instructions, instruction: Instruction) -> tuple[int, int, int] | None:
+    if instruction.op != "add":
+        return None
+    parts = [instructions[a] for a in instruction.arguments]
+    if any(part.op != "if_else_zero" for part in parts):
+        return None
+    for yes, no in (parts, parts[::-1]):
+        mask, otherwise = yes.arguments[0], instructions[no.arguments[0]]
+        if otherwise.op == "not" and otherwise.arguments[0] == mask:
+            return mask, yes.arguments[1], no.arguments[1]
+    return None
 
 
 def _without_dead_code(tape: Tape) -> Tape:
@@ -128,12 +172,14 @@ def _without_dead_code(tape: Tape) -> Tape:
         if place in needed:
             needed.update(tape.instructions[place].arguments)
     moved = {old: new for new, old in enumerate(sorted(needed))}
-    kept = tuple(
-        Instruction(i.op, tuple(moved[a] for a in i.arguments), i.value, i.source)
-        for i in (tape.instructions[old] for old in sorted(needed))
-    )
+    kept = [tape.instructions[old] for old in sorted(needed)]
+    kept = [replace(i, arguments=tuple(moved[a] for a in i.arguments)) for i in kept]
+    return _renumbered(tape, kept, moved)
+
+
+def _renumbered(tape: Tape, instructions, moved) -> Tape:
     outputs = tuple(tuple(moved[place] for place in output) for output in tape.outputs)
-    return Tape(kept, outputs, tape.input_sizes, tape.output_sizes)
+    return replace(tape, instructions=tuple(instructions), outputs=outputs)
 
 
 def vector_jacobian(function: ca.Function, wrt: tuple[int, ...]) -> ca.Function:

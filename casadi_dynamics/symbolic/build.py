@@ -24,7 +24,6 @@ from casadi_dynamics.symbolic.constraints import (
 from casadi_dynamics.symbolic.contact import ContactPoint, center_of, lowest_point
 from casadi_dynamics.symbolic.dynamics import (
     Wrench,
-    force_at,
     generalized_forces,
     kinetic_energy,
     mass_matrix,
@@ -117,8 +116,9 @@ class BodyFunctions:
         force = ca.SX.sym("contact_force", 3 * len(points))
         external: dict[str, Wrench] = {}
         for i, sphere in enumerate(tree.model.contact_spheres):
-            position = points[sphere.name].position
-            wrench = force_at(tree.motions[sphere.body], position, force[3 * i : 3 * i + 3])
+            in_body = tree.motions[sphere.body].rotation.T @ force[3 * i : 3 * i + 3]
+            # By the arm, not by two positions in ground: far from the origin their difference loses digits.
+            wrench = Wrench(in_body, ca.cross(points[sphere.name].arm, in_body))
             _add(external, sphere.body, wrench)
         placement = ca.SX.sym("sensor_position", 3 * len(self.imu_frames))
         places = [placement[3 * i : 3 * i + 3] for i in range(len(self.imu_frames))]

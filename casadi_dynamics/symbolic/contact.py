@@ -14,15 +14,18 @@ from casadi_dynamics.symbolic.parameters import Parameters
 
 @dataclass(frozen=True)
 class ContactPoint:
-    """The lowest point of a sphere, in ground.
+    """The lowest point of a sphere.
 
     Attributes
     ----------
+    arm : (3,) SX
+        From the body's origin, in body axes, m.
     position, velocity : (3,) SX
-        Of the material point of the sphere that is lowest at this instant, m and m/s.
+        Of the material point of the sphere that is lowest at this instant, in ground, m and m/s.
     radius : SX
     """
 
+    arm: ca.SX
     position: ca.SX
     velocity: ca.SX
     radius: ca.SX
@@ -100,9 +103,9 @@ def surface(
 def lowest_point(motion: BodyMotion, center: ca.SX, radius: ca.SX) -> ContactPoint:
     """Return the lowest point of a sphere with its `center` in body axes."""
     down = ca.vertcat(0, -radius, 0)
-    from_origin = center + motion.rotation.T @ down
-    velocity = motion.rotation @ point_velocity(motion, from_origin)
-    return ContactPoint(motion.position + motion.rotation @ center + down, velocity, radius)
+    arm = center + motion.rotation.T @ down
+    velocity = motion.rotation @ point_velocity(motion, arm)
+    return ContactPoint(arm, motion.position + motion.rotation @ center + down, velocity, radius)
 
 
 def center_of(sphere: ContactSphere, parameters: Parameters) -> tuple[ca.SX, ca.SX]:

@@ -69,11 +69,11 @@ def _piecewise(x: ca.SX, breaks, origins, coefficients):
     `coefficients` is (pieces, degree + 1), lowest power first, each in powers of `x` less its origin.
     """
     t = x - _select(x, breaks, origins)
-    powers = np.asarray(coefficients, float)
+    powers = [_select(x, breaks, column) for column in np.asarray(coefficients, float).T]
     parts = []
     for _ in range(3):
-        parts.append(_horner([_select(x, breaks, column) for column in reversed(powers.T)], t))
-        powers = powers[:, 1:] * np.arange(1, powers.shape[1])
+        parts.append(_horner(reversed(powers), t))
+        powers = [k * power for k, power in enumerate(powers)][1:]
     return tuple(parts)
 
 

@@ -29,6 +29,9 @@ UNARY = {
     "sinh": ca.sinh,
     "cosh": ca.cosh,
     "tanh": ca.tanh,
+    "asinh": ca.asinh,
+    "acosh": ca.acosh,
+    "atanh": ca.atanh,
     "log1p": ca.log1p,
     "expm1": ca.expm1,
     "floor": ca.floor,
@@ -54,6 +57,8 @@ BINARY = {
     "fmax": ca.fmax,
     "atan2": ca.atan2,
     "hypot": ca.hypot,
+    "fmod": ca.fmod,
+    "copysign": ca.copysign,
     "if_else_zero": lambda x, y: ca.if_else(x, y, 0),
 }
 BUILDERS = {**UNARY, **BINARY}
@@ -171,6 +176,32 @@ def test_other_operations_and_functions_are_refused():
     with pytest.raises(InputError, match="dense column"):
         matrix = ca.SX.sym("m", 2, 2)
         compile_torch(ca.Function("f", [matrix], [ca.vec(matrix)]))
+
+
+@pytest.mark.parametrize("name", sorted(name for name in dir(ca) if name.startswith("OP_")))
+def test_every_operation_of_casadi_is_known_or_refused(name):
+    x, y = ca.SX.sym("x"), ca.SX.sym("y")
+    code = getattr(ca, name)
+    # CasADi makes something of every code: what is no operation of scalars becomes a constant.
+    for value in (ca.SX.unary(code, x), ca.SX.binary(code, x, y)):
+        function = ca.Function("f", [x, y], [value])
+        used = {function.instruction_id(k) for k in range(function.n_instructions())}
+        used -= {ca.OP_INPUT, ca.OP_OUTPUT, ca.OP_CONST}
+        if used <= set(OPERATIONS):
+            ops = {instruction.op for instruction in record(function).instructions}
+            assert {OPERATIONS[op] for op in used} <= ops
+        else:
+            with pytest.raises(InputError, match="cannot be compiled"):
+                record(function)
+
+
+def test_calls_and_free_symbols_are_refused():
+    x, free = ca.SX.sym("x"), ca.SX.sym("free")
+    inner = ca.Function("inner", [x], [ca.sin(x)], {"never_inline": True})
+    with pytest.raises(InputError, match="cannot be compiled"):
+        record(ca.Function("f", [x], [inner(x)]))
+    with pytest.raises(InputError, match="cannot be compiled"):
+        record(ca.Function("f", [x], [x + free], {"allow_free": True}))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""How `benchmarks.dynamics` measures: in turns, in fresh processes, and against CasADi in float64."""

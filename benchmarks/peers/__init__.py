@@ -1,0 +1,1 @@
+"""Routes to generalized forces: this project's, and the peers it is measured against."""

@@ -1,0 +1,1 @@
+"""Tapes as C++, for the system's compiler; CUDA shares the dialect."""

@@ -1,0 +1,1 @@
+"""Tapes as kernels of an NVIDIA GPU."""

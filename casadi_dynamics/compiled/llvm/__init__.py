@@ -1,0 +1,1 @@
+"""Tapes as machine code, through LLVM."""

@@ -1,0 +1,118 @@
+"""A tape as a machine-code program, through LLVM and without a compiler on the machine."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from threading import Lock
+
+import casadi as ca
+import llvmlite
+import llvmlite.binding as llvm
+
+from casadi_dynamics.compiled.disk_cache import load_or_make
+from casadi_dynamics.compiled.llvm.text import module_text
+from casadi_dynamics.compiled.tape import Tape
+
+
+@dataclass(frozen=True)
+class LlvmProgram:
+    """Machine code of a tape.
+
+    Attributes
+    ----------
+    operations : int
+        Length of the tape: a measure of the work per sample.
+    """
+
+    operations: int
+    _run: Callable
+    _keep_alive: object
+
+    def run(self, inputs: bytes, outputs: bytes, first: int, last: int) -> None:
+        """Compute the samples `first` to `last` - 1; see `Program`."""
+        self._run(inputs, outputs, first, last)
+
+
+def load_program(key: str, tape: Callable[[], Tape], scalar: str) -> LlvmProgram:
+    """Load a program from the cache on disk, or compile it and store it there.
+
+    Parameters
+    ----------
+    key : str
+        Says all that the tape depends on.
+    tape : callable
+        Makes the tape; called only where the cache has no such program.
+    scalar : str
+        'double' or 'float'.
+    """
+    key = "\n".join((key, scalar, *_surroundings()))
+    code = load_or_make(key, lambda: _compile(module_text(tape(), scalar)))
+    with _COMPILER:
+        # This linker keeps code and constants together. MCJIT lets the system place each, and aborts the
+        # process where they come to lie too far apart, as they may once large arrays are in memory.
+        library = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+        linked = library.export_symbol("run").export_symbol("operations").link(_linker(), f"{next(_NUMBERS)}")
+        run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+        operations = ctypes.c_int64.from_address(linked["operations"]).value
+        return LlvmProgram(operations, run(linked["run"]), linked)
+
+
+def _compile(text: str) -> bytes:
+    with _COMPILER:
+        machine = _machine()
+        module = llvm.parse_assembly(text)
+        module.triple, module.data_layout = machine.triple, str(machine.target_data)
+        # The tape is one straight line and already shares its expressions: optimizing passes find nothing.
+        return machine.emit_object(module)
+
+
+_COMPILER = Lock()
+_NUMBERS = itertools.count()  # a name for each program
+
+
+@cache
+def _initialize() -> None:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+
+
+@cache
+def _linker():
+    _initialize()
+    return llvm.create_lljit_compiler(use_jit_link=True)
+
+
+def _machine():
+    _initialize()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=2,
+        jit=True,
+        reloc="pic",
+        codemodel="small",
+    )
+
+
+#: Of this package as it was loaded; read now, for files may change while the process runs.
+_SOURCES = sorted(Path(__file__).parents[1].rglob("*.py"))
+_OURS = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()
+
+
+@cache
+def _surroundings() -> tuple[str, ...]:
+    """Return what machine code depends on beside its tape: processor, versions, and this very package."""
+    return (
+        llvm.get_default_triple(),
+        llvm.get_host_cpu_name(),
+        llvm.get_host_cpu_features().flatten(),
+        f"llvmlite {llvmlite.__version__}, LLVM {llvm.llvm_version_info}, casadi {ca.__version__}",
+        _OURS,
+    )
