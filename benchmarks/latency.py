@@ -23,6 +23,7 @@ from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.estimation.decode import MotionReader
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.study import examples_folder, read_study
+from sspinn_opensim.training.networks import NETWORKS, LstmNetwork
 from sspinn_opensim.training.signals import make_signals
 from sspinn_opensim.training.subject import make_subject
 from sspinn_opensim.training.trainer import Estimator
@@ -42,18 +43,19 @@ def main(arguments: list[str] | None = None) -> None:
         "--study", type=Path, default=examples_folder() / "demo.toml", help="default: the demo"
     )
     parser.add_argument("--frames", type=int, default=3000, help="frames to measure (default: %(default)s)")
+    parser.add_argument("--network", choices=NETWORKS, help="default: what the study says")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(arguments)
     if options.frames < 1:
         parser.error("--frames must be at least 1")
     try:
-        results = measure(options.study, options.frames)
+        results = measure(options.study, options.frames, options.network)
     except InputError as error:
         parser.exit(2, f"{error}\n")
     print(json.dumps(results, indent=1) if options.json else table(results))
 
 
-def measure(study_file: Path, frames: int) -> dict:
+def measure(study_file: Path, frames: int, network: str | None = None) -> dict:
     """Return the latency of the streaming estimator and of its peers, in ms.
 
     Parameters
@@ -62,14 +64,17 @@ def measure(study_file: Path, frames: int) -> dict:
         Names model and recording; the model is used as it is, scaling changes no cost.
     frames : int
         Frames to measure after the warm-up; the recording is repeated as often as needed.
+    network : str, optional
+        Kind of network, instead of the study's.
     """
     torch.set_num_threads(1)
     study = read_study(study_file)
+    kind = network or study.training.network
     recording, model = read_recording(study), read_model(study.model.file)
     subject = make_subject(model, recording, study.coordinates.fixed, height_m=study.person.height_m)
     signals = make_signals(recording, subject)
     torch.manual_seed(0)
-    estimator = Estimator(subject, signals).eval()
+    estimator = Estimator(subject, signals, kind=kind).eval()
 
     streaming = StreamingEstimator(estimator, subject, signals)
 
@@ -88,7 +93,8 @@ def measure(study_file: Path, frames: int) -> dict:
             reader.ground(reader.coordinates(raw), raw.force)
 
     inputs = signals.inputs(signals.acceleration, signals.angular_rate)[:, None, None]
-    layers, state = estimator.network.recurrent, None
+    size, outputs = signals.input_size, estimator.decoder.size
+    layers, state = LstmNetwork(size, outputs).recurrent.eval(), None
 
     def recurrent(i: int) -> None:
         nonlocal state
@@ -99,6 +105,7 @@ def measure(study_file: Path, frames: int) -> dict:
     return {
         "model": model.name,
         "sensors": len(recording.sensors),
+        "network": kind,
         "parameters": sum(p.numel() for p in estimator.network.parameters()),
         "frames": frames,
         "threads": torch.get_num_threads(),
@@ -118,8 +125,8 @@ def measure(study_file: Path, frames: int) -> dict:
 def table(results: dict) -> str:
     """Return the results as text."""
     lines = [
-        f"{results['model']}, {results['sensors']} sensors, network of {results['parameters']} parameters, "
-        f"{results['frames']} frames, {results['threads']} thread",
+        f"{results['model']}, {results['sensors']} sensors, {results['network']} network of "
+        f"{results['parameters']} parameters, {results['frames']} frames, {results['threads']} thread",
         f"{results['processor']}, {results['cores']} cores, load {results['load']}, torch {results['torch']}",
         "",
         f"{'ms per frame':28}"

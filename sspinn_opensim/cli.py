@@ -15,6 +15,8 @@ from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import __version__
+from sspinn_opensim.cohort_file import CohortStudy, is_cohort, read_cohort
+from sspinn_opensim.sensor_sets import ALL, PRESETS
 from sspinn_opensim.study import Study, override, read_study
 
 _DESCRIPTION = "Joint angles, moments, ground forces and muscle forces from IMUs, for OpenSim models."
@@ -32,6 +34,7 @@ _STAGES = {
 }
 _WITH_OVERRIDES = ("run", "train", "estimate", "evaluate")
 _WITH_RESTART = ("run", "train")
+_FOR_COHORTS = ("run", "scale", "train", "estimate", "evaluate")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,6 +71,10 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for stage, purpose in _STAGES.items():
         _add_stage(verbs, stage, purpose)
+    _add_adapt(verbs)
+    _add_ablate(verbs)
+    _add_simulate_imu(verbs)
+    _add_locate_sensors(verbs)
     demo = verbs.add_parser("demo", help="run the built-in example", description="Run the built-in example.")
     demo.add_argument(
         "--out", type=Path, default=Path("demo_results"), metavar="FOLDER", help="default: %(default)s"
@@ -80,12 +87,19 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_stage(verbs, stage: str, purpose: str) -> None:
     verb = verbs.add_parser(stage, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
-    what = "study file (.toml), or a model (.osim)" if stage == "convert" else "study file (.toml)"
+    what = "study file (.toml)"
+    if stage == "convert":
+        what += ", or a model (.osim)"
+    elif stage in _FOR_COHORTS:
+        what += ", or cohort file"
     verb.add_argument("study", type=Path, metavar="STUDY", help=what)
     verb.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the results")
     if stage in _WITH_OVERRIDES:
         verb.add_argument("--steps", type=int, metavar="N", help="optimizer steps, instead of the study's")
         verb.add_argument("--seeds", type=_seeds, metavar="K,K,...", help="seeds, instead of the study's")
+        verb.add_argument(
+            "--sensors", type=_sensors, metavar="SET", help="all, F, FT, FS, TS, SP or names: A,B,..."
+        )
     if stage in _WITH_RESTART:
         verb.add_argument(
             "--restart", action="store_true", help="train from the start, not from the last checkpoint"
@@ -97,6 +111,116 @@ def _add_stage(verbs, stage: str, purpose: str) -> None:
     verb.set_defaults(handler=_stage, stage=stage)
 
 
+def _add_adapt(verbs) -> None:
+    purpose = "fit the network of a cohort to a new person's recording"
+    verb = verbs.add_parser("adapt", help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
+    verb.add_argument("study", type=Path, metavar="STUDY", help="study file (.toml) of the person")
+    verb.add_argument(
+        "--from", type=Path, required=True, metavar="FOLDER", dest="source", help="results of the cohort"
+    )
+    verb.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the results")
+    verb.add_argument("--steps", type=int, metavar="N", help="optimizer steps; 0: the network as it is")
+    verb.add_argument("--seeds", type=_seeds, metavar="K,K,...", help="seeds, instead of the study's")
+    verb.add_argument("--sensors", type=_sensors, metavar="SET", help="as for train")
+    verb.add_argument("--restart", action="store_true", help="start over, not from the last checkpoint")
+    verb.set_defaults(handler=_adapt)
+
+
+def _adapt(options: argparse.Namespace) -> None:
+    study = override(read_study(options.study, sensors=options.sensors), seeds=options.seeds)
+    from sspinn_opensim.adapt import adapt
+
+    source, out = options.source.absolute(), options.out.absolute()
+    adapt(study, source, out, steps=options.steps, restart=options.restart)
+
+
+def _add_ablate(verbs) -> None:
+    purpose = "train again with each loss term off in turn, and compare"
+    verb = verbs.add_parser("ablate", help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
+    verb.add_argument("study", type=Path, metavar="STUDY", help="study file (.toml)")
+    verb.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the results")
+    verb.add_argument("--terms", type=_names, metavar="A,B,...", help="terms to switch off; default: all")
+    verb.add_argument("--steps", type=int, metavar="N", help="optimizer steps, instead of the study's")
+    verb.add_argument("--seeds", type=_seeds, metavar="K,K,...", help="seeds, instead of the study's")
+    verb.add_argument("--sensors", type=_sensors, metavar="SET", help="as for train")
+    verb.add_argument("--restart", action="store_true", help="train every arm from the start")
+    verb.set_defaults(handler=_ablate)
+
+
+def _ablate(options: argparse.Namespace) -> None:
+    study = read_study(options.study, sensors=options.sensors)
+    study = override(study, steps=options.steps, seeds=options.seeds)
+    from sspinn_opensim.ablation import ablate
+
+    ablate(study, options.out.absolute(), terms=options.terms, restart=options.restart)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
+#: Option of `simulate-imu` -> key of its settings that it replaces, type, unit and purpose.
+_SIMULATION = {
+    "--height": ("study.height_m", float, "M", "height of the person, m"),
+    "--mass": ("study.mass_kg", float, "KG", "mass of the person, kg; default: the model's"),
+    "--rate": ("sampling_rate_hz", float, "HZ", "rate of the recording; default: 100"),
+    "--lowpass": ("motion.lowpass_hz", float, "HZ", "cut-off for the coordinates; default: 12, 0: none"),
+    "--belt-speed": ("motion.belt_speed_m_s", float, "M/S", "speed of the treadmill's belt"),
+    "--strides": ("motion.strides", int, "N", "repeat one stride of the motion N times"),
+    "--unit": ("motion.unit", str, "UNIT", "degrees or radians, where the motion does not say"),
+    "--moments": ("laboratory.moments", Path, "STO", "inverse dynamics of the motion, for the reference"),
+    "--external-loads": ("laboratory.external_loads", Path, "XML", "ground forces, for the reference"),
+    "--seed": ("seed", int, "K", "seed of all errors of the sensors; default: 0"),
+}
+
+
+def _add_simulate_imu(verbs) -> None:
+    purpose = "write the recording that IMUs on a model would make of a motion, with a study to run"
+    verb = verbs.add_parser("simulate-imu", help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
+    verb.add_argument("model", type=Path, metavar="MODEL", help="model (.osim)")
+    verb.add_argument("motion", type=Path, metavar="MOTION", help="its coordinates (.mot or .sto)")
+    verb.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder to write")
+    verb.add_argument("--settings", type=Path, metavar="TOML", help="all settings; see docs/simulation.md")
+    verb.add_argument("--perfect", action="store_true", help="sensors without any error")
+    for option, (key, kind, unit, what) in _SIMULATION.items():
+        verb.add_argument(option, dest=key, type=kind, metavar=unit, help=what)
+    verb.set_defaults(handler=_simulate_imu)
+
+
+def _simulate_imu(options: argparse.Namespace) -> None:
+    from sspinn_opensim import simulate
+
+    given = {key: getattr(options, key) for key, *_ in _SIMULATION.values()}
+    changes = {key: value for key, value in given.items() if value is not None}
+    settings = simulate.settings_for(options.settings, changes, perfect=options.perfect)
+    study = simulate.simulate_imu(options.model, options.motion, options.out.absolute(), settings)
+    print(f"wrote {study}")
+    print(f"next: sspinn run {study} --out {options.out / 'results'}")
+
+
+def _add_locate_sensors(verbs) -> None:
+    purpose = "Find where each sensor sits on its body, with a trained network left as it is."
+    verb = verbs.add_parser("locate-sensors", help="find where each sensor sits", description=purpose)
+    verb.add_argument("study", type=Path, metavar="STUDY", help="study file (.toml)")
+    verb.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the results")
+    verb.add_argument(
+        "--segments", choices=("given", "unknown"), default="given", help="unknown: find the bodies too"
+    )
+    verb.add_argument(
+        "--network", type=Path, metavar="FOLDER", help="results of another training, with known sensors"
+    )
+    verb.set_defaults(handler=_locate_sensors)
+
+
+def _locate_sensors(options: argparse.Namespace) -> None:
+    study = read_study(options.study)
+    from sspinn_opensim.locate import locate_sensors
+
+    network = options.network.absolute() if options.network else None
+    unknown = options.segments == "unknown"
+    locate_sensors(study, options.out.absolute(), segments_unknown=unknown, network=network)
+
+
 def _seeds(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
@@ -104,19 +228,38 @@ def _seeds(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"expected whole numbers such as 0,1,2, found '{text}'") from None
 
 
+def _sensors(text: str) -> str | tuple[str, ...]:
+    """Return a known set as it is, anything else as names of sensors."""
+    return text if text == ALL or text in PRESETS else _names(text)
+
+
 def _stage(options: argparse.Namespace) -> None:
     if options.stage == "convert" and options.study.suffix.lower() == ".osim":
-        subject: Study | Path = options.study.absolute()
+        subject: Study | CohortStudy | Path = options.study.absolute()
     else:
         subject = _read(options)
-    from sspinn_opensim import workflows
+    if isinstance(subject, CohortStudy):
+        from sspinn_opensim import cohort_workflows as workflows
+    else:
+        from sspinn_opensim import workflows
 
     settings = {name: getattr(options, name) for name in ("restart", "paths") if name in options}
     getattr(workflows, options.stage)(subject, options.out.absolute(), **settings)
 
 
-def _read(options: argparse.Namespace) -> Study:
-    study = read_study(options.study)
+def _read(options: argparse.Namespace) -> Study | CohortStudy:
+    read = read_study
+    if is_cohort(options.study):
+        if options.stage not in _FOR_COHORTS:
+            raise InputError(
+                f"'{options.stage}' is for one person.",
+                where=options.study,
+                expected="a study file",
+                found="a cohort file",
+                fix="give one of its studies, with --out FOLDER/people/NAME",
+            )
+        read = read_cohort
+    study = read(options.study, sensors=getattr(options, "sensors", None))
     if options.stage in _WITH_OVERRIDES:
         study = override(study, steps=options.steps, seeds=options.seeds)
     return study

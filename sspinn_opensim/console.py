@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -10,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sspinn_opensim.training.trainer import Progress
+from sspinn_opensim.training.settings import Progress
 
 _CONSOLE = Console(highlight=False)
 #: Where output is not a terminal, a line is printed this many times per training.
@@ -23,6 +24,16 @@ def say(text: str, *, heading: bool = False) -> None:
         _CONSOLE.rule(text, align="left")
     else:
         _CONSOLE.print(text, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Print nothing meanwhile."""
+    before, _CONSOLE.quiet = _CONSOLE.quiet, True
+    try:
+        yield
+    finally:
+        _CONSOLE.quiet = before
 
 
 class TrainingDisplay:

@@ -21,6 +21,9 @@ Files
   kinematics.mot                      every coordinate of the model: degrees, metres
   moments.sto                         estimated joint moments: N m
   grf.mot                             force, point and torque on each foot, in ground: N, m, N m
+  kinematics_sd.mot                   how far kinematics.mot may be off: one standard deviation
+  moments_sd.sto                      the same for moments.sto
+  grf_sd.mot                          the same for grf.mot
   external_loads.xml                  applies grf.mot to the feet
   static_optimization_setup.xml       set-up of static optimization; paths are relative to this folder
   subject_static_optimization.osim    the model with its own contact switched off

@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal
 
 import osim_models
 from casadi_dynamics.errors import InputError, nearest
+from sspinn_opensim import sensor_sets
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,12 @@ Seed = Annotated[int, Bounds(0)]
 # From a small child to a very tall or heavy adult: outside, the unit is wrong.
 Height = Annotated[float, Bounds(0.5, 2.5, "give the height in metres")]
 Mass = Annotated[float, Bounds(10.0, 300.0, "give the mass in kilograms")]
+Sole = Annotated[float, Bounds(0.0, 100.0, "give the thickness in millimetres")]
 Rate = Annotated[float, Bounds(20.0, 10_000.0, "give the rate in samples a second; walking needs about 100")]
+# A longer lag is no latency of sensors but another time axis.
+Lag = Annotated[
+    float, Bounds(-0.2, 0.2, "give the lag in seconds; a file of another time axis must be shifted")
+]
 Vector = tuple[float, float, float]
 Names = tuple[str, str, str]
 
@@ -84,11 +90,15 @@ class Person:
         Height in m and mass in kg.
     name : str
         A label for reports.
+    shoe_heel_mm, shoe_forefoot_mm : float
+        Thickness of the shoes' soles under heel and forefoot, mm.
     """
 
     height_m: Height
     mass_kg: Mass
     name: str = "subject"
+    shoe_heel_mm: Sole = 0.0
+    shoe_forefoot_mm: Sole = 0.0
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,8 @@ class RecordingChoice:
         Rate to resample to, Hz. Left out: a CSV keeps its own rate, dorschky2019 is read at 100 Hz.
     cycles : int
         How often the one stored cycle is repeated (dorschky2019 only).
+    sensors : str or tuple of str
+        Which of the study's sensors are used: ``all``, a set of `sensor_sets.PRESETS`, or names.
     time_column : str
         Column that holds time in s (CSV only).
     acceleration_unit : {'m/s^2', 'g'}
@@ -123,6 +135,7 @@ class RecordingChoice:
     speed_m_s: Positive | None = None
     sampling_rate_hz: Rate | None = None
     cycles: Count = 20
+    sensors: str | tuple[str, ...] = sensor_sets.ALL
     time_column: str = "time"
     acceleration_unit: Literal["m/s^2", "g"] = "m/s^2"
     angular_rate_unit: Literal["rad/s", "deg/s"] = "rad/s"
@@ -177,6 +190,9 @@ class ReferenceChoice:
         The file (dorschky2019).
     kinematics, moments, grf, muscle_forces : Path or None
         Storage files (opensim), columns named as in the results folder; at least one.
+    lag_s : float or None
+        How long the sensors lag the reference, s, declared before any scoring; 0 declares none. Left out:
+        known for dorschky2019, else none.
     """
 
     format: Literal["opensim", "dorschky2019"]
@@ -185,6 +201,7 @@ class ReferenceChoice:
     moments: Path | None = None
     grf: Path | None = None
     muscle_forces: Path | None = None
+    lag_s: Lag | None = None
 
 
 @dataclass(frozen=True)
@@ -199,11 +216,23 @@ class TrainingChoice:
         One training for each seed; the first one's estimate is the one written for OpenSim.
     weights : dict of str to float
         Weights of loss terms that differ from the default, by name of the term.
+    patience : int
+        Stop early when the mean total loss of this many steps is not below that of as many before; 0: never.
+    devices : int
+        Processes that train together.
+    adaptation_steps : int
+        Optimizer steps when a network trained on others is adapted to this person.
+    network : {'lstm', 'gated'}
+        Kind of network.
     """
 
     steps: Count = 1500
     seeds: tuple[Seed, ...] = (0,)
     weights: dict[str, NonNegative] = dataclasses.field(default_factory=dict)
+    patience: Annotated[int, Bounds(0)] = 0
+    devices: Count = 1
+    adaptation_steps: Annotated[int, Bounds(0)] = 300
+    network: Literal["lstm", "gated"] = "lstm"
 
 
 @dataclass(frozen=True)
@@ -263,7 +292,7 @@ class Study:
     model, person, recording : ModelChoice, Person, RecordingChoice
         What is estimated from what.
     sensors : tuple of SensorChoice
-        The sensors to use, in the order of the file.
+        The sensors that are used (`RecordingChoice.sensors`), in the order of the file.
     name : str
         Name of the study; default: name of the file without its ending.
     reference : ReferenceChoice or None
@@ -285,13 +314,15 @@ class Study:
     output: OutputChoice = OutputChoice()
 
 
-def read_study(path: str | Path) -> Study:
+def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) -> Study:
     """Read and check a study file.
 
     Parameters
     ----------
     path : str or Path
         The TOML file.
+    sensors : str or iterable of str, optional
+        The sensors to use, instead of the study's choice: ``all``, a set such as ``FT``, or names.
 
     Returns
     -------
@@ -301,7 +332,8 @@ def read_study(path: str | Path) -> Study:
     ------
     InputError
         If the file is missing or not TOML, a key is unknown, missing or of the wrong kind, a number is out of
-        bounds, a file it names does not exist, or settings contradict each other.
+        bounds, a file it names does not exist, settings contradict each other, or the study lacks a sensor of
+        the chosen set.
     """
     path = Path(path).absolute()
     text, table = _load(path)
@@ -320,7 +352,16 @@ def read_study(path: str | Path) -> Study:
     _check_sensors(named, place)
     _check_reference(named, place)
     _check_settings(named, place)
-    return named
+    if sensors is None:
+        return _with_sensors(named, named.recording.sensors, str(place / "recording" / "sensors"))
+    return _with_sensors(named, sensors, "--sensors")
+
+
+def read_tables(path: str | Path, kind: type) -> Any:
+    """Read a TOML file whose format is another dataclass, by the rules of a study; errors as `read_study`."""
+    path = Path(path).absolute()
+    text, table = _load(path)
+    return _parse(kind, table, _Place(path, text))
 
 
 def override(study: Study, *, steps: int | None = None, seeds: Iterable[int] | None = None) -> Study:
@@ -451,7 +492,9 @@ def _parse(kind: type, table: Any, place: _Place, **given: Any) -> Any:
 def _convert(value: Any, hint: Any, place: _Place) -> Any:
     """Check a TOML value against an annotation and return it in that type."""
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
-        (hint,) = (part for part in typing.get_args(hint) if part is not type(None))
+        parts = [part for part in typing.get_args(hint) if part is not type(None)]
+        listed = isinstance(value, list)
+        hint = next((part for part in parts if (typing.get_origin(part) is tuple) == listed), parts[0])
     if typing.get_origin(hint) is Annotated:
         base, bounds = typing.get_args(hint)
         number = _convert(value, base, place)
@@ -580,6 +623,14 @@ def _check_sensors(study: Study, place: _Place) -> None:
             )
         if study.recording.format != "csv" and (sensor.acceleration_columns or sensor.angular_rate_columns):
             raise here.error("Columns are named only for a CSV recording.", fix="remove them")
+
+
+def _with_sensors(study: Study, chosen: str | Iterable[str], where: str) -> Study:
+    chosen = chosen if isinstance(chosen, str) else tuple(chosen)
+    sensors = sensor_sets.select(study.sensors, chosen, where=where)
+    return dataclasses.replace(
+        study, recording=dataclasses.replace(study.recording, sensors=chosen), sensors=sensors
+    )
 
 
 def _check_reference(study: Study, place: _Place) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -22,10 +20,11 @@ from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import compare
 from sspinn_opensim import __version__
-from sspinn_opensim.console import TrainingDisplay, say
+from sspinn_opensim.console import say
 from sspinn_opensim.estimation import Estimate, write_estimate
 from sspinn_opensim.estimation import estimate as estimate_recording
 from sspinn_opensim.estimation.figure import stick_figure
+from sspinn_opensim.estimation.uncertainty import band
 from sspinn_opensim.estimation.write import window
 from sspinn_opensim.evaluation import evaluate as evaluate_results
 from sspinn_opensim.evaluation import format_table, read_histories, write_report
@@ -40,6 +39,7 @@ from sspinn_opensim.opensim_io.path_fits import (
     worst_fit,
 )
 from sspinn_opensim.opensim_io.scaling import copy_scaled, scale_by_height_and_mass
+from sspinn_opensim.opensim_io.shoes import put_on_shoes
 from sspinn_opensim.opensim_io.upgraded_model import current_file
 from sspinn_opensim.readme_file import readme
 from sspinn_opensim.recording import (
@@ -49,12 +49,14 @@ from sspinn_opensim.recording import (
     output_window,
     read_recording,
 )
+from sspinn_opensim.seeds import checkpoint_file, settings_of, train_seed
 from sspinn_opensim.study import OutputChoice, Study, examples_folder, read_study
-from sspinn_opensim.training.checkpoint import identity, load_estimator, resume, save
+from sspinn_opensim.training.checkpoint import identity, load_estimator
+from sspinn_opensim.training.cohort import alone
+from sspinn_opensim.training.estimator import Estimator
 from sspinn_opensim.training.losses import weights as loss_weights
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
-from sspinn_opensim.training.trainer import Settings, Trainer
 
 #: Largest relative difference from OpenSim that a conversion may show; double precision leaves about 1e-14.
 LARGEST_CONVERSION_ERROR = 1e-9
@@ -97,6 +99,10 @@ def scale(study: Study, out: Path) -> None:
             )
     write_atomically(out / "scaling.json", json.dumps(report.to_json(), indent=1) + "\n")
     say(report.table())
+    soles = study.person.shoe_heel_mm, study.person.shoe_forefoot_mm
+    if any(soles):
+        moved = put_on_shoes(subject, *soles)
+        say(f"shoes: {soles[0]:g} mm under the heel, {soles[1]:g} mm in front; lowered {', '.join(moved)}")
 
 
 def convert(study: Study | Path, out: Path, paths: bool = False) -> None:
@@ -192,49 +198,42 @@ def _fit_paths(path: Path, model: Model, out: Path) -> None:
 def train(study: Study, out: Path, restart: bool = False) -> None:
     """Train one network per seed on the IMU signals alone; goes on from the last checkpoint of each."""
     say("train", heading=True)
-    recording, subject, signals = _prepare(study, out)
+    recording, subject, signals = prepare(study, out)
     for doubt in describe_doubts(recording):
         say(f"note: {doubt}")
     for seed in study.training.seeds:
-        settings = _settings(study, seed)
+        settings = settings_of(study.training, seed)
         belongs_to = identity(subject, recording, settings)
-        folder = _seed_folder(out, seed)
-        checkpoint = folder / "checkpoint.pt"
-        trainer = Trainer(subject, signals, settings)
-        if checkpoint.exists() and not restart:
-            resume(checkpoint, trainer, belongs_to)
-        if trainer.step == settings.steps:
-            say(f"seed {seed}: already trained, {settings.steps} steps")
-            continue
-
-        def keep(state: Trainer, folder=folder, checkpoint=checkpoint, belongs_to=belongs_to) -> None:
-            save(checkpoint, state, belongs_to)
-            write_atomically(folder / "history.csv", _history(state))
-
-        folder.mkdir(parents=True, exist_ok=True)
-        with TrainingDisplay(f"seed {seed}", settings.steps, trainer.weights) as display:
-            trainer.run(display.update, keep)
+        train_seed(alone(subject, signals), settings, belongs_to, out, restart)
 
 
 def estimate(study: Study, out: Path) -> None:
     """Write motion and forces of every seed, and the first seed's as the files that OpenSim loads."""
     say("estimate", heading=True)
-    recording, subject, signals = _prepare(study, out)
-    for seed in study.training.seeds:
-        result = _estimate(study, out, seed, recording, subject, signals)
-        write_estimate(result, subject.model, out / "seeds" / f"seed_{seed}", f"{study.name} seed {seed}")
-        if seed == study.training.seeds[0]:
-            write_estimate(result, subject.model, out, study.name)
-            write_external_loads(out / "external_loads.xml", result.ground.feet, "grf.mot")
+    recording, subject, signals = prepare(study, out)
+    write_results(study, out, subject, lambda seed: _estimate(study, out, seed, recording, subject, signals))
     _check_readable(out)
-    write_atomically(out / "README.txt", readme(study))
     say("wrote kinematics.mot, moments.sto, grf.mot, external_loads.xml")
+
+
+def write_results(study: Study, out: Path, subject: Subject, estimate_of: Callable[[int], Estimate]) -> None:
+    """Write the estimate of every seed, and the first seed's, with its uncertainty, for OpenSim."""
+    results = {seed: estimate_of(seed) for seed in study.training.seeds}
+    for seed, result in results.items():
+        write_estimate(result, subject.model, out / "seeds" / f"seed_{seed}", f"{study.name} seed {seed}")
+    first, *_ = results.values()
+    write_estimate(first, subject.model, out, study.name)
+    write_external_loads(out / "external_loads.xml", first.ground.feet, "grf.mot")
+    rotational = [c.motion == "rotational" for c in subject.model.coordinates]
+    deviations = band(list(results.values()), rotational, subject.body_weight, subject.height_m)
+    write_estimate(deviations, subject.model, out, f"{study.name} standard deviations", suffix="_sd")
+    write_atomically(out / "README.txt", readme(study))
 
 
 def muscles(study: Study, out: Path) -> None:
     """Run static optimization on the estimate; write muscle forces, activations and the verdict."""
     say("muscles", heading=True)
-    _require(out, "kinematics.mot", "run sspinn estimate first")
+    require(out, "kinematics.mot", "run sspinn estimate first")
     settings = muscle_setup.Settings(
         lowpass_hz=study.muscles.lowpass_hz, muscle_physiology=study.muscles.physiology
     )
@@ -248,8 +247,8 @@ def evaluate(study: Study, out: Path) -> None:
     """Compare with the reference, if the study names one, and write `metrics.json` and `report.html`."""
     say("evaluate", heading=True)
     for seed in study.training.seeds:
-        _require(out, f"seeds/seed_{seed}/kinematics.mot", "run sspinn estimate first")
-    recording, subject, signals = _prepare(study, out)
+        require(out, f"seeds/seed_{seed}/kinematics.mot", "run sspinn estimate first")
+    recording, subject, signals = prepare(study, out)
     metrics = evaluate_results(study, out, recording)
     say(format_table(metrics))
     from_s, to_s = output_window(recording, study.output)
@@ -272,7 +271,8 @@ def evaluate(study: Study, out: Path) -> None:
     say("in OpenSim: open subject.osim, then load motion kinematics.mot; README.txt says more")
 
 
-def _require(out: Path, name: str, fix: str) -> Path:
+def require(out: Path, name: str, fix: str) -> Path:
+    """Return the path of a file of an earlier stage; one that is missing raises `InputError`."""
     path = out / name
     if not path.is_file():
         raise InputError("A file of an earlier stage is missing.", where=path, fix=fix)
@@ -280,7 +280,7 @@ def _require(out: Path, name: str, fix: str) -> Path:
 
 
 def _subject_file(out: Path) -> Path:
-    return _require(out, "subject.osim", "run sspinn scale first")
+    return require(out, "subject.osim", "run sspinn scale first")
 
 
 def _muscle_window(
@@ -296,7 +296,8 @@ def _muscle_window(
     return from_s, to_s
 
 
-def _prepare(study: Study, out: Path) -> tuple[Recording, Subject, Signals]:
+def prepare(study: Study, out: Path) -> tuple[Recording, Subject, Signals]:
+    """Return the recording of a study, the body in its results folder with the sensors, and the signals."""
     model: Model = read_model(_subject_file(out))
     recording = read_recording(study)
     check_placement(recording.sensors, model, str(study.path))
@@ -304,27 +305,16 @@ def _prepare(study: Study, out: Path) -> tuple[Recording, Subject, Signals]:
     return recording, subject, make_signals(recording, subject)
 
 
-def _settings(study: Study, seed: int) -> Settings:
-    return Settings(steps=study.training.steps, seed=seed, weights=dict(study.training.weights))
-
-
-def _seed_folder(out: Path, seed: int) -> Path:
-    return out / "training" / f"seed_{seed}"
-
-
 def _estimate(study: Study, out: Path, seed: int, recording: Recording, subject, signals) -> Estimate:
-    belongs_to = identity(subject, recording, _settings(study, seed))
-    estimator = load_estimator(_seed_folder(out, seed) / "checkpoint.pt", subject, signals, belongs_to)
+    belongs_to = identity(subject, recording, settings_of(study.training, seed))
+    estimator = load_estimator(checkpoint_file(out, seed), subject, signals, belongs_to)
+    return settled(estimator, subject, signals, recording)
+
+
+def settled(estimator: Estimator, subject: Subject, signals: Signals, recording: Recording) -> Estimate:
+    """Return the estimate of a recording without its start, where the network still settles."""
     whole = estimate_recording(estimator, subject, signals, recording.time_s)
     return window(whole, float(recording.time_s[0]) + SETTLED_S, float(recording.time_s[-1]))
-
-
-def _history(trainer: Trainer) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(trainer.history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(trainer.history)
-    return text.getvalue()
 
 
 def _check_readable(out: Path) -> None:
@@ -334,6 +324,6 @@ def _check_readable(out: Path) -> None:
 
 
 def _versions() -> dict[str, str]:
-    packages = ("opensim", "casadi", "torch", "numpy", "scipy", "llvmlite")
+    packages = ("opensim", "casadi", "torch", "lightning", "numpy", "scipy", "llvmlite")
     found = {name: metadata.version(name) for name in packages}
     return {"sspinn_opensim": __version__, "python": sys.version.split()[0], **found}

@@ -3,6 +3,17 @@
 import json
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sspinn_opensim.evaluation.curves import Curves
+from sspinn_opensim.evaluation.metrics import evaluate_curves
+from sspinn_opensim.recording import output_window, read_recording
+from sspinn_opensim.study import read_study
 
 
 def latency(repository, *arguments):
@@ -23,6 +34,73 @@ def test_latency_measures_the_estimator_and_its_peers(repository):
 def test_a_study_that_is_not_there_is_one_clear_error(repository):
     answer = latency(repository, "--study", "nowhere.toml")
     assert answer.returncode == 2 and answer.stderr.startswith("The study file does not exist.")
+
+
+def virtual(repository, *arguments):
+    command = [sys.executable, "-m", "benchmarks.virtual_imu", *map(str, arguments)]
+    return subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def studies(repository, shared, tmp_path_factory):
+    """Return the folder of the quick virtual benchmark."""
+    if not (shared / "data" / "hamner2013_running").is_dir():
+        pytest.skip("the public recordings lack hamner2013_running")
+    out = tmp_path_factory.mktemp("virtual")
+    answer = virtual(repository, "--data", shared / "data", "--out", out, "--quick", "--folds", 2)
+    assert answer.returncode == 0, answer.stderr
+    return out
+
+
+def test_everyone_is_unseen_in_one_fold_and_never_seen_there(studies):
+    folds = [tomllib.loads((studies / f"fold_{k}.toml").read_text()) for k in (1, 2)]
+    unseen = [set(fold["unseen"]) for fold in folds]
+    assert len(unseen[0] | unseen[1]) == 4 and not unseen[0] & unseen[1]
+    for fold in folds:
+        assert not set(fold["members"]) & set(fold["unseen"])
+        for file in fold["members"] + fold["unseen"]:
+            study = read_study(studies / file)
+            recording = read_recording(study)
+            assert recording.time_s[-1] > 3.0 and study.recording.speed_m_s > 1.0
+            output_window(recording, study.output)
+
+
+def test_the_scores_of_folds_become_one_table(repository, studies, tmp_path):
+    """Made-up scores: who was unseen, which movement, and a person's trials averaged before people are."""
+    for k in (1, 2):
+        folder = tmp_path / f"fold_{k}"
+        fold = tomllib.loads((studies / f"fold_{k}.toml").read_text())
+        names = {key: [Path(file).parent.name for file in fold[key]] for key in ("members", "unseen")}
+        for key, error in (("members", 2.0), ("unseen", 6.0 if k == 1 else 4.0)):
+            for name in names[key]:
+                (folder / "people" / name).mkdir(parents=True)
+                scores = json.dumps({"trials": {name: made_up_scores(error)}})
+                (folder / "people" / name / "metrics.json").write_text(scores)
+        (folder / "manifest.json").write_text(json.dumps(names))
+    answer = virtual(repository, "--json", "--collect", tmp_path / "fold_1", tmp_path / "fold_2")
+    assert answer.returncode == 0, answer.stderr
+    groups = json.loads(answer.stdout)["groups"]
+    assert groups["unseen"]["all"]["means"]["angle_rmsd_deg"]["median"] == pytest.approx(5.0)
+    assert groups["seen"]["all"]["means"]["angle_rmsd_deg"]["median"] == pytest.approx(2.0)
+    assert set(groups["unseen"]["activities"]) == {"walking", "running"}
+    assert groups["unseen"]["all"]["people"] == 4 == groups["seen"]["all"]["people"]
+
+
+def made_up_scores(error):
+    """Return the entry of a trial in ``metrics.json`` with one angle that is wrong by `error` degrees."""
+    angles = np.radians([[0.0, 10.0, 30.0]])
+    estimate = Curves(np.arange(3.0), {"hip_flexion_r": angles[0] + np.radians(error)})
+    reference = Curves(np.arange(3.0), {"hip_flexion_r": angles[0]})
+    scores = evaluate_curves(estimate, reference, SimpleNamespace(mass_kg=70.0, height_m=1.7))
+    rivals = {name: scores for name in ("median", "baseline", "constant_posture")}
+    return {"seeds": {"seed_0": scores}, "declared_lag": None, **rivals}
+
+
+def test_data_that_are_not_there_are_one_clear_error(repository, tmp_path):
+    answer = virtual(repository, "--data", tmp_path, "--out", tmp_path / "out")
+    assert answer.returncode == 2 and answer.stderr.startswith("The data sets are not there.")
+    answer = virtual(repository, "--collect", tmp_path)
+    assert answer.returncode == 2 and answer.stderr.startswith("No scored trial")
 
 
 def dynamics(repository, *arguments):

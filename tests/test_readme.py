@@ -14,16 +14,12 @@ from sspinn_opensim import study as studies
 from sspinn_opensim.readme_file import readme
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.study import read_study
-from sspinn_opensim.training import losses, motion, signals
-from sspinn_opensim.training.trainer import Settings
+from sspinn_opensim.training import adaptation, losses, motion, signals
+from sspinn_opensim.training.settings import Settings
 
 DOCUMENTS = (
     "README.md",
-    "docs/study.md",
-    "docs/method.md",
-    "docs/conventions.md",
-    "docs/architecture.md",
-    "docs/compiled.md",
+    *(f"docs/{name}.md" for name in "study method conventions architecture simulation compiled".split()),
 )
 
 
@@ -93,6 +89,9 @@ def numbers() -> list[str]:
         "largest gradient norm": settings.clip,
         "force terms begin after this share of the steps": settings.force_from,
         "force terms count in full after this share": settings.force_full,
+        "people who share a step, at most": settings.members,
+        "steps of an adaptation": studies.TrainingChoice().adaptation_steps,
+        "its peak learning rate": adaptation.LEARNING_RATE,
         "an output of one as angle of a segment, rad": decoder.ANGLE_RAD,
         "as height of the root, m": decoder.HEIGHT_M,
         "as velocity of the root, m/s": decoder.VELOCITY_M_S,
@@ -159,9 +158,11 @@ def parsers() -> dict:
 
 def test_the_readme_names_every_verb_and_no_other(text):
     commands = table(text["README.md"], "| command | what it does |")
-    assert {re.match(r"\| `sspinn (\w+)`", line)[1] for line in commands} == set(parsers())
+    assert {re.match(r"\| `sspinn (\w[\w-]*)`", line)[1] for line in commands} == set(parsers())
     for name, document in text.items():
-        assert set(re.findall(r"(?:`|&& |^)sspinn (\w+)", document, re.MULTILINE)) <= set(parsers()), name
+        assert set(re.findall(r"(?:`|&& |^)sspinn (\w[\w-]*)", document, re.MULTILINE)) <= set(parsers()), (
+            name
+        )
 
 
 def test_every_option_in_the_documents_exists(text):
@@ -204,5 +205,6 @@ def test_the_priors_of_the_readme_are_those_of_the_losses(text):
 
 def test_every_setting_of_the_training_is_described():
     """`numbers` lists them by hand: a new one must be added there."""
-    described = "steps batch window_s unscored_s learning_rate clip force_from force_full".split()
+    described = "steps batch window_s unscored_s learning_rate clip force_from force_full members".split()
+    described += ["patience", "devices", "network"]  # keys of a study
     assert {field.name for field in dataclasses.fields(Settings)} == {*described, "seed", "weights"}

@@ -28,7 +28,7 @@ def window(estimate: Estimate, from_s: float, to_s: float) -> Estimate:
     )
 
 
-def write_estimate(estimate: Estimate, model: Model, folder: Path, title: str) -> None:
+def write_estimate(estimate: Estimate, model: Model, folder: Path, title: str, suffix: str = "") -> None:
     """Write `kinematics.mot`, `moments.sto` and `grf.mot` into a folder.
 
     Parameters
@@ -39,6 +39,8 @@ def write_estimate(estimate: Estimate, model: Model, folder: Path, title: str) -
         Made if it is not there.
     title : str
         Name in the headers.
+    suffix : str
+        Added to the names of the files: '_sd' for standard deviations.
     """
     folder.mkdir(parents=True, exist_ok=True)
     motion = {c.name: c.motion for c in model.coordinates}
@@ -47,6 +49,6 @@ def write_estimate(estimate: Estimate, model: Model, folder: Path, title: str) -
     actuated = [motion[n] for n in estimate.actuated]
     moments = moments_table(estimate.actuated, actuated, time_s, estimate.moments, title=title)
     forces = ground_forces_table(ground.feet, time_s, ground.force, ground.point, ground.torque, title=title)
-    write_storage(folder / "kinematics.mot", kinematics)
-    write_storage(folder / "moments.sto", moments)
-    write_storage(folder / "grf.mot", forces)
+    write_storage(folder / f"kinematics{suffix}.mot", kinematics)
+    write_storage(folder / f"moments{suffix}.sto", moments)
+    write_storage(folder / f"grf{suffix}.mot", forces)

@@ -14,12 +14,21 @@ from sspinn_opensim.evaluation.baseline import (
 from sspinn_opensim.evaluation.curves import Curves, read_estimate
 from sspinn_opensim.evaluation.evaluate import Evidence, evaluate, format_table, gather
 from sspinn_opensim.evaluation.metrics import error_numbers, evaluate_curves
+from sspinn_opensim.evaluation.people import (
+    PersonTrial,
+    people_markdown,
+    people_page,
+    person_trials,
+    summarize_people,
+    write_people,
+)
 from sspinn_opensim.evaluation.reference import Reference, read_reference
 from sspinn_opensim.evaluation.report import read_histories, write_report
 
 __all__ = [
     "Curves",
     "Evidence",
+    "PersonTrial",
     "Reference",
     "SagittalJoint",
     "SagittalSignals",
@@ -29,11 +38,16 @@ __all__ = [
     "evaluate_curves",
     "format_table",
     "gather",
+    "people_markdown",
+    "people_page",
+    "person_trials",
     "read_estimate",
     "read_histories",
     "read_reference",
     "sagittal_joints",
     "sagittal_signals",
     "segment_angle_baseline",
+    "summarize_people",
+    "write_people",
     "write_report",
 ]

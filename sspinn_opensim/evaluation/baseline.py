@@ -16,8 +16,12 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Linear, Model, Multiplier
+from casadi_dynamics.model.types import GROUND
 from sspinn_opensim.evaluation.curves import Curves
 from sspinn_opensim.recording import Recording
+
+#: Stands for a body that is taken as upright.
+UPRIGHT = ""
 
 #: rad, flexion left in the straightest knee of a gait cycle. Fixed before scoring.
 KNEE_FULL_EXTENSION = np.radians(-5.0)
@@ -31,7 +35,10 @@ AVERAGING_S = 1.5
 
 @dataclass(frozen=True)
 class SagittalJoint:
-    """A coordinate read as the angle of `child` minus the angle of `parent` about +z, times `sign`."""
+    """A coordinate read as the angle of `child` minus the angle of `parent` about +z, times `sign`.
+
+    An empty `parent` is a pelvis without a sensor, which stays upright.
+    """
 
     child: str
     parent: str
@@ -63,7 +70,8 @@ def sagittal_joints(model: Model, sensor_bodies: Iterable[str]) -> dict[str, Sag
     """Find the coordinates that turn about the z axis between two bodies that carry sensors.
 
     A body without a sensor borrows the next one outward or inward that does not turn against it in the
-    sagittal plane (the ankle of a model with talus and calcaneus is read from a sensor on the calcaneus).
+    sagittal plane (the ankle of a model with talus and calcaneus is read from a sensor on the calcaneus). The
+    body that the root moves is taken as upright where nothing is known of it, so that sparse sets have hips.
 
     Parameters
     ----------
@@ -90,7 +98,8 @@ def sagittal_joints(model: Model, sensor_bodies: Iterable[str]) -> dict[str, Sag
     def next_inward(body: str) -> str | None:
         while body not in sensors and body in inward and not turning[body]:
             body = inward[body]
-        return body if body in sensors else None
+        upright = UPRIGHT if inward.get(body) == GROUND else None
+        return body if body in sensors else upright
 
     found = {}
     for joint in model.joints:
@@ -98,7 +107,7 @@ def sagittal_joints(model: Model, sensor_bodies: Iterable[str]) -> dict[str, Sag
         if axis is None or axis.coordinate in roots:
             continue
         child, parent = next_outward(joint.child.body), next_inward(joint.parent.body)
-        if child and parent:
+        if child is not None and parent is not None:
             found[axis.coordinate] = SagittalJoint(child, parent, _sagittal_sign(axis))
     order = {name: k for k, name in enumerate(model.coordinate_names)}
     return dict(sorted(found.items(), key=lambda item: order[item[0]]))
@@ -157,7 +166,7 @@ def segment_angle_baseline(
         Angles only, on the times of the recording, rad. Offline: it uses the whole recording.
     """
     bodies = {body for joint in joints.values() for body in (joint.child, joint.parent)}
-    segments = {body: _segment_angle(signals, body) for body in bodies}
+    segments = {body: _segment_angle(signals, body) if body != UPRIGHT else 0.0 for body in bodies}
     angles = {}
     for name, joint in joints.items():
         turn = segments[joint.child] - segments[joint.parent]

@@ -31,6 +31,21 @@ class Line:
     role: str
 
 
+@dataclass(frozen=True)
+class Band:
+    """An area between two curves, drawn below all lines.
+
+    Attributes
+    ----------
+    x, low, high : ndarray, shape (n,)
+        Finite.
+    """
+
+    x: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
 def line_chart(
     lines: Sequence[Line],
     *,
@@ -41,6 +56,7 @@ def line_chart(
     note: str = "",
     log: bool = False,
     cursor: bool = False,
+    band: Band | None = None,
 ) -> str:
     """Draw curves over a common axis.
 
@@ -57,6 +73,8 @@ def line_chart(
         Logarithmic vertical axis; values that are not positive are left out.
     cursor : bool
         Whether the page's animation moves a time mark through the chart.
+    band : Band, optional
+        Area about one of the lines, on a linear axis.
 
     Returns
     -------
@@ -69,6 +87,8 @@ def line_chart(
     finite = [y[np.isfinite(y)] for (_, y), _ in drawn]
     if not any(len(y) for y in finite):
         return ""
+    if band is not None:
+        finite += [band.low, band.high]
     low, high = min(y.min() for y in finite if len(y)), max(y.max() for y in finite if len(y))
     y_ticks = _decades(low, high) if log else _nice_ticks(low, high)
     low, high = min(low, y_ticks[0]), max(high, y_ticks[-1])
@@ -96,6 +116,10 @@ def line_chart(
         )
     middle = LEFT + (WIDTH - LEFT - RIGHT) / 2
     parts.append(f'<text class="axis mid" x="{middle:.0f}" y="{HEIGHT - 6}">{escape(x_label)}</text>')
+    if band is not None:
+        (x, upper), (_, lower) = _thin(Line(band.x, band.high, "")), _thin(Line(band.x, band.low, ""))
+        edge = _path(px(np.append(x, x[::-1])), py(np.append(upper, lower[::-1])))
+        parts.append(f'<path class="band" d="{edge}Z"/>')
     parts += [f'<path class="line {role}" d="{_path(px(x), py(y))}"/>' for (x, y), role in drawn]
     if cursor:
         parts.append(f'<line class="cursor" x1="-9" x2="-9" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')

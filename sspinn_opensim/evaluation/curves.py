@@ -70,21 +70,79 @@ def read_estimate(folder: Path, model: Model) -> Curves:
     moments = read_storage(folder / "moments.sto")
     grf = read_storage(folder / "grf.mot")
     for name, table in (("moments.sto", moments), ("grf.mot", grf)):
-        same = len(table.time_s) == len(kinematics.time_s)
-        if not same or np.abs(table.time_s - kinematics.time_s).max() > 1e-6:
-            raise InputError(
-                f"{name} and kinematics.mot have different times",
-                where=str(folder),
-                expected=_span(kinematics.time_s),
-                found=_span(table.time_s),
-                fix="write the three files of one estimate again",
-            )
+        _refuse_other_times(name, table.time_s, kinematics.time_s, folder)
     return Curves(
         time_s=kinematics.time_s,
         angles=angles_of(kinematics, model),
         moments=moments_of(moments, model),
         ground_force=ground_force_of(grf, where=str(folder / "grf.mot")),
     )
+
+
+def read_band(folder: Path, model: Model, time_s: np.ndarray) -> Curves | None:
+    """Read the standard deviations that an estimate may come with.
+
+    Parameters
+    ----------
+    folder : Path
+        May hold ``kinematics_sd.mot``, ``moments_sd.sto`` and ``grf_sd.mot``: one standard deviation for
+        every column of the file without ``_sd``.
+    model : Model
+        Says which coordinates are rotational.
+    time_s : ndarray, shape (n,)
+        Times of the estimate.
+
+    Returns
+    -------
+    Curves or None
+        Of standard deviations; None where there is no such file. Those of several bodies of a foot add up, as
+        if their errors went together.
+
+    Raises
+    ------
+    InputError
+        A file is malformed, has other times than the estimate, or a value is negative or not finite.
+    """
+    folder = Path(folder)
+    tables = {
+        name: read_storage(folder / name)
+        for name in ("kinematics_sd.mot", "moments_sd.sto", "grf_sd.mot")
+        if (folder / name).is_file()
+    }
+    if not tables:
+        return None
+    for name, table in tables.items():
+        _refuse_other_times(name, table.time_s, time_s, folder)
+    angles, moments, grf = (
+        tables.get(f"{name}") for name in ("kinematics_sd.mot", "moments_sd.sto", "grf_sd.mot")
+    )
+    band = Curves(
+        time_s=time_s,
+        angles=angles_of(angles, model) if angles else {},
+        moments=moments_of(moments, model) if moments else {},
+        ground_force=ground_force_of(grf, where=str(folder / "grf_sd.mot")) if grf else {},
+    )
+    for curves in (band.angles, band.moments, band.ground_force):
+        for name, deviation in curves.items():
+            if not (deviation >= 0).all() or np.isinf(deviation).any():
+                raise InputError(
+                    f"a standard deviation of '{name}' is negative or no number",
+                    where=str(folder),
+                    expected="0 or above",
+                    fix="write the _sd files of the estimate again",
+                )
+    return band
+
+
+def _refuse_other_times(name: str, found_s: np.ndarray, time_s: np.ndarray, folder: Path) -> None:
+    if len(found_s) != len(time_s) or np.abs(found_s - time_s).max() > 1e-6:
+        raise InputError(
+            f"{name} and kinematics.mot have different times",
+            where=str(folder),
+            expected=_span(time_s),
+            found=_span(found_s),
+            fix="write the files of one estimate again",
+        )
 
 
 def angles_of(table: Table, model: Model) -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,19 @@ from sspinn_opensim.evaluation.baseline import (
     sagittal_signals,
     segment_angle_baseline,
 )
-from sspinn_opensim.evaluation.curves import Curves, read_estimate
-from sspinn_opensim.evaluation.metrics import QUANTITIES, combine, evaluate_curves
+from sspinn_opensim.evaluation.curves import Curves, read_band, read_estimate
+from sspinn_opensim.evaluation.metrics import QUANTITIES, combine, evaluate_curves, mean_key
 from sspinn_opensim.evaluation.reference import Reference, read_reference
 from sspinn_opensim.opensim_io.files import write_atomically
 from sspinn_opensim.recording import Recording, output_window, read_recording
 
 #: s by which the sensors of a data set are declared to lag its laboratory: one number for all its trials,
 #: the middle of the 13 to 19 ms by which IMU and optical events differ in this set, never fitted to a trial.
-#: Sets not named here have none.
+#: Sets not named here have none, unless the study declares one.
 DECLARED_LAG_S = {"dorschky2019": 0.015}
+
+#: With fewer seeds, settings cannot be ranked.
+FEWEST_SEEDS = 3
 
 UNITS = {
     "angles": "degrees",
@@ -39,6 +42,8 @@ UNITS = {
     "bias": "mean of estimate - reference (the headline bias is the mean of the absolute biases)",
     "spread": "standard deviation of the difference: rmsd^2 = bias^2 + spread^2",
     "correlation": "Pearson's r; null where a curve is constant",
+    "coverage, half_width": "share of frames whose reference lies in the 95 % band of the estimate, and the "
+    "band's mean half width; null without a band",
     "headline": "mean over the joints or sides listed; median over seeds; zero time shift",
 }
 
@@ -67,6 +72,8 @@ class Evidence:
         The reference at zero time shift, and as sensors with the declared lag would see it.
     lag_s : float or None
         The declared lag.
+    bands : mapping of str to Curves
+        Standard deviations by seed, for the seeds that have them.
     """
 
     recording: Recording
@@ -80,6 +87,7 @@ class Evidence:
     reference: Reference | None
     lagged_reference: Reference | None
     lag_s: float | None
+    bands: Mapping[str, Curves] = field(default_factory=dict)
 
 
 def gather(study, results: Path, recording: Recording | None = None) -> Evidence:
@@ -113,9 +121,10 @@ def gather(study, results: Path, recording: Recording | None = None) -> Evidence
 
     signals = sagittal_signals(recording, model)
     joints = sagittal_joints(model, signals.rate)
-    signs = {name: joint.sign for name, joint in _all_sagittal_joints(model).items()}
+    every_joint = _all_sagittal_joints(model)
+    signs = {name: joint.sign for name, joint in every_joint.items()}
     baseline = segment_angle_baseline(signals, joints)
-    lag_s = DECLARED_LAG_S.get(study.reference.format) if study.reference else None
+    lag_s = _declared_lag_s(study.reference)
     return Evidence(
         recording=recording,
         model=model,
@@ -123,13 +132,14 @@ def gather(study, results: Path, recording: Recording | None = None) -> Evidence
         cycles=cycles,
         seeds={name: curves.select(frames) for name, curves in whole.items()},
         baseline=_on_frames(baseline, frames_s),
-        posture=constant_posture(frames_s, joints),
+        posture=constant_posture(frames_s, every_joint),
         joints=_scored_joints(model, study),
         reference=read_reference(study, frames_s, model, signs=signs),
         lagged_reference=None
         if lag_s is None
         else read_reference(study, frames_s - lag_s, model, signs=signs),
         lag_s=lag_s,
+        bands={name: band.select(frames) for name, band in _bands(study, results, model, time_s).items()},
     )
 
 
@@ -171,49 +181,97 @@ def format_table(metrics: Mapping[str, Any]) -> str:
         return f"Reference: {metrics['reference']}."
     lines = []
     for name, trial in metrics["trials"].items():
-        seeds = len(trial["seeds"])
+        seeds, lag = len(trial["seeds"]), trial["declared_lag"]
+        columns = ["RMSD", "bias", "spread", "r", "seeds", "baseline", "constant", "lag"]
         lines += [
             f"{name}: estimate against {metrics['reference']}, zero time shift, "
             + (f"median of {seeds} seeds" if seeds > 1 else "one seed"),
-            f"  {'RMSD':<26}{'estimate':>10}{'seeds':>16}{'baseline':>10}{'constant':>10}{'lag':>10}",
+            _row("", [*columns, "in band" if _has_band(trial) else ""]),
         ]
-        for quantity, (group, suffix, _) in QUANTITIES.items():
-            lines += _table_rows(trial, quantity, group, f"{quantity}_rmsd_{suffix}")
-        notes = ["baseline: gyro integration and mean gravity; constant: a posture that never moves"]
-        if trial["declared_lag"]:
+        for quantity, (group, _, _) in QUANTITIES.items():
+            lines += _table_rows(trial, quantity, group)
+        notes = [
+            "bias: mean error (of several joints: mean of its size); spread: deviation of the error about it",
+            "baseline: RMSD of gyro integration and mean gravity; constant: of a posture that never moves",
+            f"lag: RMSD against the reference delayed by {1000 * lag['lag_s']:g} ms, declared, not fitted"
+            if lag
+            else "lag: none is declared between sensors and reference",
+        ]
+        partial = _partial_baseline(trial)
+        if partial:
+            notes.insert(2, partial)
+        if _has_band(trial):
+            notes.append("in band: share of frames whose reference lies in the 95 % band")
+        if seeds < FEWEST_SEEDS:
             notes.append(
-                f"lag: against the reference delayed by {1000 * trial['declared_lag']['lag_s']:.0f} ms"
+                f"fewer than {FEWEST_SEEDS} seeds: chance is not told apart from effect; --seeds 0,1,2 does"
             )
         lines += [f"  {note}" for note in notes]
     return "\n".join(lines)
 
 
-def _table_rows(trial: Mapping[str, Any], quantity: str, group: str, key: str) -> list[str]:
-    if trial["median"][key] is None:
+def _partial_baseline(trial: Mapping[str, Any]) -> str:
+    """Say so where the baseline's mean is over fewer joints than the estimate's."""
+    baseline, joints = trial["baseline"], len(trial["median"]["angles"])
+    if not baseline["angles"] or len(baseline["angles"]) == joints:
+        return ""
+    seen, ours = len(baseline["angles"]), baseline["estimate_on_same_joints_deg"]
+    return f"these sensors give the baseline {seen} of {joints} joints; there the estimate has {ours:.2f}"
+
+
+def _has_band(trial: Mapping[str, Any]) -> bool:
+    return any(trial["median"][mean_key(quantity, "coverage")] is not None for quantity in QUANTITIES)
+
+
+def _row(label: str, cells: list[str]) -> str:
+    widths = (7, 7, 7, 6, 15, 9, 9, 7, 8)
+    texts = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+    return f"  {label:<23}{''.join(texts)}".rstrip()
+
+
+def _table_rows(trial: Mapping[str, Any], quantity: str, group: str) -> list[str]:
+    median, lag = trial["median"], trial["declared_lag"]
+    if median[mean_key(quantity, "rmsd")] is None:
         return []
     unit = {"angle": "deg", "moment": "BWBH%"}.get(quantity, "%BW")
-    lag = trial["declared_lag"]
 
-    def row(label: str, pick) -> str:
-        low, high = pick(trial["range_over_seeds"])
-        columns = [pick(trial[column]) for column in ("baseline", "constant_posture")]
-        columns.append(pick(lag["median"]) if lag else None)
-        spread = f"{low:.2f} - {high:.2f}" if len(trial["seeds"]) > 1 else ""
-        cells = "".join(f"{'' if value is None else f'{value:.2f}':>10}" for value in columns)
-        return f"  {label:<26}{pick(trial['median']):>10.2f}{spread:>16}{cells}"
+    def text(value: float | None, style: str = ".2f") -> str:
+        return "" if value is None else f"{value:{style}}"
+
+    def row(label: str, pick, signed: bool) -> str:
+        """Line of numbers; `pick` finds one by name in the scores of an estimate or a rival."""
+        seeds = pick(trial["range_over_seeds"], "rmsd")
+        cells = [
+            text(pick(median, "rmsd")),
+            text(pick(median, "bias"), "+.2f" if signed else ".2f"),
+            text(pick(median, "spread")),
+            text(pick(median, "correlation")),
+            f"{seeds[0]:.2f} - {seeds[1]:.2f}" if len(trial["seeds"]) > 1 else "",
+            text(pick(trial["baseline"], "rmsd")),
+            text(pick(trial["constant_posture"], "rmsd")),
+            text(pick(lag["median"], "rmsd") if lag else None),
+            text(pick(median, "coverage"), ".0%"),
+        ]
+        return _row(label, cells)
 
     title = f"{quantity.replace('grf_', 'GRF ')} [{unit}]"
-    rows = [row(title, lambda scores: scores[key])]
-    for name in trial["median"][group]:
-        rows.append(row(f"    {name}", lambda scores, name=name: (scores[group].get(name) or {}).get("rmsd")))
+    rows = [row(title, lambda scores, number: scores[mean_key(quantity, number)], signed=False)]
+    for name in median[group]:
+        rows.append(
+            row(
+                f"  {name}",
+                lambda scores, number, name=name: (scores[group].get(name) or {}).get(number),
+                signed=True,
+            )
+        )
     return rows
 
 
 def _trial(evidence: Evidence, person) -> dict[str, Any]:
-    def score(curves: Curves, reference: Reference) -> dict[str, Any]:
-        return evaluate_curves(curves, reference, person, evidence.joints)
+    def score(curves: Curves, reference: Reference, seed: str = "") -> dict[str, Any]:
+        return evaluate_curves(curves, reference, person, evidence.joints, evidence.bands.get(seed))
 
-    seeds = {name: score(curves, evidence.reference) for name, curves in evidence.seeds.items()}
+    seeds = {name: score(curves, evidence.reference, name) for name, curves in evidence.seeds.items()}
     first = next(iter(seeds.values()))
     if not any(first[group] for group, _, _ in QUANTITIES.values()):
         raise InputError(
@@ -225,7 +283,9 @@ def _trial(evidence: Evidence, person) -> dict[str, Any]:
         )
     lag = None
     if evidence.lagged_reference is not None:
-        lagged = {name: score(curves, evidence.lagged_reference) for name, curves in evidence.seeds.items()}
+        lagged = {
+            name: score(curves, evidence.lagged_reference, name) for name, curves in evidence.seeds.items()
+        }
         lag = {
             "lag_s": evidence.lag_s,
             "median": combine(list(lagged.values())),
@@ -254,6 +314,23 @@ def _trial(evidence: Evidence, person) -> dict[str, Any]:
             "gait_cycles": evidence.cycles,
         },
     }
+
+
+def _declared_lag_s(reference) -> float | None:
+    if reference is None:
+        return None
+    declared = DECLARED_LAG_S.get(reference.format) if reference.lag_s is None else reference.lag_s
+    return declared or None
+
+
+def _bands(study, results: Path, model: Model, time_s: np.ndarray) -> dict[str, Curves]:
+    """Bands by seed; what stands beside the files for OpenSim belongs to the first seed's estimate."""
+    found = {
+        f"seed_{k}": read_band(results / "seeds" / f"seed_{k}", model, time_s) for k in study.training.seeds
+    }
+    first = next(iter(found))
+    found[first] = found[first] or read_band(results, model, time_s)
+    return {name: band for name, band in found.items() if band is not None}
 
 
 def _common_time(estimates: Mapping[str, Curves], results: Path) -> np.ndarray:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from sspinn_opensim.evaluation.metrics import mean_key
 from sspinn_opensim.evaluation.page import Page, Section
 
 #: Means over ten people, walking 0.9-2 m/s and running 3-4.9 m/s, as the method's authors report them
@@ -114,10 +115,15 @@ def _cards(trial: Mapping[str, Any], paper: Mapping[str, str]) -> str:
             facts.append(("seeds", f"{low:.{digits}f} to {high:.{digits}f}"))
         for name, column in (("baseline", "baseline"), ("constant posture", "constant_posture")):
             if trial[column][key] is not None:
+                seen, all_joints = len(trial[column]["angles"]), len(trial["median"]["angles"])
+                name += f", {seen} of {all_joints} joints" if seen < all_joints else ""
                 facts.append((name, f"{trial[column][key]:.{digits}f}"))
         if trial["declared_lag"]:
             lag_ms = 1000 * trial["declared_lag"]["lag_s"]
             facts.append((f"with {lag_ms:.0f} ms lag", f"{trial['declared_lag']['median'][key]:.{digits}f}"))
+        covered = trial["median"][mean_key(key.partition("_rmsd")[0], "coverage")]
+        if covered is not None:
+            facts.append(("in the 95 % band", f"{100 * covered:.0f} %"))
         if key in paper:
             facts.append(("paper, 10 people", paper[key]))
         rows = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts)

@@ -8,10 +8,15 @@ from html import escape
 
 def keys(entries: Sequence[tuple[str, str]]) -> str:
     """Legend of (role, text) entries."""
-    swatch = '<svg viewBox="0 0 30 10" aria-hidden="true"><path class="line {}" d="M1 5H29"/></svg>'
+    swatch = '<svg viewBox="0 0 30 10" aria-hidden="true"><path class="{}" d="{}"/></svg>'
+    line, area = "M1 5H29", "M1 0H29V10H1Z"
     return (
         '<div class="legend">'
-        + "".join(f"<span>{swatch.format(r)}{escape(t)}</span>" for r, t in entries)
+        + "".join(
+            f"<span>{swatch.format(*((role, area) if role == 'band' else (f'line {role}', line)))}"
+            f"{escape(text)}</span>"
+            for role, text in entries
+        )
         + "</div>"
     )
 

@@ -21,23 +21,34 @@ QUANTITIES = {
     "grf_horizontal": ("grf_horizontal", "bw", "percent of body weight"),
 }
 
-NUMBERS = ("rmsd", "bias", "spread", "correlation")
+NUMBERS = ("rmsd", "bias", "spread", "correlation", "coverage", "half_width")
+#: Those that have no unit.
+PLAIN_NUMBERS = ("correlation", "coverage")
+
+#: Standard deviations to either side of a normal distribution's middle that hold 95 % of it.
+BAND_DEVIATIONS = 1.96
 
 
-def error_numbers(estimate: np.ndarray, reference: np.ndarray) -> dict[str, float | None]:
+def error_numbers(
+    estimate: np.ndarray, reference: np.ndarray, deviation: np.ndarray | None = None
+) -> dict[str, float | None]:
     """Compare one curve with its reference.
 
     Parameters
     ----------
     estimate, reference : ndarray, shape (n,)
         Same unit, same times. Frames where the reference is NaN are left out.
+    deviation : ndarray, shape (n,), optional
+        Standard deviation that the estimate claims for itself.
 
     Returns
     -------
     dict
         ``rmsd`` (root mean square difference), ``bias`` (mean of estimate - reference), ``spread``
         (standard deviation of the difference, so rmsd^2 = bias^2 + spread^2), in the unit given, and
-        ``correlation`` (Pearson), None where one of the curves is constant. All None without a frame.
+        ``correlation`` (Pearson), None where one of the curves is constant. Of the band of
+        `BAND_DEVIATIONS` about the estimate, ``coverage`` (share of frames whose reference lies inside) and
+        ``half_width`` (mean, in the unit given); None without a deviation. All None without a frame.
     """
     known = np.isfinite(reference)
     estimate, reference = estimate[known], reference[known]
@@ -47,16 +58,19 @@ def error_numbers(estimate: np.ndarray, reference: np.ndarray) -> dict[str, floa
     spreads = float(np.std(estimate)), float(np.std(reference))
     smallest = 1e-9 * max(1e-12, float(np.abs(reference).max()), float(np.abs(estimate).max()))
     moving = min(spreads) > smallest
+    half_width = None if deviation is None else BAND_DEVIATIONS * deviation[known]
     return {
         "rmsd": float(np.sqrt(np.mean(error**2))),
         "bias": float(np.mean(error)),
         "spread": float(np.std(error)),
         "correlation": float(np.corrcoef(estimate, reference)[0, 1]) if moving else None,
+        "coverage": None if half_width is None else float(np.mean(np.abs(error) <= half_width)),
+        "half_width": None if half_width is None else float(np.mean(half_width)),
     }
 
 
 def evaluate_curves(
-    estimate: Curves, reference, person, joints: Iterable[str] | None = None
+    estimate: Curves, reference, person, joints: Iterable[str] | None = None, band: Curves | None = None
 ) -> dict[str, Any]:
     """Compare an estimate with a reference, joint by joint and in the mean.
 
@@ -70,6 +84,8 @@ def evaluate_curves(
         ``mass_kg`` and ``height_m`` normalise moments and ground forces.
     joints : iterable of str, optional
         Coordinates allowed to count. By default all that both sides have.
+    band : Curves, optional
+        Standard deviations of the estimate, for the curves that have one.
 
     Returns
     -------
@@ -77,28 +93,41 @@ def evaluate_curves(
         ``angles`` and ``moments`` by coordinate, ``grf_vertical`` and ``grf_horizontal`` by side, each with
         the numbers of `error_numbers` in degrees, BWBH% or percent of body weight; and for each quantity
         its means over joints or sides (``angle_rmsd_deg``, ``angle_bias_deg`` as mean of the absolute
-        biases, ``angle_spread_deg``, ``angle_correlation``, likewise ``moment_..._bwbh``,
+        biases, ``angle_spread_deg``, ``angle_correlation``, ``angle_coverage``, ``angle_half_width_deg``;
+        likewise ``moment_..._bwbh``,
         ``grf_vertical_..._bw`` and ``grf_horizontal_..._bw``), None where nothing can be compared.
     """
     body_weight_n = person.mass_kg * STANDARD_GRAVITY
     per_bwbh = 100.0 / (body_weight_n * person.height_m)
     per_bw = 100.0 / body_weight_n
     allowed = None if joints is None else set(joints)
+    band = band or Curves(estimate.time_s)
+
+    def by_name(kind: str, convert, allowed=None) -> dict[str, dict[str, float | None]]:
+        return _by_name(
+            getattr(estimate, kind), getattr(reference, kind), getattr(band, kind), convert, allowed
+        )
+
     scores = {
-        "angles": _by_name(estimate.angles, reference.angles, lambda a: np.degrees(a), allowed),
-        "moments": _by_name(estimate.moments, reference.moments, lambda m: m * per_bwbh, allowed),
-        "grf_vertical": _by_name(estimate.ground_force, reference.ground_force, lambda f: f[:, 1] * per_bw),
-        "grf_horizontal": _by_name(estimate.ground_force, reference.ground_force, lambda f: f[:, 0] * per_bw),
+        "angles": by_name("angles", np.degrees, allowed),
+        "moments": by_name("moments", lambda m: m * per_bwbh, allowed),
+        "grf_vertical": by_name("ground_force", lambda f: f[:, 1] * per_bw),
+        "grf_horizontal": by_name("ground_force", lambda f: f[:, 0] * per_bw),
     }
     means = {}
-    for quantity, (group, suffix, _) in QUANTITIES.items():
+    for quantity, (group, _, _) in QUANTITIES.items():
         for number in NUMBERS:
-            key = f"{quantity}_{number}" + ("" if number == "correlation" else f"_{suffix}")
+            key = mean_key(quantity, number)
             values = [score[number] for score in scores[group].values() if score[number] is not None]
             if number == "bias":
                 values = [abs(value) for value in values]
             means[key] = float(np.mean(values)) if values else None
     return means | scores
+
+
+def mean_key(quantity: str, number: str) -> str:
+    """Return the name of a mean over joints or sides, such as ``angle_rmsd_deg`` or ``angle_correlation``."""
+    return f"{quantity}_{number}" + ("" if number in PLAIN_NUMBERS else f"_{QUANTITIES[quantity][1]}")
 
 
 def combine(
@@ -117,7 +146,12 @@ def combine(
     return combined
 
 
-def _by_name(estimate, reference, convert, allowed=None) -> dict[str, dict[str, float | None]]:
+def _by_name(estimate, reference, band, convert, allowed) -> dict[str, dict[str, float | None]]:
     names = [name for name in reference if name in estimate and (allowed is None or name in allowed)]
-    scores = {name: error_numbers(convert(estimate[name]), convert(reference[name])) for name in names}
+    scores = {
+        name: error_numbers(
+            convert(estimate[name]), convert(reference[name]), convert(band[name]) if name in band else None
+        )
+        for name in names
+    }
     return {name: score for name, score in scores.items() if score["rmsd"] is not None}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sspinn_opensim.evaluation.charts import Line, line_chart
+from sspinn_opensim.evaluation.charts import Band, Line, line_chart
 from sspinn_opensim.evaluation.evaluate import Evidence
 
 #: s shown of a recording without a known gait cycle.
@@ -80,10 +80,18 @@ class Page:
         order = np.argsort(phase)
         return frames[order], phase[order]
 
-    def chart(self, lines: Sequence[tuple[np.ndarray, np.ndarray, str]], **text: str) -> str:
-        """Draw (time_s, values, role) curves on the page's horizontal axis."""
-        drawn = []
+    def chart(
+        self,
+        lines: Sequence[tuple[np.ndarray, np.ndarray, str]],
+        band: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
+        **text: str,
+    ) -> str:
+        """Draw (time_s, values, role) curves, and a (time_s, low, high) band, on the page's axis."""
+        drawn, area = [], None
         for time_s, values, role in lines:
             frames, x = self.axis(time_s)
             drawn.append(Line(x, np.asarray(values)[frames], role))
-        return line_chart(drawn, x_label=self.x_label, x_range=self.x_range, cursor=True, **text)
+        if band is not None:
+            frames, x = self.axis(band[0])
+            area = Band(x, np.asarray(band[1])[frames], np.asarray(band[2])[frames])
+        return line_chart(drawn, band=area, x_label=self.x_label, x_range=self.x_range, cursor=True, **text)

@@ -93,16 +93,25 @@ def write_report(
         reading_section(page),
         settings_section(versions or {}, settings or {}),
     ]
-    template = Template(_template("page.html"))
-    html = template.substitute(
-        title=escape(f"{study.person.name}, {study.recording.name}"),
-        style=_template("page.css"),
-        header=header(page, [section for section in sections if section]),
-        main="\n".join(section.html for section in sections if section),
-        footer="Written by sspinn_opensim. Estimates from inertial sensors; not a medical device.",
-        script=_script(figure) if figure else "",
+    html = page_of(
+        f"{study.person.name}, {study.recording.name}",
+        header(page, [section for section in sections if section]),
+        "\n".join(section.html for section in sections if section),
+        _script(figure) if figure else "",
     )
     return write_atomically(results / "report.html", html)
+
+
+def page_of(title: str, top: str, main: str, script: str = "") -> str:
+    """Return a self-contained page of HTML parts, in the style of all pages here; the title is plain text."""
+    return Template(_template("page.html")).substitute(
+        title=escape(title),
+        style=_template("page.css"),
+        header=top,
+        main=main,
+        footer="Written by sspinn_opensim. Estimates from inertial sensors; not a medical device.",
+        script=script,
+    )
 
 
 def read_histories(results: Path) -> dict[str, dict[str, list[float]]]:

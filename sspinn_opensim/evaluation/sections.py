@@ -13,7 +13,7 @@ import numpy as np
 from sspinn_opensim.evaluation.charts import Line, line_chart
 from sspinn_opensim.evaluation.evaluate import Evidence
 from sspinn_opensim.evaluation.markup import fixed, keys, signed, table, without_side, words
-from sspinn_opensim.evaluation.metrics import QUANTITIES, STANDARD_GRAVITY
+from sspinn_opensim.evaluation.metrics import BAND_DEVIATIONS, QUANTITIES, STANDARD_GRAVITY, mean_key
 from sspinn_opensim.evaluation.page import Page, Section
 from sspinn_opensim.opensim_io.storage import read_storage
 
@@ -85,8 +85,10 @@ def ground_force_section(page: Page) -> Section:
                 lines.append((evidence.frames_s, force, "reference"))
             for curves, role in _seed_roles(evidence):
                 lines.append((curves.time_s, curves.ground_force[side][:, axis] * per_bw, role))
+            band = _band(page, "ground_force", side, lambda f, axis=axis: f[:, axis] * per_bw)
             title = f"{'Right' if side == 'r' else 'Left'} foot, {label}"
-            figures.append(page.chart(lines, title=title, unit="%BW", note=_note(page, quantity, side)))
+            note = _note(page, quantity, side)
+            figures.append(page.chart(lines, band, title=title, unit="%BW", note=note))
     hint = "Force of the ground on the foot in percent of body weight; fore-aft is positive forward."
     tables = _error_table(page, "grf_vertical") + _error_table(page, "grf_horizontal")
     body = f'<p class="hint">{hint}</p>' + _legend(page) + _charts(figures, "charts four") + tables
@@ -212,10 +214,16 @@ def reading_section(page: Page) -> Section:
             "BWBH% is percent of body weight times body height; %BW is percent of body weight.",
             "The paper's numbers are means over ten other people; they give a sense of scale, not a rank.",
         ]
+        if page.evidence.bands:
+            points.append(
+                "The band is the estimate and 1.96 of its standard deviations to either side. An honest band "
+                "holds the reference in 95 % of the frames; one that holds less promises too much, one that "
+                "holds all may be too wide to be of use, so its mean half width stands beside."
+            )
         if page.trial["declared_lag"]:
             lag_ms = 1000 * page.trial["declared_lag"]["lag_s"]
             points.append(
-                "In this data set the sensors lag the laboratory. "
+                "The sensors are known to lag this reference. "
                 f"The column \u201clag {lag_ms:.0f} ms\u201d "
                 "repeats the comparison with the reference delayed by that one number, declared for all "
                 "trials and fitted to none."
@@ -264,8 +272,20 @@ def _curve_chart(page: Page, name: str, kind: str, convert, unit: str, reference
     lines += [
         (curves.time_s, convert(getattr(curves, kind)[name]), role) for curves, role in _seed_roles(evidence)
     ]
+    band = _band(page, kind, name, convert)
     quantity = "angle" if kind == "angles" else "moment"
-    return page.chart(lines, title=words(name), unit=unit, note=_note(page, quantity, name))
+    return page.chart(lines, band, title=words(name), unit=unit, note=_note(page, quantity, name))
+
+
+def _band(page: Page, kind: str, name: str, convert) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return times and edges of the first seed's 95 % band; None where the estimate has none."""
+    seed, curves = next(iter(page.evidence.seeds.items()))
+    deviations = getattr(page.evidence.bands.get(seed), kind, {})
+    if name not in deviations:
+        return None
+    middle = convert(getattr(curves, kind)[name])
+    half = BAND_DEVIATIONS * np.abs(convert(deviations[name]))
+    return curves.time_s, middle - half, middle + half
 
 
 def _note(page: Page, quantity: str, name: str) -> str:
@@ -278,7 +298,7 @@ def _note(page: Page, quantity: str, name: str) -> str:
 
 
 def _error_table(page: Page, quantity: str) -> str:
-    group, suffix, unit = QUANTITIES[quantity]
+    group, _, unit = QUANTITIES[quantity]
     trial = page.trial
     if not trial or not trial["median"][group]:
         return ""
@@ -290,26 +310,35 @@ def _error_table(page: Page, quantity: str) -> str:
     extra = rivals + [(seed.replace("_", " "), scores) for seed, scores in seeds.items()]
     if lag:
         extra.append((f"lag {1000 * lag['lag_s']:.0f} ms", lag["median"]))
-    columns = ["", "RMSD", "bias", "spread", "correlation", *(f"RMSD, {name}" for name, _ in extra)]
+    banded = trial["median"][mean_key(quantity, "coverage")] is not None
+    columns = ["", "RMSD", "bias", "spread", "correlation"]
+    columns += ["in 95 % band (%)", "band, \u00b1"] if banded else []
+    columns += [f"RMSD, {name}" for name, _ in extra]
     rows = []
     for name, score in trial["median"][group].items():
         cells = [fixed(score["rmsd"], digits), signed(score["bias"], digits), fixed(score["spread"], digits)]
         cells.append(fixed(score["correlation"], 3))
+        cells += _band_cells(score["coverage"], score["half_width"], digits) if banded else []
         cells += [fixed((scores[group].get(name) or {}).get("rmsd"), digits) for _, scores in extra]
         label = {"r": "right foot", "l": "left foot"}.get(name, words(name))
         rows.append([label, *cells])
     if len(rows) > 1:
         means = trial["median"]
-        cells = [
-            fixed(means[f"{quantity}_{number}_{suffix}"], digits) for number in ("rmsd", "bias", "spread")
-        ]
+        cells = [fixed(means[mean_key(quantity, number)], digits) for number in ("rmsd", "bias", "spread")]
         cells[1] = f"|{cells[1]}|"
-        cells.append(fixed(means[f"{quantity}_correlation"], 3))
-        cells += [fixed(scores[f"{quantity}_rmsd_{suffix}"], digits) for _, scores in extra]
+        cells.append(fixed(means[mean_key(quantity, "correlation")], 3))
+        if banded:
+            both = (means[mean_key(quantity, number)] for number in ("coverage", "half_width"))
+            cells += _band_cells(*both, digits)
+        cells += [fixed(scores[mean_key(quantity, "rmsd")], digits) for _, scores in extra]
         rows.append(["mean", *cells])
     direction = {"grf_vertical": "Vertical force", "grf_horizontal": "Fore-aft force"}.get(quantity, "Errors")
     bold = len(rows) > 1 and rows[-1][0] == "mean"
     return f"<h3>{direction}, {unit}</h3>" + table(columns, rows, bold_last=bold)
+
+
+def _band_cells(coverage: float | None, half_width: float | None, digits: int) -> list[str]:
+    return [fixed(None if coverage is None else 100 * coverage, 0), fixed(half_width, digits)]
 
 
 def _static_optimization(verdict: Mapping[str, Any]) -> str:
@@ -357,6 +386,8 @@ def _legend(page: Page, baseline: bool = False) -> str:
     entries = [("estimate", "estimate (first seed)" if several else "estimate")]
     if several:
         entries.append(("seed", "other seeds"))
+    if next(iter(page.evidence.seeds)) in page.evidence.bands:
+        entries.append(("band", "95 % band of the estimate"))
     if page.evidence.reference:
         entries.append(("reference", "reference"))
     if baseline and page.evidence.baseline.angles:

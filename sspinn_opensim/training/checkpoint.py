@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 
 import torch
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim import __version__
 from sspinn_opensim.opensim_io.files import write_atomically
 from sspinn_opensim.recording import Recording
-from sspinn_opensim.training.signals import Signals
+from sspinn_opensim.training.cohort import ALONE, topology
+from sspinn_opensim.training.estimator import Estimator
+from sspinn_opensim.training.settings import Settings
+from sspinn_opensim.training.signals import Signals, channels
 from sspinn_opensim.training.subject import Subject
-from sspinn_opensim.training.trainer import Estimator, Settings, Trainer
+from sspinn_opensim.training.trainer import Trainer
 
-FORMAT = 1
+FORMAT = 2
 
 
 def identity(subject: Subject, recording: Recording, settings: Settings) -> dict:
-    """Return what a checkpoint belongs to, in plain values.
+    """Return what a checkpoint of one person belongs to, in plain values.
 
     Returns
     -------
     dict
-        `body` (what an estimate depends on: model, sensors, channels, rate) and `training` (recording, speed
-        and settings, which must agree for a training to go on).
+        `body` (what an estimate depends on: model, sensors, channels, rate), `training` (recording, speed,
+        and settings, which must agree for a training to go on) and `network` (what people who share a
+        network have in common).
     """
     signals = hashlib.sha256()
     for array in (
@@ -53,22 +59,61 @@ def identity(subject: Subject, recording: Recording, settings: Settings) -> dict
             "speed_m_s": recording.speed_m_s,
             "settings": asdict(settings),
         },
+        "network": topology(subject, *channels(recording, subject), recording.sampling_rate_hz),
     }
+
+
+def cohort_identity(people: Mapping[str, dict], settings: Settings) -> dict:
+    """Return what a checkpoint of a cohort belongs to.
+
+    Parameters
+    ----------
+    people : mapping of str to dict
+        `identity` of each member by name.
+    settings : Settings
+    """
+    first = next(iter(people.values()))
+    return {
+        "people": {
+            name: own["body"] | {key: own["training"][key] for key in ("recording", "speed_m_s")}
+            for name, own in people.items()
+        },
+        "training": {"settings": asdict(settings)},
+        "network": first["network"],
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions on which the bits of a training depend."""
+    libraries = ("torch", "lightning", "casadi", "numpy")
+    return {"sspinn_opensim": __version__, **{name: metadata.version(name) for name in libraries}}
 
 
 def save(path: Path, trainer: Trainer, belongs_to: dict) -> None:
     """Write a checkpoint; the file is whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
-    torch.save({"format": FORMAT, "identity": belongs_to, "state": trainer.state()}, content)
+    parts = {"identity": belongs_to, "versions": versions(), "state": trainer.state()}
+    torch.save({"format": FORMAT, **parts}, content)
     write_atomically(path, content.getvalue())
 
 
 def resume(path: Path, trainer: Trainer, belongs_to: dict) -> None:
     """Let a trainer go on from a checkpoint of the same training; any difference raises `InputError`."""
-    content = _read(path)
-    for part in ("body", "training"):
-        _compare(path, content["identity"][part], belongs_to[part], "train with --restart to start over")
+    content, fix = _read(path), "train with --restart to start over"
+    found = content["identity"]
+    if ("people" in found) != ("people" in belongs_to):
+        kinds = ("one person", "a cohort")
+        raise InputError(
+            "The checkpoint was made with another kind of training.",
+            where=path,
+            expected=f"one of {kinds['people' in belongs_to]}",
+            found=f"one of {kinds['people' in found]}",
+            fix="choose another --out, or " + fix,
+        )
+    for part in belongs_to:
+        _compare(path, found[part], belongs_to[part], fix, "people." if part == "people" else "")
+    _compare(path, content["versions"], versions(), fix, "versions.")
     _fill(path, trainer.load, content["state"])
 
 
@@ -81,19 +126,86 @@ def load_estimator(path: Path, subject: Subject, signals: Signals, belongs_to: d
         If there is no checkpoint, the training is unfinished, or it was made for another body or sensor set.
     """
     content = _read(path)
+    if "people" in content["identity"]:
+        raise InputError(
+            "The checkpoint is that of a cohort.",
+            where=path,
+            expected="one of one person",
+            found="one of " + ", ".join(content["identity"]["people"]),
+            fix="give the cohort file, or adapt the network to this person with sspinn adapt",
+        )
     _compare(path, content["identity"]["body"], belongs_to["body"], "train again for this model and sensors")
-    done, steps = content["state"]["step"], content["identity"]["training"]["settings"]["steps"]
-    if done < steps:
+    return _estimator(path, content, subject, signals, ALONE)
+
+
+def load_member(
+    path: Path, subject: Subject, signals: Signals, belongs_to: dict, name: str | None
+) -> Estimator:
+    """Return the trained estimator of a cohort's checkpoint for a member, or for a person it never saw.
+
+    Parameters
+    ----------
+    path : Path
+    subject, signals : Subject, Signals
+    belongs_to : dict
+        `identity` of the person.
+    name : str or None
+        Name of a member; None for a person who is none: nothing but the network is taken, and sensors sit
+        where they are said to sit.
+    """
+    content = _read(path)
+    fix = "train the cohort again"
+    _compare(path, content["identity"]["network"], belongs_to["network"], fix, "network.")
+    if name is not None:
+        people = content["identity"].get("people", {})
+        if name not in people:
+            raise InputError(
+                f"The network was not trained on '{name}'.",
+                where=path,
+                expected="one of " + ", ".join(people),
+                found=name,
+                fix="train the cohort again with --restart",
+            )
+        body = belongs_to["body"]
+        _compare(path, {key: people[name].get(key) for key in body}, body, fix, f"people.{name}.")
+    return _estimator(path, content, subject, signals, name)
+
+
+def load_network(path: Path, belongs_to: dict) -> dict:
+    """Return the state of a trained network that a person of the same topology can start from."""
+    content = _read(path)
+    fix = "use the model, the sensors and the sampling rate that the network was trained with"
+    _compare(path, content["identity"]["network"], belongs_to["network"], fix, "network.")
+    _require_finished(path, content)
+    return content["state"]["network"]
+
+
+def network_kind(path: Path) -> str:
+    """Return the kind of network in a checkpoint, a key of `networks.NETWORKS`."""
+    return _kind(_read(path))
+
+
+def _kind(content: dict) -> str:
+    # Before there was a choice, nothing was said about it.
+    return content["identity"]["training"]["settings"].get("network", "lstm")
+
+
+def _estimator(path: Path, content: dict, subject: Subject, signals: Signals, name: str | None) -> Estimator:
+    _require_finished(path, content)
+    estimator, state = Estimator(subject, signals, kind=_kind(content)), content["state"]
+    _fill(path, lambda s: estimator.load(s["network"], None if name is None else s["people"][name]), state)
+    return estimator.eval()
+
+
+def _require_finished(path: Path, content: dict) -> None:
+    if not content["state"]["finished"]:
         raise InputError(
             "The training is not finished.",
             where=path,
-            expected=f"{steps} steps",
-            found=f"{done} steps",
-            fix="run sspinn train again; it goes on from here",
+            expected=f"{content['identity']['training']['settings']['steps']} steps",
+            found=f"{content['state']['step']} steps",
+            fix="run the same command again; it goes on from here",
         )
-    estimator = Estimator(subject, signals)
-    _fill(path, estimator.load_state_dict, content["state"]["estimator"])
-    return estimator.eval()
 
 
 def _read(path: Path) -> dict:
@@ -101,8 +213,7 @@ def _read(path: Path) -> dict:
         raise InputError("There is no trained network.", where=path, fix="run sspinn train first")
     try:
         content = torch.load(path, weights_only=True)
-        content["format"], content["identity"]["body"], content["identity"]["training"]
-        content["state"]["step"]
+        content["format"], content["identity"]["training"]["settings"], content["state"]["step"]
     except Exception as error:
         raise InputError(
             "The checkpoint cannot be read.",

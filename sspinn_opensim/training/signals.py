@@ -37,7 +37,7 @@ class Signals:
     acceleration_deviation, rate_deviation : Tensor
         Per channel, standard deviation from stride to stride.
     constants : Tensor
-        Height, mass and speed (0 if unknown), scaled.
+        Height, mass and speed (0 if unknown), scaled, and 1 if the speed is known, else 0.
     step_s : float
     speed_m_s : float or None
     """
@@ -74,6 +74,12 @@ class Signals:
         return first, second
 
 
+def channels(recording: Recording, subject: Subject) -> tuple[np.ndarray, np.ndarray]:
+    """Return the channels (k, 3) of acceleration and angular rate that recording and model both have."""
+    felt = recording.acceleration_available & subject.modelled.acceleration
+    return felt, recording.angular_rate_available & subject.modelled.angular_rate
+
+
 def make_signals(recording: Recording, subject: Subject) -> Signals:
     """Return the signals of a recording that the subject's model can explain.
 
@@ -83,8 +89,7 @@ def make_signals(recording: Recording, subject: Subject) -> Signals:
     subject : Subject
         Built with the sensors of the recording.
     """
-    felt = recording.acceleration_available & subject.modelled.acceleration
-    turned = recording.angular_rate_available & subject.modelled.angular_rate
+    felt, turned = channels(recording, subject)
     variance_a = recording.acceleration_variance[felt]
     variance_r = recording.angular_rate_variance[turned]
 
@@ -105,6 +110,7 @@ def make_signals(recording: Recording, subject: Subject) -> Signals:
                 subject.height_m / HEIGHT_SCALE_M,
                 subject.model.total_mass / MASS_SCALE_KG,
                 (recording.speed_m_s or 0.0) / SPEED_SCALE_M_S,
+                recording.speed_m_s is not None,
             ]
         ),
         step_s=1.0 / recording.sampling_rate_hz,

@@ -62,6 +62,12 @@ class Subject:
         return self.model.half_spaces[0].height if self.model.half_spaces else 0.0
 
     @cached_property
+    def root_has_sensor(self) -> bool:
+        """Whether a sensor sits on a body that a joint ties to ground: it feels how the root leans."""
+        roots = {joint.child.body for joint in self.model.joints if joint.parent.body == GROUND}
+        return any(frame.body in roots for frame in self.functions.imu_frames)
+
+    @cached_property
     def roles(self) -> Roles:
         """Which coordinate plays which part."""
         return _roles(self.model, self.fixed)

@@ -1,225 +1,112 @@
-"""The training loop: windows in, physics losses down, a checkpoint now and then."""
+"""A training: what is learnt, from whom, and how far it is."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
-from casadi_dynamics.errors import InputError
-from sspinn_opensim.training.losses import TERMS, Evidence, Mounting, gather, weights
-from sspinn_opensim.training.motion import Decoder, differentiate
-from sspinn_opensim.training.network import CausalNetwork
-from sspinn_opensim.training.signals import Signals, draw_windows
-from sspinn_opensim.training.subject import Subject
+from sspinn_opensim.training.batches import WindowSource
+from sspinn_opensim.training.cohort import Cohort, Member
+from sspinn_opensim.training.estimator import Estimator
+from sspinn_opensim.training.objective import Objective, led_force
+from sspinn_opensim.training.settings import Progress, Settings
 
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train.
-
-    Attributes
-    ----------
-    steps, seed : int
-    weights : dict of str to float
-        Weights of loss terms that differ from the default.
-    batch : int
-        Windows per step.
-    window_s, unscored_s : float
-        Length of a window, and the part at its start that is not scored because the network still settles.
-    learning_rate, clip : float
-        Peak of the one-cycle schedule, and the largest gradient norm.
-    force_from, force_full : float
-        Shares of the training after which terms with contact forces begin, and count in full. Before, forces
-        are led to where the motion needs them: started from nothing, load sticks to the wrong foot.
-    """
-
-    steps: int
-    seed: int = 0
-    weights: dict[str, float] = field(default_factory=dict)
-    batch: int = 24
-    window_s: float = 1.6
-    unscored_s: float = 0.6
-    learning_rate: float = 3e-3
-    clip: float = 1.0
-    force_from: float = 0.2
-    force_full: float = 0.4
-
-
-class Estimator(nn.Module):
-    """All that is learnt: the network, and the mounting of the sensors.
-
-    Parameters
-    ----------
-    subject : Subject
-    signals : Signals
-    """
-
-    def __init__(self, subject: Subject, signals: Signals) -> None:
-        super().__init__()
-        self.decoder = Decoder(subject, signals.speed_m_s)
-        self.network = CausalNetwork(signals.input_size, self.decoder.size)
-        self.mounting = Mounting(len(subject.functions.sensors))
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a step did: its number, each term (scaled, unweighted), their weighted sum and the time left."""
-
-    step: int
-    steps: int
-    terms: dict[str, float]
-    total: float
-    left_s: float
+__all__ = ["Estimator", "Progress", "Settings", "Trainer", "led_force"]
 
 
 class Trainer:
-    """Training of one subject on one recording with one seed; can be stopped and taken up again.
+    """Training of a cohort with one seed; can be stopped and taken up again.
 
     Parameters
     ----------
-    subject : Subject
-    signals : Signals
+    cohort : Cohort
+        One person (`alone`) or many.
     settings : Settings
+    network : dict, optional
+        State of a network to start from; random numbers of the seed by default.
+
+    Attributes
+    ----------
+    estimators : ModuleList of Estimator
+        One for each member, all with one network.
+    step : int
+        Steps done.
+    stopped : bool
+        Whether the training ended early because the loss no longer fell.
+    history : list of dict
+        For each step its number, the terms (scaled, unweighted) and their total.
     """
 
-    def __init__(self, subject: Subject, signals: Signals, settings: Settings) -> None:
-        self.subject, self.signals, self.settings = subject, signals, settings
-        self.weights = weights(settings.weights)
-        self._frames = round(settings.window_s / signals.step_s)
-        self._unscored = max(round(settings.unscored_s / signals.step_s), 1)
-        if len(signals.acceleration) < self._frames:
-            raise InputError(
-                "The recording is too short to train on.",
-                where="recording",
-                expected=f"at least {settings.window_s:g} s",
-                found=f"{len(signals.acceleration) * signals.step_s:g} s",
-                fix="give a longer recording",
-            )
-        self._dynamics = subject.compiled()
-        self._generator = torch.Generator().manual_seed(settings.seed)
+    def __init__(self, cohort: Cohort, settings: Settings, network: dict | None = None) -> None:
+        self.cohort, self.settings = cohort, settings
+        self.objective = Objective(cohort, settings)
+        self.source = WindowSource(cohort, settings)
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
-            self.estimator = Estimator(subject, signals)
-        self._optimizer = torch.optim.Adam(self.estimator.parameters(), lr=settings.learning_rate)
-        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimizer, settings.learning_rate, total_steps=settings.steps + 1
+            first = Estimator(cohort.members[0].subject, cohort.members[0].signals, kind=settings.network)
+        mountings = {_person(cohort.members[0]): first.mounting}
+        others = []
+        for member in cohort.members[1:]:
+            mounting = mountings.get(_person(member))
+            others.append(Estimator(member.subject, member.signals, first.network, mounting))
+            mountings.setdefault(_person(member), others[-1].mounting)
+        self.estimators = nn.ModuleList([first, *others])
+        if network is not None:
+            first.load(network, None)
+        self.optimizer = torch.optim.Adam(self.estimators.parameters(), lr=settings.learning_rate)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, settings.learning_rate, total_steps=settings.steps + 1
         )
-        self.step = 0
+        self.step, self.stopped = 0, False
         self.history: list[dict[str, float]] = []
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of every loss term."""
+        return self.objective.weights
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.stopped or self.step == self.settings.steps
 
     def run(
         self, report: Callable[[Progress], None], save: Callable[[Trainer], None], every: int = 100
     ) -> None:
         """Train to the end; `report` each step, `save` every so many steps and at the end."""
-        started, first = time.monotonic(), self.step
-        with one_thread():
-            while self.step < self.settings.steps:
-                terms, total = self._advance()
-                self.history.append({"step": self.step, **terms, "total": total})
-                done = self.step - first
-                left_s = (time.monotonic() - started) / done * (self.settings.steps - self.step)
-                report(Progress(self.step, self.settings.steps, terms, total, left_s))
-                if self.step % every == 0 or self.step == self.settings.steps:
-                    save(self)
+        if self.finished:
+            return
+        # Lightning takes seconds to load: only those who train wait for it.
+        from sspinn_opensim.training.loop import fit
 
-    def _advance(self) -> tuple[dict[str, float], float]:
-        settings, signals = self.settings, self.signals
-        windows = draw_windows(signals, self._frames, settings.batch, self._generator)
-        outputs, _ = self.estimator.network(windows.inputs)
-        raw = self.estimator.decoder(outputs)
-        motion = differentiate(raw, self.subject, signals.step_s)
-        evidence = gather(
-            self.subject,
-            self._dynamics,
-            signals,
-            self.estimator.mounting,
-            windows,
-            raw,
-            motion,
-            self._unscored,
-        )
-        share = self.step / settings.steps
-        ramp = min(max((share - settings.force_from) / (settings.force_full - settings.force_from), 0.0), 1.0)
-        values = {name: term.function(evidence) for name, term in TERMS.items() if self.weights[name] > 0}
-        total = sum(
-            self.weights[name] * value * (ramp if TERMS[name].needs_force else 1.0)
-            for name, value in values.items()
-        )
-        if ramp < 1:
-            total = total + (1 - ramp) * led_force(evidence)
-        terms = {name: float(value.detach()) for name, value in values.items()}
-        self._check_finite(terms)
-        self._optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        nn.utils.clip_grad_norm_(self.estimator.parameters(), settings.clip)
-        self._optimizer.step()
-        self._schedule.step()
-        self.step += 1
-        return terms, float(total.detach())
-
-    def _check_finite(self, terms: dict[str, float]) -> None:
-        for name, value in terms.items():
-            if not math.isfinite(value):
-                raise InputError(
-                    f"The training diverged: the loss term '{name}' is {value}.",
-                    where=f"step {self.step + 1}, seed {self.settings.seed}",
-                    expected="a finite number",
-                    found=str(value),
-                    fix=f"lower its weight ([training.weights] {name} in the study) or try another seed",
-                )
+        fit(self, report, save, every)
 
     def state(self) -> dict:
         """Return all that a checkpoint needs to go on as if never stopped."""
         return {
             "step": self.step,
-            "estimator": self.estimator.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "schedule": self._schedule.state_dict(),
-            "generator": self._generator.get_state(),
+            "finished": self.finished,
+            "network": self.estimators[0].network.state_dict(),
+            "people": {
+                name: estimator.personal_state()
+                for name, estimator in zip(self.cohort.names, self.estimators, strict=True)
+            },
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
             "history": self.history,
         }
 
     def load(self, state: dict) -> None:
         """Go on from `state`."""
-        self.estimator.load_state_dict(state["estimator"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._schedule.load_state_dict(state["schedule"])
-        self._generator.set_state(state["generator"])
+        for name, estimator in zip(self.cohort.names, self.estimators, strict=True):
+            estimator.load(state["network"], state["people"][name])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
         self.step, self.history = state["step"], list(state["history"])
+        self.stopped = state["finished"] and self.step < self.settings.steps
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread: layers this small lose time on two, and bits do not depend on it."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def led_force(evidence: Evidence) -> Tensor:
-    """Pull the contact forces to those the motion needs, at the lowest points (scale 0.1 body weight).
-
-    The force the motion needs is what is missing at the root, plus what the contact points already carry; the
-    points share it by their height (0.02 m) and over 7 frames, as load moves no faster.
-    """
-    e, roles = evidence, evidence.subject.roles
-    with torch.no_grad():
-        carried = e.force_bw.sum(-2)
-        missing = torch.zeros_like(carried)
-        missing[..., : len(roles.steps)] = e.tau[..., list(roles.steps)] / e.subject.body_weight
-        needed = carried + missing
-        needed = torch.cat([needed[..., :1], needed[..., 1:2].clamp(min=0.0), needed[..., 2:]], dim=-1)
-        share = functional.softmax(-e.contact_position[..., 1] / 0.02, dim=-1)
-        share = functional.avg_pool1d(share.transpose(1, 2), 7, 1, 3, count_include_pad=False).transpose(1, 2)
-        target = share.unsqueeze(-1) * needed.unsqueeze(-2)
-    return ((e.force_bw - target) / 0.1).square().mean()
+def _person(member: Member) -> str:
+    return member.person or member.name

@@ -70,6 +70,43 @@ def test_overrides_reach_the_workflow(study, workflows, tmp_path):
     assert (read.training.steps, read.training.seeds, settings) == (7, (4, 5), {"restart": True})
 
 
+@pytest.mark.parametrize("stage", ["run", "train", "estimate", "evaluate"])
+def test_sensors_of_the_command_line_are_chosen(stage, study, workflows, tmp_path, capsys):
+    study.write_text(
+        STUDY + '[sensors.foot_l]\nimu_frame = "foot_l_imu"\n[sensors.b]\nimu_frame = "foot_r_imu"\n'
+    )
+    for chosen, names in (("F", ["foot_l", "b"]), ("pelvis,b", ["pelvis", "b"]), ("b", ["b"])):
+        workflows.calls.clear()
+        assert cli.main([stage, str(study), "--out", str(tmp_path), "--sensors", chosen]) == 0
+        assert [sensor.name for sensor in workflows.calls[0][1][0].sensors] == names
+    assert cli.main([stage, str(study), "--out", str(tmp_path), "--sensors", "FT"]) == 2
+    message = capsys.readouterr().err
+    assert "sensor on the left thigh" in message and "--sensors" in message
+
+
+def test_ablate_gets_terms_and_overrides(study, tmp_path, monkeypatch):
+    calls = []
+    fake = SimpleNamespace(ablate=lambda *arguments, **settings: calls.append((arguments, settings)))
+    monkeypatch.setitem(sys.modules, "sspinn_opensim.ablation", fake)
+    arguments = [
+        "--terms",
+        "torque,trunk",
+        "--steps",
+        "7",
+        "--seeds",
+        "0,1,2",
+        "--sensors",
+        "pelvis",
+        "--restart",
+    ]
+    assert cli.main(["ablate", str(study), "--out", str(tmp_path), *arguments]) == 0
+    assert cli.main(["ablate", str(study), "--out", str(tmp_path)]) == 0
+    ((read, out), settings), (_, plain) = calls
+    assert (read.training.steps, read.training.seeds, out) == (7, (0, 1, 2), tmp_path)
+    assert settings == {"terms": ("torque", "trunk"), "restart": True}
+    assert plain == {"terms": None, "restart": False}
+
+
 def test_convert_takes_a_model(workflows, tmp_path):
     model = tmp_path / "model.osim"
     assert cli.main(["convert", str(model), "--out", str(tmp_path)]) == 0

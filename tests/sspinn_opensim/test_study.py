@@ -7,6 +7,7 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import study as studies
+from sspinn_opensim.cohort_file import read_cohort
 from sspinn_opensim.study import override, read_study
 
 GOOD = """
@@ -201,10 +202,14 @@ def test_a_wrong_override_is_refused(write, settings):
 
 def test_the_examples_are_valid(shared, repository):
     names = sorted(path.name for path in studies.examples_folder().glob("*.toml"))
-    assert names == ["demo.toml", "dorschky2019_run.toml", "dorschky2019_walk.toml"]
-    for name in names:
+    one_person = ["dorschky2019_run.toml", "dorschky2019_walk.toml"]
+    assert names == ["demo.toml", "dorschky2019_p01.toml", *one_person]
+    for name in ["demo.toml", *one_person]:
         study = read_study(repository / "examples" / name)
         assert len(study.sensors) == 7 and study.reference is not None
+    cohort = read_cohort(repository / "examples" / "dorschky2019_p01.toml")
+    assert [study.recording.name for study in cohort.members] == ["walk", "run"]
+    assert {study.person.name for study in cohort.members} == {"P01"}
 
 
 def dataclass_of(hint):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim import workflows
+from sspinn_opensim import seeds, workflows
 from sspinn_opensim.opensim_io.storage import read_storage
 from sspinn_opensim.study import examples_folder, override, read_study
 
@@ -26,6 +26,9 @@ FILES = {
     "kinematics.mot",
     "moments.sto",
     "grf.mot",
+    "kinematics_sd.mot",
+    "moments_sd.sto",
+    "grf_sd.mot",
     "external_loads.xml",
     "static_optimization_setup.xml",
     "static_optimization_actuators.xml",
@@ -191,11 +194,11 @@ def test_an_interrupted_training_goes_on(study, out, monkeypatch):
     """Interrupted at step 5 with a checkpoint every 2 steps: the same network as without."""
     import torch
 
-    run = workflows.Trainer.run
-    monkeypatch.setattr(workflows.Trainer, "run", lambda *a: run(*a, every=2))
+    run = seeds.Trainer.run
+    monkeypatch.setattr(seeds.Trainer, "run", lambda *a: run(*a, every=2))
     whole = Path(shutil.copytree(out, out.with_name("whole")))
     workflows.train(study, whole)
-    update = workflows.TrainingDisplay.update
+    update = seeds.TrainingDisplay.update
 
     def interrupted(display, progress):
         if progress.step == 5:
@@ -203,7 +206,7 @@ def test_an_interrupted_training_goes_on(study, out, monkeypatch):
         update(display, progress)
 
     with monkeypatch.context() as patched:
-        patched.setattr(workflows.TrainingDisplay, "update", interrupted)
+        patched.setattr(seeds.TrainingDisplay, "update", interrupted)
         with pytest.raises(KeyboardInterrupt):
             workflows.train(study, out)
     assert files(out) - files(whole) == set()
@@ -212,13 +215,13 @@ def test_an_interrupted_training_goes_on(study, out, monkeypatch):
     assert error.value.found == "4 steps"
     steps = []
     with monkeypatch.context() as patched:
-        patched.setattr(workflows.TrainingDisplay, "update", lambda _, progress: steps.append(progress.step))
+        patched.setattr(seeds.TrainingDisplay, "update", lambda _, progress: steps.append(progress.step))
         workflows.train(study, out)
     assert steps == [5, 6]
     one, other = (torch.load(f / "training/seed_0/checkpoint.pt", weights_only=True) for f in (out, whole))
     assert one["state"]["history"] == other["state"]["history"]
-    for name, value in one["state"]["estimator"].items():
-        assert torch.equal(value, other["state"]["estimator"][name]), name
+    for name, value in one["state"]["network"].items():
+        assert torch.equal(value, other["state"]["network"][name]), name
     assert (out / "training/seed_0/history.csv").read_bytes() == (
         whole / "training/seed_0/history.csv"
     ).read_bytes()

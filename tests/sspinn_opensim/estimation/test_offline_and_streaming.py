@@ -1,4 +1,3 @@
-import copy
 import dataclasses
 
 import numpy as np
@@ -7,6 +6,7 @@ import torch
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation import StreamingEstimator, estimate
+from sspinn_opensim.training.networks import NETWORKS
 from sspinn_opensim.training.signals import make_signals
 from sspinn_opensim.training.subject import make_subject
 from sspinn_opensim.training.trainer import Estimator
@@ -56,24 +56,13 @@ def test_the_estimate_says_something(whole):
             assert value.reshape(len(value), -1).std(axis=0).max() > 1e-2, name
 
 
-def test_streaming_equals_offline(walker, estimator, whole):
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_streaming_equals_offline(walker, make_estimator, kind):
+    estimator = make_estimator(kind)
+    whole = estimate(estimator, walker.subject, walker.signals, walker.recording.time_s)
     streaming = StreamingEstimator(estimator, walker.subject, walker.signals)
     assert (streaming.coordinates, streaming.actuated) == (whole.coordinates, whole.actuated)
     assert_same(stream(walker, estimator), whole)
-
-
-def test_the_network_s_step_equals_its_sequence(estimator, walker):
-    network = copy.deepcopy(estimator.network).double()
-    signals = torch.randn(2, 40, walker.signals.input_size, dtype=torch.float64)
-    state, found = None, []
-    with torch.no_grad():
-        outputs, (hidden, cell) = network(signals)
-        for i in range(40):
-            output, state = network.step(signals[:, i], state)
-            found.append(output)
-    np.testing.assert_allclose(torch.stack(found, 1), outputs, atol=1e-13)
-    np.testing.assert_allclose(torch.stack([h for h, _ in state]), hidden, atol=1e-13)
-    np.testing.assert_allclose(torch.stack([c for _, c in state]), cell, atol=1e-13)
 
 
 def test_the_future_changes_nothing(walker, estimator, whole):

@@ -10,7 +10,7 @@ import pytest
 
 import osim_models
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.opensim_io.storage import Table, write_storage
+from sspinn_opensim.opensim_io.storage import Table, read_storage, write_storage
 from sspinn_opensim.recording import Recording, Sensor
 from sspinn_opensim.study import (
     ModelChoice,
@@ -134,6 +134,18 @@ def write_motion(folder: Path, model, time_s, *, angle_offset_deg=0.0, moment_of
     write_storage(folder / "grf.mot", Table(tuple(names), time_s, np.hstack(columns)))
 
 
+def write_band(folder: Path, model, time_s, *, angle_deg=2.0, moment=5.0, force=30.0):
+    """Write the standard deviations of one estimate, the same at all times."""
+    for name, suffix, deviation in (
+        ("kinematics", "mot", angle_deg),
+        ("moments", "sto", moment),
+        ("grf", "mot", force),
+    ):
+        table = read_storage(folder / f"{name}.{suffix}")
+        values = np.full_like(table.values, deviation)
+        write_storage(folder / f"{name}_sd.{suffix}", Table(table.names, time_s, values, table.in_degrees))
+
+
 @pytest.fixture(scope="session")
 def gait():
     """Return the functions and numbers of the motion, for tests that need another length or a part of it."""
@@ -148,6 +160,7 @@ def gait():
         ground_forces=ground_forces,
         make_recording=make_recording,
         write_motion=write_motion,
+        write_band=write_band,
     )
 
 

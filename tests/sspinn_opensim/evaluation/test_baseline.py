@@ -97,6 +97,15 @@ def test_joint_without_both_sensors_is_left_out(recording, model):
     assert set(joints) == {"ankle_angle_r"}
 
 
+def test_a_pelvis_without_a_sensor_is_upright(recording, model, gait):
+    joints = sagittal_joints(model, ["femur_r", "foot_r", "femur_l", "foot_l"])
+    assert joints == {f"hip_flexion_{side}": SagittalJoint(f"femur_{side}", "") for side in "rl"}
+    curves = segment_angle_baseline(sagittal_signals(recording, model), joints)
+    truth = gait.joint_angles(recording.time_s)
+    tilt = np.abs(truth["pelvis_tilt"]).max()
+    assert np.abs(curves.angles["hip_flexion_r"] - truth["hip_flexion_r"]).max() < tilt + 0.001
+
+
 def test_imu_frame_names_the_body_and_an_unknown_one_is_refused(recording, model):
     def placed(frame):
         sensors = [Sensor(name=s.name, body="", imu_frame=frame.format(s.body)) for s in recording.sensors]

@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.evaluation import evaluate, format_table, gather
+from sspinn_opensim.evaluation import evaluate, format_table, gather, write_report
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.opensim_io.storage import read_storage, write_storage
 from sspinn_opensim.study import CoordinateChoice, OutputChoice, RecordingChoice, ReferenceChoice
@@ -41,6 +42,30 @@ def test_rivals_are_compared_on_the_joints_they_have(study, results, recording):
     trial = evaluate(study, results, recording)["trials"]["walk"]
     assert "lumbar_extension" not in trial["baseline"]["angles"]
     assert trial["baseline"]["estimate_on_same_joints_deg"] == pytest.approx(2.0)
+
+
+def test_sparse_sensors_have_rivals_too(study, results, recording):
+    """Feet alone see no joint; the posture that never moves needs no sensor."""
+    feet = [k for k, sensor in enumerate(recording.sensors) if sensor.body.startswith("foot")]
+    parts = {name: getattr(recording, name)[:, feet] for name in ("acceleration", "angular_rate")}
+    parts |= {
+        f"{name}_{what}": getattr(recording, f"{name}_{what}")[feet]
+        for name in ("acceleration", "angular_rate")
+        for what in ("available", "variance")
+    }
+    sparse = dataclasses.replace(recording, sensors=tuple(recording.sensors[k] for k in feet), **parts)
+    trial = evaluate(study, results, sparse)["trials"]["walk"]
+    assert trial["baseline"]["angle_rmsd_deg"] is None and len(trial["constant_posture"]["angles"]) == 6
+    assert "constant" in format_table(evaluate(study, results, sparse))
+    text = format_table(evaluate(study, results, recording))
+    assert "these sensors give the baseline 6 of 7 joints" in text
+    assert _page_is_written(study, results, sparse)
+
+
+def _page_is_written(study, results, recording) -> bool:
+    return write_report(
+        results, study, metrics=evaluate(study, results, recording), recording=recording
+    ).is_file()
 
 
 def test_comparison_with_a_rival_and_headline_are_one_number(study, results, recording):
@@ -129,3 +154,69 @@ def test_table_prints_in_a_hundred_columns(study, results, recording):
     assert max(map(len, text.splitlines())) <= 100
     for part in ("angle [deg]", "moment [BWBH%]", "GRF vertical [%BW]", "knee_angle_r", "1.00 - 3.00"):
         assert part in text
+
+
+def test_the_table_tells_bias_spread_and_correlation_apart(study, results, recording):
+    text = format_table(evaluate(study, results, recording))
+    line = next(line for line in text.splitlines() if "hip_flexion_r" in line)
+    assert line.split()[:5] == ["hip_flexion_r", "2.00", "+2.00", "0.00", "1.00"]
+    assert "in band" not in text and "fewer than 3 seeds" not in text
+    one = dataclasses.replace(study, training=dataclasses.replace(study.training, seeds=(0,)))
+    assert "fewer than 3 seeds" in format_table(evaluate(one, results, recording))
+
+
+def test_a_study_declares_its_own_lag(study, results, recording, gait):
+    lagging = dataclasses.replace(study, reference=dataclasses.replace(study.reference, lag_s=0.03))
+    evidence = gather(lagging, results, recording)
+    late = gait.joint_angles(evidence.frames_s - 0.03)["knee_angle_r"]
+    assert evidence.lagged_reference.angles["knee_angle_r"] == pytest.approx(late, abs=1e-3)
+    trial = evaluate(lagging, results, recording)["trials"]["walk"]
+    assert trial["declared_lag"]["lag_s"] == 0.03
+    assert trial["declared_lag"]["median"]["angle_rmsd_deg"] > trial["median"]["angle_rmsd_deg"]
+    assert "30 ms" in format_table(evaluate(lagging, results, recording))
+
+
+def test_a_lag_of_zero_declares_none(dorschky2019, study, results, recording):
+    file = dorschky2019 / "P01_normwalking.mat"
+    study = dataclasses.replace(
+        study,
+        recording=RecordingChoice("dorschky2019", file, "walk"),
+        reference=ReferenceChoice("dorschky2019", file, lag_s=0.0),
+    )
+    assert gather(study, results, recording).lagged_reference is None
+
+
+def test_the_share_inside_the_band_is_scored_for_seeds_that_have_one(study, results, recording, model, gait):
+    """Seeds are off by 1, 3 and 2 degrees; a standard deviation of 1 covers the first alone."""
+    for seed in (0, 1):
+        gait.write_band(results / "seeds" / f"seed_{seed}", model, recording.time_s, angle_deg=1.0)
+    seeds = evaluate(study, results, recording)["trials"]["walk"]["seeds"]
+    assert [seeds[f"seed_{k}"]["angle_coverage"] for k in range(3)] == [1.0, 0.0, None]
+    assert seeds["seed_0"]["angle_half_width_deg"] == pytest.approx(1.96)
+    assert seeds["seed_0"]["grf_vertical"]["r"]["coverage"] is not None
+    assert "in band" in format_table(evaluate(study, results, recording))
+
+
+def test_a_band_beside_the_files_for_opensim_belongs_to_the_first_seed(
+    study, results, recording, model, gait
+):
+    for name in ("kinematics.mot", "moments.sto", "grf.mot"):
+        shutil.copy(results / "seeds" / "seed_0" / name, results)
+    gait.write_band(results, model, recording.time_s)
+    (results / "grf_sd.mot").unlink()
+    evidence = gather(study, results, recording)
+    assert list(evidence.bands) == ["seed_0"] and not evidence.bands["seed_0"].ground_force
+    assert len(evidence.bands["seed_0"].angles["knee_angle_r"]) == len(evidence.frames_s)
+
+
+@pytest.mark.parametrize(
+    ("deviation", "rows", "what"), [(-1.0, None, "negative"), (1.0, 20, "different times")]
+)
+def test_a_wrong_band_is_refused(study, results, recording, model, gait, deviation, rows, what):
+    folder = results / "seeds" / "seed_0"
+    gait.write_band(folder, model, recording.time_s, angle_deg=deviation)
+    table = read_storage(folder / "kinematics_sd.mot")
+    cut = dataclasses.replace(table, time_s=table.time_s[:rows], values=table.values[:rows])
+    write_storage(folder / "kinematics_sd.mot", cut)
+    with pytest.raises(InputError, match=what):
+        evaluate(study, results, recording)

@@ -83,3 +83,37 @@ def test_combine_takes_the_median_number_by_number():
     results = [{"a": 1.0, "b": {"c": None}}, {"a": 9.0, "b": {"c": 4.0}}, {"a": 2.0, "b": {"c": None}}]
     assert combine(results) == {"a": 2.0, "b": {"c": 4.0}}
     assert combine(results, lambda v: [min(v), max(v)])["a"] == [1.0, 9.0]
+
+
+def test_a_band_covers_what_lies_inside_it():
+    reference = np.zeros(200)
+    estimate = np.linspace(-1.0, 1.0, 200)
+    numbers = error_numbers(estimate, reference, np.full(200, 0.5 / 1.96))
+    assert numbers["coverage"] == pytest.approx(0.5) and numbers["half_width"] == pytest.approx(0.5)
+    assert error_numbers(estimate, reference)["coverage"] is None
+    reference[:150] = np.nan
+    assert error_numbers(estimate, reference, np.full(200, 0.5 / 1.96))["coverage"] == 0.0
+
+
+def test_normal_errors_are_covered_as_a_band_of_95_percent_promises():
+    noise = np.random.default_rng(0).normal(scale=3.0, size=100_000)
+    assert error_numbers(noise, 0 * noise, np.full(len(noise), 3.0))["coverage"] == pytest.approx(
+        0.95, abs=0.003
+    )
+
+
+def test_the_band_is_scored_in_the_units_of_the_error(gait):
+    weight = gait.person.mass_kg * STANDARD_GRAVITY
+    reference = Curves(TIME, {"k": SINE}, {"k": SINE}, {"r": np.column_stack([SINE, SINE, SINE])})
+    band = Curves(
+        TIME,
+        {"k": np.full(200, np.radians(2.0))},
+        {"k": np.full(200, 0.01 * weight * gait.person.height_m)},
+        {"r": np.full((200, 3), 0.03 * weight)},
+    )
+    scores = evaluate_curves(reference, reference, gait.person, band=band)
+    widths = ("angle_half_width_deg", "moment_half_width_bwbh", "grf_vertical_half_width_bw")
+    assert [scores[key] / 1.96 for key in widths] == pytest.approx([2.0, 1.0, 3.0])
+    assert scores["angle_coverage"] == scores["grf_horizontal_coverage"] == 1.0
+    part = evaluate_curves(reference, reference, gait.person, band=Curves(TIME, band.angles))
+    assert part["angle_coverage"] == 1.0 and part["moment_coverage"] is None

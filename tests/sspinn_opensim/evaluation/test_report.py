@@ -11,7 +11,8 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.evaluation import evaluate, read_histories, write_report
-from sspinn_opensim.evaluation.charts import Line, line_chart
+from sspinn_opensim.evaluation.charts import BOTTOM, HEIGHT, TOP, Band, Line, line_chart
+from sspinn_opensim.study import TrainingChoice
 
 VOID = {"meta", "line", "path", "input", "br", "link", "img"}
 
@@ -100,6 +101,18 @@ def test_complete_report(study, results, recording, stick_figure):
         assert f'class="line {role}"' in html
 
 
+def test_the_band_of_the_estimate_is_drawn_and_explained(study, results, recording, model, gait):
+    gait.write_band(results / "seeds" / "seed_0", model, recording.time_s)
+    reader, html = _read(_write(study, results, recording))
+    assert html.count('class="band"') == 8 + 8 + 4 + 3, "a chart each, and the legends"
+    text = " ".join(" ".join(reader.text).split())
+    assert "in 95 % band (%)" in text and "holds the reference in 95 %" in text
+    without, html = _read(
+        _write(dataclasses.replace(study, training=TrainingChoice(seeds=(1,))), results, recording)
+    )
+    assert 'class="band"' not in html and "95 % band" not in " ".join(without.text)
+
+
 def test_names_are_escaped(study, results, recording, stick_figure):
     nasty = dataclasses.replace(study.recording, name="</title><script>alert(1)</script>")
     study = dataclasses.replace(study, recording=nasty)
@@ -175,6 +188,18 @@ def test_chart_maps_values_to_the_axis():
     assert middle[0] == pytest.approx((first[0] + last[0]) / 2, abs=0.1)
     assert middle[1] == pytest.approx((first[1] + last[1]) / 2, abs=0.1)
     assert first[1] > last[1], "up is up"
+
+
+def test_chart_draws_the_band_below_the_lines_and_makes_room_for_it():
+    x = np.arange(5.0)
+    line, band = Line(x, 0 * x, "estimate"), Band(x, 0 * x - 40, 0 * x + 80)
+    svg = line_chart([line], band=band, title="t", unit="", x_label="x")
+    assert svg.index('class="band"') < svg.index('class="line estimate"')
+    edge = re.search(r'class="band" d="([^"]*)Z"', svg)[1]
+    heights = [float(y) for _, y in re.findall(r"[ML]([-\d.]+) ([-\d.]+)", edge)]
+    assert len(heights) == 10 and min(heights) >= TOP and max(heights) <= HEIGHT - BOTTOM
+    middle = float(_paths(svg)[0][0][1])
+    assert max(heights) - middle == pytest.approx((middle - min(heights)) / 2, abs=0.2)
 
 
 def test_chart_breaks_at_gaps_and_leaves_out_what_a_logarithm_cannot_show():

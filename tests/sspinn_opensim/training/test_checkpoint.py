@@ -8,19 +8,25 @@ import pytest
 import torch
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.training.checkpoint import identity, load_estimator, resume, save
+from sspinn_opensim.training.checkpoint import identity, load_estimator, network_kind, resume, save
+from sspinn_opensim.training.cohort import ALONE, alone
+from sspinn_opensim.training.networks import NETWORKS
+from sspinn_opensim.training.settings import Settings
 from sspinn_opensim.training.signals import make_signals
 from sspinn_opensim.training.subject import make_subject
-from sspinn_opensim.training.trainer import Settings, Trainer
+from sspinn_opensim.training.trainer import Trainer
 
 SETTINGS = Settings(steps=4, batch=2, window_s=0.3, unscored_s=0.1, weights={"torque": 0.3})
+
+
+OTHER_NETWORK = next(kind for kind in NETWORKS if kind != SETTINGS.network)
 
 
 @pytest.fixture(scope="module")
 def trained(walker, tmp_path_factory):
     """Return a trained trainer and its checkpoint."""
     path = tmp_path_factory.mktemp("training") / "seed_0" / "checkpoint.pt"
-    trainer = Trainer(walker.subject, walker.signals, SETTINGS)
+    trainer = Trainer(alone(walker.subject, walker.signals), SETTINGS)
     trainer.run(lambda _: None, lambda t: save(path, t, identity(walker.subject, walker.recording, SETTINGS)))
     return trainer, path
 
@@ -39,7 +45,7 @@ def load(path, walker, subject=None, recording=None, settings=SETTINGS):
 
 
 def go_on(path, walker, subject=None, recording=None, settings=SETTINGS):
-    trainer = Trainer(walker.subject, walker.signals, SETTINGS)
+    trainer = Trainer(alone(walker.subject, walker.signals), SETTINGS)
     resume(path, trainer, identity(subject or walker.subject, recording or walker.recording, settings))
     return trainer
 
@@ -48,7 +54,7 @@ def test_what_was_learnt_comes_back(trained, walker):
     trainer, path = trained
     estimator = load(path, walker)
     assert not estimator.training
-    for name, value in trainer.estimator.state_dict().items():
+    for name, value in trainer.estimators[0].state_dict().items():
         assert torch.equal(estimator.state_dict()[name], value), name
 
 
@@ -63,7 +69,7 @@ def test_velocities_keep_their_centre_for_a_recording_at_another_speed(trained, 
     estimator = load_estimator(
         trained[1], walker.subject, signals, identity(walker.subject, recording, SETTINGS)
     )
-    assert torch.equal(estimator.decoder.centre, trained[0].estimator.decoder.centre)
+    assert torch.equal(estimator.decoder.centre, trained[0].estimators[0].decoder.centre)
 
 
 def heavier(walker):
@@ -119,6 +125,10 @@ def other_weights(_):
     return {"settings": dataclasses.replace(SETTINGS, weights={"torque": 0.3, "trunk": 2.0})}
 
 
+def other_network(_):
+    return {"settings": dataclasses.replace(SETTINGS, network=OTHER_NETWORK)}
+
+
 OF_THE_BODY = {
     "model": heavier,
     "height_m": taller,
@@ -133,6 +143,7 @@ OF_THE_TRAINING = {
     "speed_m_s": other_speed,
     "settings.steps": more_steps,
     "settings.weights.trunk": other_weights,
+    "settings.network": other_network,
 }
 
 
@@ -155,6 +166,27 @@ def test_an_estimate_may_be_of_another_recording(checkpoint, walker):
     load(checkpoint, walker, **other_samples(walker))
 
 
+def test_an_estimate_is_that_of_the_network_that_was_trained(walker, tmp_path):
+    """Whatever kind of network the study asks for by now."""
+    settings = dataclasses.replace(SETTINGS, network=OTHER_NETWORK)
+    trainer, path = Trainer(alone(walker.subject, walker.signals), settings), tmp_path / "checkpoint.pt"
+    belongs_to = identity(walker.subject, walker.recording, settings)
+    trainer.run(lambda _: None, lambda t: save(path, t, belongs_to))
+    found, expected = load(path, walker).network, trainer.estimators[0].network
+    assert type(found) is type(expected) is NETWORKS[OTHER_NETWORK] and network_kind(path) == OTHER_NETWORK
+    assert all(torch.equal(value, found.state_dict()[name]) for name, value in expected.state_dict().items())
+    again = Trainer(alone(walker.subject, walker.signals), settings)
+    resume(path, again, belongs_to)
+    assert again.finished and again.history == trainer.history
+
+
+def test_a_network_of_before_there_was_a_choice_is_an_lstm(checkpoint, walker):
+    content = torch.load(checkpoint, weights_only=True)
+    del content["identity"]["training"]["settings"]["network"]
+    torch.save(content, checkpoint)
+    assert network_kind(checkpoint) == "lstm" and type(load(checkpoint, walker).network) is NETWORKS["lstm"]
+
+
 def test_without_a_checkpoint(tmp_path, walker):
     with pytest.raises(InputError, match="no trained network") as error:
         load(tmp_path / "checkpoint.pt", walker)
@@ -163,7 +195,7 @@ def test_without_a_checkpoint(tmp_path, walker):
 
 def test_an_unfinished_training_is_not_used(checkpoint, walker):
     content = torch.load(checkpoint, weights_only=True)
-    content["state"]["step"] = 3
+    content["state"] |= {"step": 3, "finished": False}
     torch.save(content, checkpoint)
     with pytest.raises(InputError, match="not finished") as error:
         load(checkpoint, walker)
@@ -211,11 +243,21 @@ def test_another_version_is_refused(checkpoint, walker):
 
 def test_a_network_of_other_sizes_is_refused(checkpoint, walker):
     content = torch.load(checkpoint, weights_only=True)
-    content["state"]["estimator"].pop("mounting.shift")
+    content["state"]["people"][ALONE].pop("mounting.shift")
     torch.save(content, checkpoint)
     for use in (load, go_on):
         with pytest.raises(InputError, match="holds another network"):
             use(checkpoint, walker)
+
+
+@pytest.mark.parametrize("library", ["torch", "sspinn_opensim"])
+def test_a_training_goes_on_with_the_same_versions_only(checkpoint, walker, library):
+    content = torch.load(checkpoint, weights_only=True)
+    content["versions"][library] = "0.0.1"
+    torch.save(content, checkpoint)
+    with pytest.raises(InputError, match=f"another 'versions.{library}'"):
+        go_on(checkpoint, walker)
+    load(checkpoint, walker)
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")])

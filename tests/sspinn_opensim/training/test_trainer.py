@@ -1,12 +1,16 @@
 import dataclasses
+import signal
 
 import pytest
 import torch
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.training import trainer as trainer_module
+from sspinn_opensim.training import objective
+from sspinn_opensim.training.callbacks import no_longer_falls
+from sspinn_opensim.training.cohort import alone
 from sspinn_opensim.training.losses import TERMS, Term
-from sspinn_opensim.training.trainer import Settings, Trainer
+from sspinn_opensim.training.settings import Settings
+from sspinn_opensim.training.trainer import Trainer
 
 SETTINGS = Settings(steps=10, batch=4, window_s=0.4, unscored_s=0.1)
 
@@ -24,17 +28,31 @@ def make_trainer(walker):
     subject = Compiled(
         **{f.name: getattr(walker.subject, f.name) for f in dataclasses.fields(walker.subject)}
     )
-    return lambda **changes: Trainer(subject, walker.signals, dataclasses.replace(SETTINGS, **changes))
+    cohort = alone(subject, walker.signals)
+    return lambda **changes: Trainer(cohort, dataclasses.replace(SETTINGS, **changes))
 
 
 def nothing(*_):
     pass
 
 
+class EnoughError(Exception):
+    """Raised to stop a training in its tracks."""
+
+
 def advance(trainer, steps):
-    for _ in range(steps):
-        terms, total = trainer._advance()
-        trainer.history.append({"step": trainer.step, **terms, "total": total})
+    """Train so many steps and no further; the schedule stays that of the whole training."""
+    last = trainer.step + steps
+
+    def stop(progress):
+        if progress.step == last:
+            raise EnoughError
+
+    if last == trainer.settings.steps:
+        trainer.run(nothing, nothing)
+    else:
+        with pytest.raises(EnoughError):
+            trainer.run(stop, nothing)
     return trainer
 
 
@@ -77,6 +95,7 @@ def test_a_resumed_training_is_the_uninterrupted_one_bit_for_bit(make_trainer, t
     whole = advance(make_trainer(), 10)
     torch.save(advance(make_trainer(), 5).state(), tmp_path / "half.pt")
     resumed = make_trainer()
+    resumed.source.draw(7)  # what was drawn before does not matter
     resumed.load(torch.load(tmp_path / "half.pt", weights_only=True))
     assert resumed.step == 5
     assert_same(advance(resumed, 5).state(), whole.state())
@@ -121,16 +140,80 @@ def test_terms_of_force_wait_until_forces_are_in_place(make_trainer):
     assert settled < early["total"] and early["total"] != pytest.approx(everything, rel=1e-3)
 
 
-def test_a_term_that_is_not_a_number_is_named(make_trainer, monkeypatch):
-    broken = {**TERMS, "trunk": Term(lambda e: e.tau.sum() * float("nan"), 1.0)}
-    monkeypatch.setattr(trainer_module, "TERMS", broken)
+def spoilt(monkeypatch, name, function):
+    monkeypatch.setattr(objective, "TERMS", {**TERMS, name: Term(function, 1.0)})
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda e: e.tau.sum() * float("nan"), "the loss term 'trunk' is nan"),
+        (lambda e: e.tau.mean() / 0.0 if e.tau.mean() > 0 else -e.tau.mean() / 0.0, "'trunk' is inf"),
+        # Finite itself, but the slope of a square root at zero is not.
+        (lambda e: (e.motion.q * 0.0).sum().sqrt(), "the gradient of the loss term 'trunk' is not finite"),
+    ],
+)
+def test_a_term_that_diverges_is_named(make_trainer, monkeypatch, function, message):
+    spoilt(monkeypatch, "trunk", function)
     trainer = make_trainer(seed=4)
-    before = {k: v.clone() for k, v in trainer.estimator.state_dict().items()}
-    with pytest.raises(InputError, match="'trunk' is nan") as error:
+    before = {k: v.clone() for k, v in trainer.estimators.state_dict().items()}
+    with pytest.raises(InputError, match=message) as error:
         trainer.run(nothing, nothing)
-    assert error.value.where == "step 1, seed 4" and "trunk" in error.value.fix
-    assert_unchanged = trainer.estimator.state_dict()
-    assert trainer.step == 0 and all(torch.equal(v, assert_unchanged[k]) for k, v in before.items())
+    assert error.value.where == "step 1, seed 4" and "[training.weights] trunk" in error.value.fix
+    unchanged = trainer.estimators.state_dict()
+    assert trainer.step == 0 and all(torch.equal(v, unchanged[k]) for k, v in before.items())
+
+
+def test_the_training_is_silent_and_leaves_nothing_behind(
+    make_trainer, tmp_path, monkeypatch, capfd, recwarn
+):
+    monkeypatch.chdir(tmp_path)
+    make_trainer(steps=2).run(nothing, nothing)
+    assert capfd.readouterr() == ("", "") and list(tmp_path.iterdir()) == []
+    assert not [str(w.message) for w in recwarn if "lightning" in w.filename]
+
+
+def test_an_interruption_stays_one(make_trainer):
+    handler = signal.getsignal(signal.SIGINT)
+
+    def interrupt(progress):
+        raise KeyboardInterrupt
+
+    trainer = make_trainer()
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run(interrupt, nothing)
+    assert signal.getsignal(signal.SIGINT) is handler and trainer.step == 1
+
+
+def test_a_training_that_no_longer_gains_stops(make_trainer, monkeypatch):
+    spoilt(monkeypatch, "trunk", lambda e: 0.0 * e.tau.sum() + 1e6)
+    saved = []
+    trainer = make_trainer(steps=50, patience=2, force_from=0.0, force_full=0.1, learning_rate=1e-9)
+    trainer.run(nothing, lambda t: saved.append((t.step, t.finished)))
+    assert trainer.finished and trainer.stopped and 5 < trainer.step < 50
+    assert saved == [(trainer.step, True)]
+    again = make_trainer(steps=50, patience=2)
+    again.load(trainer.state())
+    assert again.finished
+
+
+@pytest.mark.parametrize(
+    ("totals", "patience", "since", "stops"),
+    [
+        ([4, 3, 2, 1], 2, 0, False),
+        ([1, 1, 1, 1], 2, 0, True),
+        ([1, 2, 3, 4], 2, 0, True),
+        ([9, 9, 3, 4, 1, 7], 2, 0, True),
+        ([9, 9, 3, 4, 1, 5], 3, 0, False),
+        ([1, 1, 1, 1], 0, 0, False),
+        ([1, 1, 1], 2, 0, False),
+        ([1, 1, 1, 1], 2, 1, False),
+        ([1, 1, 1, 1, 1], 2, 1, True),
+    ],
+)
+def test_when_a_loss_no_longer_falls(totals, patience, since, stops):
+    rows = [{"step": i, "total": float(total)} for i, total in enumerate(totals, 1)]
+    assert no_longer_falls(rows, patience, since) is stops
 
 
 def test_a_recording_shorter_than_a_window_is_refused(make_trainer):
@@ -146,15 +229,14 @@ def test_an_unknown_weight_is_refused_before_training(make_trainer):
 
 def test_every_parameter_learns(make_trainer):
     trainer = make_trainer(force_from=-1.0, force_full=-0.5)
-    trainer._advance()
-    idle = [
-        name for name, p in trainer.estimator.named_parameters() if p.grad is None or not p.grad.abs().any()
-    ]
+    before = {name: value.clone() for name, value in trainer.estimators.named_parameters()}
+    advance(trainer, 1)
+    idle = [name for name, p in trainer.estimators.named_parameters() if torch.equal(p, before[name])]
     assert idle == []
 
 
 def test_constants_of_the_body_are_not_learnt(make_trainer):
-    names = set(make_trainer().estimator.state_dict())
-    learnt = {name for name, _ in make_trainer().estimator.named_parameters()}
+    names = set(make_trainer().estimators[0].state_dict())
+    learnt = {name for name, _ in make_trainer().estimators[0].named_parameters()}
     # Where velocities are centred belongs to what was learnt: another recording may have another speed.
     assert names - learnt == {"decoder.centre"}

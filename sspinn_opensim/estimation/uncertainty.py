@@ -1,0 +1,90 @@
+"""How far an estimate may be off: one standard deviation for every number in it.
+
+Two things add up: how far networks of different seeds differ, which shows where the signals leave room, and
+what all of them share, such as the plane the model moves in or the places of the sensors. The second cannot
+be seen in one recording; it was measured on virtual recordings of people whom the networks had never met
+(``python -m benchmarks.virtual_imu``) and is a constant for each kind of quantity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sspinn_opensim.estimation.ground import GroundForces
+from sspinn_opensim.estimation.offline import Estimate
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What all networks share, as standard deviations, and how much the difference of seeds counts.
+
+    Attributes
+    ----------
+    angle_rad, length_m, moment_bwbh, force_bw : float
+        Of angles, of positions, of moments over body weight times height, and of forces over body weight.
+    spread : float
+        Factor on the standard deviation between seeds.
+    """
+
+    angle_rad: float
+    length_m: float
+    moment_bwbh: float
+    force_bw: float
+    spread: float
+
+
+#: From unseen people of the virtual benchmark; see docs/method.md.
+CALIBRATION = Calibration(angle_rad=0.07, length_m=0.02, moment_bwbh=0.012, force_bw=0.08, spread=1.0)
+
+
+def band(
+    estimates: Sequence[Estimate],
+    rotational: Sequence[bool],
+    body_weight_n: float,
+    height_m: float,
+    calibration: Calibration = CALIBRATION,
+) -> Estimate:
+    """Return standard deviations in the place of numbers.
+
+    Parameters
+    ----------
+    estimates : sequence of Estimate
+        Of one recording, one for each seed; a single one leaves only what is shared.
+    rotational : (c,) sequence of bool
+        Which coordinates are angles.
+    body_weight_n, height_m : float
+    calibration : Calibration, optional
+        By default that of the virtual benchmark.
+
+    Returns
+    -------
+    Estimate
+        In the units of the estimates. The torques on the feet have none.
+    """
+    first, factor = estimates[0], calibration.spread
+    angles = np.where(rotational, calibration.angle_rad, calibration.length_m)
+    moments = calibration.moment_bwbh * body_weight_n * height_m
+    force = calibration.force_bw * body_weight_n
+
+    def spread(values: Sequence[np.ndarray], shared) -> np.ndarray:
+        between = np.std(values, axis=0, ddof=1) if len(values) > 1 else np.zeros_like(values[0])
+        return np.hypot(factor * between, shared)
+
+    grounds = [estimate.ground for estimate in estimates]
+    ground = GroundForces(
+        grounds[0].feet,
+        spread([g.force for g in grounds], force),
+        spread([g.point for g in grounds], calibration.length_m),
+        np.zeros_like(grounds[0].torque),
+    )
+    return Estimate(
+        first.time_s,
+        first.coordinates,
+        spread([e.q for e in estimates], angles),
+        first.actuated,
+        spread([e.moments for e in estimates], moments),
+        ground,
+    )

@@ -1,0 +1,162 @@
+"""Which of a study's sensors are used: all, some by name, or a sparse set by the segments they sit on.
+
+The sparse sets are those of SSPINNpose (arXiv 2506.11786), named by their segments: F(eet), T(highs),
+S(hanks), P(elvis). A segment is recognised by the name of the body, in the words that models and sensor
+makers use.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from casadi_dynamics.errors import InputError, nearest
+
+#: The set that leaves nothing out.
+ALL = "all"
+
+#: Set -> segments that carry its sensors, both sides of those that have sides.
+PRESETS = {
+    "FT": ("foot", "thigh"),
+    "FS": ("foot", "shank"),
+    "TS": ("thigh", "shank"),
+    "SP": ("shank", "pelvis"),
+    "F": ("foot",),
+}
+
+#: Segment -> what the name of a body, or of an IMU frame, says of it.
+_WORDS = {
+    "foot": "foot|feet|calcn|calcaneus|talus|toes?",
+    "shank": "tibia|shank|shin|lower_?leg",
+    "thigh": "femur|thigh|upper_?leg",
+    "pelvis": "pelvis|pelvic|sacrum",
+}
+_SIDES = {"r": "right", "right": "right", "l": "left", "left": "left"}
+_MIDDLE = ("pelvis",)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+class Placed(Protocol):
+    """What a choice of sensors looks at."""
+
+    name: str
+    body: str
+    imu_frame: str
+
+
+S = TypeVar("S", bound=Placed)
+
+
+def segment_of(name: str) -> tuple[str, str] | None:
+    """Read segment and side from the name of a body, an IMU frame or a sensor.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``calcn_r``, ``RightLowerLeg``, ``lfemur`` or ``pelvis_imu``.
+
+    Returns
+    -------
+    tuple of 2 str, or None
+        ``foot``, ``shank``, ``thigh`` or ``pelvis``; and ``left``, ``right``, or nothing where the name tells
+        no side. None where it tells no segment, or more than one.
+    """
+    plain = re.sub(r"[^a-z0-9]+", "_", _CAMEL.sub("_", name).lower())
+    found = [segment for segment, words in _WORDS.items() if re.search(words, plain)]
+    if len(found) != 1:
+        return None
+    rest = re.split("[^a-z]+", re.sub(_WORDS[found[0]], "_", plain))
+    sides = {_SIDES[word] for word in rest if word in _SIDES}
+    side = sides.pop() if len(sides) == 1 and found[0] not in _MIDDLE else ""
+    return found[0], side
+
+
+def select(sensors: Sequence[S], chosen: str | Sequence[str], *, where: str) -> tuple[S, ...]:
+    """Return the sensors of a set, in the order of the study.
+
+    Parameters
+    ----------
+    sensors : sequence of SensorChoice
+        All that the study has.
+    chosen : str or sequence of str
+        ``all``, a name in `PRESETS`, or names of sensors.
+    where : str
+        Who chose, for messages.
+
+    Returns
+    -------
+    tuple of SensorChoice
+        All the sensors on the segments of a preset: of two on one foot, both.
+
+    Raises
+    ------
+    InputError
+        There is no such set or sensor, a sensor is named twice, or a preset lacks the sensor of a segment.
+    """
+    if chosen == ALL:
+        return tuple(sensors)
+    if not isinstance(chosen, str):
+        return _named(sensors, chosen, where)
+    if chosen not in PRESETS:
+        known = (ALL, *PRESETS)
+        is_sensor = any(sensor.name == chosen for sensor in sensors)
+        raise InputError(
+            f"There is no sensor set '{chosen}'.",
+            where=where,
+            expected="one of " + ", ".join(known) + ", or a list of names of sensors",
+            fix=f'for this sensor alone write ["{chosen}"]' if is_sensor else nearest(chosen, known),
+        )
+    return _preset(sensors, chosen, where)
+
+
+def _named(sensors: Sequence[S], chosen: Sequence[str], where: str) -> tuple[S, ...]:
+    known = [sensor.name for sensor in sensors]
+    for name in chosen:
+        if name not in known:
+            raise InputError(
+                f"The study has no sensor '{name}'.",
+                where=where,
+                expected=f"names among {', '.join(known)}; or one of the sets {', '.join((ALL, *PRESETS))}",
+                fix=nearest(name, (*known, ALL, *PRESETS)),
+            )
+    if len(set(chosen)) < len(chosen):
+        raise InputError("A sensor is named twice.", where=where, found=", ".join(chosen))
+    return tuple(sensor for sensor in sensors if sensor.name in chosen)
+
+
+def _preset(sensors: Sequence[S], preset: str, where: str) -> tuple[S, ...]:
+    places = [_place(sensor) for sensor in sensors]
+    for segment in PRESETS[preset]:
+        for side in ("",) if segment in _MIDDLE else ("left", "right"):
+            if (segment, side) not in places:
+                raise InputError(
+                    f"The sensor set {preset} needs a sensor on the {f'{side} {segment}'.strip()}.",
+                    where=where,
+                    found=", ".join(
+                        f"{s.name} ({_in_words(p)})" for s, p in zip(sensors, places, strict=True)
+                    ),
+                    fix="add it to the study, give its body a name that tells segment and side, or list the "
+                    "sensors to use by name",
+                )
+    wanted = PRESETS[preset]
+    # A sensor whose side is unknown is left out: the set's sensors of both sides are there without it.
+    return tuple(
+        sensor
+        for sensor, place in zip(sensors, places, strict=True)
+        if place and place[0] in wanted and (place[1] or place[0] in _MIDDLE)
+    )
+
+
+def _place(sensor: Placed) -> tuple[str, str] | None:
+    """Read the IMU frame, which decides where a sensor sits; what it does not tell is left to the body."""
+    told = [segment_of(name) for name in (sensor.imu_frame, sensor.body) if name]
+    whole = [place for place in told if place and (place[1] or place[0] in _MIDDLE)]
+    return next(iter(whole or filter(None, told)), None)
+
+
+def _in_words(place: tuple[str, str] | None) -> str:
+    if place is None:
+        return "segment unknown"
+    segment, side = place
+    return f"{side} {segment}" if side else segment if segment in _MIDDLE else f"{segment}, side unknown"

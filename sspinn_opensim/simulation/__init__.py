@@ -1,0 +1,9 @@
+"""Virtual recordings: what IMUs on a model would have measured in a given motion.
+
+The rooms of training and estimation never look in here: what is simulated reaches them as files.
+"""
+
+from sspinn_opensim.simulation.motion import Motion, read_motion
+from sspinn_opensim.simulation.virtual import VirtualRecording, record
+
+__all__ = ["Motion", "VirtualRecording", "read_motion", "record"]

@@ -1,0 +1,212 @@
+"""A laboratory's moments and ground forces, and which joint angles two models share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.model.types import GROUND
+from casadi_dynamics.symbolic import BodyFunctions
+from sspinn_opensim.opensim_io.external_loads import ExternalForce, read_external_loads
+from sspinn_opensim.opensim_io.motion_files import moment_columns
+from sspinn_opensim.opensim_io.storage import Table, read_storage
+from sspinn_opensim.recording.resample import low_pass, uniform_clock
+from sspinn_opensim.simulation.motion import Motion
+from sspinn_opensim.simulation.places import moving_joints
+from sspinn_opensim.simulation.states import at, completed
+
+#: Coordinates of two models are the same if they turn about axes this close (cosine).
+_SAME_AXIS = 0.9
+
+
+def shared_coordinates(source: BodyFunctions, study: BodyFunctions, carriers: set[str]) -> dict[str, int]:
+    """Return the joint angles that two models share, and the sign from one to the other.
+
+    They have one name and turn about nearly one axis in the default posture: +1 the same way, -1 the other.
+    Only joints count that move a sensor against the root, as no other can be felt.
+
+    Parameters
+    ----------
+    source, study : BodyFunctions
+    carriers : set of str
+        Bodies of the study's model that carry sensors.
+    """
+    model = study.tree.model
+    felt = moving_joints(model, carriers)
+    root = model.root_coordinates()
+    ours, theirs = _axes(study), _axes(source)
+    found = {}
+    for coordinate in model.coordinates:
+        name = coordinate.name
+        if coordinate.joint in felt and name in ours and name in theirs and name not in root:
+            cosine = float(ours[name] @ theirs[name])
+            if abs(cosine) > _SAME_AXIS:
+                found[name] = 1 if cosine > 0 else -1
+    return found
+
+
+def _axes(functions: BodyFunctions) -> dict[str, np.ndarray]:
+    """Return the axis in ground about which each independent angle turns its segment, default posture."""
+    model = functions.tree.model
+    turning = [c for c in model.coordinates if c.motion == "rotational" and c.name in functions.independent]
+    q = np.tile([c.default for c in model.coordinates], (len(turning), 1))
+    qdot = np.zeros_like(q)
+    qdot[range(len(turning)), [functions.coordinates.index(c.name) for c in turning]] = 1.0
+    omega = at(functions.kinematics, functions, **completed(functions, q, qdot, np.zeros_like(q)))["omega"]
+    omega = omega.reshape(len(turning), -1, 3)
+    found = {}
+    for row, coordinate in enumerate(turning):
+        joint = model.joint(coordinate.joint)
+        relative = omega[row, functions.bodies.index(joint.child.body)]
+        if joint.parent.body != GROUND:
+            relative = relative - omega[row, functions.bodies.index(joint.parent.body)]
+        found[coordinate.name] = relative / max(np.linalg.norm(relative), 1e-12)
+    return found
+
+
+def moments(path: Path, functions: BodyFunctions, motion: Motion) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Read inverse dynamics; return times (n,), and the moment (n,) of each independent coordinate, N m.
+
+    OpenSim's tool gives a force for dependent coordinates too; it is added to the coordinates they follow.
+
+    Raises
+    ------
+    InputError
+        If the file holds no moment of the model, or no time of the motion.
+    """
+    table = read_storage(path)
+    model = functions.tree.model
+    labels = moment_columns(model.coordinate_names, [c.motion for c in model.coordinates])
+    known = [k for k, label in enumerate(labels) if label in table.names]
+    if not known:
+        raise InputError(
+            "The table holds no moment of the model.",
+            where=str(path),
+            expected=f"columns such as {labels[-1]}",
+            found=", ".join(table.names[:8]),
+            fix="use the inverse dynamics of this model",
+        )
+    inside = _inside(table.time_s, motion, path)
+    tau = np.zeros((int(inside.sum()), len(labels)))
+    tau[:, known] = np.column_stack([table.column(labels[k])[inside] for k in known])
+    time_s = table.time_s[inside]
+    found = _of_independent(functions, motion(time_s)[0], tau)
+    return time_s, {name: found[name] for name in found if functions.coordinates.index(name) in known}
+
+
+def inverse_dynamics(
+    path: Path, functions: BodyFunctions, motion: Motion, turn: np.ndarray, rate_hz: float
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Work out the moments that a motion needs under the measured ground forces; as `moments`.
+
+    Muscles, springs and contact of the model do not act. The forces are taken as they are, not filtered.
+
+    Parameters
+    ----------
+    path : Path
+        ExternalLoads file.
+    functions : BodyFunctions
+    motion : Motion
+    turn : (3, 3) array
+        Rotation from the laboratory's ground to that of the motion.
+    rate_hz : float
+        Of the times returned.
+    """
+    loads = read_external_loads(path)
+    table = read_storage(loads.datafile)
+    inside = _inside(table.time_s, motion, loads.datafile)
+    measured_s = table.time_s[inside]
+    time_s = measured_s[0] + uniform_clock(measured_s[-1] - measured_s[0], rate_hz)
+    parts: dict[str, list[np.ndarray]] = {"force": [], "point": [], "torque": []}
+    for force in loads.forces:
+        _refuse_other_frames(force, path)
+        for part, vector in zip(parts, _columns(force, table).transpose(1, 0, 2), strict=True):
+            now = np.column_stack([np.interp(time_s, table.time_s, column) for column in vector.T])
+            parts[part].append(now @ turn.T)
+    wrenches = {part: np.hstack(vectors) for part, vectors in parts.items()}
+    state = completed(functions, *motion(time_s))
+    driven = functions.inverse_dynamics([force.body for force in loads.forces])
+    tau = at(driven, functions, **state, **wrenches)["tau"]
+    return time_s, _of_independent(functions, state["q"], tau)
+
+
+def _of_independent(functions: BodyFunctions, q: np.ndarray, tau: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the forces (n,) on each independent coordinate; those on others are passed on by couplers."""
+    if len(functions.independent) < len(functions.coordinates):
+        free = [functions.coordinates.index(name) for name in functions.independent]
+        still = np.zeros((len(q), len(free)))
+        given = {"q_independent": q[:, free], "u_independent": still, "udot_independent": still}
+        jacobian = at(functions.coupling, functions, **given)["C"]
+        # CasADi's samples stand side by side; transposed, each is C^T.
+        tau = np.einsum("nji,ni->nj", jacobian.reshape(len(q), len(free), -1), tau)
+    return dict(zip(functions.independent, tau.T, strict=True))
+
+
+def ground_forces(path: Path, motion: Motion, rate_hz: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Read ground forces; return times (n,), and per side 'r' or 'l' force, point and torque (n, 3, 3).
+
+    Forces on several bodies of a side add up; the point is that of the largest. They are low-passed for
+    the rate.
+
+    Raises
+    ------
+    InputError
+        If a force is not expressed in ground or acts on a body without a side, or no time is in the motion.
+    """
+    loads = read_external_loads(path)
+    table = read_storage(loads.datafile)
+    inside = _inside(table.time_s, motion, loads.datafile)
+    rate = (len(table.time_s) - 1) / (table.time_s[-1] - table.time_s[0])
+    found: dict[str, np.ndarray] = {}
+    for force in loads.forces:
+        _refuse_other_frames(force, path)
+        side, parts = force.body[-1], _columns(force, table)
+        parts[:, [0, 2]] = low_pass(parts[:, [0, 2]], rate, rate_hz)
+        if side in found:
+            larger = np.linalg.norm(parts[:, 0], axis=1) > np.linalg.norm(found[side][:, 0], axis=1)
+            found[side][larger, 1] = parts[larger, 1]
+            found[side][:, [0, 2]] += parts[:, [0, 2]]
+        else:
+            found[side] = parts
+    return table.time_s[inside], {side: parts[inside] for side, parts in found.items()}
+
+
+def _refuse_other_frames(force: ExternalForce, path: Path) -> None:
+    if force.body[-2:] not in ("_r", "_l") or {force.force_frame, force.point_frame} != {GROUND}:
+        raise InputError(
+            "An external force cannot be used as the force on a foot.",
+            where=f"{path}, {force.name or force.body}",
+            expected="a force on a body whose name ends in _r or _l, expressed in ground",
+            found=f"on {force.body}, in {force.force_frame} and {force.point_frame}",
+        )
+
+
+def _columns(force: ExternalForce, table: Table) -> np.ndarray:
+    """Return force, point and torque (n, 3, 3) of all rows of a table."""
+    prefixes = (force.force_prefix, force.point_prefix, force.torque_prefix)
+    rows = len(table.time_s)
+    return np.stack(
+        [
+            np.column_stack([table.column(prefix + axis) for axis in "xyz"])
+            if prefix
+            else np.zeros((rows, 3))
+            for prefix in prefixes
+        ],
+        axis=1,
+    )
+
+
+def _inside(time_s: np.ndarray, motion: Motion, path: Path) -> np.ndarray:
+    end = motion.to_s if motion.stride_s is None else motion.from_s + motion.stride_s
+    inside = (time_s > motion.from_s - 1e-6) & (time_s < end + 1e-6)
+    if inside.sum() < 2:
+        raise InputError(
+            "The table and the motion share no time.",
+            where=str(path),
+            expected=f"{motion.from_s:g} to {end:g} s",
+            found=f"{time_s[0]:g} to {time_s[-1]:g} s",
+            fix="name the table of this motion",
+        )
+    return inside

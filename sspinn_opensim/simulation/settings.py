@@ -1,0 +1,257 @@
+"""The settings of a simulated recording: a TOML file whose format is the dataclasses below.
+
+As in a study, the name of a field is the key, its annotation what a value may be, its default the value of a
+key left out, and paths are relative to the file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from casadi_dynamics.errors import InputError, nearest
+from sspinn_opensim.study import Bounds, Height, Mass, NonNegative, Rate, Seed, Vector, read_tables
+
+Angle = Annotated[float, Bounds(0.0, 45.0, "give the standard deviation in degrees")]
+Length = Annotated[float, Bounds(0.0, 0.2, "give the standard deviation in metres")]
+Frequency = Annotated[float, Bounds(1.0, 200.0, "give the frequency in Hz")]
+Damping = Annotated[float, Bounds(0.02, 2.0)]
+Heading = Annotated[float, Bounds(-360.0, 360.0)]
+Strides = Annotated[int, Bounds(3)]
+
+
+@dataclass(frozen=True)
+class MotionSettings:
+    """``[motion]``: how the file becomes a motion.
+
+    Parameters
+    ----------
+    lowpass_hz : float
+        Cut-off (-3 dB) of a Butterworth filter of fourth order without lag on the coordinates, Hz; 0: none.
+    unit : {'degrees', 'radians'} or None
+        Unit of rotational coordinates where the file does not say.
+    heading_deg : float or None
+        Angle about the vertical by which the motion is turned so that the walk leads along x; left out, it is
+        found from the way travelled, or, on a treadmill, from where the pelvis faces.
+    belt_speed_m_s : float
+        Speed of the treadmill's belt. The study is told the sum of it and of the way travelled in the file.
+    strides : int or None
+        One stride of the motion is repeated this often; left out, the motion is used as it is.
+    keep_from_s, keep_to_s : float or None
+        With `strides`: the part of the file that stays as it is, on the clock of the file. The rest of the
+        stride is bent to close it.
+    """
+
+    lowpass_hz: NonNegative = 12.0
+    unit: Literal["degrees", "radians"] | None = None
+    heading_deg: Heading | None = None
+    belt_speed_m_s: float = 0.0
+    strides: Strides | None = None
+    keep_from_s: float | None = None
+    keep_to_s: float | None = None
+
+
+@dataclass(frozen=True)
+class ErrorSettings:
+    """``[errors]``: what is wrong with the sensors. Zero switches an error off.
+
+    The defaults of the noise are those of a wearable MEMS sensor (Xsens MTw Awinda data sheet:
+    200 ug/sqrt(Hz) and 0.01 deg/s/sqrt(Hz)). All others are choices of this project.
+
+    Parameters
+    ----------
+    acceleration_noise, angular_rate_noise : float
+        Density of the white noise, m/s^2/sqrt(Hz) and rad/s/sqrt(Hz).
+    acceleration_bias, angular_rate_bias : float
+        Standard deviation of the constant bias of each axis, m/s^2 and rad/s.
+    misalignment_deg : float
+        Standard deviation of each of the three angles by which a sensor's axes miss those stated, degrees.
+    position_m : float
+        Standard deviation along each axis by which a sensor misses the place stated, m.
+    wobble : float
+        How far sensors move on soft tissue: 1 moves them as a mass on a spring that swings at the sensor's
+        `wobble_hz`, 0.5 half as far, 0 not at all.
+    wobble_damping : float
+        Damping ratio of that spring.
+    """
+
+    acceleration_noise: NonNegative = 0.00196
+    angular_rate_noise: NonNegative = 0.000175
+    acceleration_bias: NonNegative = 0.05
+    angular_rate_bias: NonNegative = 0.005
+    misalignment_deg: Angle = 3.0
+    position_m: Length = 0.01
+    wobble: NonNegative = 1.0
+    wobble_damping: Damping = 0.3
+
+
+@dataclass(frozen=True)
+class VirtualSensorChoice:
+    """``[sensors.NAME]``: one virtual sensor; without any, there is one on each segment of pelvis and legs.
+
+    Parameters
+    ----------
+    name : str
+        The NAME of the table.
+    body : str
+        Body of the model that carries it; default: NAME.
+    position : tuple of 3 float or None
+        From the body's origin, along its axes, m; left out: in the middle of the segment, on its surface.
+    orientation_deg : tuple of 3 float
+        Body-fixed XYZ angles of the sensor's axes in the body, degrees.
+    wobble_hz : float or None
+        Natural frequency of the sensor on the soft tissue; left out: by the kind of the segment.
+    """
+
+    name: str
+    body: str = ""
+    position: Vector | None = None
+    orientation_deg: Vector = (0.0, 0.0, 0.0)
+    wobble_hz: Frequency | None = None
+
+
+@dataclass(frozen=True)
+class LaboratorySettings:
+    """``[laboratory]``: what was measured beside the motion; it becomes the reference of the study.
+
+    Parameters
+    ----------
+    moments : Path or None
+        Inverse dynamics of the motion, ``.sto`` of OpenSim's tool. Left out, they are worked out from the
+        motion as it is recorded and the ground forces.
+    external_loads : Path or None
+        ExternalLoads ``.xml`` with the ground forces.
+    """
+
+    moments: Path | None = None
+    external_loads: Path | None = None
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """``[study]``: the study that is written beside the recording.
+
+    Parameters
+    ----------
+    model : Path or None
+        Model of the study; left out: the model of the motion if it has contact points, else the built-in
+        planar model.
+    name, person : str
+        Name of the study and label of the person.
+    height_m, mass_kg : float or None
+        Of the person. The mass is that of the model if it is left out.
+    """
+
+    model: Path | None = None
+    name: str = ""
+    person: str = "subject"
+    height_m: Height | None = None
+    mass_kg: Mass | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a simulated recording.
+
+    Parameters
+    ----------
+    sampling_rate_hz : float
+        Rate of the recording, Hz.
+    seed : int
+        Seed of everything random.
+    motion, errors, study, laboratory : MotionSettings, ErrorSettings, StudySettings, LaboratorySettings
+    sensors : tuple of VirtualSensorChoice
+    """
+
+    sampling_rate_hz: Rate = 100.0
+    seed: Seed = 0
+    motion: MotionSettings = MotionSettings()
+    errors: ErrorSettings = ErrorSettings()
+    sensors: tuple[VirtualSensorChoice, ...] = ()
+    study: StudySettings = StudySettings()
+    laboratory: LaboratorySettings = LaboratorySettings()
+
+
+#: Sensors without error.
+PERFECT = ErrorSettings(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def read_settings(path: Path) -> Settings:
+    """Read a settings file.
+
+    Raises
+    ------
+    InputError
+        As for a study: an unknown key, a value of the wrong kind or out of bounds, a missing file.
+    """
+    return read_tables(path, Settings)
+
+
+def changed(settings: Settings, changes: Mapping[str, object]) -> Settings:
+    """Return the settings with some values replaced and all checked; a key is 'seed' or 'table.key'.
+
+    Raises
+    ------
+    InputError
+        If a value is out of bounds, or settings contradict each other.
+    """
+    for key, value in changes.items():
+        table, _, name = key.rpartition(".")
+        owner = getattr(settings, table) if table else settings
+        _refuse(type(owner), name, value)
+        value = dataclasses.replace(owner, **{name: value})
+        settings = dataclasses.replace(settings, **{table: value}) if table else value
+    check(settings)
+    return settings
+
+
+def check(settings: Settings) -> None:
+    """Refuse settings that contradict each other."""
+    motion = settings.motion
+    kept = motion.keep_from_s is not None, motion.keep_to_s is not None
+    if any(kept) and not (all(kept) and motion.strides):
+        raise InputError(
+            "The part to keep needs both ends, and a number of strides.",
+            where="[motion] of the settings",
+            expected="keep_from_s, keep_to_s and strides, or none of the first two",
+        )
+    if all(kept) and not motion.keep_from_s < motion.keep_to_s:
+        raise InputError(
+            "The part to keep ends before it starts.",
+            where="[motion] of the settings",
+            expected="keep_from_s < keep_to_s",
+            found=f"{motion.keep_from_s:g} to {motion.keep_to_s:g} s",
+        )
+
+
+def _refuse(table: type, name: str, value: object) -> None:
+    """Hold a value from the command line to the annotation of its key."""
+    hint = typing.get_type_hints(table, include_extras=True)[name]
+    for part in (hint, *typing.get_args(hint)):
+        for bounds in (b for b in getattr(part, "__metadata__", ()) if isinstance(b, Bounds)):
+            if not (math.isfinite(value) and bounds.holds(value)):
+                raise InputError(
+                    "The value is out of bounds.",
+                    where=name,
+                    expected=str(bounds),
+                    found=f"{value:g}",
+                    fix=bounds.hint,
+                )
+        choices = typing.get_args(part) if typing.get_origin(part) is Literal else ()
+        if choices and value not in choices:
+            raise InputError(
+                "The value is not one of the choices.",
+                where=name,
+                expected=" or ".join(choices),
+                found=str(value),
+                fix=nearest(str(value), choices),
+            )
+    if isinstance(value, Path) and not value.is_file():
+        raise InputError("The file does not exist.", where=name, found=str(value))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError("The value is not a number.", where=name, found=str(value))

@@ -1,0 +1,80 @@
+"""The windows of a step follow from seed, step and rank alone: a resumed training draws the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.training.cohort import Cohort
+from sspinn_opensim.training.settings import Settings
+from sspinn_opensim.training.signals import Windows, draw_windows
+
+
+@dataclass(frozen=True)
+class Share:
+    """The windows of one member in a step.
+
+    Attributes
+    ----------
+    member : int
+        Its place in the cohort.
+    windows : Windows
+    """
+
+    member: int
+    windows: Windows
+
+
+class WindowSource:
+    """Draws the batch of any step: windows of a few members, their number split evenly.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    settings : Settings
+
+    Raises
+    ------
+    InputError
+        If a member's recording is shorter than a window.
+    """
+
+    def __init__(self, cohort: Cohort, settings: Settings) -> None:
+        self._cohort, self._settings = cohort, settings
+        self.frames = round(settings.window_s / cohort.members[0].signals.step_s)
+        for member in cohort.members:
+            signals = member.signals
+            if len(signals.acceleration) < self.frames:
+                raise InputError(
+                    "The recording is too short to train on.",
+                    where=f"recording of '{member.name}'" if len(cohort.members) > 1 else "recording",
+                    expected=f"at least {settings.window_s:g} s",
+                    found=f"{len(signals.acceleration) * signals.step_s:g} s",
+                    fix="give a longer recording",
+                )
+
+    def draw(self, step: int, rank: int = 0) -> tuple[Share, ...]:
+        """Return the batch of a step; the members are the same on all ranks, the windows differ."""
+        members, settings = self._cohort.members, self._settings
+        chosen = _chosen(len(members), min(settings.members, settings.batch), settings.seed, step)
+        generator = _generator(settings.seed, step, rank + 1)
+        counts = [len(part) for part in np.array_split(np.arange(settings.batch), len(chosen))]
+        return tuple(
+            Share(index, draw_windows(members[index].signals, self.frames, count, generator))
+            for index, count in zip(chosen, counts, strict=True)
+        )
+
+
+def _chosen(people: int, at_most: int, seed: int, step: int) -> list[int]:
+    if people <= at_most:
+        return list(range(people))
+    return torch.randperm(people, generator=_generator(seed, step, 0))[:at_most].tolist()
+
+
+def _generator(*key: int) -> torch.Generator:
+    """Return a generator whose numbers depend on every part of the key."""
+    state = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
+    return torch.Generator().manual_seed(state)

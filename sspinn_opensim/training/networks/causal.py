@@ -1,0 +1,72 @@
+"""What all networks have in common: a memory of the past, and a head that reads it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+#: Memory after a frame, (batch, width) each; how many and what for is the network's own business.
+State = tuple[Tensor, ...]
+
+
+def reading_head(memory: int, inputs: int, outputs: int, width: int) -> nn.Sequential:
+    """Return the layers from what is remembered and the present signals to the outputs."""
+    head = nn.Sequential(nn.Linear(memory + inputs, width), nn.GELU(), nn.Linear(width, outputs))
+    # The first estimate is the default posture, moving forward.
+    nn.init.zeros_(head[-1].bias)
+    head[-1].weight.data *= 0.1
+    return head
+
+
+class CausalNetwork(nn.Module, ABC):
+    """A memory of past signals, and a reading head that sees it and the present signals.
+
+    Attributes
+    ----------
+    head : Module
+        `reading_head`, which a network makes.
+    """
+
+    head: nn.Module
+
+    def forward(self, signals: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Return outputs (batch, frames, outputs) and the state after the last frame.
+
+        Parameters
+        ----------
+        signals : (batch, frames, inputs) Tensor
+        state : tuple of Tensors, optional
+            State after the frame before the first; zero by default.
+        """
+        state = self.start(signals) if state is None else state
+        read, state = self.remember(signals, state)
+        return self.head(torch.cat([read, signals], dim=-1)), state
+
+    def step(self, signals: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Return outputs (batch, outputs) of one frame and the state after it.
+
+        The same weights and sums as `forward`.
+
+        Parameters
+        ----------
+        signals : (batch, inputs) Tensor
+        state : tuple of Tensors, optional
+            State after the frame before; zero by default.
+        """
+        state = self.start(signals) if state is None else state
+        read, state = self.remember_one(signals, state)
+        return self.head(torch.cat([read, signals], dim=-1)), state
+
+    @abstractmethod
+    def start(self, signals: Tensor) -> State:
+        """Return the state before the first of these signals (batch, ..., inputs)."""
+
+    @abstractmethod
+    def remember(self, signals: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return what the head reads, (batch, frames, memory), and the state after the last frame."""
+
+    @abstractmethod
+    def remember_one(self, signals: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return what the head reads, (batch, memory), and the state after the frame."""

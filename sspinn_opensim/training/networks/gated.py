@@ -1,0 +1,97 @@
+"""Gated linear recurrence: how much is kept depends on the signals alone, so frames need not wait.
+
+After minGRU (Feng et al. 2024, arXiv:2410.01201) and RG-LRU (De et al. 2024, arXiv:2402.19427): as the gates
+do not see the memory, the matrix products of all frames are one, and over time there is only a weighted sum.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sspinn_opensim.training.networks.causal import CausalNetwork, State, reading_head
+from sspinn_opensim.training.networks.recurrence import linear_recurrence
+
+#: Time constants of the memories before training, frames: from the next sample to more than a stride.
+SHORTEST, LONGEST = 2.0, 200.0
+
+
+class GatedBlock(nn.Module):
+    """``x + out(h * silu(gate))`` with ``h = keep h + (1 - keep) new``; keep, new, gate are linear in x.
+
+    Parameters
+    ----------
+    width, memory : int
+        Numbers per frame in and out, and memories.
+    """
+
+    def __init__(self, width: int, memory: int) -> None:
+        super().__init__()
+        self.memory = memory
+        self.norm = nn.LayerNorm(width)
+        self.into = nn.Linear(width, 3 * memory)
+        self.out = nn.Linear(memory, width)
+        with torch.no_grad():
+            frames = torch.logspace(0, 1, memory, LONGEST / SHORTEST) * SHORTEST
+            # keep = sigmoid(bias) = exp(-1 / frames)
+            self.into.bias[:memory] = -torch.expm1(1 / frames).log()
+
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the frames (frames, batch, width) seen with their past, and the state after the last."""
+        keep, new, gate = self._gates(x)
+        states = linear_recurrence(keep, new, state)
+        return x + self.out(states * gate), states[-1]
+
+    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return one frame (batch, width) seen with its past, and the state after it."""
+        keep, new, gate = self._gates(x)
+        state = torch.addcmul(new, keep, state)
+        return x + self.out(state * gate), state
+
+    def _gates(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        keep, new, gate = self.into(self.norm(x)).chunk(3, dim=-1)
+        keep = keep.sigmoid()
+        return keep, (1 - keep) * new, functional.silu(gate)
+
+
+class GatedNetwork(CausalNetwork):
+    """Gated blocks and a head. The state is the memory of each block.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Signals and numbers per frame.
+    width, memory, blocks, head : int
+        Sizes of the blocks and of the head.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, width: int = 96, memory: int = 128, blocks: int = 2, head: int = 128
+    ) -> None:
+        super().__init__()
+        self.into = nn.Linear(inputs, width)
+        self.blocks = nn.ModuleList(GatedBlock(width, memory) for _ in range(blocks))
+        self.norm = nn.LayerNorm(width)
+        self.head = reading_head(width, inputs, outputs, head)
+
+    def start(self, signals: Tensor) -> State:
+        """Return zeros."""
+        return tuple(signals.new_zeros(len(signals), block.memory) for block in self.blocks)
+
+    def remember(self, signals: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the last block's answer for every frame, and the state after the last."""
+        # Time first: what belongs to a frame lies together.
+        x, after = self.into(signals.transpose(0, 1)), []
+        for block, before in zip(self.blocks, state, strict=True):
+            x, last = block(x, before)
+            after.append(last)
+        return self.norm(x).transpose(0, 1), tuple(after)
+
+    def remember_one(self, signals: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the last block's answer for a frame, and the state after it."""
+        x, after = self.into(signals), []
+        for block, before in zip(self.blocks, state, strict=True):
+            x, last = block.step(x, before)
+            after.append(last)
+        return self.norm(x), tuple(after)

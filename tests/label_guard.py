@@ -1,0 +1,130 @@
+"""Watches a process for anything that reaches for the reference of a study; run as a script, it trains.
+
+``python label_guard.py STUDY OUT`` trains, adapts and estimates as it is, then again with one planted leak
+after the other, and prints what was reached for in each case as JSON behind ``FOUND``. Python's audit events
+show every file that Python opens, every folder it lists and every process it starts; code that opens files by
+itself (C++) is not seen, which is why other tests spoil the reference and compare what is learnt.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+#: Events of Python whose first argument is a path; https://docs.python.org/3/library/audit_events.html.
+READING = ("open", "os.listdir", "os.scandir", "shutil.copyfile", "shutil.copytree", "os.link", "os.symlink")
+STARTING = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system")
+
+
+class LabelGuard:
+    """Notes what the process reaches for, from its making on (an audit hook can never be taken away).
+
+    Parameters
+    ----------
+    files : iterable of Path
+        The reference: nobody may open these files, list their folders or start a process with their names.
+    """
+
+    def __init__(self, files) -> None:
+        self.files = {os.path.realpath(file) for file in files}
+        self.folders = {os.path.dirname(file) for file in self.files}
+        self.found: list[str] = []
+        self._looking = False
+        sys.addaudithook(self._note)
+
+    def _note(self, event: str, arguments: tuple) -> None:
+        if self._looking or event not in READING + STARTING:
+            return
+        self._looking = True
+        try:
+            self.found += [f"{event} {name}" for name in self._named(event, arguments)]
+        finally:
+            self._looking = False
+
+    def _named(self, event: str, arguments: tuple) -> set[str]:
+        if event in STARTING:
+            words = " ".join(_texts(arguments))
+            return {os.path.basename(file) for file in self.files if os.path.basename(file) in words}
+        if not arguments or not isinstance(arguments[0], str | bytes | os.PathLike):
+            return set()
+        path = os.path.realpath(os.fsdecode(arguments[0]))
+        return {os.path.basename(path)} if path in self.files | self.folders else set()
+
+
+def reference_files(study) -> list[Path]:
+    """Return the files of a study's reference."""
+    return [value for value in vars(study.reference).values() if isinstance(value, Path)]
+
+
+def _texts(value) -> list[str]:
+    if isinstance(value, str | bytes | os.PathLike):
+        return [os.fsdecode(value)]
+    if isinstance(value, dict):
+        return _texts(tuple(value.values()))
+    return [text for item in value for text in _texts(item)] if isinstance(value, tuple | list) else []
+
+
+def main(study_file: str, out: str) -> None:
+    """Train, adapt and estimate; once as it is, and once with each leak."""
+    from sspinn_opensim import adapt, cohort_file, cohort_workflows, workflows
+    from sspinn_opensim.study import override, read_study
+    from sspinn_opensim.training.losses import TERMS
+
+    study, out = override(read_study(study_file), steps=2), Path(out)
+    model = out / "subject.osim"
+    # What asks OpenSim is a process of its own and sees no study: the model is scaled, the files are trusted.
+    workflows._check_readable = lambda out: None
+    workflows.scale = lambda study, out: _copy(model, out)
+    guard = LabelGuard(reference_files(study))
+    file = str(reference_files(study)[0])
+    link = str(out / "innocent.csv")
+    os.symlink(file, link)
+    guard.found.clear()
+    cohort = cohort_file.CohortStudy(study.path, "two", (study, replace(study, name="b")), (), study.training)
+
+    def watched(*, estimate: bool = False, everything: bool = False) -> list[str]:
+        guard.found.clear()
+        workflows.train(study, out, restart=True)
+        if estimate or everything:
+            workflows.estimate(study, out)
+        if everything:
+            adapt.adapt(study, out, out / "adapted", steps=1)
+            cohort_workflows.scale(cohort, out / "cohort")
+            cohort_workflows.train(cohort, out / "cohort")
+            cohort_workflows.estimate(cohort, out / "cohort")
+        return sorted(set(guard.found))
+
+    leaks = {
+        "file": lambda: Path(file).read_bytes(),
+        "low level": lambda: os.close(os.open(file, os.O_RDONLY)),
+        "link": lambda: Path(link).read_bytes(),
+        "folder": lambda: os.listdir(os.path.dirname(file)),
+        "process": lambda: subprocess.run(["cat", file], capture_output=True, check=False),
+        "shell": lambda: os.system(f"cat '{file}' > /dev/null"),
+    }
+    found = {"as it is": watched(everything=True)}
+    term, read, predict = TERMS["torque"], workflows.read_recording, workflows.write_estimate
+    for name, leak in leaks.items():
+        TERMS["torque"] = replace(term, function=lambda e, leak=leak: (leak(), term.function(e))[1])
+        found[f"loss, {name}"] = watched()
+    TERMS["torque"] = term
+    workflows.read_recording = lambda study: (leaks["file"](), read(study))[1]
+    found["recording, file"] = watched()
+    workflows.read_recording = read
+    workflows.write_estimate = lambda *arguments: (leaks["file"](), predict(*arguments))[1]
+    found["estimate, file"] = watched(estimate=True)
+    workflows.write_estimate = predict
+    found["as it is again"] = watched(estimate=True)
+    print("FOUND " + json.dumps(found))
+
+
+def _copy(model: Path, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copy(model, out / "subject.osim")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

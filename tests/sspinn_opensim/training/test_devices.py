@@ -1,0 +1,96 @@
+"""Several processes that train together."""
+
+import dataclasses
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import osim_models
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.study import examples_folder
+from sspinn_opensim.training import objective
+from sspinn_opensim.training.cohort import Cohort
+from sspinn_opensim.training.losses import TERMS, Term
+from sspinn_opensim.training.settings import Settings
+from sspinn_opensim.training.trainer import Trainer
+
+SETTINGS = Settings(steps=3, batch=2, window_s=0.4, unscored_s=0.1, members=1, devices=2)
+
+
+@pytest.fixture
+def crowd(pair):
+    return Cohort(tuple(dataclasses.replace(pair[0].members[i % 2], name=f"p{i}") for i in range(3)))
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network_on_windows_of_their_own(crowd, tmp_path, capfd):
+    together, again, lonely = (
+        Trainer(crowd, dataclasses.replace(SETTINGS, devices=devices)) for devices in (2, 2, 1)
+    )
+    saved = tmp_path / "saved"
+    together.run(lambda p: print("step", p.step), lambda t: saved.write_text(str(t.step)))
+    shown = capfd.readouterr()
+    again.run(lambda _: None, lambda _: None)
+    lonely.run(lambda _: None, lambda _: None)
+    assert together.finished and saved.read_text() == "3"
+    assert shown.out.splitlines() == ["step 1", "step 2", "step 3"] and shown.err == ""
+    assert [row["total"] for row in together.history] == [row["total"] for row in again.history]
+    assert together.history[0]["total"] != lonely.history[0]["total"]
+    for name, value in together.estimators.state_dict().items():
+        assert torch.equal(value, again.estimators.state_dict()[name]), name
+
+
+@pytest.mark.slow
+def test_an_error_in_one_of_them_is_one_clear_error(crowd, monkeypatch):
+    monkeypatch.setattr(
+        objective, "TERMS", {**TERMS, "trunk": Term(lambda e: e.tau.sum() * float("nan"), 1.0)}
+    )
+    with pytest.raises(InputError, match="'trunk' is nan"):
+        Trainer(crowd, SETTINGS).run(lambda _: None, lambda _: None)
+
+
+def test_a_number_of_processes_that_is_not_the_settings(crowd, monkeypatch):
+    for name, value in {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "3", "LOCAL_WORLD_SIZE": "3"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match="another number of processes") as error:
+        Trainer(crowd, SETTINGS).run(lambda _: None, lambda _: None)
+    assert (error.value.expected, error.value.found) == ("2 processes", "3")
+
+
+@pytest.mark.slow
+def test_processes_that_torchrun_started_train_together(tmp_path):
+    examples = examples_folder()
+    shutil.copytree(examples / "demo", tmp_path / "demo")
+    text = (examples / "demo.toml").read_text().replace("steps = 600", "steps = 2\ndevices = 2")
+    (tmp_path / "study.toml").write_text(text)
+    shutil.copy(osim_models.path("planar_gait.osim"), tmp_path / "subject.osim")
+    with socket.socket() as free:
+        free.bind(("", 0))
+        port = free.getsockname()[1]
+    start = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "--master-port",
+        str(port),
+    ]
+    train = ["-m", "sspinn_opensim", "train", str(tmp_path / "study.toml"), "--out", str(tmp_path)]
+    answer = subprocess.run(
+        [*start, *train],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=Path(__file__).resolve().parents[3],
+    )
+    assert answer.returncode == 0, answer.stderr
+    content = torch.load(tmp_path / "training/seed_0/checkpoint.pt", weights_only=True)
+    assert content["state"]["finished"] and len(content["state"]["history"]) == 2
+    assert answer.stdout.count("step 2 of 2") == 1
