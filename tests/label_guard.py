@@ -114,7 +114,7 @@ def main(study_file: str, out: str) -> None:
     workflows.read_recording = lambda study: (leaks["file"](), read(study))[1]
     found["recording, file"] = watched()
     workflows.read_recording = read
-    workflows.write_estimate = lambda *arguments: (leaks["file"](), predict(*arguments))[1]
+    workflows.write_estimate = lambda *given, **named: (leaks["file"](), predict(*given, **named))[1]
     found["estimate, file"] = watched(estimate=True)
     workflows.write_estimate = predict
     found["as it is again"] = watched(estimate=True)

@@ -165,13 +165,13 @@ def test_a_leak_that_no_guard_sees_changes_what_is_learnt(study, out, monkeypatc
 
     monkeypatch.setattr(workflows, "_check_readable", lambda out: None)
     file = study.parent / "demo" / REFERENCE[0]
-    term = TERMS["trunk"]
+    term = TERMS["torque"]
 
     def leaking(evidence):
         content = torch.from_file(str(file), size=2000, dtype=torch.uint8)
         return term.function(evidence) * (1 + content.float().mean())
 
-    monkeypatch.setitem(TERMS, "trunk", dataclasses.replace(term, function=leaking))
+    monkeypatch.setitem(TERMS, "torque", dataclasses.replace(term, function=leaking))
     chosen = override(read_study(study), steps=2)
     workflows.train(chosen, out)
     before = learnt(out)

@@ -115,13 +115,13 @@ def test_finished_arms_are_kept_and_others_added(finished, study, tmp_path, monk
     monkeypatch.setattr(
         workflows, "train", lambda s, o, restart=False: (trained.append(o.name), train(s, o, restart))[1]
     )
-    ablate(study, out, ("torque", "trunk"))
-    assert trained == ["trunk"]
+    ablate(study, out, ("torque", "angular_rate"))
+    assert trained == ["angular_rate"]
     lines = [line for line in capsys.readouterr().out.splitlines() if "/3 " in line]
     assert [line.split(":")[0].strip() for line in lines] == [
         "1/3 every term",
         "2/3 without torque",
-        "3/3 without trunk",
+        "3/3 without angular_rate",
     ]
     trained.clear()
     ablate(override(study, seeds=(0,)), out, ("torque",))
@@ -159,7 +159,7 @@ def test_arms_of_another_training_are_refused(finished, study, tmp_path, change)
         other = override(study, steps=STEPS + 1)
     elif change == "weights":
         other = dataclasses.replace(
-            study, training=dataclasses.replace(study.training, weights={"trunk": 2.0})
+            study, training=dataclasses.replace(study.training, weights={"angular_rate": 2.0})
         )
     elif change == "sensors":
         other = read_study(study.path, sensors="FT")
@@ -200,16 +200,16 @@ def test_a_training_that_diverges_is_a_result(finished, study, tmp_path, monkeyp
     train = workflows.train
 
     def diverge(arm, folder, restart=False):
-        if folder.name == "trunk":
+        if folder.name == "angular_rate":
             raise InputError("The training diverged: the loss term 'torque' is nan.", where="step 3, seed 0")
         train(arm, folder, restart)
 
     monkeypatch.setattr(workflows, "train", diverge)
-    ablate(study, out, ("trunk", "torque"))
-    assert "diverged" in rows(out)["trunk"]["failure"] and rows(out)["torque"]["failure"] == ""
-    assert json.loads((out / "arms" / "trunk" / "arm.json").read_text())["failure"]
-    ablate(study, out, ("trunk",))
-    assert "diverged" in rows(out)["trunk"]["failure"], "kept"
+    ablate(study, out, ("angular_rate", "torque"))
+    assert "diverged" in rows(out)["angular_rate"]["failure"] and rows(out)["torque"]["failure"] == ""
+    assert json.loads((out / "arms" / "angular_rate" / "arm.json").read_text())["failure"]
+    ablate(study, out, ("angular_rate",))
+    assert "diverged" in rows(out)["angular_rate"]["failure"], "kept"
 
 
 def test_any_other_error_of_an_arm_is_one(study, tmp_path, monkeypatch):

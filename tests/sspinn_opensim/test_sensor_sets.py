@@ -31,8 +31,8 @@ def names(chosen) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("example", ["demo", "dorschky2019_walk", "dorschky2019_run"])
 @pytest.mark.parametrize("chosen", EXPECTED)
-def test_every_set_of_the_examples(example, chosen, shared):
-    study = read_study(examples_folder() / f"{example}.toml", sensors=chosen)
+def test_every_set_of_the_examples(example, chosen, shared, repository):
+    study = read_study(repository / "examples" / f"{example}.toml", sensors=chosen)
     assert names(study.sensors) == EXPECTED[chosen] and study.recording.sensors == chosen
     assert set(EXPECTED) == {ALL, *PRESETS}
 
