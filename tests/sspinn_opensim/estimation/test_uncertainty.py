@@ -7,7 +7,7 @@ from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.estimation.offline import Estimate
 from sspinn_opensim.estimation.uncertainty import Calibration, band
 
-SHARED = Calibration(angle_rad=0.05, length_m=0.02, moment_bwbh=0.01, force_bw=0.1, spread=2.0)
+SHARED = Calibration(0.05, 0.02, 0.01, force_bw=(0.05, 0.1, 0.0), spread=2.0)
 
 
 def estimate(angle, length, moment, force):
@@ -23,7 +23,7 @@ def test_one_seed_has_what_all_share():
     found = band([estimate(1.0, 0.9, 50.0, 700.0)], [True, False], 800.0, 1.75, SHARED)
     np.testing.assert_allclose(found.q, [[0.05, 0.02]] * 4)
     np.testing.assert_allclose(found.moments, 0.01 * 800.0 * 1.75)
-    np.testing.assert_allclose(found.ground.force, 80.0)
+    np.testing.assert_allclose(found.ground.force, np.tile([40.0, 80.0, 0.0], (4, 1, 1)))
     np.testing.assert_allclose(found.ground.point, 0.02)
     assert not found.ground.torque.any()
     assert found.coordinates == ("knee", "ty") and found.actuated == ("knee",)
@@ -40,7 +40,7 @@ def test_seeds_that_differ_add_their_deviation():
 def test_the_band_covers_as_often_as_it_says():
     """Errors drawn as the band says they are lie within it as often as a normal distribution's do."""
     random = np.random.default_rng(0)
-    truth, shared = 1.0, Calibration(0.05, 0.02, 0.01, 0.1, spread=0.0)
+    truth, shared = 1.0, Calibration(0.05, 0.02, 0.01, (0.1, 0.1, 0.1), spread=0.0)
     off = truth + 0.05 * random.standard_normal(20_000)
     deviation = band([estimate(off[0], 0.9, 50.0, 700.0)], [True, False], 800.0, 1.75, shared).q[0, 0]
     assert np.mean(np.abs(off - truth) < 1.96 * deviation) == pytest.approx(0.95, abs=0.005)
