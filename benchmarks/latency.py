@@ -23,10 +23,10 @@ from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.estimation.decode import MotionReader
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.study import examples_folder, read_study
+from sspinn_opensim.training.estimator import Estimator
 from sspinn_opensim.training.networks import NETWORKS, LstmNetwork
 from sspinn_opensim.training.signals import make_signals
 from sspinn_opensim.training.subject import make_subject
-from sspinn_opensim.training.trainer import Estimator
 
 #: Milliseconds a frame on one core: what the project promises. SSPINNpose reports 3.5 (arXiv 2506.11786).
 TARGET_P50_MS, TARGET_P99_MS = 1.5, 3.5

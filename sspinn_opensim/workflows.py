@@ -213,7 +213,7 @@ def estimate(study: Study, out: Path) -> None:
     recording, subject, signals = prepare(study, out)
     write_results(study, out, subject, lambda seed: _estimate(study, out, seed, recording, subject, signals))
     _check_readable(out)
-    say("wrote kinematics.mot, moments.sto, grf.mot, external_loads.xml")
+    say("wrote kinematics.mot, moments.sto, grf.mot, each with its deviations (_sd), and external_loads.xml")
 
 
 def write_results(study: Study, out: Path, subject: Subject, estimate_of: Callable[[int], Estimate]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import numpy as np
@@ -16,7 +17,7 @@ from casadi_dynamics.errors import InputError
 Call = Callable[..., dict[str, torch.Tensor]]
 
 
-class TorchRoute:
+class TorchRoute(ABC):
     """A function of tensors; the backward direction gives gradients to all that varies over the batch."""
 
     directions = DIRECTIONS
@@ -52,7 +53,8 @@ class TorchRoute:
         return self.function(torch.float64)(**inputs)["tau"].numpy()
 
     def close(self) -> None:
-        """Do nothing."""
+        """Forget the functions."""
+        self._calls.clear()
 
     def function(self, dtype: torch.dtype) -> Call:
         """Return the function of named tensors, made once for each number type."""
@@ -60,8 +62,9 @@ class TorchRoute:
             self._calls[dtype] = self._make(dtype)
         return self._calls[dtype]
 
+    @abstractmethod
     def _make(self, dtype: torch.dtype) -> Call:
-        raise NotImplementedError
+        """Return the function of named tensors of a number type."""
 
 
 class Compiled(TorchRoute):

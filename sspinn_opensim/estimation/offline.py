@@ -9,9 +9,9 @@ import torch
 
 from sspinn_opensim.estimation.decode import MotionReader, distance
 from sspinn_opensim.estimation.ground import GroundForces
+from sspinn_opensim.training.estimator import Estimator
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
-from sspinn_opensim.training.trainer import Estimator
 
 
 @dataclass(frozen=True)

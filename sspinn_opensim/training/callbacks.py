@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from sspinn_opensim.training.trainer import Trainer
 
 
-class _AfterStep(pl.Callback):
+class _AfterStep(pl.Callback, ABC):
     """Something to do once the parameters have moved."""
 
     def __init__(self, owner: Trainer) -> None:
@@ -30,8 +31,9 @@ class _AfterStep(pl.Callback):
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
         self.after(trainer, pl_module)
 
+    @abstractmethod
     def after(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        raise NotImplementedError
+        """Do it."""
 
 
 class Record(_AfterStep):

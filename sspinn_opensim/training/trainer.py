@@ -10,10 +10,8 @@ from torch import nn
 from sspinn_opensim.training.batches import WindowSource
 from sspinn_opensim.training.cohort import Cohort, Member
 from sspinn_opensim.training.estimator import Estimator
-from sspinn_opensim.training.objective import Objective, led_force
+from sspinn_opensim.training.objective import Objective
 from sspinn_opensim.training.settings import Progress, Settings
-
-__all__ = ["Estimator", "Progress", "Settings", "Trainer", "led_force"]
 
 
 class Trainer:

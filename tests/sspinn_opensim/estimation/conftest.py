@@ -7,7 +7,7 @@ import torch
 @pytest.fixture(scope="session")
 def make_estimator(walker):
     """Return a function: kind of network to an estimator with random weights, outputs of the order of one."""
-    from sspinn_opensim.training.trainer import Estimator
+    from sspinn_opensim.training.estimator import Estimator
 
     def make(kind):
         with torch.random.fork_rng():

@@ -6,10 +6,10 @@ import torch
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation import StreamingEstimator, estimate
+from sspinn_opensim.training.estimator import Estimator
 from sspinn_opensim.training.networks import NETWORKS
 from sspinn_opensim.training.signals import make_signals
 from sspinn_opensim.training.subject import make_subject
-from sspinn_opensim.training.trainer import Estimator
 
 #: Offline, products of all frames are one matrix product; streaming, one per frame: the sums are the same but
 #: in another order, which single precision shows in its last digits (6e-8 each). The recurrent layers carry

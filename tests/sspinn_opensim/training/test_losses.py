@@ -12,8 +12,8 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.training import losses
 from sspinn_opensim.training.losses import TERMS, Mounting, gather, weights
 from sspinn_opensim.training.motion import Decoder, RawMotion, differentiate
+from sspinn_opensim.training.objective import led_force
 from sspinn_opensim.training.signals import Windows
-from sspinn_opensim.training.trainer import led_force
 
 FRAMES, UNSCORED = 14, 3
 
