@@ -25,6 +25,8 @@ from sspinn_opensim.training.subject import Subject
 LIMIT_MARGIN_RAD = 0.1
 #: Friction between shoe and floor: what a foot may pull for a given load.
 FRICTION = 0.6
+#: A foot of the model is rigid, a real one rolls over heel and toes: so far its contact may be elsewhere, m.
+ROLL_M = 0.1
 #: The upright trunk of walking and running leans forward a little, rad (rotation about z is backward).
 TRUNK_LEAN_RAD = -0.03
 
@@ -93,16 +95,27 @@ def root_residual(e: Evidence) -> Tensor:
 
 
 def contact_height(e: Evidence) -> Tensor:
-    """Load on points off the floor: 0.01 m above it; below it 0.04 m, as soles and heel pads give way."""
+    """Load on points off the floor: 0.02 m above it; below it 0.04 m, as soles and heel pads give way."""
     height = e.contact_position[..., 1]
-    lifted = torch.where(height > 0, height / 0.01, height / 0.04)
+    lifted = torch.where(height > 0, height / 0.02, height / 0.04)
     return (e.force_bw[..., 1] * lifted.square()).sum(-1).mean()
 
 
 def contact_speed(e: Evidence) -> Tensor:
-    """Load on points that move: 0.2 m/s."""
-    moving = e.contact_velocity.square().sum(-1) / 0.2**2
-    return (e.force_bw[..., 1] * moving).sum(-1).mean()
+    """Load on points that move: 0.2 m/s, and what a turning foot moves within 0.1 m."""
+    allowed = 0.2**2 + (ROLL_M * _turning_speed(e)).square()
+    return (e.force_bw[..., 1] * e.contact_velocity.square().sum(-1) / allowed).sum(-1).mean()
+
+
+def _turning_speed(e: Evidence) -> Tensor:
+    """Return how fast the foot of each contact point turns, rad/s, as far as its points show.
+
+    Held constant: a foot is not to turn for the sake of forgiveness.
+    """
+    other = list(e.subject.farthest_on_foot)
+    apart = (e.contact_position - e.contact_position[..., other, :]).norm(dim=-1)
+    parting = (e.contact_velocity - e.contact_velocity[..., other, :]).norm(dim=-1)
+    return (parting / apart.clamp(min=1e-3)).detach()
 
 
 def penetration(e: Evidence) -> Tensor:
@@ -120,6 +133,16 @@ def force_change(e: Evidence) -> Tensor:
     """Jumps of the contact forces: 0.1 body weight in 10 ms, the loading rate of a gentle step."""
     change = (e.force_bw[:, 1:] - e.force_bw[:, :-1]) * (0.01 / e.signals.step_s)
     return (change / 0.1).square().sum(dim=(-1, -2)).mean()
+
+
+def load_transfer(e: Evidence) -> Tensor:
+    """Load that passes from point to point: 0.1 body weight in 10 ms, a step of a tenth of a second."""
+    load = e.force_bw[..., 1]
+    total = load.sum(-1, keepdim=True)
+    before, after = total[:, :-1], total[:, 1:]
+    # What changes the shares of the points, and not their sum; in flight there is nothing to share.
+    passed = (load[:, 1:] * before - load[:, :-1] * after) / ((before + after) / 2).clamp(min=0.05)
+    return (passed * (0.01 / e.signals.step_s) / 0.1).square().sum(-1).mean()
 
 
 def torque(e: Evidence) -> Tensor:
@@ -191,6 +214,7 @@ TERMS: dict[str, Term] = {
     "penetration": Term(penetration, 1.0),
     "friction": Term(friction, 1.0, needs_force=True),
     "force_change": Term(force_change, 0.1, needs_force=True),
+    "load_transfer": Term(load_transfer, 0.5, needs_force=True),
     "torque": Term(torque, 0.2, needs_force=True),
     "joint_limits": Term(joint_limits, 1.0),
     "trunk": Term(trunk, 1.0),

@@ -138,17 +138,4 @@ def differentiate(raw: RawMotion, subject: Subject, step_s: float) -> Motion:
 
 def standing_height(subject: Subject) -> float:
     """Return the root's height at which the lowest contact point touches the floor in the default posture."""
-    coordinates = subject.model.coordinates
-    q = np.array([subject.fixed.get(c.name, c.default) for c in coordinates])
-    q[subject.roles.vertical] = 0.0
-    zeros, functions = np.zeros(len(q)), subject.functions
-    force = np.zeros(functions.dynamics.numel_in("contact_force"))
-    out = subject.dynamics(
-        q=q,
-        u=zeros,
-        udot=zeros,
-        contact_force=force,
-        sensor_position=subject.sensor_position,
-        parameters=functions.parameters,
-    )
-    return subject.floor_m - float(np.array(out["contact_position"]).reshape(-1, 3)[:, 1].min())
+    return subject.floor_m - float(subject.contact_in_default_posture[:, 1].min())

@@ -17,6 +17,7 @@ from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import BodyFunctions, build
 from casadi_dynamics.symbolic.constraints import independent_coordinates
 from sspinn_opensim.recording import Recording, Sensor, check_placement
+from sspinn_opensim.training.soles import farthest_on_foot
 
 #: Steps are told from turns of the root joint by their direction: this close to an axis of ground counts.
 _ALIGNED = 0.99
@@ -60,6 +61,32 @@ class Subject:
     def floor_m(self) -> float:
         """Height of the floor in ground, m; zero where the model has no floor of its own."""
         return self.model.half_spaces[0].height if self.model.half_spaces else 0.0
+
+    @cached_property
+    def feet(self) -> tuple[str, ...]:
+        """For each contact point the body of its foot."""
+        return tuple(sphere.body for sphere in self.model.contact_spheres)
+
+    @cached_property
+    def farthest_on_foot(self) -> tuple[int, ...]:
+        """For each contact point the one of its foot that is farthest away."""
+        return farthest_on_foot(self.feet, self.contact_in_default_posture)
+
+    @cached_property
+    def contact_in_default_posture(self) -> np.ndarray:
+        """Places of the contact points, (points, 3) in ground, m: the root at height zero."""
+        q = np.array([self.fixed.get(c.name, c.default) for c in self.model.coordinates])
+        q[self.roles.vertical] = 0.0
+        zeros = np.zeros(len(q))
+        out = self.dynamics(
+            q=q,
+            u=zeros,
+            udot=zeros,
+            contact_force=np.zeros(self.functions.dynamics.numel_in("contact_force")),
+            sensor_position=self.sensor_position,
+            parameters=self.functions.parameters,
+        )
+        return np.array(out["contact_position"]).reshape(-1, 3)
 
     @cached_property
     def root_has_sensor(self) -> bool:

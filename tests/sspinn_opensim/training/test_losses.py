@@ -152,6 +152,8 @@ def term_cases(e):
     loaded = filled(e.force_bw, (..., 0, 1), 1.0)
     frames = torch.arange(e.force_bw.shape[1], dtype=torch.float64)
     rising = filled(e.force_bw, (..., 0, 1), only["force_change"] * frames * e.signals.step_s / 0.01)
+    given = only["load_transfer"] * frames * e.signals.step_s / 0.01
+    passing = filled(e.force_bw, (..., 0, 1), given) + filled(e.force_bw, (..., 2, 1), 1 - given)
     known = dataclasses.replace(e.signals, speed_m_s=2.0)
     first, second = scales("mounting")
     mounting = Mounting(7).double()
@@ -207,6 +209,8 @@ def term_cases(e):
         ),
         # A mean over the four points, of which one changes.
         "force_change": (changed(e, force_bw=rising), 1),
+        # One point gives what another takes, at a total of one body weight.
+        "load_transfer": (changed(e, force_bw=passing), 2),
         "torque": (changed(e, tau=filled(e.tau, (..., actuated), only["torque"] * moment)), 1),
         "joint_limits": (changed(e, motion=bent), 1),
         "trunk": (changed(e, subject=without_root_sensor(e.subject), motion=sway), 1),
@@ -252,10 +256,40 @@ def test_terms_of_load_forgive_what_carries_none(standing):
         contact_position=lambda p: p + 0.3,
         contact_velocity=lambda v: v + 2.0,
     )
-    names = ("contact_height", "contact_speed", "penetration", "friction", "force_change")
+    names = ("contact_height", "contact_speed", "penetration", "friction", "force_change", "load_transfer")
     assert {name: value_of(name, flying) for name in names} == {
         name: pytest.approx(0, abs=1e-7) for name in names
     }
+
+
+def test_a_foot_that_rolls_over_its_toes_stands(standing):
+    """A point that moves as its foot turns about a place ahead costs a quarter of one that slides."""
+    toe = standing.subject.functions.contact_points.index("toe_r")
+    heel = standing.subject.functions.contact_points.index("heel_r")
+    assert standing.subject.farthest_on_foot[toe] == heel
+    places = standing.contact_position[0, 0, :, 0].detach()
+    length = float(abs(places[toe] - places[heel]))
+    rate, ahead = 6.0, 0.05
+
+    def cost(heel_speed, toe_speed):
+        velocity = torch.zeros_like(standing.contact_velocity)
+        velocity[..., heel, 1], velocity[..., toe, 1] = heel_speed, toe_speed
+        load = filled(standing.force_bw, (..., toe, 1), 1.0)
+        return value_of("contact_speed", changed(standing, force_bw=load, contact_velocity=velocity))
+
+    slides = cost(rate * ahead, rate * ahead)
+    assert slides == pytest.approx((rate * ahead / 0.2) ** 2)
+    rolls = cost(rate * (length + ahead), rate * ahead)
+    assert rolls == pytest.approx((rate * ahead) ** 2 / (0.2**2 + (0.1 * rate) ** 2))
+    assert rolls < slides / 4
+
+
+def test_load_that_rises_on_one_foot_alone_is_not_passed_on(standing):
+    """Running lands on one foot: its force changes, but no other point gives or takes."""
+    rising = torch.linspace(0, 2.5, standing.force_bw.shape[1], dtype=torch.float64)[None, :, None]
+    one = filled(standing.force_bw, (..., [0, 1], 1), 1.0) * rising[..., None]
+    assert value_of("force_change", changed(standing, force_bw=one)) > 1.0
+    assert value_of("load_transfer", changed(standing, force_bw=one)) == pytest.approx(0, abs=1e-12)
 
 
 def test_a_turned_sensor_is_explained_by_its_mounting(standing, body):
@@ -309,7 +343,8 @@ def test_an_unknown_weight_is_refused_with_the_nearest():
 def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
     """Through decoder, derivatives, compiled dynamics and every term, along random directions.
 
-    The torque output's term is left out: it holds the torques of the motion constant on purpose.
+    Two terms are left out, which hold something constant on purpose: the torque output's the torques of the
+    motion, the speed of contact how fast a foot turns.
     """
     torch.manual_seed(0)
     subject, signals = body.subject, body.signals
@@ -329,7 +364,7 @@ def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
         raw = decoder(outputs)
         motion = differentiate(raw, subject, signals.step_s)
         e = gather(subject, body.dynamics, signals, mounting, windows, raw, motion, UNSCORED)
-        used = [name for name in TERMS if name != "torque_output"]
+        used = [name for name in TERMS if name not in ("torque_output", "contact_speed")]
         return sum(weights({})[name] * TERMS[name].function(e) for name in used)
 
     def after(directions, length):
