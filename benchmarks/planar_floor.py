@@ -18,8 +18,8 @@ import osim_models
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import BodyFunctions, build
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY, error_numbers
-from sspinn_opensim.opensim_io.scaling import scale_by_height_and_mass
-from sspinn_opensim.opensim_io.storage import Table
+from sspinn_opensim.opensim_io.scaling.scale import scale_by_height_and_mass
+from sspinn_opensim.opensim_io.tables.storage import Table
 from sspinn_opensim.recording.resample import uniform_clock
 from sspinn_opensim.simulate import Walk, prepare, reference_tables, scored_window
 from sspinn_opensim.simulation import laboratory

@@ -20,7 +20,7 @@ from statistics import mean
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.evaluation.people import PersonTrial, people_markdown, summarize_people, write_people
-from sspinn_opensim.opensim_io.storage import read_storage
+from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.simulate import simulate_imu
 from sspinn_opensim.simulation.settings import (
     PERFECT,

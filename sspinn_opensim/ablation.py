@@ -37,9 +37,9 @@ from sspinn_opensim.evaluation.arms import (
 )
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.inverse_dynamics import trial_forces
-from sspinn_opensim.opensim_io.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.files import write_atomically
-from sspinn_opensim.opensim_io.storage import read_storage
+from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
+from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import Recording, output_window, read_recording
 from sspinn_opensim.study import Person, Study
 from sspinn_opensim.training.losses import weights as loss_weights

@@ -11,6 +11,7 @@ from sspinn_opensim.console import say
 from sspinn_opensim.recording import describe_doubts
 from sspinn_opensim.seeds import checkpoint_file, train_seed
 from sspinn_opensim.study import Study
+from sspinn_opensim.study_record import recorded_for
 from sspinn_opensim.training.adaptation import adaptation_settings
 from sspinn_opensim.training.checkpoint import identity, load_network, network_kind
 from sspinn_opensim.training.cohort import alone
@@ -48,13 +49,14 @@ def adapt(study: Study, source: Path, out: Path, *, steps: int | None = None, re
     recording, subject, signals = workflows.prepare(study, out)
     for doubt in describe_doubts(recording):
         say(f"note: {doubt}")
-    for seed in study.training.seeds:
-        file = checkpoint_file(source, seed)
-        settings = adaptation_settings(steps, seed, study.training.weights, network_kind(file))
-        belongs_to = identity(subject, recording, settings)
-        network = load_network(file, belongs_to)
-        belongs_to["training"]["adapted_from"] = hashlib.sha256(file.read_bytes()).hexdigest()
-        train_seed(alone(subject, signals), settings, belongs_to, out, restart, network)
+    with recorded_for(study, out, "adapt"):
+        for seed in study.training.seeds:
+            file = checkpoint_file(source, seed)
+            settings = adaptation_settings(steps, seed, study.training.weights, network_kind(file))
+            belongs_to = identity(subject, recording, settings)
+            network = load_network(file, belongs_to)
+            belongs_to["training"]["adapted_from"] = hashlib.sha256(file.read_bytes()).hexdigest()
+            train_seed(alone(subject, signals), settings, belongs_to, out, restart, network)
 
 
 def _require_seed(source: Path, seed: int) -> None:

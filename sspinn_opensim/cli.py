@@ -10,14 +10,16 @@ from __future__ import annotations
 import argparse
 import errno
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim import __version__
+from sspinn_opensim import __version__, cli_trials
+from sspinn_opensim.cli_muscles import add_muscles
 from sspinn_opensim.cohort_file import CohortStudy, is_cohort, read_cohort
 from sspinn_opensim.sensor_sets import ALL, PRESETS
-from sspinn_opensim.study import Study, override, read_study
+from sspinn_opensim.study import ScalingStudy, Study, override, read_scaling, read_study
 
 _DESCRIPTION = "Joint angles, moments, ground forces and muscle forces from IMUs, for OpenSim models."
 _EPILOG = (
@@ -29,7 +31,7 @@ _STAGES = {
     "convert": "convert the scaled model to functions with gradients and check them",
     "train": "train the network on the IMU signals; goes on from its last checkpoint",
     "estimate": "write kinematics, moments and ground forces",
-    "muscles": "static optimization on those files (OpenSim)",
+    "muscles": "static optimization on those files, or on a laboratory's own (OpenSim)",
     "evaluate": "compare with the reference and write the report",
 }
 _WITH_OVERRIDES = ("run", "train", "estimate", "evaluate")
@@ -52,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = build_parser().parse_args(arguments)
     try:
-        return options.handler(options) or 0
+        with warnings.catch_warnings():
+            _show_notes()
+            return options.handler(options) or 0
     except InputError as error:
         return _fail(str(error))
     except OSError as error:
@@ -62,6 +66,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "Interrupted. What is written is complete; the same command goes on from there.", file=sys.stderr
         )
         return 130
+
+
+def _show_notes() -> None:
+    """Print what readers warn of as one line each, once, without the place in the code."""
+    shown, usual = set(), warnings.showwarning
+
+    def show(message, category, *place, **more) -> None:
+        if category.__name__ != "StorageWarning":
+            usual(message, category, *place, **more)
+        elif str(message) not in shown:
+            shown.add(str(message))
+            print(f"note: {message}", file=sys.stderr)
+
+    warnings.showwarning = show
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -75,6 +93,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_ablate(verbs)
     _add_simulate_imu(verbs)
     _add_locate_sensors(verbs)
+    _add_open(verbs)
+    _add_compare(verbs)
+    cli_trials.add_verbs(verbs)
     demo = verbs.add_parser("demo", help="run the built-in example", description="Run the built-in example.")
     demo.add_argument(
         "--out", type=Path, default=Path("demo_results"), metavar="FOLDER", help="default: %(default)s"
@@ -87,9 +108,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_stage(verbs, stage: str, purpose: str) -> None:
     verb = verbs.add_parser(stage, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
+    if stage == "muscles":
+        add_muscles(verb, _read)
+        return
     what = "study file (.toml)"
     if stage == "convert":
         what += ", or a model (.osim)"
+    elif stage == "scale":
+        what += ", cohort file, model (.osim), or set-up of OpenSim's ScaleTool (.xml)"
     elif stage in _FOR_COHORTS:
         what += ", or cohort file"
     verb.add_argument("study", type=Path, metavar="STUDY", help=what)
@@ -109,6 +135,59 @@ def _add_stage(verbs, stage: str, purpose: str) -> None:
             "--paths", action="store_true", help="also fit the muscles that wrap around surfaces (minutes)"
         )
     verb.set_defaults(handler=_stage, stage=stage)
+    if stage == "scale":
+        _add_scaling(verb)
+
+
+#: Option of `scale` with a model -> field of `scale.Options`, type, unit and purpose.
+_SCALING = {
+    "--mass": ("mass_kg", float, "KG", "mass of the person, kg; default: the set-up's"),
+    "--height": ("height_m", float, "M", "height of the person, m"),
+    "--setup": ("setup", Path, "XML", "set-up of OpenSim's ScaleTool, with a static trial"),
+    "--static": ("static", Path, "TRC", "static marker trial, instead of the set-up's"),
+    "--markers": ("markers", Path, "XML", "marker set, instead of the set-up's"),
+    "--generic-height": ("generic_height_m", float, "M", "height of a person the model fits as it is, m"),
+    "--name": ("name", str, "NAME", "name of the scaled model"),
+}
+
+
+def _add_scaling(verb) -> None:
+    group = verb.add_argument_group("with a model or a set-up, instead of a study")
+    for option, (field, kind, unit, what) in _SCALING.items():
+        group.add_argument(option, dest=field, type=kind, metavar=unit, help=what)
+    group.add_argument("--scaled", action="store_true", help="the model is the person's already")
+    verb.set_defaults(handler=_scale)
+
+
+def _scale(options: argparse.Namespace) -> None:
+    given = {field: getattr(options, field) for field, *_ in _SCALING.values()} | {"scaled": options.scaled}
+    given = {field: value for field, value in given.items() if value}
+    kind, out = options.study.suffix.lower(), options.out.absolute()
+    if kind in (".osim", ".xml"):
+        from sspinn_opensim import scale
+
+        own = {"model" if kind == ".osim" else "setup": options.study}
+        if kind == ".xml" and "setup" in given:
+            what = "Two set-ups are given."
+            raise InputError(
+                what, found=f"{options.study} and {given['setup']}", fix="give MODEL.osim --setup XML"
+            )
+        scale.scale_model(scale.Options(**(given | own)), out)
+        return
+    if given:
+        raise InputError(
+            "Options that go with a model are given beside a study.",
+            where=options.study,
+            found=", ".join(given),
+            fix="write them into the study, or give the model (.osim) instead",
+        )
+    study = None if is_cohort(options.study) else read_scaling(options.study)
+    if isinstance(study, ScalingStudy):
+        from sspinn_opensim import scale
+
+        scale.scale_only(study, out)
+    else:
+        _stage(options)
 
 
 def _add_adapt(verbs) -> None:
@@ -219,6 +298,39 @@ def _locate_sensors(options: argparse.Namespace) -> None:
     network = options.network.absolute() if options.network else None
     unknown = options.segments == "unknown"
     locate_sensors(study, options.out.absolute(), segments_unknown=unknown, network=network)
+
+
+def _add_open(verbs) -> None:
+    purpose = "print what to do with a results folder in OpenSim's GUI, and what changed since it was written"
+    verb = verbs.add_parser("open", help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
+    verb.add_argument("folder", type=Path, metavar="FOLDER", help="results, or any folder of OpenSim files")
+    verb.add_argument("--check", action="store_true", help="also let OpenSim read every table and set-up")
+    verb.set_defaults(handler=_open)
+
+
+def _open(options: argparse.Namespace) -> int:
+    from sspinn_opensim.open_folder import open_folder
+
+    return open_folder(options.folder, check=options.check)
+
+
+def _add_compare(verbs) -> None:
+    purpose = "compare two results folders, or two .mot or .sto files, column by column"
+    verb = verbs.add_parser("compare", help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
+    verb.add_argument("a", type=Path, metavar="A", help="folder or file that B is held against")
+    verb.add_argument("b", type=Path, metavar="B", help="folder or file")
+    verb.add_argument(
+        "--out", type=Path, default=Path("comparison"), metavar="FOLDER", help="default: %(default)s"
+    )
+    verb.add_argument("--model", type=Path, metavar="OSIM", help="says which coordinates turn, for two files")
+    verb.add_argument("--shift", type=float, default=0.0, metavar="S", help="s to add to the times of B")
+    verb.set_defaults(handler=_compare)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from sspinn_opensim.compare import compare
+
+    compare(options.a, options.b, options.out.absolute(), model=options.model, shift_s=options.shift)
 
 
 def _seeds(text: str) -> tuple[int, ...]:

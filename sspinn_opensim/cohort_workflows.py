@@ -15,6 +15,7 @@ from sspinn_opensim.opensim_io.files import write_atomically
 from sspinn_opensim.recording import describe_doubts, output_window, read_recording
 from sspinn_opensim.seeds import checkpoint_file, settings_of, train_seed
 from sspinn_opensim.study import Person, Study
+from sspinn_opensim.study_record import recorded_for
 from sspinn_opensim.training.checkpoint import (
     cohort_identity,
     identity,
@@ -78,7 +79,8 @@ def estimate(cohort: CohortStudy, out: Path) -> None:
             estimator = load_member(checkpoint_file(out, seed), subject, signals, belongs_to, name)
             return workflows.settled(estimator, subject, signals, recording)
 
-        workflows.write_results(study, folder, subject, estimated)
+        with recorded_for(study, folder, "estimate"):
+            workflows.write_results(study, folder, subject, estimated)
         say(f"{study.name}: {'trained on' if seen else 'never seen'}, {folder.relative_to(out)}")
 
 

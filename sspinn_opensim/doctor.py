@@ -20,7 +20,7 @@ from casadi_dynamics.errors import InputError
 PACKAGE = "sspinn_opensim"
 SUPPORTED_PYTHON = ((3, 11), (3, 12))
 _LIBRARIES = (
-    *("casadi", "lightning", "llvmlite", "lxml", "mat-io"),
+    *("casadi", "daqp", "lightning", "llvmlite", "lxml", "mat-io"),
     *("numpy", "opensim", "rich", "scipy", "torch"),
 )
 
@@ -87,7 +87,7 @@ def check_library(name: str) -> Finding:
 
 def check_opensim() -> Finding:
     """Start OpenSim in its own process and ask for its version."""
-    from sspinn_opensim.opensim_io.jobs import run_job
+    from sspinn_opensim.opensim_io.process.jobs import run_job
 
     try:
         answer = run_job("version", {}, timeout_s=60)

@@ -36,9 +36,9 @@ from sspinn_opensim.estimation.placement_bodies import (
 from sspinn_opensim.estimation.placement_figure import Mark, placement_figure
 from sspinn_opensim.estimation.placement_motion import frozen_motion, segment_motions
 from sspinn_opensim.opensim_io.files import write_atomically
-from sspinn_opensim.opensim_io.imu_frames import FramePlace, frame_names, write_imu_frames
-from sspinn_opensim.opensim_io.jobs import run_job
-from sspinn_opensim.recording import Recording, Sensor, read_recording
+from sspinn_opensim.opensim_io.model.imu_frames import FramePlace, frame_names, write_imu_frames
+from sspinn_opensim.opensim_io.process.jobs import run_job
+from sspinn_opensim.recording import Recording, Sensor, on_model, read_recording
 from sspinn_opensim.recording.rotation import angles_from_rotation, rotation_from_angles
 from sspinn_opensim.seeds import checkpoint_file, settings_of
 from sspinn_opensim.study import Study
@@ -121,9 +121,12 @@ def locate_sensors(
             "A file of an earlier stage is missing.", where=subject_file, fix="run sspinn scale first"
         )
     model = read_model(subject_file)
-    recording = read_recording(study)
+    recording = on_model(read_recording(study), model)
     _check_length(recording)
-    subject = make_subject(model, recording, study.coordinates.fixed, height_m=study.person.height_m)
+    chosen = study.coordinates
+    subject = make_subject(
+        model, recording, chosen.fixed, height_m=study.person.height_m, estimate=chosen.estimate
+    )
     frozen = _Frozen(study, out, network, recording, subject)
     candidates = moving_bodies(model, subject.fixed, [f.body for f in subject.functions.imu_frames])
     assignment = order = None

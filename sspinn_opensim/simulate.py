@@ -16,9 +16,9 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import BodyFunctions, build
 from sspinn_opensim.opensim_io.files import write_atomically
-from sspinn_opensim.opensim_io.motion_files import kinematics_table, moments_table
-from sspinn_opensim.opensim_io.storage import Table, write_storage
-from sspinn_opensim.opensim_io.upgraded_model import current_file
+from sspinn_opensim.opensim_io.model.upgraded_model import current_file
+from sspinn_opensim.opensim_io.tables.motion_files import kinematics_table, moments_table
+from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
 from sspinn_opensim.recording.resample import uniform_clock
 from sspinn_opensim.recording.rotation import angles_from_rotation
 from sspinn_opensim.simulation import heading, laboratory, places
@@ -278,7 +278,8 @@ def _travelling(functions: BodyFunctions) -> list[int]:
 def _study_model(model: Path, walk: Walk, settings: Settings) -> tuple[BodyFunctions, str, bool]:
     """Return the functions of the study's model, how the study names it, and whether it fits the person."""
     chosen = settings.study.model
-    if chosen is None and walk.functions.tree.model.contact_spheres:
+    own = chosen is not None and chosen.absolute() == model.absolute()
+    if own or (chosen is None and walk.functions.tree.model.contact_spheres):
         return walk.functions, str(model.absolute()), True
     if chosen is None or chosen == osim_models.path(f"{BUILTIN}.osim"):
         return build(read_model(osim_models.path(f"{BUILTIN}.osim"))), f"builtin:{BUILTIN}", False

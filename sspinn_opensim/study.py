@@ -51,6 +51,8 @@ Seed = Annotated[int, Bounds(0)]
 Height = Annotated[float, Bounds(0.5, 2.5, "give the height in metres")]
 Mass = Annotated[float, Bounds(10.0, 300.0, "give the mass in kilograms")]
 Sole = Annotated[float, Bounds(0.0, 100.0, "give the thickness in millimetres")]
+Length = Annotated[float, Bounds(0.02, 1.5, "give lengths in metres")]
+Girth = Annotated[float, Bounds(0.05, 2.0, "give circumferences in metres")]
 Rate = Annotated[float, Bounds(20.0, 10_000.0, "give the rate in samples a second; walking needs about 100")]
 # A longer lag is no latency of sensors but another time axis.
 Lag = Annotated[
@@ -73,11 +75,14 @@ class ModelChoice:
     generic_height_m : float or None
         Height in m of a person the model fits as it is; known for the built-in model and OpenSim's gait
         models.
+    contact : {'auto', 'model'}
+        ``auto``: a model without contact spheres gets some under its feet. ``model``: it is left as it is.
     """
 
     file: Path
     scaled: bool = False
     generic_height_m: Height | None = None
+    contact: Literal["auto", "model"] = "auto"
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,95 @@ class Person:
     name: str = "subject"
     shoe_heel_mm: Sole = 0.0
     shoe_forefoot_mm: Sole = 0.0
+
+
+@dataclass(frozen=True)
+class MeasurementChoice:
+    """``[scaling.measurements.NAME]``: distances between markers that scale bodies.
+
+    Parameters
+    ----------
+    name : str
+        The NAME of the table.
+    pairs : tuple of (str, str)
+        Pairs of markers; the factor is the mean over pairs of distance measured over distance in the model.
+    bodies : tuple of str
+        Bodies it scales.
+    axes : str
+        Axes of the bodies it scales, some of ``xyz``.
+    """
+
+    name: str
+    pairs: tuple[tuple[str, str], ...]
+    bodies: tuple[str, ...]
+    axes: str = "xyz"
+
+
+@dataclass(frozen=True)
+class SegmentChoice:
+    """``[scaling.segments.NAME]``: a segment measured with a tape.
+
+    Parameters
+    ----------
+    name : str
+        The NAME of the table: a known segment, or one of the user's own with `between` and `bodies`.
+    length_m, circumference_m : float or None
+        Its length and mean girth, m.
+    between : tuple of 2 str or None
+        Joints, bodies or markers of the model whose distance the length corresponds to.
+    bodies : tuple of str
+        Bodies it scales; default: those of the segment.
+    axes : str
+        Axes the length scales, some of ``xyz``; default: all, across the pelvis one.
+    """
+
+    name: str
+    length_m: Length | None = None
+    circumference_m: Girth | None = None
+    between: tuple[str, str] | None = None
+    bodies: tuple[str, ...] = ()
+    axes: str = ""
+
+
+@dataclass(frozen=True)
+class ScalingChoice:
+    """``[scaling]``: how the model becomes the person's, where height and mass are not all that is known.
+
+    Parameters
+    ----------
+    method : {'height', 'markers', 'segments'} or None
+        Left out: what the other keys are for, else ``height``.
+    setup : Path or None
+        The laboratory's own set-up of OpenSim's ScaleTool (markers).
+    static : Path or None
+        Static marker trial, ``.trc`` (markers).
+    markers : Path or None
+        Marker set to put on the model (markers).
+    from_s, to_s : float or None
+        Part of the static trial to use, s (markers).
+    measurements : tuple of MeasurementChoice
+        Instead of a set-up (markers).
+    weights : dict of str to float
+        Weights of markers in the static pose that differ from 1; 0 leaves a marker out (markers).
+    place_markers : bool or None
+        Whether the model's markers move to where they were measured (markers).
+    segments : tuple of SegmentChoice
+        What a tape measured (segments).
+    preserve_mass_distribution : bool or None
+        Whether each body keeps its share of the mass, or gets one by its volume.
+    """
+
+    method: Literal["height", "markers", "segments"] | None = None
+    setup: Path | None = None
+    static: Path | None = None
+    markers: Path | None = None
+    from_s: NonNegative | None = None
+    to_s: NonNegative | None = None
+    measurements: tuple[MeasurementChoice, ...] = ()
+    weights: dict[str, NonNegative] = dataclasses.field(default_factory=dict)
+    place_markers: bool | None = None
+    segments: tuple[SegmentChoice, ...] = ()
+    preserve_mass_distribution: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -237,15 +331,19 @@ class TrainingChoice:
 
 @dataclass(frozen=True)
 class CoordinateChoice:
-    """``[coordinates]``: which coordinates of the model are not estimated.
+    """``[coordinates]``: which coordinates of the model are estimated.
 
     Parameters
     ----------
     fixed : dict of str to float
         Coordinate and the value it keeps, in rad or m.
+    estimate : str or tuple of str
+        ``all``; ``observed``: those that move a sensor or a foot; ``planar``: of these the ones in the
+        sagittal plane; or names. The others are held at their default.
     """
 
     fixed: dict[str, float] = dataclasses.field(default_factory=dict)
+    estimate: str | tuple[str, ...] = "all"
 
 
 @dataclass(frozen=True)
@@ -260,10 +358,13 @@ class MuscleChoice:
     physiology : bool
         Whether muscle force depends on fibre length and velocity. OpenSim takes tendons as rigid here, which
         robs fast push-off of its strength: false for running.
+    fast : bool
+        Whether the same program is solved here instead of in OpenSim, hundreds of times faster.
     """
 
     lowpass_hz: NonNegative = 6.0
     physiology: bool = True
+    fast: bool = False
 
 
 @dataclass(frozen=True)
@@ -297,6 +398,8 @@ class Study:
         Name of the study; default: name of the file without its ending.
     reference : ReferenceChoice or None
         What the result is compared with, if anything.
+    scaling : ScalingChoice
+        How the model becomes the person's.
     training, coordinates, muscles, output : TrainingChoice, CoordinateChoice, MuscleChoice, OutputChoice
         Settings.
     """
@@ -308,10 +411,28 @@ class Study:
     sensors: tuple[SensorChoice, ...]
     name: str = ""
     reference: ReferenceChoice | None = None
+    scaling: ScalingChoice = ScalingChoice()
     training: TrainingChoice = TrainingChoice()
     coordinates: CoordinateChoice = CoordinateChoice()
     muscles: MuscleChoice = MuscleChoice()
     output: OutputChoice = OutputChoice()
+
+
+@dataclass(frozen=True)
+class ScalingStudy:
+    """A study without a recording: all that scaling a model needs.
+
+    Parameters
+    ----------
+    path, model, person, scaling, name
+        As in `Study`.
+    """
+
+    path: Path
+    model: ModelChoice
+    person: Person
+    scaling: ScalingChoice = ScalingChoice()
+    name: str = ""
 
 
 def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) -> Study:
@@ -352,6 +473,7 @@ def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) 
     _check_sensors(named, place)
     _check_reference(named, place)
     _check_settings(named, place)
+    scaling_method(named)
     if sensors is None:
         return _with_sensors(named, named.recording.sensors, str(place / "recording" / "sensors"))
     return _with_sensors(named, sensors, "--sensors")
@@ -362,6 +484,59 @@ def read_tables(path: str | Path, kind: type) -> Any:
     path = Path(path).absolute()
     text, table = _load(path)
     return _parse(kind, table, _Place(path, text))
+
+
+def read_scaling(path: str | Path) -> Study | ScalingStudy:
+    """Read a study, or one that ends with the scaling and has no recording; errors as `read_study`."""
+    path = Path(path).absolute()
+    text, table = _load(path)
+    if "recording" in table or "sensors" in table:
+        return read_study(path)
+    study = _parse(ScalingStudy, table, _Place(path, text), path=path)
+    scaling_method(study)
+    return dataclasses.replace(study, name=study.name or path.stem)
+
+
+def scaling_method(study: Study | ScalingStudy) -> str:
+    """Return how a study scales its model: ``scaled`` (not at all), ``height``, ``markers`` or ``segments``.
+
+    Raises
+    ------
+    InputError
+        If keys of two methods are given, or none of those that the stated method needs.
+    """
+    place, choice = _Place(study.path, _load(study.path)[0]) / "scaling", study.scaling
+    of_method = {
+        "markers": "setup static markers from_s to_s measurements weights place_markers".split(),
+        "segments": ["segments"],
+        "height": [],
+    }
+    unset = ScalingChoice()
+    given = {
+        method: [key for key in keys if getattr(choice, key) != getattr(unset, key)]
+        for method, keys in of_method.items()
+    }
+    stated = [f"method = '{choice.method}'"] if choice.method else []
+    found = {method: keys for method, keys in given.items() if keys}
+    if choice.method:
+        found[choice.method] = stated + given[choice.method]
+    if study.model.scaled:
+        found["scaled"] = ["[model] scaled = true"]
+        if choice.preserve_mass_distribution is not None:
+            found["scaling"] = ["preserve_mass_distribution"]
+    if len(found) > 1:
+        raise place.error(
+            "The study scales the model in two ways.",
+            expected="keys of one method",
+            found="; ".join(", ".join(keys) for keys in found.values()),
+            fix="keep one of them",
+        )
+    method = next(iter(found), "height")
+    if method == "markers":
+        _check_marker_scaling(choice, place)
+    if method == "segments" and not choice.segments:
+        raise place.error("No segment is measured.", fix="add a table [scaling.segments.thigh] with length_m")
+    return method
 
 
 def override(study: Study, *, steps: int | None = None, seeds: Iterable[int] | None = None) -> Study:
@@ -651,6 +826,25 @@ def _check_reference(study: Study, place: _Place) -> None:
             expected='file = "..."',
             found=", ".join(given),
         )
+
+
+def _check_marker_scaling(choice: ScalingChoice, place: _Place) -> None:
+    if choice.setup and (choice.measurements or choice.weights):
+        own = [key for key in ("measurements", "weights") if getattr(choice, key)]
+        raise place.error(
+            "A set-up of ScaleTool has measurements and weights of its own.",
+            found=f"setup and {', '.join(own)}",
+            fix="keep one of them",
+        )
+    if not choice.setup and not choice.measurements:
+        raise place.error(
+            "Nothing says which distances between markers scale which bodies.",
+            expected="setup = a set-up of OpenSim's ScaleTool, or tables [scaling.measurements.NAME]",
+        )
+    if not choice.setup and not choice.static:
+        raise place.error("The static marker trial is missing.", expected='static = "static.trc"')
+    if choice.from_s is not None and choice.to_s is not None and choice.from_s > choice.to_s:
+        raise place.error("The part of the static trial ends before it starts.", expected="from_s <= to_s")
 
 
 def _check_settings(study: Study, place: _Place) -> None:

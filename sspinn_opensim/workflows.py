@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +16,6 @@ from casadi_dynamics.osim import read_model
 from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import compare
-from sspinn_opensim import __version__
 from sspinn_opensim.console import say
 from sspinn_opensim.estimation import Estimate, write_estimate
 from sspinn_opensim.estimation import estimate as estimate_recording
@@ -28,31 +24,42 @@ from sspinn_opensim.estimation.uncertainty import band
 from sspinn_opensim.estimation.write import window
 from sspinn_opensim.evaluation import evaluate as evaluate_results
 from sspinn_opensim.evaluation import format_table, read_histories, write_report
-from sspinn_opensim.opensim_io import muscle_setup, static_optimization
-from sspinn_opensim.opensim_io.external_loads import write_external_loads
+from sspinn_opensim.evaluation.muscle_charts import write_group_figures
+from sspinn_opensim.manifest import versions
+from sspinn_opensim.muscles import FastOptimizer
 from sspinn_opensim.opensim_io.files import write_atomically
-from sspinn_opensim.opensim_io.jobs import run_job
-from sspinn_opensim.opensim_io.path_fits import (
+from sspinn_opensim.opensim_io.model.contact import put_under_feet
+from sspinn_opensim.opensim_io.model.free_root import free_the_way
+from sspinn_opensim.opensim_io.model.path_fits import (
     LENGTH_M,
     MOMENT_ARM_M,
     fit_wrapped_paths,
     worst_fit,
 )
-from sspinn_opensim.opensim_io.scaling import copy_scaled, scale_by_height_and_mass
-from sspinn_opensim.opensim_io.shoes import put_on_shoes
-from sspinn_opensim.opensim_io.upgraded_model import current_file
-from sspinn_opensim.readme_file import readme
+from sspinn_opensim.opensim_io.model.shoes import put_on_shoes
+from sspinn_opensim.opensim_io.model.upgraded_model import current_file
+from sspinn_opensim.opensim_io.process.jobs import run_job
+from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
+from sspinn_opensim.opensim_io.static_optimization import setup as muscle_setup
+from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
+from sspinn_opensim.opensim_io.tables.staging import written_together
 from sspinn_opensim.recording import (
     Recording,
+    bodies_of,
     check_placement,
     describe_doubts,
+    moved_sensors,
+    on_model,
     output_window,
     read_recording,
 )
+from sspinn_opensim.scale import scale_subject
 from sspinn_opensim.seeds import checkpoint_file, settings_of, train_seed
 from sspinn_opensim.study import OutputChoice, Study, examples_folder, read_study
+from sspinn_opensim.study_record import records
 from sspinn_opensim.training.checkpoint import identity, load_estimator
 from sspinn_opensim.training.cohort import alone
+from sspinn_opensim.training.coordinates import held_coordinates
 from sspinn_opensim.training.estimator import Estimator
 from sspinn_opensim.training.losses import weights as loss_weights
 from sspinn_opensim.training.signals import Signals, make_signals
@@ -84,27 +91,33 @@ def demo(out: Path) -> None:
     run(study, out)
 
 
+@records
 def scale(study: Study, out: Path) -> None:
     """Write `subject.osim` and `scaling.json`."""
     say("scale", heading=True)
     out.mkdir(parents=True, exist_ok=True)
-    choice, subject = study.model, out / "subject.osim"
-    with tempfile.TemporaryDirectory(prefix="upgraded_model_") as folder:
-        file = current_file(choice.file, Path(folder))
-        if choice.scaled:
-            report = copy_scaled(file, subject, study.person)
-        else:
-            report = scale_by_height_and_mass(
-                file, subject, study.person, generic_height_m=choice.generic_height_m
-            )
-    write_atomically(out / "scaling.json", json.dumps(report.to_json(), indent=1) + "\n")
-    say(report.table())
+    scale_subject(study, out)
+    subject = out / "subject.osim"
+    freed = free_the_way(subject)
+    if freed:
+        say(f"no longer clamped, so that a walk may leave their range: {', '.join(freed)}")
+    spheres = put_under_feet(subject, _held(study, subject)) if study.model.contact == "auto" else ()
+    if spheres:
+        feet = ", ".join(f"{sphere.name} on {sphere.body}" for sphere in spheres)
+        say(f"contact: the model has no spheres on its feet; added {feet}, and a floor if it has none")
     soles = study.person.shoe_heel_mm, study.person.shoe_forefoot_mm
     if any(soles):
         moved = put_on_shoes(subject, *soles)
         say(f"shoes: {soles[0]:g} mm under the heel, {soles[1]:g} mm in front; lowered {', '.join(moved)}")
 
 
+def _held(study: Study, subject: Path) -> dict[str, float]:
+    """Return the coordinates that the study does not estimate, before there are contact points."""
+    model, chosen = read_model(subject), study.coordinates
+    return held_coordinates(model, chosen.estimate, chosen.fixed, bodies_of(study.sensors, model))
+
+
+@records
 def convert(study: Study | Path, out: Path, paths: bool = False) -> None:
     """Convert the subject's model, or any `.osim`, check it against a live OpenSim; write `conversion.json`.
 
@@ -153,7 +166,7 @@ def convert(study: Study | Path, out: Path, paths: bool = False) -> None:
     counts = len(model.bodies), len(model.coordinates), len(model.contact_spheres)
     say("{} bodies, {} coordinates, {} contact points".format(*counts))
     if not model.contact_spheres:
-        say("note: without contact points on the feet the model can be checked, but not trained")
+        say("note: no contact points; `sspinn scale` puts some under the feet before a training")
     say(f"agrees with OpenSim at random states: largest relative difference {errors[worst]:.1e} ({worst})")
     if defect:
         say(f"for this comparison only, Simbody's known error was added in {', '.join(defect)}")
@@ -195,54 +208,73 @@ def _fit_paths(path: Path, model: Model, out: Path) -> None:
     )
 
 
+@records
 def train(study: Study, out: Path, restart: bool = False) -> None:
     """Train one network per seed on the IMU signals alone; goes on from the last checkpoint of each."""
     say("train", heading=True)
     recording, subject, signals = prepare(study, out)
     for doubt in describe_doubts(recording):
         say(f"note: {doubt}")
+    for moved in moved_sensors(read_recording(study), subject.model):
+        say(moved)
+    say(subject.describe())
     for seed in study.training.seeds:
         settings = settings_of(study.training, seed)
         belongs_to = identity(subject, recording, settings)
         train_seed(alone(subject, signals), settings, belongs_to, out, restart)
 
 
+@records
 def estimate(study: Study, out: Path) -> None:
     """Write motion and forces of every seed, and the first seed's as the files that OpenSim loads."""
     say("estimate", heading=True)
     recording, subject, signals = prepare(study, out)
     write_results(study, out, subject, lambda seed: _estimate(study, out, seed, recording, subject, signals))
-    _check_readable(out)
     say("wrote kinematics.mot, moments.sto, grf.mot, each with its deviations (_sd), and external_loads.xml")
 
 
 def write_results(study: Study, out: Path, subject: Subject, estimate_of: Callable[[int], Estimate]) -> None:
     """Write the estimate of every seed, and the first seed's, with its uncertainty, for OpenSim."""
     results = {seed: estimate_of(seed) for seed in study.training.seeds}
-    for seed, result in results.items():
-        write_estimate(result, subject.model, out / "seeds" / f"seed_{seed}", f"{study.name} seed {seed}")
     first, *_ = results.values()
-    write_estimate(first, subject.model, out, study.name)
-    write_external_loads(out / "external_loads.xml", first.ground.feet, "grf.mot")
     rotational = [c.motion == "rotational" for c in subject.model.coordinates]
     deviations = band(list(results.values()), rotational, subject.body_weight, subject.height_m)
-    write_estimate(deviations, subject.model, out, f"{study.name} standard deviations", suffix="_sd")
-    write_atomically(out / "README.txt", readme(study))
+    with written_together(out) as folder:
+        for seed, result in results.items():
+            name = f"{study.name} seed {seed}"
+            write_estimate(result, subject.model, folder / "seeds" / f"seed_{seed}", name)
+        write_estimate(first, subject.model, folder, study.name)
+        write_external_loads(folder / "external_loads.xml", first.ground.feet, "grf.mot")
+        write_estimate(deviations, subject.model, folder, f"{study.name} standard deviations", suffix="_sd")
 
 
-def muscles(study: Study, out: Path) -> None:
-    """Run static optimization on the estimate; write muscle forces, activations and the verdict."""
+@records
+def muscles(study: Study, out: Path, workers: int | None = None, fast: bool = False) -> None:
+    """Run static optimization on the estimate; write muscle forces, activations, figures and the verdict.
+
+    A `fast` run does without OpenSim's optimizer.
+    """
     say("muscles", heading=True)
     require(out, "kinematics.mot", "run sspinn estimate first")
     settings = muscle_setup.Settings(
         lowpass_hz=study.muscles.lowpass_hz, muscle_physiology=study.muscles.physiology
     )
+    recording, subject, _ = prepare(study, out)
+    held = {name: subject.fixed[name] for name in subject.fixed if not subject.model.coordinate(name).locked}
     muscle_setup.prepare(
-        out, window=_muscle_window(read_recording(study), study.output, settings), settings=settings
+        out, window=_muscle_window(recording, study.output, settings), settings=settings, held=held
     )
-    say(static_optimization.run(out).summary())
+    if held:
+        say(f"{len(held)} coordinates that were not estimated are locked: no muscle is asked to hold them")
+    optimizer = FastOptimizer(settings, [out], say) if fast or study.muscles.fast else None
+    verdict = static_optimization.run(
+        out, workers=workers, unit_is_stated=True, measured=False, optimizer=optimizer
+    )
+    say(verdict.summary())
+    write_group_figures(out, "subject.osim", muscle_setup.FORCES_FILE, muscle_setup.ACTIVATIONS_FILE)
 
 
+@records
 def evaluate(study: Study, out: Path) -> None:
     """Compare with the reference, if the study names one, and write `metrics.json` and `report.html`."""
     say("evaluate", heading=True)
@@ -253,7 +285,7 @@ def evaluate(study: Study, out: Path) -> None:
     say(format_table(metrics))
     from_s, to_s = output_window(recording, study.output)
     shown = _estimate(study, out, study.training.seeds[0], recording, subject, signals)
-    versions = _versions()
+    found = versions()
     settings = {"study": json.loads(json.dumps(asdict(study), default=lambda path: path.name))}
     report = write_report(
         out,
@@ -261,14 +293,12 @@ def evaluate(study: Study, out: Path) -> None:
         metrics=metrics,
         stick_figure=stick_figure(subject, window(shown, from_s, to_s)),
         histories=read_histories(out),
-        versions=versions,
+        versions=found,
         settings=settings,
         recording=recording,
     )
-    manifest = {"versions": versions, "model": subject.model.content_hash, **settings}
-    write_atomically(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")
     say(f"report: {report}")
-    say("in OpenSim: open subject.osim, then load motion kinematics.mot; README.txt says more")
+    say(f"what to open in OpenSim: sspinn open {out}, or README.txt in it")
 
 
 def require(out: Path, name: str, fix: str) -> Path:
@@ -299,9 +329,12 @@ def _muscle_window(
 def prepare(study: Study, out: Path) -> tuple[Recording, Subject, Signals]:
     """Return the recording of a study, the body in its results folder with the sensors, and the signals."""
     model: Model = read_model(_subject_file(out))
-    recording = read_recording(study)
+    recording = on_model(read_recording(study), model)
     check_placement(recording.sensors, model, str(study.path))
-    subject = make_subject(model, recording, study.coordinates.fixed, height_m=study.person.height_m)
+    chosen = study.coordinates
+    subject = make_subject(
+        model, recording, chosen.fixed, height_m=study.person.height_m, estimate=chosen.estimate
+    )
     return recording, subject, make_signals(recording, subject)
 
 
@@ -315,15 +348,3 @@ def settled(estimator: Estimator, subject: Subject, signals: Signals, recording:
     """Return the estimate of a recording without its start, where the network still settles."""
     whole = estimate_recording(estimator, subject, signals, recording.time_s)
     return window(whole, float(recording.time_s[0]) + SETTLED_S, float(recording.time_s[-1]))
-
-
-def _check_readable(out: Path) -> None:
-    """Let both of OpenSim's readers read what was written: either can be silent about what it misread."""
-    for name in ("kinematics.mot", "moments.sto", "grf.mot"):
-        run_job("read_storage", {"path": out / name}, timeout_s=120)
-
-
-def _versions() -> dict[str, str]:
-    packages = ("opensim", "casadi", "torch", "lightning", "numpy", "scipy", "llvmlite")
-    found = {name: metadata.version(name) for name in packages}
-    return {"sspinn_opensim": __version__, "python": sys.version.split()[0], **found}

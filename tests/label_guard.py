@@ -70,13 +70,14 @@ def _texts(value) -> list[str]:
 def main(study_file: str, out: str) -> None:
     """Train, adapt and estimate; once as it is, and once with each leak."""
     from sspinn_opensim import adapt, cohort_file, cohort_workflows, workflows
+    from sspinn_opensim.opensim_io.tables import staging
     from sspinn_opensim.study import override, read_study
     from sspinn_opensim.training.losses import TERMS
 
     study, out = override(read_study(study_file), steps=2), Path(out)
     model = out / "subject.osim"
     # What asks OpenSim is a process of its own and sees no study: the model is scaled, the files are trusted.
-    workflows._check_readable = lambda out: None
+    staging.check_files = lambda files: None
     workflows.scale = lambda study, out: _copy(model, out)
     guard = LabelGuard(reference_files(study))
     file = str(reference_files(study)[0])

@@ -190,3 +190,15 @@ def test_torch_code_by_hand_agrees_with_the_symbolic_functions(repository):
     errors = [(name, float(error)) for name, _, error in map(str.split, answer.stdout.splitlines())]
     assert len(errors) % 6 == 0 and len(errors) >= 6
     assert max(error for _, error in errors) < 1e-12
+
+
+def test_muscle_forces_are_measured_beside_opensims(repository, tmp_path):
+    arguments = ["--case", "planar", "--case", "Hamner", "--data", str(tmp_path), "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks.muscle_forces", *arguments, "--json"]
+    answer = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=300, check=False)
+    assert answer.stderr.startswith("left out: Hamner")
+    (row,) = json.loads(answer.stdout)
+    assert row["muscles"] == 18 and row["failed"] == {"opensim": 0, "ours": 0}
+    assert 0 < row["mean_percent"] <= row["worst_percent"] < 1 and len(row["rmsd_percent"]) == 18
+    assert sum(row["share"].values()) == pytest.approx(1)
+    assert row["ratio"] > row["ratio_with_reading"] > 1

@@ -140,7 +140,7 @@ def test_the_reference_changes_nothing_that_is_learnt(study, out, how, monkeypat
     from sspinn_opensim import workflows
     from sspinn_opensim.study import override
 
-    monkeypatch.setattr(workflows, "_check_readable", lambda out: None)
+    monkeypatch.setattr("sspinn_opensim.opensim_io.tables.staging.check_files", lambda files: None)
     chosen = override(read_study(study), steps=3)
     workflows.train(chosen, out)
     workflows.estimate(chosen, out)
@@ -163,7 +163,7 @@ def test_a_leak_that_no_guard_sees_changes_what_is_learnt(study, out, monkeypatc
     from sspinn_opensim.study import override
     from sspinn_opensim.training.losses import TERMS
 
-    monkeypatch.setattr(workflows, "_check_readable", lambda out: None)
+    monkeypatch.setattr("sspinn_opensim.opensim_io.tables.staging.check_files", lambda files: None)
     file = study.parent / "demo" / REFERENCE[0]
     term = TERMS["torque"]
 
@@ -207,7 +207,7 @@ def test_of_a_file_with_labels_only_signals_are_read(repository, kinds_read, out
     from sspinn_opensim import workflows
     from sspinn_opensim.study import override
 
-    monkeypatch.setattr(workflows, "_check_readable", lambda out: None)
+    monkeypatch.setattr("sspinn_opensim.opensim_io.tables.staging.check_files", lambda files: None)
     study = override(read_study(repository / "examples" / "dorschky2019_walk.toml"), steps=2, seeds=(0,))
     workflows.train(study, out)
     workflows.estimate(study, out)

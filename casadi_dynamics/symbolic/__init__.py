@@ -2,5 +2,6 @@
 
 from casadi_dynamics.symbolic.build import BodyFunctions, build
 from casadi_dynamics.symbolic.fixed import fix_coordinates, keep_coordinates
+from casadi_dynamics.symbolic.posture import Posture, posture
 
-__all__ = ["BodyFunctions", "build", "fix_coordinates", "keep_coordinates"]
+__all__ = ["BodyFunctions", "Posture", "build", "fix_coordinates", "keep_coordinates", "posture"]

@@ -17,12 +17,12 @@ from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
 from osim_models.demo.recording import Truth, record, with_noise
 from osim_models.demo.walk import CYCLE_S, solve
-from sspinn_opensim.opensim_io import static_optimization
-from sspinn_opensim.opensim_io.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.files import write_atomically
-from sspinn_opensim.opensim_io.motion_files import ground_forces_table, kinematics_table, moments_table
-from sspinn_opensim.opensim_io.scaling import scale_by_height_and_mass
-from sspinn_opensim.opensim_io.storage import Table, read_storage, write_storage
+from sspinn_opensim.opensim_io.scaling.scale import scale_by_height_and_mass
+from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
+from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
+from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table, moments_table
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 
 #: Destination, from the root of the repository.
 FOLDER = Path("examples") / "demo"

@@ -42,7 +42,7 @@ def ground_forces(subject: Subject, position: np.ndarray, force: np.ndarray) -> 
     position, force : (..., p, 3) ndarrays
         Of each contact point, in the order of the model's spheres; in ground, m and N.
     """
-    bodies = [sphere.body for sphere in subject.model.contact_spheres]
+    bodies = subject.feet
     feet = tuple(dict.fromkeys(bodies))
     floor = subject.floor_m
     total, points, torques = [], [], []

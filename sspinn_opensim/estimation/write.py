@@ -9,8 +9,8 @@ import numpy as np
 from casadi_dynamics.model import Model
 from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.estimation.offline import Estimate
-from sspinn_opensim.opensim_io.motion_files import ground_forces_table, kinematics_table, moments_table
-from sspinn_opensim.opensim_io.storage import write_storage
+from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table, moments_table
+from sspinn_opensim.opensim_io.tables.storage import write_storage
 
 
 def window(estimate: Estimate, from_s: float, to_s: float) -> Estimate:

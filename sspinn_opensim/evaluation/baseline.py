@@ -15,10 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
-from casadi_dynamics.model import Linear, Model, Multiplier
+from casadi_dynamics.model import Model
 from casadi_dynamics.model.types import GROUND
+from casadi_dynamics.symbolic.posture import Posture, posture, upright
 from sspinn_opensim.evaluation.curves import Curves
 from sspinn_opensim.recording import Recording
+from sspinn_opensim.sensor_sets import segment_of
+from sspinn_opensim.training.coordinates import sagittal_coordinates
 
 #: Stands for a body that is taken as upright.
 UPRIGHT = ""
@@ -26,8 +29,11 @@ UPRIGHT = ""
 #: rad, flexion left in the straightest knee of a gait cycle. Fixed before scoring.
 KNEE_FULL_EXTENSION = np.radians(-5.0)
 
-#: rad, a posture that never moves: hip flexed 10, knee flexed 20, ankle neutral.
-CONSTANT_POSTURE = {"hip_flexion": np.radians(10.0), "knee_angle": np.radians(-20.0), "ankle_angle": 0.0}
+#: rad about +z, a posture that never moves: hip flexed 10, knee flexed 20, ankle neutral.
+CONSTANT_POSTURE = {"hip": np.radians(10.0), "knee": np.radians(-20.0), "ankle": 0.0}
+
+#: rad: bodies that are turned against each other by less than this are not turned.
+_ROUNDING = 1e-9
 
 #: s, standard deviation of the window over which a recording without a known cycle has no mean acceleration.
 AVERAGING_S = 1.5
@@ -35,14 +41,22 @@ AVERAGING_S = 1.5
 
 @dataclass(frozen=True)
 class SagittalJoint:
-    """A coordinate read as the angle of `child` minus the angle of `parent` about +z, times `sign`.
+    """A coordinate read as the angle of `child` minus that of `parent` about +z, less `offset`, times `sign`.
 
-    An empty `parent` is a pelvis without a sensor, which stays upright.
+    An empty `parent` is a pelvis without a sensor, which stays upright. `place` is 'hip', 'knee' or 'ankle'
+    with its side, as in 'knee_r', where the names of the bodies tell; else empty. `offset` in rad is what the
+    bodies are turned against each other where the coordinate is zero.
     """
 
     child: str
     parent: str
     sign: int = 1
+    offset: float = 0.0
+    place: str = ""
+
+    def coordinate(self, turn):
+        """Return the value of the coordinate for a turn of the child against the parent, rad."""
+        return self.sign * (turn - self.offset)
 
 
 @dataclass(frozen=True)
@@ -82,35 +96,52 @@ def sagittal_joints(model: Model, sensor_bodies: Iterable[str]) -> dict[str, Sag
     Returns
     -------
     dict of coordinate to SagittalJoint
-        Signs follow the model: -1 where the coordinate counts clockwise turns as positive.
+        Signs and offsets follow the model: -1 where the coordinate counts clockwise turns as positive.
     """
     sensors = set(sensor_bodies)
     roots = set(model.root_coordinates())
-    turning = {joint.child.body: _sagittal_axis(joint) for joint in model.joints}
+    signs = sagittal_coordinates(model)
+    turning = {model.joint(model.coordinate(name).joint).child.body: name for name in signs}
     inward = {joint.child.body: joint.parent.body for joint in model.joints}
 
     def next_outward(body: str) -> str | None:
         if body in sensors:
             return body
-        rigid = [child for child, parent in inward.items() if parent == body and not turning[child]]
+        rigid = [child for child, parent in inward.items() if parent == body and child not in turning]
         return next_outward(rigid[0]) if len(rigid) == 1 else None
 
     def next_inward(body: str) -> str | None:
-        while body not in sensors and body in inward and not turning[body]:
+        while body not in sensors and body in inward and body not in turning:
             body = inward[body]
         upright = UPRIGHT if inward.get(body) == GROUND else None
         return body if body in sensors else upright
 
+    standing, values = posture(model), upright(model)
     found = {}
-    for joint in model.joints:
-        axis = turning[joint.child.body]
-        if axis is None or axis.coordinate in roots:
+    for body, name in turning.items():
+        child, parent = next_outward(body), next_inward(inward[body])
+        if name in roots or child is None or parent is None:
             continue
-        child, parent = next_outward(joint.child.body), next_inward(joint.parent.body)
-        if child is not None and parent is not None:
-            found[axis.coordinate] = SagittalJoint(child, parent, _sagittal_sign(axis))
+        turn = _turn_about_z(standing, child) - _turn_about_z(standing, parent)
+        offset = turn - signs[name] * values[name]
+        offset = 0.0 if abs(offset) < _ROUNDING else offset
+        found[name] = SagittalJoint(child, parent, signs[name], offset, _place(body, inward[body]))
     order = {name: k for k, name in enumerate(model.coordinate_names)}
     return dict(sorted(found.items(), key=lambda item: order[item[0]]))
+
+
+def _turn_about_z(standing: Posture, body: str) -> float:
+    x_axis = standing.rotation[body][:, 0] if body != UPRIGHT else (1.0, 0.0, 0.0)
+    return float(np.arctan2(x_axis[1], x_axis[0]))
+
+
+def _place(child: str, parent: str) -> str:
+    """Return 'hip_r', 'knee_l' and so on for the joint between two bodies, as far as their names tell."""
+    outer, inner = segment_of(child), segment_of(parent)
+    if outer is None or (inner is not None and inner[0] == outer[0]):
+        return ""
+    joint = {"thigh": "hip", "shank": "knee", "foot": "ankle"}.get(outer[0], "")
+    return f"{joint}_{outer[1][0]}" if joint and outer[1] else joint
 
 
 def sagittal_signals(recording: Recording, model: Model) -> SagittalSignals:
@@ -157,8 +188,8 @@ def segment_angle_baseline(
     signals : SagittalSignals
     joints : mapping of coordinate to SagittalJoint
     knee_full_extension : float or None
-        Angle, rad with flexion negative, given to the straightest frame of every coordinate whose name
-        starts with ``knee``; None leaves the knee as integrated.
+        Angle of the shank against the thigh about +z, rad (flexion is negative), given to the straightest
+        frame of every knee; None leaves the knee as integrated.
 
     Returns
     -------
@@ -170,9 +201,9 @@ def segment_angle_baseline(
     angles = {}
     for name, joint in joints.items():
         turn = segments[joint.child] - segments[joint.parent]
-        if name.startswith("knee") and knee_full_extension is not None:
+        if joint.place.startswith("knee") and knee_full_extension is not None:
             turn = turn - turn.max() + knee_full_extension
-        angles[name] = joint.sign * turn
+        angles[name] = joint.coordinate(turn)
     return Curves(time_s=signals.time_s, angles=angles)
 
 
@@ -180,9 +211,9 @@ def constant_posture(time_s: np.ndarray, joints: Mapping[str, SagittalJoint]) ->
     """Return the posture of `CONSTANT_POSTURE` held still at the given times (hip, knee and ankle only)."""
     angles = {}
     for name, joint in joints.items():
-        for prefix, angle in CONSTANT_POSTURE.items():
-            if name.startswith(prefix):
-                angles[name] = np.full(len(time_s), joint.sign * angle)
+        angle = CONSTANT_POSTURE.get(joint.place.partition("_")[0])
+        if angle is not None:
+            angles[name] = np.full(len(time_s), joint.coordinate(angle))
     return Curves(time_s=time_s, angles=angles)
 
 
@@ -233,23 +264,3 @@ def _turn(vectors: np.ndarray, angle: np.ndarray) -> np.ndarray:
 def _tilt_of(up: np.ndarray) -> np.ndarray:
     """Angle by which plane vectors must turn to point up."""
     return np.arctan2(up[..., 0], up[..., 1])
-
-
-def _sagittal_axis(joint):
-    """Return the joint's rotation about z that a coordinate drives, or None."""
-    return next((axis for axis in joint.rotations if axis.coordinate and _sagittal_sign(axis)), None)
-
-
-def _sagittal_sign(axis) -> int:
-    return round(axis.axis[2]) * _slope_sign(axis.function)
-
-
-def _slope_sign(function) -> int:
-    """Direction in which a joint function runs: exact for straight lines, by its ends for tables."""
-    if isinstance(function, Multiplier):
-        return int(np.sign(function.scale)) * _slope_sign(function.function)
-    if isinstance(function, Linear):
-        return int(np.sign(function.slope))
-    if hasattr(function, "y"):
-        return int(np.sign(function.y[-1] - function.y[0]))
-    return 0

@@ -53,6 +53,7 @@ def line_chart(
     unit: str,
     x_label: str,
     x_range: tuple[float, float] | None = None,
+    y_range: tuple[float, float] | None = None,
     note: str = "",
     log: bool = False,
     cursor: bool = False,
@@ -69,6 +70,8 @@ def line_chart(
     x_label : str
     x_range : tuple of 2 floats, optional
         By default what the lines span.
+    y_range : tuple of 2 floats, optional
+        Values the vertical axis holds besides those of the lines, so that charts can share it.
     log : bool
         Logarithmic vertical axis; values that are not positive are left out.
     cursor : bool
@@ -89,6 +92,8 @@ def line_chart(
         return ""
     if band is not None:
         finite += [band.low, band.high]
+    if y_range is not None:
+        finite.append(np.array(y_range))
     low, high = min(y.min() for y in finite if len(y)), max(y.max() for y in finite if len(y))
     y_ticks = _decades(low, high) if log else _nice_ticks(low, high)
     low, high = min(low, y_ticks[0]), max(high, y_ticks[-1])

@@ -11,7 +11,7 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
-from sspinn_opensim.opensim_io.storage import Table, read_storage
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 
 
 @dataclass(frozen=True)

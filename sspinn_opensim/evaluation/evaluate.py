@@ -24,7 +24,8 @@ from sspinn_opensim.evaluation.curves import Curves, read_band, read_estimate
 from sspinn_opensim.evaluation.metrics import QUANTITIES, combine, evaluate_curves, mean_key
 from sspinn_opensim.evaluation.reference import Reference, read_reference
 from sspinn_opensim.opensim_io.files import write_atomically
-from sspinn_opensim.recording import Recording, output_window, read_recording
+from sspinn_opensim.recording import Recording, bodies_of, on_model, output_window, read_recording
+from sspinn_opensim.training.coordinates import held_coordinates
 
 #: s by which the sensors of a data set are declared to lag its laboratory: one number for all its trials,
 #: the middle of the 13 to 19 ms by which IMU and optical events differ in this set, never fitted to a trial.
@@ -113,7 +114,7 @@ def gather(study, results: Path, recording: Recording | None = None) -> Evidence
     """
     results = Path(results)
     model = read_model(results / "subject.osim")
-    recording = read_recording(study) if recording is None else recording
+    recording = on_model(read_recording(study) if recording is None else recording, model)
     whole = {f"seed_{k}": read_estimate(results / "seeds" / f"seed_{k}", model) for k in study.training.seeds}
     time_s = _common_time(whole, results)
     frames, cycles = _evaluated_frames(time_s, recording, study)
@@ -122,7 +123,6 @@ def gather(study, results: Path, recording: Recording | None = None) -> Evidence
     signals = sagittal_signals(recording, model)
     joints = sagittal_joints(model, signals.rate)
     every_joint = _all_sagittal_joints(model)
-    signs = {name: joint.sign for name, joint in every_joint.items()}
     baseline = segment_angle_baseline(signals, joints)
     lag_s = _declared_lag_s(study.reference)
     return Evidence(
@@ -133,11 +133,11 @@ def gather(study, results: Path, recording: Recording | None = None) -> Evidence
         seeds={name: curves.select(frames) for name, curves in whole.items()},
         baseline=_on_frames(baseline, frames_s),
         posture=constant_posture(frames_s, every_joint),
-        joints=_scored_joints(model, study),
-        reference=read_reference(study, frames_s, model, signs=signs),
+        joints=_scored_joints(model, study, recording),
+        reference=read_reference(study, frames_s, model, joints=every_joint),
         lagged_reference=None
         if lag_s is None
-        else read_reference(study, frames_s - lag_s, model, signs=signs),
+        else read_reference(study, frames_s - lag_s, model, joints=every_joint),
         lag_s=lag_s,
         bands={name: band.select(frames) for name, band in _bands(study, results, model, time_s).items()},
     )
@@ -366,8 +366,10 @@ def _evaluated_frames(time_s: np.ndarray, recording: Recording, study) -> tuple[
     return frames, cycles
 
 
-def _scored_joints(model: Model, study) -> tuple[str, ...]:
-    kept = set(model.root_coordinates()) | set(study.coordinates.fixed)
+def _scored_joints(model: Model, study, recording: Recording) -> tuple[str, ...]:
+    bodies = [*bodies_of(recording.sensors, model), *(sphere.body for sphere in model.contact_spheres)]
+    held = held_coordinates(model, study.coordinates.estimate, study.coordinates.fixed, bodies)
+    kept = set(model.root_coordinates()) | set(held)
     return tuple(c.name for c in model.coordinates if c.motion == "rotational" and c.name not in kept)
 
 

@@ -10,9 +10,11 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
+from sspinn_opensim.evaluation.baseline import SagittalJoint
 from sspinn_opensim.evaluation.curves import angles_of, ground_force_of, moments_of
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
-from sspinn_opensim.opensim_io.storage import Table, read_storage
+from sspinn_opensim.opensim_io.tables.motion_units import warn_of_unit
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.recording.matlab_tables import read_rows
 
 
@@ -49,7 +51,7 @@ class Reference:
 
 
 def read_reference(
-    study, time_s: np.ndarray, model: Model, *, signs: Mapping[str, int] | None = None
+    study, time_s: np.ndarray, model: Model, *, joints: Mapping[str, SagittalJoint] | None = None
 ) -> Reference | None:
     """Read the reference that a study names, on the given times of its recording.
 
@@ -62,9 +64,10 @@ def read_reference(
     time_s : ndarray, shape (n,)
     model : Model
         Says which coordinates rotate.
-    signs : mapping of coordinate to +1 or -1, optional
+    joints : mapping of coordinate to SagittalJoint, optional
         For 'dorschky2019', whose signs are hip flexion +, knee flexion -, ankle dorsiflexion + (turns about
-        +z): -1 for coordinates that the model counts the other way.
+        +z): which coordinate of the model is the hip, knee and ankle of a side, how it counts and where its
+        zero is. Without, or where none is found, coordinates are those of the same name.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def read_reference(
         return None
     time_s = np.asarray(time_s, float)
     if study.reference.format == "dorschky2019":
-        return _read_dorschky2019(study, time_s, signs or {})
+        return _read_dorschky2019(study, time_s, joints or {})
     if study.reference.format == "opensim":
         return _read_opensim(study, time_s, model)
     known = ("dorschky2019", "opensim")
@@ -93,7 +96,7 @@ def read_reference(
     )
 
 
-def _read_dorschky2019(study, time_s: np.ndarray, signs: Mapping[str, int]) -> Reference:
+def _read_dorschky2019(study, time_s: np.ndarray, joints: Mapping[str, SagittalJoint]) -> Reference:
     path = Path(study.reference.file)
     kinds = {"angle", "moment", "GRF", "dur"}
     rows = {(row.kind, row.name): row.mean for row in read_rows(path, kinds).rows}
@@ -104,7 +107,15 @@ def _read_dorschky2019(study, time_s: np.ndarray, signs: Mapping[str, int]) -> R
         return np.interp(time_s, samples, curve, period=cycle_s)
 
     def turned(kind: str) -> dict[str, np.ndarray]:
-        return {name: signs.get(name, 1) * on_time(curve) for (k, name), curve in rows.items() if k == kind}
+        """Curves by coordinate of the model; rows are called hip_flexion_r, knee_angle_r, ankle_angle_r."""
+        found = {}
+        for (_, row), curve in ((key, curve) for key, curve in rows.items() if key[0] == kind):
+            place = f"{row.partition('_')[0]}_{row[-1]}"
+            own = {name: joint for name, joint in joints.items() if joint.place == place}
+            name, joint = next(iter(own.items()), (row, joints.get(row, SagittalJoint("", ""))))
+            turn = on_time(curve)
+            found[name] = joint.coordinate(turn) if kind == "angle" else joint.sign * turn
+        return found
 
     body_weight_n = study.person.mass_kg * STANDARD_GRAVITY
     ground_force = {}
@@ -165,7 +176,9 @@ def _read_opensim(study, time_s: np.ndarray, model: Model) -> Reference:
     return Reference(
         name=study.recording.name,
         time_s=time_s,
-        angles=curves("kinematics", lambda table, path: angles_of(_with_stated_unit(table, path), model)),
+        angles=curves(
+            "kinematics", lambda table, path: angles_of(_with_stated_unit(table, path, model), model)
+        ),
         moments=curves("moments", lambda table, path: moments_of(table, model)),
         ground_force=curves("grf", lambda table, path: ground_force_of(table, where=str(path))),
         muscle_forces=muscle_forces or None,
@@ -173,7 +186,7 @@ def _read_opensim(study, time_s: np.ndarray, model: Model) -> Reference:
     )
 
 
-def _with_stated_unit(table: Table, path: Path) -> Table:
+def _with_stated_unit(table: Table, path: Path, model: Model) -> Table:
     if table.in_degrees is None:
         raise InputError(
             "the reference motion does not say whether it is in degrees",
@@ -181,6 +194,7 @@ def _with_stated_unit(table: Table, path: Path) -> Table:
             expected="inDegrees=yes or inDegrees=no in the header",
             fix="add the line that is true of this file",
         )
+    warn_of_unit(table, model, str(path))
     return table
 
 

@@ -34,6 +34,7 @@ from sspinn_opensim.opensim_io.files import write_atomically
 
 #: More frames than this make the page large, not the animation smoother.
 MOST_FRAMES = 1500
+_ORIGIN = "Estimates from inertial sensors"
 
 
 def write_report(
@@ -102,14 +103,14 @@ def write_report(
     return write_atomically(results / "report.html", html)
 
 
-def page_of(title: str, top: str, main: str, script: str = "") -> str:
+def page_of(title: str, top: str, main: str, script: str = "", origin: str = _ORIGIN) -> str:
     """Return a self-contained page of HTML parts, in the style of all pages here; the title is plain text."""
     return Template(_template("page.html")).substitute(
         title=escape(title),
         style=_template("page.css"),
         header=top,
         main=main,
-        footer="Written by sspinn_opensim. Estimates from inertial sensors; not a medical device.",
+        footer=f"Written by sspinn_opensim. {escape(origin)}; not a medical device.",
         script=script,
     )
 

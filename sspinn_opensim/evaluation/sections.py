@@ -14,8 +14,9 @@ from sspinn_opensim.evaluation.charts import Line, line_chart
 from sspinn_opensim.evaluation.evaluate import Evidence
 from sspinn_opensim.evaluation.markup import fixed, keys, signed, table, without_side, words
 from sspinn_opensim.evaluation.metrics import BAND_DEVIATIONS, QUANTITIES, STANDARD_GRAVITY, mean_key
+from sspinn_opensim.evaluation.muscle_charts import group_details
 from sspinn_opensim.evaluation.page import Page, Section
-from sspinn_opensim.opensim_io.storage import read_storage
+from sspinn_opensim.opensim_io.tables.storage import read_storage
 
 
 def movement_section(figure: Mapping[str, Any] | None) -> Section | None:
@@ -118,8 +119,10 @@ def muscle_section(page: Page, results: Path) -> Section | None:
     if reference:
         entries += [("reference", "reference, right"), ("left-reference", "reference, left")]
     verdict = _read_json(results / "static_optimization.json")
-    body = (_static_optimization(verdict) if verdict else "") + keys(entries)
-    return Section("muscles", "Muscle forces", body + _charts(figures, "charts small"))
+    body = (verdict_block(verdict) if verdict else "") + keys(entries)
+    return Section(
+        "muscles", "Muscle forces", body + _charts(figures, "charts small") + group_details(results)
+    )
 
 
 def training_section(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> Section | None:
@@ -341,7 +344,8 @@ def _band_cells(coverage: float | None, half_width: float | None, digits: int) -
     return [fixed(None if coverage is None else 100 * coverage, 0), fixed(half_width, digits)]
 
 
-def _static_optimization(verdict: Mapping[str, Any]) -> str:
+def verdict_block(verdict: Mapping[str, Any]) -> str:
+    """Say whether muscle forces are to be trusted, and why, with tables behind a click."""
     ok = verdict.get("ok")
     frames, failed = verdict.get("frames"), verdict.get("failed_frames")
     opening = '<b class="good">Can be used.</b>' if ok else '<b class="bad">Not to be trusted.</b>'

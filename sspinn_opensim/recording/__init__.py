@@ -5,16 +5,22 @@ Nothing here reads a reference: optical angles, moments and measured ground forc
 """
 
 from sspinn_opensim.recording.checks import check_placement, describe_doubts
+from sspinn_opensim.recording.placement import bodies_of, joint_above, moved_sensors, on_model
 from sspinn_opensim.recording.reader import read_recording
 from sspinn_opensim.recording.resample import resample
-from sspinn_opensim.recording.types import Recording, Sensor
+from sspinn_opensim.recording.types import PROXIMAL, Recording, Sensor
 from sspinn_opensim.recording.window import output_window
 
 __all__ = [
+    "PROXIMAL",
     "Recording",
     "Sensor",
+    "bodies_of",
     "check_placement",
     "describe_doubts",
+    "joint_above",
+    "moved_sensors",
+    "on_model",
     "output_window",
     "read_recording",
     "resample",

@@ -11,7 +11,8 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
-from sspinn_opensim.recording.types import AXES, Recording, Sensor
+from sspinn_opensim.recording.placement import joint_above
+from sspinn_opensim.recording.types import AXES, PROXIMAL, Recording, Sensor
 
 #: Mean magnitude of the specific force over all sensors, m/s^2: below, the file is in g; above, it was m/s^2
 #: already.
@@ -104,7 +105,7 @@ def check_placement(sensors: tuple[Sensor, ...], model: Model, where: str = "the
     Raises
     ------
     InputError
-        If a name is unknown, or the joint does not touch the body.
+        If a name is unknown, or the joint neither touches the body nor carries its segment.
     """
     bodies = [body.name for body in model.bodies]
     frames = [frame.name for frame in model.imu_frames]
@@ -115,11 +116,11 @@ def check_placement(sensors: tuple[Sensor, ...], model: Model, where: str = "the
             _require_name("IMU frame", sensor.imu_frame, frames, model.name, place)
             continue
         _require_name("body", sensor.body, bodies, model.name, place)
-        if sensor.origin:
+        if sensor.origin and sensor.origin != PROXIMAL:
             _require_name("joint", sensor.origin, list(joints), model.name, place)
             joint = joints[sensor.origin]
             ends = (joint.parent.body, joint.child.body)
-            if sensor.body not in ends:
+            if sensor.body not in ends and joint != joint_above(model, sensor.body):
                 raise InputError(
                     f"Joint '{sensor.origin}' does not touch body '{sensor.body}'.",
                     where=f"{place} origin",

@@ -10,8 +10,8 @@ Only sensor signals, duration and speed are taken from the file; optical angles,
 which it also holds, are never looked at here.
 
 Sensor axes are the segments' (x forward, y up, z right); positions are measured from the proximal joint of
-the segment, that of the pelvis from the level of the hip centres. The study's ``origin`` names that joint in
-the model.
+the segment, that of the pelvis from the level of the hip centres. That joint is found in the model; the
+study's ``origin`` names another one.
 
 References
 ----------

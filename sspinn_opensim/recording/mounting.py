@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from sspinn_opensim.recording.rotation import angles_from_rotation, rotation_from_angles, rotation_from_axes
-from sspinn_opensim.recording.types import Sensor
+from sspinn_opensim.recording.types import PROXIMAL, Sensor
 from sspinn_opensim.study import SensorChoice
 
 
@@ -34,7 +34,8 @@ def place_sensor(choice: SensorChoice, position: tuple[float, float, float] | No
     ----------
     choice : SensorChoice
     position : tuple of 3 float, optional
-        Position in m that the file gives, used where the study gives none.
+        Position in m that the file gives, from the joint that carries the segment; used where the study gives
+        none.
 
     Returns
     -------
@@ -42,10 +43,11 @@ def place_sensor(choice: SensorChoice, position: tuple[float, float, float] | No
     """
     if choice.imu_frame:
         return Sensor(name=choice.name, body=choice.body, imu_frame=choice.imu_frame)
+    from_file = choice.position is None and position is not None
     return Sensor(
         name=choice.name,
         body=choice.body,
         position=choice.position or position or (0.0, 0.0, 0.0),
         orientation=angles_from_rotation(mounting_rotation(choice)),
-        origin=choice.origin,
+        origin=choice.origin or (PROXIMAL if from_file else ""),
     )

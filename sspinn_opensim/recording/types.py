@@ -21,6 +21,10 @@ AXES = ("x", "y", "z")
 TIME_STEP_TOLERANCE = 1e-3
 
 
+#: Stands for the joint that carries the segment of a sensor; for the pelvis, the level of the hips.
+PROXIMAL = "proximal"
+
+
 @dataclass(frozen=True)
 class Sensor:
     """Where one IMU sits.
@@ -39,7 +43,7 @@ class Sensor:
         into the body's axes.
     origin : str
         Empty: `position` is measured from the origin of the body frame. Else the name of a joint of the
-        model: it is measured from the centre of that joint.
+        model, or `PROXIMAL`: it is measured from the centre of that joint.
     imu_frame : str
         Name of an IMU frame of the model. If given, it says body and placement, `position` and `orientation`
         are zero, and the signals are along the axes of that frame.

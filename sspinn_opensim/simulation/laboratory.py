@@ -9,9 +9,9 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import BodyFunctions
-from sspinn_opensim.opensim_io.external_loads import ExternalForce, read_external_loads
-from sspinn_opensim.opensim_io.motion_files import moment_columns
-from sspinn_opensim.opensim_io.storage import Table, read_storage
+from sspinn_opensim.opensim_io.tables.external_loads import ExternalForce, read_external_loads
+from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.recording.resample import low_pass, uniform_clock
 from sspinn_opensim.simulation.motion import Motion
 from sspinn_opensim.simulation.places import moving_joints

@@ -11,8 +11,9 @@ from scipy.signal import butter, sosfiltfilt
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
-from sspinn_opensim.opensim_io.motion_files import coordinates_of
-from sspinn_opensim.opensim_io.storage import Table, read_storage
+from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
+from sspinn_opensim.opensim_io.tables.motion_units import warn_of_unit
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.recording.resample import interpolate, uniform_clock
 
 #: The quintic spline needs six points, and the filter's padding some more.
@@ -143,6 +144,7 @@ def read_motion(path: Path, model: Model, unit: str | None = None) -> Samples:
     places = [model.coordinates.index(c) for c in known]
     q[:, places] = coordinates_of(table, [c.name for c in known], [c.motion for c in known])
     _refuse_degrees_as_radians(q, model, path)
+    warn_of_unit(table, model, str(path))
     time_s, q = _uniform(table.time_s, q, path)
     return Samples(
         time_s,

@@ -136,13 +136,14 @@ def force_change(e: Evidence) -> Tensor:
 
 
 def load_transfer(e: Evidence) -> Tensor:
-    """Load that passes from point to point: 0.1 body weight in 10 ms, a step of a tenth of a second."""
+    """Load that passes from point to point: 0.1 of it in 10 ms, a step of a tenth of a second."""
     load = e.force_bw[..., 1]
     total = load.sum(-1, keepdim=True)
-    before, after = total[:, :-1], total[:, 1:]
-    # What changes the shares of the points, and not their sum; in flight there is nothing to share.
-    passed = (load[:, 1:] * before - load[:, :-1] * after) / ((before + after) / 2).clamp(min=0.05)
-    return (passed * (0.01 / e.signals.step_s) / 0.1).square().sum(-1).mean()
+    share = load / total.clamp(min=0.05)
+    passed = (share[:, 1:] - share[:, :-1]) * (0.01 / e.signals.step_s)
+    # What hardly carries anything has nothing to pass.
+    carried = torch.minimum(total[:, 1:], total[:, :-1])
+    return (carried * (passed / 0.1).square()).sum(-1).mean()
 
 
 def torque(e: Evidence) -> Tensor:
@@ -164,8 +165,9 @@ def trunk(e: Evidence) -> Tensor:
     """Trunk upright, on average over a window, where no sensor tells: 0.05 rad."""
     if e.subject.root_has_sensor:
         return e.tau.new_zeros(())
-    turning = [i for i in e.subject.roles.root if i not in e.subject.roles.steps]
-    return ((e.motion.q[..., turning].mean(1) - TRUNK_LEAN_RAD) / 0.05).square().sum(-1).mean()
+    backward = e.subject.root_turns_backward
+    leaning = TRUNK_LEAN_RAD * e.motion.q.new_tensor(list(backward.values()))
+    return ((e.motion.q[..., list(backward)].mean(1) - leaning) / 0.05).square().sum(-1).mean()
 
 
 def mean_speed(e: Evidence) -> Tensor:
@@ -297,7 +299,8 @@ def gather(
         tau=out["tau"],
         force_bw=scored.force / subject.body_weight,
         contact_position=_triples(out["contact_position"]) - _up(subject.floor_m, like=inner.q),
-        contact_velocity=_triples(out["contact_velocity"]),
+        # Where no force is modelled, sideways in a planar estimate, nothing can stop a point either.
+        contact_velocity=_triples(out["contact_velocity"]) * torch.as_tensor(subject.modelled.force),
     )
 
 

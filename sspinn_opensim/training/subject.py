@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,16 +12,21 @@ import torch
 
 from casadi_dynamics.compiled import TorchFunction, compile_torch
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.model import ImuFrame, Model
+from casadi_dynamics.model import ImuFrame, Joint, Model
 from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from casadi_dynamics.model.types import GROUND
-from casadi_dynamics.symbolic import BodyFunctions, build
+from casadi_dynamics.symbolic import BodyFunctions, build, fix_coordinates
 from casadi_dynamics.symbolic.constraints import independent_coordinates
-from sspinn_opensim.recording import Recording, Sensor, check_placement
+from casadi_dynamics.symbolic.posture import posture, without_forces
+from sspinn_opensim.recording import PROXIMAL, Recording, Sensor, check_placement, joint_above
+from sspinn_opensim.sensor_sets import segment_of
+from sspinn_opensim.training.coordinates import ALL, held_coordinates
 from sspinn_opensim.training.soles import farthest_on_foot
 
 #: Steps are told from turns of the root joint by their direction: this close to an axis of ground counts.
 _ALIGNED = 0.99
+#: A sensor's axis is in the sagittal plane if it is closer to it than to the z axis.
+_IN_PLANE = 0.5**0.5
 _IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
@@ -64,8 +70,16 @@ class Subject:
 
     @cached_property
     def feet(self) -> tuple[str, ...]:
-        """For each contact point the body of its foot."""
-        return tuple(sphere.body for sphere in self.model.contact_spheres)
+        """For each contact point the body of its foot: toes that do not move in the foot are part of it."""
+        bodies = {sphere.body for sphere in self.model.contact_spheres}
+
+        def foot(body: str) -> str:
+            joint = self.model.joint_of(body)
+            axes = (*joint.rotations, *joint.translations)
+            free = [axis.coordinate for axis in axes if axis.coordinate and axis.coordinate not in self.fixed]
+            return foot(joint.parent.body) if not free and joint.parent.body in bodies else body
+
+        return tuple(foot(sphere.body) for sphere in self.model.contact_spheres)
 
     @cached_property
     def farthest_on_foot(self) -> tuple[int, ...]:
@@ -100,9 +114,32 @@ class Subject:
         return _roles(self.model, self.fixed)
 
     @cached_property
+    def planar(self) -> bool:
+        """Whether the root stays in the sagittal plane: it neither steps sideways nor turns out of it."""
+        turns = self.root_turns_backward.values()
+        return len(self.roles.steps) == 2 and all(abs(turn) > _ALIGNED for turn in turns)
+
+    @cached_property
+    def root_turns_backward(self) -> dict[int, float]:
+        """For each coordinate that turns the root, how far its axis is z of ground: leaning backward."""
+        names, roles = self.model.coordinate_names, self.roles
+        axis = posture(self.model).axis
+        return {i: float(axis[names[i]][2]) for i in roles.root if i not in roles.steps}
+
+    @cached_property
     def modelled(self) -> Modelled:
         """Which sensor channels and contact forces the model can feel."""
-        return _modelled(self.functions)
+        return _modelled(self)
+
+    def describe(self) -> str:
+        """Return which coordinates are estimated, held and driven by others, in one sentence."""
+        names, roles = self.functions.coordinates, self.roles
+        estimated = [names[i] for i in sorted({*roles.posture, *roles.steps})]
+        held = [f"{len(self.fixed)} held at a value"] if self.fixed else []
+        driven = [f"{len(roles.dependent)} driven by couplers"] if roles.dependent else []
+        return f"{len(estimated)} of {len(names)} coordinates are estimated: " + "; ".join(
+            [", ".join(estimated), *held, *driven]
+        )
 
     def compiled(self, dtype: torch.dtype = torch.float32) -> TorchFunction:
         """Return the dynamics as a torch function."""
@@ -110,8 +147,12 @@ class Subject:
 
     @cached_property
     def dynamics(self) -> ca.Function:
-        """The dynamics with dependent coordinates driven by those they follow."""
-        return _dynamics(self.functions)
+        """The dynamics with dependent coordinates driven by those they follow, and fixed ones as constants.
+
+        Inputs and outputs are those of `BodyFunctions.dynamics` of the whole model. What `q`, `u` and `udot`
+        say of fixed and dependent coordinates is not used, and their `tau` is zero.
+        """
+        return _dynamics(self.functions, self.fixed)
 
     def completed(self, q: np.ndarray) -> np.ndarray:
         """Return coordinates (frames, n) with the dependent ones where their couplers put them."""
@@ -128,7 +169,8 @@ class Subject:
 
         A sensor feels the orientation of its segment, not a joint angle; a network that speaks of segments
         finds the angles more easily. The map is the pseudo-inverse of the Jacobian of all angular velocities
-        in the default posture; in a planar model it is exact everywhere.
+        in the default posture; in a planar model it is exact everywhere. A model that is held in the sagittal
+        plane may have joints a little off it: there, only turns about z count.
         """
         functions, independent = self.functions, self.functions.independent
         q, u = (ca.SX.sym(name, len(independent)) for name in "qu")
@@ -137,6 +179,7 @@ class Subject:
         whole = functions.coupling(**inputs, parameters=functions.parameters)
         whole.pop("C")
         omega = functions.kinematics(**whole, parameters=functions.parameters)["omega"]
+        omega = omega[2::3] if self.planar else omega
         jacobian = ca.Function("omega_u", [q], [ca.jacobian(omega, u)])
         columns = [independent.index(functions.coordinates[i]) for i in self.roles.posture]
         default = [self.model.coordinate(name).default for name in independent]
@@ -191,7 +234,14 @@ class Modelled:
     force: np.ndarray
 
 
-def make_subject(model: Model, recording: Recording, fixed: dict[str, float], *, height_m: float) -> Subject:
+def make_subject(
+    model: Model,
+    recording: Recording,
+    fixed: dict[str, float],
+    *,
+    height_m: float,
+    estimate: str | Sequence[str] = ALL,
+) -> Subject:
     """Return a subject for a model and the sensors of a recording.
 
     Parameters
@@ -202,6 +252,8 @@ def make_subject(model: Model, recording: Recording, fixed: dict[str, float], *,
     fixed : dict of str to float
         Coordinates that are not estimated and their values; locked coordinates join them at their default.
     height_m : float
+    estimate : str or sequence of str
+        Which coordinates are estimated; see `held_coordinates`.
 
     Raises
     ------
@@ -211,24 +263,25 @@ def make_subject(model: Model, recording: Recording, fixed: dict[str, float], *,
     """
     for name in fixed:
         model.coordinate(name)
-    _refuse_what_training_cannot_use(model, fixed)
+    _refuse_followers(model, fixed)
     if not model.contact_spheres:
         raise InputError(
             "The model has no contact points, so ground forces cannot be estimated.",
             where=f"model '{model.name}'",
             expected="ContactSphere elements on the feet",
             found="none",
-            fix="add spheres under heel and toe of both feet in OpenSim, or use builtin:planar_gait",
+            fix='leave out [model] contact = "model", or add spheres under heel and toe in OpenSim',
         )
-    independent = independent_coordinates(model)
-    locked = {c.name: c.default for c in model.coordinates if c.locked and c.name in independent}
     frames = tuple(place(sensor, model) for sensor in recording.sensors)
-    functions = build(model, frames)
+    observed = [frame.body for frame in frames] + [sphere.body for sphere in model.contact_spheres]
+    held = held_coordinates(model, estimate, fixed, observed)
+    _refuse_what_training_cannot_use(model, held)
+    functions = build(without_forces(model), frames)
     positions = np.array([x for frame in frames for x in frame.position])
-    return Subject(model, functions, {**locked, **fixed}, height_m, positions)
+    return Subject(model, functions, held, height_m, positions)
 
 
-def _refuse_what_training_cannot_use(model: Model, fixed: dict[str, float]) -> None:
+def _refuse_followers(model: Model, fixed: dict[str, float]) -> None:
     independent = independent_coordinates(model)
     follows = [name for name in fixed if name not in independent]
     if follows:
@@ -239,6 +292,9 @@ def _refuse_what_training_cannot_use(model: Model, fixed: dict[str, float]) -> N
             found=follows[0],
             fix="fix the coordinate it follows, or remove it from [coordinates] fixed",
         )
+
+
+def _refuse_what_training_cannot_use(model: Model, fixed: dict[str, float]) -> None:
     welded = [c for c in model.constraints if not isinstance(c, CoordinateCouplerConstraint)]
     if welded:
         raise InputError(
@@ -249,7 +305,7 @@ def _refuse_what_training_cannot_use(model: Model, fixed: dict[str, float]) -> N
         )
     for joint in (joint for joint in model.joints if joint.speeds != "rates"):
         turning = [axis.coordinate for axis in joint.rotations]
-        free = [n for n in turning if n not in fixed and not model.coordinate(n).locked]
+        free = [name for name in turning if name not in fixed]
         if free:
             raise InputError(
                 f"Training cannot estimate '{free[0]}': the speeds of its joint are not rates of angles.",
@@ -270,21 +326,32 @@ def place(sensor: Sensor, model: Model) -> ImuFrame:
     if sensor.imu_frame:
         frame = next(f for f in model.imu_frames if f.name == sensor.imu_frame)
         return ImuFrame(sensor.name, frame.body, frame.position, frame.rotation)
-    origin = _joint_centre(model, sensor.origin, sensor.body) if sensor.origin else np.zeros(3)
+    origin = _origin(model, sensor) if sensor.origin else np.zeros(3)
     position = tuple(float(x) for x in origin + np.array(sensor.position))
     return ImuFrame(sensor.name, sensor.body, position, _IDENTITY)
 
 
-def _joint_centre(model: Model, joint_name: str, body: str) -> np.ndarray:
-    """Return a joint's centre in the axes of a body that it touches; across the body's midline for a parent.
+def _origin(model: Model, sensor: Sensor) -> np.ndarray:
+    """Return the point that a sensor's position is measured from, in the axes of its body.
 
     A position measured 'from the level of the hips' has no side: the centre of a joint on the parent body is
     taken at the body's own z.
     """
-    joint = model.joint(joint_name)
+    body, flat = sensor.body, np.array([1.0, 1.0, 0.0])
+    joint = joint_above(model, body) if sensor.origin == PROXIMAL else model.joint(sensor.origin)
+    if joint is None:
+        hips = [j.parent.translation for j in model.joints if _is_hip(j, body)]
+        return np.mean(hips, axis=0) * flat if hips else np.zeros(3)
+    if joint.parent.body == body:
+        return np.array(joint.parent.translation) * flat
     if joint.child.body == body:
         return np.array(joint.child.translation)
-    return np.array(joint.parent.translation) * (1.0, 1.0, 0.0)
+    standing = posture(model)
+    return standing.in_body(body, standing.in_ground(joint.child.body, joint.child.translation))
+
+
+def _is_hip(joint: Joint, body: str) -> bool:
+    return joint.parent.body == body and (segment_of(joint.child.body) or ("",))[0] == "thigh"
 
 
 def _roles(model: Model, fixed: dict[str, float]) -> Roles:
@@ -327,20 +394,40 @@ def _roles(model: Model, fixed: dict[str, float]) -> Roles:
     )
 
 
-def _dynamics(functions: BodyFunctions) -> ca.Function:
-    whole = len(functions.independent) == len(functions.coordinates)
-    return functions.dynamics if whole else functions.coupled_dynamics
+def _dynamics(functions: BodyFunctions, fixed: dict[str, float]) -> ca.Function:
+    """Return the dynamics of the moving part of a model, in the clothes of those of the whole."""
+    model = functions.tree.model
+    part = build(fix_coordinates(model, fixed), functions.imu_frames) if fixed else functions
+    inner = part.dynamics if len(part.independent) == len(part.coordinates) else part.coupled_dynamics
+    if not fixed:
+        return inner
+    given = {name: ca.SX.sym(name, functions.dynamics.numel_in(name)) for name in inner.name_in()}
+    places = [functions.coordinates.index(name) for name in part.coordinates]
+    numbers = [functions.parameter_names.index(name) for name in part.parameter_names]
+    picked = {name: given[name][places] for name in ("q", "u", "udot")}
+    outputs = inner(**{**given, **picked, "parameters": given["parameters"][numbers]})
+    moving, outputs["tau"] = outputs["tau"], ca.SX.zeros(len(functions.coordinates))
+    outputs["tau"][places] = moving
+    dense = ca.cse([ca.densify(outputs[name]) for name in inner.name_out()])
+    return ca.Function("dynamics", list(given.values()), dense, inner.name_in(), inner.name_out())
 
 
-def _modelled(functions: BodyFunctions) -> Modelled:
-    dynamics = _dynamics(functions)
+def _modelled(subject: Subject) -> Modelled:
+    dynamics = subject.dynamics
     inputs, outputs = dynamics.name_in(), dynamics.name_out()
 
     def depends(output: str, *on: str) -> ca.DM:
         patterns = [dynamics.jac_sparsity(outputs.index(output), inputs.index(name)) for name in on]
         return sum(np.array(ca.DM(pattern, 1)) for pattern in patterns) > 0
 
-    acceleration = depends("imu_acceleration", "udot").any(axis=1)
-    angular_rate = depends("imu_angular_rate", "u").any(axis=1)
-    force = depends("tau", "contact_force").any(axis=0)
-    return Modelled(acceleration.reshape(-1, 3), angular_rate.reshape(-1, 3), force.reshape(-1, 3))
+    acceleration = depends("imu_acceleration", "udot").any(axis=1).reshape(-1, 3)
+    angular_rate = depends("imu_angular_rate", "u").any(axis=1).reshape(-1, 3)
+    force = depends("tau", "contact_force").any(axis=0).reshape(-1, 3)
+    if subject.planar:
+        # Joints a little off the plane feel what is sideways, but nothing there could explain it.
+        standing, frames = posture(subject.model).rotation, subject.functions.imu_frames
+        across = np.abs([(standing[frame.body] @ np.array(frame.rotation))[2] for frame in frames])
+        acceleration &= across < _IN_PLANE
+        angular_rate &= across > _IN_PLANE
+        force &= np.array([True, True, False])
+    return Modelled(acceleration, angular_rate, force)

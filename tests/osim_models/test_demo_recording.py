@@ -9,11 +9,11 @@ from osim_models.demo import recording, write
 from osim_models.demo.gait_curves import ANGLES, CLEARANCE, SOURCES, VERTICAL_FORCE, Curve
 from osim_models.demo.periodic import closed_basis, symmetric_motion
 from osim_models.demo.walk import CYCLE_S, KNOTS, driven_by_contact, solve
-from sspinn_opensim.opensim_io.external_loads import write_external_loads
-from sspinn_opensim.opensim_io.jobs import run_job
-from sspinn_opensim.opensim_io.model_file import read_model_tree, switch_contact_off, write_model_tree
-from sspinn_opensim.opensim_io.motion_files import coordinates_of
-from sspinn_opensim.opensim_io.storage import read_storage
+from sspinn_opensim.opensim_io.model.model_file import read_model_tree, switch_contact_off, write_model_tree
+from sspinn_opensim.opensim_io.process.jobs import run_job
+from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
+from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
+from sspinn_opensim.opensim_io.tables.storage import read_storage
 
 FOLDER = Path(__file__).parents[2] / write.FOLDER
 CYCLE = slice(KNOTS, 2 * KNOTS)  # of the samples

@@ -1,5 +1,7 @@
 """A body in motion on our planar model, and what its sensors would read: exact, small and fast."""
 
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +14,8 @@ from sspinn_opensim.recording import Recording, Sensor
 BODIES = ("pelvis", "femur_r", "tibia_r", "foot_r", "femur_l", "tibia_l", "foot_l")
 RATE_HZ = 100.0
 SPEED_M_S = 1.2
+#: Motion, external loads and their data of the laboratory's trial.
+LUNGE = ("lunge.mot", "lunge_loads.xml", "lunge_forces.mot")
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +46,60 @@ def walker(planar_model):
     subject = make_subject(planar_model, recording, {}, height_m=1.8)
     signals = make_signals(recording, subject)
     return SimpleNamespace(model=planar_model, recording=recording, subject=subject, signals=signals)
+
+
+@pytest.fixture(scope="session")
+def lunge(tmp_path_factory) -> Path:
+    """A laboratory's folder: swaying in a lunge, with the ground forces on each foot that this takes."""
+    from sspinn_opensim.opensim_io.process.jobs import run_job
+    from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads, write_external_loads
+    from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table
+    from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
+    from sspinn_opensim.opensim_io.trials.survey import survey
+
+    folder = tmp_path_factory.mktemp("lunge")
+    model = osim_models.path("planar_gait.osim")
+    shutil.copy(model, folder / "model.osim")
+    motions = run_job("describe_model", {"model": model}, timeout_s=60).values["motions"]
+    time_s = np.arange(0.0, 1.2, 0.01)
+    sway = np.sin(2 * np.pi * 1.5 * time_s)
+    posture = {
+        "pelvis_tx": 0.012 * sway,
+        "pelvis_ty": 0.85 + 0.02 * np.cos(2 * np.pi * 2.2 * time_s),
+        "hip_flexion_r": 0.7 + 0.05 * sway,
+        "knee_angle_r": -0.7 - 0.1 * sway,
+        "ankle_angle_r": 0.1 + 0.05 * sway,
+        "hip_flexion_l": -0.3 + 0.05 * sway,
+        "knee_angle_l": -0.5 + 0.1 * sway,
+        "ankle_angle_l": 0.2 - 0.05 * sway,
+    }
+    q = np.column_stack([posture.get(name, 0 * time_s) for name in motions])
+    table = kinematics_table(list(motions), list(motions.values()), time_s, q)
+    write_storage(folder / LUNGE[0], table)
+    feet = ("foot_r", "foot_l")
+    zero = np.zeros((len(time_s), 2, 3))
+    write_storage(folder / LUNGE[2], ground_forces_table(feet, time_s, zero, zero, zero))
+    loads = read_external_loads(write_external_loads(folder / LUNGE[1], feet, LUNGE[2]))
+    seen = survey(model, table, loads, read_storage(folder / LUNGE[2]), lowpass_hz=0.0)
+    along, upward, tilt = (
+        seen.tau_free[:, seen.column(name)] for name in ("pelvis_tx", "pelvis_ty", "pelvis_tilt")
+    )
+    # The moment about the pelvis says where the sum acts on the floor; the feet share it like two supports.
+    centre = posture["pelvis_tx"] + (tilt - posture["pelvis_ty"] * along) / upward
+    right, left = seen.body_position[:, 0, 0], seen.body_position[:, 1, 0]
+    share = (centre - left) / (right - left)
+    assert share.min() > 0.1 and share.max() < 0.9, "the feet must stand on either side"
+    force, point = zero.copy(), zero.copy()
+    for foot, (part, place) in enumerate(((share, right), (1 - share, left))):
+        force[:, foot, 0], force[:, foot, 1], point[:, foot, 0] = part * along, part * upward, place
+    write_storage(folder / LUNGE[2], ground_forces_table(feet, time_s, force, point, zero))
+    return folder
+
+
+@pytest.fixture
+def trial(lunge, tmp_path) -> Path:
+    """Return a fresh copy of the laboratory's folder."""
+    return Path(shutil.copytree(lunge, tmp_path / "laboratory"))
 
 
 def _motion(model, time_s):

@@ -15,7 +15,7 @@ from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from sspinn_opensim import ablation, workflows
 from sspinn_opensim.ablation import OFF, ablate, final_losses, root_residual
-from sspinn_opensim.opensim_io.storage import read_storage, write_storage
+from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.study import examples_folder, override, read_study
 
 STEPS = 4
@@ -38,7 +38,7 @@ def study(tmp_path_factory):
 def without_opensim():
     """Leave out OpenSim's reading of what was written, which takes seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workflows, "_check_readable", lambda out: None)
+        patch.setattr("sspinn_opensim.opensim_io.tables.staging.check_files", lambda files: None)
         yield
 
 

@@ -12,7 +12,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim import cli, cohort_workflows, workflows
 from sspinn_opensim.adapt import adapt
 from sspinn_opensim.cohort_file import read_cohort
-from sspinn_opensim.opensim_io.storage import read_storage
+from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.seeds import checkpoint_file
 from sspinn_opensim.study import examples_folder, override, read_study
 from sspinn_opensim.training.checkpoint import network_kind
@@ -30,6 +30,7 @@ PERSON_FILES = {
     "grf_sd.mot",
     "external_loads.xml",
     "README.txt",
+    "manifest.json",
     "metrics.json",
     "seeds/seed_0/kinematics.mot",
     "seeds/seed_0/moments.sto",
@@ -141,7 +142,7 @@ def adapted(finished, folder, tmp_path_factory):
 @pytest.fixture
 def without_opensim(monkeypatch):
     """Leave out OpenSim's reading of what was written, which takes seconds."""
-    monkeypatch.setattr(workflows, "_check_readable", lambda out: None)
+    monkeypatch.setattr("sspinn_opensim.opensim_io.tables.staging.check_files", lambda files: None)
 
 
 @pytest.mark.usefixtures("without_opensim")

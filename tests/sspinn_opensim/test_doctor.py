@@ -4,7 +4,7 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import doctor
-from sspinn_opensim.opensim_io import jobs
+from sspinn_opensim.opensim_io.process import jobs
 
 
 @pytest.fixture

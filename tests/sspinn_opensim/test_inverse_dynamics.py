@@ -10,10 +10,14 @@ from casadi_dynamics.osim import read_model
 from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
 from sspinn_opensim.inverse_dynamics import trial_forces
-from sspinn_opensim.opensim_io.external_loads import write_external_loads
-from sspinn_opensim.opensim_io.jobs import run_job
-from sspinn_opensim.opensim_io.motion_files import ground_forces_table, kinematics_table, moment_columns
-from sspinn_opensim.opensim_io.storage import read_storage, write_storage
+from sspinn_opensim.opensim_io.process.jobs import run_job
+from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
+from sspinn_opensim.opensim_io.tables.motion_files import (
+    ground_forces_table,
+    kinematics_table,
+    moment_columns,
+)
+from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 
 #: The tool prints eight decimals.
 PRINTED = 1e-7
@@ -75,6 +79,18 @@ def test_whole_trials_agree_with_opensims_tool(repository, tmp_path, trial):
     assert 0.01 < np.abs(trial_forces(exact, folder / kinematics, folder / loads)[1] - expected).max() < 1
 
 
+@pytest.mark.slow
+def test_a_run_with_forces_at_another_rate_agrees_with_opensims_tool(shared, tmp_path):
+    """Frames at 120 Hz, forces at 960 Hz, both printed with few digits: no two of their times coincide."""
+    folder = shared / "data/hamner2013_running/subject02"
+    model = without_forces(folder / "subject02_scaled.osim", tmp_path)
+    trial = folder / "Run_3_ik.mot", folder / "Run_3_grf.xml"
+    time_s, expected = opensims_forces(model, *trial, tmp_path)
+    ours = trial_forces(build(read_model(model)), *trial)
+    np.testing.assert_allclose(ours[0], time_s, atol=1e-9)
+    assert np.abs(ours[1] - expected).max() < PRINTED
+
+
 @pytest.fixture
 def files(tmp_path, planar_model, make_motion):
     """Return the files of a short trial of our planar model: kinematics and external loads."""
@@ -92,6 +108,17 @@ def test_a_planar_trial_with_contact_agrees_with_opensims_tool(files, tmp_path, 
     kinematics, loads = files
     model = osim_models.path("planar_gait.osim")
     expected = opensims_forces(model, kinematics, loads, tmp_path)[1]
+    _, tau = trial_forces(build(planar_model), kinematics, loads)
+    np.testing.assert_allclose(tau, expected, rtol=0, atol=1e-6)
+
+
+def test_loads_at_other_times_are_interpolated_as_opensim_does(files, tmp_path, planar_model):
+    """Forces at 240 Hz beside a motion at 100 Hz: OpenSim puts a natural cubic spline through them."""
+    kinematics, loads = files
+    time_s, random = np.arange(145) / 240, np.random.default_rng(2)
+    wrench = random.uniform(-1, 1, (3, 145, 2, 3)) * np.reshape([400, 0.1, 10], (3, 1, 1, 1))
+    write_storage(tmp_path / "grf.mot", ground_forces_table(("foot_r", "foot_l"), time_s, *wrench))
+    expected = opensims_forces(osim_models.path("planar_gait.osim"), kinematics, loads, tmp_path)[1]
     _, tau = trial_forces(build(planar_model), kinematics, loads)
     np.testing.assert_allclose(tau, expected, rtol=0, atol=1e-6)
 
@@ -137,7 +164,7 @@ def test_forces_expressed_in_a_body_are_turned_with_it(files, planar_model):
 
 def kinematics_at(functions, kinematics, row):
     """Return placements of the bodies, and the coordinates, at one row of a table."""
-    from sspinn_opensim.opensim_io.motion_files import coordinates_of
+    from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
 
     model = functions.tree.model
     q = coordinates_of(

@@ -12,8 +12,8 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from sspinn_opensim import cli, locate
 from sspinn_opensim.estimation.placement import Guess, Place
-from sspinn_opensim.opensim_io.scaling import scale_by_height_and_mass
-from sspinn_opensim.opensim_io.storage import read_storage
+from sspinn_opensim.opensim_io.scaling.scale import scale_by_height_and_mass
+from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import Sensor, read_recording
 from sspinn_opensim.recording.rotation import rotation_from_angles
 from sspinn_opensim.study import examples_folder, read_study

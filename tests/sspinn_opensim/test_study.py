@@ -202,8 +202,9 @@ def test_a_wrong_override_is_refused(write, settings):
 
 def test_the_examples_are_valid(shared, repository):
     names = sorted(path.name for path in studies.examples_folder().glob("*.toml"))
-    one_person = ["dorschky2019_run.toml", "dorschky2019_walk.toml"]
-    assert names == ["demo.toml", "dorschky2019_p01.toml", *one_person]
+    models = ["dorschky2019_gait2392.toml", "dorschky2019_rajagopal2016.toml"]
+    one_person = [*models, "dorschky2019_run.toml", "dorschky2019_walk.toml"]
+    assert names == sorted(["demo.toml", "dorschky2019_p01.toml", *one_person])
     for name in ["demo.toml", *one_person]:
         study = read_study(repository / "examples" / name)
         assert len(study.sensors) == 7 and study.reference is not None
@@ -223,15 +224,18 @@ def test_every_key_is_documented_and_no_other(repository):
     text = (repository / "docs" / "study.md").read_text(encoding="utf-8").partition("## Keys")[2]
     documented = {}
     for part in re.split(r"^(?=`\[|Top level)", text, flags=re.MULTILINE)[1:]:
-        table = re.match(r"`\[(\w+)", part)
+        table = re.match(r"`\[(\w+(?:\.[a-z]\w*)?)", part)
         documented[table[1] if table else ""] = re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
     hints = typing.get_type_hints(studies.Study)
     kinds = {name: dataclass_of(hint) for name, hint in hints.items()}
     kinds = {name: kind for name, kind in kinds.items() if kind is not None}
-    assert set(documented) == {"", *kinds} and set(hints) == {"path", "name", *kinds}
-    for table, kind in kinds.items():
+    assert set(hints) == {"path", "name", *kinds}
+    inside = typing.get_type_hints(studies.ScalingChoice)
+    tables = {f"scaling.{name}": dataclass_of(inside[name]) for name in ("measurements", "segments")}
+    assert set(documented) == {"", *kinds, *tables}
+    for table, kind in (kinds | tables).items():
         fields = {field.name for field in dataclasses.fields(kind)} - (
-            {"name"} if table == "sensors" else set()
+            {"name"} if table in ("sensors", *tables) else set()
         )
         assert set(documented[table]) == fields
         assert all(field in kind.__doc__ for field in fields)

@@ -12,7 +12,10 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import seeds, workflows
-from sspinn_opensim.opensim_io.storage import read_storage
+from sspinn_opensim.manifest import read_manifest
+from sspinn_opensim.open_folder import open_folder
+from sspinn_opensim.opensim_io.process.jobs import run_job
+from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.study import examples_folder, override, read_study
 
 STEPS, SECONDS = 6, 3.5
@@ -36,6 +39,7 @@ FILES = {
     "muscle_forces.sto",
     "muscle_activations.sto",
     "static_optimization.json",
+    "static_optimization_frames.sto",
     "metrics.json",
     "report.html",
     "manifest.json",
@@ -88,7 +92,7 @@ def out(scaled, tmp_path):
 @pytest.fixture
 def without_opensim(monkeypatch):
     """Leave out OpenSim's reading of what was written, which takes seconds."""
-    monkeypatch.setattr(workflows, "_check_readable", lambda out: None)
+    monkeypatch.setattr("sspinn_opensim.opensim_io.tables.staging.check_files", lambda files: None)
 
 
 def files(folder: Path) -> set[str]:
@@ -96,7 +100,8 @@ def files(folder: Path) -> set[str]:
 
 
 def test_a_run_leaves_all_files_and_nothing_else(finished):
-    found = {name for name in files(finished) if not name.startswith("static_optimization/")}
+    folders = ("static_optimization/", "muscle_groups/")
+    found = {name for name in files(finished) if not name.startswith(folders)}
     assert found == FILES
     assert any(finished.joinpath("static_optimization").glob("*force.sto"))
 
@@ -105,6 +110,23 @@ def test_no_file_for_opensim_knows_where_it_lies(finished, study):
     for name in FILES - {"report.html", "manifest.json", "metrics.json", "training/seed_0/checkpoint.pt"}:
         text = (finished / name).read_text()
         assert str(finished) not in text and str(study.path.parent) not in text, name
+
+
+def test_the_folder_can_be_moved(finished, tmp_path, capsys):
+    """Elsewhere, with the old place gone, every set-up loads and OpenSim repeats the muscle forces."""
+    first = Path(shutil.copytree(finished, tmp_path / "first"))
+    moved = first.rename(tmp_path / "another place")
+    assert open_folder(moved, check=True) == 0
+    printed = capsys.readouterr().out
+    assert "files are as they were written" in printed and "loads all 3 set-ups" in printed
+    raw = next(moved.joinpath("static_optimization").glob("*force.sto"))
+    before = read_storage(raw)
+    raw.unlink()
+    setup = moved / "static_optimization_setup.xml"
+    run_job("static_optimization", {"setup": setup}, timeout_s=300, outputs=[raw])
+    again = read_storage(raw)
+    assert again.names == before.names and not first.exists()
+    np.testing.assert_allclose(again.values, before.values, rtol=1e-6, atol=1e-6)  # of an optimizer
 
 
 def test_the_estimate_covers_the_recording_but_its_start(finished, study):
@@ -151,11 +173,13 @@ def test_the_loss_history_has_a_row_a_step(finished):
 @pytest.mark.usefixtures("without_opensim")
 def test_going_on_from_a_finished_training_changes_nothing(finished, study, tmp_path, capsys):
     out = Path(shutil.copytree(finished, tmp_path / "elsewhere"))
-    before = {name: (out / name).read_bytes() for name in FILES}
+    before = {name: (out / name).read_bytes() for name in FILES - {"manifest.json"}}
+    recorded = read_manifest(out)
     workflows.train(study, out)
     assert f"already trained, {STEPS} steps" in capsys.readouterr().out
     workflows.estimate(study, out)
-    assert {name: (out / name).read_bytes() for name in FILES} == before
+    assert {name: (out / name).read_bytes() for name in before} == before
+    assert read_manifest(out)["files"] == recorded["files"]
 
 
 @pytest.mark.parametrize(

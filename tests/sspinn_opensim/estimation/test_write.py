@@ -4,8 +4,8 @@ import pytest
 from sspinn_opensim.estimation import estimate, write_estimate
 from sspinn_opensim.estimation.figure import stick_figure
 from sspinn_opensim.estimation.write import window
-from sspinn_opensim.opensim_io.motion_files import coordinates_of
-from sspinn_opensim.opensim_io.storage import read_storage
+from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
+from sspinn_opensim.opensim_io.tables.storage import read_storage
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 import osim_models
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.opensim_io.storage import Table, read_storage, write_storage
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 from sspinn_opensim.recording import Recording, Sensor
 from sspinn_opensim.study import (
     ModelChoice,

@@ -7,6 +7,7 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Linear
+from casadi_dynamics.osim import read_model
 from sspinn_opensim.evaluation import (
     SagittalJoint,
     constant_posture,
@@ -25,6 +26,14 @@ from sspinn_opensim.study import (
     SensorChoice,
     Study,
 )
+
+
+@pytest.fixture(scope="module")
+def public_models(repository):
+    folder = repository.parent / "shared" / "models"
+    if not folder.is_dir():
+        pytest.skip("the public models are not beside this checkout (../shared/models)")
+    return folder
 
 
 def _baseline(recording, model, **options):
@@ -88,8 +97,31 @@ def test_signs_follow_the_model(model):
         return dataclasses.replace(model, joints=tuple(joints))
 
     bodies = [body.name for body in model.bodies]
-    assert sagittal_joints(model, bodies)["knee_angle_r"] == SagittalJoint("tibia_r", "femur_r", 1)
+    knee = SagittalJoint("tibia_r", "femur_r", 1, place="knee_r")
+    assert sagittal_joints(model, bodies)["knee_angle_r"] == knee
     assert sagittal_joints(turned(Linear(-1.0, 0.0)), bodies)["knee_angle_r"].sign == -1
+    shifted = sagittal_joints(turned(Linear(-1.0, 0.3)), bodies)["knee_angle_r"]
+    assert shifted.offset == pytest.approx(0.3), "the shank is turned by 0.3 rad where the coordinate is zero"
+    assert shifted.coordinate(0.3 - 1.0) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("name, flexion", [("gait2392_thelen2003", -1), ("Rajagopal2016", 1)])
+def test_knees_of_public_models_count_flexion_their_own_way(public_models, name, flexion):
+    model = read_model(public_models / f"{name}.osim")
+    bodies = ["pelvis"] + [f"{b}_{s}" for s in "rl" for b in ("femur", "tibia", "calcn")]
+    joints = sagittal_joints(model, bodies)
+    assert {n: joint.place for n, joint in joints.items()} == {
+        f"{n}_{s}": f"{p}_{s}"
+        for s in "rl"
+        for n, p in (("hip_flexion", "hip"), ("knee_angle", "knee"), ("ankle_angle", "ankle"))
+    }
+    # A turn of the shank about +z straightens the knee.
+    assert joints["knee_angle_r"].sign == -flexion and joints["ankle_angle_r"].sign == 1
+    assert joints["ankle_angle_r"].child == "calcn_r" and joints["ankle_angle_r"].parent == "tibia_r"
+    posture = constant_posture(np.arange(2.0), joints)
+    assert np.degrees(posture.angles["knee_angle_r"]) == pytest.approx([20 * flexion] * 2)
+    low, high = model.coordinate("knee_angle_r").range
+    assert (abs(high) > abs(low)) == (flexion == 1), "the range of the knee tells the same"
 
 
 def test_joint_without_both_sensors_is_left_out(recording, model):
@@ -99,7 +131,9 @@ def test_joint_without_both_sensors_is_left_out(recording, model):
 
 def test_a_pelvis_without_a_sensor_is_upright(recording, model, gait):
     joints = sagittal_joints(model, ["femur_r", "foot_r", "femur_l", "foot_l"])
-    assert joints == {f"hip_flexion_{side}": SagittalJoint(f"femur_{side}", "") for side in "rl"}
+    assert joints == {
+        f"hip_flexion_{side}": SagittalJoint(f"femur_{side}", "", place=f"hip_{side}") for side in "rl"
+    }
     curves = segment_angle_baseline(sagittal_signals(recording, model), joints)
     truth = gait.joint_angles(recording.time_s)
     tilt = np.abs(truth["pelvis_tilt"]).max()
@@ -118,8 +152,13 @@ def test_imu_frame_names_the_body_and_an_unknown_one_is_refused(recording, model
 
 
 def test_constant_posture_has_hip_knee_and_ankle_with_signs():
-    joints = {"hip_flexion_r": SagittalJoint("a", "b"), "knee_angle_r": SagittalJoint("a", "b", -1)}
+    joints = {
+        "hip_flexion_r": SagittalJoint("a", "b", place="hip_r"),
+        "knee_angle_r": SagittalJoint("a", "b", -1, place="knee_r"),
+        "mtp_angle_r": SagittalJoint("a", "b"),
+    }
     curves = constant_posture(np.arange(3.0), joints)
+    assert set(curves.angles) == {"hip_flexion_r", "knee_angle_r"}
     assert np.degrees(curves.angles["hip_flexion_r"]) == pytest.approx([10, 10, 10])
     assert np.degrees(curves.angles["knee_angle_r"]) == pytest.approx([20, 20, 20])
 

@@ -10,7 +10,7 @@ import pytest
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.evaluation import evaluate, format_table, gather, write_report
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
-from sspinn_opensim.opensim_io.storage import read_storage, write_storage
+from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.study import CoordinateChoice, OutputChoice, RecordingChoice, ReferenceChoice
 
 

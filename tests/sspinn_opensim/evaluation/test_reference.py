@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.evaluation import read_estimate, read_reference
+from sspinn_opensim.evaluation import SagittalJoint, read_estimate, read_reference
 from sspinn_opensim.evaluation.curves import ground_force_of
-from sspinn_opensim.opensim_io.storage import Table, read_storage, write_storage
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 from sspinn_opensim.study import Person, RecordingChoice, ReferenceChoice
 
 
@@ -120,10 +120,14 @@ def test_public_data_set(dorschky2019, study, model):
     assert np.degrees(knee.min()) == pytest.approx(-70.9, abs=0.1)
     assert 1.0 < force[:, 1].max() / (73.0 * 9.80665) < 1.3
     assert set(reference.ground_force) == {"r"} and np.isnan(force[:, 2]).all()
-    flipped = read_reference(study, time_s, model, signs={"knee_angle_r": -1})
-    assert flipped.angles["knee_angle_r"] == pytest.approx(-knee)
+    other_way = SagittalJoint("tibia_r", "femur_r", -1, 0.1)
+    flipped = read_reference(study, time_s, model, joints={"knee_angle_r": other_way})
+    assert flipped.angles["knee_angle_r"] == pytest.approx(0.1 - knee)
     assert flipped.moments["knee_angle_r"] == pytest.approx(-reference.moments["knee_angle_r"])
     assert flipped.angles["hip_flexion_r"] == pytest.approx(reference.angles["hip_flexion_r"])
+    named = {"RightKneeFlexion": dataclasses.replace(other_way, offset=0.0, place="knee_r")}
+    renamed = read_reference(study, time_s, model, joints=named)
+    assert renamed.angles["RightKneeFlexion"] == pytest.approx(-knee) and "knee_angle_r" not in renamed.angles
 
 
 def test_damaged_data_set_file_is_one_error(study, model, tmp_path):

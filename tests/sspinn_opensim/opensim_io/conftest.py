@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import osim_models
-from sspinn_opensim.opensim_io.external_loads import write_external_loads
-from sspinn_opensim.opensim_io.jobs import run_job
-from sspinn_opensim.opensim_io.model_file import read_model_tree, switch_contact_off, write_model_tree
-from sspinn_opensim.opensim_io.motion_files import ground_forces_table, kinematics_table, moments_table
-from sspinn_opensim.opensim_io.static_optimization import Settings, prepare
-from sspinn_opensim.opensim_io.storage import read_storage, write_storage
+from sspinn_opensim.opensim_io.model.model_file import read_model_tree, switch_contact_off, write_model_tree
+from sspinn_opensim.opensim_io.process.jobs import run_job
+from sspinn_opensim.opensim_io.static_optimization.run import Settings, prepare
+from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
+from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table, moments_table
+from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 
 MODEL = osim_models.path("planar_gait.osim")
 FEET = ("foot_r", "foot_l")
@@ -25,6 +25,14 @@ class Person:
     name: str = "P01"
     height_m: float = 1.73
     mass_kg: float = 73.0
+
+
+@pytest.fixture(scope="session")
+def planar():
+    """Return our planar model as it is read by the converter."""
+    from casadi_dynamics.osim import read_model
+
+    return read_model(MODEL)
 
 
 @pytest.fixture(scope="session")

@@ -74,12 +74,17 @@ def test_a_dead_channel_is_told():
 
 @pytest.fixture
 def model():
-    joint = SimpleNamespace(
-        name="hip_r", parent=SimpleNamespace(body="pelvis"), child=SimpleNamespace(body="femur_r")
-    )
-    bodies = [SimpleNamespace(name=name) for name in ("pelvis", "femur_r", "tibia_r")]
+    chain = [("root", "ground", "pelvis"), ("hip_r", "pelvis", "femur_r"), ("knee_r", "femur_r", "tibia_r")]
+    joints = [
+        SimpleNamespace(name=name, parent=SimpleNamespace(body=parent), child=SimpleNamespace(body=child))
+        for name, parent, child in chain
+    ]
     return SimpleNamespace(
-        name="legs", bodies=bodies, joints=[joint], imu_frames=[SimpleNamespace(name="femur_r_imu")]
+        name="legs",
+        bodies=[SimpleNamespace(name=child) for _, _, child in chain],
+        joints=joints,
+        joint_of=lambda body: next(joint for joint in joints if joint.child.body == body),
+        imu_frames=[SimpleNamespace(name="femur_r_imu")],
     )
 
 

@@ -8,8 +8,8 @@ import pytest
 import osim_models
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
-from sspinn_opensim.opensim_io.motion_files import kinematics_table
-from sspinn_opensim.opensim_io.storage import write_storage
+from sspinn_opensim.opensim_io.tables.motion_files import kinematics_table
+from sspinn_opensim.opensim_io.tables.storage import write_storage
 
 
 @pytest.fixture(scope="session")

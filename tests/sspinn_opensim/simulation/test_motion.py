@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.opensim_io.storage import Table, read_storage, write_storage
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 from sspinn_opensim.simulation.motion import (
     Samples,
     filtered,

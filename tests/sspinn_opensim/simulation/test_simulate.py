@@ -10,7 +10,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim import cli
 from sspinn_opensim.evaluation.metrics import evaluate_curves
 from sspinn_opensim.evaluation.reference import read_reference
-from sspinn_opensim.opensim_io.storage import read_storage
+from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.simulate import (
     prepare,

@@ -41,8 +41,9 @@ def rajagopal(repository, planar_model, walker):
     bodies = ("pelvis", *(f"{body}_{side}" for side in "rl" for body in ("femur", "tibia", "calcn")))
     recording = dataclasses.replace(walker.recording, sensors=tuple(Sensor(body, body) for body in bodies))
 
-    def make(fixed=None, **changes):
-        return make_subject(dataclasses.replace(model, **changes), recording, fixed or {}, height_m=1.8)
+    def make(fixed=None, estimate="all", **changes):
+        changed = dataclasses.replace(model, **changes)
+        return make_subject(changed, recording, fixed or {}, height_m=1.8, estimate=estimate)
 
     return make
 
@@ -126,3 +127,91 @@ def test_angles_whose_speeds_are_no_rates_are_refused_unless_fixed(rajagopal):
         rajagopal(joints=spun)
     assert "GimbalJoint" in refused.value.fix
     rajagopal({axis.coordinate: 0.0 for axis in hip.rotations}, joints=spun)
+
+
+PLANAR = ["pelvis_tilt", "pelvis_tx", "pelvis_ty"] + [
+    f"{joint}_{side}" for side in "rl" for joint in ("hip_flexion", "knee_angle", "ankle_angle")
+]
+
+
+def test_held_coordinates_are_constants_of_the_program(rajagopal):
+    """The part that is estimated gives what the whole model gives, with fewer instructions."""
+    held = {"pelvis_tz": 0.1, "hip_adduction_r": -0.1}
+    part = rajagopal(held, estimate=tuple(PLANAR))
+    free = tuple(dataclasses.replace(c, locked=False) for c in part.model.coordinates)
+    whole = rajagopal(coordinates=free)
+    names = part.functions.coordinates
+    assert part.dynamics.name_in() == whole.dynamics.name_in()
+    assert part.dynamics.n_instructions() < 0.8 * whole.dynamics.n_instructions()
+    random = np.random.default_rng(0)
+    q, u, udot = random.uniform(-0.5, 0.5, (3, len(names)))
+    for name, value in part.fixed.items():
+        q[names.index(name)], u[names.index(name)], udot[names.index(name)] = value, 0.0, 0.0
+    force = random.uniform(-500, 500, part.dynamics.numel_in("contact_force"))
+    inputs = {"q": q, "u": u, "udot": udot, "contact_force": force}
+    placed = {"sensor_position": part.sensor_position, "parameters": part.functions.parameters}
+    expected, found = whole.dynamics(**inputs, **placed), part.dynamics(**inputs, **placed)
+    held = [names.index(name) for name in part.fixed]
+    moving = [i for i in range(len(names)) if i not in held]
+    for name, value in expected.items():
+        ours, theirs = np.array(found[name]).ravel(), np.array(value).ravel()
+        rows = moving if name == "tau" else slice(None)
+        np.testing.assert_allclose(
+            ours[rows], theirs[rows], rtol=0, atol=1e-11 * np.abs(theirs).max(), err_msg=name
+        )
+    assert not np.array(found["tau"]).ravel()[held].any(), "nothing is asked of what does not move"
+    # What the inputs say of held coordinates is not used.
+    q[held], u[held] = 9.0, 9.0
+    again = part.dynamics(**{**inputs, "q": q, "u": u}, **placed)
+    np.testing.assert_array_equal(np.array(again["imu_acceleration"]), np.array(found["imu_acceleration"]))
+
+
+def test_one_program_serves_all_people_of_a_generic_model(rajagopal):
+    """Masses and sizes stay parameters; a value that is held is part of the program."""
+    base = rajagopal(estimate="planar")
+    bodies = base.model.bodies
+    lighter = tuple(dataclasses.replace(b, mass=0.9 * b.mass) for b in bodies)
+    other = rajagopal(estimate="planar", bodies=lighter)
+    assert other.dynamics.serialize() == base.dynamics.serialize()
+    assert (other.functions.parameters != base.functions.parameters).any()
+    bent = rajagopal({"lumbar_extension": -0.1}, estimate="planar")
+    assert bent.dynamics.serialize() != base.dynamics.serialize()
+
+
+def test_a_planar_estimate_of_a_model_in_space(rajagopal):
+    """Sideways nothing is measured or pushed, though knees and ankles are a little off the plane."""
+    subject = rajagopal(estimate="planar")
+    names = subject.functions.coordinates
+    assert subject.planar and not rajagopal().planar
+    assert {names[i] for i in (*subject.roles.posture, *subject.roles.steps)} == set(PLANAR)
+    assert (subject.modelled.acceleration == [True, True, False]).all()
+    assert (subject.modelled.angular_rate == [False, False, True]).all()
+    assert (subject.modelled.force == [True, True, False]).all()
+    assert "9 of 39 coordinates are estimated" in subject.describe()
+    assert "2 driven by couplers" in subject.describe()
+
+
+def test_toes_that_are_held_are_part_of_their_foot(rajagopal):
+    base = rajagopal(estimate="planar").model.contact_spheres
+    toe = dataclasses.replace(base[0], name="tip_r", body="toes_r")
+    rigid = rajagopal(estimate="planar", contact_spheres=(*base, toe))
+    assert rigid.feet == tuple(sphere.body for sphere in base) + ("calcn_r",)
+    unlocked = tuple(dataclasses.replace(c, locked=False) for c in rigid.model.coordinates)
+    rolling = rajagopal({"subtalar_angle_r": 0.0}, contact_spheres=(*base, toe), coordinates=unlocked)
+    assert rolling.feet[-1] == "toes_r"
+
+
+def test_kneecaps_follow_in_what_a_planar_estimate_writes(rajagopal):
+    import torch
+
+    subject = rajagopal(estimate="planar")
+    decoder = Decoder(subject, None)
+    q = MotionReader(subject).coordinates(decoder(torch.randn(5, decoder.size))).numpy().astype(np.float64)
+    whole = subject.completed(q)
+    names = subject.functions.coordinates
+    for side in "rl":
+        knee, kneecap = (names.index(f"knee_angle_{side}{end}") for end in ("", "_beta"))
+        assert np.ptp(whole[:, knee]) > 0.01
+        np.testing.assert_allclose(whole[:, kneecap], whole[:, knee], atol=1e-6)
+    for name, value in subject.fixed.items():
+        np.testing.assert_allclose(whole[:, names.index(name)], value, atol=1e-6)

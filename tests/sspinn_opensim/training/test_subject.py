@@ -7,7 +7,7 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.recording import Sensor
 from sspinn_opensim.training.motion import standing_height
-from sspinn_opensim.training.subject import make_subject, place
+from sspinn_opensim.training.subject import Subject, make_subject, place
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +165,15 @@ def test_place_takes_a_frame_s_place_and_axes(planar_model):
     found = place(Sensor("shank", "tibia_r", imu_frame="tibia_r_imu"), planar_model)
     assert (found.name, found.body) == ("shank", "tibia_r")
     assert (found.position, found.rotation) == (frame.position, frame.rotation)
+
+
+def test_only_the_tilt_of_a_pelvis_leans_backward(gait2354):
+    """The prior on how the trunk leans is about the tilt; list and rotation are about other axes."""
+    subject = Subject(gait2354, None, {}, 1.8, np.zeros(0))
+    backward = {gait2354.coordinate_names[i]: z for i, z in subject.root_turns_backward.items()}
+    assert backward == pytest.approx(
+        {"pelvis_tilt": 1.0, "pelvis_list": 0.0, "pelvis_rotation": 0.0}, abs=1e-12
+    )
 
 
 def test_a_planar_model_feels_only_its_plane(walker):

@@ -1,0 +1,214 @@
+"""Two sets of curves over time, column by column: difference, bias and correlation where both have values."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.evaluation.markup import fixed, signed
+
+#: Below this many common samples neither a mean nor a correlation says anything.
+_FEWEST_SAMPLES = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+    """Named curves of one kind and one source.
+
+    Parameters
+    ----------
+    source : str
+        File they come from.
+    time_s : ndarray, shape (n,)
+    columns : dict of str to ndarray, shape (n,)
+    units : dict of str to str
+        By column.
+    """
+
+    source: str
+    time_s: np.ndarray
+    columns: dict[str, np.ndarray]
+    units: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """One column of B beside the same of A.
+
+    Parameters
+    ----------
+    name, unit : str
+    rmsd, bias, largest : float
+        Root mean square, mean, and largest magnitude of B - A.
+    largest_at_s : float
+        When the largest occurs.
+    correlation : float or None
+        Pearson's; None where one of the curves does not vary.
+    range_a : float
+        Highest minus lowest value of A, to hold the others against.
+    """
+
+    name: str
+    unit: str
+    rmsd: float
+    bias: float
+    largest: float
+    largest_at_s: float
+    correlation: float | None
+    range_a: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """The compared columns of one kind.
+
+    Parameters
+    ----------
+    title : str
+    sources : tuple of 2 str
+    window_s : tuple of 2 floats
+        What both cover, s, on the clock of A.
+    samples : int
+        Number of times compared: those of the source with fewer; the other is interpolated linearly.
+    differences : tuple of Difference
+    only_a, only_b : tuple of str
+        Columns that the other lacks.
+    time_s : ndarray, shape (samples,)
+    curves : dict of str to (ndarray, ndarray)
+        What was compared, A and B.
+    """
+
+    title: str
+    sources: tuple[str, str]
+    window_s: tuple[float, float]
+    samples: int
+    differences: tuple[Difference, ...]
+    only_a: tuple[str, ...]
+    only_b: tuple[str, ...]
+    time_s: np.ndarray
+    curves: dict[str, tuple[np.ndarray, np.ndarray]]
+
+    def to_json(self) -> dict:
+        """Return everything but the curves as JSON values."""
+        kept = ("title", "sources", "window_s", "samples", "only_a", "only_b")
+        values = {name: getattr(self, name) for name in kept}
+        return values | {"columns": [dataclasses.asdict(row) for row in self.differences]}
+
+
+def compare_series(title: str, a: Series, b: Series) -> Group:
+    """Compare the columns that two sources share, over the time that both cover.
+
+    Parameters
+    ----------
+    title : str
+    a, b : Series
+        Columns of the same name are the same quantity.
+
+    Raises
+    ------
+    InputError
+        They share no column, or no time; a column has different units.
+    """
+    shared = [name for name in a.columns if name in b.columns]
+    where = f"{a.source} and {b.source}"
+    if not shared:
+        raise InputError(
+            "The two have no column in common.",
+            where=where,
+            expected=_some(list(a.columns)),
+            found=_some(list(b.columns)),
+            fix="compare results of models with the same names",
+        )
+    for name in shared:
+        if a.units[name] != b.units[name]:
+            raise InputError(
+                f"Column '{name}' has different units.",
+                where=where,
+                found=f"{a.units[name]} and {b.units[name]}",
+            )
+    time_s = _common_times(a, b, where)
+    curves = {
+        name: (np.interp(time_s, a.time_s, a.columns[name]), np.interp(time_s, b.time_s, b.columns[name]))
+        for name in shared
+    }
+    return Group(
+        title=title,
+        sources=(a.source, b.source),
+        window_s=(float(time_s[0]), float(time_s[-1])),
+        samples=len(time_s),
+        differences=tuple(_difference(name, a.units[name], time_s, *pair) for name, pair in curves.items()),
+        only_a=tuple(name for name in a.columns if name not in b.columns),
+        only_b=tuple(name for name in b.columns if name not in a.columns),
+        time_s=time_s,
+        curves=curves,
+    )
+
+
+def group_rows(group: Group) -> list[list[str]]:
+    """Return the differences as texts, one row a column."""
+    return [
+        [
+            row.name,
+            row.unit,
+            _number(row.rmsd),
+            _number(row.bias, sign=True),
+            _number(row.largest),
+            fixed(row.largest_at_s, 3),
+            fixed(row.correlation, 3),
+            _number(row.range_a),
+        ]
+        for row in group.differences
+    ]
+
+
+COLUMNS = ("column", "unit", "RMSD", "bias B - A", "largest", "at, s", "r", "range of A")
+
+
+def _common_times(a: Series, b: Series, where: str) -> np.ndarray:
+    # Half a microsecond: tools print times with eight decimals and shift them a little when they filter.
+    from_s, to_s = max(a.time_s[0], b.time_s[0]) - 5e-7, min(a.time_s[-1], b.time_s[-1]) + 5e-7
+    inside = [series.time_s[(series.time_s >= from_s) & (series.time_s <= to_s)] for series in (a, b)]
+    chosen = min(inside, key=len)
+    if len(chosen) < _FEWEST_SAMPLES:
+        raise InputError(
+            "The two have too little time in common.",
+            where=where,
+            expected=f"{_FEWEST_SAMPLES} samples or more of both at the same time",
+            found=f"{a.time_s[0]:g} to {a.time_s[-1]:g} s and {b.time_s[0]:g} to {b.time_s[-1]:g} s",
+            fix="if their clocks differ, move B with --shift SECONDS",
+        )
+    return chosen
+
+
+def _difference(name: str, unit: str, time_s: np.ndarray, a: np.ndarray, b: np.ndarray) -> Difference:
+    difference = b - a
+    worst = int(np.abs(difference).argmax())
+    # A curve that rounding alone moves does not vary.
+    varies = all(np.ptp(curve) > 1e-9 * max(np.abs(curve).max(), 1e-12) for curve in (a, b))
+    return Difference(
+        name=name,
+        unit=unit,
+        rmsd=float(np.sqrt(np.mean(difference**2))),
+        bias=float(difference.mean()),
+        largest=float(np.abs(difference[worst])),
+        largest_at_s=float(time_s[worst]),
+        correlation=float(np.corrcoef(a, b)[0, 1]) if varies else None,
+        range_a=float(np.ptp(a)),
+    )
+
+
+def _number(value: float, sign: bool = False) -> str:
+    """Return four digits, without an exponent for common sizes."""
+    if value == 0:
+        return "0"
+    if abs(value) < 1e-4:
+        return f"{value:{'+' if sign else ''}.1e}".replace("-", "\u2212")
+    digits = max(0, 3 - int(f"{value:.3e}".partition("e")[2]))  # of the rounded number: 0.99999 is 1.000
+    return (signed if sign else fixed)(value, min(digits, 5))
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + (" ..." if len(names) > 6 else "")

@@ -1,0 +1,150 @@
+"""What to do in OpenSim's GUI with the files of a folder, in order.
+
+Files are told by what they hold, not by their names, so that laboratory folders get their steps too. A tool
+of the GUI works on the current model, whatever its set-up names: the model is opened first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.opensim_io.model.model_file import coordinate_facts, read_model_tree
+from sspinn_opensim.opensim_io.tables.setup_files import SetupFile, read_setup_file
+from sspinn_opensim.opensim_io.tables.storage import storage_labels
+
+#: Menu entry by what a set-up holds; an AnalyzeTool goes by its analysis.
+_MENU = {
+    "StaticOptimization": "Static Optimization",
+    "InverseDynamicsTool": "Inverse Dynamics",
+    "InverseKinematicsTool": "Inverse Kinematics",
+    "ScaleTool": "Scale Model",
+    "AnalyzeTool": "Analyze",
+}
+#: What each is run for, in the order of a workflow.
+_PURPOSE = {
+    "ScaleTool": "the scaling",
+    "InverseKinematicsTool": "the inverse kinematics",
+    "InverseDynamicsTool": "the joint moments",
+    "StaticOptimization": "the muscle forces",
+    "JointReaction": "the joint reactions",
+}
+_GROUND = re.compile(r".*(force|torque|moment).*[xyz]")
+_SUBJECT = "subject.osim"
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """The files of a folder by what the GUI does with them; names are relative to it."""
+
+    models: tuple[str, ...] = ()
+    motions: tuple[str, ...] = ()
+    ground_forces: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    setups: tuple[SetupFile, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
+def contents(folder: Path) -> Contents:
+    """Return what a folder holds for OpenSim, files in folders inside it left out."""
+    folder = Path(folder)
+    found: dict[str, list] = {field.name: [] for field in dataclasses.fields(Contents)}
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    found["models"] = [path.name for path in files if path.suffix == ".osim"]
+    coordinates = _coordinates([folder / name for name in found["models"]])
+    for path in files:
+        try:
+            if path.suffix == ".xml":
+                if (setup := read_setup_file(path)) is not None:
+                    found["setups"].append(setup)
+            elif path.suffix in (".mot", ".sto"):
+                found[_kind(path, storage_labels(path), coordinates)].append(path.name)
+        except InputError as error:
+            found["unreadable"].append(f"{path.name}: {error.what}")
+    return Contents(**{name: tuple(values) for name, values in found.items()})
+
+
+def gui_steps(held: Contents) -> list[str]:
+    """Return the steps, one sentence each, for exactly what a folder holds."""
+    steps, shown = [], _shown_model(held)
+    if shown:
+        steps.append(f"File > Open Model: {shown}")
+    for motion in held.motions:
+        steps.append(f"File > Load Motion: {motion}")
+    for ground in held.ground_forces:
+        steps.append(
+            "To see the ground forces: right-click the motion in the Navigator > Associate Motion Data: "
+            + ground
+        )
+    current, opened = shown, {shown, ""}
+    for setup in sorted((setup for setup in held.setups if _menu(setup)), key=_place):
+        model = "".join(setup.reads.get("model_file", ())[:1])
+        steps.append(_tool_step(setup, _open_first(model, current, opened)))
+        current = model or current
+        opened.add(current)
+    if held.tables:
+        steps.append(f"Tools > Plot > Y-Quantity > Load File: {', '.join(held.tables)}")
+    return steps
+
+
+def _shown_model(held: Contents) -> str:
+    """Return the model that motions are looked at with: the subject's, else one that no set-up claims."""
+    if _SUBJECT in held.models:
+        return _SUBJECT
+    claimed = {name for setup in held.setups for name in setup.reads.get("model_file", ())}
+    free = [name for name in held.models if name not in claimed]
+    return (free or list(held.models) or [""])[0]
+
+
+def _open_first(model: str, current: str, opened: Collection[str]) -> str:
+    """Return what makes a model the current one, with a semicolon behind; empty where it is."""
+    if model in ("", current):
+        return ""
+    if model in opened:
+        return f"right-click {model} in the Navigator > Make Current; "
+    return f"File > Open Model: {model}, which becomes the current model; "
+
+
+def _tool_step(setup: SetupFile, first: str) -> str:
+    purpose = _PURPOSE.get(_kind_of_setup(setup), "the analysis")
+    written = [name for names in setup.writes.values() for name in names if name not in ("", ".", "./")]
+    result = f"; it writes {', '.join(written)}" if written else ""
+    return f"To repeat {purpose}: {first}Tools > {_menu(setup)} > Load: {setup.path.name}, then Run{result}"
+
+
+def _place(setup: SetupFile) -> tuple[int, str]:
+    """Return the place of a set-up in a workflow: each needs what those before it write."""
+    kinds = list(_PURPOSE)
+    kind = _kind_of_setup(setup)
+    return kinds.index(kind) if kind in kinds else len(kinds), setup.path.name
+
+
+def _kind_of_setup(setup: SetupFile) -> str:
+    known = [analysis for analysis in setup.analyses if analysis in _PURPOSE]
+    return known[0] if known else setup.tool
+
+
+def _menu(setup: SetupFile) -> str:
+    return _MENU.get(_kind_of_setup(setup)) or _MENU.get(setup.tool, "")
+
+
+def _kind(path: Path, labels: Sequence[str], coordinates: set[str]) -> str:
+    plain = {label.split("/")[-2] if label.endswith("/value") else label for label in labels}
+    if plain & coordinates and not path.stem.endswith("_sd"):
+        return "motions"
+    if labels and all(_GROUND.fullmatch(label) for label in labels) and not path.stem.endswith("_sd"):
+        return "ground_forces"
+    return "tables"
+
+
+def _coordinates(models: Sequence[Path]) -> set[str]:
+    names = set()
+    for model in models:
+        try:
+            names |= {coordinate.name for coordinate in coordinate_facts(read_model_tree(model))}
+        except InputError:  # a model of another version: the steps do without it
+            continue
+    return names

@@ -1,0 +1,140 @@
+"""What muscles must do in each frame of a trial, and what each can do, by the model's compiled functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import casadi as ca
+import numpy as np
+
+from casadi_dynamics.compiled.numpy_function import compile_numpy
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.model.path_fits import PathFit
+from casadi_dynamics.symbolic import BodyFunctions
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Generalized forces and lever arms of a trial of N frames.
+
+    Attributes
+    ----------
+    tau : (N, r) ndarray
+        What muscles and actuators together must give along the free coordinates; N m or N.
+    arms : (N, r, m + k) ndarray
+        Generalized forces of a tension of 1 N in each of m muscles, and of 1 N m or N along the coordinate of
+        each of k actuators.
+    length, speed : (N, m) ndarray
+        Of the muscle-tendon units, m and m/s.
+    """
+
+    tau: np.ndarray
+    arms: np.ndarray
+    length: np.ndarray
+    speed: np.ndarray
+
+
+class DemandFunction:
+    """The compiled function from the states of a trial to its `Demand`.
+
+    Dependent coordinates follow their couplers, and what they take is passed on to the coordinates that drive
+    them. Locked coordinates are held by the model, so nothing is demanded along them.
+
+    Parameters
+    ----------
+    functions : BodyFunctions
+    free : sequence of str
+        Coordinates along which muscles and actuators must give what the motion takes.
+    muscles : sequence of str
+    driven : sequence of str
+        The coordinate of each actuator.
+    loaded : sequence of str
+        The body of each external load.
+    fits : sequence of PathFit
+        For muscles that wrap.
+
+    Raises
+    ------
+    InputError
+        If a wrapped muscle has no fit, or the model holds constraints other than couplers.
+    """
+
+    def __init__(
+        self,
+        functions: BodyFunctions,
+        free: Sequence[str],
+        muscles: Sequence[str],
+        driven: Sequence[str],
+        loaded: Sequence[str],
+        fits: Sequence[PathFit] = (),
+    ) -> None:
+        if functions.constraint_equations:
+            raise InputError(
+                "constraints between bodies cannot be solved for here",
+                where=f"model '{functions.tree.model.name}'",
+                expected="coupled coordinates at most",
+                found=functions.constraint_equations[0],
+                fix="let OpenSim solve, or remove the constraint",
+            )
+        self._parameters = functions.parameters
+        self._places = [functions.coordinates.index(name) for name in functions.independent]
+        symbols = {name: ca.SX.sym(name, len(self._places)) for name in ("q", "u", "udot")}
+        parameters = ca.SX.sym("parameters", len(self._parameters))
+        whole = functions.coupling(
+            parameters=parameters, **{f"{name}_independent": value for name, value in symbols.items()}
+        )
+        rows = [functions.independent.index(name) for name in free]
+        coupling = whole["C"][:, rows]
+        loads = {name: ca.SX.sym(name, 3 * len(loaded)) for name in ("force", "point", "torque")}
+        if not loaded:
+            loads = {}
+        tau = _call(functions.inverse_dynamics(loaded), whole, loads, parameters)["tau"]
+        if functions.forces:
+            tau -= _call(functions.passive_forces, whole, {}, parameters)["total"]
+        paths = _call(functions.muscles(muscles, fits), whole, {}, parameters)
+        independent = [functions.coordinates.index(name) for name in free]
+        pulls = coupling[[functions.coordinates.index(name) for name in driven], :]
+        arms = ca.sparsify(ca.vertcat(paths["moment_arm"][:, independent], pulls))
+        outputs = {
+            "tau": coupling.T @ tau,
+            "arms": ca.vertcat(*arms.nonzeros()),
+            "length": paths["length"],
+            "speed": paths["speed"],
+        }
+        inputs = symbols | loads | {"parameters": parameters}
+        dense = [ca.densify(value) for value in outputs.values()]  # what recurs is found when it is compiled
+        function = ca.Function("demand", list(inputs.values()), dense, list(inputs), list(outputs))
+        self._function = compile_numpy(function)
+        # CasADi counts down the columns; here a row of `arms` (muscle or actuator) becomes a column
+        self._used, self._free = (np.array(x, int) for x in arms.sparsity().get_triplet())
+        self._shape = len(rows), arms.shape[0]
+
+    def __call__(
+        self, q: np.ndarray, u: np.ndarray, udot: np.ndarray, loads: dict[str, np.ndarray]
+    ) -> Demand:
+        """Evaluate at N states.
+
+        Parameters
+        ----------
+        q, u, udot : (N, n) ndarray
+            Along all coordinates of the model, in its order.
+        loads : dict of str to (N, 3 l) ndarray
+            ``force``, ``point`` and ``torque`` of each external load, in ground; SI units.
+
+        Returns
+        -------
+        Demand
+        """
+        given = {"q": q[:, self._places], "u": u[:, self._places], "udot": udot[:, self._places]}
+        if loads["force"].shape[1]:
+            given |= loads
+        found = self._function(**given, parameters=self._parameters)
+        arms = np.zeros((len(q), *self._shape))
+        arms[:, self._free, self._used] = found["arms"]
+        return Demand(found["tau"], arms, found["length"], found["speed"])
+
+
+def _call(function: ca.Function, whole, loads, parameters) -> dict[str, ca.SX]:
+    given = {name: whole[name] for name in ("q", "u", "udot") if name in function.name_in()}
+    return function(**given, **loads, parameters=parameters)

@@ -1,0 +1,252 @@
+"""Static optimization of whole trials: frame for frame that of OpenSim, on compiled functions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.model.path_fits import PathFit, fits_file, read_fits
+from casadi_dynamics.osim import read_model
+from casadi_dynamics.symbolic import build
+from sspinn_opensim.muscles.capacity import Capacity
+from sspinn_opensim.muscles.demand import Demand, DemandFunction
+from sspinn_opensim.muscles.program import Shares, share
+from sspinn_opensim.muscles.trial import Trial, read_trial
+from sspinn_opensim.opensim_io.model.model_file import coordinate_facts, read_model_tree
+from sspinn_opensim.opensim_io.model.muscle_laws import read_actuators, read_muscle_laws
+from sspinn_opensim.opensim_io.static_optimization.setup import Settings
+from sspinn_opensim.opensim_io.static_optimization.solution import Solution
+from sspinn_opensim.opensim_io.tables.storage import Table
+
+METHOD = "static optimization on compiled functions"
+#: Frames whose lever arms are in memory at a time.
+_BLOCK = 1024
+
+
+class MuscleSolver:
+    """Static optimization for one model, prepared once for any number of trials.
+
+    The sum of the activations of all muscles, and of the controls of all coordinate actuators, to a power is
+    least, while together they give the forces of inverse dynamics along every free coordinate. Tendons are
+    rigid and passive fibres give nothing.
+
+    Parameters
+    ----------
+    model_file : Path
+        Model whose ForceSet holds the muscles; contact forces that act in it act here as well.
+    actuators : sequence of Path
+        Files of added forces, such as reserves and residuals.
+    fits : sequence of PathFit, optional
+        For muscles that wrap around surfaces; by default those stored beside the model file.
+    settings : Settings, optional
+        Physiology, exponent and filter; an active-set method needs no criterion to stop at.
+
+    Raises
+    ------
+    InputError
+        If the model or the actuators cannot be used, a wrapped muscle has no fit, or force is to depend on
+        length and velocity by curves that are not known here.
+    """
+
+    def __init__(
+        self,
+        model_file: Path,
+        *,
+        actuators: Sequence[Path] = (),
+        fits: Sequence[PathFit] | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self._file, self._settings = Path(model_file), settings or Settings()
+        tree = read_model_tree(self._file)
+        self._model = read_model(self._file)
+        self._laws = read_muscle_laws(self._file)
+        self._actuators = read_actuators(self._file, actuators)
+        self._capacity = Capacity(self._laws, self._settings.muscle_physiology)
+        self._fits = tuple(self._stored_fits() if fits is None else fits)
+        facts = coordinate_facts(tree)
+        self._free = tuple(fact.name for fact in facts if fact.is_free)
+        self._locked = {fact.name for fact in facts if fact.locked}
+        self._functions = build(self._model)
+        self._check_actuators()
+        self._check_coordinates()
+        self._demands: dict[tuple[str, ...], DemandFunction] = {}
+
+    @property
+    def muscles(self) -> tuple[str, ...]:
+        """Names of the muscles that act."""
+        return tuple(law.name for law in self._laws)
+
+    @property
+    def max_isometric_force(self) -> np.ndarray:
+        """Of each muscle, N."""
+        return np.array([law.max_isometric_force for law in self._laws])
+
+    def solve(
+        self, motion: Path, external_loads: Path | None = None, window: tuple[float, float] | None = None
+    ) -> Solution:
+        """Return the muscle forces of a trial.
+
+        Parameters
+        ----------
+        motion : Path
+            ``.mot`` or ``.sto`` file of the coordinates, filtered here.
+        external_loads : Path, optional
+            ExternalLoads file whose data cover the window.
+        window : (float, float), optional
+            From and to, s; by default the whole motion.
+
+        Returns
+        -------
+        Solution
+            At the frames that OpenSim would analyse.
+
+        Raises
+        ------
+        InputError
+            If a file cannot be used, a free coordinate has no column, or some value is not a finite number.
+        """
+        return self.distribute(self.read(motion, external_loads, window))
+
+    def distribute(self, trial: Trial) -> Solution:
+        """Return the muscle forces of a trial that was read."""
+        start = time.monotonic()
+        parts = [self._solve(trial, slice(i, i + _BLOCK)) for i in range(0, len(trial.time_s), _BLOCK)]
+        strength, shares = (np.concatenate(x) for x in zip(*((s, r.controls) for s, r in parts), strict=True))
+        muscles, exponent = len(self._laws), self._settings.activation_exponent
+        force = strength * shares
+        return Solution(
+            muscles=self.muscles,
+            time_s=trial.time_s,
+            forces=force[:, :muscles],
+            activations=shares[:, :muscles],
+            actuation={a.name: force[:, muscles + i] for i, a in enumerate(self._actuators)},
+            failed=~np.concatenate([part.solved for _, part in parts]),
+            violation=np.full(len(trial.time_s), np.nan),
+            objective=(np.abs(shares) ** exponent).sum(axis=1),
+            method=METHOD,
+            wall_s=time.monotonic() - start,
+        )
+
+    def read(
+        self, motion: Path, external_loads: Path | None = None, window: tuple[float, float] | None = None
+    ) -> Trial:
+        """Return the states of a trial; parameters and errors as those of `solve`."""
+        return read_trial(
+            self._functions,
+            Path(motion),
+            external_loads,
+            free=self._free,
+            locked=self._locked,
+            lowpass_hz=self._settings.lowpass_hz,
+            window=window,
+        )
+
+    def opensims_tables(self, solution: Solution) -> dict[str, Table]:
+        """Return the tables that OpenSim would write, by kind: ``force`` (N, N m) and ``activation``."""
+        force = np.column_stack([solution.forces, *solution.actuation.values()])
+        controls = [solution.actuation[a.name] / (a.optimal_force or np.inf) for a in self._actuators]
+        activation = np.column_stack([solution.activations, *controls])
+        names = (*solution.muscles, *solution.actuation)
+        return {
+            kind: Table(names, solution.time_s, values, False, f"static optimization {title}")
+            for kind, title, values in (
+                ("force", "forces", force),
+                ("activation", "activations", activation),
+            )
+        }
+
+    def demand(self, trial: Trial, frames: slice = slice(None)) -> Demand:
+        """Return what the frames of a trial take."""
+        if trial.loaded not in self._demands:
+            self._demands[trial.loaded] = DemandFunction(
+                self._functions,
+                self._free,
+                self.muscles,
+                [actuator.coordinate for actuator in self._actuators],
+                trial.loaded,
+                self._fits,
+            )
+        loads = {name: value[frames] for name, value in trial.loads.items()}
+        return self._demands[trial.loaded](trial.q[frames], trial.u[frames], trial.udot[frames], loads)
+
+    def strength(self, demand: Demand) -> np.ndarray:
+        """Return the force (N or N m) of every muscle and actuator at control 1, (N, m + k)."""
+        optimal = np.array([actuator.optimal_force for actuator in self._actuators])
+        active = self._capacity(demand.length, demand.speed)
+        return np.hstack([active, np.broadcast_to(optimal, (len(active), len(optimal)))])
+
+    def share(self, demand: Demand, strength: np.ndarray) -> Shares:
+        """Distribute what is demanded."""
+        actors = (*self._laws, *self._actuators)
+        lower, upper = (np.array([getattr(a, f"{end}_control") for a in actors]) for end in ("min", "max"))
+        exponent = self._settings.activation_exponent
+        return share(demand.arms * strength[:, None, :], demand.tau, lower, upper, exponent)
+
+    def beyond_fits(self, trial: Trial) -> dict[str, float]:
+        """Return the wrapped muscles whose fit the motion leaves, with the share of the frames.
+
+        Beyond its range a fit goes on as a straight line, which need not be where the path goes.
+        """
+        beyond = {}
+        for fit in self._fits:
+            places = [self._functions.coordinates.index(name) for name in fit.coordinates]
+            low, high = (
+                f([getattr(piece, end) for piece in fit.pieces], axis=0)
+                for f, end in ((np.min, "lower"), (np.max, "upper"))
+            )
+            outside = ((trial.q[:, places] < low) | (trial.q[:, places] > high)).any(axis=1)
+            if outside.any():
+                beyond[fit.muscle] = float(outside.mean())
+        return beyond
+
+    def _solve(self, trial: Trial, frames: slice) -> tuple[np.ndarray, Shares]:
+        demand = self.demand(trial, frames)
+        strength = self.strength(demand)
+        return strength, self.share(demand, strength)
+
+    def _stored_fits(self) -> Sequence[PathFit]:
+        stored = fits_file(self._file)
+        return read_fits(stored, self._model) if stored.is_file() else ()
+
+    def _check_coordinates(self) -> None:
+        held = {*self._free, *self._locked}
+        prescribed = [name for name in self._functions.independent if name not in held]
+        if prescribed:
+            raise InputError(
+                f"the coordinate '{prescribed[0]}' follows a function of time",
+                where=str(self._file),
+                expected="coordinates that are free, locked or coupled",
+                found=f"{len(prescribed)} prescribed",
+                fix="set its <prescribed> to false, or let OpenSim solve",
+            )
+
+    def _check_actuators(self) -> None:
+        names = self._model.coordinate_names
+        for actuator in self._actuators:
+            if actuator.coordinate not in names:
+                raise InputError(
+                    f"the actuator '{actuator.name}' drives a coordinate that the model does not have",
+                    where=str(self._file),
+                    expected=f"one of {', '.join(names)}",
+                    found=actuator.coordinate,
+                    fix=nearest(actuator.coordinate, names) or "prepare the actuators for this model",
+                )
+
+
+def fast_muscle_forces(
+    model_file: Path,
+    motion: Path,
+    external_loads: Path | None,
+    settings: Settings | None = None,
+    *,
+    actuators: Sequence[Path] = (),
+    window: tuple[float, float] | None = None,
+    fits: Sequence[PathFit] | None = None,
+) -> Solution:
+    """Return the muscle forces of one trial; see `MuscleSolver`, which serves several trials of a model."""
+    solver = MuscleSolver(model_file, actuators=actuators, fits=fits, settings=settings)
+    return solver.solve(motion, external_loads, window)

@@ -1,0 +1,258 @@
+"""An ``.osim`` file as an XML tree: what static optimization and scaling must know, and small edits.
+
+Numbers that need OpenSim (masses, lengths) come from the worker; here is only what the text says.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from lxml import etree
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.opensim_io.documents import child_text
+from sspinn_opensim.opensim_io.files import write_atomically
+
+# OpenSim writes tags such as <HuntCrossleyForce::ContactParameters>, which XML reserves for namespaces.
+_DOUBLE_COLON, _STAND_IN = b"::", b"..double-colon.."
+_FIRST_VERSION_WITH_SOCKETS = 40000
+
+CONTACT_FORCES = frozenset(
+    {
+        "SmoothSphereHalfSpaceForce",
+        "HuntCrossleyForce",
+        "ElasticFoundationForce",
+        "ExponentialContactForce",
+        "MeyerFregly2016Force",
+    }
+)
+_CONTACT_GEOMETRY = (
+    "ContactSphere",
+    "ContactHalfSpace",
+    "ContactMesh",
+    "ContactEllipsoid",
+    "ContactCylinder",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class CoordinateFacts:
+    """One coordinate as the model file describes it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the coordinate.
+    is_root : bool
+        Its joint connects to ground.
+    is_free : bool
+        Neither locked, nor prescribed, nor the dependent coordinate of a coupler: it needs an actuator.
+    locked : bool
+        OpenSim ignores a locked coordinate's motion and uses the default.
+    default : float
+        Default value, rad or m.
+    spanned_by_muscle : bool
+        Some muscle's path crosses its joint.
+    """
+
+    name: str
+    is_root: bool
+    is_free: bool
+    locked: bool
+    default: float
+    spanned_by_muscle: bool
+
+
+def read_model_tree(path: Path) -> etree._ElementTree:
+    """Parse an ``.osim`` file of OpenSim 4.
+
+    Raises
+    ------
+    InputError
+        Not readable, not XML, not an OpenSim model, or older than OpenSim 4.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            "cannot read the model", where=str(path), found=error.strerror or str(error)
+        ) from error
+    try:
+        root = etree.fromstring(data.replace(_DOUBLE_COLON, _STAND_IN))
+    except etree.XMLSyntaxError as error:
+        raise InputError(
+            "the model is not a valid XML file",
+            where=str(path),
+            found=str(error),
+            fix="save it again in OpenSim",
+        ) from error
+    if root.tag != "OpenSimDocument" or root.find("Model") is None:
+        raise InputError(
+            "not an OpenSim model", where=str(path), expected="<OpenSimDocument><Model>", found=root.tag
+        )
+    version = root.get("Version", "")
+    if not version.isdigit() or int(version) < _FIRST_VERSION_WITH_SOCKETS:
+        raise InputError(
+            "the model was saved by an OpenSim before 4.0",
+            where=str(path),
+            expected=f"Version {_FIRST_VERSION_WITH_SOCKETS} or later",
+            found=version,
+            fix="open it in OpenSim 4 and save it",
+        )
+    return root.getroottree()
+
+
+def write_model_tree(path: Path, tree: etree._ElementTree) -> Path:
+    """Write a tree of `read_model_tree` back, whole or not at all."""
+    data = etree.tostring(tree, encoding="UTF-8", xml_declaration=True)
+    return write_atomically(path, data.replace(_STAND_IN, _DOUBLE_COLON) + b"\n")
+
+
+def switch_contact_off(tree: etree._ElementTree) -> list[str]:
+    """Stop every contact force of the model from acting; return their names.
+
+    Measured or estimated ground forces enter as external loads; a contact force left on would add a
+    second ground force.
+    """
+    names = []
+    for force in tree.iter(*CONTACT_FORCES):
+        applies = force.find("appliesForce")
+        if applies is None:
+            applies = etree.SubElement(force, "appliesForce")
+        applies.text = "false"
+        names.append(force.get("name", force.tag))
+    return names
+
+
+def active_contact(tree: etree._ElementTree) -> list[str]:
+    """Return the contact forces that act, by name."""
+    return [
+        force.get("name", force.tag)
+        for force in tree.iter(*CONTACT_FORCES)
+        if child_text(force, "appliesForce") != "false"
+    ]
+
+
+def contact_geometry(tree: etree._ElementTree) -> list[tuple[str, etree._Element]]:
+    """Return each contact geometry with the name of the body (or ``ground``) that carries it."""
+    return [
+        (base_body(tree, child_text(geometry, "socket_frame")), geometry)
+        for geometry in tree.iter(*_CONTACT_GEOMETRY)
+    ]
+
+
+def coordinate_facts(tree: etree._ElementTree) -> tuple[CoordinateFacts, ...]:
+    """Return what the file says of each coordinate, in file order."""
+    joints = list(tree.iterfind("Model/JointSet/objects/*"))
+    parent_of = {_child(tree, joint): _parent(tree, joint) for joint in joints}
+    joint_of_child = {_child(tree, joint): joint.get("name") for joint in joints}
+    spanned = _joints_crossed_by_muscles(tree, parent_of, joint_of_child)
+    dependent = {
+        child_text(coupler, "dependent_coordinate_name")
+        for coupler in tree.iter("CoordinateCouplerConstraint")
+    }
+    facts = []
+    for joint in joints:
+        for coordinate in joint.iterfind("coordinates/Coordinate"):
+            name = coordinate.get("name")
+            locked = child_text(coordinate, "locked") == "true"
+            prescribed = child_text(coordinate, "prescribed") == "true"
+            facts.append(
+                CoordinateFacts(
+                    name=name,
+                    is_root=_parent(tree, joint) == "ground",
+                    is_free=not (locked or prescribed or name in dependent),
+                    locked=locked,
+                    default=float(child_text(coordinate, "default_value") or 0),
+                    spanned_by_muscle=joint.get("name") in spanned,
+                )
+            )
+    return tuple(facts)
+
+
+def muscle_names(tree: etree._ElementTree) -> tuple[str, ...]:
+    """Return the muscles static optimization sees: those of the ForceSet.
+
+    Raises
+    ------
+    InputError
+        The model keeps its muscles outside the ForceSet, where OpenSim's tools overlook them, or has none.
+    """
+    names = tuple(element.get("name") for element in _muscles(tree))
+    if not names:
+        elsewhere = [element.get("name") for element in tree.iter() if _is_muscle(element)]
+        raise InputError(
+            "the model has no muscle in its ForceSet",
+            where=tree.find("Model").get("name", ""),
+            found=f"{len(elsewhere)} muscles elsewhere" if elsewhere else "no muscle",
+            fix="move the muscles to the ForceSet" if elsewhere else "choose a model with muscles",
+        )
+    return names
+
+
+def coordinate_actuators(tree: etree._ElementTree) -> dict[str, list[str]]:
+    """Return the names of the model's own coordinate actuators by coordinate."""
+    actuators: dict[str, list[str]] = {}
+    for element in tree.iterfind("Model/ForceSet/objects/CoordinateActuator"):
+        actuators.setdefault(child_text(element, "coordinate"), []).append(element.get("name"))
+    return actuators
+
+
+def base_body(tree: etree._ElementTree, socket: str) -> str:
+    """Return the body (or ``ground``) that a frame's path leads to, through any offset frames."""
+    words = [word for word in socket.split("/") if word not in ("", "..")]
+    if "bodyset" in words:
+        return words[words.index("bodyset") + 1]
+    name = words[-1]
+    if name == "ground":
+        return name
+    for frame in tree.iter("PhysicalOffsetFrame"):
+        if frame.get("name") == name:
+            return base_body(tree, child_text(frame, "socket_parent"))
+    return name
+
+
+def _parent(tree, joint: etree._Element) -> str:
+    return _joint_body(tree, joint, "socket_parent_frame")
+
+
+def _child(tree, joint: etree._Element) -> str:
+    return _joint_body(tree, joint, "socket_child_frame")
+
+
+def _joint_body(tree, joint: etree._Element, socket: str) -> str:
+    name = child_text(joint, socket)
+    for frame in joint.iterfind("frames/PhysicalOffsetFrame"):
+        if frame.get("name") == name.split("/")[-1]:
+            return base_body(tree, child_text(frame, "socket_parent"))
+    return base_body(tree, name)
+
+
+def _is_muscle(element: etree._Element) -> bool:
+    return (
+        isinstance(element.tag, str) and "Muscle" in element.tag and element.find("GeometryPath") is not None
+    )
+
+
+def _muscles(tree) -> list[etree._Element]:
+    return [element for element in tree.iterfind("Model/ForceSet/objects/*") if _is_muscle(element)]
+
+
+def _joints_crossed_by_muscles(tree, parent_of: dict, joint_of_child: dict) -> set[str]:
+    def to_ground(body: str) -> list[str]:
+        chain = []
+        while body in parent_of and body not in chain:
+            chain.append(body)
+            body = parent_of[body]
+        return chain
+
+    crossed = set()
+    for muscle in _muscles(tree):
+        points = muscle.iterfind("GeometryPath/PathPointSet/objects/*")
+        sockets = (child_text(point, "socket_parent_frame") for point in points)
+        bodies = list(dict.fromkeys(base_body(tree, socket) for socket in sockets))
+        for one, other in zip(bodies, bodies[1:], strict=False):
+            crossed.update(joint_of_child[body] for body in set(to_ground(one)) ^ set(to_ground(other)))
+    return crossed

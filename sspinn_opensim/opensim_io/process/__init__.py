@@ -1,0 +1,1 @@
+"""OpenSim in a process of its own: started, limited, watched, its outputs checked."""

@@ -1,0 +1,152 @@
+"""What a scaling from markers is given, and which files and times that means: the user's or the set-up's."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from lxml import etree
+
+from casadi_dynamics.errors import InputError, nearest
+from sspinn_opensim.opensim_io.documents import child_text
+from sspinn_opensim.opensim_io.process.jobs import run_job
+from sspinn_opensim.opensim_io.scaling.finish import TIMEOUT_S
+from sspinn_opensim.opensim_io.scaling.setup import Measurement, ScaleSetup, read_setup
+
+
+@dataclasses.dataclass(frozen=True)
+class MarkerScaling:
+    """What is known of the person by markers.
+
+    Parameters
+    ----------
+    setup : Path or None
+        The laboratory's own set-up of ScaleTool; what it says of files is used where none is given here.
+    static : Path or None
+        Static trial, ``.trc``.
+    marker_set : Path or None
+        Markers to put on the model.
+    measurements : tuple of Measurement
+        Instead of a set-up.
+    weights : mapping
+        Without a set-up: weights of markers in placement that differ from one; zero leaves a marker out.
+    from_s, to_s : float or None
+        Part of the trial to use; left out, what the set-up says, else all of it.
+    preserve_mass_distribution : bool or None
+        Whether bodies keep their share of the mass; left out, what the set-up says, else true.
+    place_markers : bool or None
+        Whether the model's markers move to where they were measured; left out, what the set-up says, else
+        true.
+    fallback_factor : float or None
+        Without a set-up: factor of bodies, and of axes of bodies, that no measurement scales.
+    """
+
+    setup: Path | None = None
+    static: Path | None = None
+    marker_set: Path | None = None
+    measurements: tuple[Measurement, ...] = ()
+    weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    from_s: float | None = None
+    to_s: float | None = None
+    preserve_mass_distribution: bool | None = None
+    place_markers: bool | None = None
+    fallback_factor: float | None = None
+
+
+def open_setup(path: Path) -> ScaleSetup:
+    """Read a set-up of ScaleTool of any version.
+
+    Raises
+    ------
+    InputError
+        OpenSim cannot read it, or it sets up another tool.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError("the set-up of ScaleTool is not there", where=str(path))
+    with tempfile.TemporaryDirectory(prefix="scale_setup_") as folder:
+        current = Path(folder) / "setup.xml"
+        try:
+            root = etree.parse(str(path)).getroot()
+        except etree.XMLSyntaxError as error:
+            raise InputError(
+                "the set-up is not a valid XML file", where=str(path), found=str(error)
+            ) from error
+        if root.tag != "OpenSimDocument" or root.find("ScaleTool") is None:
+            found = ", ".join(str(child.tag) for child in root) or root.tag
+            raise InputError(
+                "not a set-up of OpenSim's ScaleTool", where=str(path), expected="<ScaleTool>", found=found
+            )
+        arguments = {"setup": path, "output": current}
+        run_job("upgrade_scale_setup", arguments, timeout_s=TIMEOUT_S, outputs=[current])
+        return read_setup(current, path)
+
+
+def take_marker_set(
+    setup: ScaleSetup | None, choice: MarkerScaling, work: Path, bodies: Collection[str]
+) -> Path | None:
+    """Copy the marker set to the folder ScaleTool reads from, if there is one.
+
+    Raises
+    ------
+    InputError
+        It is not there, is no marker set, or has a marker on a body that the model does not have.
+    """
+    file = choice.marker_set or (setup.file("marker_set_file", "GenericModelMaker") if setup else None)
+    if file is None:
+        return None
+    require(file, "marker set", "--markers, or markers in the study")
+    try:
+        markers = etree.parse(str(file)).getroot().findall("MarkerSet/objects/Marker")
+    except etree.XMLSyntaxError as error:
+        raise InputError(
+            "the marker set is not a valid XML file", where=str(file), found=str(error)
+        ) from error
+    if not markers:
+        raise InputError("not a marker set", where=str(file), expected="<MarkerSet> with markers")
+    for marker in markers:
+        # A path to a body, or to a frame on one; before OpenSim 4 the name of a body.
+        *folders, name = (child_text(marker, "socket_parent_frame") or child_text(marker, "body")).split("/")
+        if name not in (*bodies, "ground") and folders[-1:] in ([], ["bodyset"]):
+            raise InputError(
+                f"marker '{marker.get('name')}' is on a body that the model does not have",
+                where=str(file),
+                expected=f"one of {', '.join(bodies)}",
+                found=name,
+                fix=nearest(name, list(bodies)) or "take the marker set that goes with this model",
+            )
+    return Path(shutil.copyfile(file, work / "markers.xml"))
+
+
+def trial_files(setup: ScaleSetup | None, choice: MarkerScaling) -> tuple[Path, Path]:
+    """Return the trials for scaling and for placing markers, mostly one."""
+    named = [
+        setup.file("marker_file", section) if setup else None for section in ("ModelScaler", "MarkerPlacer")
+    ]
+    scaling, placing = (choice.static or file for file in named)
+    if scaling is None and placing is None:
+        raise InputError(
+            "no static marker trial is named",
+            where=setup.where if setup else "",
+            fix="name it: static in the study, --static on the command line",
+        )
+    files = scaling or placing, placing or scaling
+    for file in dict.fromkeys(files):
+        require(file, "static marker trial", "--static, or static in the study")
+    return files
+
+
+def require(file: Path, what: str, option: str) -> None:
+    """Refuse a file that is not there."""
+    if not file.is_file():
+        raise InputError(f"the {what} is not there", where=str(file), fix=f"name another one with {option}")
+
+
+def time_range(setup: ScaleSetup, section: str, choice: MarkerScaling) -> tuple[float | None, float | None]:
+    """Return the part of a trial that ``ModelScaler`` or ``MarkerPlacer`` uses, s; None for an open end."""
+    if choice.from_s is not None or choice.to_s is not None:
+        return choice.from_s, choice.to_s
+    return setup.time_range(section)

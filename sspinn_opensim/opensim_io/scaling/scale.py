@@ -1,0 +1,317 @@
+"""A generic model scaled to a person: by body height and mass, by factors of each body, or scaled already.
+
+`scaling_segments` finds the factors from measured lengths, `scaling_markers` from a static marker trial.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import osim_models
+from casadi_dynamics.errors import InputError, nearest
+from sspinn_opensim.opensim_io.files import write_atomically
+from sspinn_opensim.opensim_io.model.model_file import contact_geometry, read_model_tree, write_model_tree
+from sspinn_opensim.opensim_io.process.jobs import run_job
+from sspinn_opensim.opensim_io.scaling.anatomy import leg_doubts
+from sspinn_opensim.opensim_io.scaling.finish import (
+    TIMEOUT_S,
+    changes,
+    check_contact_can_scale,
+    describe,
+    scale_contact,
+    telling,
+    verify,
+)
+from sspinn_opensim.opensim_io.scaling.report import Factors, ScalingReport, check_range, factor_doubts
+
+_HEIGHT_RANGE_M, _MASS_RANGE_KG = (0.5, 2.5), (10.0, 300.0)
+_FACTOR_RANGE = (0.1, 10.0)
+# Gait 2392 and 2354: "about 1.8 m tall", 75.16 kg (OpenSim documentation, "Gait 2392 and 2354 Models");
+# gait10dof18musc is their planar reduction with the same bodies and total mass.
+_GENERIC_HEIGHT_M = {
+    "planar_gait": osim_models.GENERIC_HEIGHT_M,
+    "3DGaitModel2392": 1.80,
+    "3DGaitModel2354": 1.80,
+    "gait10dof18musc": 1.80,
+    "gait10dof18musc.osim": 1.80,
+}
+
+
+class Person(Protocol):
+    """Whom to scale to.
+
+    Parameters
+    ----------
+    name : str
+        Name of the scaled model.
+    height_m, mass_kg : float or None
+        Body height, m, and mass, kg; None where one is not known and not needed.
+    """
+
+    name: str
+    height_m: float | None
+    mass_kg: float | None
+
+
+def scale_by_height_and_mass(
+    generic: Path,
+    subject: Path,
+    person: Person,
+    *,
+    generic_height_m: float | None = None,
+    preserve_mass_distribution: bool = True,
+) -> ScalingReport:
+    """Scale every body by height over generic height, and the total mass to the person's.
+
+    Mass distribution is preserved: each body keeps its share of the total. Contact geometry is moved and
+    resized with its body; the parameters of contact forces stay.
+
+    Parameters
+    ----------
+    generic : Path
+        Model to scale, saved by OpenSim 4.
+    subject : Path
+        Where to write the scaled model.
+    person : Person
+        Name, height in m, mass in kg.
+    generic_height_m : float, optional
+        Height of a person the generic model fits as it is, m. Known for the project's planar model,
+        gait2392, gait2354 and gait10dof18musc; needed for any other.
+    preserve_mass_distribution : bool
+        False: the mass of a body follows its volume, which for one factor of all bodies is the same.
+
+    Returns
+    -------
+    ScalingReport
+        Factors and masses, checked against the written model.
+
+    Raises
+    ------
+    InputError
+        Implausible height or mass; unknown generic height; contact geometry that cannot be scaled; a
+        model OpenSim cannot load; a scaled model that does not read back as it should.
+    """
+    generic = Path(generic)
+    factor, generic_height_m = height_factor(generic, person, generic_height_m)
+    bodies = [body.get("name") for body in read_model_tree(generic).iterfind("Model/BodySet/objects/Body")]
+    return scale_bodies(
+        generic,
+        subject,
+        person,
+        {body: (factor,) * 3 for body in bodies},
+        generic_height_m=generic_height_m,
+        preserve_mass_distribution=preserve_mass_distribution,
+    )
+
+
+def scale_bodies(
+    generic: Path,
+    subject: Path,
+    person: Person,
+    factors: Factors,
+    *,
+    generic_height_m: float | None = None,
+    preserve_mass_distribution: bool = True,
+    method: str = "height and mass",
+    measured: Mapping[str, str] | None = None,
+    doubts: Sequence[str] = (),
+) -> ScalingReport:
+    """Scale each body by its own factors, and the total mass to the person's.
+
+    Parameters
+    ----------
+    generic, subject, person
+        As in `scale_by_height_and_mass`.
+    factors : Mapping of str to 3 floats
+        Factors along x, y, z of every body of the model.
+    generic_height_m : float, optional
+        What factors are held against; else only reported.
+    preserve_mass_distribution : bool
+        False: the mass of a body follows its volume.
+    method, measured, doubts
+        Where the factors come from, for the report.
+
+    Returns
+    -------
+    ScalingReport
+        As `scale_by_height_and_mass`, whose errors it shares; a factor that no person has raises too.
+    """
+    generic, subject = Path(generic), Path(subject)
+    check_person(person)
+    if person.mass_kg is None:
+        raise InputError("the person's mass is needed", where="mass_kg", expected="a mass in kg")
+    check_contact_can_scale(generic)
+    before = describe(generic)
+    _check_factors(factors, before["bodies"], generic)
+    with draft_of(subject) as draft:
+        job = run_job(
+            "scale",
+            {
+                "model": generic,
+                "output": draft,
+                "name": person.name,
+                "mass_kg": person.mass_kg,
+                "factors": dict(factors),
+                "preserve_mass_distribution": preserve_mass_distribution,
+            },
+            timeout_s=TIMEOUT_S,
+            outputs=[draft],
+        )
+        tree, generic_tree = read_model_tree(draft), read_model_tree(generic)
+        contact = scale_contact(tree, factors)
+        write_model_tree(draft, tree)
+        after = describe(draft)
+        verify(factors, person.mass_kg, preserve_mass_distribution, before, after, generic_tree, tree)
+        height_ratio = _ratio(person.height_m, generic_height_m)
+        return ScalingReport(
+            name=person.name,
+            height_m=person.height_m,
+            mass_kg=after["total_mass_kg"],
+            generic_height_m=generic_height_m,
+            generic_mass_kg=before["total_mass_kg"],
+            factors={body: tuple(map(float, xyz)) for body, xyz in factors.items()},
+            body_mass_kg=body_masses(before, after),
+            contact=contact,
+            warnings=telling(job.log_warnings),
+            method=method,
+            measured=measured or {},
+            changes=changes(before, after, generic_tree, tree),
+            doubts=(*doubts, *factor_doubts(factors, height_ratio), *leg_doubts(after, person.height_m)),
+        )
+
+
+def copy_scaled(model: Path, subject: Path, person: Person) -> ScalingReport:
+    """Take over a model that is already scaled to the person, after checking its mass.
+
+    Parameters
+    ----------
+    model, subject : Path
+        The scaled model and where to copy it.
+    person : Person
+        Whose mass the model must have, within 5 %, where it is given.
+
+    Returns
+    -------
+    ScalingReport
+        All factors one.
+
+    Raises
+    ------
+    InputError
+        The model's mass is not the person's, or it cannot be read.
+    """
+    model, subject = Path(model), Path(subject)
+    check_person(person)
+    tree = read_model_tree(model)
+    found = describe(model)
+    mass = found["total_mass_kg"]
+    if person.mass_kg is not None and abs(mass - person.mass_kg) > 0.05 * person.mass_kg:
+        raise InputError(
+            "the model said to be scaled has another mass than the person",
+            where=str(model),
+            expected=f"{person.mass_kg:g} kg",
+            found=f"{mass:g} kg",
+            fix="let the model be scaled, or correct the person's mass",
+        )
+    subject.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(subject, model.read_bytes())
+    return ScalingReport(
+        name=person.name,
+        height_m=person.height_m,
+        mass_kg=mass,
+        generic_height_m=None,
+        generic_mass_kg=mass,
+        factors={body: (1.0, 1.0, 1.0) for body in found["bodies"]},
+        body_mass_kg=body_masses(found, found),
+        contact=tuple(g.get("name", "") for body, g in contact_geometry(tree) if body != "ground"),
+        method="nothing: the model came scaled",
+        doubts=tuple(leg_doubts(found, person.height_m)),
+    )
+
+
+def height_factor(generic: Path, person: Person, generic_height_m: float | None) -> tuple[float, float]:
+    """Return height over generic height, and the generic height, m.
+
+    Raises
+    ------
+    InputError
+        If either is unknown or implausible.
+    """
+    check_person(person)
+    if person.height_m is None:
+        raise InputError("the person's height is needed", where="height_m", expected="a height in m")
+    if generic_height_m is None:
+        generic_height_m = known_height(generic)
+    if generic_height_m is None:
+        name = read_model_tree(generic).find("Model").get("name", "")
+        raise InputError(
+            f"the body height that the generic model '{name}' stands for is not known",
+            where=str(generic),
+            expected=f"one of {', '.join(_GENERIC_HEIGHT_M)}",
+            fix="state generic_height_m under [model] of the study: the height of a person whom the model "
+            "fits unscaled; or scaled = true if the model is the person's already",
+        )
+    check_range("the generic model's height", generic_height_m, _HEIGHT_RANGE_M, "m", "generic_height_m")
+    return person.height_m / generic_height_m, generic_height_m
+
+
+def known_height(generic: Path) -> float | None:
+    """Return the body height a model stands for, m, by the name of the model; None if it is not known."""
+    return _GENERIC_HEIGHT_M.get(read_model_tree(generic).find("Model").get("name", ""))
+
+
+def check_person(person: Person) -> None:
+    """Refuse a height or mass that no person has."""
+    if person.height_m is not None:
+        check_range("the person's height", person.height_m, _HEIGHT_RANGE_M, "m", "height_m")
+    if person.mass_kg is not None:
+        check_range("the person's mass", person.mass_kg, _MASS_RANGE_KG, "kg", "mass_kg")
+
+
+def body_masses(before: dict, after: dict) -> dict[str, tuple[float, float]]:
+    """Return the mass of each body before and after, kg."""
+    return {
+        body: (values["mass_kg"], after["bodies"][body]["mass_kg"])
+        for body, values in before["bodies"].items()
+    }
+
+
+@contextlib.contextmanager
+def draft_of(subject: Path) -> Iterator[Path]:
+    """Give a path beside `subject`; what is written there takes its place if all goes well."""
+    subject.parent.mkdir(parents=True, exist_ok=True)
+    draft = subject.with_name(f".{subject.stem}.{os.getpid()}.osim")
+    try:
+        yield draft
+        os.replace(draft, subject)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _check_factors(factors: Factors, bodies: Mapping, generic: Path) -> None:
+    unknown = sorted(set(factors) ^ set(bodies))
+    if unknown:
+        raise InputError(
+            "factors and bodies of the model differ",
+            where=str(generic),
+            found=", ".join(unknown),
+            fix=nearest(unknown[0], list(bodies)),
+        )
+    low, high = _FACTOR_RANGE
+    for body, xyz in factors.items():
+        if not all(low <= factor <= high for factor in xyz):  # also catches NaN
+            raise InputError(
+                f"the scale factors of '{body}' cannot be a person's",
+                where=str(generic),
+                expected=f"{low:g} to {high:g}",
+                found=" ".join(f"{factor:g}" for factor in xyz),
+                fix="check units: lengths are in metres, heights in metres",
+            )
+
+
+def _ratio(height_m: float | None, generic_height_m: float | None) -> float | None:
+    return height_m / generic_height_m if height_m and generic_height_m else None

@@ -1,0 +1,1 @@
+"""Muscle forces by OpenSim's static optimization: set-up, checks, slices of time, verdict."""

@@ -1,0 +1,130 @@
+"""Muscle forces of a prepared folder by OpenSim's static optimization, with a verdict on them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.opensim_io.files import write_atomically
+from sspinn_opensim.opensim_io.static_optimization import time_slices
+from sspinn_opensim.opensim_io.static_optimization.checks import Inputs, check_inputs
+from sspinn_opensim.opensim_io.static_optimization.setup import (
+    ACTIVATIONS_FILE,
+    FORCES_FILE,
+    FRAMES_FILE,
+    RESERVE,
+    VERDICT_FILE,
+    Settings,
+    prepare,
+    role,
+)
+from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE, Setup, read_setup
+from sspinn_opensim.opensim_io.static_optimization.solution import Solution
+from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict, frames_table, judge
+from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
+from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
+from sspinn_opensim.opensim_io.trials.survey import Survey
+
+__all__ = ["Settings", "Verdict", "prepare", "run", "write_outcome"]
+
+
+def run(
+    results: Path,
+    *,
+    moments: str = "moments.sto",
+    timeout_s: float | None = None,
+    workers: int | None = None,
+    unit_is_stated: bool = False,
+    measured: bool = True,
+    seen: Survey | None = None,
+    optimizer: Callable[[Setup], Solution] | None = None,
+) -> Verdict:
+    """Check a prepared folder, run static optimization in it, and judge the outcome.
+
+    Writes what `write_outcome` names beside OpenSim's own tables in the folder ``static_optimization``.
+
+    Parameters
+    ----------
+    results : Path
+        A folder in which `prepare` wrote the set-up.
+    moments : str
+        Table in `results` with the joint moments that reserves are compared with.
+    timeout_s : float, optional
+        Time limit of each slice of time, s; by default 2 minutes and 5 s a frame.
+    workers : int, optional
+        Processes that share the frames; by default as many as the machine carries.
+    unit_is_stated : bool
+        A person vouches for the unit of the angles; see `check_inputs`.
+    measured : bool
+        Motion and forces were measured, not estimated; see `check_inputs`.
+    seen : Survey, optional
+        Of the same motion, if it has been made; see `check_inputs`.
+    optimizer : callable, optional
+        Solves the set-up instead of OpenSim.
+
+    Returns
+    -------
+    Verdict
+        Also when the forces are not to be trusted: see `Verdict.ok`.
+
+    Raises
+    ------
+    InputError
+        An input would lead to wrong forces without a word from OpenSim, or a job failed.
+    """
+    results = Path(results)
+    setup = read_setup(results / SETUP_FILE)
+    inputs = check_inputs(setup, unit_is_stated=unit_is_stated, measured=measured, seen=seen)
+    joint_moments = peak_moments(results / moments, setup, inputs)
+    if optimizer is None:
+        solution = time_slices.solve(
+            setup, inputs.kinematics.time_s, inputs.muscles, workers=workers, timeout_s=timeout_s
+        )
+    else:
+        solution = optimizer(setup)
+    return write_outcome(results, setup, inputs, joint_moments, solution)
+
+
+def write_outcome(
+    results: Path, setup: Setup, inputs: Inputs, joint_moments: Mapping[str, float], solution: Solution
+) -> Verdict:
+    """Judge muscle forces from any optimizer and write them.
+
+    Writes ``muscle_forces.sto`` (N), ``muscle_activations.sto``, ``static_optimization_frames.sto`` (the
+    verdict frame by frame) and ``static_optimization.json`` (overall).
+    """
+    verdict = judge(setup, inputs, dict(joint_moments), solution)
+    write_storage(results / FORCES_FILE, solution.forces_table())
+    write_storage(results / ACTIVATIONS_FILE, solution.activations_table())
+    write_storage(results / FRAMES_FILE, frames_table(inputs, solution))
+    write_atomically(results / VERDICT_FILE, json.dumps(verdict.to_json(), indent=1) + "\n")
+    return verdict
+
+
+def peak_moments(path: Path, setup: Setup, inputs: Inputs) -> dict[str, float]:
+    """Return the peak moment in the window of each coordinate that muscles drive, N m or N.
+
+    Raises
+    ------
+    InputError
+        The table lacks a column or does not cover the window.
+    """
+    table = read_storage(path)
+    inside = (table.time_s >= setup.from_s) & (table.time_s <= setup.to_s)
+    if not inside.any():
+        raise InputError(
+            "the joint moments do not cover the analysed window",
+            where=str(path),
+            expected=f"{setup.from_s:.3f} to {setup.to_s:.3f} s",
+            found=f"{table.time_s[0]:.3f} to {table.time_s[-1]:.3f} s",
+        )
+    names = [c.name for c in inputs.coordinates if c.is_free and role(c) == RESERVE]
+    columns = moment_columns(names, [inputs.motions[name] for name in names])
+    return {
+        name: float(np.abs(table.column(column)[inside]).max())
+        for name, column in zip(names, columns, strict=True)
+    }

@@ -1,0 +1,304 @@
+"""Write what OpenSim's static optimization needs beside an estimate, so that the folder can be moved.
+
+Three files: the subject's model with its contact forces switched off, actuators for what muscles do not
+carry, and a set-up file whose paths are relative to its own folder.
+
+External loads replace every ground force the model has of its own: its contact, and external or prescribed
+forces that were saved with it, stop acting.
+
+Every free coordinate gets one actuator, named for its role. *Residuals* act on the joint with ground,
+which no muscle crosses: they balance what kinematics, ground forces and masses leave unexplained.
+*Torques* drive joints that no muscle crosses. *Reserves* help muscles out; their optimal force of 1 N m
+makes them so dear that they act only where muscles cannot.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from lxml import etree
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.opensim_io.documents import OPENSIM_DOCUMENT_VERSION, child_text, to_xml
+from sspinn_opensim.opensim_io.files import write_atomically
+from sspinn_opensim.opensim_io.model.model_file import (
+    CoordinateFacts,
+    coordinate_facts,
+    muscle_names,
+    read_model_tree,
+    switch_contact_off,
+    write_model_tree,
+)
+from sspinn_opensim.opensim_io.process.jobs import run_job
+from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE, UNASSIGNED, filter_margin_s
+from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.opensim_io.trials.survey import Survey
+
+MODEL_FILE = "subject_static_optimization.osim"
+ACTUATORS_FILE = "static_optimization_actuators.xml"
+RAW_FOLDER = "static_optimization"
+FORCES_FILE = "muscle_forces.sto"
+ACTIVATIONS_FILE = "muscle_activations.sto"
+FRAMES_FILE = "static_optimization_frames.sto"
+VERDICT_FILE = "static_optimization.json"
+TOOL_NAME = "subject"
+
+RESIDUAL, TORQUE, RESERVE = "residual", "torque", "reserve"
+_RESERVE_OPTIMAL_FORCE = 1.0
+_TORQUE_OPTIMAL_FORCE = 100.0
+# Residual moments are scaled by body weight at a lever of 0.1 m, about the largest that gait analysis meets.
+_RESIDUAL_LEVER_M = 0.1
+_EDGE_FRAMES = 3
+#: Forces a model may carry from an earlier analysis; the external loads replace them.
+_EXTERNAL_FORCES = ("ExternalForce", "PrescribedForce")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Choices of static optimization.
+
+    Parameters
+    ----------
+    lowpass_hz : float
+        Cut-off of OpenSim's low-pass filter on the coordinates, Hz; 0 or less filters nothing. 6 Hz is
+        the common choice for walking.
+    muscle_physiology : bool
+        Whether force depends on fibre length and velocity. OpenSim takes the tendon as rigid here, so in fast
+        push-off fibres seem to shorten at a speed that in life the Achilles tendon has; without, a muscle
+        gives up to its maximal isometric force.
+    activation_exponent : float
+        The sum of activations to this power is minimised.
+    convergence : float
+        Criterion at which the optimizer stops.
+    max_iterations : int
+        Iterations allowed for each frame.
+    """
+
+    lowpass_hz: float = 6.0
+    muscle_physiology: bool = True
+    activation_exponent: float = 2.0
+    convergence: float = 1e-4
+    max_iterations: int = 200
+
+    @property
+    def margin_s(self) -> float:
+        """Time the filter needs on either side of the analysed window, s (half a period of the cut-off)."""
+        return filter_margin_s(self.lowpass_hz)
+
+
+def role(coordinate: CoordinateFacts) -> str:
+    """Return the role of a coordinate's actuator."""
+    if coordinate.spanned_by_muscle:
+        return RESERVE
+    return RESIDUAL if coordinate.is_root else TORQUE
+
+
+def actuator_name(coordinate: CoordinateFacts) -> str:
+    """Return the name of the actuator added for a coordinate."""
+    return f"{role(coordinate)}_{coordinate.name}"
+
+
+def prepare(
+    results: Path,
+    *,
+    model: str = "subject.osim",
+    kinematics: str = "kinematics.mot",
+    external_loads: str | None = "external_loads.xml",
+    window: tuple[float, float] | None = None,
+    settings: Settings | None = None,
+    held: Mapping[str, float] | None = None,
+    seen: Survey | None = None,
+) -> Path:
+    """Write model, actuators and set-up file of static optimization into a results folder.
+
+    The outcome of an earlier run is removed: it belonged to another set-up.
+
+    Parameters
+    ----------
+    results : Path
+        The folder; the files named below are in it.
+    model, kinematics, external_loads : str
+        Files in `results`; no external loads where nothing touches the body (an arm, a flight phase).
+    window : (float, float), optional
+        From and to, s; by default all of the kinematics less the margin the filter needs.
+    settings : Settings, optional
+        Choices of the optimization.
+    held : mapping of str to float, optional
+        Coordinates that the motion keeps at a value because they were not estimated, rad or m. They are
+        locked there in the model of the optimization: what holds them is not known, so no muscle is asked for
+        it.
+    seen : Survey, optional
+        Of the motion with this model, if it has been made.
+
+    Returns
+    -------
+    Path
+        The set-up file; it runs from any place, in OpenSim's GUI and command line too.
+
+    Raises
+    ------
+    InputError
+        The model cannot be used or has no muscles in its ForceSet, the motion is too short, or the folder
+        cannot be written to. The other inputs are checked when the optimization runs.
+    """
+    results, settings = Path(results), settings or Settings()
+    tree = read_model_tree(results / model)
+    usable_muscles(tree, results / model)
+    lock(tree, held or {})
+    unclamp(tree)
+    facts = coordinate_facts(tree)
+    if seen is None:
+        described = run_job("describe_model", {"model": results / model}, timeout_s=120.0).values
+        motions = described["motions"]
+        body_weight = described["total_mass_kg"] * float(np.linalg.norm(described["gravity"]))
+    else:
+        motions, body_weight = seen.motions, seen.body_weight_n
+    if window is None:
+        time_s = read_storage(results / kinematics).time_s
+        margin = max(settings.margin_s, _EDGE_FRAMES * (time_s[-1] - time_s[0]) / max(len(time_s) - 1, 1))
+        window = (float(time_s[0] + margin), float(time_s[-1] - margin))
+    if not window[0] < window[1]:
+        raise InputError(
+            "no time is left to analyse",
+            where=str(results / kinematics),
+            expected=f"more than {2 * settings.margin_s:g} s of motion",
+            found=f"from {window[0]:g} s to {window[1]:g} s",
+            fix="give a longer recording or another window",
+        )
+    _remove_outcome(results)
+    switch_contact_off(tree)
+    for force in own_external_forces(tree):
+        applies = force.find("appliesForce")
+        if applies is None:
+            applies = etree.SubElement(force, "appliesForce")
+        applies.text = "false"
+    write_model_tree(results / MODEL_FILE, tree)
+    write_atomically(results / ACTUATORS_FILE, _actuators(facts, motions, body_weight))
+    return write_atomically(results / SETUP_FILE, _setup(kinematics, external_loads, window, settings))
+
+
+def lock(tree: etree._ElementTree, values: Mapping[str, float]) -> None:
+    """Lock coordinates of a model at values, rad or m."""
+    for coordinate in tree.iter("Coordinate"):
+        if coordinate.get("name") not in values:
+            continue
+        for tag, text in (("default_value", repr(float(values[coordinate.get("name")]))), ("locked", "true")):
+            element = coordinate.find(tag)
+            if element is None:
+                element = etree.SubElement(coordinate, tag)
+            element.text = text
+
+
+def unclamp(tree: etree._ElementTree) -> None:
+    """Let every coordinate of a model leave its range.
+
+    In a model with couplers OpenSim assembles every frame anew and then keeps clamped coordinates inside
+    their range without a word: a walk of 27 m stood at 5 m, the ground forces 22 m away from the feet. Ranges
+    stay what they are: path points of muscles depend on them.
+    """
+    for clamped in tree.iterfind("Model/JointSet/objects/*/coordinates/Coordinate/clamped"):
+        clamped.text = "false"
+
+
+def usable_muscles(tree: etree._ElementTree, where: Path) -> tuple[str, ...]:
+    """Return the muscles that static optimization uses: all of the model's, or none is used.
+
+    Raises
+    ------
+    InputError
+        Some muscle stands outside the ForceSet, where OpenSim's tools overlook it, or is switched off.
+    """
+    names = muscle_names(tree)
+    muscles = [e for e in tree.iter() if isinstance(e.tag, str) and e.find("GeometryPath") is not None]
+    muscles = [e for e in muscles if "Muscle" in e.tag and e.get("name") != "default"]
+    elsewhere = [e.get("name", "") for e in muscles if e.get("name") not in names]
+    if elsewhere:
+        raise InputError(
+            "muscles stand outside the ForceSet, where static optimization overlooks them",
+            where=str(where),
+            found=", ".join(elsewhere),
+            fix="move them from <ComponentSet> or <components> into <ForceSet><objects>, or delete them",
+        )
+    off = [e.get("name", "") for e in muscles if child_text(e, "appliesForce") == "false"]
+    if off:
+        raise InputError(
+            "muscles are switched off in the model",
+            where=str(where),
+            found=", ".join(off),
+            fix="set appliesForce to true, or delete them from the model",
+        )
+    return names
+
+
+def own_external_forces(tree: etree._ElementTree, *, acting: bool = False) -> list[etree._Element]:
+    """Return the external and prescribed forces that are part of a model; on request those that act."""
+    forces = tree.iter(*_EXTERNAL_FORCES)
+    return [force for force in forces if not acting or child_text(force, "appliesForce") != "false"]
+
+
+def _remove_outcome(results: Path) -> None:
+    for name in (FORCES_FILE, ACTIVATIONS_FILE, FRAMES_FILE, VERDICT_FILE):
+        (results / name).unlink(missing_ok=True)
+    shutil.rmtree(results / RAW_FOLDER, ignore_errors=True)
+
+
+def _actuators(facts: tuple[CoordinateFacts, ...], motions: dict[str, str], body_weight: float) -> bytes:
+    document = etree.Element("OpenSimDocument", Version=OPENSIM_DOCUMENT_VERSION)
+    objects = etree.SubElement(etree.SubElement(document, "ForceSet", name="added_actuators"), "objects")
+    for coordinate in facts:
+        if not coordinate.is_free:
+            continue
+        optimal_force = {
+            RESERVE: _RESERVE_OPTIMAL_FORCE,
+            TORQUE: _TORQUE_OPTIMAL_FORCE,
+            RESIDUAL: body_weight * (_RESIDUAL_LEVER_M if motions[coordinate.name] == "rotational" else 1.0),
+        }[role(coordinate)]
+        actuator = etree.SubElement(objects, "CoordinateActuator", name=actuator_name(coordinate))
+        for tag, text in (
+            ("min_control", "-Inf"),
+            ("max_control", "Inf"),
+            ("coordinate", coordinate.name),
+            ("optimal_force", repr(optimal_force)),
+        ):
+            etree.SubElement(actuator, tag).text = text
+    return to_xml(document)
+
+
+def _setup(
+    kinematics: str, external_loads: str | None, window: tuple[float, float], settings: Settings
+) -> bytes:
+    document = etree.Element("OpenSimDocument", Version=OPENSIM_DOCUMENT_VERSION)
+    tool = etree.SubElement(document, "AnalyzeTool", name=TOOL_NAME)
+    lowpass = settings.lowpass_hz if settings.lowpass_hz > 0 else -1.0
+    for tag, text in (
+        ("model_file", MODEL_FILE),
+        ("replace_force_set", "false"),
+        ("force_set_files", ACTUATORS_FILE),
+        ("results_directory", RAW_FOLDER),
+        ("output_precision", "12"),
+        ("initial_time", repr(float(window[0]))),
+        ("final_time", repr(float(window[1]))),
+        ("solve_for_equilibrium_for_auxiliary_states", "false"),
+        ("external_loads_file", external_loads or UNASSIGNED),
+        ("coordinates_file", kinematics),
+        ("lowpass_cutoff_frequency_for_coordinates", repr(float(lowpass))),
+    ):
+        etree.SubElement(tool, tag).text = text
+    analyses = etree.SubElement(etree.SubElement(tool, "AnalysisSet", name="Analyses"), "objects")
+    optimization = etree.SubElement(analyses, "StaticOptimization", name="StaticOptimization")
+    for tag, text in (
+        ("on", "true"),
+        ("step_interval", "1"),
+        ("in_degrees", "true"),
+        ("use_model_force_set", "true"),
+        ("activation_exponent", repr(float(settings.activation_exponent))),
+        ("use_muscle_physiology", str(settings.muscle_physiology).lower()),
+        ("optimizer_convergence_criterion", repr(float(settings.convergence))),
+        ("optimizer_max_iterations", str(int(settings.max_iterations))),
+    ):
+        etree.SubElement(optimization, tag).text = text
+    return to_xml(document)

@@ -1,0 +1,134 @@
+"""Several results files written together: read by OpenSim before any of them gets its name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.opensim_io.process.jobs import OpenSimError, run_job
+from sspinn_opensim.opensim_io.tables.setup_files import read_setup_file
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
+
+_TABLES = (".mot", ".sto")
+_MISREAD = "OpenSim does not read the file as it was meant"
+_ANEW = "write the file anew; if this project wrote it, report it"
+_TIMEOUT_S, _TIMEOUT_PER_FILE_S = 120.0, 10.0
+#: OpenSim's readers need not round to the nearest double; this is a few units of the last digit.
+_RELATIVE_TOLERANCE = 1e-14
+
+
+@contextlib.contextmanager
+def written_together(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder; when the block ends, check what it holds and move it into `folder`.
+
+    Every ``.mot`` and ``.sto`` is read by both of OpenSim's readers, and every set-up file loaded, in one
+    process for all. The set appears as a whole: after an error the files in `folder` are those of before.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there. Files replace those of the same name; others stay.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written to, or OpenSim does not read a file as it was meant.
+    """
+    folder = Path(folder)
+    with _as_input_error(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.TemporaryDirectory(prefix=".writing_", dir=folder)
+    with temporary as staged:
+        yield Path(staged)
+        files = sorted(path for path in Path(staged).rglob("*") if path.is_file())
+        check_files(files)
+        with _as_input_error(folder):
+            for file in files:
+                place = folder / file.relative_to(staged)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(file, place)
+
+
+def check_files(files: Sequence[Path]) -> None:
+    """Let OpenSim read tables and load set-up files; a table must give both its readers what it gives ours.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Tables and set-ups; other files are passed over.
+
+    Raises
+    ------
+    OpenSimError
+        A reader fails or finds other labels, another unit or other numbers. A set-up does not load, or names
+        a file that is missing or has an absolute path.
+    """
+    tables = {str(path.absolute()): read_storage(path) for path in files if path.suffix in _TABLES}
+    read = (read_setup_file(path.absolute()) for path in files if path.suffix == ".xml")
+    setups = {str(setup.path): setup for setup in read if setup is not None}
+    for path, setup in setups.items():
+        if missing := setup.missing():
+            raise OpenSimError("the set-up cannot be used", where=path, found="\n".join(missing))
+    for path, table in tables.items():
+        if table.notes:  # with some of these OpenSim reads for ever
+            raise OpenSimError(_MISREAD, where=path, found="; ".join(table.notes), fix=_ANEW)
+    if not tables and not setups:
+        return
+    with tempfile.TemporaryDirectory(prefix="opensim_readings_") as folder:
+        output = Path(folder, "readings.npz")
+        answer = run_job(
+            "check_files",
+            {
+                "tables": list(tables),
+                "setups": {path: setup.tool for path, setup in setups.items()},
+                "output": output,
+            },
+            timeout_s=_TIMEOUT_S + _TIMEOUT_PER_FILE_S * (len(tables) + len(setups)),
+            outputs=[output],
+        ).values
+        with np.load(output, allow_pickle=False) as readings:
+            for place, (path, table) in enumerate(tables.items()):
+                for reader, found in answer["tables"][path].items():
+                    if difference := _difference(table, found, readings.get(f"{reader}_{place}")):
+                        where = f"{path}, by its {reader}"
+                        raise OpenSimError(_MISREAD, where=where, found=difference, fix=_ANEW)
+    for path, error in answer["setup_errors"].items():
+        raise OpenSimError("OpenSim cannot load the set-up", where=path, found=error)
+
+
+def _difference(table: Table, found: dict, values: np.ndarray | None) -> str:
+    """Return what one of OpenSim's readers has otherwise than ours, or an empty string."""
+    if values is None:
+        return found["error"]
+    if found["labels"] != list(table.names):
+        return f"labels {', '.join(found['labels'][:8])}"
+    if table.in_degrees is not None and found["in_degrees"] != ("yes" if table.in_degrees else "no"):
+        return f"inDegrees={found['in_degrees'] or 'unknown'}"
+    expected = np.column_stack([table.time_s, table.values])
+    if values.shape != expected.shape:
+        return f"rows and columns {values.shape} for {expected.shape}"
+    wrong = np.argwhere(~(np.abs(values - expected) <= _RELATIVE_TOLERANCE * np.abs(expected)))
+    if len(wrong):
+        row, column = wrong[0]
+        name = ("time", *table.names)[column]
+        return f"'{name}' in row {row + 1}: {values[row, column]!r} for {expected[row, column]!r}"
+    return ""
+
+
+@contextlib.contextmanager
+def _as_input_error(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            "cannot write the results",
+            where=str(error.filename or folder),
+            found=error.strerror or str(error),
+            fix="name a folder that exists, can be written to and has free space",
+        ) from error

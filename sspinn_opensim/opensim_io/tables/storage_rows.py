@@ -1,0 +1,241 @@
+"""The body of a storage file: labels, and rows of numbers over time.
+
+A row or cell is mended only where one reading is possible. Everything else is one error that names the line
+and the column: OpenSim's readers shift or drop what follows, in silence.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.opensim_io.tables.storage_header import (
+    Line,
+    are_numbers,
+    cells_of,
+    is_number,
+    is_time,
+    separator_of,
+)
+
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
+_NOT_MEASURED = {
+    "nan",
+    "-nan",
+    "inf",
+    "-inf",
+    "+inf",
+    "infinity",
+    "na",
+    "n/a",
+    "#n/a",
+    "-",
+    "1.#qnan",
+    "-1.#ind",
+}
+#: A clock is even if most of its steps are about as long as the median; a step this much longer is a gap.
+_EVEN, _MOSTLY, _GAP, _FEWEST_STEPS = 0.25, 0.9, 1.8, 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Body:
+    """Labels without time, times (n,), values (n, labels), and what was mended."""
+
+    names: tuple[str, ...]
+    time_s: np.ndarray
+    values: np.ndarray
+    notes: tuple[str, ...]
+
+
+def read_body(lines: list[Line], where: str, *, ends_whole: bool = True) -> Body:
+    """Return the table below a header.
+
+    Parameters
+    ----------
+    lines : list of Line
+        From the labels on, none blank.
+    where : str
+        The file, for messages.
+    ends_whole : bool
+        Whether the last line has an end. Without, the file may have been cut within its last row; a row that
+        is too short is then left out.
+
+    Raises
+    ------
+    InputError
+        No time column, labels that repeat, no rows, a row of the wrong length, a cell that is no finite
+        number, time that does not increase.
+    """
+    if not lines:
+        raise InputError("the table has no labels", where=where, expected="labels and at least one row")
+    separator = separator_of(lines[0].text)
+    labels, place, notes = _read_labels(lines[0], separator, where)
+    rows = lines[1:]
+    if not rows:
+        raise InputError("the table has no rows", where=where, expected="labels and at least one row")
+    cells = [_cells(line, separator, len(labels)) for line in rows]
+    if not ends_whole and len(rows) > 1 and len(cells[-1]) < len(labels):
+        notes.append(f"line {rows[-1].number} is not whole and was left out: the file was cut")
+        rows, cells = rows[:-1], cells[:-1]
+    elif not ends_whole:
+        notes.append(f"line {rows[-1].number} has no end: its last number may be cut")
+    numbers = np.array([_numbers(line, row, labels, where) for line, row in zip(rows, cells, strict=True)])
+    if place:
+        notes.append(f"time stands in column {place + 1}; OpenSim expects it first")
+        labels = [labels[place], *labels[:place], *labels[place + 1 :]]
+        numbers = np.column_stack([numbers[:, place], np.delete(numbers, place, axis=1)])
+    numbers, rows = _without_repeated_frames(numbers, rows, where, notes)
+    notes += _gap(numbers[:, 0], rows)
+    names, values = _without_repeated_columns(labels[1:], numbers[:, 1:], where, notes)
+    return Body(names, numbers[:, 0], values, tuple(notes))
+
+
+def read_labels(lines: list[Line], where: str) -> tuple[str, ...]:
+    """Return the labels without time."""
+    labels, place, _ = _read_labels(lines[0], separator_of(lines[0].text), where)
+    return tuple(label for k, label in enumerate(labels) if k != place)
+
+
+def _read_labels(line: Line, separator: str | None, where: str) -> tuple[list[str], int, list[str]]:
+    """Return all labels, which of them is time, and notes."""
+    at = f"{where}, line {line.number}"
+    labels, notes = [label.strip("\"'") for label in cells_of(line.text, separator)], []
+    if separator in (",", ";"):
+        notes.append(f"columns are separated by '{separator}', which OpenSim cannot read")
+    if blank := [label for label in labels if " " in label]:
+        notes.append(f"OpenSim would split labels that hold a blank, such as '{blank[0]}'")
+    if "" in labels:
+        raise InputError(
+            "a label is blank",
+            where=at,
+            found=f"column {labels.index('') + 1}",
+            fix="name every column, or remove the one without a name",
+        )
+    if all(map(is_number, labels)):
+        raise InputError(
+            "there are no labels above the numbers",
+            where=at,
+            expected="time and the name of every column",
+            found=line.text.strip()[:60],
+        )
+    times = [k for k, label in enumerate(labels) if label.casefold() == "time"]
+    if not times and is_time(labels[0]):
+        times = [0]
+    if len(times) != 1 or (times[0] and separator is None):
+        raise InputError(
+            "a label stands twice" if len(times) > 1 else "the first column is not time",
+            where=at,
+            expected="time",
+            found=", ".join(labels[k] for k in times) if len(times) > 1 else labels[0],
+            fix="name the column of times 'time' and put it first",
+        )
+    if labels[times[0]] != "time":
+        notes.append(f"the column of times is called '{labels[times[0]]}'; OpenSim wants 'time'")
+    return labels, times[0], notes
+
+
+def _cells(line: Line, separator: str | None, expected: int) -> list[str]:
+    """Return the cells of a row; a row written with blanks below labels with tabs is split at blanks."""
+    cells = cells_of(line.text, separator)
+    if len(cells) != expected and separator == "\t" and "" not in cells:
+        at_blanks = line.text.split()
+        if len(at_blanks) == expected:
+            return at_blanks
+    return cells
+
+
+def _numbers(line: Line, cells: list[str], labels: list[str], where: str) -> list[float]:
+    if len(cells) != len(labels):
+        raise InputError(
+            "a row has the wrong number of cells",
+            where=f"{where}, line {line.number}",
+            expected=f"{len(labels)} cells",
+            found=f"{len(cells)} cells",
+            fix="OpenSim would shift all that follows: mend the row, or export the file again",
+        )
+    if are_numbers(cells) and all(map(math.isfinite, row := [*map(float, cells)])):
+        return row
+    row = []
+    for label, cell in zip(labels, cells, strict=True):
+        number = float(cell) if is_number(cell) else np.nan
+        if not np.isfinite(number):
+            raise InputError(
+                "a cell is not a finite number",
+                where=f"{where}, line {line.number}, column '{label}'",
+                expected="a number",
+                found=cell[:40] or "an empty cell",
+                fix=_mend(cell),
+            )
+        row.append(number)
+    return row
+
+
+def _mend(cell: str) -> str:
+    if _DECIMAL_COMMA.fullmatch(cell):
+        return "write decimal points, not commas"
+    if not cell or cell.casefold() in _NOT_MEASURED:
+        return "fill or cut the gap; a point of application in the air may be 0"
+    return "write the number, or cut the row"
+
+
+def _without_repeated_frames(
+    numbers: np.ndarray, rows: list[Line], where: str, notes: list[str]
+) -> tuple[np.ndarray, list[Line]]:
+    """Leave out frames that repeat the one before them in every number; time must increase."""
+    steps = np.diff(numbers[:, 0])
+    repeated = np.flatnonzero((steps == 0) & (np.diff(numbers, axis=0) == 0).all(axis=1)) + 1
+    backwards = np.setdiff1d(np.flatnonzero(steps <= 0) + 1, repeated)
+    if len(backwards):
+        later = int(backwards[0])
+        raise InputError(
+            "time does not increase",
+            where=f"{where}, line {rows[later].number}",
+            expected=f"later than {numbers[later - 1, 0]:.10g} s",
+            found=f"{numbers[later, 0]:.10g} s",
+            fix="remove repeated frames and sort the rows by time",
+        )
+    if len(repeated):
+        lines = ", ".join(str(rows[k].number) for k in repeated[:5])
+        notes.append(f"{len(repeated)} frames that repeat the one before were left out (line {lines})")
+    kept = np.setdiff1d(np.arange(len(rows)), repeated)
+    return numbers[kept], [rows[k] for k in kept]
+
+
+def _gap(time_s: np.ndarray, rows: list[Line]) -> list[str]:
+    """Return a note where one step of an otherwise even clock is longer: frames are missing."""
+    steps = np.diff(time_s)
+    if len(steps) < _FEWEST_STEPS:
+        return []
+    usual = np.median(steps)
+    even = np.abs(steps - usual) <= _EVEN * usual
+    longest = int(steps.argmax())
+    if np.mean(even) < _MOSTLY or steps[longest] <= _GAP * usual:
+        return []
+    place = f"line {rows[longest + 1].number}"
+    return [
+        f"{place}: time jumps from {time_s[longest]:.10g} to {time_s[longest + 1]:.10g} s: frames are missing"
+    ]
+
+
+def _without_repeated_columns(
+    labels: list[str], values: np.ndarray, where: str, notes: list[str]
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Leave out columns whose label and numbers both stand twice."""
+    first: dict[str, int] = {}
+    for k, label in enumerate(labels):
+        kept = first.setdefault(label, k)
+        if kept != k and not np.array_equal(values[:, kept], values[:, k]):
+            raise InputError(
+                "a label stands twice, over different numbers",
+                where=where,
+                found=f"'{label}' in columns {kept + 2} and {k + 2}",
+                fix="rename or remove one of them: OpenSim would take either",
+            )
+        if kept != k:
+            notes.append(f"column '{label}' stands twice with the same numbers")
+    places = list(first.values())
+    return tuple(first), values[:, places]

@@ -1,0 +1,1 @@
+"""OpenSim's inverse dynamics and joint reactions on the files of a folder."""

@@ -1,0 +1,229 @@
+"""OpenSim's inverse dynamics of a folder: set-up, checks, run.
+
+The set-up names files beside itself, so the folder can be moved and the GUI loads it. The model's own contact
+is off in it: ground forces come from the external loads, and would otherwise act twice, without a word.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.opensim_io.files import write_atomically
+from sspinn_opensim.opensim_io.model.model_file import (
+    active_contact,
+    coordinate_facts,
+    read_model_tree,
+    switch_contact_off,
+    write_model_tree,
+)
+from sspinn_opensim.opensim_io.process.jobs import run_job
+from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads
+from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
+from sspinn_opensim.opensim_io.tools.setups import Trial, inverse_dynamics_setup
+from sspinn_opensim.opensim_io.trials import load_checks, motion_checks
+from sspinn_opensim.opensim_io.trials.survey import Survey, survey
+
+SETUP_FILE = "inverse_dynamics_setup.xml"
+MODEL_FILE = "subject_inverse_dynamics.osim"
+OUTPUT_FILE = "inverse_dynamics.sto"
+
+_TIMEOUT_S, _TIMEOUT_PER_FRAME_S = 120.0, 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class InverseDynamics:
+    """What OpenSim's inverse dynamics gave.
+
+    Parameters
+    ----------
+    trial : Trial
+        What was analysed.
+    survey : Survey
+        The motion and its loads, in the analysed part.
+    moments : Table
+        The tool's output: ``<coordinate>_moment`` (N m) or ``<coordinate>_force`` (N).
+    filtered : Table or None
+        The coordinates as the tool filtered them, in the unit of their file, beyond the part at both ends.
+    warnings : tuple of str
+    """
+
+    trial: Trial
+    survey: Survey
+    moments: Table
+    filtered: Table | None
+    warnings: tuple[str, ...]
+
+    def tau(self, coordinate: str) -> np.ndarray:
+        """Return the generalized force of a coordinate, shape (n,), N m or N."""
+        return self.moments.column(moment_columns([coordinate], [self.survey.motions[coordinate]])[0])
+
+
+def prepare(
+    folder: Path,
+    *,
+    model: str = "subject.osim",
+    kinematics: str = "kinematics.mot",
+    external_loads: str = "external_loads.xml",
+    window: tuple[float, float] | None = None,
+    lowpass_hz: float = 6.0,
+) -> Trial:
+    """Write the set-up file, and a model without contact of its own where it has some.
+
+    Parameters
+    ----------
+    folder : Path
+    model, kinematics, external_loads : str
+        Files in it; no external loads if the last is empty.
+    window : (float, float), optional
+        From and to, s; by default the motion where the loads cover it, less the margin of the filter.
+    lowpass_hz : float
+        Cut-off of OpenSim's filter on the coordinates, Hz; 0 or less filters nothing.
+
+    Returns
+    -------
+    Trial
+        What the set-up says.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read, or no time is left to analyse.
+    """
+    folder = Path(folder)
+    tree = read_model_tree(folder / model)
+    motion = read_storage(folder / kinematics)
+    trial = Trial(model, kinematics, external_loads, 0.0, 0.0, lowpass_hz)
+    if window is None:
+        window = float(motion.time_s[0] + trial.margin_s), float(motion.time_s[-1] - trial.margin_s)
+        if external_loads:
+            forces = read_storage(read_external_loads(folder / external_loads).datafile)
+            window = max(window[0], float(forces.time_s[0])), min(window[1], float(forces.time_s[-1]))
+    if not window[0] < window[1]:
+        raise InputError(
+            "no time is left to analyse",
+            where=str(folder / kinematics),
+            expected=f"more than {2 * trial.margin_s:g} s of motion, covered by the external loads",
+            found=f"from {window[0]:g} s to {window[1]:g} s",
+            fix="give a longer trial or another part of it",
+        )
+    if active_contact(tree):
+        switch_contact_off(tree)
+        write_model_tree(folder / MODEL_FILE, tree)
+        trial = dataclasses.replace(trial, model=MODEL_FILE)
+    trial = dataclasses.replace(trial, from_s=window[0], to_s=window[1])
+    write_atomically(folder / SETUP_FILE, inverse_dynamics_setup(trial, OUTPUT_FILE))
+    return trial
+
+
+def run(folder: Path, trial: Trial) -> InverseDynamics:
+    """Check the inputs and run the set-up that `prepare` wrote; writes `inverse_dynamics.sto`.
+
+    Raises
+    ------
+    InputError
+        An input would lead to wrong moments without a word from OpenSim, or the job failed.
+    """
+    folder = Path(folder)
+    seen, warnings = _checked(folder, trial)
+    motion, output = read_storage(folder / trial.kinematics), folder / OUTPUT_FILE
+    with tempfile.TemporaryDirectory(prefix="inverse_dynamics_") as temporary:
+        filtered = Path(temporary, "coordinates.npz")
+        run_job(
+            "run_inverse_dynamics",
+            {"setup": folder / SETUP_FILE, "output": output, "coordinates": filtered},
+            timeout_s=_timeout_s(motion),
+            outputs=[output, filtered],
+        )
+        with np.load(filtered, allow_pickle=False) as file:
+            names, time_s, values = tuple(file["names"].tolist()), file["time_s"], file["values"]
+    coordinates = Table(names, time_s, values, motion.in_degrees, "filtered coordinates")
+    return InverseDynamics(trial, seen, _whole(read_storage(output), trial, output), coordinates, warnings)
+
+
+def evaluate(folder: Path, trial: Trial) -> InverseDynamics:
+    """Return the inverse dynamics of a trial in a folder, writing nothing there.
+
+    Raises
+    ------
+    InputError
+        As `run`.
+    """
+    folder = Path(folder)
+    seen, warnings = _checked(folder, trial)
+    motion = read_storage(folder / trial.kinematics)
+    with tempfile.TemporaryDirectory(prefix="inverse_dynamics_") as temporary:
+        output = Path(temporary, OUTPUT_FILE)
+        arguments = {
+            "model": folder / trial.model,
+            "kinematics": folder / trial.kinematics,
+            "external_loads": str((folder / trial.external_loads).absolute()) if trial.external_loads else "",
+            "output": output,
+            "from_s": trial.from_s,
+            "to_s": trial.to_s,
+            "lowpass_hz": trial.lowpass_hz if trial.lowpass_hz > 0 else -1.0,
+        }
+        run_job("inverse_dynamics", arguments, timeout_s=_timeout_s(motion), outputs=[output])
+        moments = _whole(read_storage(output), trial, folder / trial.kinematics)
+    return InverseDynamics(trial, seen, moments, None, warnings)
+
+
+def _timeout_s(motion: Table) -> float:
+    return _TIMEOUT_S + _TIMEOUT_PER_FRAME_S * len(motion.time_s)
+
+
+def _whole(moments: Table, trial: Trial, path: Path) -> Table:
+    step = (trial.to_s - trial.from_s) / max(len(moments.time_s) - 1, 1)
+    if moments.time_s[0] > trial.from_s + 1.5 * step or moments.time_s[-1] < trial.to_s - 1.5 * step:
+        raise InputError(
+            "frames are missing in OpenSim's inverse dynamics",
+            where=str(path),
+            expected=f"{trial.from_s:.3f} to {trial.to_s:.3f} s",
+            found=f"{moments.time_s[0]:.3f} to {moments.time_s[-1]:.3f} s",
+        )
+    return moments
+
+
+def _checked(folder: Path, trial: Trial) -> tuple[Survey, tuple[str, ...]]:
+    facts = coordinate_facts(read_model_tree(folder / trial.model))
+    motion = folder / trial.kinematics
+    table = read_storage(motion)
+    motion_checks.check_columns(table, facts, str(motion))
+    _check_covers(table, "the motion", motion, trial, trial.margin_s)
+    loads = forces = None
+    if trial.external_loads:
+        loads = read_external_loads(folder / trial.external_loads)
+        forces = read_storage(loads.datafile)
+        _check_covers(forces, "the ground force", loads.datafile, trial, 0.0)
+    window = trial.from_s, trial.to_s
+    seen = survey(folder / trial.model, table, loads, forces, lowpass_hz=trial.lowpass_hz, window=window)
+    warnings = motion_checks.check_motion(
+        seen,
+        table,
+        facts,
+        str(motion),
+        lowpass_hz=trial.lowpass_hz,
+        noise_matters=trial.lowpass_hz > 0,
+    )
+    if loads is not None:
+        load_checks.check_columns(loads, forces, seen.bodies, str(folder / trial.external_loads))
+        warnings += load_checks.check_loads(seen, loads, forces, str(loads.datafile))
+    return seen, tuple(warnings)
+
+
+def _check_covers(table: Table, what: str, path: Path, trial: Trial, margin_s: float) -> None:
+    slack = 1.5 * (table.time_s[-1] - table.time_s[0]) / max(len(table.time_s) - 1, 1)
+    low, high = trial.from_s - margin_s, trial.to_s + margin_s
+    if table.time_s[0] > low + slack or table.time_s[-1] < high - slack:
+        raise InputError(
+            f"{what} does not cover the analysed window",
+            where=str(path),
+            expected=f"{low:.3f} to {high:.3f} s",
+            found=f"{table.time_s[0]:.3f} to {table.time_s[-1]:.3f} s",
+            fix="narrow the window or give a longer trial",
+        )

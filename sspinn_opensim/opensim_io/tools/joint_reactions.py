@@ -1,0 +1,250 @@
+"""Joint contact forces by OpenSim's JointReaction analysis, from the forces of a static optimization.
+
+The analysis says nothing, or no more than a line in its log, and returns wrong loads where an actuator has no
+column in its table of forces (all muscles then act as they do at rest), where other columns precede those of
+the actuators, where the table ends early, or where motion, ground forces or contact are not those that the
+forces were computed for. So the table it gets is written here, from names; and residuals of inverse dynamics
+have to equal the residual actuators.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.opensim_io.files import write_atomically
+from sspinn_opensim.opensim_io.model.model_file import active_contact, read_model_tree
+from sspinn_opensim.opensim_io.process.jobs import run_job
+from sspinn_opensim.opensim_io.static_optimization.setup import VERDICT_FILE
+from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE as STATIC_OPTIMIZATION_SETUP
+from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
+from sspinn_opensim.opensim_io.tools.inverse_dynamics import InverseDynamics
+from sspinn_opensim.opensim_io.tools.joint_reaction_checks import (
+    Choices,
+    check_belongs,
+    check_choices,
+    check_frames,
+    of_actuators,
+)
+from sspinn_opensim.opensim_io.tools.setups import TOOL_NAME, Trial, joint_reactions_setup
+
+SETUP_FILE = "joint_reactions_setup.xml"
+FORCES_FILE = "joint_reactions_forces.sto"
+RAW_FOLDER = "joint_reactions"
+OUTPUT_FILE = "joint_reactions.sto"
+
+_TIMEOUT_S, _TIMEOUT_PER_FRAME_S = 120.0, 1.0
+#: Contact forces of any joint stay below this in running and jumping, body weights.
+_IMPLAUSIBLE_BW = 20.0
+_FALLEN_BACK = ("constructed from the states", "was not found in the forces file")
+
+
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """Where a static optimization left what joint reactions need; names relative to its folder.
+
+    Parameters
+    ----------
+    trial : Trial
+        Its model, motion, loads, filter and window.
+    actuators : tuple of str
+        Force sets it added to the model.
+    forces : str
+        Forces of all muscles and actuators.
+    """
+
+    trial: Trial
+    actuators: tuple[str, ...]
+    forces: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Reactions:
+    """Joint reactions.
+
+    Parameters
+    ----------
+    table : Table
+        ``<joint>_on_<body>_in_<frame>_`` with ``fx fy fz`` (N), ``mx my mz`` (N m), ``px py pz`` (m).
+    joints : dict
+        By joint: ``on``, ``in``, ``peak_force_n``, ``peak_force_bw``, ``peak_time_s``, ``peak_moment_nm``.
+    warnings : tuple of str
+    """
+
+    table: Table
+    joints: dict[str, dict]
+    warnings: tuple[str, ...]
+
+
+def sources_of(folder: Path) -> Sources:
+    """Read from the set-up of a static optimization in a folder what its forces belong to.
+
+    Raises
+    ------
+    InputError
+        There is no set-up, it cannot serve for joint reactions, or its forces are missing.
+    """
+    folder = Path(folder)
+    if not (folder / STATIC_OPTIMIZATION_SETUP).is_file():
+        raise InputError(
+            "there are no muscle forces to compute joint reactions from",
+            where=str(folder / STATIC_OPTIMIZATION_SETUP),
+            fix="run sspinn muscles first",
+        )
+    setup = read_setup(folder / STATIC_OPTIMIZATION_SETUP)
+    if setup.replaces_forces or setup.states:
+        raise InputError(
+            "joint reactions need the motion of a coordinates file and the muscles of the model",
+            where=str(setup.file),
+            found="replace_force_set true" if setup.replaces_forces else f"states_file {setup.states}",
+            fix="run sspinn muscles again",
+        )
+
+    def name(path: Path | None) -> str:
+        return os.path.relpath(path, folder) if path else ""
+
+    forces = setup.raw_folder / f"{setup.tool_name}_StaticOptimization_force.sto"
+    if not forces.is_file():
+        raise InputError(
+            "the forces of static optimization are missing", where=str(forces), fix="run sspinn muscles first"
+        )
+    trial = Trial(
+        model=name(setup.model),
+        kinematics=name(setup.kinematics),
+        external_loads=name(setup.external_loads),
+        from_s=setup.from_s,
+        to_s=setup.to_s,
+        lowpass_hz=setup.lowpass_hz,
+    )
+    return Sources(trial, tuple(name(file) for file in setup.actuators), name(forces))
+
+
+def prepare(folder: Path, sources: Sources, choices: Choices) -> Trial:
+    """Write the table of actuator forces and the set-up file.
+
+    Returns
+    -------
+    Trial
+        The part of the motion for which there are forces.
+
+    Raises
+    ------
+    InputError
+        An actuator has no force, contact acts in the model besides the external loads, or a joint or body is
+        not in the model.
+    """
+    folder = Path(folder)
+    model = folder / sources.trial.model
+    if acting := active_contact(read_model_tree(model)):
+        raise InputError(
+            "contact forces act in the model besides the external loads",
+            where=str(model),
+            found=", ".join(acting),
+            fix="switch them off (appliesForce false), or let sspinn muscles prepare the model",
+        )
+    files = [str((folder / name).absolute()) for name in sources.actuators]
+    known = run_job("actuators", {"model": model, "force_sets": files}, timeout_s=_TIMEOUT_S).values
+    if known["unlisted"]:
+        raise InputError(
+            "actuators outside the ForceSet would act without their forces",
+            where=str(model),
+            found=", ".join(known["unlisted"]),
+            fix="move them to the ForceSet",
+        )
+    check_choices(choices, known["joints"], model)
+    forces = read_storage(folder / sources.forces)
+    write_storage(folder / FORCES_FILE, of_actuators(forces, known["actuators"], folder / sources.forces))
+    window = (
+        max(sources.trial.from_s, float(forces.time_s[0])),
+        min(sources.trial.to_s, float(forces.time_s[-1])),
+    )
+    check_frames(forces, read_storage(folder / sources.trial.kinematics), window, folder / sources.forces)
+    trial = dataclasses.replace(sources.trial, from_s=window[0], to_s=window[1])
+    setup = joint_reactions_setup(
+        trial,
+        actuators=sources.actuators,
+        forces=FORCES_FILE,
+        joints=choices.joints or ("ALL",),
+        on=choices.on,
+        expressed_in=choices.expressed_in,
+        folder=RAW_FOLDER,
+    )
+    for outcome in (OUTPUT_FILE, "joint_reactions.json"):
+        (folder / outcome).unlink(missing_ok=True)
+    shutil.rmtree(folder / RAW_FOLDER, ignore_errors=True)
+    write_atomically(folder / SETUP_FILE, setup)
+    return trial
+
+
+def run(folder: Path, trial: Trial, residuals: InverseDynamics) -> Reactions:
+    """Run the set-up that `prepare` wrote; writes `joint_reactions.sto`.
+
+    Parameters
+    ----------
+    folder : Path
+    trial : Trial
+        Of `prepare`.
+    residuals : InverseDynamics
+        Of the same motion and loads: what no muscle carries has to be in the forces.
+
+    Raises
+    ------
+    InputError
+        The forces were computed for another motion or other loads; the job failed, or did not use them.
+    """
+    folder = Path(folder)
+    forces = read_storage(folder / FORCES_FILE)
+    check_belongs(folder, SETUP_FILE, trial, forces, residuals)
+    raw = folder / RAW_FOLDER / f"{TOOL_NAME}_JointReaction_ReactionLoads.sto"
+    job = run_job(
+        "joint_reactions",
+        {"setup": folder / SETUP_FILE, "folder": raw.parent},
+        timeout_s=_TIMEOUT_S + _TIMEOUT_PER_FRAME_S * len(forces.time_s),
+        outputs=[raw],
+    )
+    if unused := [line for line in job.log.splitlines() if any(words in line for words in _FALLEN_BACK)]:
+        raise InputError(
+            "OpenSim did not use the muscle forces", where=str(folder / FORCES_FILE), found="\n".join(unused)
+        )
+    table = read_storage(raw)
+    write_storage(
+        folder / OUTPUT_FILE, dataclasses.replace(table, in_degrees=False, header="joint reactions")
+    )
+    weight = residuals.survey.body_weight_n
+    joints = {}
+    for prefix in dict.fromkeys(name.rsplit("_", 1)[0] for name in table.names):
+        joint, _, rest = prefix.partition("_on_")
+        on, _, frame = rest.partition("_in_")
+        force = np.linalg.norm(np.column_stack([table.column(f"{prefix}_f{x}") for x in "xyz"]), axis=1)
+        moment = np.linalg.norm(np.column_stack([table.column(f"{prefix}_m{x}") for x in "xyz"]), axis=1)
+        joints[joint] = {
+            "on": on,
+            "in": frame,
+            "peak_force_n": float(force.max()),
+            "peak_force_bw": float(force.max() / weight) if weight else 0.0,
+            "peak_time_s": float(table.time_s[np.argmax(force)]),
+            "peak_moment_nm": float(moment.max()),
+        }
+    warnings = _of_verdict(folder) + [
+        f"the contact force of '{joint}' reaches {peak['peak_force_bw']:.1f} body weights"
+        for joint, peak in joints.items()
+        if peak["peak_force_bw"] > _IMPLAUSIBLE_BW
+    ]
+    return Reactions(table, joints, tuple(warnings))
+
+
+def _of_verdict(folder: Path) -> list[str]:
+    """Return why the muscle forces of a folder are not to be trusted."""
+    file = folder / VERDICT_FILE
+    if not file.is_file():
+        return []
+    return [
+        f"muscle forces: {why}" for why in json.loads(file.read_text(encoding="utf-8")).get("failures", ())
+    ]

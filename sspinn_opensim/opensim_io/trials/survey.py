@@ -1,0 +1,209 @@
+"""What a motion, its external forces and its model say together, before static optimization runs.
+
+One OpenSim process evaluates the motion frame by frame: where the loaded bodies are, what the couplers
+ask for, and which generalized forces drive the motion with and without the external forces. What disagrees
+shows here, while the optimizer would only pay for it with reserves and residuals.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from scipy.interpolate import make_interp_spline
+from scipy.signal import butter, sosfiltfilt
+
+from sspinn_opensim.opensim_io.process.jobs import run_job
+from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads
+from sspinn_opensim.opensim_io.tables.storage import Table
+
+_TIMEOUT_S = 300.0
+#: More frames than this make no check sharper; longer trials are looked at in every second, third, ... frame.
+_MOST_FRAMES = 600
+_FEWEST_FRAMES = 8
+_HALF_ORDER = 2  # forward and backward: the fourth order common in gait analysis
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """A motion as the model sees it, SI units and radians, in ground.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Coordinates of the model, ``n`` of them.
+    motions : dict
+        ``rotational``, ``translational`` or ``coupled`` by coordinate.
+    ranges : dict
+        Lowest and highest value by coordinate.
+    locked, prescribed, dependent : tuple of str
+        Coordinates whose motion the model determines.
+    bodies : tuple of str
+        Of the model.
+    gravity : ndarray, shape (3,)
+    body_weight_n : float
+    time_s : ndarray, shape (N,)
+        Frames that were looked at.
+    q : ndarray, shape (N, n)
+        The motion as given, not filtered; defaults where the file has no column.
+    held : ndarray, shape (N, n)
+        The same with locked, prescribed and dependent coordinates where the model holds them.
+    force, point, torque : ndarray, shape (N, f, 3)
+        External forces.
+    body_position : ndarray, shape (N, f, 3)
+        Origins of the bodies they act on.
+    tau_free, tau : ndarray, shape (N, n)
+        Generalized forces of the filtered motion without and with the external forces, N m or N.
+    root_directions : dict
+        By translational coordinate that carries the whole body, its direction, shape (3,).
+    """
+
+    names: tuple[str, ...]
+    motions: dict[str, str]
+    ranges: dict[str, tuple[float, float]]
+    locked: tuple[str, ...]
+    prescribed: tuple[str, ...]
+    dependent: tuple[str, ...]
+    bodies: tuple[str, ...]
+    gravity: np.ndarray
+    body_weight_n: float
+    time_s: np.ndarray
+    q: np.ndarray
+    held: np.ndarray
+    force: np.ndarray
+    point: np.ndarray
+    torque: np.ndarray
+    body_position: np.ndarray
+    tau_free: np.ndarray
+    tau: np.ndarray
+    root_directions: dict[str, np.ndarray]
+
+    @property
+    def up(self) -> np.ndarray:
+        """Unit vector against gravity, shape (3,); y in a model without gravity."""
+        strength = np.linalg.norm(self.gravity)
+        return -self.gravity / strength if strength else np.array([0.0, 1.0, 0.0])
+
+    def column(self, name: str) -> int:
+        """Return the place of a coordinate."""
+        return self.names.index(name)
+
+    def needed_along(self, direction: np.ndarray) -> np.ndarray | None:
+        """Return the external force along a direction that the motion needs, shape (N,), N.
+
+        None where no coordinate carries the whole body that way (a fixed base, a plane).
+        """
+        for name, own in self.root_directions.items():
+            if abs(own @ direction) > 0.99:
+                return np.sign(own @ direction) * self.tau_free[:, self.column(name)]
+        return None
+
+
+def survey(
+    model: Path,
+    kinematics: Table,
+    loads: ExternalLoads | None,
+    load_data: Table | None,
+    *,
+    lowpass_hz: float,
+    window: tuple[float, float] | None = None,
+    every_frame: bool = False,
+) -> Survey:
+    """Let OpenSim evaluate a motion.
+
+    Parameters
+    ----------
+    model : Path
+    kinematics : Table
+        Columns that are no coordinates are left out.
+    loads, load_data : ExternalLoads and Table, or None
+        External forces and their columns.
+    lowpass_hz : float
+        Cut-off for the coordinates, Hz; 0 or less filters nothing.
+    window : (float, float), optional
+        From and to, s; by default everything.
+    every_frame : bool
+        Leave out no frame of a long trial.
+
+    Raises
+    ------
+    InputError
+        OpenSim cannot load the model, or a column of the external forces is missing.
+    """
+    time_s, q, u, udot = differentiated(kinematics, lowpass_hz)
+    low, high = window or (time_s[0], time_s[-1])
+    frames = np.flatnonzero((time_s >= low - 1e-9) & (time_s <= high + 1e-9))
+    if not every_frame:
+        frames = frames[:: max(-(-len(frames) // _MOST_FRAMES), 1)]
+    forces = loads.forces if loads else ()
+    wrenches = _wrenches(loads, load_data, time_s[frames])
+    with tempfile.TemporaryDirectory(prefix="muscle_survey_") as folder:
+        motion, output = Path(folder, "motion.npz"), Path(folder, "survey.npz")
+        np.savez(
+            motion,
+            names=np.array(kinematics.names, str),
+            in_degrees=bool(kinematics.in_degrees),
+            time_s=time_s[frames],
+            as_given=kinematics.values[frames],
+            q=q[frames],
+            u=u[frames],
+            udot=udot[frames],
+            bodies=np.array([force.body for force in forces], str),
+            force_frames=np.array([force.force_frame for force in forces], str),
+            point_frames=np.array([force.point_frame for force in forces], str),
+            **wrenches,
+        )
+        arguments = {"model": model, "motion": motion, "output": output}
+        facts = run_job("muscle_survey", arguments, timeout_s=_TIMEOUT_S, outputs=[output]).values
+        with np.load(output, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    gravity = np.array(facts["gravity"])
+    return Survey(
+        names=tuple(facts["motions"]),
+        motions=facts["motions"],
+        ranges={name: (low, high) for name, (low, high) in facts["ranges"].items()},
+        **{key: tuple(facts[key]) for key in ("locked", "prescribed", "dependent", "bodies")},
+        gravity=gravity,
+        body_weight_n=facts["total_mass_kg"] * float(np.linalg.norm(gravity)),
+        time_s=time_s[frames],
+        **arrays,
+        root_directions={name: np.array(way) for name, way in facts["root_directions"].items()},
+    )
+
+
+def cut(seen: Survey, from_s: float, to_s: float) -> Survey:
+    """Return a survey of a part of its time."""
+    inside = (seen.time_s >= from_s - 1e-9) & (seen.time_s <= to_s + 1e-9)
+    arrays = "time_s q held force point torque body_position tau_free tau".split()
+    return dataclasses.replace(seen, **{name: getattr(seen, name)[inside] for name in arrays})
+
+
+def differentiated(table: Table, lowpass_hz: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return times, filtered values and their first two derivatives, each (N, m), of a table's columns.
+
+    A Butterworth filter of fourth order without delay, then a quintic spline; of the kind OpenSim's tools
+    use, though not to the digit, as befits a check.
+    """
+    time_s, values = np.asarray(table.time_s), np.asarray(table.values, float)
+    if len(time_s) < _FEWEST_FRAMES:
+        return time_s, values, np.zeros_like(values), np.zeros_like(values)
+    step = (time_s[-1] - time_s[0]) / (len(time_s) - 1)
+    if 0 < lowpass_hz < 0.5 / step:
+        sections = butter(_HALF_ORDER, lowpass_hz, fs=1 / step, output="sos")
+        pad = min(len(time_s) - 1, int(1 / (lowpass_hz * step)))
+        values = sosfiltfilt(sections, values, axis=0, padlen=pad)
+    spline = make_interp_spline(time_s, values, k=5)
+    return time_s, values, spline(time_s, 1), spline(time_s, 2)
+
+
+def _wrenches(loads, data, time_s: np.ndarray) -> dict[str, np.ndarray]:
+    forces = loads.forces if loads else ()
+    found = {part: np.zeros((len(time_s), len(forces), 3)) for part in ("force", "point", "torque")}
+    for k, force in enumerate(forces):
+        prefixes = {"force": force.force_prefix, "point": force.point_prefix, "torque": force.torque_prefix}
+        for part, prefix in prefixes.items():
+            for axis, letter in enumerate("xyz" if prefix else ""):
+                found[part][:, k, axis] = np.interp(time_s, data.time_s, data.column(prefix + letter))
+    return found

@@ -1,0 +1,1 @@
+"""What runs inside the process of OpenSim; nothing else may import it."""

@@ -1,0 +1,112 @@
+"""OpenSim's lengths and moment arms of muscles at many postures, for fits of paths that wrap.
+
+Used inside the worker process, which hands over its `opensim` module; nothing here imports it. OpenSim
+objects whose children are used stay in named variables, as a child dangles when its parent is collected.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def path_samples(
+    opensim,
+    model_path: str,
+    muscles: dict[str, list[str]],
+    postures: np.ndarray,
+    coordinates: list[str],
+) -> dict[str, np.ndarray]:
+    """Evaluate muscle paths at given postures.
+
+    Coordinates that are not given stay at their default, those that a coupler drives follow it. The postures
+    are visited in the order given: OpenSim starts the search for a wrapped path at the path before.
+
+    Parameters
+    ----------
+    opensim : module
+        The imported ``opensim``.
+    model_path : str
+        File of the model.
+    muscles : dict of str to list of str
+        For each muscle the coordinates whose moment arms are wanted.
+    postures : (N, k) ndarray
+        Values of `coordinates`, rad and m.
+    coordinates : list of str
+
+    Returns
+    -------
+    dict of ndarray
+        ``length`` (N, m), m, and ``moment_arm`` (N, m, k), m per rad or m per m: zero where not wanted.
+    """
+    length = np.full((len(postures), len(muscles)), np.nan)
+    arm = np.zeros((*length.shape, len(coordinates)))
+    loaded = _Loaded(opensim, model_path, muscles, coordinates)
+    for i, posture in enumerate(postures):
+        loaded.pose(posture)
+        length[i], arm[i] = loaded.paths()
+        if not (np.isfinite(length[i]).all() and np.isfinite(arm[i]).all()):
+            # Once a path is not a number it stays so at all later postures of this model.
+            loaded = _Loaded(opensim, model_path, muscles, coordinates)
+    return {"length": length, "moment_arm": arm}
+
+
+def muscle_paths(opensim, model: str, muscles: dict, coordinates: list, postures: str, output: str) -> dict:
+    """Save lengths and moment arms of muscles at the postures of an ``.npy`` file, as an ``.npz``."""
+    answers = path_samples(opensim, model, muscles, np.load(postures), coordinates)
+    with open(output, "wb") as file:
+        np.savez(file, **answers)
+    return {"muscles": list(muscles)}
+
+
+JOBS = (muscle_paths,)
+
+
+class _Loaded:
+    """A model, its state, and the muscles and coordinates of the samples."""
+
+    def __init__(self, opensim, model_path: str, muscles: dict[str, list[str]], names: list[str]) -> None:
+        self._model = opensim.Model(model_path)
+        self._state = self._model.initSystem()
+        coordinate_set, muscle_set = self._model.getCoordinateSet(), self._model.getMuscles()
+        self._keep_alive = coordinate_set, muscle_set
+        self._coordinates = [coordinate_set.get(name) for name in names]
+        for coordinate in self._coordinates:
+            coordinate.setLocked(self._state, False)
+        self._couplers = _couplers(opensim, self._model, coordinate_set)
+        self._paths = [
+            (muscle_set.get(name), [names.index(coordinate) for coordinate in wanted])
+            for name, wanted in muscles.items()
+        ]
+        self._vector = opensim.Vector
+
+    def pose(self, values: np.ndarray) -> None:
+        """Set the coordinates, and those that follow them."""
+        state, do_not_assemble = self._state, False
+        for coordinate, value in zip(self._coordinates, values, strict=True):
+            coordinate.setValue(state, float(value), do_not_assemble)
+        for dependent, function, drivers in self._couplers:
+            at = self._vector([driver.getValue(state) for driver in drivers])
+            dependent.setValue(state, function.calcValue(at), do_not_assemble)
+        self._model.realizePosition(state)
+
+    def paths(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return lengths (m,) and moment arms (m, k)."""
+        length = np.array([muscle.getLength(self._state) for muscle, _ in self._paths])
+        arm = np.zeros((len(self._paths), len(self._coordinates)))
+        for row, (muscle, wanted) in zip(arm, self._paths, strict=True):
+            for k in wanted:
+                row[k] = muscle.computeMomentArm(self._state, self._coordinates[k])
+        return length, arm
+
+
+def _couplers(opensim, model, coordinate_set) -> list[tuple]:
+    """Return the enforced couplers as (dependent coordinate, function, driving coordinates)."""
+    constraint_set, found = model.getConstraintSet(), []
+    for k in range(constraint_set.getSize()):
+        coupler = opensim.CoordinateCouplerConstraint.safeDownCast(constraint_set.get(k))
+        if coupler is not None and coupler.get_isEnforced():
+            names = coupler.getIndependentCoordinateNames()
+            drivers = [coordinate_set.get(names.get(i)) for i in range(names.getSize())]
+            dependent = coordinate_set.get(coupler.getDependentCoordinateName())
+            found.append((dependent, coupler.getFunction(), drivers))
+    return found

@@ -1,0 +1,56 @@
+"""Sensors that name a segment of a person find the body of a model, and the joint that carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from casadi_dynamics.model import Joint, Model
+from casadi_dynamics.model.types import GROUND
+from sspinn_opensim.recording.types import Recording, Sensor
+from sspinn_opensim.sensor_sets import segment_of
+
+
+def on_model(recording: Recording, model: Model) -> Recording:
+    """Return a recording whose sensors sit on bodies of the model, as far as their names tell.
+
+    A sensor whose body the study leaves open, and whose name is no body of the model, sits on the body of its
+    segment: 'foot_r' on calcn_r of OpenSim's gait models. Names that tell nothing stay as they are; see
+    `check_placement`.
+    """
+    return replace(recording, sensors=tuple(_on_model(sensor, model) for sensor in recording.sensors))
+
+
+def moved_sensors(recording: Recording, model: Model) -> tuple[str, ...]:
+    """Return a sentence for each sensor that `on_model` puts on a body of another name."""
+    pairs = zip(recording.sensors, on_model(recording, model).sensors, strict=True)
+    return tuple(f"sensor '{a.name}' sits on body '{b.body}'" for a, b in pairs if a.body != b.body)
+
+
+def bodies_of(sensors: Sequence, model: Model) -> tuple[str, ...]:
+    """Return the bodies of sensors of a study or of a recording, as far as the model has them."""
+    frames = {frame.name: frame.body for frame in model.imu_frames}
+    found = [frames.get(sensor.imu_frame, _on_model(sensor, model).body) for sensor in sensors]
+    return tuple(body for body in found if any(known.name == body for known in model.bodies))
+
+
+def joint_above(model: Model, body: str) -> Joint | None:
+    """Return the joint that carries the segment of a body; None for the root, which carries all others.
+
+    A segment may be several bodies by name: calcaneus and toes are carried by the ankle, as the talus is.
+    """
+    joint, segment = model.joint_of(body), segment_of(body)
+    if joint.parent.body == GROUND:
+        return None
+    while segment and segment_of(joint.parent.body) == segment:
+        joint = model.joint_of(joint.parent.body)
+    return joint
+
+
+def _on_model(sensor: Sensor, model: Model) -> Sensor:
+    known = {body.name: body.mass for body in model.bodies}
+    place = segment_of(sensor.name)
+    if sensor.imu_frame or sensor.body in known or sensor.body != sensor.name or place is None:
+        return sensor
+    found = [name for name in known if segment_of(name) == place]
+    return replace(sensor, body=max(found, key=known.get)) if found else sensor

@@ -1,0 +1,120 @@
+"""Which coordinates of a model are estimated; all others are held at a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.model import Model
+from casadi_dynamics.model.types import GROUND
+from casadi_dynamics.symbolic.constraints import independent_coordinates
+from casadi_dynamics.symbolic.posture import moving_coordinates, posture
+
+#: Choices that need no list: every coordinate; those that move a sensor or a foot; of these the sagittal.
+ALL, OBSERVED, PLANAR = "all", "observed", "planar"
+CHOICES = (ALL, OBSERVED, PLANAR)
+#: A joint turns in the sagittal plane if its axis is within 30 degrees of z: ankles are (12), toes not (36).
+_SAGITTAL = 0.866
+
+
+def held_coordinates(
+    model: Model, estimate: str | Sequence[str], fixed: Mapping[str, float], bodies: Iterable[str]
+) -> dict[str, float]:
+    """Return the coordinates that are not estimated and the value each keeps.
+
+    Parameters
+    ----------
+    model : Model
+    estimate : str or sequence of str
+        One of `CHOICES`, or the names of the coordinates to estimate.
+    fixed : mapping of str to float
+        Values of coordinates that are held, rad or m; those left out are held at their default.
+    bodies : iterable of str
+        Bodies with a sensor or a contact point.
+
+    Returns
+    -------
+    dict of str to float
+        Without those that couplers set. Coordinates that are locked in the model are always held.
+
+    Raises
+    ------
+    InputError
+        A name is unknown, is both held and to be estimated, follows another one or is locked; or there is no
+        such choice.
+    """
+    for name in fixed:
+        model.coordinate(name)
+    independent = independent_coordinates(model)
+    if isinstance(estimate, str):
+        kept = _chosen(model, estimate, bodies)
+    else:
+        kept = _named(model, estimate, fixed, independent)
+    held = [c for c in model.coordinates if c.name in independent and (c.locked or c.name not in kept)]
+    return {c.name: c.default for c in held} | dict(fixed)
+
+
+def sagittal_coordinates(model: Model) -> dict[str, int]:
+    """Return the joint angles that turn about z of ground when standing, +1 or -1 for the way they count."""
+    axes = posture(model).axis
+    return {
+        c.name: 1 if axes[c.name][2] > 0 else -1
+        for c in model.coordinates
+        if c.motion == "rotational" and c.name in axes and _is_sagittal(axes[c.name])
+    }
+
+
+def _is_sagittal(axis) -> bool:
+    return abs(axis[2]) > _SAGITTAL * (axis @ axis) ** 0.5
+
+
+def _chosen(model: Model, estimate: str, bodies: Iterable[str]) -> set[str]:
+    if estimate not in CHOICES:
+        known = (*CHOICES, *model.coordinate_names)
+        raise InputError(
+            f"There is no choice '{estimate}' of coordinates.",
+            where="[coordinates] estimate of the study",
+            expected=f"one of {', '.join(CHOICES)}, or a list of coordinates",
+            found=estimate,
+            fix=nearest(estimate, known),
+        )
+    if estimate == ALL:
+        return set(model.coordinate_names)
+    observed = moving_coordinates(model, bodies)
+    if estimate == OBSERVED:
+        return observed
+    return observed & (set(sagittal_coordinates(model)) | _steps_in_plane(model))
+
+
+def _steps_in_plane(model: Model) -> set[str]:
+    roots = [joint for joint in model.joints if joint.parent.body == GROUND]
+    # The third row of a frame's axes is what they have along z of ground.
+    return {
+        axis.coordinate
+        for joint in roots
+        for axis in joint.translations
+        if axis.coordinate and abs(np.dot(joint.parent.rotation[2], axis.axis)) < 0.5
+    }
+
+
+def _named(
+    model: Model, estimate: Sequence[str], fixed: Mapping[str, float], independent: Sequence[str]
+) -> set[str]:
+    for name in estimate:
+        coordinate = model.coordinate(name)
+        what = fix = ""
+        if name in fixed:
+            what = f"The coordinate '{name}' is to be estimated and held at {fixed[name]:g}."
+            fix = "name it in one of the two places"
+        elif name not in independent:
+            what = f"The coordinate '{name}' cannot be chosen: a coupler sets it."
+            fix = "choose the coordinate it follows"
+        elif coordinate.locked:
+            what = f"The coordinate '{name}' is locked in the model: OpenSim's tools would not see it move."
+            fix = "unlock it in the model, or leave it out"
+        if what:
+            where = f"[coordinates] estimate of the study, model '{model.name}'"
+            raise InputError(what, where=where, found=name, fix=fix)
+    return set(estimate)

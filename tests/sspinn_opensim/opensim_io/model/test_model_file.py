@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.opensim_io.model.model_file import (
+    active_contact,
+    contact_geometry,
+    coordinate_actuators,
+    coordinate_facts,
+    muscle_names,
+    read_model_tree,
+    switch_contact_off,
+    write_model_tree,
+)
+from sspinn_opensim.opensim_io.process.jobs import run_job
+
+PUBLIC = Path(__file__).parents[4] / "../shared/models"
+needs_public_models = pytest.mark.skipif(not PUBLIC.is_dir(), reason="public models are not there")
+
+
+def test_what_the_planar_model_says(model_file):
+    tree = read_model_tree(model_file)
+    facts = {fact.name: fact for fact in coordinate_facts(tree)}
+    assert [name for name, fact in facts.items() if fact.is_root] == ["pelvis_tilt", "pelvis_tx", "pelvis_ty"]
+    unspanned = [name for name, fact in facts.items() if not fact.spanned_by_muscle]
+    assert unspanned == ["pelvis_tilt", "pelvis_tx", "pelvis_ty", "lumbar_extension"]
+    assert all(fact.is_free for fact in facts.values())
+    assert len(muscle_names(tree)) == 18
+    assert "lumbar_extension" in coordinate_actuators(tree)
+    carriers = {geometry.get("name"): body for body, geometry in contact_geometry(tree)}
+    assert carriers == {
+        "floor": "ground",
+        "heel_r": "foot_r",
+        "toe_r": "foot_r",
+        "heel_l": "foot_l",
+        "toe_l": "foot_l",
+    }
+
+
+def test_contact_switched_off_stays_off_in_opensim(model_file, tmp_path):
+    tree = read_model_tree(model_file)
+    assert sorted(active_contact(tree)) == sorted(switch_contact_off(tree)) and not active_contact(tree)
+    written = write_model_tree(tmp_path / "off.osim", tree)
+    assert not active_contact(read_model_tree(written))
+    assert run_job("describe_model", {"model": written}, timeout_s=60).values["name"] == "planar_gait"
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (None, "cannot read the model"),
+        ("<OpenSimDocument Version='40600'><Model>", "not a valid XML"),
+        ("<OpenSimDocument Version='40600'><ScaleTool/></OpenSimDocument>", "not an OpenSim model"),
+        ("<OpenSimDocument Version='30000'><Model/></OpenSimDocument>", "before 4.0"),
+    ],
+)
+def test_refuses_what_is_no_model_of_opensim_4(tmp_path, text, message):
+    path = tmp_path / "x.osim"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_model_tree(path)
+
+
+def test_muscles_outside_the_force_set_are_refused(model_file, tmp_path):
+    text = (
+        model_file.read_text()
+        .replace("<ForceSet ", "<ComponentSet ")
+        .replace("</ForceSet>", "</ComponentSet>")
+    )
+    (tmp_path / "moved.osim").write_text(text)
+    with pytest.raises(InputError, match="18 muscles elsewhere"):
+        muscle_names(read_model_tree(tmp_path / "moved.osim"))
+
+
+@needs_public_models
+def test_couplers_and_locks_of_a_public_model():
+    facts = {fact.name: fact for fact in coordinate_facts(read_model_tree(PUBLIC / "Rajagopal2016.osim"))}
+    assert not facts["knee_angle_r_beta"].is_free and not facts["mtp_angle_l"].is_free
+    assert facts["knee_angle_r"].is_free and facts["knee_angle_r"].spanned_by_muscle
+    assert not facts["lumbar_extension"].spanned_by_muscle
+
+
+@needs_public_models
+def test_tags_with_a_double_colon_survive(tmp_path):
+    source = PUBLIC / "bouncing_block.osim"
+    written = write_model_tree(tmp_path / "x.osim", read_model_tree(source))
+    assert written.read_bytes().count(b"::") == source.read_bytes().count(b"::") > 0

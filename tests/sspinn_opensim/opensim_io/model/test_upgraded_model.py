@@ -1,0 +1,82 @@
+"""Old model files: OpenSim writes them anew, and what is read agrees with what OpenSim answers."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.osim import is_older, read_model
+from casadi_dynamics.symbolic import build
+from casadi_dynamics.verify import answer_sensors, compare
+from sspinn_opensim.opensim_io.model.upgraded_model import current_file, read_any_model
+
+
+@pytest.fixture
+def old_model(repository):
+    """Return a public model of version 30000."""
+    path = repository.parent / "shared" / "models" / "gait3d_pelvis213.osim"
+    if not path.is_file():
+        pytest.skip("the public models are not beside this checkout (../shared/models)")
+    return path
+
+
+def test_an_old_model_agrees_with_opensim(old_model):
+    assert is_older(old_model)
+    with pytest.raises(InputError, match="older version"):
+        read_model(old_model)
+    model = read_any_model(old_model)
+    with np.load(old_model.with_suffix(".npz")) as stored:
+        answers = dict(stored)
+    errors = compare(model, build(model, answer_sensors(model, answers)), answers)
+    assert len(errors) > 10 and max(errors.values()) < 1e-12, errors
+
+
+def test_a_new_file_is_taken_as_it_is(repository, tmp_path):
+    planar = repository / "osim_models" / "planar_gait.osim"
+    assert current_file(planar, tmp_path) == planar and not list(tmp_path.iterdir())
+    assert read_any_model(planar) == read_model(planar)
+
+
+def test_messages_name_the_file_of_the_user(tmp_path):
+    """A massless model of version 30000 whose one body OpenSim knows and we cannot convert."""
+    old = tmp_path / "old.osim"
+    text = '<OpenSimDocument Version="30000"><Model name="m"><ForceSet><objects>'
+    text += '<ExpressionBasedCoordinateForce name="push"><coordinate>a</coordinate>'
+    text += "</ExpressionBasedCoordinateForce></objects></ForceSet></Model></OpenSimDocument>"
+    old.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_any_model(old)
+    assert str(old) in caught.value.where and "upgraded_model_" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "<a/>", '<OpenSimDocument Version="10900"><Model/></OpenSimDocument>'])
+def test_what_opensim_cannot_upgrade_is_refused(tmp_path, text):
+    path = tmp_path / "bad.osim"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_any_model(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_job_asked_for_from_outside(tmp_path):
+    """The program that `casadi_dynamics.live` starts by its name answers values and errors alike."""
+    request, answer = tmp_path / "request.json", tmp_path / "answer.json"
+
+    def launched(job, **arguments):
+        request.write_text(json.dumps({"job": job, "arguments": arguments, "timeout_s": 60}))
+        command = [
+            sys.executable,
+            "-m",
+            "sspinn_opensim.opensim_io.process.launch",
+            str(request),
+            str(answer),
+        ]
+        subprocess.run(command, check=True, timeout=120)
+        return json.loads(answer.read_text())
+
+    assert launched("version")["values"]["opensim"]
+    error = launched("upgrade", model="absent.osim", output=str(tmp_path / "new.osim"))["error"]
+    assert error["what"] and error["fix"]

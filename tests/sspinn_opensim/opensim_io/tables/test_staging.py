@@ -1,0 +1,170 @@
+"""A set of files gets its names only after OpenSim has read every one of them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import osim_models
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.osim import read_model
+from sspinn_opensim.opensim_io.process.jobs import OpenSimError, run_job
+from sspinn_opensim.opensim_io.tables import staging
+from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
+from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table, moments_table
+from sspinn_opensim.opensim_io.tables.staging import check_files, written_together
+from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
+
+FEET = ("foot_r", "foot_l")
+
+
+def random_table(rows=40, in_degrees=True) -> Table:
+    values = np.random.default_rng(3).normal(size=(rows, 3)) * [1e-7, 1.0, 1e6]
+    return Table(("hip_flexion_r", "a/b|value", "é"), np.arange(rows) / 60, values, in_degrees, "a title")
+
+
+def write_set(folder):
+    time_s = np.arange(20) / 100
+    model = read_model(osim_models.path("planar_gait.osim"))
+    names, motions = model.coordinate_names, [c.motion for c in model.coordinates]
+    q = np.random.default_rng(0).normal(size=(20, len(names)))
+    write_storage(folder / "kinematics.mot", kinematics_table(names, motions, time_s, q))
+    write_storage(folder / "moments.sto", moments_table(names, motions, time_s, 100 * q))
+    wrench = np.random.default_rng(1).normal(size=(3, 20, 2, 3))
+    write_storage(folder / "grf.mot", ground_forces_table(FEET, time_s, *wrench))
+    write_external_loads(folder / "external_loads.xml", FEET)
+
+
+def test_a_set_is_checked_in_one_process_and_moved(tmp_path, monkeypatch):
+    jobs = []
+    monkeypatch.setattr(
+        staging, "run_job", lambda name, *a, **k: (jobs.append(name), run_job(name, *a, **k))[1]
+    )
+    out = tmp_path / "new" / "results"
+    with written_together(out) as folder:
+        write_set(folder)
+        (folder / "seeds").mkdir()
+        write_storage(folder / "seeds" / "a.sto", random_table())
+        assert [path.name for path in out.iterdir()] == [folder.name]
+    assert jobs == ["check_files"]
+    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert found == {"kinematics.mot", "moments.sto", "grf.mot", "external_loads.xml", "seeds/a.sto"}
+    assert {path.name for path in out.iterdir()} == {name.split("/")[0] for name in found}
+
+
+def misread(folder):
+    """Rows that OpenSim's Storage cuts off, as its header tells it to."""
+    path = write_storage(folder / "kinematics.mot", random_table())
+    path.write_text(path.read_text().replace("nRows=40", "nRows=30"))
+
+
+def misread_unit(folder):
+    path = write_storage(folder / "kinematics.mot", random_table())
+    path.write_text(path.read_text().replace("inDegrees=yes", "inDegrees=true"))
+
+
+def no_data(folder):
+    write_external_loads(folder / "external_loads.xml", FEET, "missing.mot")
+
+
+def absolute(folder):
+    write_set(folder)
+    write_external_loads(folder / "external_loads.xml", FEET, str(folder / "grf.mot"))
+
+
+def wrong_columns(folder):
+    write_set(folder)
+    write_external_loads(folder / "external_loads.xml", FEET, "grf.mot")
+    text = (folder / "external_loads.xml").read_text()
+    (folder / "external_loads.xml").write_text(text.replace("ExternalLoads", "ExternalLodes"))
+
+
+@pytest.fixture
+def careless_reader(monkeypatch):
+    """Let our reader see nothing unusual, so that OpenSim's own readings decide."""
+    read = staging.read_storage
+    monkeypatch.setattr(staging, "read_storage", lambda path: dataclasses.replace(read(path), notes=()))
+
+
+@pytest.mark.filterwarnings("ignore::sspinn_opensim.opensim_io.tables.storage.StorageWarning")
+@pytest.mark.usefixtures("careless_reader")
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (misread, "(?s)does not read the file as it was meant.*Storage"),
+        (misread_unit, "(?s)does not read the file as it was meant.*inDegrees="),
+        (no_data, "(?s)cannot be used.*<datafile> names a file that is not there: missing.mot"),
+        (absolute, "absolute path"),
+        (wrong_columns, "(?s)cannot load the set-up.*ExternalLodes"),
+    ],
+)
+def test_nothing_is_replaced_when_opensim_reads_a_file_otherwise(tmp_path, spoil, message):
+    (tmp_path / "kinematics.mot").write_text("of before")
+    with pytest.raises(OpenSimError, match=message), written_together(tmp_path) as folder:
+        spoil(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["kinematics.mot"]
+    assert (tmp_path / "kinematics.mot").read_text() == "of before"
+
+
+@pytest.mark.filterwarnings("ignore::sspinn_opensim.opensim_io.tables.storage.StorageWarning")
+def test_what_our_reader_notes_is_not_given_to_opensim(tmp_path, monkeypatch):
+    """It may read some of these for ever."""
+    monkeypatch.setattr(staging, "run_job", None)
+    path = write_storage(tmp_path / "a.sto", random_table())
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r"))
+    with pytest.raises(OpenSimError, match="(?s)as it was meant.*on which OpenSim hangs"):
+        check_files([path])
+
+
+def test_nothing_is_left_after_an_error_or_without_space(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="not a finite number"), written_together(tmp_path) as folder:
+        write_storage(folder / "a.sto", random_table())
+        write_storage(folder / "b.sto", dataclasses.replace(random_table(), values=np.full((40, 3), np.nan)))
+    assert not list(tmp_path.iterdir())
+
+    def full_disk(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(staging, "check_files", lambda files: monkeypatch.setattr("os.replace", full_disk))
+    with pytest.raises(InputError, match="No space left on device"), written_together(tmp_path) as folder:
+        (folder / "a.txt").write_text("a")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(InputError, match="cannot write the results"),
+        written_together(tmp_path / "file" / "x"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("suffix", [".sto", ".mot"])
+@pytest.mark.parametrize("in_degrees", [True, False])
+def test_both_readers_of_opensim_read_every_number_of_what_is_written(tmp_path, suffix, in_degrees):
+    """Also the smallest and largest numbers, to the last digits."""
+    extreme = np.array([[5e-324, -1.7976931348623157e308, 0.1], [1 / 3, -0.0, 1e22]])
+    table = random_table(in_degrees=in_degrees)
+    values = np.vstack([extreme, table.values[2:]])
+    check_files([write_storage(tmp_path / f"x{suffix}", dataclasses.replace(table, values=values))])
+
+
+@pytest.mark.parametrize("name", ["Rajagopal2016", "gait2354_subject01", "leg6dof9musc"])
+def test_opensim_takes_our_degrees_back_to_the_same_coordinates(shared, tmp_path, name):
+    """Rotational coordinates are in degrees, translational and coupled ones as they are: OpenSim agrees."""
+    model = read_model(shared / "models" / f"{name}.osim")
+    motions = {c.name: c.motion for c in model.coordinates}
+    q = np.random.default_rng(0).uniform(-0.5, 0.5, (5, len(motions)))
+    table = kinematics_table(list(motions), list(motions.values()), np.arange(5) / 100, q)
+    motion, output = write_storage(tmp_path / "kinematics.mot", table), tmp_path / "readings.npz"
+    arguments = {"model": shared / "models" / f"{name}.osim", "motion": motion, "output": output}
+    answer = run_job("read_coordinates", arguments, timeout_s=120, outputs=[output])
+    assert answer.values["labels"] == list(motions)
+    with np.load(output) as readings:
+        np.testing.assert_allclose(readings["motion"][:, 1:], q, rtol=1e-14, atol=1e-15)
+    if name == "Rajagopal2016":
+        assert motions["knee_angle_r_beta"] == "coupled"
+        np.testing.assert_array_equal(
+            table.column("knee_angle_r_beta"), q[:, list(motions).index("knee_angle_r_beta")]
+        )
