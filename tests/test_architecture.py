@@ -264,7 +264,7 @@ def test_nothing_that_training_imports_knows_a_reference(repository):
     # The study file defines the key, and the reader of a set that keeps signals and labels in one table is
     # watched row by row in test_no_labels.py.
     spoken = {module for module in own if label_uses(module, sources[module])}
-    assert spoken <= {_STUDY, "sspinn_opensim.recording.dorschky2019"}
+    assert {name for name in spoken if room_of(name) != _STUDY} <= {"sspinn_opensim.recording.dorschky2019"}
     mixed = sources["sspinn_opensim.recording.dorschky2019"]
     assert not [sentence for sentence in label_uses("", mixed) if "mentions" in sentence]
 

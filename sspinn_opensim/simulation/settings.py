@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from casadi_dynamics.errors import InputError, nearest
-from sspinn_opensim.study import Bounds, Height, Mass, NonNegative, Rate, Seed, Vector, read_tables
+from sspinn_opensim.study import read_tables
+from sspinn_opensim.study.format import Bounds, Height, Mass, NonNegative, Rate, Seed, Vector
 
 Angle = Annotated[float, Bounds(0.0, 45.0, "give the standard deviation in degrees")]
 Length = Annotated[float, Bounds(0.0, 0.2, "give the standard deviation in metres")]

@@ -1,0 +1,427 @@
+"""What a study file holds: the dataclasses are the format.
+
+Field name = key, annotation = what a value may be, default = the value of a key left out; `docs/study.md`
+describes every key. Paths are relative to the study file; ``builtin:planar_gait`` names a model that comes
+with this project. Units are in the names of the keys.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from sspinn_opensim import sensor_sets
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Closed interval a number must lie in; `low` itself is excluded if `open_low`."""
+
+    low: float
+    high: float = math.inf
+    hint: str = ""
+    open_low: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Say whether `value` lies inside."""
+        return (value > self.low if self.open_low else value >= self.low) and value <= self.high
+
+    def __str__(self) -> str:
+        if math.isinf(self.high):
+            return f"a number {'above' if self.open_low else 'not below'} {self.low:g}"
+        return f"a number from {self.low:g} to {self.high:g}"
+
+
+Positive = Annotated[float, Bounds(0.0, open_low=True)]
+NonNegative = Annotated[float, Bounds(0.0)]
+Count = Annotated[int, Bounds(1)]
+Seed = Annotated[int, Bounds(0)]
+# From a small child to a very tall or heavy adult: outside, the unit is wrong.
+Height = Annotated[float, Bounds(0.5, 2.5, "give the height in metres")]
+Mass = Annotated[float, Bounds(10.0, 300.0, "give the mass in kilograms")]
+Sole = Annotated[float, Bounds(0.0, 100.0, "give the thickness in millimetres")]
+Length = Annotated[float, Bounds(0.02, 1.5, "give lengths in metres")]
+Girth = Annotated[float, Bounds(0.05, 2.0, "give circumferences in metres")]
+Rate = Annotated[float, Bounds(20.0, 10_000.0, "give the rate in samples a second; walking needs about 100")]
+# A longer lag is no latency of sensors but another time axis.
+Lag = Annotated[
+    float, Bounds(-0.2, 0.2, "give the lag in seconds; a file of another time axis must be shifted")
+]
+Vector = tuple[float, float, float]
+Names = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """``[model]``: the OpenSim model to start from.
+
+    Parameters
+    ----------
+    file : Path
+        Generic model (``.osim``), or ``builtin:NAME``.
+    scaled : bool
+        True: the model already has the size and mass of the person and is used as it is.
+    generic_height_m : float or None
+        Height in m of a person the model fits as it is; known for the built-in model and OpenSim's gait
+        models.
+    contact : {'auto', 'model'}
+        ``auto``: a model without contact spheres gets some under its feet. ``model``: it is left as it is.
+    """
+
+    file: Path
+    scaled: bool = False
+    generic_height_m: Height | None = None
+    contact: Literal["auto", "model"] = "auto"
+
+
+@dataclass(frozen=True)
+class Person:
+    """``[person]``: who was recorded.
+
+    Parameters
+    ----------
+    height_m, mass_kg : float
+        Height in m and mass in kg.
+    name : str
+        A label for reports.
+    shoe_heel_mm, shoe_forefoot_mm : float
+        Thickness of the shoes' soles under heel and forefoot, mm.
+    """
+
+    height_m: Height
+    mass_kg: Mass
+    name: str = "subject"
+    shoe_heel_mm: Sole = 0.0
+    shoe_forefoot_mm: Sole = 0.0
+
+
+@dataclass(frozen=True)
+class MeasurementChoice:
+    """``[scaling.measurements.NAME]``: distances between markers that scale bodies.
+
+    Parameters
+    ----------
+    name : str
+        The NAME of the table.
+    pairs : tuple of (str, str)
+        Pairs of markers; the factor is the mean over pairs of distance measured over distance in the model.
+    bodies : tuple of str
+        Bodies it scales.
+    axes : str
+        Axes of the bodies it scales, some of ``xyz``.
+    """
+
+    name: str
+    pairs: tuple[tuple[str, str], ...]
+    bodies: tuple[str, ...]
+    axes: str = "xyz"
+
+
+@dataclass(frozen=True)
+class SegmentChoice:
+    """``[scaling.segments.NAME]``: a segment measured with a tape.
+
+    Parameters
+    ----------
+    name : str
+        The NAME of the table: a known segment, or one of the user's own with `between` and `bodies`.
+    length_m, circumference_m : float or None
+        Its length and mean girth, m.
+    between : tuple of 2 str or None
+        Joints, bodies or markers of the model whose distance the length corresponds to.
+    bodies : tuple of str
+        Bodies it scales; default: those of the segment.
+    axes : str
+        Axes the length scales, some of ``xyz``; default: all, across the pelvis one.
+    """
+
+    name: str
+    length_m: Length | None = None
+    circumference_m: Girth | None = None
+    between: tuple[str, str] | None = None
+    bodies: tuple[str, ...] = ()
+    axes: str = ""
+
+
+@dataclass(frozen=True)
+class ScalingChoice:
+    """``[scaling]``: how the model becomes the person's, where height and mass are not all that is known.
+
+    Parameters
+    ----------
+    method : {'height', 'markers', 'segments'} or None
+        Left out: what the other keys are for, else ``height``.
+    setup : Path or None
+        The laboratory's own set-up of OpenSim's ScaleTool (markers).
+    static : Path or None
+        Static marker trial, ``.trc`` (markers).
+    markers : Path or None
+        Marker set to put on the model (markers).
+    from_s, to_s : float or None
+        Part of the static trial to use, s (markers).
+    measurements : tuple of MeasurementChoice
+        Instead of a set-up (markers).
+    weights : dict of str to float
+        Weights of markers in the static pose that differ from 1; 0 leaves a marker out (markers).
+    place_markers : bool or None
+        Whether the model's markers move to where they were measured (markers).
+    segments : tuple of SegmentChoice
+        What a tape measured (segments).
+    preserve_mass_distribution : bool or None
+        Whether each body keeps its share of the mass, or gets one by its volume.
+    """
+
+    method: Literal["height", "markers", "segments"] | None = None
+    setup: Path | None = None
+    static: Path | None = None
+    markers: Path | None = None
+    from_s: NonNegative | None = None
+    to_s: NonNegative | None = None
+    measurements: tuple[MeasurementChoice, ...] = ()
+    weights: dict[str, NonNegative] = dataclasses.field(default_factory=dict)
+    place_markers: bool | None = None
+    segments: tuple[SegmentChoice, ...] = ()
+    preserve_mass_distribution: bool | None = None
+
+
+@dataclass(frozen=True)
+class RecordingChoice:
+    """``[recording]``: the IMU file and how to read it.
+
+    Parameters
+    ----------
+    format : {'csv', 'dorschky2019'}
+        Which reader.
+    file : Path
+        The recording.
+    name : str
+        Name of the trial in reports and in ``metrics.json``; default: name of the file without its ending.
+    speed_m_s : float or None
+        Mean forward speed in m/s; overrides the speed stored in the file.
+    sampling_rate_hz : float or None
+        Rate to resample to, Hz. Left out: a CSV keeps its own rate, dorschky2019 is read at 100 Hz.
+    cycles : int
+        How often the one stored cycle is repeated (dorschky2019 only).
+    sensors : str or tuple of str
+        Which of the study's sensors are used: ``all``, a set of `sensor_sets.PRESETS`, or names.
+    time_column : str
+        Column that holds time in s (CSV only).
+    acceleration_unit : {'m/s^2', 'g'}
+        Unit of the accelerations in the file (CSV only).
+    angular_rate_unit : {'rad/s', 'deg/s'}
+        Unit of the angular rates in the file (CSV only).
+    """
+
+    format: Literal["csv", "dorschky2019"]
+    file: Path
+    name: str = ""
+    speed_m_s: Positive | None = None
+    sampling_rate_hz: Rate | None = None
+    cycles: Count = 20
+    sensors: str | tuple[str, ...] = sensor_sets.ALL
+    time_column: str = "time"
+    acceleration_unit: Literal["m/s^2", "g"] = "m/s^2"
+    angular_rate_unit: Literal["rad/s", "deg/s"] = "rad/s"
+
+
+@dataclass(frozen=True)
+class SensorChoice:
+    """``[sensors.NAME]``: one sensor, its place on the model and its columns in the file.
+
+    Parameters
+    ----------
+    name : str
+        The NAME of the table.
+    body : str
+        Body that carries it; default: NAME.
+    position : tuple of 3 float or None
+        Position in m along the body's axes, from `origin`. Left out for dorschky2019: taken from the file.
+    origin : str
+        Joint of the model from whose centre `position` is measured; empty: the origin of the body.
+    imu_frame : str
+        IMU frame of the model that says where the sensor sits; then `position`, `origin` and a rotation are
+        left out.
+    axes : tuple of 3 str or None
+        For each of the sensor's x, y, z the body axis it points along, such as ``["-z", "y", "x"]``.
+    orientation_deg : tuple of 3 float or None
+        Instead of `axes`: body-fixed XYZ angles in degrees of the sensor's axes in the body.
+    acceleration_columns, angular_rate_columns : tuple of 3 str or None
+        Columns of the sensor's x, y, z signal (CSV only); ``""`` = not measured. Default: those of
+        ``NAME_acc_x`` ... ``NAME_gyro_z`` that the file has.
+    """
+
+    name: str
+    body: str = ""
+    position: Vector | None = None
+    origin: str = ""
+    imu_frame: str = ""
+    axes: Names | None = None
+    orientation_deg: Vector | None = None
+    acceleration_columns: Names | None = None
+    angular_rate_columns: Names | None = None
+
+
+@dataclass(frozen=True)
+class ReferenceChoice:
+    """``[reference]``: measured truth, opened by the evaluation only.
+
+    Parameters
+    ----------
+    format : {'opensim', 'dorschky2019'}
+        Storage files of OpenSim, or one file of the data set.
+    file : Path or None
+        The file (dorschky2019).
+    kinematics, moments, grf, muscle_forces : Path or None
+        Storage files (opensim), columns named as in the results folder; at least one.
+    lag_s : float or None
+        How long the sensors lag the reference, s, declared before any scoring; 0 declares none. Left out:
+        known for dorschky2019, else none.
+    """
+
+    format: Literal["opensim", "dorschky2019"]
+    file: Path | None = None
+    kinematics: Path | None = None
+    moments: Path | None = None
+    grf: Path | None = None
+    muscle_forces: Path | None = None
+    lag_s: Lag | None = None
+
+
+@dataclass(frozen=True)
+class TrainingChoice:
+    """``[training]``: length and repetitions of the training.
+
+    Parameters
+    ----------
+    steps : int
+        Optimizer steps.
+    seeds : tuple of int
+        One training for each seed; the first one's estimate is the one written for OpenSim.
+    weights : dict of str to float
+        Weights of loss terms that differ from the default, by name of the term.
+    patience : int
+        Stop early when the mean total loss of this many steps is not below that of as many before; 0: never.
+    devices : int
+        Processes that train together.
+    adaptation_steps : int
+        Optimizer steps when a network trained on others is adapted to this person.
+    network : {'lstm', 'gated'}
+        Kind of network.
+    """
+
+    steps: Count = 1500
+    seeds: tuple[Seed, ...] = (0,)
+    weights: dict[str, NonNegative] = dataclasses.field(default_factory=dict)
+    patience: Annotated[int, Bounds(0)] = 0
+    devices: Count = 1
+    adaptation_steps: Annotated[int, Bounds(0)] = 300
+    network: Literal["lstm", "gated"] = "lstm"
+
+
+@dataclass(frozen=True)
+class CoordinateChoice:
+    """``[coordinates]``: which coordinates of the model are estimated.
+
+    Parameters
+    ----------
+    fixed : dict of str to float
+        Coordinate and the value it keeps, in rad or m.
+    estimate : str or tuple of str
+        ``all``; ``observed``: those that move a sensor or a foot; ``planar``: of these the ones in the
+        sagittal plane; or names. The others are held at their default.
+    """
+
+    fixed: dict[str, float] = dataclasses.field(default_factory=dict)
+    estimate: str | tuple[str, ...] = "all"
+
+
+@dataclass(frozen=True)
+class MuscleChoice:
+    """``[muscles]``: static optimization.
+
+    Parameters
+    ----------
+    lowpass_hz : float
+        Cut-off of OpenSim's low-pass filter on the coordinates, Hz: 6 is usual for walking, 15 for running;
+        0 filters nothing.
+    physiology : bool
+        Whether muscle force depends on fibre length and velocity. OpenSim takes tendons as rigid here, which
+        robs fast push-off of its strength: false for running.
+    fast : bool
+        Whether the same program is solved here instead of in OpenSim, hundreds of times faster.
+    """
+
+    lowpass_hz: NonNegative = 6.0
+    physiology: bool = True
+    fast: bool = False
+
+
+@dataclass(frozen=True)
+class OutputChoice:
+    """``[output]``: the part of the recording that is written and analysed for muscle forces.
+
+    Parameters
+    ----------
+    from_s, to_s : float or None
+        Start and end in s of the recording's time. Left out: one late cycle of a tiled recording, else
+        everything after the first second.
+    """
+
+    from_s: NonNegative | None = None
+    to_s: Positive | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """All a user says about one estimate. Every path is absolute and exists.
+
+    Parameters
+    ----------
+    path : Path
+        The study file.
+    model, person, recording : ModelChoice, Person, RecordingChoice
+        What is estimated from what.
+    sensors : tuple of SensorChoice
+        The sensors that are used (`RecordingChoice.sensors`), in the order of the file.
+    name : str
+        Name of the study; default: name of the file without its ending.
+    reference : ReferenceChoice or None
+        What the result is compared with, if anything.
+    scaling : ScalingChoice
+        How the model becomes the person's.
+    training, coordinates, muscles, output : TrainingChoice, CoordinateChoice, MuscleChoice, OutputChoice
+        Settings.
+    """
+
+    path: Path
+    model: ModelChoice
+    person: Person
+    recording: RecordingChoice
+    sensors: tuple[SensorChoice, ...]
+    name: str = ""
+    reference: ReferenceChoice | None = None
+    scaling: ScalingChoice = ScalingChoice()
+    training: TrainingChoice = TrainingChoice()
+    coordinates: CoordinateChoice = CoordinateChoice()
+    muscles: MuscleChoice = MuscleChoice()
+    output: OutputChoice = OutputChoice()
+
+
+@dataclass(frozen=True)
+class ScalingStudy:
+    """A study without a recording: all that scaling a model needs.
+
+    Parameters
+    ----------
+    path, model, person, scaling, name
+        As in `Study`.
+    """
+
+    path: Path
+    model: ModelChoice
+    person: Person
+    scaling: ScalingChoice = ScalingChoice()
+    name: str = ""

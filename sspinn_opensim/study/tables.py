@@ -1,0 +1,205 @@
+"""A TOML file as dataclasses: every key known, every value in its bounds, every file there."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import re
+import tomllib
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import osim_models
+from casadi_dynamics.errors import InputError, nearest
+
+
+@dataclass(frozen=True)
+class Place:
+    """A table or key of the study file, for messages."""
+
+    path: Path
+    text: str
+    keys: tuple[str, ...] = ()
+
+    def __truediv__(self, key: str) -> Place:
+        return dataclasses.replace(self, keys=(*self.keys, key))
+
+    def __str__(self) -> str:
+        line = self._line()
+        return (
+            str(self.path)
+            + (f", line {line}" if line else "")
+            + (f", {'.'.join(self.keys)}" if self.keys else "")
+        )
+
+    def _line(self) -> int | None:
+        """Line of the key or of its table; None where a simple search does not find it."""
+        lines = self.text.splitlines()
+        for depth in range(len(self.keys), 0, -1):
+            table, key = ".".join(self.keys[: depth - 1]), re.escape(self.keys[depth - 1])
+            header = re.compile(rf"\s*\[{re.escape('.'.join(self.keys[:depth]))}\]")
+            current = ""
+            for number, line in enumerate(lines, 1):
+                if header.match(line):
+                    return number
+                if found := re.match(r"\s*\[([^\[\]]+)\]", line):
+                    current = found[1].strip()
+                elif current == table and re.match(rf"\s*\"?{key}\"?\s*[=.]", line):
+                    return number
+        return None
+
+    def error(self, what: str, **parts: str) -> InputError:
+        """Return an error that says this place."""
+        return InputError(what, where=str(self), **parts)
+
+
+def load(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return text and tables of a TOML file."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return text, tomllib.loads(text)
+    except FileNotFoundError:
+        beside = [file.name for file in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+        raise InputError(
+            "The study file does not exist.", where=path, fix=nearest(path.name, beside)
+        ) from None
+    except OSError as error:
+        raise InputError(f"The study file cannot be read: {error.strerror}.", where=path) from error
+    except UnicodeDecodeError as error:
+        raise InputError("The study file is not UTF-8 text.", where=path, fix="save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(
+            f"The study file is not valid TOML: {error}.",
+            where=path,
+            fix="text needs quotes, a table starts with [name], Windows paths need 'single quotes' or \"/\"",
+        ) from error
+
+
+def parse(kind: type, table: Any, place: Place, **given: Any) -> Any:
+    """Build the dataclass `kind` from a TOML table; `given` fields do not come from the table."""
+    if not isinstance(table, dict):
+        raise place.error(
+            "This must be a table.", expected=f"[{'.'.join(place.keys)}]", found=_describe(table)
+        )
+    fields = {field.name: field for field in dataclasses.fields(kind) if field.name not in given}
+    for key in table:
+        if key not in fields:
+            raise (place / key).error(
+                f"Unknown key '{key}'.", expected="one of " + ", ".join(fields), fix=nearest(key, fields)
+            )
+    hints = typing.get_type_hints(kind, include_extras=True)
+    values = {key: _convert(table[key], hints[key], place / key) for key in fields if key in table}
+    for key, field in fields.items():
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if required and key not in table:
+            raise place.error(f"The key '{key}' is missing.", expected=_wanted(hints[key], key))
+    return kind(**given, **values)
+
+
+def _convert(value: Any, hint: Any, place: Place) -> Any:
+    """Check a TOML value against an annotation and return it in that type."""
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        parts = [part for part in typing.get_args(hint) if part is not type(None)]
+        listed = isinstance(value, list)
+        hint = next((part for part in parts if (typing.get_origin(part) is tuple) == listed), parts[0])
+    if typing.get_origin(hint) is Annotated:
+        base, bounds = typing.get_args(hint)
+        number = _convert(value, base, place)
+        if not bounds.holds(number):
+            raise place.error(
+                "The value is out of bounds.", expected=str(bounds), found=f"{number:g}", fix=bounds.hint
+            )
+        return number
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        return parse(hint, value, place)
+    if origin is Literal:
+        return _choose(value, arguments, place)
+    if origin is dict:
+        _require(isinstance(value, dict), value, "a table of names and numbers", place)
+        return {key: _convert(entry, arguments[1], place / key) for key, entry in value.items()}
+    if origin is tuple and dataclasses.is_dataclass(arguments[0]):
+        _require(isinstance(value, dict), value, f"tables [{place.keys[-1]}.NAME]", place)
+        return tuple(parse(arguments[0], entry, place / name, name=name) for name, entry in value.items())
+    if origin is tuple:
+        return _convert_list(value, arguments, place)
+    return _convert_scalar(value, hint, place)
+
+
+def _convert_list(value: Any, arguments: tuple[Any, ...], place: Place) -> tuple[Any, ...]:
+    _require(isinstance(value, list), value, "a list in [ ]", place)
+    if arguments[-1] is Ellipsis:
+        _require(len(value) > 0, value, "at least one entry", place)
+        arguments = (arguments[0],) * len(value)
+    _require(len(value) == len(arguments), value, f"{len(arguments)} entries", place)
+    return tuple(_convert(entry, hint, place) for entry, hint in zip(value, arguments, strict=True))
+
+
+def _convert_scalar(value: Any, hint: type, place: Place) -> Any:
+    if hint is Path:
+        _require(isinstance(value, str), value, "a path in quotes", place)
+        return _resolve(value, place)
+    if hint is float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        _require(number and math.isfinite(value), value, "a number", place)
+        return float(value)
+    if hint is int:
+        _require(isinstance(value, int) and not isinstance(value, bool), value, "a whole number", place)
+        return value
+    expected = {str: "text in quotes", bool: "true or false"}[hint]
+    _require(isinstance(value, hint), value, expected, place)
+    return value
+
+
+def _choose(value: Any, choices: tuple[str, ...], place: Place) -> str:
+    if value not in choices:
+        expected = "one of " + ", ".join(f'"{choice}"' for choice in choices)
+        raise place.error(
+            "The value is not one of the choices.",
+            expected=expected,
+            found=_describe(value),
+            fix=nearest(value, choices) if isinstance(value, str) else "",
+        )
+    return value
+
+
+def _resolve(text: str, place: Place) -> Path:
+    if text.startswith("builtin:"):
+        try:
+            return osim_models.path(text.removeprefix("builtin:").removesuffix(".osim") + ".osim")
+        except InputError as error:
+            what = f"There is no built-in model '{text.removeprefix('builtin:')}'."
+            raise place.error(what, expected=error.expected, fix=error.fix) from None
+    # normpath, not resolve: a study reached through a link names files beside the link.
+    file = Path(os.path.normpath(place.path.parent / Path(text).expanduser()))
+    if not file.is_file():
+        beside = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
+        fix = nearest(file.name, beside) or "paths are relative to the study file"
+        raise place.error("The file does not exist.", found=str(file), fix=fix)
+    return file
+
+
+def _require(holds: bool, value: Any, expected: str, place: Place) -> None:
+    if not holds:
+        raise place.error("The value is of the wrong kind.", expected=expected, found=_describe(value))
+
+
+def _describe(value: Any) -> str:
+    kinds = {bool: "true/false", str: "text", list: "a list", dict: "a table", int: "number", float: "number"}
+    return f"{value!r} ({kinds.get(type(value), type(value).__name__)})"
+
+
+def _wanted(hint: Any, key: str) -> str:
+    if dataclasses.is_dataclass(hint):
+        return f"a table [{key}]"
+    if typing.get_origin(hint) is tuple:
+        return f"at least one table [{key}.NAME]"
+    if typing.get_origin(hint) is Literal:
+        return f"{key} = one of " + ", ".join(f'"{choice}"' for choice in typing.get_args(hint))
+    if typing.get_origin(hint) is Annotated:
+        return f"{key} = {typing.get_args(hint)[1]}"
+    return f"{key} = ..."
