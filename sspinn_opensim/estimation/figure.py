@@ -45,8 +45,8 @@ def stick_figure(subject: Subject, estimate: Estimate) -> dict[str, Any]:
     for body in model.bodies:
         own = add(body.name, body.name, model.joint_of(body.name).child.translation)
         ends = [j for j in model.joints if j.parent.body == body.name]
-        for joint in ends:
-            segments.append([own, add(f"{joint.name} joint", body.name, joint.parent.translation)])
+        # Where the next body's joint is now: a knee may move along the thigh as it bends.
+        segments += [[own, joint.child.body] for joint in ends]
         spheres = [s for s in model.contact_spheres if s.body == body.name]
         corners = [own, *(add(s.name, s.body, s.location) for s in spheres)]
         # Heel, toe and ankle make a closed foot; a body without an end is drawn through its mass centre.

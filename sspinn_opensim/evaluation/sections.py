@@ -40,13 +40,17 @@ The time mark runs through the charts below.</p>
 def angle_section(page: Page) -> Section:
     """Joint angles and their errors."""
     evidence, reference = page.evidence, page.evidence.reference
-    names = _joints_first(page, next(iter(evidence.seeds.values())).angles)
+    angles = next(iter(evidence.seeds.values())).angles
+    held = [name for name in angles if np.ptp(angles[name]) == 0]
+    names = [name for name in _joints_first(page, angles) if name not in held]
     figures = [
         _curve_chart(page, name, "angles", np.degrees, "deg", reference and reference.angles.get(name))
         for name in names
     ]
     hint = "Signs are those of the model's coordinates."
-    body = f'<p class="hint">{hint}</p>' + _legend(page, baseline=True) + _charts(figures)
+    if held:
+        hint += f" Not estimated, and held at a value: {', '.join(words(name) for name in held)}."
+    body = f'<p class="hint">{escape(hint)}</p>' + _legend(page, baseline=True) + _charts(figures)
     return Section("angles", "Joint angles", body + _error_table(page, "angle"))
 
 

@@ -69,11 +69,18 @@ def test_the_stick_figure_is_the_body(result, walker):
     points, ends = figure["points"], {name for segment in figure["segments"] for name in segment}
     assert ends <= set(points) and all(p.shape == (51, 2) and np.isfinite(p).all() for p in points.values())
     for side in "rl":
-        # Two bodies that meet at a joint are drawn to the same place.
-        np.testing.assert_allclose(points[f"tibia_{side}"], points[f"knee_{side} joint"], atol=1e-12)
         foot = {frozenset(s) for s in figure["segments"] if f"heel_{side}" in s or f"toe_{side}" in s}
         assert len(foot) == 3
         force = figure["forces"][f"foot_{side}"]
         assert force["point"].shape == force["force"].shape == (51, 2)
-    thigh = np.linalg.norm(points["femur_r"] - points["knee_r joint"], axis=1)
-    assert np.ptp(thigh) < 1e-12 < thigh[0]
+
+
+def test_bones_reach_from_joint_to_joint(result, walker):
+    """A thigh ends where the shank begins, also where the knee moves along it (gait2392, Rajagopal)."""
+    figure = stick_figure(walker.subject, result)
+    joined = {frozenset(segment) for segment in figure["segments"]}
+    assert {frozenset(("femur_r", "tibia_r")), frozenset(("tibia_r", "foot_r"))} <= joined
+    assert all(set(segment) <= set(figure["points"]) for segment in figure["segments"])
+    thigh = figure["points"]["femur_r"] - figure["points"]["tibia_r"]
+    length = np.linalg.norm(walker.model.joint("knee_r").parent.translation)
+    np.testing.assert_allclose(np.linalg.norm(thigh, axis=1), length, rtol=1e-9)
