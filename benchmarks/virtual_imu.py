@@ -88,6 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--shipped-moments", action="store_true", help="walking moments of the data set, not worked out anew"
     )
+    parser.add_argument(
+        "--space", action="store_true", help="estimate in space on everyone's own model, not in the plane"
+    )
     parser.add_argument("--floor", action="store_true", help="measure the cost of the planar projection")
     parser.add_argument("--collect", type=Path, nargs="+", metavar="FOLDER", help="folders of results")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -122,9 +125,10 @@ def _run(options: argparse.Namespace) -> int:
         )
         print(json.dumps(measured, indent=1) if options.json else format_floor(measured))
         return 0
-    choices = {"perfect": options.perfect, "shipped": options.shipped_moments}
+    choices = {"perfect": options.perfect, "shipped": options.shipped_moments, "space": options.space}
     written = [write_study(trial, options.out, options.seed, **choices) for trial in found]
-    cohorts = write_cohorts(found, options.out, options.folds)
+    # A cohort shares one generic model; in space walkers and runners have others, so everyone is alone.
+    cohorts = [] if options.space else write_cohorts(found, options.out, options.folds)
     if options.json:
         print(json.dumps({"studies": [str(f) for f in written], "cohorts": [str(f) for f in cohorts]}))
     else:
@@ -235,8 +239,10 @@ def people_of(found: Iterable[Trial], dataset: str) -> list[str]:
     return sorted({trial.person for trial in found if trial.dataset == dataset})
 
 
-def settings_of(trial: Trial, seed: int = 0, *, perfect: bool = False, shipped: bool = False) -> Settings:
-    """Return how a trial is recorded.
+def settings_of(
+    trial: Trial, seed: int = 0, *, perfect: bool = False, shipped: bool = False, space: bool = False
+) -> Settings:
+    """Return how a trial is recorded; in `space`, its own model is estimated, else the planar one.
 
     The moments that come with the walks were worked out from a motion cut to half a stride before it was
     filtered, so they are wrong at its ends (hip 0.7 to 1 BWBH% over the window, 0.1 to 0.3 in its middle).
@@ -255,7 +261,12 @@ def settings_of(trial: Trial, seed: int = 0, *, perfect: bool = False, shipped: 
         ),
         errors=PERFECT if perfect else ErrorSettings(),
         study=StudySettings(
-            name=trial.name, person=trial.person, height_m=trial.height_m, mass_kg=trial.mass_kg
+            model=trial.model if space else None,
+            estimate="observed" if space else "all",
+            name=trial.name,
+            person=trial.person,
+            height_m=trial.height_m,
+            mass_kg=None if space else trial.mass_kg,
         ),
         laboratory=LaboratorySettings(
             trial.moments if shipped or trial.keep_s is None else None, trial.external_loads

@@ -377,6 +377,8 @@ def _study_lines(
         angles = np.degrees(angles_from_rotation(np.array(said[sensor].rotation)))
         if np.any(np.abs(angles) > 1e-9):
             lines.append(f"orientation_deg = {_numbers(angles)}")
+    if settings.study.estimate != "all":
+        lines += ["", "[coordinates]", f"estimate = {_text(settings.study.estimate)}"]
     if tables:
         keys = {"kinematics.mot": "kinematics", "moments.sto": "moments", "grf.mot": "grf"}
         lines += ["", "[reference]", 'format = "opensim"']

@@ -52,6 +52,20 @@ def studies(repository, shared, tmp_path_factory):
     return out
 
 
+def test_in_space_everyone_keeps_a_model_of_their_own(repository, shared, tmp_path):
+    if not (shared / "data" / "hamner2013_running").is_dir():
+        pytest.skip("the public recordings lack hamner2013_running")
+    answer = virtual(
+        repository, "--data", shared / "data", "--out", tmp_path, "--quick", "--people", 1, "--space"
+    )
+    assert answer.returncode == 0, answer.stderr
+    written = {file.parent.name: tomllib.loads(file.read_text()) for file in tmp_path.rglob("study.toml")}
+    assert len(written) == 2 and not list(tmp_path.glob("fold_*.toml"))
+    for study in written.values():
+        assert study["coordinates"] == {"estimate": "observed"} and study["model"]["scaled"]
+        assert (shared / "data").resolve() in Path(study["model"]["file"]).resolve().parents
+
+
 def test_everyone_is_unseen_in_one_fold_and_never_seen_there(studies):
     folds = [tomllib.loads((studies / f"fold_{k}.toml").read_text()) for k in (1, 2)]
     unseen = [set(fold["unseen"]) for fold in folds]

@@ -41,7 +41,7 @@ class Calibration:
 #: Root mean square errors for five unseen people (14 trials) of the virtual benchmark, walking and running;
 #: see docs/method.md. That of lengths was not measured.
 CALIBRATION = Calibration(
-    angle_rad=0.062, length_m=0.02, moment_bwbh=0.0218, force_bw=(0.043, 0.16, 0.043), spread=1.0
+    angle_rad=0.059, length_m=0.02, moment_bwbh=0.0171, force_bw=(0.035, 0.104, 0.035), spread=1.0
 )
 
 

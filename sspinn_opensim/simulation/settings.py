@@ -142,6 +142,8 @@ class StudySettings:
     model : Path or None
         Model of the study; left out: the model of the motion if it has contact points, else the built-in
         planar model.
+    estimate : str
+        Coordinates that the study estimates: "all", "observed" or "planar"; left out: all.
     name, person : str
         Name of the study and label of the person.
     height_m, mass_kg : float or None
@@ -149,6 +151,7 @@ class StudySettings:
     """
 
     model: Path | None = None
+    estimate: Literal["all", "observed", "planar"] = "all"
     name: str = ""
     person: str = "subject"
     height_m: Height | None = None
