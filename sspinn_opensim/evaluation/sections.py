@@ -355,11 +355,9 @@ def verdict_block(verdict: Mapping[str, Any]) -> str:
     opening = '<b class="good">Can be used.</b>' if ok else '<b class="bad">Not to be trusted.</b>'
     if ok and verdict.get("warnings"):
         opening = '<b class="good">Can be used, with care.</b>'
-    text = (
-        f"{opening} OpenSim's static optimization solved {frames - failed} of {frames} frames"
-        if frames
-        else opening
-    )
+    method = verdict.get("method") or "OpenSim static optimization"
+    method = method[:1].upper() + method[1:]
+    text = f"{opening} {escape(method)} solved {frames - failed} of {frames} frames" if frames else opening
     if verdict.get("worst_reserve_percent") is not None:
         text += (
             "; the largest reserve (a motor that helps the muscles out) is "

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.evaluation import evaluate, read_histories, write_report
+from sspinn_opensim.evaluation import evaluate, read_histories, sections, write_report
 from sspinn_opensim.evaluation.charts import BOTTOM, HEIGHT, TOP, Band, Line, line_chart
 from sspinn_opensim.study import TrainingChoice
 
@@ -224,3 +224,18 @@ def test_chart_of_nothing_is_nothing():
     assert (
         line_chart([Line(np.arange(2.0), np.full(2, np.nan), "seed")], title="t", unit="", x_label="x") == ""
     )
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        (
+            "static optimization on compiled functions",
+            "Static optimization on compiled functions solved 9 of 9",
+        ),
+        (None, "OpenSim static optimization solved 9 of 9 frames"),
+    ],
+)
+def test_the_verdict_names_who_solved_it(method, said):
+    text = sections.verdict_block({"ok": True, "frames": 9, "failed_frames": 0, "method": method})
+    assert said in text
