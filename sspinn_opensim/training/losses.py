@@ -2,7 +2,7 @@
 
 Every term is the mean square of a quantity over the scale at which it starts to matter. The formulation is
 that of SSPINNpose (arXiv 2506.11786). Scales and weights were found in trials on two recordings of one person
-(participant P01 of Dorschky et al. 2019), and on four virtual trials, whose scores were seen: judge them on
+(participant P01 of Dorschky et al. 2019), and on seven virtual trials, whose scores were seen: judge them on
 other people.
 """
 
