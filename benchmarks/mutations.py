@@ -6,13 +6,11 @@ many refused, and every file that ended in another way; those are kept in the fo
 
 from __future__ import annotations
 
-import argparse
 import random
 import re
 import signal
 import sys
 import tempfile
-import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -306,23 +304,7 @@ def run(models: list[Path], count: int, seed: int, keep: Path | None = None) -> 
     return counts, faults
 
 
-def main() -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(description="Read and build mutated model files.")
-    parser.add_argument("models", nargs="+", type=Path)
-    parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="folder for the files that ended in another way")
-    options = parser.parse_args()
-    if options.keep is not None:
-        options.keep.mkdir(parents=True, exist_ok=True)
-    start = time.perf_counter()
-    counts, faults = run(options.models, options.count, options.seed, options.keep)
-    print("\n".join(faults))
-    shown = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
-    print(f"{options.count} files in {time.perf_counter() - start:.0f} s: {shown}")
-    return 1 if faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    from benchmarks.measure.mutants import main
+
+    sys.exit(main("Read and build mutated model files.", run))

@@ -10,12 +10,10 @@ counts as a word only where the numbers differ from the truth; where they are ri
 
 from __future__ import annotations
 
-import argparse
 import random
 import re
 import sys
 import tempfile
-import time
 import traceback
 import warnings
 from collections import Counter
@@ -355,23 +353,7 @@ def run(files: list[Path], count: int, seed: int, keep: Path | None = None) -> t
     return counts, faults
 
 
-def main() -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(description="Read damaged storage files.")
-    parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="folder for the files that were read wrong in silence")
-    options = parser.parse_args()
-    if options.keep is not None:
-        options.keep.mkdir(parents=True, exist_ok=True)
-    start = time.perf_counter()
-    counts, faults = run(options.files, options.count, options.seed, options.keep)
-    print("\n".join(faults))
-    shown = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
-    print(f"{options.count} files in {time.perf_counter() - start:.0f} s: {shown}")
-    return 1 if faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    from benchmarks.measure.mutants import main
+
+    sys.exit(main("Read damaged storage files.", run))
