@@ -3,7 +3,8 @@
 Run ``python -m benchmarks.virtual_imu --data ../shared/data --out DIR`` to make one study for each trial and
 one cohort file for each fold of people. Train and score each cohort with ``sspinn run``; then
 ``--collect RESULTS ... --out DIR`` gathers their scores into one table. ``--floor`` measures what the planar
-projection alone costs, with no network. See benchmarks/README.md.
+projection alone costs, with no network, and ``--clocks`` how late the force plates are. See
+benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ STRIDES = 8
 #: leg, hip to ankle, by the proportions of the built-in model (thigh 0.245 and shank 0.246; Winter 2009).
 LEG_PER_HEIGHT = 0.491
 KINDS = {WALKING: "walking", RUNNING: "running"}
+#: How late the force plates are behind the cameras, s: the median over the trials, see `--clocks`.
+FORCES_LATE_S = {WALKING: 0.015, RUNNING: 0.0}
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,11 @@ class Trial:
     belt_speed_m_s: float = 0.0
     keep_s: tuple[float, float] | None = None
 
+    @property
+    def kind(self) -> str:
+        """'walking' or 'running'."""
+        return KINDS[self.dataset]
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the studies, or the table of results."""
@@ -92,6 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--space", action="store_true", help="estimate in space on everyone's own model, not in the plane"
     )
     parser.add_argument("--floor", action="store_true", help="measure the cost of the planar projection")
+    parser.add_argument(
+        "--late-plates", action="store_true", help="forces at the times of their files, late as they are"
+    )
+    parser.add_argument("--clocks", action="store_true", help="measure how late the force plates are")
     parser.add_argument("--collect", type=Path, nargs="+", metavar="FOLDER", help="folders of results")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
@@ -110,7 +122,7 @@ def _run(options: argparse.Namespace) -> int:
             write_people(summary, options.out, "Virtual IMUs against the laboratory")
         print(json.dumps(summary, indent=1) if options.json else people_markdown(summary))
         return 0
-    if options.data is None or options.out is None:
+    if options.data is None or (options.out is None and not options.clocks):
         raise InputError("--data and --out are needed.", expected="--data ../shared/data --out DIR")
     found = trials(options.data)
     if options.quick:
@@ -125,7 +137,18 @@ def _run(options: argparse.Namespace) -> int:
         )
         print(json.dumps(measured, indent=1) if options.json else format_floor(measured))
         return 0
-    choices = {"perfect": options.perfect, "shipped": options.shipped_moments, "space": options.space}
+    if options.clocks:
+        from benchmarks.laboratory_clocks import clocks, format_clocks
+
+        measured = clocks(found, partial(settings_of, perfect=True, late_plates=True))
+        print(json.dumps(measured, indent=1) if options.json else format_clocks(measured))
+        return 0
+    choices = {
+        "perfect": options.perfect,
+        "shipped": options.shipped_moments,
+        "space": options.space,
+        "late_plates": options.late_plates,
+    }
     written = [write_study(trial, options.out, options.seed, **choices) for trial in found]
     # A cohort shares one generic model; in space walkers and runners have others, so everyone is alone.
     cohorts = [] if options.space else write_cohorts(found, options.out, options.folds)
@@ -240,15 +263,23 @@ def people_of(found: Iterable[Trial], dataset: str) -> list[str]:
 
 
 def settings_of(
-    trial: Trial, seed: int = 0, *, perfect: bool = False, shipped: bool = False, space: bool = False
+    trial: Trial,
+    seed: int = 0,
+    *,
+    perfect: bool = False,
+    shipped: bool = False,
+    space: bool = False,
+    late_plates: bool = False,
 ) -> Settings:
     """Return how a trial is recorded; in `space`, its own model is estimated, else the planar one.
 
     The moments that come with the walks were worked out from a motion cut to half a stride before it was
     filtered, so they are wrong at its ends (hip 0.7 to 1 BWBH% over the window, 0.1 to 0.3 in its middle).
-    They are worked out anew from the whole motion unless `shipped` is asked for.
+    They are worked out anew from the whole motion unless `shipped` is asked for. Ground forces are moved to
+    the clock of the motion, but for those moments and with `late_plates`.
     """
     keep = trial.keep_s or (None, None)
+    moments = trial.moments if shipped or trial.keep_s is None else None
     return Settings(
         seed=seed,
         motion=MotionSettings(
@@ -269,7 +300,9 @@ def settings_of(
             mass_kg=None if space else trial.mass_kg,
         ),
         laboratory=LaboratorySettings(
-            trial.moments if shipped or trial.keep_s is None else None, trial.external_loads
+            moments,
+            trial.external_loads,
+            0.0 if moments or late_plates else FORCES_LATE_S[trial.dataset],
         ),
     )
 

@@ -208,7 +208,12 @@ def reference_tables(
             at_s, tau = laboratory.moments(given.moments, walk.functions, walk.motion)
         else:
             at_s, tau = laboratory.inverse_dynamics(
-                given.external_loads, walk.functions, walk.motion, turn, settings.sampling_rate_hz
+                given.external_loads,
+                walk.functions,
+                walk.motion,
+                turn,
+                settings.sampling_rate_hz,
+                given.forces_late_s,
             )
         rows, clock = _on_clock(at_s, walk)
         shared = [name for name in names if name in tau]
@@ -216,7 +221,9 @@ def reference_tables(
         tables["moments.sto"] = moments_table(shared, ["rotational"] * len(shared), clock, values)
     if given.external_loads is not None:
         rate = settings.sampling_rate_hz
-        at_s, sides = laboratory.ground_forces(given.external_loads, walk.motion, rate)
+        at_s, sides = laboratory.ground_forces(
+            given.external_loads, walk.motion, rate, given.forces_late_s
+        )
         rows, clock = _on_clock(at_s, walk)
         labels, values = [], []
         for side, parts in sides.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,12 @@ def moments(path: Path, functions: BodyFunctions, motion: Motion) -> tuple[np.nd
 
 
 def inverse_dynamics(
-    path: Path, functions: BodyFunctions, motion: Motion, turn: np.ndarray, rate_hz: float
+    path: Path,
+    functions: BodyFunctions,
+    motion: Motion,
+    turn: np.ndarray,
+    rate_hz: float,
+    late_s: float = 0.0,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Work out the moments that a motion needs under the measured ground forces; as `moments`.
 
@@ -113,9 +119,11 @@ def inverse_dynamics(
         Rotation from the laboratory's ground to that of the motion.
     rate_hz : float
         Of the times returned.
+    late_s : float
+        By how much the forces lag behind the motion.
     """
     loads = read_external_loads(path)
-    table = read_storage(loads.datafile)
+    table = _on_time(read_storage(loads.datafile), late_s)
     inside = _inside(table.time_s, motion, loads.datafile)
     measured_s = table.time_s[inside]
     time_s = measured_s[0] + uniform_clock(measured_s[-1] - measured_s[0], rate_hz)
@@ -144,11 +152,13 @@ def _of_independent(functions: BodyFunctions, q: np.ndarray, tau: np.ndarray) ->
     return dict(zip(functions.independent, tau.T, strict=True))
 
 
-def ground_forces(path: Path, motion: Motion, rate_hz: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def ground_forces(
+    path: Path, motion: Motion, rate_hz: float, late_s: float = 0.0
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Read ground forces; return times (n,), and per side 'r' or 'l' force, point and torque (n, 3, 3).
 
     Forces on several bodies of a side add up; the point is that of the largest. They are low-passed for
-    the rate.
+    the rate, and given `late_s` earlier than the file has them.
 
     Raises
     ------
@@ -156,7 +166,7 @@ def ground_forces(path: Path, motion: Motion, rate_hz: float) -> tuple[np.ndarra
         If a force is not expressed in ground or acts on a body without a side, or no time is in the motion.
     """
     loads = read_external_loads(path)
-    table = read_storage(loads.datafile)
+    table = _on_time(read_storage(loads.datafile), late_s)
     inside = _inside(table.time_s, motion, loads.datafile)
     rate = (len(table.time_s) - 1) / (table.time_s[-1] - table.time_s[0])
     found: dict[str, np.ndarray] = {}
@@ -171,6 +181,10 @@ def ground_forces(path: Path, motion: Motion, rate_hz: float) -> tuple[np.ndarra
         else:
             found[side] = parts
     return table.time_s[inside], {side: parts[inside] for side, parts in found.items()}
+
+
+def _on_time(table: Table, late_s: float) -> Table:
+    return replace(table, time_s=table.time_s - late_s) if late_s else table
 
 
 def _refuse_other_frames(force: ExternalForce, path: Path) -> None:

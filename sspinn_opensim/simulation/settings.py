@@ -24,6 +24,7 @@ Frequency = Annotated[float, Bounds(1.0, 200.0, "give the frequency in Hz")]
 Damping = Annotated[float, Bounds(0.02, 2.0)]
 Heading = Annotated[float, Bounds(-360.0, 360.0)]
 Strides = Annotated[int, Bounds(3)]
+Delay = Annotated[float, Bounds(-0.5, 0.5, "give the time in seconds")]
 
 
 @dataclass(frozen=True)
@@ -127,10 +128,14 @@ class LaboratorySettings:
         motion as it is recorded and the ground forces.
     external_loads : Path or None
         ExternalLoads ``.xml`` with the ground forces.
+    forces_late_s : float
+        By how much the ground forces lag behind the motion on the clock of their files, s. They are moved by
+        it, so moments must be worked out from them and not be given.
     """
 
     moments: Path | None = None
     external_loads: Path | None = None
+    forces_late_s: Delay = 0.0
 
 
 @dataclass(frozen=True)
@@ -230,6 +235,14 @@ def check(settings: Settings) -> None:
             where="[motion] of the settings",
             expected="keep_from_s < keep_to_s",
             found=f"{motion.keep_from_s:g} to {motion.keep_to_s:g} s",
+        )
+    given = settings.laboratory
+    if given.forces_late_s and given.moments is not None:
+        raise InputError(
+            "Moments that were worked out with late ground forces cannot be moved in time.",
+            where="[laboratory] of the settings",
+            expected="moments or forces_late_s, not both",
+            fix="leave out moments: they are then worked out from the motion and the forces",
         )
 
 

@@ -72,14 +72,14 @@ class Evidence:
 
 
 def acceleration(e: Evidence) -> Tensor:
-    """Specific force against the sensors: stride-to-stride deviation and 2 m/s^2."""
+    """Specific force against the sensors: deviation of the mean stride and 2 m/s^2."""
     return _square((e.predicted_acceleration - e.acceleration) / e.signals.acceleration_scale) * _channels(
         e.signals.acceleration_channels
     )
 
 
 def angular_rate(e: Evidence) -> Tensor:
-    """Angular rate against the sensors: stride-to-stride deviation and 0.2 rad/s."""
+    """Angular rate against the sensors: deviation of the mean stride and 0.1 rad/s."""
     return _square((e.predicted_rate - e.angular_rate) / e.signals.rate_scale) * _channels(
         e.signals.rate_channels
     )

@@ -14,8 +14,10 @@ from sspinn_opensim.training.subject import Subject
 #: Scales that bring signals and body constants to the order of one.
 ACCELERATION_SCALE, RATE_SCALE = 10.0, 4.0
 HEIGHT_SCALE_M, MASS_SCALE_KG, SPEED_SCALE_M_S = 1.75, 75.0, 2.0
-#: Soft tissue and single strides differ from the model by this much beyond the measured variance.
-ACCELERATION_FLOOR, RATE_FLOOR = 2.0, 0.2
+#: Soft tissue differs from the model by this much, m/s^2 and rad/s: it moves a sensor more than it turns it.
+ACCELERATION_FLOOR, RATE_FLOOR = 2.0, 0.1
+#: A recording that states how strides differ is their mean; so many are taken to be behind it.
+STRIDES_AVERAGED = 10
 #: Noise on the inputs in training: share of the stride-to-stride deviation, and the gyroscopes' bias, rad/s.
 NOISE_SHARE, GYRO_BIAS = 0.5, 0.005
 #: Deviation that stands in where a recording states no variance, m/s^2 and rad/s.
@@ -101,8 +103,8 @@ def make_signals(recording: Recording, subject: Subject) -> Signals:
         angular_rate=tensor(recording.angular_rate[:, turned]),
         acceleration_channels=torch.as_tensor(felt),
         rate_channels=torch.as_tensor(turned),
-        acceleration_scale=tensor(np.sqrt(variance_a + ACCELERATION_FLOOR**2)),
-        rate_scale=tensor(np.sqrt(variance_r + RATE_FLOOR**2)),
+        acceleration_scale=tensor(np.sqrt(variance_a / STRIDES_AVERAGED + ACCELERATION_FLOOR**2)),
+        rate_scale=tensor(np.sqrt(variance_r / STRIDES_AVERAGED + RATE_FLOOR**2)),
         acceleration_deviation=tensor(_deviation(variance_a, UNKNOWN_DEVIATION[0])),
         rate_deviation=tensor(_deviation(variance_r, UNKNOWN_DEVIATION[1])),
         constants=tensor(

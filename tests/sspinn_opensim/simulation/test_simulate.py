@@ -10,7 +10,8 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim import cli
 from sspinn_opensim.evaluation.metrics import evaluate_curves
 from sspinn_opensim.evaluation.reference import read_reference
-from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads
+from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.simulate import (
     prepare,
@@ -229,3 +230,30 @@ def test_a_sensor_on_an_unknown_body_is_refused(planar_files, tmp_path, capsys):
     arguments = ("--out", tmp_path / "o", "--height", 1.8, "--settings", file)
     assert run(planar_files.model, planar_files.motion, *arguments) == 2
     assert "did you mean 'femur_r'" in capsys.readouterr().err
+
+
+def test_late_ground_forces_are_moved_to_the_clock_of_the_motion(walker3d, tmp_path):
+    """The reference with forces 20 ms late is that of a file whose times were 20 ms earlier, moments too."""
+    table = read_storage(walker3d.loads.parent / read_external_loads(walker3d.loads).datafile)
+    early = tmp_path / "early"
+    early.mkdir()
+    (early / "loads.xml").write_text(
+        walker3d.loads.read_text().replace(read_external_loads(walker3d.loads).datafile.name, "early.mot")
+    )
+    write_storage(early / "early.mot", replace(table, time_s=table.time_s - 0.02))
+    found = {}
+    for name, changes in (
+        ("moved", {"laboratory__forces_late_s": 0.02}),
+        ("early", {"laboratory__external_loads": early / "loads.xml"}),
+        ("given", {}),
+    ):
+        simulate_imu(walker3d.model, walker3d.motion, tmp_path / name, walking_settings(walker3d, **changes))
+        found[name] = [read_storage(tmp_path / name / file) for file in ("grf.mot", "moments.sto")]
+    for moved, expected, given in zip(*found.values(), strict=True):
+        np.testing.assert_allclose(moved.values, expected.values, atol=1e-6)
+        assert moved.values.shape != given.values.shape or np.abs(moved.values - given.values).max() > 1.0
+
+
+def test_given_moments_cannot_be_moved_in_time(walker3d, tmp_path):
+    with pytest.raises(InputError, match="cannot be moved in time"):
+        walking_settings(walker3d, laboratory__forces_late_s=0.02, laboratory__moments=walker3d.loads)
