@@ -38,8 +38,8 @@ def clocks(trials: Sequence, settings_of: Callable[..., Settings]) -> dict:
     Returns
     -------
     dict
-        ``trials``: rows of ``name``, ``kind``, ``late_ms``, and ``as_given_bw`` and ``moved_bw``, the root mean
-        square difference of force and motion in %BW; ``groups``: the medians.
+        ``trials``: rows of ``name``, ``kind``, ``late_ms``, and ``as_given_bw`` and ``moved_bw``, the root
+        mean square difference of force and motion in %BW; ``groups``: the medians.
     """
     rows = []
     for trial in trials:
@@ -75,9 +75,7 @@ def disagreement(walk: Walk, loads, keep_s: tuple[float, float] | None) -> np.nd
     clock = from_s + uniform_clock(to_s - from_s, RATE_HZ)
     mass = functions.tree.model.total_mass
     lifted = vertical_acceleration(walk, clock) / STANDARD_GRAVITY + 1.0
-    forces = [
-        np.interp(clock + late, time_s, measured) / (mass * STANDARD_GRAVITY) for late in DELAYS_S
-    ]
+    forces = [np.interp(clock + late, time_s, measured) / (mass * STANDARD_GRAVITY) for late in DELAYS_S]
     return np.array([100 * np.sqrt(np.mean((lifted - force) ** 2)) for force in forces])
 
 
@@ -102,7 +100,6 @@ def format_clocks(found: dict) -> str:
     """Return the delays as text."""
     lines = ["how late the force plates are; plates against motion in %BW as given, and moved by that"]
     for row in [*found["trials"], *({"name": f"median, {k}"} | v for k, v in found["groups"].items())]:
-        lines.append(
-            f"  {row['name']:20} {row['late_ms']:+6.1f} ms   {row['as_given_bw']:5.1f}   {row['moved_bw']:5.1f}"
-        )
+        errors = f"{row['as_given_bw']:5.1f}   {row['moved_bw']:5.1f}"
+        lines.append(f"  {row['name']:20} {row['late_ms']:+6.1f} ms   {errors}")
     return "\n".join(lines)

@@ -2,7 +2,8 @@
 
 Run ``python -m benchmarks.virtual_imu --data ../shared/data --out DIR`` to make one study for each trial and
 one cohort file for each fold of people. Train and score each cohort with ``sspinn run``; then
-``--collect RESULTS ... --out DIR`` gathers their scores into one table. ``--floor`` measures what the planar
+``--adapt RESULTS ... --out DIR`` adapts its networks to each unseen person's recording, and
+``--collect RESULTS ... --out DIR`` gathers all scores into one table. ``--floor`` measures what the planar
 projection alone costs, with no network, and ``--clocks`` how late the force plates are. See
 benchmarks/README.md.
 """
@@ -14,7 +15,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import mean
@@ -45,6 +46,8 @@ STRIDES = 8
 #: leg, hip to ankle, by the proportions of the built-in model (thigh 0.245 and shank 0.246; Winter 2009).
 LEG_PER_HEIGHT = 0.491
 KINDS = {WALKING: "walking", RUNNING: "running"}
+#: Folder of the trials that a cohort's networks were adapted to, in its folder of results.
+ADAPTED = "adapted"
 #: How late the force plates are behind the cameras, s: the median over the trials, see `--clocks`.
 FORCES_LATE_S = {WALKING: 0.015, RUNNING: 0.0}
 
@@ -104,6 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--late-plates", action="store_true", help="forces at the times of their files, late as they are"
     )
     parser.add_argument("--clocks", action="store_true", help="measure how late the force plates are")
+    parser.add_argument(
+        "--adapt", type=Path, nargs="+", metavar="FOLDER", help="folders of results: adapt to the unseen"
+    )
     parser.add_argument("--collect", type=Path, nargs="+", metavar="FOLDER", help="folders of results")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
@@ -115,6 +121,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.adapt:
+        if options.out is None:
+            raise InputError("--out is needed.", expected="--out DIR, the folder of the studies")
+        for folder in options.adapt:
+            adapt_to_unseen(folder, options.out)
+        return 0
     if options.collect:
         summary = collect(options.collect, options.out)
         if options.out:
@@ -347,6 +359,40 @@ def write_cohorts(found: Sequence[Trial], out: Path, count: int) -> list[Path]:
     return files
 
 
+def adapt_to_unseen(results: Path, out: Path) -> None:
+    """Adapt the networks of a cohort to each recording of its unseen people, and score them.
+
+    Parameters
+    ----------
+    results : Path
+        Results folder of the cohort; each trial gets a folder in its ``adapted``.
+    out : Path
+        Folder of the studies.
+    """
+    from sspinn_opensim import workflows
+    from sspinn_opensim.adapt import adapt
+
+    seeds = tuple(sorted(int(file.parent.name[5:]) for file in results.glob("training/seed_*/checkpoint.pt")))
+    if not seeds:
+        raise InputError(
+            "There is no trained network.",
+            where=str(results),
+            expected="a folder written by sspinn run COHORT.toml --out FOLDER",
+        )
+    for name in _unseen(results):
+        study = read_study(out / "studies" / name / "study.toml")
+        study = replace(study, training=replace(study.training, seeds=seeds))
+        folder = results / ADAPTED / name
+        adapt(study, results, folder)
+        workflows.estimate(study, folder)
+        workflows.evaluate(study, folder)
+
+
+def _unseen(results: Path) -> list[str]:
+    manifest = results / "manifest.json"
+    return json.loads(manifest.read_text(encoding="utf-8")).get("unseen", []) if manifest.is_file() else []
+
+
 def collect(results: Sequence[Path], out: Path | None = None) -> dict:
     """Return the scores below folders of results, summed up over people; see `summarize_people`.
 
@@ -375,8 +421,7 @@ def collect(results: Sequence[Path], out: Path | None = None) -> dict:
 
 
 def _scored(results: Path, out: Path | None) -> list[PersonTrial]:
-    manifest = results / "manifest.json"
-    unseen = json.loads(manifest.read_text(encoding="utf-8")).get("unseen", []) if manifest.is_file() else []
+    unseen = _unseen(results)
     found = []
     for file in sorted(results.rglob("metrics.json")):
         for name, scores in json.loads(file.read_text(encoding="utf-8")).get("trials", {}).items():
@@ -384,6 +429,8 @@ def _scored(results: Path, out: Path | None) -> list[PersonTrial]:
             if activity is not None:
                 person, trial = name.rpartition("_")[0], f"{name} of {results.name}"
                 group = "unseen" if name in unseen else "seen"
+                if results / ADAPTED in file.parents:
+                    group = "unseen, adapted"
                 found.append(PersonTrial(person, trial, group, scores, _speed(name, out), activity))
     return found
 

@@ -1,6 +1,7 @@
 """The benchmarks run; what they measure depends on the machine and is not tested."""
 
 import json
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -90,12 +91,17 @@ def test_the_scores_of_folds_become_one_table(repository, studies, tmp_path):
                 (folder / "people" / name).mkdir(parents=True)
                 scores = json.dumps({"trials": {name: made_up_scores(error)}})
                 (folder / "people" / name / "metrics.json").write_text(scores)
+        for name in names["unseen"]:
+            (folder / "adapted" / name).mkdir(parents=True)
+            scores = json.dumps({"trials": {name: made_up_scores(3.0)}})
+            (folder / "adapted" / name / "metrics.json").write_text(scores)
         (folder / "manifest.json").write_text(json.dumps(names))
     answer = virtual(repository, "--json", "--collect", tmp_path / "fold_1", tmp_path / "fold_2")
     assert answer.returncode == 0, answer.stderr
     groups = json.loads(answer.stdout)["groups"]
     assert groups["unseen"]["all"]["means"]["angle_rmsd_deg"]["median"] == pytest.approx(5.0)
     assert groups["seen"]["all"]["means"]["angle_rmsd_deg"]["median"] == pytest.approx(2.0)
+    assert groups["unseen, adapted"]["all"]["means"]["angle_rmsd_deg"]["median"] == pytest.approx(3.0)
     assert set(groups["unseen"]["activities"]) == {"walking", "running"}
     assert groups["unseen"]["all"]["people"] == 4 == groups["seen"]["all"]["people"]
 
@@ -115,6 +121,40 @@ def test_data_that_are_not_there_are_one_clear_error(repository, tmp_path):
     assert answer.returncode == 2 and answer.stderr.startswith("The data sets are not there.")
     answer = virtual(repository, "--collect", tmp_path)
     assert answer.returncode == 2 and answer.stderr.startswith("No scored trial")
+    answer = virtual(repository, "--adapt", tmp_path, "--out", tmp_path)
+    assert answer.returncode == 2 and answer.stderr.startswith("There is no trained network.")
+
+
+@pytest.mark.slow
+def test_networks_are_adapted_to_the_unseen_and_scored(repository, studies, tmp_path):
+    """Two steps of training and two of adaptation; the scores are those of every unseen trial."""
+    shutil.copytree(studies, tmp_path / "v")
+    fold = tomllib.loads((tmp_path / "v" / "fold_1.toml").read_text())
+    names = [Path(file).parent.name for file in fold["unseen"]]
+    for name in names:
+        with (tmp_path / "v" / "studies" / name / "study.toml").open("a") as study:
+            study.write("\n[training]\nadaptation_steps = 2\n")
+    results = tmp_path / "results"
+    run = [sys.executable, "-m", "sspinn_opensim", "run", str(tmp_path / "v" / "fold_1.toml")]
+    run += ["--out", str(results), "--steps", "2", "--seeds", "0"]
+    subprocess.run(run, cwd=repository, capture_output=True, timeout=300, check=True)
+    answer = virtual(repository, "--adapt", results, "--out", tmp_path / "v")
+    assert answer.returncode == 0, answer.stderr
+    answer = virtual(repository, "--json", "--collect", results, "--out", tmp_path / "v")
+    groups = json.loads(answer.stdout)["groups"]
+    assert groups["unseen, adapted"]["all"]["trials"] == len(names) == groups["unseen"]["all"]["trials"]
+
+
+def test_the_plates_of_the_walkers_are_late_and_those_of_the_runners_are_not(repository, shared):
+    if not (shared / "data" / "hamner2013_running").is_dir():
+        pytest.skip("the public recordings lack hamner2013_running")
+    answer = virtual(repository, "--data", shared / "data", "--quick", "--clocks", "--json")
+    assert answer.returncode == 0, answer.stderr
+    found = {row["name"]: row for row in json.loads(answer.stdout)["trials"]}
+    # Found by 2.5 ms; walkers 10 to 20 ms, runners at most one step off.
+    assert all(10 <= row["late_ms"] <= 20 for row in found.values() if row["kind"] == "walking")
+    assert all(abs(row["late_ms"]) <= 2.5 for row in found.values() if row["kind"] == "running")
+    assert all(row["moved_bw"] <= row["as_given_bw"] for row in found.values()) and len(found) == 4
 
 
 def dynamics(repository, *arguments):
