@@ -221,9 +221,7 @@ def reference_tables(
         tables["moments.sto"] = moments_table(shared, ["rotational"] * len(shared), clock, values)
     if given.external_loads is not None:
         rate = settings.sampling_rate_hz
-        at_s, sides = laboratory.ground_forces(
-            given.external_loads, walk.motion, rate, given.forces_late_s
-        )
+        at_s, sides = laboratory.ground_forces(given.external_loads, walk.motion, rate, given.forces_late_s)
         rows, clock = _on_clock(at_s, walk)
         labels, values = [], []
         for side, parts in sides.items():

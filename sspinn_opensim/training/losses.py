@@ -161,6 +161,13 @@ def joint_limits(e: Evidence) -> Tensor:
     return (beyond / 0.05).square().sum(-1).mean()
 
 
+def unfelt_joints(e: Evidence) -> Tensor:
+    """Angles of joints that move no sensor, from the default posture, where tissue pulls them: 1.0 rad."""
+    unfelt = list(e.subject.unfelt)
+    rest = e.motion.q.new_tensor([e.subject.model.coordinates[i].default for i in unfelt])
+    return (e.motion.q[..., unfelt] - rest).square().sum(-1).mean()
+
+
 def trunk(e: Evidence) -> Tensor:
     """Trunk upright, on average over a window, where no sensor tells: 0.05 rad."""
     if e.subject.root_has_sensor:
@@ -219,6 +226,7 @@ TERMS: dict[str, Term] = {
     "load_transfer": Term(load_transfer, 0.5, needs_force=True),
     "torque": Term(torque, 0.2, needs_force=True),
     "joint_limits": Term(joint_limits, 1.0),
+    "unfelt_joints": Term(unfelt_joints, 1.0),
     "trunk": Term(trunk, 1.0),
     "mean_speed": Term(mean_speed, 1.0),
     "vertical_consistency": Term(vertical_consistency, 1.0),

@@ -109,6 +109,19 @@ class Subject:
         return any(frame.body in roots for frame in self.functions.imu_frames)
 
     @cached_property
+    def unfelt(self) -> tuple[int, ...]:
+        """Coordinates with a joint moment that move no sensor: only physics and priors speak of them."""
+        felt: set[str] = set()
+        for frame in self.functions.imu_frames:
+            body = frame.body
+            while body != GROUND:
+                joint = self.model.joint_of(body)
+                felt.add(joint.name)
+                body = joint.parent.body
+        coordinates = self.model.coordinates
+        return tuple(i for i in self.roles.actuated if coordinates[i].joint not in felt)
+
+    @cached_property
     def roles(self) -> Roles:
         """Which coordinate plays which part."""
         return _roles(self.model, self.fixed)

@@ -46,7 +46,7 @@ def standing(body):
     """Return the evidence of a body that stands still on slightly bent knees, held up by the floor alone."""
     subject, names = body.subject, body.subject.model.coordinate_names
     functions, roles = subject.functions, subject.roles
-    bend = {"hip_flexion": 0.3, "knee_angle": -0.6, "ankle_angle": 0.3, "lumbar_extension": -0.03}
+    bend = {"hip_flexion": 0.3, "knee_angle": -0.6, "ankle_angle": 0.3}
     q = np.array([bend.get(name.removesuffix("_r").removesuffix("_l"), 0.0) for name in names])
     q[names.index("pelvis_tilt")] = losses.TRUNK_LEAN_RAD
     # The feet turn with the pelvis; the ankles take it back.
@@ -169,6 +169,9 @@ def term_cases(e):
     bent = dataclasses.replace(e.motion, q=filled(e.motion.q, (..., knee), high + only["joint_limits"]))
     # At zero, all joints but the other knee are inside their ranges.
     bent.q[..., e.subject.model.coordinate_names.index("knee_angle_l")] = -0.5
+    # The trunk has no sensor; by default it is upright on the pelvis.
+    lumbar = e.subject.model.coordinate_names.index("lumbar_extension")
+    slumped = filled(e.motion.q, (..., lumbar), only["unfelt_joints"])
     quick = dataclasses.replace(e.motion, u=filled(e.motion.u, (..., roles.forward), fast))
     climbing = dataclasses.replace(e.motion, u=filled(e.motion.u, (..., lift), only["vertical_consistency"]))
     return {
@@ -213,6 +216,7 @@ def term_cases(e):
         "load_transfer": (changed(e, force_bw=passing), 2),
         "torque": (changed(e, tau=filled(e.tau, (..., actuated), only["torque"] * moment)), 1),
         "joint_limits": (changed(e, motion=bent), 1),
+        "unfelt_joints": (changed(e, motion=dataclasses.replace(e.motion, q=slumped)), 1),
         "trunk": (changed(e, subject=without_root_sensor(e.subject), motion=sway), 1),
         "mean_speed": (changed(e, signals=known, motion=quick), 1),
         "vertical_consistency": (changed(e, motion=climbing), 1),
@@ -241,6 +245,20 @@ def test_a_sensor_on_the_pelvis_knows_better_than_the_prior_how_it_leans(standin
     assert value_of("trunk", changed(standing, motion=leaning)) == 0.0
     bare = without_root_sensor(standing.subject)
     assert value_of("trunk", changed(standing, subject=bare, motion=leaning)) > 1.0
+
+
+def test_joints_beyond_the_last_sensor_are_unfelt(standing):
+    subject = standing.subject
+    names = subject.model.coordinate_names
+    frames = tuple(f for f in subject.functions.imu_frames if f.body.startswith(("femur", "tibia_r")))
+    bare = dataclasses.replace(subject, functions=dataclasses.replace(subject.functions, imu_frames=frames))
+    assert [names[i] for i in subject.unfelt] == ["lumbar_extension"]
+    assert {names[i] for i in bare.unfelt} == {
+        "lumbar_extension",
+        "ankle_angle_r",
+        "ankle_angle_l",
+        "knee_angle_l",
+    }
 
 
 @pytest.mark.parametrize("name", TERMS)
