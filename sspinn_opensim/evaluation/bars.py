@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from html import escape
 from statistics import median
 
-_LABEL, _PANEL, _GAP, _ROW, _TOP, _BOTTOM = 170, 170, 22, 22, 72, 16
+_PANEL, _GAP, _ROW, _TOP, _BOTTOM = 170, 22, 22, 72, 16
+#: Room for the names of the rows: at least this much, or so much for every letter of the longest.
+_LABEL, _LETTER = 130, 7.4
 _BAR = 12
 #: A bar longer than so many times the middle one is cut: it would leave the others without length.
 _LONGEST = 6.0
 _STYLE = (
     "text{font:12px system-ui,'Segoe UI',Helvetica,Arial,sans-serif;fill:#1c2530}.head{font-weight:600}"
-    ".soft{fill:#5b6673;font-size:11px}.end{text-anchor:end}.bar{fill:#0072b2;opacity:.75}"
+    ".soft{fill:#5b6673;font-size:11px;paint-order:stroke;stroke:#ffffff;stroke-width:3px}.end{text-anchor:end}.bar{fill:#0072b2;opacity:.75}"
     ".first{fill:#1c2530;opacity:.8}.range{stroke:#1c2530;stroke-width:1.4}"
     ".mark{stroke:#d55e00;stroke-width:1.2;stroke-dasharray:4 3}"
 )
@@ -53,12 +55,13 @@ def bar_panels(variants: Sequence[str], panels: Sequence[Panel], *, title: str) 
     """
     panels = [panel for panel in panels if panel.bars]
     height = _TOP + _ROW * len(variants) + _BOTTOM
-    width = _LABEL + (_PANEL + _GAP) * len(panels)
+    label = max([_LABEL, *(20 + round(_LETTER * len(variant)) for variant in variants)])
+    width = label + (_PANEL + _GAP) * len(panels)
     parts = [f'<text class="head" x="10" y="20">{escape(title)}</text>']
     for row, variant in enumerate(variants):
-        parts.append(_text("end", _LABEL - 10, _middle(row) + 4, variant))
+        parts.append(_text("end", label - 10, _middle(row) + 4, variant))
     for column, panel in enumerate(panels):
-        parts += _panel(panel, variants, _LABEL + column * (_PANEL + _GAP))
+        parts += _panel(panel, variants, label + column * (_PANEL + _GAP))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" role="img" aria-label="{escape(title, quote=True)}"><style>{_STYLE}</style>'
@@ -76,6 +79,7 @@ def _panel(panel: Panel, variants: Sequence[str], left: float) -> list[str]:
     def px(value: float) -> float:
         return min(value / longest, 1.0) * room if longest > 0 else 0.0
 
+    numbers = []
     parts = [_text("head", left, _TOP - 24, panel.title), _text("soft", left, _TOP - 10, panel.unit)]
     for row, variant in enumerate(variants):
         if variant not in panel.bars:
@@ -91,11 +95,11 @@ def _panel(panel: Panel, variants: Sequence[str], left: float) -> list[str]:
         if high > low:
             parts.append(_line("range", low, y, high, y))
             parts += [_line("range", x, y - 4, x, y + 4) for x in ((low,) if cut else (low, high))]
-        parts.append(_text("soft", high + 5, y + 4, f"{value:.3g}" + (" \u2192" if cut else "")))
+        numbers.append(_text("soft", high + 5, y + 4, f"{value:.3g}" + (" \u2192" if cut else "")))
     if variants and variants[0] in panel.bars:
         x = left + px(panel.bars[variants[0]][0])
         parts.append(_line("mark", x, _TOP, x, _TOP + _ROW * len(variants)))
-    return parts
+    return parts + numbers
 
 
 def _middle(row: int) -> float:

@@ -155,6 +155,7 @@ def load_member(
     """
     content = _read(path)
     fix = "train the cohort again"
+    _require_order(path, content["identity"]["network"], belongs_to["network"])
     _compare(path, content["identity"]["network"], belongs_to["network"], fix, "network.")
     if name is not None:
         people = content["identity"].get("people", {})
@@ -175,6 +176,7 @@ def load_network(path: Path, belongs_to: dict) -> dict:
     """Return the state of a trained network that a person of the same topology can start from."""
     content = _read(path)
     fix = "use the model, the sensors and the sampling rate that the network was trained with"
+    _require_order(path, content["identity"]["network"], belongs_to["network"])
     _compare(path, content["identity"]["network"], belongs_to["network"], fix, "network.")
     _require_finished(path, content)
     return content["state"]["network"]
@@ -258,6 +260,19 @@ def _compare(path: Path, found: dict, expected: dict, fix: str, key: str = "") -
                 found=str(there)[:200],
                 fix=fix,
             )
+
+
+def _require_order(path: Path, found: dict, expected: dict) -> None:
+    """Refuse the network's own sensors in another order: its inputs would be mixed up."""
+    there, here = list(found.get("sensors", ())), list(expected.get("sensors", ()))
+    if there != here and sorted(there) == sorted(here):
+        raise InputError(
+            "The study lists the sensors in another order than the network was trained with.",
+            where=path,
+            expected=", ".join(there),
+            found=", ".join(here),
+            fix="list the [sensors] tables of the study in that order of their bodies",
+        )
 
 
 def _plain(value):

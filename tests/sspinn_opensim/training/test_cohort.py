@@ -271,6 +271,14 @@ def test_what_a_checkpoint_of_many_is_not_good_for(trained, pair, make_member):
     ):
         with pytest.raises(InputError, match="another 'network.sensors'"):
             use()
+    backwards = tuple(sensor.body for sensor in reversed(recordings["tall"].sensors))
+    mixed, recording = make_member("mixed", bodies=backwards)
+    for use in (
+        lambda: load_network(path, own_identity(mixed, recording)),
+        lambda: load_member(path, mixed.subject, mixed.signals, own_identity(mixed, recording), None),
+    ):
+        with pytest.raises(InputError, match="sensors in another order"):
+            use()
 
 
 def test_a_cohort_goes_on_with_the_same_people_only(trained, pair):
