@@ -17,7 +17,7 @@ from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import BodyFunctions, build, fix_coordinates
 from casadi_dynamics.symbolic.constraints import independent_coordinates
-from casadi_dynamics.symbolic.posture import posture, without_forces
+from casadi_dynamics.symbolic.posture import moving_coordinates, posture, without_forces
 from sspinn_opensim.recording import PROXIMAL, Recording, Sensor, check_placement, joint_above
 from sspinn_opensim.sensor_sets import segment_of
 from sspinn_opensim.training.coordinates import ALL, held_coordinates
@@ -111,15 +111,8 @@ class Subject:
     @cached_property
     def unfelt(self) -> tuple[int, ...]:
         """Coordinates with a joint moment that move no sensor: only physics and priors speak of them."""
-        felt: set[str] = set()
-        for frame in self.functions.imu_frames:
-            body = frame.body
-            while body != GROUND:
-                joint = self.model.joint_of(body)
-                felt.add(joint.name)
-                body = joint.parent.body
-        coordinates = self.model.coordinates
-        return tuple(i for i in self.roles.actuated if coordinates[i].joint not in felt)
+        felt = moving_coordinates(self.model, [frame.body for frame in self.functions.imu_frames])
+        return tuple(i for i in self.roles.actuated if self.model.coordinate_names[i] not in felt)
 
     @cached_property
     def roles(self) -> Roles:
