@@ -195,9 +195,12 @@ def test_a_failing_worker_is_one_error_and_leaves_nothing(run_fake, tmp_path, mo
 
 
 def test_opensim_that_hangs_in_its_own_code_is_ended(tmp_path):
-    """It does not come back from a file of elements within elements, and lets no Python thread run."""
-    model, depth = tmp_path / "nested.osim", 200_000
-    nested = "<a>" * depth + "</a>" * depth
+    """It does not come back from a file of elements within elements, and lets no Python thread run.
+
+    Twenty times as deep it crashes after a few seconds, its stack used up.
+    """
+    model, depth = tmp_path / "nested.osim", 10_000
+    nested = ("<a>" * depth + "</a>" * depth) * 100
     model.write_text(f"<OpenSimDocument Version='40000'><Model name='m'>{nested}</Model></OpenSimDocument>")
     with pytest.raises(OpenSimError, match="(?s)did not end within 4 s and was stopped.*nested.osim"):
         run_job("describe_model", {"model": model}, timeout_s=4.0)
