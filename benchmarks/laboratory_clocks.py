@@ -15,10 +15,10 @@ import numpy as np
 
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.recording.resample import uniform_clock
-from sspinn_opensim.simulate import Walk, prepare
 from sspinn_opensim.simulation import laboratory
 from sspinn_opensim.simulation.settings import Settings
 from sspinn_opensim.simulation.states import at, completed
+from sspinn_opensim.verbs.simulate_imu import Walk, prepare
 
 RATE_HZ = 100.0
 DELAYS_S = np.arange(-12, 17) * 0.0025

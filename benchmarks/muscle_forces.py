@@ -23,8 +23,8 @@ from benchmarks.machine import processor
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model.path_fits import dump_fits, fits_file, read_fits
 from casadi_dynamics.osim import read_model
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.muscles import MuscleSolver
-from sspinn_opensim.opensim_io.files import write_atomically
 from sspinn_opensim.opensim_io.model.path_fits import fit_wrapped_paths
 from sspinn_opensim.opensim_io.static_optimization.setup import (
     ACTUATORS_FILE,

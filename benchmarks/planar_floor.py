@@ -21,11 +21,11 @@ from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY, error_numbers
 from sspinn_opensim.opensim_io.scaling.scale import scale_by_height_and_mass
 from sspinn_opensim.opensim_io.tables.storage import Table
 from sspinn_opensim.recording.resample import uniform_clock
-from sspinn_opensim.simulate import Walk, prepare, reference_tables, scored_window
 from sspinn_opensim.simulation import laboratory
 from sspinn_opensim.simulation.settings import Settings
 from sspinn_opensim.simulation.states import at, completed
 from sspinn_opensim.study import Person
+from sspinn_opensim.verbs.simulate_imu import Walk, prepare, reference_tables, scored_window
 
 #: Planar segment -> body of the laboratory's model, and the axis whose projection says how it is turned.
 _SEGMENTS = {

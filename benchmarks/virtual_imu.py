@@ -23,7 +23,6 @@ from statistics import mean
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.evaluation.people import PersonTrial, people_markdown, summarize_people, write_people
 from sspinn_opensim.opensim_io.tables.storage import read_storage
-from sspinn_opensim.simulate import simulate_imu
 from sspinn_opensim.simulation.settings import (
     PERFECT,
     ErrorSettings,
@@ -33,6 +32,7 @@ from sspinn_opensim.simulation.settings import (
     StudySettings,
 )
 from sspinn_opensim.study import read_study
+from sspinn_opensim.verbs.simulate_imu import simulate_imu
 
 WALKING, RUNNING = "schreiber2019_walking", "hamner2013_running"
 #: Trials that cannot be used: a marker is 41 mm off.
@@ -369,8 +369,8 @@ def adapt_to_unseen(results: Path, out: Path) -> None:
     out : Path
         Folder of the studies.
     """
-    from sspinn_opensim import workflows
-    from sspinn_opensim.adapt import adapt
+    from sspinn_opensim.verbs import estimate, evaluate
+    from sspinn_opensim.verbs.adapt import adapt
 
     seeds = tuple(sorted(int(file.parent.name[5:]) for file in results.glob("training/seed_*/checkpoint.pt")))
     if not seeds:
@@ -384,8 +384,8 @@ def adapt_to_unseen(results: Path, out: Path) -> None:
         study = replace(study, training=replace(study.training, seeds=seeds))
         folder = results / ADAPTED / name
         adapt(study, results, folder)
-        workflows.estimate(study, folder)
-        workflows.evaluate(study, folder)
+        estimate.estimate(study, folder)
+        evaluate.evaluate(study, folder)
 
 
 def _unseen(results: Path) -> list[str]:

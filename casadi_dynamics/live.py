@@ -17,7 +17,7 @@ from pathlib import Path
 from casadi_dynamics.errors import InputError
 
 #: Program that runs one OpenSim job: a request file and an answer file, both JSON.
-LAUNCHER = "sspinn_opensim.opensim_io.process.launch"
+LAUNCHER = "casadi_dynamics.opensim_process.launch"
 
 
 def ask(job: str, *, timeout_s: float, **arguments) -> dict:

@@ -2,7 +2,7 @@
 
 import sys
 
-from sspinn_opensim.cli import main
+from sspinn_opensim.cli.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -69,16 +69,18 @@ def _texts(value) -> list[str]:
 
 def main(study_file: str, out: str) -> None:
     """Train, adapt and estimate; once as it is, and once with each leak."""
-    from sspinn_opensim import adapt, cohort_file, cohort_workflows, workflows
     from sspinn_opensim.opensim_io.tables import staging
+    from sspinn_opensim.study import cohort as cohort_file
     from sspinn_opensim.study import override, read_study
     from sspinn_opensim.training.losses import TERMS
+    from sspinn_opensim.verbs import adapt, estimate, prepared, scale, train
+    from sspinn_opensim.verbs import cohort as cohort_workflows
 
     study, out = override(read_study(study_file), steps=2), Path(out)
     model = out / "subject.osim"
     # What asks OpenSim is a process of its own and sees no study: the model is scaled, the files are trusted.
     staging.check_files = lambda files: None
-    workflows.scale = lambda study, out: _copy(model, out)
+    scale.scale = lambda study, out: _copy(model, out)
     guard = LabelGuard(reference_files(study))
     file = str(reference_files(study)[0])
     link = str(out / "innocent.csv")
@@ -88,9 +90,9 @@ def main(study_file: str, out: str) -> None:
 
     def watched(*, estimate: bool = False, everything: bool = False) -> list[str]:
         guard.found.clear()
-        workflows.train(study, out, restart=True)
+        train.train(study, out, restart=True)
         if estimate or everything:
-            workflows.estimate(study, out)
+            estimate.estimate(study, out)
         if everything:
             adapt.adapt(study, out, out / "adapted", steps=1)
             cohort_workflows.scale(cohort, out / "cohort")
@@ -107,17 +109,17 @@ def main(study_file: str, out: str) -> None:
         "shell": lambda: os.system(f"cat '{file}' > /dev/null"),
     }
     found = {"as it is": watched(everything=True)}
-    term, read, predict = TERMS["torque"], workflows.read_recording, workflows.write_estimate
+    term, read, predict = TERMS["torque"], prepared.read_recording, estimate.write_estimate
     for name, leak in leaks.items():
         TERMS["torque"] = replace(term, function=lambda e, leak=leak: (leak(), term.function(e))[1])
         found[f"loss, {name}"] = watched()
     TERMS["torque"] = term
-    workflows.read_recording = lambda study: (leaks["file"](), read(study))[1]
+    prepared.read_recording = lambda study: (leaks["file"](), read(study))[1]
     found["recording, file"] = watched()
-    workflows.read_recording = read
-    workflows.write_estimate = lambda *given, **named: (leaks["file"](), predict(*given, **named))[1]
+    prepared.read_recording = read
+    estimate.write_estimate = lambda *given, **named: (leaks["file"](), predict(*given, **named))[1]
     found["estimate, file"] = watched(estimate=True)
-    workflows.write_estimate = predict
+    estimate.write_estimate = predict
     found["as it is again"] = watched(estimate=True)
     print("FOUND " + json.dumps(found))
 

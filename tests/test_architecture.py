@@ -11,152 +11,105 @@ import pytest
 
 PACKAGES = ("casadi_dynamics", "osim_models", "sspinn_opensim")
 
-_ERRORS, _MODEL, _SYMBOLIC = (f"casadi_dynamics.{room}" for room in ("errors", "model", "symbolic"))
-_DYNAMICS = {"casadi_dynamics", _ERRORS, _MODEL, _SYMBOLIC} | {
-    f"casadi_dynamics.{room}" for room in ("osim", "compiled", "verify", "simbody_defect")
-}
-_BASE = {_ERRORS, "casadi_dynamics", "sspinn_opensim"}
-_STUDY, _RECORDING, _OPENSIM_IO, _TRAINING, _ESTIMATION, _EVALUATION, _SIMULATION = (
-    f"sspinn_opensim.{room}"
-    for room in "study recording opensim_io training estimation evaluation simulation".split()
+_CASADI = "errors opensim_process model osim symbolic compiled simbody_defect verify".split()
+_DYNAMICS = {"casadi_dynamics"} | {f"casadi_dynamics.{room}" for room in _CASADI}
+_TRAINING, _ESTIMATION, _EVALUATION = (
+    f"sspinn_opensim.{room}" for room in ("training", "estimation", "evaluation")
 )
-_MUSCLES = "sspinn_opensim.muscles"
-#: What verbs in modules of their own build upon.
-_WORKING = {"sspinn_opensim.workflows", "sspinn_opensim.seeds", "sspinn_opensim.console"} | {
-    "sspinn_opensim.study_record"
-}
-_TO_TRAIN = _BASE | _DYNAMICS | {_STUDY, _RECORDING, _OPENSIM_IO, "sspinn_opensim.sensor_sets"}
+_OPENSIM_IO = "sspinn_opensim.opensim_io"
+_WORKER = "casadi_dynamics.opensim_process.worker"
 
 
-def _in_opensim_io(rooms: str) -> set[str]:
-    return {f"{_OPENSIM_IO}.{room}" for room in rooms.split()}
+def _rooms(package: str, table: dict[str, str]) -> dict[str, set[str]]:
+    """Return the full names of a table of rooms, each with the rooms of its package that it may import."""
+    full = {name: f"{package}.{name}" if name else package for name in table}
+    return {full[name]: {f"{package}.{other}" for other in others.split()} for name, others in table.items()}
 
+
+_OF_OPENSIM_IO = _rooms(
+    _OPENSIM_IO,
+    {
+        "": "",
+        "documents": "",
+        "model": "documents",
+        "tables": "documents model",
+        "trials": "model tables",
+        "scaling": "documents model tables",
+        "static_optimization": "documents model tables trials",
+        "tools": "documents model static_optimization tables trials",
+    },
+)
+_OF_CASADI_DYNAMICS = _rooms(
+    "casadi_dynamics",
+    {
+        "": "errors",
+        "errors": "",
+        "opensim_process": "errors",
+        "opensim_process.worker": "errors opensim_process",
+        "model": "errors",
+        "osim": "errors model",
+        "symbolic": "errors model",
+        "compiled": "errors model symbolic",
+        "simbody_defect": "model symbolic",
+        "verify": "errors model osim symbolic compiled simbody_defect",
+        "live": "errors",
+        "__main__": "errors model osim symbolic compiled simbody_defect verify live",
+    },
+)
+#: Rooms of sspinn_opensim from the lowest up: each may import those before it that its row names.
+_OF_SSPINN_OPENSIM = _rooms(
+    "sspinn_opensim",
+    {
+        "": "",
+        "files": "",
+        "study": "files",
+        "recording": "study files",
+        "dynamics": "files opensim_io",
+        "muscles": "files opensim_io dynamics",
+        "simulation": "files study recording opensim_io dynamics",
+        "training": "files study recording opensim_io",
+        "estimation": "files study recording opensim_io training",
+        "placement": "files study recording opensim_io training estimation",
+        "evaluation": "files study recording opensim_io training estimation report",
+        "report": "files study recording opensim_io training estimation evaluation",
+        "results": "files study opensim_io",
+        "verbs": "files study recording opensim_io dynamics muscles simulation training estimation placement "
+        "evaluation report results",
+        "cli": "study verbs",
+        "__main__": "cli",
+    },
+)
 
 #: Room -> rooms it may import from beside itself. A module is in the room with the longest matching name.
-ALLOWED = {
-    "casadi_dynamics": {_ERRORS},
-    _ERRORS: set(),
-    _MODEL: {_ERRORS},
-    "casadi_dynamics.osim": {_ERRORS, _MODEL},
-    _SYMBOLIC: {_ERRORS, _MODEL},
-    "casadi_dynamics.compiled": {_ERRORS, _MODEL, _SYMBOLIC},
-    "casadi_dynamics.simbody_defect": {_MODEL, _SYMBOLIC},
-    "casadi_dynamics.verify": _DYNAMICS,
-    "casadi_dynamics.live": {_ERRORS},
-    "casadi_dynamics.__main__": _DYNAMICS | {"casadi_dynamics.live"},
-    "osim_models": _DYNAMICS,
-    # Scripts that ask OpenSim: for stored answers, and for the built-in recording.
-    "osim_models.answers": _DYNAMICS | {"osim_models", _OPENSIM_IO},
-    "osim_models.demo": _DYNAMICS | {"osim_models", _OPENSIM_IO},
-    "sspinn_opensim": set(),
-    _STUDY: {_ERRORS, "osim_models", "sspinn_opensim.sensor_sets"},
-    "sspinn_opensim.sensor_sets": {_ERRORS},
-    "sspinn_opensim.cohort_file": {_ERRORS, _STUDY},
-    _RECORDING: _BASE | {_STUDY, _MODEL, "sspinn_opensim.sensor_sets"},
-    **{
-        f"{_OPENSIM_IO}{room}": _BASE
-        | {_MODEL, "casadi_dynamics.osim", "osim_models"}
-        | _in_opensim_io(others)
-        for room, others in {
-            "": "",
-            ".documents": "",
-            ".files": "",
-            ".process": "",
-            ".worker": "process",
-            ".model": "documents files process",
-            ".tables": "documents files process",
-            ".trials": "model process tables",
-            ".scaling": "documents files model process tables",
-            ".static_optimization": "documents files model process tables trials",
-            ".tools": "documents files model process static_optimization tables trials",
-        }.items()
-    },
-    # Feet are found where bodies stand, which takes the symbolic side.
-    **{
-        f"{_OPENSIM_IO}.model.{module}": _BASE
-        | {_MODEL, _SYMBOLIC, "casadi_dynamics.osim"}
-        | _in_opensim_io("documents files model")
-        for module in ("contact", "shoes")
-    },
-    _TRAINING: _TO_TRAIN,
-    _ESTIMATION: _TO_TRAIN | {_TRAINING},
-    _EVALUATION: _TO_TRAIN | {_TRAINING, _ESTIMATION},
-    # Motions become recordings: files for the others, who must not look in here.
-    _SIMULATION: _BASE | _DYNAMICS | {_STUDY, _RECORDING, _OPENSIM_IO},
-    "sspinn_opensim.simulate": _BASE | _DYNAMICS | {_RECORDING, _OPENSIM_IO, _SIMULATION, "osim_models"},
-    "sspinn_opensim.scale": _BASE
-    | {_STUDY, _OPENSIM_IO, "sspinn_opensim.opensim_io.model.shoes"}
-    | {"sspinn_opensim.console", "sspinn_opensim.manifest"},
-    "sspinn_opensim.inverse_dynamics": _BASE | _DYNAMICS | {_OPENSIM_IO},
-    # Muscle forces of whole trials without OpenSim; its set-ups, tables and verdict are those of opensim_io.
-    _MUSCLES: _BASE | _DYNAMICS | {_OPENSIM_IO, "sspinn_opensim.inverse_dynamics"},
-    # What the workflows print and leave for the reader of a results folder.
-    "sspinn_opensim.console": _BASE | {_TRAINING},
-    "sspinn_opensim.gui_steps": _BASE | {_OPENSIM_IO},
-    "sspinn_opensim.readme_file": _BASE | {"sspinn_opensim.gui_steps"},
-    "sspinn_opensim.manifest": _BASE | {_OPENSIM_IO, "sspinn_opensim.readme_file"},
-    "sspinn_opensim.open_folder": _BASE
-    | {_OPENSIM_IO}
-    | {f"sspinn_opensim.{module}" for module in ("console", "gui_steps", "manifest", "readme_file")},
-    "sspinn_opensim.compare": _BASE
-    | {"casadi_dynamics.osim", _MODEL, _OPENSIM_IO, _EVALUATION}
-    | {"sspinn_opensim.console", "sspinn_opensim.gui_steps"},
-    "sspinn_opensim.moment_table": set(),
-    "sspinn_opensim.moment_comparison": _BASE
-    | _DYNAMICS
-    | {_OPENSIM_IO, "sspinn_opensim.moment_table", "sspinn_opensim.inverse_dynamics"},
-    "sspinn_opensim.joint_loads": _BASE
-    | {_OPENSIM_IO, "sspinn_opensim.moment_comparison", "sspinn_opensim.moment_table"}
-    | {"sspinn_opensim.console", "sspinn_opensim.manifest"},
-    "sspinn_opensim.cli_trials": {_ERRORS, "sspinn_opensim.joint_loads"},
-    "sspinn_opensim.study_record": {_STUDY, "sspinn_opensim.manifest"},
-    "sspinn_opensim.workflows": _TO_TRAIN
-    | {_TRAINING, _ESTIMATION, _EVALUATION, "osim_models"}
-    | {"sspinn_opensim.console", "sspinn_opensim.seeds", "sspinn_opensim.scale", _MUSCLES}
-    | {"sspinn_opensim.manifest", "sspinn_opensim.study_record"}
-    | {f"{_OPENSIM_IO}.model.contact", f"{_OPENSIM_IO}.model.shoes"},
-    "sspinn_opensim.seeds": _BASE | {_STUDY, _OPENSIM_IO, _TRAINING, "sspinn_opensim.console"},
-    "sspinn_opensim.adapt": _TO_TRAIN | {_TRAINING} | _WORKING,
-    "sspinn_opensim.cohort_workflows": _TO_TRAIN
-    | {_TRAINING, _EVALUATION, "sspinn_opensim.cohort_file"}
-    | _WORKING,
-    "sspinn_opensim.ablation": _TO_TRAIN
-    | {_TRAINING, _EVALUATION, "sspinn_opensim.inverse_dynamics"}
-    | {"sspinn_opensim.workflows", "sspinn_opensim.console"},
-    "sspinn_opensim.locate": _TO_TRAIN | {_TRAINING, _ESTIMATION} | _WORKING,
-    "sspinn_opensim.doctor": _BASE | {_OPENSIM_IO},
-    "sspinn_opensim.cli_muscles": _BASE | {"sspinn_opensim.workflows", "sspinn_opensim.laboratory_muscles"},
-    "sspinn_opensim.laboratory_muscles": _BASE
-    | {_OPENSIM_IO, _MUSCLES, _EVALUATION, "sspinn_opensim.console", "sspinn_opensim.manifest"},
-    "sspinn_opensim.cli": _BASE
+ALLOWED = (
+    _OF_CASADI_DYNAMICS
     | {
-        _STUDY,
-        "sspinn_opensim.cli_trials",
-        "sspinn_opensim.cli_muscles",
-        "sspinn_opensim.sensor_sets",
-        "sspinn_opensim.workflows",
-        "sspinn_opensim.doctor",
+        "osim_models": _DYNAMICS,
+        # Scripts that ask OpenSim for the built-in recording.
+        "osim_models.demo": _DYNAMICS | {"osim_models", _OPENSIM_IO, "sspinn_opensim.files"},
     }
     | {
-        f"sspinn_opensim.{module}"
-        for module in "ablation adapt cohort_file cohort_workflows compare locate open_folder scale simulate"
-        "".split()
-    },
-    "sspinn_opensim.__main__": {"sspinn_opensim.cli"},
-}
+        room: others | {"sspinn_opensim", "sspinn_opensim.files", "osim_models"} | _DYNAMICS
+        for room, others in _OF_OPENSIM_IO.items()
+    }
+    | {
+        room: others | {"sspinn_opensim", "osim_models"} | _DYNAMICS
+        for room, others in _OF_SSPINN_OPENSIM.items()
+    }
+)
 
 #: Library -> rooms or modules that may import it.
 LIBRARIES = {
-    "torch": {"casadi_dynamics.compiled", _TRAINING, _ESTIMATION},
+    "torch": {"casadi_dynamics.compiled", _TRAINING, _ESTIMATION, "sspinn_opensim.placement"},
     "lxml": {"casadi_dynamics.osim", _OPENSIM_IO, "osim_models"},
     "lightning": {_TRAINING},
-    "opensim": {"sspinn_opensim.opensim_io.worker"},
-    "daqp": {_MUSCLES},
-    "matio": {_RECORDING},
+    "opensim": {"casadi_dynamics.opensim_process.worker"},
+    "daqp": {"sspinn_opensim.muscles"},
+    "matio": {"sspinn_opensim.recording"},
 }
 
 #: Rooms whose code must not know that a reference exists.
-WITHOUT_LABELS = (_TRAINING, _ESTIMATION)
+WITHOUT_LABELS = (_TRAINING, _ESTIMATION, "sspinn_opensim.placement")
 
 
 def room_of(module: str, rooms=ALLOWED) -> str | None:
@@ -193,8 +146,8 @@ def violations(module: str, source: str) -> list[str]:
 
 
 def _may_import(home: str, target: str) -> bool:
-    """Return whether a room may import another; who may use opensim_io may use its rooms but the worker's."""
-    inside = target.startswith(f"{_OPENSIM_IO}.") and target != f"{_OPENSIM_IO}.worker"
+    """Return whether a room may import another; who may use opensim_io may use its rooms."""
+    inside = target.startswith(f"{_OPENSIM_IO}.")
     return target in ALLOWED[home] or (inside and _OPENSIM_IO in ALLOWED[home])
 
 
@@ -209,7 +162,7 @@ def label_uses(module: str, source: str) -> list[str]:
         text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
         if names & {"reference", "ReferenceChoice"} or text == "reference":
             found.append(f"{module}:{node.lineno} mentions a reference")
-        if re.fullmatch(r"[\w.]*(evaluation|matlab_tables|workflows)(\.\w+)*", text):
+        if re.fullmatch(r"[\w.]*(evaluation|matlab_tables|verbs)(\.\w+)*", text):
             found.append(f"{module}:{node.lineno} names the module {text}")
     for line, name in imported(ast.parse(source)):
         if "matlab_tables" in name or name.endswith("ReferenceChoice"):
@@ -242,6 +195,64 @@ def modules(repository: Path) -> list[tuple[str, str]]:
     return found
 
 
+def circles(sources: Mapping[str, str]) -> list[set[str]]:
+    """Return the sets of modules that import each other in a circle, imports inside functions included."""
+    graph = {
+        module: {
+            target
+            for _, name in imported(ast.parse(source))
+            if (target := room_of(name, sources)) not in (None, module)
+            and not module.startswith(f"{target}.")
+        }
+        for module, source in sources.items()
+    }
+    components = _strong_components(graph)
+    return [component for component in components if len(component) > 1]
+
+
+def _strong_components(graph: Mapping[str, set[str]]) -> list[set[str]]:
+    """Return the strongly connected components, by Tarjan's algorithm."""
+    index, low, stack, found = {}, {}, [], []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in graph[node]:
+            if other not in index:
+                visit(other)
+            if other in stack:
+                low[node] = min(low[node], low[other])
+        if low[node] == index[node]:
+            place = stack.index(node)
+            found.append(set(stack[place:]))
+            del stack[place:]
+
+    for node in graph:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def test_no_modules_import_each_other_in_a_circle(repository):
+    assert circles(dict(modules(repository))) == []
+
+
+def test_a_circle_of_modules_is_found():
+    sources = {
+        "a.b": "from a import c",
+        "a.c": "def late():\n    import a.d",
+        "a.d": "import a.b",
+        "a.e": "import a.b",
+    }
+    assert circles(sources) == [{"a.b", "a.c", "a.d"}]
+
+
+def test_few_modules_stand_loose(repository):
+    """A module has a room: loose in the package are only the files that everything stands on."""
+    loose = {path.name for path in (repository / "sspinn_opensim").glob("*.py")}
+    assert loose <= {"__init__.py", "__main__.py", "files.py"}
+
+
 def test_imports_run_one_way(repository):
     found = modules(repository)
     assert len(found) > 20
@@ -259,12 +270,14 @@ def test_nothing_that_training_imports_knows_a_reference(repository):
     start = [module for module in sources if room_of(module) in WITHOUT_LABELS]
     found = reached(start, sources)
     assert len(start) > 10 and len(found) > len(start) + 10
-    assert not [module for module in found if room_of(module) in (_EVALUATION, "sspinn_opensim.workflows")]
+    assert not [module for module in found if room_of(module) in (_EVALUATION, "sspinn_opensim.verbs")]
     own = {module for module in found if module.startswith("sspinn_opensim.")}
     # The study file defines the key, and the reader of a set that keeps signals and labels in one table is
     # watched row by row in test_no_labels.py.
     spoken = {module for module in own if label_uses(module, sources[module])}
-    assert {name for name in spoken if room_of(name) != _STUDY} <= {"sspinn_opensim.recording.dorschky2019"}
+    assert {name for name in spoken if room_of(name) != "sspinn_opensim.study"} <= {
+        "sspinn_opensim.recording.dorschky2019"
+    }
     mixed = sources["sspinn_opensim.recording.dorschky2019"]
     assert not [sentence for sentence in label_uses("", mixed) if "mentions" in sentence]
 
@@ -283,15 +296,15 @@ def test_a_leak_at_second_hand_is_reached():
         ("casadi_dynamics.osim.reader", "import casadi_dynamics.compiled"),
         ("casadi_dynamics.osim.reader", "def read():\n    import torch.nn"),
         ("casadi_dynamics", "from casadi_dynamics import compiled"),
-        ("sspinn_opensim.study", "from casadi_dynamics.model import Model"),
-        ("sspinn_opensim.recording.types", "from sspinn_opensim import workflows"),
+        ("sspinn_opensim.study", "from sspinn_opensim.recording import Recording"),
+        ("sspinn_opensim.recording.types", "from sspinn_opensim.verbs import run"),
         ("sspinn_opensim.recording.types", "def late():\n    from sspinn_opensim.opensim_io import jobs"),
         ("sspinn_opensim.training.losses", "from sspinn_opensim.evaluation.reference import read"),
-        ("sspinn_opensim.evaluation.report", "from lxml import etree"),
-        ("sspinn_opensim.opensim_io.process.jobs", "import opensim"),
-        ("sspinn_opensim.workflows", "from sspinn_opensim.opensim_io.worker import tools"),
+        ("sspinn_opensim.report.report", "from lxml import etree"),
+        ("casadi_dynamics.opensim_process.jobs", "import opensim"),
+        ("sspinn_opensim.verbs.run", "from casadi_dynamics.opensim_process.worker import tools"),
         ("sspinn_opensim.opensim_io.tables.storage", "from sspinn_opensim.opensim_io.scaling import report"),
-        ("sspinn_opensim.workflows", "from .cli import main"),
+        ("sspinn_opensim.verbs.run", "from .cli import main"),
     ],
 )
 def test_a_wrong_import_is_caught(module, source):
@@ -301,9 +314,9 @@ def test_a_wrong_import_is_caught(module, source):
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("sspinn_opensim.opensim_io.worker", "import opensim"),
+        ("casadi_dynamics.opensim_process.worker", "import opensim"),
         ("sspinn_opensim.training.losses", "from sspinn_opensim.recording import Recording\nimport torch"),
-        ("sspinn_opensim.cli", "def run():\n    from sspinn_opensim import workflows"),
+        ("sspinn_opensim.cli.command", "def run():\n    from sspinn_opensim.verbs import run"),
         ("casadi_dynamics.verify", "from casadi_dynamics.compiled import compile"),
     ],
 )
@@ -320,7 +333,7 @@ def test_a_right_import_is_not_caught(module, source):
         "from sspinn_opensim.study import ReferenceChoice",
         "def train(study):\n    return getattr(study, 'reference').file",
         "import importlib\nimportlib.import_module('sspinn_opensim.evaluation.reference')",
-        "__import__('sspinn_opensim.workflows')",
+        "__import__('sspinn_opensim.verbs.run')",
     ],
 )
 def test_a_label_is_caught(source):
@@ -329,7 +342,7 @@ def test_a_label_is_caught(source):
 
 def test_the_command_line_starts_without_heavy_libraries(repository):
     code = (
-        "import sys, sspinn_opensim.cli as cli; cli.build_parser(); "
+        "import sys, sspinn_opensim.cli.command as cli; cli.build_parser(); "
         "heavy = {'torch', 'lightning', 'casadi', 'opensim', 'scipy', 'pandas', 'matplotlib'}; "
         "print(*(heavy & set(sys.modules)))"
     )

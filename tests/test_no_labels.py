@@ -137,20 +137,20 @@ def spoil(study: Path, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["scrambled", "gone", "unnamed"])
 def test_the_reference_changes_nothing_that_is_learnt(study, out, how, monkeypatch):
-    from sspinn_opensim import workflows
     from sspinn_opensim.study import override
+    from sspinn_opensim.verbs import estimate, train
 
     monkeypatch.setattr("sspinn_opensim.opensim_io.tables.staging.check_files", lambda files: None)
     chosen = override(read_study(study), steps=3)
-    workflows.train(chosen, out)
-    workflows.estimate(chosen, out)
+    train.train(chosen, out)
+    estimate.estimate(chosen, out)
     honest, motion = learnt(out), (out / "kinematics.mot").read_bytes()
     spoil(study, how)
     if how == "unnamed":
         chosen = override(read_study(study), steps=3)
         assert chosen.reference is None
-    workflows.train(chosen, out, restart=True)
-    workflows.estimate(chosen, out)
+    train.train(chosen, out, restart=True)
+    estimate.estimate(chosen, out)
     assert len(honest["history"]) == 3
     assert differences(learnt(out), honest) == [] and (out / "kinematics.mot").read_bytes() == motion
 
@@ -159,9 +159,9 @@ def test_a_leak_that_no_guard_sees_changes_what_is_learnt(study, out, monkeypatc
     """Torch maps a file without asking Python: only the comparison of what is learnt can tell."""
     import torch
 
-    from sspinn_opensim import workflows
     from sspinn_opensim.study import override
     from sspinn_opensim.training.losses import TERMS
+    from sspinn_opensim.verbs import train
 
     monkeypatch.setattr("sspinn_opensim.opensim_io.tables.staging.check_files", lambda files: None)
     file = study.parent / "demo" / REFERENCE[0]
@@ -173,10 +173,10 @@ def test_a_leak_that_no_guard_sees_changes_what_is_learnt(study, out, monkeypatc
 
     monkeypatch.setitem(TERMS, "torque", dataclasses.replace(term, function=leaking))
     chosen = override(read_study(study), steps=2)
-    workflows.train(chosen, out)
+    train.train(chosen, out)
     before = learnt(out)
     spoil(study, "scrambled")
-    workflows.train(chosen, out, restart=True)
+    train.train(chosen, out, restart=True)
     assert any("/network/" in place for place in differences(learnt(out), before))
 
 
@@ -204,13 +204,13 @@ def kinds_read(monkeypatch):
 @pytest.mark.usefixtures("dorschky2019")
 def test_of_a_file_with_labels_only_signals_are_read(repository, kinds_read, out, monkeypatch):
     """The data set keeps sensors, angles, moments and forces in one table; the latter stay untouched."""
-    from sspinn_opensim import workflows
     from sspinn_opensim.study import override
+    from sspinn_opensim.verbs import estimate, train
 
     monkeypatch.setattr("sspinn_opensim.opensim_io.tables.staging.check_files", lambda files: None)
     study = override(read_study(repository / "examples" / "dorschky2019_walk.toml"), steps=2, seeds=(0,))
-    workflows.train(study, out)
-    workflows.estimate(study, out)
+    train.train(study, out)
+    estimate.estimate(study, out)
     asked, read = kinds_read
     assert asked == read == {"acc", "gyro", "dur", "speed"}
 

@@ -17,7 +17,7 @@ from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
 from osim_models.demo.recording import Truth, record, with_noise
 from osim_models.demo.walk import CYCLE_S, solve
-from sspinn_opensim.opensim_io.files import write_atomically
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.scaling.scale import scale_by_height_and_mass
 from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads

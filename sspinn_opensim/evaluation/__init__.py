@@ -23,7 +23,7 @@ from sspinn_opensim.evaluation.people import (
     write_people,
 )
 from sspinn_opensim.evaluation.reference import Reference, read_reference
-from sspinn_opensim.evaluation.report import read_histories, write_report
+from sspinn_opensim.report.report import read_histories, write_report
 
 __all__ = [
     "Curves",

@@ -20,7 +20,7 @@ from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic.posture import Posture, posture, upright
 from sspinn_opensim.evaluation.curves import Curves
 from sspinn_opensim.recording import Recording
-from sspinn_opensim.sensor_sets import segment_of
+from sspinn_opensim.study.sensor_sets import segment_of
 from sspinn_opensim.training.coordinates import sagittal_coordinates
 
 #: Stands for a body that is taken as upright.

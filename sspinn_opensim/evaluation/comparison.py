@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.evaluation.markup import fixed, signed
+from sspinn_opensim.report.markup import fixed, signed
 
 #: Below this many common samples neither a mean nor a correlation says anything.
 _FEWEST_SAMPLES = 3

@@ -23,7 +23,7 @@ from sspinn_opensim.evaluation.baseline import (
 from sspinn_opensim.evaluation.curves import Curves, read_band, read_estimate
 from sspinn_opensim.evaluation.metrics import QUANTITIES, combine, evaluate_curves, mean_key
 from sspinn_opensim.evaluation.reference import Reference, read_reference
-from sspinn_opensim.opensim_io.files import write_atomically
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.recording import Recording, bodies_of, on_model, output_window, read_recording
 from sspinn_opensim.training.coordinates import held_coordinates
 

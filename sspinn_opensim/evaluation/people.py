@@ -17,10 +17,10 @@ from typing import Any
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.evaluation.evaluate import FEWEST_SEEDS, UNITS
-from sspinn_opensim.evaluation.markup import fixed, signed, table, words
 from sspinn_opensim.evaluation.metrics import NUMBERS, QUANTITIES, mean_key
-from sspinn_opensim.evaluation.report import page_of
-from sspinn_opensim.opensim_io.files import write_atomically
+from sspinn_opensim.files import write_atomically
+from sspinn_opensim.report.markup import fixed, signed, table, words
+from sspinn_opensim.report.report import page_of
 
 #: m/s; width of the classes of speed.
 SPEED_STEP_M_S = 0.5

@@ -10,7 +10,7 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.symbolic import BodyFunctions
-from sspinn_opensim.inverse_dynamics import coordinate_values, external_wrenches
+from sspinn_opensim.dynamics.inverse_dynamics import coordinate_values, external_wrenches
 from sspinn_opensim.muscles.motion import analyzed_motion
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads, read_external_loads
 from sspinn_opensim.opensim_io.tables.storage import read_storage

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from sspinn_opensim import sensor_sets
+from sspinn_opensim.study import sensor_sets
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim import sensor_sets
+from sspinn_opensim.study import sensor_sets
 from sspinn_opensim.study.checks import check_marker_scaling, check_reference, check_sensors, check_settings
 from sspinn_opensim.study.format import ScalingChoice, ScalingStudy, Study
 from sspinn_opensim.study.tables import Place, load, parse

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.opensim_io.files import write_atomically
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.training.settings import Progress
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import torch
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import __version__
-from sspinn_opensim.opensim_io.files import write_atomically
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.training.cohort import ALONE, topology
 from sspinn_opensim.training.estimator import Estimator
@@ -282,3 +282,8 @@ def _plain(value):
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return value
+
+
+def checkpoint_file(out: Path, seed: int) -> Path:
+    """Return the place of a seed's checkpoint in a results folder."""
+    return out / "training" / f"seed_{seed}" / "checkpoint.pt"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sspinn_opensim.study import TrainingChoice
 from sspinn_opensim.training.networks import DEFAULT
 
 
@@ -68,3 +69,15 @@ class Progress:
     terms: dict[str, float]
     total: float
     left_s: float
+
+
+def settings_of(choice: TrainingChoice, seed: int) -> Settings:
+    """Return how a seed is trained."""
+    return Settings(
+        steps=choice.steps,
+        seed=seed,
+        weights=dict(choice.weights),
+        patience=choice.patience,
+        devices=choice.devices,
+        network=choice.network,
+    )

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import compare
-from sspinn_opensim.opensim_io.process.jobs import run_job
 
 #: Rounding of two programs that sum the same terms in different orders.
 CLOSE = 1e-12

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import compare, states_left_out
-from sspinn_opensim.opensim_io.process.jobs import run_job
 
 SPLINE = "<SimmSpline><x>-3 -1 0 0.5 3</x><y>-40 -10 0 8 90</y></SimmSpline>"
 MATERIAL = (

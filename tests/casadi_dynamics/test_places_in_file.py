@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import answer_sensors, compare
-from sspinn_opensim.opensim_io.process.jobs import run_job
 
 #: Rounding of two programs that sum the same terms in different orders.
 CLOSE = 1e-12

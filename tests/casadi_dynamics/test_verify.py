@@ -7,11 +7,11 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import ImuFrame
+from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import answer_sensors, compare, relative_error
-from sspinn_opensim.opensim_io.process.jobs import run_job
 
 # Both sides do the same sums in another order, so that only rounding is left: up to 1e-14 was seen, in the
 # smooth contact force. The promise to users is 1e-10.

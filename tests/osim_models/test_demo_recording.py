@@ -4,13 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.symbolic.build import build, sensor_positions
 from osim_models.demo import recording, write
 from osim_models.demo.gait_curves import ANGLES, CLEARANCE, SOURCES, VERTICAL_FORCE, Curve
 from osim_models.demo.periodic import closed_basis, symmetric_motion
 from osim_models.demo.walk import CYCLE_S, KNOTS, driven_by_contact, solve
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree, switch_contact_off, write_model_tree
-from sspinn_opensim.opensim_io.process.jobs import run_job
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
 from sspinn_opensim.opensim_io.tables.storage import read_storage

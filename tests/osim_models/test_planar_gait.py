@@ -9,10 +9,10 @@ import pytest
 
 import osim_models
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.osim import read_model
 from osim_models import bodies, geometry, muscles, tables, write
 from sspinn_opensim.opensim_io.model import stored_answers
-from sspinn_opensim.opensim_io.process.jobs import run_job
 
 MODEL = osim_models.path("planar_gait.osim")
 HIP, KNEE, ANKLE = np.linspace(-0.6, 1.6, 9), np.linspace(-2.2, 0.0, 9), np.linspace(-0.7, 0.5, 5)

@@ -51,7 +51,7 @@ def walker(planar_model):
 @pytest.fixture(scope="session")
 def lunge(tmp_path_factory) -> Path:
     """A laboratory's folder: swaying in a lunge, with the ground forces on each foot that this takes."""
-    from sspinn_opensim.opensim_io.process.jobs import run_job
+    from casadi_dynamics.opensim_process.jobs import run_job
     from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads, write_external_loads
     from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table
     from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage

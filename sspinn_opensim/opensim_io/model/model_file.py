@@ -11,8 +11,8 @@ from pathlib import Path
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import child_text
-from sspinn_opensim.opensim_io.files import write_atomically
 
 # OpenSim writes tags such as <HuntCrossleyForce::ContactParameters>, which XML reserves for namespaces.
 _DOUBLE_COLON, _STAND_IN = b"::", b"..double-colon.."

@@ -24,7 +24,7 @@ from casadi_dynamics.model.constraints import couplers_in_order
 from casadi_dynamics.model.muscles import ConditionalPathPoint, GeometryPath, Muscle
 from casadi_dynamics.model.path_fits import PathFit, Piece
 from casadi_dynamics.model.types import GROUND
-from sspinn_opensim.opensim_io.process.jobs import run_job
+from casadi_dynamics.opensim_process.jobs import run_job
 
 #: Accuracy asked for: of the length, m, and of the moment arms, m per rad.
 LENGTH_M, MOMENT_ARM_M = 1e-3, 2e-3

@@ -1,7 +1,7 @@
 """Write the stored answers of the shipped model, as ``python -m`` and the name of this module.
 
 ``osim_models/planar_gait_answers.npz`` lets a converted model be compared with OpenSim where OpenSim is not
-installed. Its arrays are those of `sspinn_opensim.opensim_io.worker.answers.answers_at_states`.
+installed. Its arrays are those of `casadi_dynamics.opensim_process.worker.answers.answers_at_states`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 import osim_models
-from sspinn_opensim.opensim_io.process.jobs import run_job
+from casadi_dynamics.opensim_process.jobs import run_job
 
 SAMPLES = 20
 SEED = 20260

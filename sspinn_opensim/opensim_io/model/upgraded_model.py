@@ -7,8 +7,8 @@ from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
+from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.osim import is_older, read_model
-from sspinn_opensim.opensim_io.process.jobs import run_job
 
 _TIMEOUT_S = 120
 

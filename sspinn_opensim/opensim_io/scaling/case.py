@@ -11,7 +11,7 @@ import numpy as np
 from lxml import etree
 
 from casadi_dynamics.errors import InputError, nearest
-from sspinn_opensim.opensim_io.files import write_atomically
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree
 from sspinn_opensim.opensim_io.scaling.factors import check_names, scale_factors, usable_measurements
 from sspinn_opensim.opensim_io.scaling.finish import describe

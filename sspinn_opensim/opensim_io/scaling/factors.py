@@ -15,8 +15,8 @@ import numpy as np
 from lxml import etree
 
 from casadi_dynamics.errors import InputError, nearest
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import child_text
-from sspinn_opensim.opensim_io.files import write_atomically
 from sspinn_opensim.opensim_io.scaling.report import Factors
 from sspinn_opensim.opensim_io.scaling.setup import Measurement, ScaleSetup
 

@@ -13,9 +13,9 @@ import numpy as np
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.documents import child_text
 from sspinn_opensim.opensim_io.model.model_file import contact_geometry, read_model_tree
-from sspinn_opensim.opensim_io.process.jobs import run_job
 
 TIMEOUT_S = 120.0
 _TOLERANCE = 1e-9

@@ -11,8 +11,8 @@ from pathlib import Path
 from lxml import etree
 
 from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.documents import child_text
-from sspinn_opensim.opensim_io.process.jobs import run_job
 from sspinn_opensim.opensim_io.scaling.finish import TIMEOUT_S
 from sspinn_opensim.opensim_io.scaling.setup import Measurement, ScaleSetup, read_setup
 

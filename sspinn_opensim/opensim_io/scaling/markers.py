@@ -14,9 +14,9 @@ import numpy as np
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.documents import child_text
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree, write_model_tree
-from sspinn_opensim.opensim_io.process.jobs import run_job
 from sspinn_opensim.opensim_io.scaling.anatomy import leg_doubts
 from sspinn_opensim.opensim_io.scaling.case import Case, prepare
 from sspinn_opensim.opensim_io.scaling.factors import read_scale_set, write_scale_set

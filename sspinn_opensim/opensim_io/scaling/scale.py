@@ -13,9 +13,9 @@ from typing import Protocol
 
 import osim_models
 from casadi_dynamics.errors import InputError, nearest
-from sspinn_opensim.opensim_io.files import write_atomically
+from casadi_dynamics.opensim_process.jobs import run_job
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.model_file import contact_geometry, read_model_tree, write_model_tree
-from sspinn_opensim.opensim_io.process.jobs import run_job
 from sspinn_opensim.opensim_io.scaling.anatomy import leg_doubts
 from sspinn_opensim.opensim_io.scaling.finish import (
     TIMEOUT_S,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.opensim_io.files import write_atomically
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.static_optimization.setup import ACTIVATIONS_FILE, FORCES_FILE, VERDICT_FILE
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 

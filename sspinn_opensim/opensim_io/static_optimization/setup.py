@@ -23,8 +23,9 @@ import numpy as np
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.jobs import run_job
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import OPENSIM_DOCUMENT_VERSION, child_text, to_xml
-from sspinn_opensim.opensim_io.files import write_atomically
 from sspinn_opensim.opensim_io.model.model_file import (
     CoordinateFacts,
     coordinate_facts,
@@ -33,7 +34,6 @@ from sspinn_opensim.opensim_io.model.model_file import (
     switch_contact_off,
     write_model_tree,
 )
-from sspinn_opensim.opensim_io.process.jobs import run_job
 from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE, UNASSIGNED, filter_margin_s
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.trials.survey import Survey

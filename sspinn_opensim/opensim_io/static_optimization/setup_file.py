@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import child_text, read_document, to_xml
-from sspinn_opensim.opensim_io.files import write_atomically
 
 SETUP_FILE = "static_optimization_setup.xml"
 #: OpenSim's word for a file that is not given.

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.opensim_io.process.jobs import Job, JobResult, OpenSimError, run_jobs
+from casadi_dynamics.opensim_process.jobs import Job, JobResult, OpenSimError, run_jobs
 from sspinn_opensim.opensim_io.static_optimization.setup_file import Setup, write_slice
 from sspinn_opensim.opensim_io.static_optimization.solution import Solution
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage

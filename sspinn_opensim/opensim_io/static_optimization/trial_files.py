@@ -17,8 +17,8 @@ import numpy as np
 from scipy.interpolate import make_interp_spline
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import child_text, read_document, to_xml
-from sspinn_opensim.opensim_io.files import write_atomically
 from sspinn_opensim.opensim_io.model.model_file import CoordinateFacts, coordinate_facts, read_model_tree
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
 from sspinn_opensim.opensim_io.static_optimization.setup import Settings, usable_muscles

@@ -9,8 +9,8 @@ from pathlib import Path
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import OPENSIM_DOCUMENT_VERSION, child_text, read_document, to_xml
-from sspinn_opensim.opensim_io.files import write_atomically
 from sspinn_opensim.opensim_io.tables.motion_files import force_columns
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.opensim_io.process.jobs import OpenSimError, run_job
+from casadi_dynamics.opensim_process.jobs import OpenSimError, run_job
 from sspinn_opensim.opensim_io.tables.setup_files import read_setup_file
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 

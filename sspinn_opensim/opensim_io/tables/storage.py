@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
-from sspinn_opensim.opensim_io.files import write_atomically
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.tables.storage_header import Header, split_header, to_lines, unusual_bytes
 from sspinn_opensim.opensim_io.tables.storage_rows import Body, read_body, read_labels
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.opensim_io.files import write_atomically
+from casadi_dynamics.opensim_process.jobs import run_job
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.model_file import (
     active_contact,
     coordinate_facts,
@@ -21,7 +22,6 @@ from sspinn_opensim.opensim_io.model.model_file import (
     switch_contact_off,
     write_model_tree,
 )
-from sspinn_opensim.opensim_io.process.jobs import run_job
 from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage

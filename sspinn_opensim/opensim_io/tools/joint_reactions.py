@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.opensim_io.files import write_atomically
+from casadi_dynamics.opensim_process.jobs import run_job
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.model_file import active_contact, read_model_tree
-from sspinn_opensim.opensim_io.process.jobs import run_job
 from sspinn_opensim.opensim_io.static_optimization.setup import VERDICT_FILE
 from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE as STATIC_OPTIMIZATION_SETUP
 from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.interpolate import make_interp_spline
 from scipy.signal import butter, sosfiltfilt
 
-from sspinn_opensim.opensim_io.process.jobs import run_job
+from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads
 from sspinn_opensim.opensim_io.tables.storage import Table
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import osim_models
-from sspinn_opensim.opensim_io.process.jobs import run_job
+from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.static_optimization.setup import (
     ACTUATORS_FILE,
     MODEL_FILE,

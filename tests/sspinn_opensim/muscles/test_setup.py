@@ -10,7 +10,7 @@ import pytest
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model.path_fits import PathFit, Piece, dump_fits
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.cli import main
+from sspinn_opensim.cli.command import main
 from sspinn_opensim.muscles import FastOptimizer
 from sspinn_opensim.muscles import setup as fast
 from sspinn_opensim.opensim_io.static_optimization.setup import RAW_FOLDER, Settings, prepare

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import osim_models
+from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree, switch_contact_off, write_model_tree
-from sspinn_opensim.opensim_io.process.jobs import run_job
 from sspinn_opensim.opensim_io.static_optimization.run import Settings, prepare
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table, moments_table

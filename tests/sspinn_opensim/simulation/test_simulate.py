@@ -7,23 +7,17 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim import cli
+from sspinn_opensim.cli.command import command as cli
 from sspinn_opensim.evaluation.metrics import evaluate_curves
 from sspinn_opensim.evaluation.reference import read_reference
 from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.recording import read_recording
-from sspinn_opensim.simulate import (
-    prepare,
-    record_walk,
-    scored_window,
-    settings_for,
-    simulate_imu,
-)
 from sspinn_opensim.simulation import heading, laboratory, places
 from sspinn_opensim.simulation.settings import changed
 from sspinn_opensim.simulation.states import at, completed
 from sspinn_opensim.study import read_study
+from sspinn_opensim.verbs.simulate_imu import prepare, record_walk, scored_window, settings_for, simulate_imu
 
 HEIGHT = {"study.height_m": 1.66}
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.opensim_io.model.imu_frames import FramePlace, frame_names, write_imu_frames
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree
-from sspinn_opensim.opensim_io.process.jobs import run_job
 from sspinn_opensim.recording.rotation import rotation_from_angles
 
 FRAMES = (

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.model.model_file import (
     active_contact,
     contact_geometry,
@@ -13,7 +14,6 @@ from sspinn_opensim.opensim_io.model.model_file import (
     switch_contact_off,
     write_model_tree,
 )
-from sspinn_opensim.opensim_io.process.jobs import run_job
 
 PUBLIC = Path(__file__).parents[4] / "../shared/models"
 needs_public_models = pytest.mark.skipif(not PUBLIC.is_dir(), reason="public models are not there")

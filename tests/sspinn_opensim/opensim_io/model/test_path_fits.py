@@ -5,12 +5,12 @@ import pytest
 
 from casadi_dynamics.model.muscles import ConditionalPathPoint, GeometryPath, Muscle, PathPoint, WrapObject
 from casadi_dynamics.model.path_fits import fits_file, read_fits
+from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
-from sspinn_opensim import workflows
 from sspinn_opensim.opensim_io.model import path_fits
 from sspinn_opensim.opensim_io.model.path_fits import Samples, fit_path, spanned_coordinates, worst_fit
-from sspinn_opensim.opensim_io.process.jobs import run_job
+from sspinn_opensim.verbs import convert
 
 _AT = (0.0, 0.0, 0.0)
 
@@ -101,7 +101,7 @@ def test_wrapped_muscles_of_a_model_agree_with_opensim(public_models, tmp_path, 
     """Postures in the ranges of the fit, none of which the fit has seen; the file is read back."""
     source = public_models / "gait2d.osim"
     model = read_model(source)
-    workflows.convert(source, tmp_path, paths=True)
+    convert.convert(source, tmp_path, paths=True)
     assert "8 wrapped muscles fitted" in capsys.readouterr().out
     fits = read_fits(fits_file(tmp_path / source.name), model)
     names = [fit.muscle for fit in fits]

@@ -6,9 +6,9 @@ import pytest
 
 import osim_models
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.opensim_io.model.shoes import put_on_shoes
-from sspinn_opensim.opensim_io.process.jobs import run_job
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def test_a_job_asked_for_from_outside(tmp_path):
         command = [
             sys.executable,
             "-m",
-            "sspinn_opensim.opensim_io.process.launch",
+            "casadi_dynamics.opensim_process.launch",
             str(request),
             str(answer),
         ]

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.documents import child_text
 from sspinn_opensim.opensim_io.model.model_file import contact_geometry, read_model_tree
-from sspinn_opensim.opensim_io.process.jobs import run_job
 from sspinn_opensim.opensim_io.scaling.scale import copy_scaled, scale_bodies, scale_by_height_and_mass
 
 PUBLIC = Path(__file__).parents[4] / "../shared/models"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.opensim_io.process.jobs import run_job
+from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.static_optimization.run import run
 from sspinn_opensim.opensim_io.static_optimization.setup import (
     ACTUATORS_FILE,

@@ -7,8 +7,8 @@ import pytest
 
 import osim_models
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.jobs import OpenSimError, run_job
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.opensim_io.process.jobs import OpenSimError, run_job
 from sspinn_opensim.opensim_io.tables import staging
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table, moments_table

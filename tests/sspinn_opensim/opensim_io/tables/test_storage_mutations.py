@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.opensim_io.process.jobs import run_job
+from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.tables.storage import StorageWarning, Table, read_storage, write_storage
 
 # Benchmarks are not installed with the packages: the module is taken from its file.

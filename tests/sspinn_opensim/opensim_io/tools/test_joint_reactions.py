@@ -15,7 +15,6 @@ from casadi_dynamics.model.muscles import ConditionalPathPoint, MovingPathPoint
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.symbolic.functions import evaluate
-from sspinn_opensim.joint_loads import Laboratory, Part, joint_reaction_forces
 from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
 from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
 from sspinn_opensim.opensim_io.static_optimization.trial_files import bring_in
@@ -26,6 +25,7 @@ from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as inverse_dynamics_tool
 from sspinn_opensim.opensim_io.tools import joint_reactions
 from sspinn_opensim.opensim_io.tools.joint_reactions import Choices
+from sspinn_opensim.verbs.joint_loads import Laboratory, Part, joint_reaction_forces
 
 RAW_FORCES = "static_optimization/subject_StaticOptimization_force.sto"
 PLANAR_JOINTS = {

@@ -1,0 +1,213 @@
+"""One OpenSim job: one process of its own, limits of time and memory, its log, its outputs checked.
+
+OpenSim can crash the process it runs in, hang, or report success after failing. A job therefore runs
+in a worker process, and whatever goes wrong there becomes one `OpenSimError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from casadi_dynamics.opensim_process.errors import (
+    OpenSimError,
+    failure,
+    missing_outputs,
+    with_full_disk,
+    writing,
+)
+from casadi_dynamics.opensim_process.groups import Limits, run_group, usual_memory_limit
+from casadi_dynamics.opensim_process.outputs import Outputs
+
+__all__ = ["Job", "JobResult", "OpenSimError", "run_job", "run_jobs"]
+
+WORKER = "casadi_dynamics.opensim_process.worker"
+
+
+@dataclasses.dataclass(frozen=True)
+class JobResult:
+    """What a job answered.
+
+    Parameters
+    ----------
+    values : dict
+        The job's answer.
+    log : str
+        All that OpenSim printed.
+    log_warnings : list of str
+        Lines of the log that OpenSim marked as warning or error.
+    wall_s : float
+        Duration including the start of the process, s.
+    """
+
+    values: dict
+    log: str
+    log_warnings: list[str]
+    wall_s: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A job to run: the arguments of `run_job`."""
+
+    name: str
+    arguments: Mapping
+    timeout_s: float
+    outputs: Sequence[Path] = ()
+    cwd: Path | None = None
+
+
+def run_job(
+    name: str,
+    arguments: Mapping,
+    *,
+    timeout_s: float,
+    outputs: Sequence[Path] = (),
+    cwd: Path | None = None,
+    worker: str = WORKER,
+    memory_bytes: int | None = None,
+    stop: threading.Event | None = None,
+) -> JobResult:
+    """Run one job in a worker process and return its answer; may be called from several threads.
+
+    Parameters
+    ----------
+    name : str
+        A job of `casadi_dynamics.opensim_process.worker`.
+    arguments : Mapping
+        Keyword arguments of the job; JSON values, and paths, which are made absolute. Where one names a file
+        of `outputs`, or a folder that holds one, the job writes to a temporary folder beside it, from which
+        files are moved once all are whole.
+    timeout_s : float
+        The job and all its children are killed after this time, s.
+    outputs : sequence of Path
+        Files the job must have written anew, each of them whole.
+    cwd : Path, optional
+        Working folder of the job; by default an empty temporary one.
+    worker : str
+        Module that runs the job as ``__main__``, given the paths of a request and an answer file.
+    memory_bytes : int, optional
+        Address space the job may use; by default half of the machine's memory, and at least 2 GiB.
+    stop : threading.Event, optional
+        Ends the job from another thread.
+
+    Returns
+    -------
+    JobResult
+        Answer, log, warnings, duration.
+
+    Raises
+    ------
+    OpenSimError
+        The process crashed, exceeded a limit or ended without an answer; OpenSim raised an error or is
+        not installed; an output is missing, cut short or older than the job. No process of the job is left
+        then, and no file of `outputs` was touched that an argument names.
+    """
+    start = time.monotonic()
+    limits = Limits(timeout_s, memory_bytes or usual_memory_limit())
+    files = Outputs(outputs, arguments)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(writing(name, "the folder of its output", outputs))
+        given, folders = stack.enter_context(files.staged())
+        code, log, reply = _run(name, given, folders, limits, cwd, worker, stop)
+        error = failure(name, arguments, limits, code, log, reply) or missing_outputs(name, files, log)
+        if error is not None:
+            raise with_full_disk(error, [*folders, tempfile.gettempdir()])
+        files.move_into_place()
+    return JobResult(
+        values=reply["values"],
+        log=log,
+        log_warnings=[line for line in log.splitlines() if line.startswith(("[warning]", "[error]"))],
+        wall_s=time.monotonic() - start,
+    )
+
+
+def run_jobs(jobs: Iterable[Job], *, at_once: int) -> list[JobResult]:
+    """Run several jobs, some at a time; return their results in order.
+
+    The first error, or an interruption, ends those that still run.
+
+    Parameters
+    ----------
+    jobs : iterable of Job
+    at_once : int
+        Number of worker processes.
+
+    Raises
+    ------
+    OpenSimError
+        As `run_job`, for the first job that failed.
+    """
+    stop, errors = threading.Event(), []
+
+    def run(job: Job) -> JobResult | None:
+        if stop.is_set():
+            return None
+        try:
+            arguments = {field.name: getattr(job, field.name) for field in dataclasses.fields(job)}
+            return run_job(**arguments, stop=stop)
+        except Exception as error:
+            errors.append(error)  # the first one is the cause: later ones may be of jobs it stopped
+            stop.set()
+            raise
+
+    with ThreadPoolExecutor(max(at_once, 1)) as pool:
+        futures = [pool.submit(run, job) for job in jobs]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:  # also on KeyboardInterrupt: no job goes on behind the user's back
+            if not all(future.done() for future in futures):
+                stop.set()
+    if errors:
+        raise errors[0]
+    return [future.result() for future in futures]
+
+
+def _run(name, arguments, folders, limits, cwd, worker, stop) -> tuple[int | str, str, dict | None]:
+    """Run the worker; return its exit code or why it was stopped, its log and its answer."""
+    with (
+        writing(name, "the temporary folder"),
+        tempfile.TemporaryDirectory(prefix="opensim_job_", ignore_cleanup_errors=True) as folder,
+    ):
+        request, answer, log_file = (
+            Path(folder, file) for file in ("request.json", "answer.json", "log.txt")
+        )
+        asked = {"job": name, "arguments": arguments, "temporary": [*folders, folder]}
+        request.write_text(json.dumps(asked, default=_absolute), encoding="utf-8")
+        (empty := Path(folder, "work")).mkdir()
+        command = [sys.executable, "-P", "-m", worker, str(request), str(answer)]
+        # The worker searches modules where this process does, and never in its working folder (-P).
+        search = os.pathsep.join(str(Path(p).absolute()) for p in sys.path if p)
+        environment = os.environ | {"PYTHONPATH": search}
+        code = run_group(command, log_file, limits, cwd=cwd or empty, environment=environment, stop=stop)
+        log = _read_log(log_file, limits.log_bytes)
+        return code, log, _read_answer(answer)
+
+
+def _read_log(path: Path, most_bytes: int) -> str:
+    with open(path, "rb") as file:
+        file.seek(max(path.stat().st_size - most_bytes, 0))
+        return file.read().decode("utf-8", errors="replace")
+
+
+def _read_answer(path: Path) -> dict | None:
+    try:
+        answer = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):  # not reached, or cut by a crash
+        return None
+    return answer if isinstance(answer, dict) and {"values", "error"} & set(answer) else None
+
+
+def _absolute(value):
+    if isinstance(value, Path):
+        return str(value.absolute())
+    raise TypeError(f"not a JSON value: {value!r}")

@@ -1,0 +1,1 @@
+"""Search for where sensors sit on the body."""

@@ -1,0 +1,218 @@
+"""Trainings with one loss term off, beside each other: CSV, Markdown, chart, and a line of progress."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from sspinn_opensim.evaluation.evaluate import FEWEST_SEEDS
+from sspinn_opensim.report.bars import Panel, bar_panels
+
+#: The arm with every term.
+FULL = "full"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number that arms are compared by.
+
+    Attributes
+    ----------
+    key, title : str
+        Column of the CSV; heading.
+    unit, meaning : str
+        Unit (``x``: a ratio), and what of it is told.
+    from_reference, in_progress : bool
+        Whether it needs the reference, and whether the line of progress tells it.
+    """
+
+    key: str
+    title: str
+    unit: str
+    meaning: str
+    from_reference: bool = False
+    in_progress: bool = False
+
+    @property
+    def legend(self) -> str:
+        """Meaning and unit in words."""
+        return self.meaning if self.unit == "x" else f"{self.meaning}, {self.unit}"
+
+
+MEASURES = (
+    Measure("angle_rmsd_deg", "Joint angles", "deg", "RMSD", True, True),
+    Measure("moment_rmsd_bwbh", "Joint moments", "BWBH%", "RMSD", True, True),
+    Measure("grf_vertical_rmsd_bw", "Vertical force", "%BW", "RMSD", True, True),
+    Measure("grf_horizontal_rmsd_bw", "Fore-aft force", "%BW", "RMSD", True),
+    Measure("root_force_bw", "Root force", "%BW", "left over, RMS", in_progress=True),
+    Measure("root_moment_bwbh", "Root moment", "BWBH%", "left over, RMS"),
+    Measure("other_losses", "Other losses", "x", "over those of the full set", in_progress=True),
+    Measure("own_loss", "The term itself", "x", "over that of the full set"),
+)
+
+_EXPLANATION = (
+    "Root force and moment: what inverse dynamics of the written motion and ground forces leaves there.",
+    "Other losses: the weighted sum of all terms but the one that is off, at the end of the training, over "
+    "the same sum of the full set.",
+    "The term itself: what becomes of it where nothing holds it.",
+)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One finished arm.
+
+    Attributes
+    ----------
+    name : str
+        `FULL`, or the term that was off.
+    numbers : mapping of measure to mapping of seed to float
+        Only what could be measured.
+    failure : str
+        Why there are no numbers: the training diverged.
+    """
+
+    name: str
+    numbers: Mapping[str, Mapping[str, float]]
+    failure: str = ""
+
+    @property
+    def title(self) -> str:
+        """In words."""
+        return "every term" if self.name == FULL else f"without {self.name}"
+
+    def middle(self, key: str) -> tuple[float, float, float] | None:
+        """Return median, lowest and highest over seeds."""
+        values = list(self.numbers.get(key, {}).values())
+        return (median(values), min(values), max(values)) if values else None
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What an ablation found so far.
+
+    Attributes
+    ----------
+    title : str
+    steps, seeds : int
+        Of every training, and how many trainings an arm is.
+    scored : bool
+        Whether there is a reference.
+    weights : mapping of term to float
+        Of the full set.
+    arms : sequence of Arm
+        The first is the full set.
+    silent : sequence of str
+        Terms that are zero throughout and were left out.
+    """
+
+    title: str
+    steps: int
+    seeds: int
+    scored: bool
+    weights: Mapping[str, float]
+    arms: Sequence[Arm]
+    silent: Sequence[str] = ()
+
+    @property
+    def measures(self) -> list[Measure]:
+        """Those that any arm has."""
+        return [measure for measure in MEASURES if any(arm.middle(measure.key) for arm in self.arms)]
+
+    def differs(self, arm: Arm, key: str) -> bool | None:
+        """Say whether no seed of an arm lies within those of the full set; None with too few seeds to say."""
+        full = self.arms[0]
+        ours, theirs = arm.middle(key), full.middle(key)
+        if arm is full or ours is None or theirs is None:
+            return None
+        if min(len(arm.numbers[key]), len(full.numbers[key])) < FEWEST_SEEDS:
+            return None
+        return ours[1] > theirs[2] or ours[2] < theirs[1]
+
+
+def as_csv(ablation: Ablation) -> str:
+    """Return a table of one row per arm: every measure with its lowest and highest seed."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    heads = [f"{measure.key}{part}" for measure in ablation.measures for part in ("", "_low", "_high")]
+    writer.writerow(["off", "weight", "seeds", *heads, "failure"])
+    for arm in ablation.arms:
+        numbers = [
+            number for measure in ablation.measures for number in arm.middle(measure.key) or (None,) * 3
+        ]
+        cells = ["" if number is None else f"{number:.6g}" for number in numbers]
+        seeds = max((len(values) for values in arm.numbers.values()), default=0)
+        off = ("", "") if arm.name == FULL else (arm.name, f"{ablation.weights[arm.name]:g}")
+        writer.writerow([*off, seeds, *cells, arm.failure])
+    return text.getvalue()
+
+
+def as_markdown(ablation: Ablation) -> str:
+    """Return a page with the table, and what it means."""
+    several = ablation.seeds > 1
+    lines = [
+        f"# {ablation.title}",
+        "",
+        f"{ablation.steps} steps; "
+        + (f"median of {ablation.seeds} seeds, lowest and highest in brackets. " if several else "one seed. ")
+        + (
+            "Bold: no seed lies within those of the full set."
+            if ablation.seeds >= FEWEST_SEEDS
+            else f"Fewer than {FEWEST_SEEDS} seeds: chance is not told apart from effect."
+        ),
+        "",
+        _row(["off", "weight", *(f"{m.title} ({m.legend})" for m in ablation.measures)]),
+        _row(["---", "--:", *["--:"] * len(ablation.measures)]),
+    ]
+    for arm in ablation.arms:
+        head = ("nothing", "") if arm.name == FULL else (arm.name, f"{ablation.weights[arm.name]:g}")
+        lines.append(_row([*head, *(_cell(ablation, arm, measure.key) for measure in ablation.measures)]))
+    notes = [
+        "Errors are against the reference, which no training sees, at zero time shift."
+        if ablation.scored
+        else "The study names no reference: every number is without labels.",
+        *_EXPLANATION,
+    ]
+    if ablation.silent:
+        notes.append(f"Left out, because they are zero throughout here: {', '.join(ablation.silent)}.")
+    notes += [f"Without {arm.name}: {arm.failure}" for arm in ablation.arms if arm.failure]
+    return "\n".join([*lines, "", *(f"- {note}" for note in notes)]) + "\n"
+
+
+def as_svg(ablation: Ablation) -> str:
+    """Return a chart: a row of bars for each arm, a panel for each measure, whiskers over seeds."""
+    panels = []
+    for measure in ablation.measures:
+        found = {arm.title: arm.middle(measure.key) for arm in ablation.arms}
+        panels.append(Panel(measure.title, measure.legend, {name: bar for name, bar in found.items() if bar}))
+    return bar_panels([arm.title for arm in ablation.arms], panels, title=ablation.title)
+
+
+def progress_line(ablation: Ablation, count: int, left_s: float) -> str:
+    """Return what the newest arm gave, the full set's numbers in brackets, and the time left."""
+    arm, full = ablation.arms[-1], ablation.arms[0]
+    parts = [arm.failure] if arm.failure else []
+    for measure in ablation.measures:
+        found, before = arm.middle(measure.key), full.middle(measure.key)
+        if measure.in_progress and found:
+            text = f"{measure.title.lower()} {found[0]:.3g} {measure.unit}"
+            parts.append(text if arm is full or before is None else f"{text} ({before[0]:.3g})")
+    number = len(ablation.arms)
+    left = f"about {max(round(left_s / 60), 1)} min left" if number < count else "done"
+    return f"{number:>2}/{count} {arm.title}: {', '.join(parts)}; {left}"
+
+
+def _cell(ablation: Ablation, arm: Arm, key: str) -> str:
+    found = arm.middle(key)
+    if found is None:
+        return "diverged" if arm.failure else "\u2013"
+    middle, low, high = (f"{value:.3g}" for value in found)
+    text = middle if found[1] == found[2] else f"{middle} ({low} to {high})"
+    return f"**{text}**" if ablation.differs(arm, key) else text
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

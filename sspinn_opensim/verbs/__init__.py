@@ -1,0 +1,1 @@
+"""One module for each verb of `sspinn`, named as it is typed."""

@@ -1,0 +1,303 @@
+"""What each loss term is worth: the training repeated with one term switched off at a time.
+
+Training sees the study without its reference; scores come from the evaluation afterwards. What needs no
+reference is told for every study: the force that would have to hold the pelvis from outside, the sum of the
+other losses, and the term that was switched off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.osim import read_model
+from casadi_dynamics.symbolic import BodyFunctions, build
+from sspinn_opensim.dynamics.inverse_dynamics import trial_forces
+from sspinn_opensim.evaluation import evaluate as evaluate_results
+from sspinn_opensim.evaluation import read_histories
+from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
+from sspinn_opensim.files import write_atomically
+from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
+from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.recording import Recording, output_window, read_recording
+from sspinn_opensim.report.ablation import (
+    FULL,
+    MEASURES,
+    Ablation,
+    Arm,
+    as_csv,
+    as_markdown,
+    as_svg,
+    progress_line,
+)
+from sspinn_opensim.study import Person, Study
+from sspinn_opensim.training.losses import weights as loss_weights
+from sspinn_opensim.verbs import estimate, scale, train
+from sspinn_opensim.verbs.console import quiet, say
+
+#: History of a training: its columns by name.
+History = Mapping[str, Sequence[float]]
+
+#: Weight of a term that is off: too small to move a parameter by its last bit, and not 0, so that the history
+#: still tells what becomes of the term.
+OFF = 1e-30
+#: Share of the steps, at the end, over which losses are averaged.
+FINAL_SHARE = 0.1
+
+
+def ablate(study: Study, out: Path, terms: Sequence[str] | None = None, restart: bool = False) -> None:
+    """Train with every loss term and with each one off; write ``ablation.csv``, ``.md`` and ``.svg``.
+
+    Parameters
+    ----------
+    study : Study
+        Its seeds are the repetitions, its weights those of the full set.
+    out : Path
+        Folder of the result; arms lie in ``arms/``. Finished ones are kept, an unfinished one goes on.
+    terms : sequence of str, optional
+        Terms to switch off. Default: all that have a weight.
+    restart : bool
+        Train every arm from the start.
+
+    Raises
+    ------
+    InputError
+        A term is unknown or has no weight, an arm was trained with other settings, or the training with
+        every term diverged.
+    """
+    say("ablate", heading=True)
+    active = {name: weight for name, weight in loss_weights(study.training.weights).items() if weight > 0}
+    terms = _chosen(terms, active)
+    recording = read_recording(study)
+    out.mkdir(parents=True, exist_ok=True)
+    if not (out / "subject.osim").is_file():
+        scale.scale(study, out)
+    functions = build(read_model(out / "subject.osim"))
+    started = time.monotonic()
+    found = Ablation(
+        title=f"{study.name}: what each loss term is worth",
+        steps=study.training.steps,
+        seeds=len(study.training.seeds),
+        scored=study.reference is not None,
+        weights=active,
+        arms=(),
+    )
+    full: dict[str, History] = {}
+    for name in (FULL, *terms):
+        if name in found.silent:
+            continue
+        folder = out / "arms" / name
+        failure = _train_arm(_arm_study(study, name), out / "subject.osim", folder, restart)
+        if failure and name == FULL:
+            raise InputError(f"With every loss term: {failure}", where=folder, fix="try other seeds")
+        histories = {} if failure else _histories(study, folder)
+        if name == FULL:
+            full = histories
+            zero = [term for term in terms if not any(max(columns[term]) > 0 for columns in full.values())]
+            found = replace(found, silent=tuple(zero))
+        numbers = {}
+        if not failure:
+            numbers |= _scores(study, folder, recording)
+            numbers |= _root_residuals(study, folder, recording, functions)
+            numbers |= _losses(name, histories, full, active)
+        found = replace(found, arms=(*found.arms, Arm(name, numbers, failure)))
+        done, count = len(found.arms), 1 + len(terms) - len(found.silent)
+        say(progress_line(found, count, (time.monotonic() - started) / done * (count - done)))
+        for content, suffix in ((as_csv, "csv"), (as_markdown, "md"), (as_svg, "svg")):
+            write_atomically(out / f"ablation.{suffix}", content(found))
+    if found.silent:
+        say(f"left out, because they are zero throughout here: {', '.join(found.silent)}")
+    say(f"table: {out / 'ablation.md'}")
+    say(f"plot: {out / 'ablation.svg'}")
+
+
+# --- running ---
+
+
+def _chosen(terms: Sequence[str] | None, active: Mapping[str, float]) -> tuple[str, ...]:
+    if terms is None:
+        chosen = tuple(active)
+    else:
+        chosen = tuple(dict.fromkeys(terms))
+        for name in chosen:
+            if name not in active:
+                known = name in loss_weights({})
+                raise InputError(
+                    f"The loss term '{name}' has no weight in this study: it is off already."
+                    if known
+                    else f"There is no loss term '{name}'.",
+                    where="--terms",
+                    expected="some of " + ", ".join(active),
+                    fix="" if known else nearest(name, active),
+                )
+    if len(active) < 2:
+        raise InputError(
+            "The study has a single loss term; without it nothing is left to learn from.",
+            where="[training.weights] of the study",
+            found=", ".join(active),
+        )
+    return chosen
+
+
+def _arm_study(study: Study, name: str) -> Study:
+    """Return the study of an arm, without the reference."""
+    off = {} if name == FULL else {name: OFF}
+    training = replace(study.training, weights=dict(study.training.weights) | off)
+    return replace(study, training=training, reference=None, name=f"{study.name}, {Arm(name, {}).title}")
+
+
+def _train_arm(study: Study, subject: Path, folder: Path, restart: bool) -> str:
+    """Train and estimate what is not there; return why the training diverged, or nothing."""
+    note = folder / "arm.json"
+    belongs_to = _fingerprint(study, subject)
+    if restart:
+        note.unlink(missing_ok=True)
+    done = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {"seeds": []}
+    if done.setdefault("belongs_to", belongs_to) != belongs_to:
+        raise InputError(
+            "This arm was trained with other settings, sensors, recording or model.",
+            where=folder,
+            fix="repeat with --restart, or name another --out",
+        )
+    if set(study.training.seeds) <= set(done["seeds"]):
+        return done["failure"]
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(subject, folder / "subject.osim")
+    failure = ""
+    with quiet():
+        try:
+            train.train(study, folder, restart=restart)
+            estimate.estimate(study, folder)
+        except InputError as error:
+            if not error.what.startswith("The training diverged"):
+                raise
+            failure = f"{error.what} ({error.where})"
+    seeds = sorted({*done["seeds"], *study.training.seeds})
+    content = {"belongs_to": belongs_to, "seeds": seeds, "failure": failure}
+    write_atomically(note, json.dumps(content, indent=1) + "\n")
+    return failure
+
+
+def _fingerprint(study: Study, subject: Path) -> str:
+    """Return a hash of all that an arm's networks come from, but for the seeds."""
+    kept = asdict(replace(study, training=replace(study.training, seeds=())))
+    for key in ("path", "name", "model", "reference", "muscles", "output"):
+        del kept[key]
+    # The files count by what they hold, sensors by where they sit.
+    for key in ("file", "name", "sensors"):
+        del kept["recording"][key]
+    del kept["person"]["name"]
+    files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (subject, study.recording.file)]
+    return hashlib.sha256(json.dumps([kept, files], sort_keys=True, default=str).encode()).hexdigest()
+
+
+# --- measuring ---
+
+
+def _scores(study: Study, folder: Path, recording: Recording) -> dict[str, dict[str, float]]:
+    """Return the errors against the reference by measure and seed; nothing without a reference."""
+    if study.reference is None:
+        return {}
+    seeds = evaluate_results(study, folder, recording)["trials"][study.recording.name]["seeds"]
+    numbers = {}
+    for measure in MEASURES:
+        if measure.from_reference:
+            values = {seed: scores[measure.key] for seed, scores in seeds.items()}
+            if None not in values.values():
+                numbers[measure.key] = values
+    return numbers
+
+
+def _root_residuals(
+    study: Study, folder: Path, recording: Recording, functions: BodyFunctions
+) -> dict[str, dict[str, float]]:
+    """Return what inverse dynamics leaves at the root over the output, by measure and seed."""
+    found = {
+        f"seed_{seed}": root_residual(
+            folder / "seeds" / f"seed_{seed}", functions, study.person, output_window(recording, study.output)
+        )
+        for seed in study.training.seeds
+    }
+    return {
+        "root_force_bw": {seed: force for seed, (force, _) in found.items()},
+        "root_moment_bwbh": {seed: moment for seed, (_, moment) in found.items()},
+    }
+
+
+def root_residual(
+    folder: Path, functions: BodyFunctions, person: Person, window_s: tuple[float, float]
+) -> tuple[float, float]:
+    """Return the force and the moment that would have to hold an estimate's root from outside.
+
+    Parameters
+    ----------
+    folder : Path
+        Of one estimate: ``kinematics.mot`` and ``grf.mot``; ``external_loads.xml`` is written beside them.
+    functions : BodyFunctions
+        Of the scaled model.
+    person : Person
+    window_s : tuple of 2 float
+        From and to, s; the outermost 0.1 s of the estimate, where a spline is poor, never count.
+
+    Returns
+    -------
+    tuple of 2 float
+        Root mean square magnitude in percent of body weight, and of body weight times height.
+    """
+    model = functions.tree.model
+    columns = read_storage(folder / "grf.mot").names
+    feet = [name.removesuffix("_ground_force_vx") for name in columns if name.endswith("_ground_force_vx")]
+    loads = write_external_loads(folder / "external_loads.xml", feet, "grf.mot")
+    time_s, tau = trial_forces(functions, folder / "kinematics.mot", loads, passive=False)
+    root = set(model.root_coordinates())
+    places = {
+        kind: [i for i, c in enumerate(model.coordinates) if c.name in root and c.motion == kind]
+        for kind in ("translational", "rotational")
+    }
+    from_s, to_s = max(window_s[0], time_s[0] + 0.1), min(window_s[1], time_s[-1] - 0.1)
+    frames = (time_s >= from_s) & (time_s < to_s)
+    force, moment = (
+        float(np.sqrt(np.mean(np.sum(tau[np.ix_(frames, places[kind])] ** 2, axis=1))))
+        for kind in ("translational", "rotational")
+    )
+    weight_n = person.mass_kg * STANDARD_GRAVITY
+    return 100 * force / weight_n, 100 * moment / (weight_n * person.height_m)
+
+
+def _losses(
+    name: str, histories: Mapping[str, History], full: Mapping[str, History], active: Mapping[str, float]
+) -> dict[str, dict[str, float]]:
+    """Return an arm's final losses over those of the full set: of the other terms, and of its own."""
+    if name == FULL:
+        return {"other_losses": dict.fromkeys(full, 1.0)}
+    numbers: dict[str, dict[str, float]] = {"other_losses": {}, "own_loss": {}}
+    others = [term for term in active if term != name]
+    for seed in histories:
+        here, there = final_losses(histories[seed]), final_losses(full[seed])
+        before = sum(active[term] * there[term] for term in others)
+        if before > 0:
+            numbers["other_losses"][seed] = sum(active[term] * here[term] for term in others) / before
+        if there[name] > 0:
+            numbers["own_loss"][seed] = here[name] / there[name]
+    return numbers
+
+
+def final_losses(history: History) -> dict[str, float]:
+    """Return the mean of every column over the last steps (`FINAL_SHARE`)."""
+    last = {name: max(round(FINAL_SHARE * len(values)), 1) for name, values in history.items()}
+    return {name: fmean(values[-last[name] :]) for name, values in history.items()}
+
+
+def _histories(study: Study, folder: Path) -> dict[str, History]:
+    """Return the histories of the study's seeds; an earlier ablation may have left more."""
+    wanted = [f"seed_{seed}" for seed in study.training.seeds]
+    return {seed: columns for seed, columns in read_histories(folder).items() if seed in wanted}

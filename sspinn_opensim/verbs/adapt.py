@@ -1,0 +1,72 @@
+"""A network of others fitted to a new person's recording, without labels, in a fraction of a training."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.recording import describe_doubts
+from sspinn_opensim.results.study_record import recorded_for
+from sspinn_opensim.study import Study
+from sspinn_opensim.training.adaptation import adaptation_settings
+from sspinn_opensim.training.checkpoint import checkpoint_file, identity, load_network, network_kind
+from sspinn_opensim.training.cohort import alone
+from sspinn_opensim.training.losses import weights
+from sspinn_opensim.verbs import prepared, scale
+from sspinn_opensim.verbs.console import say
+from sspinn_opensim.verbs.train import train_seed
+
+
+def adapt(study: Study, source: Path, out: Path, *, steps: int | None = None, restart: bool = False) -> None:
+    """Scale the model and train on from the networks of another results folder, one for each seed.
+
+    Parameters
+    ----------
+    study : Study
+    source : Path
+        Results folder of a cohort, or of a study, with the same model and sensors.
+    out : Path
+        Results folder of this person; every later verb works on it as after a training.
+    steps : int, optional
+        Optimizer steps, instead of the study's; 0 takes the network as it is.
+    restart : bool
+        Whether to start over.
+
+    Raises
+    ------
+    InputError
+        If the folder has no finished network of a seed, or one for another model or other sensors.
+    """
+    steps = study.training.adaptation_steps if steps is None else steps
+    if steps < 0:
+        raise InputError("A number of steps cannot be negative.", where="--steps", found=str(steps))
+    weights(study.training.weights)
+    for seed in study.training.seeds:
+        _require_seed(source, seed)
+    scale.scale(study, out)
+    say(f"adapt: {steps} steps", heading=True)
+    recording, subject, signals = prepared.prepare(study, out)
+    for doubt in describe_doubts(recording):
+        say(f"note: {doubt}")
+    with recorded_for(study, out, "adapt"):
+        for seed in study.training.seeds:
+            file = checkpoint_file(source, seed)
+            settings = adaptation_settings(steps, seed, study.training.weights, network_kind(file))
+            belongs_to = identity(subject, recording, settings)
+            network = load_network(file, belongs_to)
+            belongs_to["training"]["adapted_from"] = hashlib.sha256(file.read_bytes()).hexdigest()
+            train_seed(alone(subject, signals), settings, belongs_to, out, restart, network)
+
+
+def _require_seed(source: Path, seed: int) -> None:
+    if checkpoint_file(source, seed).is_file():
+        return
+    found = sorted(path.parent.name for path in source.glob("training/seed_*/checkpoint.pt"))
+    raise InputError(
+        f"The folder has no network of seed {seed}.",
+        where=source,
+        expected=f"training/seed_{seed}/checkpoint.pt",
+        found=", ".join(found) or "no network",
+        fix="choose the seeds it has with --seeds" if found else "give the --out of a training of a cohort",
+    )

@@ -1,0 +1,245 @@
+"""``sspinn compare``: two results folders, or two files, beside each other."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.model.types import Coordinate
+from casadi_dynamics.osim import read_model
+from sspinn_opensim.evaluation.comparison import COLUMNS, Group, Series, compare_series, group_rows
+from sspinn_opensim.files import write_atomically
+from sspinn_opensim.opensim_io.tables.ground_columns import by_side
+from sspinn_opensim.opensim_io.tables.motion_files import plain_name
+from sspinn_opensim.opensim_io.tables.motion_units import unit_doubt
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
+from sspinn_opensim.report.charts import Line, line_chart
+from sspinn_opensim.report.markup import keys, table
+from sspinn_opensim.report.report import page_of
+from sspinn_opensim.results.gui_steps import contents
+from sspinn_opensim.verbs.console import say
+
+TABLE_FILE, PAGE_FILE = "comparison.json", "comparison.html"
+COORDINATES, MOMENTS, GROUND, MUSCLES, ACTIVATIONS, REACTIONS, OTHER = (
+    "Coordinates",
+    "Moments",
+    "Ground forces",
+    "Muscle forces",
+    "Muscle activations",
+    "Joint reactions",
+    "Other columns",
+)
+KINDS = (COORDINATES, MOMENTS, GROUND, MUSCLES, ACTIVATIONS, REACTIONS, OTHER)
+_TRANSLATION = re.compile(r".*_t[xyz]")
+_REACTION_COLUMN = re.compile(r".+_on_.+_in_.+_[fmp][xyz]")
+_GROUND_COLUMN = re.compile(r".*(force|torque|moment).*[xyz]")
+
+
+def compare(
+    a: Path, b: Path, out: Path, *, model: Path | None = None, shift_s: float = 0.0
+) -> tuple[Group, ...]:
+    """Print how B differs from A, column by column; write `comparison.json` and `comparison.html`.
+
+    Parameters
+    ----------
+    a, b : Path
+        Two results folders, or two ``.mot`` or ``.sto`` files.
+    out : Path
+        Folder for the two files; made if it is not there.
+    model : Path, optional
+        Says which coordinates turn; by default the model in one of the folders.
+    shift_s : float
+        Added to the times of B, s.
+
+    Returns
+    -------
+    tuple of Group
+        One for each kind of table that both have.
+
+    Raises
+    ------
+    InputError
+        The two have no kind of table, no column or no time in common, or a file cannot be used.
+    """
+    sides = [_read_side(Path(path), model) for path in (a, b)]
+    groups, refused = [], []
+    for title, one, other in _pairs(*sides):
+        moved = dataclasses.replace(other, time_s=other.time_s + shift_s)
+        try:
+            groups.append(compare_series(title, one, moved))
+        except InputError as error:
+            refused.append((title, error))
+    if not groups and refused:
+        raise refused[0][1]
+    if not groups:
+        raise InputError(
+            "The two hold nothing of the same kind.",
+            where=f"{a} and {b}",
+            expected=_kinds(sides[0]) or "tables of coordinates, moments or forces",
+            found=_kinds(sides[1]) or "no table",
+            fix="compare two results folders, or two tables of the same kind",
+        )
+    for group in groups:
+        _print(group)
+    for kind, error in refused:
+        say(f"{kind}: not compared. {error.what} ({error.where}: {error.found})")
+    out.mkdir(parents=True, exist_ok=True)
+    names = {"a": str(a), "b": str(b), "shift_s": shift_s}
+    content = names | {"groups": [group.to_json() for group in groups]}
+    write_atomically(out / TABLE_FILE, json.dumps(content, indent=1) + "\n")
+    page = write_atomically(out / PAGE_FILE, _page(a, b, groups))
+    say(f"pictures: {page}")
+    return tuple(groups)
+
+
+def _read_side(path: Path, model: Path | None) -> dict[tuple[str, str], Series]:
+    """Return the tables of a folder, or the one table of a file, by kind and name."""
+    if path.is_file():
+        series = _series(read_storage(path), path, _coordinates([model] if model else []))
+        return {(series[0], path.name): series[1]}
+    if not path.is_dir():
+        raise InputError("There is no such folder or file.", where=str(path), fix="check the path")
+    held, found = contents(path), {}
+    known = _coordinates([model] if model else [path / name for name in held.models])
+    for name in held.motions + held.ground_forces + held.tables:
+        if not Path(name).stem.endswith("_sd"):
+            kind, series = _series(read_storage(path / name), path / name, known)
+            found[kind, name] = series
+    return found
+
+
+def _pairs(a: dict[tuple[str, str], Series], b: dict[tuple[str, str], Series]):
+    """Give title and tables of what can be compared: equal names first, then the only two left of a kind."""
+    for kind in KINDS:
+        ours, theirs = ({name: s for (k, name), s in side.items() if k == kind} for side in (a, b))
+        several = len(ours) > 1 or len(theirs) > 1
+        for name in [name for name in ours if name in theirs]:
+            yield f"{kind}, {name}" if several else kind, ours.pop(name), theirs.pop(name)
+        if len(ours) == len(theirs) == 1:
+            yield kind, *ours.values(), *theirs.values()
+
+
+def _kinds(side: dict[tuple[str, str], Series]) -> str:
+    return ", ".join(f"{kind.lower()} ({name})" for kind, name in side)
+
+
+def _series(stored: Table, path: Path, known: Mapping[str, Coordinate]) -> tuple[str, Series]:
+    """Return the kind of a table and its columns, in units and under names that all sources share."""
+    source = f"{path.parent.name}/{path.name}"
+    names = [plain_name(name) for name in stored.names]
+    columns = dict(zip(names, stored.values.T, strict=True))
+    kind = _kind(names, path, known)
+    if kind == COORDINATES:
+        names = [name for name in names if "/" not in name]  # speeds and other states of a states file
+        columns = {name: columns[name] for name in names}
+        ranges = {
+            name: known[name].range for name in names if name in known and known[name].motion == "rotational"
+        }
+        if doubt := unit_doubt(stored, ranges):
+            say(f"note: {source}: {doubt}")
+        motions = {name: known[name].motion if name in known else _guessed_motion(name) for name in names}
+        if stored.in_degrees is None and "rotational" in motions.values():
+            raise InputError(
+                "The motion does not say whether it is in degrees.",
+                where=source,
+                expected="inDegrees=yes or inDegrees=no in the header",
+                fix="add the line that is true of this file",
+            )
+        turns = {name for name in names if motions[name] == "rotational"}
+        if not stored.in_degrees:
+            columns = {name: np.rad2deg(v) if name in turns else v for name, v in columns.items()}
+        units = {"rotational": "deg", "translational": "m", "coupled": "rad or m"}
+        return kind, Series(source, stored.time_s, columns, {n: units[motions[n]] for n in names})
+    if kind == GROUND:
+        columns = by_side(columns, path)
+    return kind, Series(source, stored.time_s, columns, {name: _unit(kind, name) for name in columns})
+
+
+def _kind(names: list[str], path: Path, known: Mapping[str, Coordinate]) -> str:
+    stem = path.stem.lower()
+    if any(name.endswith("_moment") for name in names):
+        return MOMENTS
+    if any(_REACTION_COLUMN.fullmatch(name) for name in names):
+        return REACTIONS
+    if "activation" in stem:
+        return ACTIVATIONS
+    if any(name in known for name in names):
+        return COORDINATES
+    if all(_GROUND_COLUMN.fullmatch(name) for name in names):
+        return GROUND
+    if "force" in stem:
+        return MUSCLES
+    if not known and any(_TRANSLATION.fullmatch(name) or "angle" in name for name in names):
+        return COORDINATES
+    return OTHER
+
+
+def _unit(kind: str, name: str) -> str:
+    if kind == GROUND:
+        return {"p": "m", "v": "N"}.get(name[-2], "N m" if "torque" in name or "moment" in name else "N")
+    if kind == REACTIONS and _REACTION_COLUMN.fullmatch(name):
+        return {"f": "N", "m": "N m", "p": "m"}[name[-2]]
+    if kind == MOMENTS:
+        return "N m" if name.endswith("_moment") else "N"
+    return {MUSCLES: "N", ACTIVATIONS: "0 to 1"}.get(kind, "as in the file")
+
+
+def _coordinates(models: list[Path]) -> dict[str, Coordinate]:
+    found: dict[str, Coordinate] = {}
+    for model in models:
+        try:
+            found |= {coordinate.name: coordinate for coordinate in read_model(model).coordinates}
+        except InputError as error:
+            say(f"note: {model.name} says nothing of its coordinates: {error.what}")
+    return found
+
+
+def _guessed_motion(name: str) -> str:
+    return "translational" if _TRANSLATION.fullmatch(name) else "rotational"
+
+
+def _print(group: Group) -> None:
+    say(group.title, heading=True)
+    say(
+        f"A {group.sources[0]}, B {group.sources[1]}: "
+        f"{group.window_s[0]:.3f} to {group.window_s[1]:.3f} s, {group.samples} samples"
+    )
+    rows = [list(COLUMNS), *group_rows(group)]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(COLUMNS))]
+    for row in rows:
+        texts = [cell.ljust(width) for cell, width in zip(row[:2], widths, strict=False)]
+        numbers = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        say("  ".join(texts + numbers).rstrip())
+    for which, names in (("A", group.only_a), ("B", group.only_b)):
+        if names:
+            say(f"only in {which}: {', '.join(names)}")
+
+
+def _page(a: Path, b: Path, groups: list[Group]) -> str:
+    parts = []
+    for group in groups:
+        figures = [
+            line_chart(
+                [Line(group.time_s, group.curves[row.name][0], "reference")]
+                + [Line(group.time_s, group.curves[row.name][1], "estimate")],
+                title=row.name,
+                unit=row.unit,
+                x_label="time (s)",
+                note=f"RMSD {group_rows(group)[k][2]}",
+            )
+            for k, row in enumerate(group.differences)
+        ]
+        legend = keys([("reference", f"A {group.sources[0]}"), ("estimate", f"B {group.sources[1]}")])
+        parts.append(
+            f"<section><h2>{escape(group.title)}</h2>\n{legend}"
+            f'<div class="charts small">{"".join(figures)}</div>{table(COLUMNS, group_rows(group))}</section>'
+        )
+    top = f"<h1>{escape(a.name)} and {escape(b.name)}</h1>"
+    return page_of(f"{a.name} and {b.name}", top, "\n".join(parts))

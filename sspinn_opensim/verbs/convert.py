@@ -1,0 +1,119 @@
+"""A model converted to symbolic functions and compared with a live OpenSim."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.model import Model
+from casadi_dynamics.model.path_fits import dump_fits, fits_file
+from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.osim import read_model
+from casadi_dynamics.simbody_defect import with_defect
+from casadi_dynamics.symbolic import build
+from casadi_dynamics.verify import compare
+from sspinn_opensim.files import write_atomically
+from sspinn_opensim.opensim_io.model.path_fits import LENGTH_M, MOMENT_ARM_M, fit_wrapped_paths, worst_fit
+from sspinn_opensim.opensim_io.model.upgraded_model import current_file
+from sspinn_opensim.results.study_record import records
+from sspinn_opensim.study import Study
+from sspinn_opensim.verbs.console import say
+from sspinn_opensim.verbs.prepared import subject_file
+
+#: Largest relative difference from OpenSim that a conversion may show; double precision leaves about 1e-14.
+LARGEST_CONVERSION_ERROR = 1e-9
+
+
+@records
+def convert(study: Study | Path, out: Path, paths: bool = False) -> None:
+    """Convert the subject's model, or any `.osim`, check it against a live OpenSim; write `conversion.json`.
+
+    With `paths` the muscles that wrap around surfaces are fitted, which takes minutes for a large model; the
+    fits are stored as `<name of the model>.paths.json`.
+
+    Raises
+    ------
+    InputError
+        If the model cannot be converted, or any quantity differs from OpenSim's.
+    """
+    say("convert", heading=True)
+    out.mkdir(parents=True, exist_ok=True)
+    given = subject_file(out) if isinstance(study, Study) else Path(study)
+    path = current_file(given, out)
+    if path != given:
+        say(f"OpenSim upgraded the model to its newest version: {path.name}")
+    model = read_model(path)
+    for note in _not_used(model.ignored):
+        say(f"not used: {note}")
+    answers_file = out / ".opensim_answers.npz"
+    try:
+        arguments = {"model": path, "samples": 10, "seed": 0, "output": answers_file}
+        run_job("model_answers", arguments, timeout_s=300, outputs=[answers_file])
+        with np.load(answers_file, allow_pickle=False) as answers:
+            functions, defect = with_defect(build(model, model.imu_frames))
+            errors = compare(model, functions, answers)
+    finally:
+        answers_file.unlink(missing_ok=True)
+    worst = max(errors, key=errors.get)
+    summary = {
+        "model": model.name,
+        "hash": model.content_hash,
+        "largest_relative_error": errors,
+        "simbody_defect_added_in": defect,
+    }
+    write_atomically(out / "conversion.json", json.dumps(summary, indent=1) + "\n")
+    if not errors[worst] <= LARGEST_CONVERSION_ERROR:
+        raise InputError(
+            "The converted model does not agree with OpenSim.",
+            where=f"{path}, {worst}",
+            expected=f"a relative difference of at most {LARGEST_CONVERSION_ERROR:g}",
+            found=f"{errors[worst]:.3g}",
+            fix="do not use this conversion; report the model to the project",
+        )
+    counts = len(model.bodies), len(model.coordinates), len(model.contact_spheres)
+    say("{} bodies, {} coordinates, {} contact points".format(*counts))
+    if not model.contact_spheres:
+        say("note: no contact points; `sspinn scale` puts some under the feet before a training")
+    say(f"agrees with OpenSim at random states: largest relative difference {errors[worst]:.1e} ({worst})")
+    if defect:
+        say(f"for this comparison only, Simbody's known error was added in {', '.join(defect)}")
+    wrapped = sum(bool(muscle.path.wraps) for muscle in model.muscles)
+    if wrapped and paths:
+        _fit_paths(path, model, out)
+    elif wrapped:
+        say(f"{wrapped} muscles wrap around surfaces; `sspinn convert --paths` fits their paths")
+
+
+def _not_used(notes: Sequence[str]) -> list[str]:
+    """Return one line for every class and reason, with the number of elements where there are several."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for note in notes:
+        element, _, reason = note.partition(": ")
+        groups.setdefault((element.partition(" ")[0], reason), []).append(element)
+    return [
+        f"{members[0] if len(members) == 1 else f'{len(members)} {kind}s'}: {reason}"
+        for (kind, reason), members in groups.items()
+    ]
+
+
+def _fit_paths(path: Path, model: Model, out: Path) -> None:
+    fits = fit_wrapped_paths(path, model)
+    target = fits_file(out / path.name)
+    write_atomically(target, dump_fits(model, fits))
+    worst = worst_fit(fits)
+    say(f"{len(fits)} wrapped muscles fitted, stored as {target.name}")
+    say(
+        f"largest difference from OpenSim within physiological ranges: {worst.muscle}, "
+        f"length {1000 * worst.length_error:.2f} mm, moment arm {1000 * worst.moment_arm_error:.2f} mm; "
+        f"at 99 of 100 postures at most {1000 * worst.usual_length_error:.2f} mm "
+        f"and {1000 * worst.usual_moment_arm_error:.2f} mm"
+    )
+    missed = [f"{fit.muscle} ({fit.beyond:.1%})" for fit in fits if fit.beyond]
+    say(
+        f"share of postures with more than {1000 * LENGTH_M:g} mm of length or {1000 * MOMENT_ARM_M:g} mm "
+        f"of moment arm (OpenSim's own paths jump at some): {', '.join(missed) or 'none'}"
+    )

@@ -1,0 +1,65 @@
+"""Motion and forces of a recording by a trained network, as OpenSim's files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sspinn_opensim.estimation import Estimate, write_estimate
+from sspinn_opensim.estimation import estimate as estimate_recording
+from sspinn_opensim.estimation.uncertainty import band
+from sspinn_opensim.estimation.write import window
+from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
+from sspinn_opensim.opensim_io.tables.staging import written_together
+from sspinn_opensim.recording import Recording
+from sspinn_opensim.results.study_record import records
+from sspinn_opensim.study import Study
+from sspinn_opensim.training.checkpoint import checkpoint_file, identity, load_estimator
+from sspinn_opensim.training.estimator import Estimator
+from sspinn_opensim.training.settings import settings_of
+from sspinn_opensim.training.signals import Signals
+from sspinn_opensim.training.subject import Subject
+from sspinn_opensim.verbs.console import say
+from sspinn_opensim.verbs.prepared import prepare
+
+#: A network needs this long before its estimate can be trusted; earlier frames are not written.
+SETTLED_S = 1.0
+
+
+@records
+def estimate(study: Study, out: Path) -> None:
+    """Write motion and forces of every seed, and the first seed's as the files that OpenSim loads."""
+    say("estimate", heading=True)
+    recording, subject, signals = prepare(study, out)
+    write_results(
+        study, out, subject, lambda seed: estimate_of_seed(study, out, seed, recording, subject, signals)
+    )
+    say("wrote kinematics.mot, moments.sto, grf.mot, each with its deviations (_sd), and external_loads.xml")
+
+
+def write_results(study: Study, out: Path, subject: Subject, estimate_of: Callable[[int], Estimate]) -> None:
+    """Write the estimate of every seed, and the first seed's, with its uncertainty, for OpenSim."""
+    results = {seed: estimate_of(seed) for seed in study.training.seeds}
+    first, *_ = results.values()
+    rotational = [c.motion == "rotational" for c in subject.model.coordinates]
+    deviations = band(list(results.values()), rotational, subject.body_weight, subject.height_m)
+    with written_together(out) as folder:
+        for seed, result in results.items():
+            name = f"{study.name} seed {seed}"
+            write_estimate(result, subject.model, folder / "seeds" / f"seed_{seed}", name)
+        write_estimate(first, subject.model, folder, study.name)
+        write_external_loads(folder / "external_loads.xml", first.ground.feet, "grf.mot")
+        write_estimate(deviations, subject.model, folder, f"{study.name} standard deviations", suffix="_sd")
+
+
+def estimate_of_seed(study: Study, out: Path, seed: int, recording: Recording, subject, signals) -> Estimate:
+    """Return the estimate of one seed's network."""
+    belongs_to = identity(subject, recording, settings_of(study.training, seed))
+    estimator = load_estimator(checkpoint_file(out, seed), subject, signals, belongs_to)
+    return settled(estimator, subject, signals, recording)
+
+
+def settled(estimator: Estimator, subject: Subject, signals: Signals, recording: Recording) -> Estimate:
+    """Return the estimate of a recording without its start, where the network still settles."""
+    whole = estimate_recording(estimator, subject, signals, recording.time_s)
+    return window(whole, float(recording.time_s[0]) + SETTLED_S, float(recording.time_s[-1]))

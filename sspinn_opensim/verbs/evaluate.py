@@ -1,0 +1,46 @@
+"""Scores against a reference, and the report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from sspinn_opensim.estimation.figure import stick_figure
+from sspinn_opensim.estimation.write import window
+from sspinn_opensim.evaluation import evaluate as evaluate_results
+from sspinn_opensim.evaluation import format_table, read_histories, write_report
+from sspinn_opensim.recording import output_window
+from sspinn_opensim.results.manifest import versions
+from sspinn_opensim.results.study_record import records
+from sspinn_opensim.study import Study
+from sspinn_opensim.verbs.console import say
+from sspinn_opensim.verbs.estimate import estimate_of_seed
+from sspinn_opensim.verbs.prepared import prepare, require
+
+
+@records
+def evaluate(study: Study, out: Path) -> None:
+    """Compare with the reference, if the study names one, and write `metrics.json` and `report.html`."""
+    say("evaluate", heading=True)
+    for seed in study.training.seeds:
+        require(out, f"seeds/seed_{seed}/kinematics.mot", "run sspinn estimate first")
+    recording, subject, signals = prepare(study, out)
+    metrics = evaluate_results(study, out, recording)
+    say(format_table(metrics))
+    from_s, to_s = output_window(recording, study.output)
+    shown = estimate_of_seed(study, out, study.training.seeds[0], recording, subject, signals)
+    found = versions()
+    settings = {"study": json.loads(json.dumps(asdict(study), default=lambda path: path.name))}
+    report = write_report(
+        out,
+        study,
+        metrics=metrics,
+        stick_figure=stick_figure(subject, window(shown, from_s, to_s)),
+        histories=read_histories(out),
+        versions=found,
+        settings=settings,
+        recording=recording,
+    )
+    say(f"report: {report}")
+    say(f"what to open in OpenSim: sspinn open {out}, or README.txt in it")

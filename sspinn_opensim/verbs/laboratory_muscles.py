@@ -1,0 +1,268 @@
+"""``sspinn muscles`` on a laboratory's own motion and forces, through the checks that estimates go through.
+
+Several motions make a folder each, and one more page that compares them. A trial that cannot be used is
+named, and the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.muscles import FastOptimizer
+from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
+from sspinn_opensim.opensim_io.static_optimization.comparison import gather, write_comparison
+from sspinn_opensim.opensim_io.static_optimization.setup import MODEL_FILE, Settings, prepare
+from sspinn_opensim.opensim_io.static_optimization.trial_files import (
+    KINEMATICS,
+    LOAD_DATA,
+    LOADS,
+    MODEL,
+    bring_in,
+)
+from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
+from sspinn_opensim.opensim_io.tables.staging import written_together
+from sspinn_opensim.report.muscle_page import PAGE, write_comparison_page, write_trial_page
+from sspinn_opensim.results.manifest import recorded
+from sspinn_opensim.verbs.console import say
+
+
+@dataclass(frozen=True)
+class TrialFiles:
+    """What a laboratory has of one trial.
+
+    Parameters
+    ----------
+    name : str
+        Of its folder among several.
+    motion : Path
+    external_loads : Path or None
+        None where nothing touches the body.
+    from_s, to_s : float or None
+        Part to analyse, s; by default all that motion and forces explain.
+    """
+
+    name: str
+    motion: Path
+    external_loads: Path | None
+    from_s: float | None = None
+    to_s: float | None = None
+
+
+def settings_of(lowpass_hz: float | None, *, physiology: bool = True) -> Settings:
+    """Return the usual settings with another filter, Hz, or with muscles that ignore length and speed."""
+    usual = Settings()
+    return Settings(
+        lowpass_hz=usual.lowpass_hz if lowpass_hz is None else lowpass_hz, muscle_physiology=physiology
+    )
+
+
+def trials_of(
+    motions: Sequence[Path],
+    external_loads: Sequence[Path],
+    from_s: Sequence[float] = (),
+    to_s: Sequence[float] = (),
+) -> list[TrialFiles]:
+    """Join what was given for each motion; one value holds for all, none for none.
+
+    Raises
+    ------
+    InputError
+        The numbers do not match, or two motions are called alike.
+    """
+    given = {"--external-loads": external_loads, "--from": from_s, "--to": to_s}
+    for option, values in given.items():
+        if len(values) > 1 and len(values) != len(motions):
+            raise InputError(
+                f"{option} does not fit the motions",
+                expected=f"one value, or {len(motions)} in the order of the motions",
+                found=str(len(values)),
+            )
+    names = _names(motions)
+    columns = ([values[0] if len(values) == 1 else None] * len(motions) for values in given.values())
+    spread = [
+        list(values) if len(values) > 1 else one for values, one in zip(given.values(), columns, strict=True)
+    ]
+    return [TrialFiles(*row) for row in zip(names, motions, *spread, strict=True)]
+
+
+def _names(motions: Sequence[Path]) -> list[str]:
+    """Return a name for each motion: its file's, with its folder's where files are called alike."""
+    names = [motion.stem for motion in motions]
+    if len(set(names)) < len(names):
+        names = [f"{motion.absolute().parent.name}_{motion.stem}" for motion in motions]
+    if len(set(names)) < len(names):
+        raise InputError("two motions have the same name", found=", ".join(map(str, motions)))
+    return names
+
+
+def analyse_trials(
+    model: Path,
+    trials: Sequence[TrialFiles],
+    out: Path,
+    settings: Settings,
+    *,
+    unit: str | None = None,
+    workers: int | None = None,
+    fast: bool = False,
+) -> dict[str, Verdict]:
+    """Run static optimization of one or more trials; return their verdicts by name.
+
+    One trial goes to `out` itself; several go to a folder each, and their comparison to `out`. A `fast` run
+    does without OpenSim's optimizer.
+
+    Raises
+    ------
+    InputError
+        The only trial cannot be used, or, once the others are done, some of several.
+    """
+    optimizer = FastOptimizer(settings, [out, model.absolute().parent], say) if fast else None
+    options = {"unit": unit, "workers": workers, "optimizer": optimizer}
+    if len(trials) == 1:
+        return {trials[0].name: analyse_trial(model, trials[0], out, settings, **options)}
+    verdicts, refused = {}, {}
+    for trial in trials:
+        try:
+            verdicts[trial.name] = analyse_trial(model, trial, out / trial.name, settings, **options)
+        except InputError as error:
+            refused[trial.name] = error
+            say(f"{trial.name}: {error}")
+    if len(verdicts) > 1:
+        compare_trials({name: out / name for name in verdicts}, out, "Muscle forces over trials")
+    if refused:
+        done = f"{len(verdicts)} of {len(trials)} trials are done"
+        raise InputError(
+            f"{len(refused)} of {len(trials)} trials cannot be used: {', '.join(refused)}",
+            where=str(out),
+            found="; ".join(f"{name}: {error.what}" for name, error in refused.items()),
+            fix=f"see what was said of each above; {done}",
+        )
+    return verdicts
+
+
+def analyse_trial(
+    model: Path,
+    trial: TrialFiles,
+    out: Path,
+    settings: Settings,
+    *,
+    unit: str | None = None,
+    workers: int | None = None,
+    optimizer: FastOptimizer | None = None,
+) -> Verdict:
+    """Run static optimization of one trial and write its page.
+
+    Raises
+    ------
+    InputError
+        A file cannot be used, or would lead to wrong forces without a word from OpenSim. The folder is then
+        as it was before.
+    """
+    say(f"muscles: {trial.name}", heading=True)
+    inputs = {"model": model, "motion": trial.motion}
+    if trial.external_loads is not None:
+        inputs["external_loads"] = trial.external_loads
+    settled = {"muscles": asdict(settings) | {"fast": optimizer is not None}}
+    try:
+        with (
+            recorded(out, "muscles", f"Muscle forces of {trial.name}", inputs=inputs, settings=settled),
+            written_together(out) as folder,
+            _naming_the_laboratorys_files(folder, model, trial),
+        ):
+            brought = bring_in(
+                model,
+                trial.motion,
+                trial.external_loads,
+                folder,
+                settings=settings,
+                from_s=trial.from_s,
+                to_s=trial.to_s,
+                unit=unit,
+            )
+            for note in brought.notes:
+                say(f"note: {note}")
+            from_s, to_s = brought.window
+            filtered = f"coordinates filtered at {settings.lowpass_hz:g} Hz"
+            say(f"analysed from {from_s:.3f} to {to_s:.3f} s, {filtered}")
+            prepare(
+                folder,
+                external_loads=brought.external_loads,
+                window=brought.window,
+                settings=settings,
+                seen=brought.seen,
+            )
+            verdict = static_optimization.run(
+                folder,
+                workers=workers,
+                unit_is_stated=unit is not None,
+                seen=brought.seen,
+                optimizer=optimizer,
+            )
+            say(verdict.summary())
+            facts = [
+                f"model {model.name}",
+                f"motion {trial.motion.name}",
+                f"{from_s:.3f} to {to_s:.3f} s",
+                f"filter {settings.lowpass_hz:g} Hz" if settings.lowpass_hz > 0 else "no filter",
+            ]
+            write_trial_page(folder, f"Muscle forces, {trial.name}", facts, brought.notes)
+    except BaseException:
+        with suppress(OSError):  # there before, or with files in it
+            out.rmdir()
+        raise
+    say(f"report: {out / PAGE}")
+    return verdict
+
+
+def compare_trials(folders: dict[str, Path], out: Path, title: str) -> Path:
+    """Compare the muscle forces of several folders, estimates or laboratory trials; return the page.
+
+    Raises
+    ------
+    InputError
+        A folder holds no muscle forces, or the muscles differ.
+    """
+    say("comparison of trials", heading=True)
+    comparison = gather(folders)
+    out.mkdir(parents=True, exist_ok=True)
+    write_comparison(comparison, out)
+    page = write_comparison_page(comparison, next(iter(folders.values())) / MODEL, out, title)
+    ok = sum(bool(verdict.get("ok")) for verdict in comparison.verdicts.values())
+    say(f"{len(folders)} trials, {ok} to be trusted; comparison: {page}")
+    return page
+
+
+def compare_folders(folders: Sequence[Path], out: Path) -> Path:
+    """Compare the muscle forces of finished folders under their names; return the page.
+
+    Raises
+    ------
+    InputError
+        Two folders have the same name, or cannot be compared.
+    """
+    named = {folder.absolute().name: folder for folder in folders}
+    if len(named) < len(folders):
+        named = {f"{f.absolute().parent.name}_{f.absolute().name}": f for f in folders}
+    if len(named) < len(folders):
+        raise InputError("two folders have the same name", found=", ".join(map(str, folders)))
+    return compare_trials(named, out, "Muscle forces over trials")
+
+
+@contextmanager
+def _naming_the_laboratorys_files(folder: Path, model: Path, trial: TrialFiles) -> Iterator[None]:
+    """Let an error name the file that the laboratory gave, not the copy that nobody will find."""
+    given = {KINEMATICS: trial.motion, MODEL: model, MODEL_FILE: model}
+    if trial.external_loads is not None:
+        given |= {LOADS: trial.external_loads, LOAD_DATA: f"data of {trial.external_loads}"}
+    try:
+        yield
+    except InputError as error:
+        where = error.where
+        for name, own in given.items():
+            where = where.replace(str(folder / name), str(own))
+        raise type(error)(
+            error.what, where=where, expected=error.expected, found=error.found, fix=error.fix
+        ) from error

@@ -1,0 +1,55 @@
+"""Static optimization on an estimate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sspinn_opensim.muscles import FastOptimizer
+from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
+from sspinn_opensim.opensim_io.static_optimization import setup as muscle_setup
+from sspinn_opensim.recording import Recording, output_window
+from sspinn_opensim.report.muscle_charts import write_group_figures
+from sspinn_opensim.results.study_record import records
+from sspinn_opensim.study import OutputChoice, Study
+from sspinn_opensim.verbs.console import say
+from sspinn_opensim.verbs.estimate import SETTLED_S
+from sspinn_opensim.verbs.prepared import prepare, require
+
+
+@records
+def muscles(study: Study, out: Path, workers: int | None = None, fast: bool = False) -> None:
+    """Run static optimization on the estimate; write muscle forces, activations, figures and the verdict.
+
+    A `fast` run does without OpenSim's optimizer.
+    """
+    say("muscles", heading=True)
+    require(out, "kinematics.mot", "run sspinn estimate first")
+    settings = muscle_setup.Settings(
+        lowpass_hz=study.muscles.lowpass_hz, muscle_physiology=study.muscles.physiology
+    )
+    recording, subject, _ = prepare(study, out)
+    held = {name: subject.fixed[name] for name in subject.fixed if not subject.model.coordinate(name).locked}
+    muscle_setup.prepare(
+        out, window=_muscle_window(recording, study.output, settings), settings=settings, held=held
+    )
+    if held:
+        say(f"{len(held)} coordinates that were not estimated are locked: no muscle is asked to hold them")
+    optimizer = FastOptimizer(settings, [out], say) if fast or study.muscles.fast else None
+    verdict = static_optimization.run(
+        out, workers=workers, unit_is_stated=True, measured=False, optimizer=optimizer
+    )
+    say(verdict.summary())
+    write_group_figures(out, "subject.osim", muscle_setup.FORCES_FILE, muscle_setup.ACTIVATIONS_FILE)
+
+
+def _muscle_window(
+    recording: Recording, choice: OutputChoice, settings: muscle_setup.Settings
+) -> tuple[float, float]:
+    """Return the part to analyse; an end that the study leaves open leaves the filter its margin."""
+    from_s, to_s = output_window(recording, choice)
+    margin = settings.margin_s + 3 / recording.sampling_rate_hz
+    if choice.from_s is None:
+        from_s = max(from_s, float(recording.time_s[0]) + SETTLED_S + margin)
+    if choice.to_s is None:
+        to_s = min(to_s, float(recording.time_s[-1]) - margin)
+    return from_s, to_s

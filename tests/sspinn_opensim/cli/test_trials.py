@@ -1,0 +1,70 @@
+"""Verbs on trials: what they hand on."""
+
+from pathlib import Path
+
+import pytest
+
+from sspinn_opensim.cli.command import command as cli
+from sspinn_opensim.verbs import joint_loads
+from sspinn_opensim.verbs.joint_loads import Choices, Laboratory, Part
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """Return what the verbs were called with."""
+    calls = {}
+
+    def note(name):
+        return lambda folder, laboratory=None, **options: calls.update({name: (folder, laboratory, options)})
+
+    for name in ("inverse_dynamics", "joint_reaction_forces"):
+        monkeypatch.setattr(joint_loads, name, note(name))
+    return calls
+
+
+def test_a_folder_of_results(called, tmp_path):
+    assert (
+        cli.main(["inverse-dynamics", str(tmp_path), "--lowpass", "0", "--to", "2.5", "--height", "1.8"]) == 0
+    )
+    part = Part(None, 2.5, 0.0)
+    assert called["inverse_dynamics"] == (tmp_path, None, {"part": part, "moments": None, "height_m": 1.8})
+    arguments = [
+        "joint-reactions",
+        str(tmp_path),
+        "--joints",
+        "hip_r,knee_r",
+        "--on",
+        "parent",
+        "--in",
+        "ground",
+    ]
+    assert cli.main(arguments) == 0
+    options = {"part": Part(), "choices": Choices(("hip_r", "knee_r"), "parent", "ground")}
+    assert called["joint_reaction_forces"] == (tmp_path, None, options)
+
+
+def test_the_files_of_a_laboratory(called, tmp_path):
+    trial = [
+        "a.osim",
+        "walk.mot",
+        "--external-loads",
+        "walk.xml",
+        "--unit",
+        "radians",
+        "--out",
+        str(tmp_path),
+    ]
+    assert cli.main(["inverse-dynamics", *trial]) == 0
+    folder, laboratory, _ = called["inverse_dynamics"]
+    given = Path("a.osim"), Path("walk.mot"), Path("walk.xml"), "radians"
+    assert (folder, laboratory) == (tmp_path, Laboratory(*given))
+    own = ["--forces", "so.sto", "--actuators", "a.xml", "b.xml"]
+    assert cli.main(["joint-reactions", *trial, *own]) == 0
+    expected = Laboratory(*given, Path("so.sto"), (Path("a.xml"), Path("b.xml")))
+    assert called["joint_reaction_forces"][1] == expected
+
+
+@pytest.mark.parametrize("files", [["a.osim", "walk.mot"], ["a", "b", "c", "--out", "d"]])
+def test_unclear_files_are_refused(called, files, capsys):
+    assert cli.main(["inverse-dynamics", *files]) == 2
+    assert "MODEL MOTION --out FOLDER" in capsys.readouterr().err and not called

@@ -1,0 +1,103 @@
+"""Arms of an ablation beside each other: the same numbers in table, chart and line of progress."""
+
+import csv
+import io
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from sspinn_opensim.report.ablation import FULL, Ablation, Arm, as_csv, as_markdown, as_svg, progress_line
+from sspinn_opensim.report.bars import Panel, bar_panels
+
+SEEDS = ("seed_0", "seed_1", "seed_2")
+
+
+def numbers(**measures) -> dict:
+    return {key: dict(zip(SEEDS, values, strict=False)) for key, values in measures.items()}
+
+
+@pytest.fixture
+def ablation() -> Ablation:
+    arms = (
+        Arm(FULL, numbers(angle_rmsd_deg=(4.0, 4.4, 4.2), root_force_bw=(6.0, 7.0, 8.0))),
+        Arm(
+            "torque",
+            numbers(angle_rmsd_deg=(5.0, 4.5, 4.6), root_force_bw=(5.0, 6.5, 7.0), own_loss=(3.0, 4.0, 5.0)),
+        ),
+        Arm("trunk", {}, "The training diverged: the loss term 'torque' is nan."),
+    )
+    return Ablation(
+        "study <1>", 100, 3, True, {"torque": 0.2, "trunk": 1.0, "friction": 1.0}, arms, ("friction",)
+    )
+
+
+def test_the_csv_has_median_and_range_of_every_measure(ablation):
+    full, torque, trunk = csv.DictReader(io.StringIO(as_csv(ablation)))
+    assert (full["off"], full["seeds"], full["angle_rmsd_deg"]) == ("", "3", "4.2")
+    assert (torque["off"], torque["weight"]) == ("torque", "0.2")
+    assert [torque[f"angle_rmsd_deg{part}"] for part in ("", "_low", "_high")] == ["4.6", "4.5", "5"]
+    assert full["own_loss"] == "" and torque["own_loss"] == "4"
+    assert trunk["angle_rmsd_deg"] == "" and "diverged" in trunk["failure"]
+    assert "grf_vertical_rmsd_bw" not in full, "no arm has it"
+
+
+def test_bold_is_what_no_seed_of_the_full_set_reaches(ablation):
+    text = as_markdown(ablation)
+    (line,) = (line for line in text.splitlines() if line.startswith("| torque"))
+    assert "**4.6 (4.5 to 5)**" in line and "| 6.5 (5 to 7) |" in line
+    assert "diverged" in text and "zero throughout here: friction" in text
+    rows = [line.count("|") for line in text.splitlines() if line.startswith("|")]
+    assert len(set(rows)) == 1 and len(rows) == 5
+
+
+def test_with_two_seeds_nothing_is_told_apart(ablation):
+    arms = tuple(
+        Arm(arm.name, {key: dict(list(values.items())[:2]) for key, values in arm.numbers.items()})
+        for arm in ablation.arms[:2]
+    )
+    few = Ablation("t", 100, 2, False, ablation.weights, arms)
+    assert few.differs(arms[1], "angle_rmsd_deg") is None
+    text = as_markdown(few)
+    assert "**" not in text and "Fewer than 3 seeds" in text and "names no reference" in text
+
+
+def test_the_line_of_progress_compares_with_the_full_set(ablation):
+    assert progress_line(Ablation(**{**vars(ablation), "arms": ablation.arms[:1]}), 4, 600.0) == (
+        " 1/4 every term: joint angles 4.2 deg, root force 7 %BW; about 10 min left"
+    )
+    shown = progress_line(Ablation(**{**vars(ablation), "arms": ablation.arms[:2]}), 2, 0.0)
+    assert shown == " 2/2 without torque: joint angles 4.6 deg (4.2), root force 6.5 %BW (7); done"
+    assert "diverged" in progress_line(ablation, 4, 1.0)
+
+
+def test_the_chart_is_svg_with_a_bar_for_every_number(ablation):
+    root = ElementTree.fromstring(as_svg(ablation))
+    names = [element.tag.rpartition("}")[2] for element in root.iter()]
+    assert names.count("rect") == 1 + 2 + 2 + 1, "the paper, angles, root force, the term itself"
+    text = [element.text for element in root.iter() if element.tag.endswith("text")]
+    assert text[0] == "study <1>" and {"every term", "without torque", "without trunk", "4.2", "4"} <= set(
+        text
+    )
+
+
+def bars_of(svg: str) -> list[float]:
+    return [float(width) for width in re.findall(r'<rect class="bar[^>]*width="([\d.]+)"', svg)]
+
+
+def test_bars_are_as_long_as_their_numbers():
+    svg = bar_panels(["a", "b"], [Panel("t", "u", {"a": (1.0, 1.0, 1.0), "b": (4.0, 2.0, 5.0)})], title="")
+    first, second = bars_of(svg)
+    assert second == pytest.approx(4 * first, rel=0.01)
+    assert svg.count('class="range"') == 3 and svg.count('class="mark"') == 1
+
+
+def test_a_bar_out_of_proportion_is_cut_and_says_so():
+    bars = {"a": (1.0, 1.0, 1.0), "b": (1.2, 1.0, 1.4), "c": (500.0, 400.0, 600.0)}
+    svg = bar_panels(list(bars), [Panel("t", "u", bars)], title="")
+    assert max(bars_of(svg)) < 10 * min(bars_of(svg)) and "500 \u2192" in svg
+
+
+@pytest.mark.parametrize("bars", [{}, {"a": (0.0, 0.0, 0.0)}])
+def test_nothing_and_zero_can_be_drawn(bars):
+    ElementTree.fromstring(bar_panels(["a"], [Panel("t", "u", bars)], title="x & y"))

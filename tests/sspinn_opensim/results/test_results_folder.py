@@ -1,0 +1,244 @@
+"""The manifest, the steps in OpenSim's GUI and README.txt, for folders of studies and of laboratories."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import osim_models
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.cli.command import command as cli
+from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
+from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
+from sspinn_opensim.results.contents import FILES, readme
+from sspinn_opensim.results.gui_steps import contents, gui_steps
+from sspinn_opensim.results.manifest import compare_with_manifest, read_manifest, recorded
+from sspinn_opensim.verbs.open_folder import open_folder
+
+TIME = np.arange(12) / 100
+#: In the order of a workflow.
+SETUPS = ("scale", "ik", "id", "so", "reactions")
+
+
+def write_table(path: Path, *names: str) -> None:
+    write_storage(path, Table(names, TIME, np.ones((12, len(names))), in_degrees=path.suffix == ".mot"))
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Return a small folder as `sspinn estimate` leaves it."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    shutil.copy(osim_models.path("planar_gait.osim"), folder / "subject.osim")
+    with recorded(folder, "estimate", "a walk", inputs={"recording": osim_models.path("planar_gait.osim")}):
+        write_table(folder / "kinematics.mot", "pelvis_tilt", "knee_angle_r")
+        write_table(folder / "kinematics_sd.mot", "pelvis_tilt", "knee_angle_r")
+        write_table(folder / "moments.sto", "knee_angle_r_moment")
+        write_table(
+            folder / "grf.mot", *(f"foot_r_ground_force_{part}{axis}" for part in "vp" for axis in "xyz")
+        )
+        write_external_loads(folder / "external_loads.xml", ["foot_r"])
+    return folder
+
+
+def setup(folder: Path, name: str, tool: str, model: str, inside: str = "") -> None:
+    folder.joinpath(name).write_text(
+        f'<OpenSimDocument Version="40600"><{tool} name="subject"><model_file>{model}</model_file>'
+        f"<coordinates_file>kinematics.mot</coordinates_file>"
+        f"<results_directory>out</results_directory>{inside}</{tool}></OpenSimDocument>"
+    )
+
+
+def analysis(kind: str) -> str:
+    return f'<AnalysisSet><objects><{kind} name="x"><on>true</on></{kind}></objects></AnalysisSet>'
+
+
+def test_the_manifest_holds_the_hash_of_every_file_and_input(folder):
+    manifest = read_manifest(folder)
+    there = {path.name for path in folder.iterdir()} - {"manifest.json", "subject.osim"}
+    assert set(manifest["files"]) == there and "README.txt" in there
+    for name, entry in manifest["files"].items():
+        data = (folder / name).read_bytes()
+        assert entry["sha256"] == hashlib.sha256(data).hexdigest() and entry["bytes"] == len(data)
+        assert entry["verb"] == "estimate"
+    model = osim_models.path("planar_gait.osim")
+    assert manifest["inputs"]["recording"]["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
+    assert (folder / manifest["inputs"]["recording"]["path"]).resolve() == model.resolve()
+    assert manifest["versions"]["opensim"] == "4.6"
+
+
+def test_changes_are_named_and_a_later_verb_does_not_hide_them(folder):
+    found = compare_with_manifest(folder)
+    assert (found.changed, found.missing, found.inputs_changed) == ((), (), ())
+    assert found.added == ("subject.osim",) and "grf.mot" in found.same
+    with open(folder / "grf.mot", "a") as file:
+        file.write(" ")
+    (folder / "moments.sto").unlink()
+    with recorded(folder, "muscles", "a walk"):
+        (folder / "static_optimization").mkdir()
+        write_table(folder / "muscle_forces.sto", "soleus_r")
+        write_table(folder / "static_optimization" / "raw.sto", "soleus_r")
+    found = compare_with_manifest(folder)
+    assert found.changed == ("grf.mot",) and found.missing == ("moments.sto",)
+    assert {"muscle_forces.sto", "static_optimization/raw.sto"} <= set(found.same)
+    with recorded(folder, "estimate", "a walk"):
+        write_table(folder / "grf.mot", "foot_r_ground_force_vx")
+        (folder / "muscle_forces.sto").unlink()
+    found = compare_with_manifest(folder)
+    assert found.changed == () and found.missing == ("moments.sto",)
+    assert "muscle_forces.sto" not in read_manifest(folder)["files"]
+
+
+def test_a_verb_that_fails_is_recorded_only_where_it_wrote(folder, tmp_path):
+    before = (folder / "manifest.json").read_bytes()
+    with pytest.raises(InputError), recorded(folder, "muscles", "a walk"):
+        raise InputError("no")
+    assert (folder / "manifest.json").read_bytes() == before
+    with pytest.raises(InputError), recorded(folder, "muscles", "a walk"):
+        write_table(folder / "muscle_forces.sto", "soleus_r")
+        raise InputError("no")
+    assert "muscle_forces.sto" in compare_with_manifest(folder).same
+    with pytest.raises(InputError), recorded(tmp_path / "never", "scale", "a walk"):
+        raise InputError("no")
+    assert not (tmp_path / "never").exists()
+
+
+def test_an_input_that_changed_or_moved_is_named(folder, tmp_path):
+    recording = tmp_path / "walk.csv"
+    recording.write_text("1")
+    with recorded(folder, "train", "a walk", inputs={"recording.file": recording}):
+        pass
+    recording.write_text("2")
+    assert compare_with_manifest(folder).inputs_changed == ("recording.file (../walk.csv)",)
+    recording.unlink()
+    assert compare_with_manifest(folder).inputs_missing == ("recording.file (../walk.csv)",)
+
+
+def test_a_damaged_manifest(folder):
+    (folder / "manifest.json").write_text('{"files": ')
+    with pytest.raises(InputError, match="cannot read the manifest"):
+        open_folder(folder)
+    with recorded(folder, "estimate", "a walk"):
+        pass
+    assert compare_with_manifest(folder).changed == ()
+
+
+def test_the_steps_are_those_of_what_the_folder_holds(folder):
+    shutil.copy(folder / "subject.osim", folder / "subject_static_optimization.osim")
+    optimization = "subject_static_optimization.osim"
+    setup(folder, "so.xml", "AnalyzeTool", optimization, analysis("StaticOptimization"))
+    setup(folder, "reactions.xml", "AnalyzeTool", "subject.osim", analysis("JointReaction"))
+    setup(folder, "id.xml", "InverseDynamicsTool", "subject.osim")
+    setup(folder, "ik.xml", "InverseKinematicsTool", "subject.osim")
+    setup(folder, "scale.xml", "ScaleTool", "generic.osim")
+    steps = gui_steps(contents(folder))
+    assert steps[:3] == [
+        "File > Open Model: subject.osim",
+        "File > Load Motion: kinematics.mot",
+        "To see the ground forces: right-click the motion in the Navigator > Associate Motion Data: grf.mot",
+    ]
+    text = "\n".join(steps)
+    order = [next(k for k, step in enumerate(steps) if f"Load: {name}.xml" in step) for name in SETUPS]
+    assert order == sorted(order)
+    assert f"File > Open Model: {optimization}, which becomes the current model; Tools > Static Opti" in text
+    for line in (
+        "To repeat the joint reactions: right-click subject.osim in the Navigator > Make Current; Tools > "
+        "Analyze > Load: reactions.xml, then Run; it writes out",
+        "To repeat the joint moments: Tools > Inverse Dynamics > Load: id.xml, then Run; it writes out",
+        "Tools > Inverse Kinematics > Load: ik.xml",
+        "Tools > Scale Model > Load: scale.xml",
+        "Tools > Plot > Y-Quantity > Load File: kinematics_sd.mot, moments.sto",
+    ):
+        assert line in text
+    assert "external_loads.xml" not in text  # set-ups load it; the GUI has no step for it
+
+
+def test_a_laboratorys_folder_gets_its_steps_too(shared):
+    steps = gui_steps(contents(shared / "data" / "schreiber2019_walking" / "2014001"))
+    assert steps[0] == "File > Open Model: 2014001_scaledModelAdjusted.osim"
+    assert "File > Load Motion: C4_05_ik.mot" in steps
+    assert any(step.endswith("Associate Motion Data: 2014001_C4_05_grf.mot") for step in steps)
+    assert steps[-1].startswith("Tools > Plot") and "C4_05_id.sto" in steps[-1]
+
+
+def test_open_says_what_is_well(folder, capsys):
+    with recorded(folder, "scale", "a walk"):
+        shutil.copy(osim_models.path("planar_gait.osim"), folder / "subject.osim")
+    assert cli.main(["open", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "1. File > Open Model: subject.osim\n2. File > Load Motion: kinematics.mot\n3. " in printed
+    assert "ok: all 7 files are as they were written" in printed and "with OpenSim 4.6" in printed
+
+
+@pytest.mark.parametrize(
+    "spoil, said",
+    [
+        (lambda f: (f / "grf.mot").write_text("x"), "changed since it was written: grf.mot"),
+        (lambda f: (f / "grf.mot").unlink(), "missing: grf.mot"),
+        (lambda f: (f / "grf.mot").unlink(), "external_loads.xml: <datafile> names a file that is not there"),
+        (
+            lambda f: setup(f, "id.xml", "InverseDynamicsTool", "/home/a/b.osim"),
+            "<model_file> holds an absolute",
+        ),
+        (lambda f: (f / "id.xml").write_text("<OpenSimDoc"), "cannot be read: id.xml"),
+    ],
+)
+def test_open_says_what_is_wrong(folder, capsys, spoil, said):
+    spoil(folder)
+    assert cli.main(["open", str(folder)]) == 1
+    assert said in capsys.readouterr().out
+
+
+def test_open_lets_opensim_read_everything(folder, capsys):
+    (folder / "external_loads.xml").unlink()
+    write_table(folder / "grf.mot", *(f"foot_r_ground_{what}" for what in FORCE))
+    write_external_loads(folder / "external_loads.xml", ["foot_r"])
+    with recorded(folder, "estimate", "a walk"):
+        pass
+    open_folder(folder, check=True)
+    assert "OpenSim reads all 4 tables and loads all 1 set-ups" in capsys.readouterr().out
+
+
+FORCE = [f"force_{part}{axis}" for part in "vp" for axis in "xyz"] + [f"torque_{axis}" for axis in "xyz"]
+
+
+def test_a_study_that_is_not_finished(folder, capsys):
+    with recorded(folder, "train", "a walk", settings={"study": {"name": "walk"}}):
+        pass
+    open_folder(folder)
+    printed = capsys.readouterr().out
+    assert "not yet there: report.html, metrics.json (sspinn evaluate)" in printed
+    assert "(sspinn muscles)" in printed and "(sspinn estimate)" not in printed
+
+
+def test_folders_in_a_folder_are_named(folder, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "people").mkdir()
+    shutil.copytree(folder, tmp_path / "people" / "anna")
+    (folder / "seeds").mkdir()
+    shutil.copy(folder / "kinematics.mot", folder / "seeds")
+    open_folder(tmp_path)
+    printed = capsys.readouterr().out
+    assert f"more in results: sspinn open {folder}" in printed and "empty" not in printed
+    assert f"more in people/anna: sspinn open {tmp_path / 'people' / 'anna'}" in printed
+    open_folder(folder)
+    assert "more in" not in capsys.readouterr().out  # the estimates of single seeds are parts of the folder
+
+
+def test_open_without_anything(tmp_path, capsys):
+    assert cli.main(["open", str(tmp_path)]) == 2 and "holds nothing for OpenSim" in capsys.readouterr().err
+    assert cli.main(["open", str(tmp_path / "none")]) == 2 and "no such folder" in capsys.readouterr().err
+
+
+def test_the_readme_lists_what_is_there_and_where_it_does_not_matter(folder):
+    text = (folder / "README.txt").read_text()
+    assert text == readme("a walk", folder) and text.startswith("a walk\n")
+    assert "1. File > Open Model: subject.osim" in text and "muscle_forces.sto" not in text
+    listed = [line.split()[0] for line in text.partition("\nFiles\n")[2].partition("\n\n")[0].splitlines()]
+    assert set(listed) == {path.name for path in folder.iterdir()} & {file.name for file in FILES}
+    moved = folder.rename(folder.with_name("elsewhere"))
+    assert readme("a walk", moved) == text
+    assert str(folder.parent) not in text + json.dumps(read_manifest(moved)["files"])

@@ -1,0 +1,248 @@
+import dataclasses
+import re
+import typing
+from pathlib import Path
+
+import pytest
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim import study as studies
+from sspinn_opensim.study import override, read_study
+from sspinn_opensim.study.cohort import read_cohort
+
+GOOD = """
+[model]
+file = "generic.osim"
+
+[person]
+height_m = 1.73
+mass_kg = 73
+
+[recording]
+format = "csv"
+file = "walk.csv"
+
+[sensors.pelvis]
+position = [-0.1, 0.05, 0]
+
+[sensors.shank]
+body = "tibia_r"
+imu_frame = "tibia_r_imu"
+
+[training]
+steps = 10
+seeds = [0, 3]
+weights = { slip = 2, torque = 0.5 }
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a study with some text replaced, beside the files it names."""
+
+    def _write(*replacements: tuple[str, str], add: str = "", text: str = GOOD) -> Path:
+        for old, new in replacements:
+            assert old in text
+            text = text.replace(old, new)
+        for name in ("generic.osim", "walk.csv", "grf.mot"):
+            (tmp_path / name).touch()
+        path = tmp_path / "walk_study.toml"
+        path.write_text(text + add, encoding="utf-8")
+        return path
+
+    return _write
+
+
+def refused(path) -> InputError:
+    with pytest.raises(InputError) as caught:
+        read_study(path)
+    return caught.value
+
+
+def test_a_study_is_read(write, tmp_path):
+    study = read_study(write())
+    assert study.name == "walk_study"
+    assert study.path == tmp_path / "walk_study.toml"
+    assert study.model.file == tmp_path / "generic.osim"
+    assert study.person.mass_kg == 73.0 and isinstance(study.person.mass_kg, float)
+    assert study.recording.name == "walk"
+    assert [sensor.body for sensor in study.sensors] == ["pelvis", "tibia_r"]
+    assert study.sensors[0].position == (-0.1, 0.05, 0.0)
+    assert study.training.seeds == (0, 3)
+    assert study.training.weights == {"slip": 2.0, "torque": 0.5}
+    assert study.reference is None
+    assert study.output.from_s is None
+
+
+def test_defaults(write):
+    study = read_study(write(("steps = 10\nseeds = [0, 3]\n", "")))
+    assert (study.training.steps, study.training.seeds) == (1500, (0,))
+    assert study.coordinates.fixed == {}
+    assert study.recording.sampling_rate_hz is None
+
+
+def test_a_builtin_model_is_found(write):
+    study = read_study(write(("generic.osim", "builtin:planar_gait")))
+    assert study.model.file.name == "planar_gait.osim" and study.model.file.is_file()
+
+
+def test_an_unknown_builtin_model_is_refused(write):
+    error = refused(write(("generic.osim", "builtin:planar_gat")))
+    assert "planar_gat" in error.what and "planar_gait" in error.fix
+
+
+def test_paths_are_relative_to_the_study(write, tmp_path, monkeypatch):
+    monkeypatch.chdir("/")
+    assert read_study(write()).recording.file == tmp_path / "walk.csv"
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "where", "fix"),
+    [
+        (("height_m", "heigth_m"), "Unknown key 'heigth_m'", "line 6, person.heigth_m", "height_m"),
+        (("[person]", "[persom]"), "Unknown key 'persom'", "line 5, persom", "person"),
+        (("position", "postion"), "Unknown key 'postion'", "sensors.pelvis.postion", "position"),
+        (("seeds", "seed"), "Unknown key 'seed'", "training.seed", "seeds"),
+        (('format = "csv"', 'format = "csw"'), "not one of the choices", "recording.format", "csv"),
+        (("mass_kg = 73\n", ""), "'mass_kg' is missing", "line 5, person", ""),
+        (("walk.csv", "wlak.csv"), "does not exist", "recording.file", "walk.csv"),
+        (("1.73", "173"), "out of bounds", "person.height_m", "metres"),
+        (("= 73\n", "= 73000\n"), "out of bounds", "person.mass_kg", "kilograms"),
+        (("1.73", '"1.73"'), "wrong kind", "person.height_m", ""),
+        (("1.73", "true"), "wrong kind", "person.height_m", ""),
+        (("1.73", "nan"), "wrong kind", "person.height_m", ""),
+        (("steps = 10", "steps = 10.5"), "wrong kind", "training.steps", ""),
+        (("steps = 10", "steps = 0"), "out of bounds", "training.steps", ""),
+        (("[0, 3]", "[]"), "wrong kind", "training.seeds", ""),
+        (("[0, 3]", "[0, -1]"), "out of bounds", "training.seeds", ""),
+        (("[0, 3]", "[3, 3]"), "repeated", "training.seeds", ""),
+        (("[0, 3]", "0"), "wrong kind", "training.seeds", ""),
+        (("0.05, 0]", "0.05]"), "wrong kind", "sensors.pelvis.position", ""),
+        (("torque = 0.5", 'torque = "much"'), "wrong kind", "training.weights.torque", ""),
+        (("torque = 0.5", "torque = -1"), "out of bounds", "training.weights.torque", ""),
+        (("position = [-0.1, 0.05, 0]", ""), "no place on the model", "sensors.pelvis", ""),
+        (('"tibia_r_imu"', '"tibia_r_imu"\norigin = "knee_r"'), "placed twice", "sensors.shank", ""),
+    ],
+)
+def test_a_wrong_entry_is_named(write, change, what, where, fix):
+    error = refused(write(change))
+    assert what in error.what
+    assert where in error.where and "walk_study.toml" in error.where
+    assert fix in error.fix
+
+
+def test_a_study_without_sensors_is_refused(write):
+    text = re.sub(r"\[sensors.*?(?=\[training)", "", GOOD, flags=re.DOTALL)
+    assert "'sensors' is missing" in refused(write(text=text)).what
+    assert "no sensor" in refused(write(text=text, add="[sensors]\n")).what
+
+
+def test_a_sensor_that_is_no_table_is_refused(write):
+    text = re.sub(r"\[sensors.*?(?=\[training)", "", GOOD, flags=re.DOTALL)
+    assert "table" in refused(write(text='sensors = ["pelvis"]\n' + text)).expected
+
+
+def test_two_rotations_of_a_sensor_are_refused(write):
+    change = ("[-0.1, 0.05, 0]", '[0, 0, 0]\naxes = ["x", "y", "z"]\norientation_deg = [0, 0, 90]')
+    assert "rotated twice" in refused(write(change)).what
+
+
+def test_toml_errors_name_the_line(write):
+    error = refused(write(("mass_kg = 73", "mass_kg = seventy")))
+    assert "not valid TOML" in error.what and "line 7" in error.what
+
+
+def test_a_missing_study_names_a_near_one(write, tmp_path):
+    write()
+    assert "walk_study.toml" in refused(tmp_path / "walk_stduy.toml").fix
+
+
+def test_a_folder_or_binary_file_is_no_study(tmp_path):
+    assert "cannot be read" in refused(tmp_path).what
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    assert "UTF-8" in refused(tmp_path / "binary.toml").what
+
+
+@pytest.mark.parametrize(
+    ("table", "what"),
+    [
+        ('format = "opensim"', "names its tables"),
+        ('format = "opensim"\nfile = "grf.mot"\ngrf = "grf.mot"', "names its tables"),
+        ('format = "dorschky2019"', "is one file"),
+        ('format = "dorschky2019"\nfile = "grf.mot"\ngrf = "grf.mot"', "is one file"),
+        ('format = "opensim"\ngrf = "missing.mot"', "does not exist"),
+    ],
+)
+def test_a_contradictory_reference_is_refused(write, table, what):
+    assert what in refused(write(add=f"\n[reference]\n{table}\n")).what
+
+
+def test_a_reference_is_read(write, tmp_path):
+    study = read_study(write(add='\n[reference]\nformat = "opensim"\ngrf = "grf.mot"\n'))
+    assert study.reference.grf == tmp_path / "grf.mot" and study.reference.kinematics is None
+
+
+def test_an_empty_output_window_is_refused(write):
+    assert "ends before" in refused(write(add="\n[output]\nfrom_s = 3\nto_s = 2\n")).what
+
+
+def test_override(write):
+    study = read_study(write())
+    changed = override(study, steps=5, seeds=[7, 8])
+    assert (changed.training.steps, changed.training.seeds) == (5, (7, 8))
+    assert changed.training.weights == study.training.weights
+    assert override(study) == study
+
+
+@pytest.mark.parametrize("settings", [{"steps": 0}, {"seeds": []}, {"seeds": [1, 1]}, {"seeds": [-1]}])
+def test_a_wrong_override_is_refused(write, settings):
+    with pytest.raises(InputError):
+        override(read_study(write()), **settings)
+
+
+def test_the_examples_are_valid(shared, repository):
+    names = sorted(path.name for path in studies.examples_folder().glob("*.toml"))
+    models = ["dorschky2019_gait2392.toml", "dorschky2019_rajagopal2016.toml"]
+    one_person = [*models, "dorschky2019_run.toml", "dorschky2019_walk.toml"]
+    assert names == sorted(["demo.toml", "dorschky2019_p01.toml", *one_person])
+    for name in ["demo.toml", *one_person]:
+        study = read_study(repository / "examples" / name)
+        assert len(study.sensors) == 7 and study.reference is not None
+    cohort = read_cohort(repository / "examples" / "dorschky2019_p01.toml")
+    assert [study.recording.name for study in cohort.members] == ["walk", "run"]
+    assert {study.person.name for study in cohort.members} == {"P01"}
+
+
+def dataclass_of(hint):
+    """Return the dataclass inside an annotation such as ``tuple[SensorChoice, ...]``, or None."""
+    candidates = (hint, *typing.get_args(hint))
+    return next((candidate for candidate in candidates if dataclasses.is_dataclass(candidate)), None)
+
+
+def test_every_key_is_documented_and_no_other(repository):
+    """The tables of docs/study.md list exactly the fields of the dataclasses."""
+    text = (repository / "docs" / "study.md").read_text(encoding="utf-8").partition("## Keys")[2]
+    documented = {}
+    for part in re.split(r"^(?=`\[|Top level)", text, flags=re.MULTILINE)[1:]:
+        table = re.match(r"`\[(\w+(?:\.[a-z]\w*)?)", part)
+        documented[table[1] if table else ""] = re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
+    hints = typing.get_type_hints(studies.Study)
+    kinds = {name: dataclass_of(hint) for name, hint in hints.items()}
+    kinds = {name: kind for name, kind in kinds.items() if kind is not None}
+    assert set(hints) == {"path", "name", *kinds}
+    inside = typing.get_type_hints(studies.ScalingChoice)
+    tables = {f"scaling.{name}": dataclass_of(inside[name]) for name in ("measurements", "segments")}
+    assert set(documented) == {"", *kinds, *tables}
+    for table, kind in (kinds | tables).items():
+        fields = {field.name for field in dataclasses.fields(kind)} - (
+            {"name"} if table in ("sensors", *tables) else set()
+        )
+        assert set(documented[table]) == fields
+        assert all(field in kind.__doc__ for field in fields)
+
+
+def test_the_example_in_the_documentation_is_valid(repository, write):
+    text = (repository / "docs" / "study.md").read_text(encoding="utf-8")
+    example = re.search(r"```toml\n(\[model\].*?)```", text, re.DOTALL)[1]
+    study = read_study(write(text=example))
+    assert study.sensors[1].axes == ("y", "-x", "z")

@@ -1,0 +1,200 @@
+"""Two people train together, a third is tried unseen and then adapted: a few seconds, a few steps."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.cli.command import command as cli
+from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.study import examples_folder, override, read_study
+from sspinn_opensim.study.cohort import read_cohort
+from sspinn_opensim.training.checkpoint import checkpoint_file, network_kind
+from sspinn_opensim.verbs import cohort as cohort_workflows
+from sspinn_opensim.verbs import estimate, evaluate, train
+from sspinn_opensim.verbs.adapt import adapt
+
+#: Height in m and mass in kg.
+PEOPLE = {"anna": (1.72, 68.0), "ben": (1.85, 80.0), "carla": (1.6, 55.0)}
+PERSON_FILES = {
+    "subject.osim",
+    "scaling.json",
+    "kinematics.mot",
+    "moments.sto",
+    "grf.mot",
+    "kinematics_sd.mot",
+    "moments_sd.sto",
+    "grf_sd.mot",
+    "external_loads.xml",
+    "README.txt",
+    "manifest.json",
+    "metrics.json",
+    "seeds/seed_0/kinematics.mot",
+    "seeds/seed_0/moments.sto",
+    "seeds/seed_0/grf.mot",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder with three studies of the built-in recording's first seconds, and a cohort file."""
+    folder, examples = tmp_path_factory.mktemp("cohort"), examples_folder()
+    text = (examples / "demo.toml").read_text()
+    text = re.sub(r"\[output\][^\[]*", "", text) + "\n[output]\nfrom_s = 1.5\nto_s = 2.6\n"
+    for name, (height_m, mass_kg) in PEOPLE.items():
+        shutil.copytree(examples / "demo", folder / name)
+        imu = folder / name / "imu.csv"
+        lines = imu.read_text().splitlines(keepends=True)
+        header = next(i for i, line in enumerate(lines) if line.startswith("time"))
+        imu.write_text("".join(lines[: header + 301]))
+        own = text.replace('"demo"', f'"{name}"').replace('"demo/', f'"{name}/')
+        own = own.replace("1.72", str(height_m)).replace("68.0", str(mass_kg))
+        (folder / f"{name}.toml").write_text(own)
+    (folder / "all.toml").write_text(
+        'members = ["anna.toml", "ben.toml"]\nunseen = ["carla.toml"]\n'
+        '[training]\nsteps = 3\nnetwork = "gated"\n'
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(folder, tmp_path_factory):
+    """Return the results of `sspinn run` on the cohort file."""
+    out = tmp_path_factory.mktemp("finished") / "results"
+    assert cli.main(["run", str(folder / "all.toml"), "--out", str(out)]) == 0
+    return out
+
+
+def files(folder: Path) -> set[str]:
+    return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_run_leaves_a_folder_for_everyone_and_one_network(finished):
+    everyone = {f"people/{name}/{file}" for name in PEOPLE for file in PERSON_FILES}
+    own = {"training/seed_0/checkpoint.pt", "training/seed_0/history.csv", "manifest.json"}
+    assert files(finished) == everyone | own | {"people.json", "people.md", "people.html"}
+
+
+def test_seen_and_unseen_people_are_scored_apart(finished):
+    groups = json.loads((finished / "people.json").read_text())["groups"]
+    assert {name: set(group["people"]) for name, group in groups.items()} == {
+        "seen": {"anna", "ben"},
+        "unseen": {"carla"},
+    }
+    assert groups["unseen"]["all"]["means"]["angle_rmsd_deg"]["median"] > 0
+    manifest = json.loads((finished / "manifest.json").read_text())
+    assert manifest["members"] == ["anna", "ben"] and manifest["training"]["steps"] == 3
+    assert {"torch", "lightning"} <= manifest["versions"].keys()
+
+
+def test_everyone_is_scaled_to_their_own_size(finished):
+    for name, (height_m, _) in PEOPLE.items():
+        scaling = json.loads((finished / "people" / name / "scaling.json").read_text())
+        assert scaling["height_m"] == height_m
+
+
+def test_a_finished_cohort_is_not_trained_again(finished, folder, capsys):
+    before = (finished / "training/seed_0/checkpoint.pt").read_bytes()
+    cohort_workflows.train(read_cohort(folder / "all.toml"), finished)
+    assert "already trained, 3 steps" in capsys.readouterr().out
+    assert (finished / "training/seed_0/checkpoint.pt").read_bytes() == before
+
+
+def test_a_cohort_with_another_member_does_not_go_on(finished, folder):
+    (folder / "other.toml").write_text('members = ["anna.toml", "carla.toml"]\n[training]\nsteps = 3\n')
+    with pytest.raises(InputError, match="another 'people.carla'") as error:
+        cohort_workflows.train(read_cohort(folder / "other.toml"), finished)
+    assert "--restart" in error.value.fix
+
+
+def test_a_member_that_does_not_fit_is_named(finished, folder, tmp_path):
+    out = Path(shutil.copytree(finished, tmp_path / "results"))
+    text = (folder / "ben.toml").read_text()
+    (folder / "slow.toml").write_text(text.replace("[recording]", "[recording]\nsampling_rate_hz = 50.0"))
+    (folder / "slow.toml").write_text((folder / "slow.toml").read_text().replace('"ben"', '"slow"'))
+    shutil.copytree(out / "people/ben", out / "people/slow")
+    (folder / "mixed.toml").write_text('members = ["anna.toml", "slow.toml"]\n[training]\nsteps = 3\n')
+    with pytest.raises(InputError, match="'slow' cannot share a network with 'anna': another sampling rate"):
+        cohort_workflows.train(read_cohort(folder / "mixed.toml"), out, restart=True)
+
+
+@pytest.mark.parametrize("stage", ["convert", "muscles"])
+def test_a_verb_for_one_person_says_so(stage, folder, tmp_path, capsys):
+    assert cli.main([stage, str(folder / "all.toml"), "--out", str(tmp_path)]) == 2
+    assert "is for one person" in capsys.readouterr().err
+
+
+# --- a new person ---
+
+
+@pytest.fixture(scope="module")
+def adapted(finished, folder, tmp_path_factory):
+    """Return the results folder of the third person after a few steps of adaptation."""
+    out = tmp_path_factory.mktemp("adapted") / "carla"
+    arguments = ["adapt", str(folder / "carla.toml"), "--from", str(finished), "--out", str(out)]
+    assert cli.main([*arguments, "--steps", "2"]) == 0
+    return out
+
+
+@pytest.fixture
+def without_opensim(monkeypatch):
+    """Leave out OpenSim's reading of what was written, which takes seconds."""
+    monkeypatch.setattr("sspinn_opensim.opensim_io.tables.staging.check_files", lambda files: None)
+
+
+@pytest.mark.usefixtures("without_opensim")
+def test_the_network_stays_of_its_kind(finished, adapted, folder):
+    """Whatever the study of the person says."""
+    assert read_study(folder / "carla.toml").training.network != "gated"
+    for out in (finished, adapted):
+        assert network_kind(checkpoint_file(out, 0)) == "gated"
+
+
+def test_an_adapted_person_is_estimated_and_scored_like_any(adapted, folder):
+    study = read_study(folder / "carla.toml")
+    estimate.estimate(study, adapted)
+    evaluate.evaluate(study, adapted)
+    assert {"metrics.json", "report.html", "training/seed_0/history.csv"} <= files(adapted)
+
+
+@pytest.mark.usefixtures("without_opensim")
+def test_no_steps_give_the_estimate_of_the_unseen(finished, folder, tmp_path):
+    study = read_study(folder / "carla.toml")
+    adapt(study, finished, tmp_path, steps=0)
+    estimate.estimate(study, tmp_path)
+    one, other = (read_storage(f / "kinematics.mot") for f in (tmp_path, finished / "people/carla"))
+    np.testing.assert_array_equal(one.values, other.values)
+
+
+def test_an_adaptation_goes_on_from_the_same_network_only(adapted, finished, folder, tmp_path, capsys):
+    study = read_study(folder / "carla.toml")
+    out = Path(shutil.copytree(adapted, tmp_path / "again"))
+    adapt(study, finished, out, steps=2)
+    assert "already trained, 2 steps" in capsys.readouterr().out
+    retrained = Path(shutil.copytree(finished, tmp_path / "retrained"))
+    cohort_workflows.train(override(read_cohort(folder / "all.toml"), steps=4), retrained, restart=True)
+    with pytest.raises(InputError, match="another 'adapted_from'"):
+        adapt(study, retrained, out, steps=2)
+    adapt(study, retrained, out, steps=2, restart=True)
+    with pytest.raises(InputError, match="made with another"):
+        train.train(study, out)
+
+
+def test_what_cannot_be_adapted(finished, folder, tmp_path):
+    study = read_study(folder / "carla.toml")
+    with pytest.raises(InputError, match="no network of seed 5") as error:
+        adapt(override(study, seeds=(5,)), finished, tmp_path)
+    assert error.value.found == "seed_0" and "--seeds" in error.value.fix
+    with pytest.raises(InputError, match="no network") as error:
+        adapt(study, tmp_path, tmp_path)
+    assert "--out of a training" in error.value.fix
+    with pytest.raises(InputError, match="negative"):
+        adapt(study, finished, tmp_path, steps=-1)
+    assert files(tmp_path) == set()
+    fewer = read_study(folder / "carla.toml", sensors=["pelvis", "foot_r"])
+    with pytest.raises(InputError, match="another 'network.sensors'"):
+        adapt(fewer, finished, tmp_path / "fewer")

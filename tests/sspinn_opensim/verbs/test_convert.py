@@ -1,0 +1,48 @@
+"""`sspinn convert` of public models: it ends with a comparison with OpenSim."""
+
+import json
+
+import pytest
+
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.osim import is_older
+from sspinn_opensim.verbs import convert
+
+
+@pytest.fixture
+def public_models(repository):
+    folder = repository.parent / "shared" / "models"
+    if not folder.is_dir():
+        pytest.skip("the public models are not beside this checkout (../shared/models)")
+    return folder
+
+
+def test_an_old_model_is_upgraded_first(public_models, tmp_path, capsys):
+    given = public_models / "gait3d_pelvis213.osim"
+    convert.convert(given, tmp_path)
+    upgraded = tmp_path / "gait3d_pelvis213_upgraded.osim"
+    assert is_older(given) and not is_older(upgraded)
+    summary = json.loads((tmp_path / "conversion.json").read_text())
+    assert max(summary["largest_relative_error"].values()) < 1e-12
+    assert "OpenSim upgraded the model" in capsys.readouterr().out
+
+
+def test_the_defect_of_simbody_is_no_difference(public_models, tmp_path, capsys):
+    convert.convert(public_models / "Rajagopal2015_opensense.osim", tmp_path)
+    summary = json.loads((tmp_path / "conversion.json").read_text())
+    assert max(summary["largest_relative_error"].values()) < 1e-12
+    assert summary["simbody_defect_added_in"] == ["walker_knee_r", "walker_knee_l"]
+    assert "walker_knee_r, walker_knee_l" in capsys.readouterr().out
+
+
+def test_what_is_not_used_is_said_once_per_class():
+    notes = ("Marker 'a': seen", "Marker 'b': seen", "CMC 'c': not run")
+    assert convert._not_used(notes) == ["2 Markers: seen", "CMC 'c': not run"]
+
+
+def test_a_model_that_cannot_be_converted_leaves_nothing(tmp_path):
+    file = tmp_path / "bad.osim"
+    file.write_text('<OpenSimDocument Version="40000"><Model name="m"><Odd/></Model></OpenSimDocument>')
+    with pytest.raises(InputError, match="Odd"):
+        convert.convert(file, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())

@@ -1,0 +1,279 @@
+"""The whole chain on a few seconds of the built-in recording, and what happens out of order."""
+
+import csv
+import dataclasses
+import importlib
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.jobs import run_job
+from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.results.manifest import read_manifest
+from sspinn_opensim.study import examples_folder, override, read_study
+from sspinn_opensim.verbs import convert, estimate, evaluate, muscles, run, scale, train
+from sspinn_opensim.verbs.open_folder import open_folder
+
+STEPS, SECONDS = 6, 3.5
+FROM_S, TO_S = 2.0, 2.3
+
+#: What a results folder holds; a seed's folders beside.
+FILES = {
+    "subject.osim",
+    "scaling.json",
+    "conversion.json",
+    "kinematics.mot",
+    "moments.sto",
+    "grf.mot",
+    "kinematics_sd.mot",
+    "moments_sd.sto",
+    "grf_sd.mot",
+    "external_loads.xml",
+    "static_optimization_setup.xml",
+    "static_optimization_actuators.xml",
+    "subject_static_optimization.osim",
+    "muscle_forces.sto",
+    "muscle_activations.sto",
+    "static_optimization.json",
+    "static_optimization_frames.sto",
+    "metrics.json",
+    "report.html",
+    "manifest.json",
+    "README.txt",
+    "training/seed_0/checkpoint.pt",
+    "training/seed_0/history.csv",
+    "seeds/seed_0/kinematics.mot",
+    "seeds/seed_0/moments.sto",
+    "seeds/seed_0/grf.mot",
+}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Return the built-in study, of the recording's first seconds and a few steps."""
+    folder, examples = tmp_path_factory.mktemp("study"), examples_folder()
+    shutil.copytree(examples / "demo", folder / "demo")
+    imu = folder / "demo" / "imu.csv"
+    lines = imu.read_text().splitlines(keepends=True)
+    header = next(i for i, line in enumerate(lines) if line.startswith("time"))
+    imu.write_text("".join(lines[: header + 1 + round(SECONDS * 100)]))
+    text = (examples / "demo.toml").read_text()
+    text = re.sub(r"\[output\][^\[]*", "", text) + f"\n[output]\nfrom_s = {FROM_S}\nto_s = {TO_S}\n"
+    (folder / "tiny.toml").write_text(text)
+    return override(read_study(folder / "tiny.toml"), steps=STEPS)
+
+
+@pytest.fixture(scope="module")
+def scaled(study, tmp_path_factory):
+    """Return a results folder after scaling."""
+    out = tmp_path_factory.mktemp("scaled") / "results"
+    scale.scale(study, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def finished(study, tmp_path_factory):
+    """Return the results folder of a whole run."""
+    out = tmp_path_factory.mktemp("finished") / "new" / "results"
+    run.run(study, out)
+    return out
+
+
+@pytest.fixture
+def out(scaled, tmp_path):
+    """Return a scaled results folder that a test may spoil."""
+    return Path(shutil.copytree(scaled, tmp_path / "results"))
+
+
+@pytest.fixture
+def without_opensim(monkeypatch):
+    """Leave out OpenSim's reading of what was written, which takes seconds."""
+    monkeypatch.setattr("sspinn_opensim.opensim_io.tables.staging.check_files", lambda files: None)
+
+
+def files(folder: Path) -> set[str]:
+    return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_run_leaves_all_files_and_nothing_else(finished):
+    folders = ("static_optimization/", "muscle_groups/")
+    found = {name for name in files(finished) if not name.startswith(folders)}
+    assert found == FILES
+    assert any(finished.joinpath("static_optimization").glob("*force.sto"))
+
+
+def test_no_file_for_opensim_knows_where_it_lies(finished, study):
+    for name in FILES - {"report.html", "manifest.json", "metrics.json", "training/seed_0/checkpoint.pt"}:
+        text = (finished / name).read_text()
+        assert str(finished) not in text and str(study.path.parent) not in text, name
+
+
+def test_the_folder_can_be_moved(finished, tmp_path, capsys):
+    """Elsewhere, with the old place gone, every set-up loads and OpenSim repeats the muscle forces."""
+    first = Path(shutil.copytree(finished, tmp_path / "first"))
+    moved = first.rename(tmp_path / "another place")
+    assert open_folder(moved, check=True) == 0
+    printed = capsys.readouterr().out
+    assert "files are as they were written" in printed and "loads all 3 set-ups" in printed
+    raw = next(moved.joinpath("static_optimization").glob("*force.sto"))
+    before = read_storage(raw)
+    raw.unlink()
+    setup = moved / "static_optimization_setup.xml"
+    run_job("static_optimization", {"setup": setup}, timeout_s=300, outputs=[raw])
+    again = read_storage(raw)
+    assert again.names == before.names and not first.exists()
+    np.testing.assert_allclose(again.values, before.values, rtol=1e-6, atol=1e-6)  # of an optimizer
+
+
+def test_the_estimate_covers_the_recording_but_its_start(finished, study):
+    table = read_storage(finished / "kinematics.mot")
+    assert (table.time_s[0], table.time_s[-1]) == (estimate.SETTLED_S, pytest.approx(SECONDS - 0.01))
+    assert (finished / "seeds/seed_0/grf.mot").read_text().splitlines()[1:] == (
+        (finished / "grf.mot").read_text().splitlines()[1:]
+    )
+
+
+def test_the_fixed_coordinate_is_written_too(finished):
+    table = read_storage(finished / "kinematics.mot")
+    assert (table.column("lumbar_extension") == 0).all() and len(table.names) == 10
+
+
+def test_static_optimization_of_the_estimate_converges(finished):
+    verdict = json.loads((finished / "static_optimization.json").read_text())
+    assert verdict["ok"] is True and verdict["failed_frames"] == 0
+    forces = read_storage(finished / "muscle_forces.sto")
+    assert len(forces.names) == 18 and np.isfinite(forces.values).all()
+    assert (forces.time_s[0], forces.time_s[-1]) == pytest.approx((FROM_S, TO_S), abs=0.011)
+
+
+def test_what_is_reported(finished, study):
+    metrics = json.loads((finished / "metrics.json").read_text())
+    median = metrics["trials"][study.recording.name]["median"]
+    names = ("angle_rmsd_deg", "moment_rmsd_bwbh", "grf_vertical_rmsd_bw")
+    assert all(np.isfinite(median[name]) and median[name] > 0 for name in names)
+    manifest = json.loads((finished / "manifest.json").read_text())
+    assert manifest["versions"].keys() >= {"sspinn_opensim", "python", "opensim", "torch", "casadi"}
+    assert manifest["study"]["training"]["steps"] == STEPS
+    conversion = json.loads((finished / "conversion.json").read_text())
+    assert max(conversion["largest_relative_error"].values()) <= convert.LARGEST_CONVERSION_ERROR
+    assert (finished / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
+
+
+def test_the_loss_history_has_a_row_a_step(finished):
+    with (finished / "training/seed_0/history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == list(range(1, STEPS + 1))
+    assert {"acceleration", "root_residual", "total"} <= rows[0].keys()
+
+
+@pytest.mark.usefixtures("without_opensim")
+def test_going_on_from_a_finished_training_changes_nothing(finished, study, tmp_path, capsys):
+    out = Path(shutil.copytree(finished, tmp_path / "elsewhere"))
+    before = {name: (out / name).read_bytes() for name in FILES - {"manifest.json"}}
+    recorded = read_manifest(out)
+    train.train(study, out)
+    assert f"already trained, {STEPS} steps" in capsys.readouterr().out
+    estimate.estimate(study, out)
+    assert {name: (out / name).read_bytes() for name in before} == before
+    assert read_manifest(out)["files"] == recorded["files"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "fix"),
+    [("convert", "sspinn scale"), ("train", "sspinn scale"), ("estimate", "sspinn scale")],
+)
+def test_a_stage_before_scaling(study, tmp_path, stage, fix):
+    with pytest.raises(InputError, match="earlier stage is missing") as error:
+        getattr(importlib.import_module(f"sspinn_opensim.verbs.{stage}"), stage)(study, tmp_path)
+    assert fix in error.value.fix and files(tmp_path) == set()
+
+
+def test_an_estimate_before_training(study, out):
+    before = files(out)
+    with pytest.raises(InputError, match="no trained network") as error:
+        estimate.estimate(study, out)
+    assert "sspinn train" in error.value.fix and files(out) == before
+
+
+def test_muscles_before_an_estimate(study, out):
+    with pytest.raises(InputError) as error:
+        muscles.muscles(study, out)
+    assert "kinematics.mot" in str(error.value) and error.value.fix
+    assert not (out / "muscle_forces.sto").exists()
+
+
+def test_an_evaluation_before_an_estimate(study, out):
+    before = files(out)
+    with pytest.raises(InputError) as error:
+        evaluate.evaluate(study, out)
+    assert error.value.fix and files(out) == before
+
+
+@pytest.mark.usefixtures("without_opensim")
+def test_an_interrupted_training_goes_on(study, out, monkeypatch):
+    """Interrupted at step 5 with a checkpoint every 2 steps: the same network as without."""
+    import torch
+
+    run = train.Trainer.run
+    monkeypatch.setattr(train.Trainer, "run", lambda *a: run(*a, every=2))
+    whole = Path(shutil.copytree(out, out.with_name("whole")))
+    train.train(study, whole)
+    update = train.TrainingDisplay.update
+
+    def interrupted(display, progress):
+        if progress.step == 5:
+            raise KeyboardInterrupt
+        update(display, progress)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train.TrainingDisplay, "update", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train.train(study, out)
+    assert files(out) - files(whole) == set()
+    with pytest.raises(InputError, match="not finished") as error:
+        estimate.estimate(study, out)
+    assert error.value.found == "4 steps"
+    steps = []
+    with monkeypatch.context() as patched:
+        patched.setattr(train.TrainingDisplay, "update", lambda _, progress: steps.append(progress.step))
+        train.train(study, out)
+    assert steps == [5, 6]
+    one, other = (torch.load(f / "training/seed_0/checkpoint.pt", weights_only=True) for f in (out, whole))
+    assert one["state"]["history"] == other["state"]["history"]
+    for name, value in one["state"]["network"].items():
+        assert torch.equal(value, other["state"]["network"][name]), name
+    assert (out / "training/seed_0/history.csv").read_bytes() == (
+        whole / "training/seed_0/history.csv"
+    ).read_bytes()
+
+
+def test_a_training_with_other_settings_does_not_go_on_but_starts_over(study, out):
+    train.train(override(study, steps=2), out)
+    with pytest.raises(InputError, match="another 'settings.steps'") as error:
+        train.train(override(study, steps=3), out)
+    assert "--restart" in error.value.fix
+    train.train(override(study, steps=3), out, restart=True)
+    train.train(override(study, steps=3), out)
+
+
+def test_a_weight_of_no_term_is_refused_before_training(study, out):
+    training = dataclasses.replace(study.training, weights={"friktion": 1.0})
+    with pytest.raises(InputError, match="friktion") as error:
+        train.train(dataclasses.replace(study, training=training), out)
+    assert "friction" in error.value.fix and "training" not in {file.name for file in out.iterdir()}
+
+
+@pytest.mark.usefixtures("without_opensim")
+def test_each_seed_has_its_own_estimate_and_the_first_is_opensim_s(study, out):
+    train.train(override(study, steps=2, seeds=(3, 1)), out)
+    estimate.estimate(override(study, steps=2, seeds=(3, 1)), out)
+    first, second, chosen = (
+        read_storage(out / name / "kinematics.mot").values for name in ("seeds/seed_3", "seeds/seed_1", ".")
+    )
+    np.testing.assert_array_equal(chosen, first)
+    assert not np.array_equal(first, second)
