@@ -9,8 +9,8 @@ import pytest
 
 from casadi_dynamics import __main__ as dynamics
 from casadi_dynamics.osim import support
+from sspinn_opensim import cli
 from sspinn_opensim import study as studies
-from sspinn_opensim.cli.command import command as cli
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.results.contents import FILES
 from sspinn_opensim.study import read_study

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sspinn_opensim.cli.command import command as cli
+from sspinn_opensim import cli
 from sspinn_opensim.verbs import joint_loads
 from sspinn_opensim.verbs.joint_loads import Choices, Laboratory, Part
 

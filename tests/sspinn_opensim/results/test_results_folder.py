@@ -10,7 +10,7 @@ import pytest
 
 import osim_models
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.cli.command import command as cli
+from sspinn_opensim import cli
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
 from sspinn_opensim.results.contents import FILES, readme

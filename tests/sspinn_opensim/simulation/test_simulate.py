@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.cli.command import command as cli
+from sspinn_opensim import cli
 from sspinn_opensim.evaluation.metrics import evaluate_curves
 from sspinn_opensim.evaluation.reference import read_reference
 from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads

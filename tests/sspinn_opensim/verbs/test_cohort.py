@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.cli.command import command as cli
+from sspinn_opensim import cli
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.study import examples_folder, override, read_study
 from sspinn_opensim.study.cohort import read_cohort

@@ -8,7 +8,7 @@ import pytest
 
 import osim_models
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.cli.command import command as cli
+from sspinn_opensim import cli
 from sspinn_opensim.evaluation.comparison import Series, compare_series
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.ground_columns import by_side

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.cli.command import command as cli
+from sspinn_opensim import cli
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.results.manifest import compare_with_manifest
 from sspinn_opensim.verbs.laboratory_muscles import trials_of

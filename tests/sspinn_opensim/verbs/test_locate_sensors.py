@@ -10,7 +10,7 @@ from scipy.interpolate import make_interp_spline
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.cli.command import command as cli
+from sspinn_opensim import cli
 from sspinn_opensim.opensim_io.scaling.scale import scale_by_height_and_mass
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.placement.fit import Guess, Place

@@ -7,7 +7,7 @@ import pytest
 
 import osim_models
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.cli.command import command as cli
+from sspinn_opensim import cli
 from sspinn_opensim.study import ScalingStudy, read_scaling, scaling_method
 
 MODEL = str(osim_models.path("planar_gait.osim"))

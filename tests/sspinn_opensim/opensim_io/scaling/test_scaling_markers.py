@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.cli.command import command as cli
+from sspinn_opensim import cli
 from sspinn_opensim.opensim_io.model.model_file import contact_geometry, read_model_tree
 from sspinn_opensim.opensim_io.scaling import case as scaling_case
 from sspinn_opensim.opensim_io.scaling.finish import describe
