@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model.path_fits import PathFit, dump_fits, fits_file, read_fits
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.files import write_atomically
+from sspinn_opensim.files import sha256, write_atomically
 from sspinn_opensim.muscles.solver import MuscleSolver
 from sspinn_opensim.opensim_io.model.path_fits import fit_wrapped_paths
 from sspinn_opensim.opensim_io.static_optimization.setup import Settings
@@ -74,7 +73,7 @@ class FastOptimizer:
 
     def _solver(self, setup: Setup) -> MuscleSolver:
         files = (setup.model, *setup.actuators)
-        key = hashlib.sha256(b"".join(hashlib.sha256(f.read_bytes()).digest() for f in files)).hexdigest()
+        key = " ".join(map(sha256, files))
         if key not in self._solvers:
             self._solvers[key] = MuscleSolver(
                 setup.model, actuators=setup.actuators, fits=self._fits(setup), settings=self._settings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
 import sys
@@ -14,12 +13,11 @@ from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import __version__
-from sspinn_opensim.files import write_atomically
+from sspinn_opensim.files import locked, sha256, write_atomically
 from sspinn_opensim.results.contents import MANIFEST_FILE, README_FILE, readme
 
 _FORMAT = 1
 _PACKAGES = ("opensim", "casadi", "torch", "lightning", "numpy", "scipy", "llvmlite")
-_BLOCK_BYTES = 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,8 +135,14 @@ def compare_with_manifest(folder: Path) -> Comparison | None:
 
 
 def _record(folder: Path, verb: str, title: str, before: dict, inputs: Mapping, settings: Mapping) -> None:
-    if not folder.is_dir():
-        return
+    if folder.is_dir():
+        with locked(folder):  # another verb may end at the same time
+            _record_alone(folder, verb, title, before, inputs, settings)
+
+
+def _record_alone(
+    folder: Path, verb: str, title: str, before: dict, inputs: Mapping, settings: Mapping
+) -> None:
     try:
         manifest = read_manifest(folder)
     except InputError:  # damaged: every file counts as of unknown origin, and is hashed as it is now
@@ -152,7 +156,9 @@ def _record(folder: Path, verb: str, title: str, before: dict, inputs: Mapping, 
         if name in known and before.get(name) == stamp:
             files[name] = known[name]
         elif before.get(name) != stamp:
-            files[name] = _entry(folder / name) | {"verb": verb}
+            with contextlib.suppress(FileNotFoundError):  # gone again: another verb is at work
+                entry = _entry(folder / name)
+                files[name] = known[name] if _same(entry, known.get(name)) else entry | {"verb": verb}
     # What lay there unrecorded before is not this project's; what was deleted by hand stays known as missing.
     files |= {name: entry for name, entry in known.items() if name not in files and name not in before}
     given = {role: {"path": _relative(path, folder)} | _entry(path) for role, path in inputs.items()}
@@ -170,24 +176,27 @@ def _record(folder: Path, verb: str, title: str, before: dict, inputs: Mapping, 
 def _stamps(folder: Path) -> dict[str, tuple]:
     """Return what identifies the present version of each file, hidden ones and the manifest left out."""
     stamps = {}
-    for path in folder.rglob("*") if folder.is_dir() else ():
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and name != MANIFEST_FILE and not any(p.startswith(".") for p in name.split("/")):
-            status = path.stat()
-            stamps[name] = status.st_ino, status.st_size, status.st_mtime_ns
+    for place, folders, files in os.walk(folder):  # also while another verb makes and removes folders
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(place, name) for name in files if not name.startswith(".")):
+            name = path.relative_to(folder).as_posix()
+            if name != MANIFEST_FILE and path.is_file():
+                with contextlib.suppress(FileNotFoundError):
+                    status = path.stat()
+                    stamps[name] = status.st_ino, status.st_size, status.st_mtime_ns
     return stamps
 
 
 def _state(path: Path, entry: Mapping) -> str:
-    return "same" if _entry(path)["sha256"] == entry.get("sha256") else "changed"
+    return "same" if _same(_entry(path), entry) else "changed"
+
+
+def _same(entry: Mapping, known: Mapping | None) -> bool:
+    return known is not None and entry["sha256"] == known.get("sha256")
 
 
 def _entry(path: Path) -> dict:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return {"sha256": digest.hexdigest(), "bytes": os.path.getsize(path)}
+    return {"sha256": sha256(path), "bytes": path.stat().st_size}
 
 
 def _relative(path: Path, folder: Path) -> str:

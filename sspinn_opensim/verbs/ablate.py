@@ -25,7 +25,7 @@ from sspinn_opensim.dynamics.inverse_dynamics import trial_forces
 from sspinn_opensim.evaluation import evaluate as evaluate_results
 from sspinn_opensim.evaluation import read_histories
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
-from sspinn_opensim.files import write_atomically
+from sspinn_opensim.files import sha256, write_atomically
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import Recording, output_window, read_recording
@@ -196,7 +196,7 @@ def _fingerprint(study: Study, subject: Path) -> str:
     for key in ("file", "name", "sensors"):
         del kept["recording"][key]
     del kept["person"]["name"]
-    files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (subject, study.recording.file)]
+    files = [sha256(subject), sha256(study.recording.file)]
     return hashlib.sha256(json.dumps([kept, files], sort_keys=True, default=str).encode()).hexdigest()
 
 

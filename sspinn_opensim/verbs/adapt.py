@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.files import sha256
 from sspinn_opensim.recording import describe_doubts
 from sspinn_opensim.results.study_record import recorded_for
 from sspinn_opensim.study import Study
@@ -55,7 +55,7 @@ def adapt(study: Study, source: Path, out: Path, *, steps: int | None = None, re
             settings = adaptation_settings(steps, seed, study.training.weights, network_kind(file))
             belongs_to = identity(subject, recording, settings)
             network = load_network(file, belongs_to)
-            belongs_to["training"]["adapted_from"] = hashlib.sha256(file.read_bytes()).hexdigest()
+            belongs_to["training"]["adapted_from"] = sha256(file)
             train_seed(alone(subject, signals), settings, belongs_to, out, restart, network)
 
 

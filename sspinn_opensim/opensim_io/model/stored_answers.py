@@ -6,11 +6,11 @@ installed. Its arrays are those of `casadi_dynamics.opensim_process.worker.answe
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import osim_models
 from casadi_dynamics.opensim_process.jobs import run_job
+from sspinn_opensim.files import draft_of
 
 SAMPLES = 20
 SEED = 20260
@@ -33,9 +33,8 @@ def main() -> None:
     """Compute the answers for the shipped model and put them beside it."""
     model = osim_models.path("planar_gait.osim")
     target = model.with_name(FILE_NAME)
-    temporary = target.with_name(f"part_{FILE_NAME}")
-    compute(model, temporary)
-    os.replace(temporary, target)
+    with draft_of(target) as draft:
+        compute(model, draft)
     print(target)
 
 

@@ -15,6 +15,7 @@ from lxml import etree
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from sspinn_opensim.files import draft_of
 from sspinn_opensim.opensim_io.documents import child_text
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree, write_model_tree
 from sspinn_opensim.opensim_io.scaling.anatomy import leg_doubts
@@ -36,7 +37,7 @@ from sspinn_opensim.opensim_io.scaling.report import (
     ScalingReport,
     factor_doubts,
 )
-from sspinn_opensim.opensim_io.scaling.scale import Person, body_masses, draft_of, known_height
+from sspinn_opensim.opensim_io.scaling.scale import Person, body_masses, known_height
 
 #: Folder beside the scaled model that holds what ScaleTool read and wrote.
 FOLDER = "scaling"

@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import osim_models
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.opensim_process.jobs import run_job
-from sspinn_opensim.files import write_atomically
+from sspinn_opensim.files import draft_of, write_atomically
 from sspinn_opensim.opensim_io.model.model_file import contact_geometry, read_model_tree, write_model_tree
 from sspinn_opensim.opensim_io.scaling.anatomy import leg_doubts
 from sspinn_opensim.opensim_io.scaling.finish import (
@@ -147,6 +145,7 @@ def scale_bodies(
     check_contact_can_scale(generic)
     before = describe(generic)
     _check_factors(factors, before["bodies"], generic)
+    subject.parent.mkdir(parents=True, exist_ok=True)
     with draft_of(subject) as draft:
         job = run_job(
             "scale",
@@ -278,18 +277,6 @@ def body_masses(before: dict, after: dict) -> dict[str, tuple[float, float]]:
         body: (values["mass_kg"], after["bodies"][body]["mass_kg"])
         for body, values in before["bodies"].items()
     }
-
-
-@contextlib.contextmanager
-def draft_of(subject: Path) -> Iterator[Path]:
-    """Give a path beside `subject`; what is written there takes its place if all goes well."""
-    subject.parent.mkdir(parents=True, exist_ok=True)
-    draft = subject.with_name(f".{subject.stem}.{os.getpid()}.osim")
-    try:
-        yield draft
-        os.replace(draft, subject)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _check_factors(factors: Factors, bodies: Mapping, generic: Path) -> None:

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import multiprocessing
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +106,38 @@ def test_a_verb_that_fails_is_recorded_only_where_it_wrote(folder, tmp_path):
     with pytest.raises(InputError), recorded(tmp_path / "never", "scale", "a walk"):
         raise InputError("no")
     assert not (tmp_path / "never").exists()
+
+
+def record_many(folder: Path, verb: str) -> None:
+    """Record ten files, each by a run of its own, from two threads."""
+
+    def record_one(number: int) -> None:
+        with recorded(
+            folder, verb, "a walk", inputs={f"{verb}_{number}": osim_models.path("planar_gait.osim")}
+        ):
+            (folder / f"{verb}_{number}.txt").write_text(f"{verb} {number}")
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(record_one, range(10))) == [None] * 10
+
+
+def test_verbs_that_end_together_lose_no_entry(folder):
+    others = [
+        multiprocessing.get_context("spawn").Process(target=record_many, args=(folder, f"verb{k}"))
+        for k in range(2)
+    ]
+    for process in others:
+        process.start()
+    record_many(folder, "here")
+    for process in others:
+        process.join()
+    assert [process.exitcode for process in others] == [0, 0]
+    names = {f"{verb}_{number}" for verb in ("verb0", "verb1", "here") for number in range(10)}
+    manifest = read_manifest(folder)
+    assert names <= set(manifest["inputs"]) and {f"{name}.txt" for name in names} <= set(manifest["files"])
+    found = compare_with_manifest(folder)
+    assert found.added == ("subject.osim",) and not found.changed and not found.missing
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
 def test_an_input_that_changed_or_moved_is_named(folder, tmp_path):

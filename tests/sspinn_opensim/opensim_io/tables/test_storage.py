@@ -61,7 +61,7 @@ def test_refuses_to_write_what_opensim_misreads(tmp_path, change, message):
 def test_refuses_unknown_extension_and_missing_folder(tmp_path):
     with pytest.raises(InputError, match="not a storage file name"):
         write_storage(tmp_path / "x.txt", table())
-    with pytest.raises(InputError, match="cannot write x.sto"):
+    with pytest.raises(InputError, match="Cannot write x.sto"):
         write_storage(tmp_path / "missing" / "x.sto", table())
 
 
