@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-import casadi as ca
 import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
@@ -192,17 +191,16 @@ def _motion(functions: BodyFunctions, answers, state):
 
 def _forces(functions: BodyFunctions, answers, state, order):
     q, u, udot = state
-    still = np.zeros_like(q)
     if "tau" in answers:
         yield "tau", _dynamics(functions, q, u, udot)["tau"], answers["tau"][:, order]
     if "tau_ext" in answers and len(answers["ext_bodies"]):
         yield "tau with external forces", _driven(functions, answers, state), answers["tau_ext"][:, order]
     if "G" in answers:
-        gravity = _evaluate(functions.gravity, {"q": q}, functions.parameters)["G"]
+        gravity = functions.at("gravity", q=q)["G"]
         yield "gravity", gravity, answers["G"][:, order]
     if "M" in answers:
-        matrix = _evaluate(functions.mass_matrix, {"q": q}, functions.parameters)["M"]
-        yield "mass matrix", matrix.reshape(-1, *still.shape[1:] * 2), answers["M"][:, order][:, :, order]
+        matrix = functions.at("mass_matrix", q=q)["M"].reshape(-1, *q.shape[1:] * 2)
+        yield "mass matrix", matrix, answers["M"][:, order][:, :, order]
 
 
 def _driven(functions: BodyFunctions, answers, state) -> np.ndarray:
@@ -213,30 +211,29 @@ def _driven(functions: BodyFunctions, answers, state) -> np.ndarray:
     inputs = dict(zip(names, state, strict=True))
     samples = len(state[0])
     station = np.tile(answers["ext_point_B"], (samples, len(bodies)))
-    where = _evaluate(functions.stations(bodies), inputs | {"station": station}, functions.parameters)
+    where = functions.at(functions.stations(bodies), **inputs, station=station)
     inputs |= {
         "force": answers["ext_F"].reshape(samples, -1),
         "point": where["position"],
         "torque": answers["ext_T"].reshape(samples, -1),
     }
-    return _evaluate(functions.inverse_dynamics(bodies), inputs, functions.parameters)["tau"]
+    return functions.at(functions.inverse_dynamics(bodies), **inputs)["tau"]
 
 
 def _coupled(functions: BodyFunctions, answers, state, order, obeyed: bool):
     """Compare the rates of coordinates and, where couplers are obeyed, the forces on the independent ones."""
     inputs = dict(zip(("q", "u", "udot"), state, strict=True))
     if "qdot" in answers:
-        rates = _evaluate(functions.rates, inputs, functions.parameters)
+        rates = functions.at("rates", **inputs)
         yield "rate of coordinates", rates["qdot"], answers["qdot"][:, order]
     if "tau_ind" in answers and obeyed:
         names = [str(answers["coord_names"][i]) for i in answers["ind_idx"]]
         places = _places(functions.independent, names, "independent coordinate")
         picked = [functions.coordinates.index(name) for name in functions.independent]
         given = {f"{name}_independent": value[:, picked] for name, value in inputs.items()}
-        shape = (len(state[0]), len(picked), len(order))  # the Jacobian comes column after column
-        jacobian = _evaluate(functions.coupling, given, functions.parameters)["C"].reshape(shape)
-        tau = _dynamics(functions, *state)["tau"]
-        yield "tau of independent coordinates", (jacobian @ tau[..., None])[:, places, 0], answers["tau_ind"]
+        jacobian = functions.at("coupling", **given)["C"].reshape(-1, len(order), len(picked))
+        tau = _dynamics(functions, *state)["tau"][..., None]
+        yield "tau of independent coordinates", (jacobian.mT @ tau)[:, places, 0], answers["tau_ind"]
 
 
 def _between_bodies(functions: BodyFunctions, answers, state, order):
@@ -246,10 +243,10 @@ def _between_bodies(functions: BodyFunctions, answers, state, order):
         return
     inputs = dict(zip(("q", "u", "udot"), state, strict=True))
     inputs["multipliers"] = np.zeros((len(state[0]), len(functions.constraint_equations)))
-    outputs = _evaluate(functions.constraints, inputs, functions.parameters)
+    outputs = functions.at("constraints", **inputs)
     stored = answers["constraint_G"][:, :, order]
-    ours = outputs["G"].reshape(len(stored), len(order), -1)  # column after column: the transpose
-    yield "constraint directions", ours @ ours.swapaxes(1, 2), stored.swapaxes(1, 2) @ stored
+    ours = outputs["G"].reshape(stored.shape)
+    yield "constraint directions", ours.mT @ ours, stored.mT @ stored
     lengths = ((errors**2).sum(axis=1) for errors in (outputs["position_error"], answers["constraint_error"]))
     yield "constraint errors", *lengths
 
@@ -264,29 +261,29 @@ def _muscles(functions: BodyFunctions, answers, order):
         return
     paths = muscle_paths(tree, [names[i] for i in chosen])
     q = answers["q"][:, order]
-    outputs = _evaluate(paths, {"q": q, "u": np.zeros_like(q)}, functions.parameters)
+    outputs = functions.at(paths, q=q, u=np.zeros_like(q))
     if "musc_len" in answers:
         yield "muscle length", outputs["length"], answers["musc_len"][:, chosen]
     if "musc_ma" in answers:
-        arms = outputs["moment_arm"].reshape(len(q), len(order), len(chosen))
-        stored = answers["musc_ma"][:, chosen][:, :, order].transpose(0, 2, 1)
+        arms = outputs["moment_arm"].reshape(len(q), len(chosen), len(order))
+        stored = answers["musc_ma"][:, chosen][:, :, order]
         # They take OpenSim long, so that only the first samples may have them. Along a coupled coordinate
         # OpenSim divides by the slope of the coupler, which may vanish: nothing to compare with there.
         answered = np.flatnonzero(~np.isnan(stored).all(axis=(1, 2)))
-        picked = np.ix_(answered, [functions.coordinates.index(name) for name in functions.independent])
-        yield "moment arm", arms[picked], stored[picked]
+        free = [functions.coordinates.index(name) for name in functions.independent]
+        yield "moment arm", arms[answered][..., free], stored[answered][..., free]
 
 
 def _whole(functions: BodyFunctions, answers, state):
     """Compare the mass centre and the energy of the whole model."""
     q, u, udot = state
     if "com" in answers:
-        whole = _evaluate(functions.center_of_mass, {"q": q, "u": u, "udot": udot}, functions.parameters)
+        whole = functions.at("center_of_mass", q=q, u=u, udot=udot)
         yield "mass centre", whole["position"], answers["com"]
         if "com_v" in answers:
             yield "velocity of the mass centre", whole["velocity"], answers["com_v"]
     if "KE" in answers:
-        energy = _evaluate(functions.energy, {"q": q, "u": u}, functions.parameters)
+        energy = functions.at("energy", q=q, u=u)
         yield "kinetic energy", energy["kinetic"][:, 0], answers["KE"]
 
 
@@ -309,7 +306,7 @@ def _contact(functions: BodyFunctions, answers, order):
     places = _places(functions.contact_forces, named, "contact force")
     records = np.stack(list(named.values()), axis=1)
     inputs = {"q": answers["c_q"][:, order], "u": answers["c_qd"][:, order]}
-    outputs = _evaluate(functions.contact, inputs, functions.parameters)
+    outputs = functions.at("contact", **inputs)
     yield "contact force", _split(outputs["force"], 3)[:, places], records[..., :3]
     yield "contact moment", _split(outputs["moment"], 3)[:, places], records[..., 3:6]
 
@@ -329,7 +326,7 @@ def _contact_records(functions: BodyFunctions, answers) -> Iterator[tuple[str, n
 def _passive(functions: BodyFunctions, answers, order):
     places = _places(functions.forces, answers["force_names"], "force")
     inputs = {"q": answers["f_q"][:, order], "u": answers["f_qd"][:, order]}
-    each = _split(_evaluate(functions.passive_forces, inputs, functions.parameters)["each"], len(order))
+    each = _split(functions.at("passive_forces", **inputs)["each"], len(order))
     whole = ~_parting(functions, inputs)[:, places]
     for i, name in enumerate(answers["force_names"]):
         kept = whole[:, i]
@@ -338,12 +335,12 @@ def _passive(functions: BodyFunctions, answers, order):
 
 def _parting(functions: BodyFunctions, inputs) -> np.ndarray:
     """Return (N, forces) where Simbody may drop contacts: it does after one that it keeps from pulling."""
-    return _evaluate(functions.parting, inputs, functions.parameters)["pull"] > 0
+    return functions.at("parting", **inputs)["pull"] > 0
 
 
 def _kinematics(functions: BodyFunctions, q, u, udot) -> dict[str, np.ndarray]:
     """Return the outputs of `kinematics` as (N, bodies, 3), the rotation as (N, bodies, 3, 3)."""
-    outputs = _evaluate(functions.kinematics, {"q": q, "u": u, "udot": udot}, functions.parameters)
+    outputs = functions.at("kinematics", q=q, u=u, udot=udot)
     rotation = _split(outputs.pop("rotation"), 9)
     parts = {name: _split(value, 3) for name, value in outputs.items()}
     return {**parts, "rotation": rotation.reshape(*rotation.shape[:2], 3, 3)}
@@ -351,28 +348,11 @@ def _kinematics(functions: BodyFunctions, q, u, udot) -> dict[str, np.ndarray]:
 
 def _dynamics(functions: BodyFunctions, q, u, udot, positions=None) -> dict[str, np.ndarray]:
     """Return the outputs of `dynamics` without external forces, each (N, size)."""
-    if positions is None:
-        positions = np.zeros(functions.dynamics.numel_in("sensor_position"))
-    inputs = {
-        "q": q,
-        "u": u,
-        "udot": udot,
-        "contact_force": np.zeros((len(q), functions.dynamics.numel_in("contact_force"))),
-        "sensor_position": np.tile(positions, (len(q), 1)),
-    }
-    return _evaluate(functions.dynamics, inputs, functions.parameters)
-
-
-def _evaluate(function: ca.Function, inputs: Mapping, parameters: np.ndarray) -> dict[str, np.ndarray]:
-    """Return each output (N, size) by name, for inputs (N, size) and parameters that all samples share."""
-    samples = len(next(iter(inputs.values())))
-    if not samples:
-        return {name: np.zeros((0, function.numel_out(name))) for name in function.name_out()}
-    columns = {name: np.transpose(value) for name, value in inputs.items()}
-    columns["parameters"] = np.tile(parameters[:, None], (1, samples))
-    outputs = function.map(samples).call(columns)
-    # An output of several columns, a matrix, stands column after column in each row of the answer.
-    return {name: np.array(value).T.reshape(samples, -1) for name, value in outputs.items()}
+    sizes = {name: functions.dynamics.numel_in(name) for name in ("contact_force", "sensor_position")}
+    still = {name: np.zeros(size) for name, size in sizes.items()}
+    if positions is not None:
+        still["sensor_position"] = positions
+    return functions.at("dynamics", q=q, u=u, udot=udot, **still)
 
 
 def _split(stacked: np.ndarray, size: int) -> np.ndarray:

@@ -56,6 +56,46 @@ class BodyFunctions:
     tree: Tree
     imu_frames: tuple[ImuFrame, ...]
 
+    def at(self, function: str | ca.Function, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Evaluate a function of the model at N samples.
+
+        Parameters
+        ----------
+        function : str or casadi.Function
+            Name of a function without choices, such as ``"kinematics"``, or what `inverse_dynamics`,
+            `stations`, `muscles` and their like return.
+        **inputs : (N, size) or (size,) arrays
+            By the names of the function's inputs; one row holds for all samples. A state may hold more of
+            `q`, `u` and `udot` than the function takes. Without `parameters` they are the model's own.
+
+        Returns
+        -------
+        dict of str to (N, size) or (N, rows, columns) ndarray
+            By the names of the outputs; one that has a single column is a vector.
+
+        Raises
+        ------
+        TypeError
+            If an input is missing, or the function has none of that name.
+        """
+        chosen = getattr(self, function) if isinstance(function, str) else function
+        names = chosen.name_in()
+        given = {"parameters": self.parameters} | {name: np.asarray(x, float) for name, x in inputs.items()}
+        wrong = set(names) - set(given) | set(given) - set(names) - {"q", "u", "udot", "parameters"}
+        if wrong:
+            asked = f"'{chosen.name()}' takes {', '.join(names)}, not {', '.join(inputs) or 'nothing'}"
+            raise TypeError(f"{asked}: see {', '.join(sorted(wrong))}")
+        samples = next((len(x) for x in given.values() if x.ndim == 2), 1)
+        columns = {name: np.broadcast_to(given[name], (samples, chosen.numel_in(name))).T for name in names}
+        shapes = {name: (samples, *chosen.size_out(name)[::-1]) for name in chosen.name_out()}
+        if samples == 0:
+            outputs = {name: np.zeros((chosen.size1_out(name), 0)) for name in shapes}
+        else:
+            outputs = chosen.map(samples).call(columns)
+        # CasADi sets the samples of a matrix beside one another.
+        stacked = {name: np.array(outputs[name]).T.reshape(shape) for name, shape in shapes.items()}
+        return {name: x[:, 0] if x.shape[1] == 1 else x.swapaxes(1, 2) for name, x in stacked.items()}
+
     @property
     def coordinates(self) -> tuple[str, ...]:
         """Names along the axes of `q`, `u`, `udot` and `tau`."""

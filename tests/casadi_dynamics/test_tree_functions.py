@@ -194,3 +194,47 @@ def test_a_model_without_mass_has_its_mass_centre_at_zero(osim, read):
     functions = build(model)
     state = {"q": [0.3], "u": [1.0], "udot": [0.0]}
     assert not call(functions, functions.center_of_mass, **state)["position"].any()
+
+
+def test_a_function_at_samples_gives_what_it_gives_at_each(tree):
+    _, functions = tree
+    samples = dict(zip(("q", "u", "udot"), np.random.default_rng(5).uniform(-1, 1, (3, 4, 7)), strict=True))
+    for function in (functions.kinematics, functions.mass_matrix, functions.coupling, functions.muscles()):
+        names = [name for name in function.name_in() if name != "parameters"]
+        given = {name: samples[name.removesuffix("_independent")] for name in names}
+        found = functions.at(function, **given)
+        assert set(found) == set(function.name_out())
+        for k in range(4):
+            alone = call(functions, function, **{name: value[k] for name, value in given.items()})
+            for name, value in found.items():
+                np.testing.assert_array_equal(value[k].squeeze(), alone[name])
+
+
+def test_a_row_holds_for_all_samples_and_a_state_may_hold_more_than_is_used(tree):
+    _, functions = tree
+    q, lighter = np.random.default_rng(6).uniform(-1, 1, (3, 7)), functions.parameters / 2
+    gravity = functions.at("gravity", q=q, u=q, udot=q)["G"]
+    place = functions.parameter_names.index("block.mass")
+    other = functions.parameters.copy()
+    other[place] /= 2
+    assert gravity.shape == (3, 7)
+    assert np.abs(functions.at("gravity", q=q, parameters=other)["G"] - gravity).max() > 1
+    moved = functions.at("kinematics", q=q, u=np.zeros(7), udot=np.zeros(7))["velocity"]
+    assert moved.shape == (3, 3 * len(functions.bodies)) and not moved.any()
+    each = functions.at("gravity", q=q, parameters=np.stack([functions.parameters, lighter, other]))["G"]
+    np.testing.assert_array_equal(each[0], gravity[0])
+    np.testing.assert_array_equal(each[2], functions.at("gravity", q=q, parameters=other)["G"][2])
+
+
+def test_a_function_at_no_samples_has_the_shape_of_its_outputs(tree):
+    _, functions = tree
+    none = functions.at("mass_matrix", q=np.zeros((0, 7)))
+    assert none["M"].shape == (0, 7, 7)
+    assert functions.at("gravity", q=np.zeros((0, 7)))["G"].shape == (0, 7)
+
+
+@pytest.mark.parametrize("given", [{}, {"u": np.zeros(7)}, {"q": np.zeros(7), "angle": np.zeros(7)}])
+def test_inputs_of_other_names_are_refused(tree, given):
+    _, functions = tree
+    with pytest.raises(TypeError, match="'gravity' takes q, parameters"):
+        functions.at("gravity", **given)
