@@ -18,7 +18,7 @@ from sspinn_opensim.recording.resample import uniform_clock
 from sspinn_opensim.simulation import laboratory
 from sspinn_opensim.simulation.settings import Settings
 from sspinn_opensim.simulation.states import at, completed
-from sspinn_opensim.verbs.simulate_imu import Walk, prepare
+from sspinn_opensim.simulation.walk import Walk, read_walk
 
 RATE_HZ = 100.0
 DELAYS_S = np.arange(-12, 17) * 0.0025
@@ -43,7 +43,7 @@ def clocks(trials: Sequence, settings_of: Callable[..., Settings]) -> dict:
     """
     rows = []
     for trial in trials:
-        walk = prepare(trial.model, trial.motion, settings_of(trial))
+        walk = read_walk(trial.model, trial.motion, settings_of(trial))
         errors = disagreement(walk, trial.external_loads, trial.keep_s)
         best = int(np.argmin(errors))
         rows.append(

@@ -22,10 +22,11 @@ from sspinn_opensim.opensim_io.scaling.scale import scale_by_height_and_mass
 from sspinn_opensim.opensim_io.tables.storage import Table
 from sspinn_opensim.recording.resample import uniform_clock
 from sspinn_opensim.simulation import laboratory
+from sspinn_opensim.simulation.reference_tables import reference_tables
 from sspinn_opensim.simulation.settings import Settings
 from sspinn_opensim.simulation.states import at, completed
+from sspinn_opensim.simulation.walk import Walk, read_walk, scored_window
 from sspinn_opensim.study import Person
-from sspinn_opensim.verbs.simulate_imu import Walk, prepare, reference_tables, scored_window
 
 #: Planar segment -> body of the laboratory's model, and the axis whose projection says how it is turned.
 _SEGMENTS = {
@@ -86,11 +87,11 @@ def format_floor(found: dict) -> str:
 
 
 def _trial(trial, out: Path, settings: Settings) -> dict:
-    walk = prepare(trial.model, trial.motion, settings)
+    walk = read_walk(trial.model, trial.motion, settings)
     mass = trial.mass_kg or walk.functions.tree.model.total_mass
     planar = _scaled(out / "floor", Person(trial.height_m, mass, trial.person))
     signs = laboratory.shared_coordinates(walk.functions, planar, {*_FEET, "pelvis"})
-    tables = reference_tables(walk, planar, signs, settings)
+    tables = reference_tables(walk, signs, settings)
     time_s = uniform_clock(walk.to_s - walk.from_s, RATE_HZ)
     state = _planar_motion(walk, planar, time_s)
     window = scored_window(walk) or (time_s[0] + 0.1, time_s[-1] - 0.1)

@@ -28,7 +28,7 @@ def _add_inverse_dynamics(verbs) -> None:
 
 
 def _inverse_dynamics(options: argparse.Namespace) -> None:
-    from sspinn_opensim.verbs.joint_loads import inverse_dynamics
+    from sspinn_opensim.verbs.inverse_dynamics import inverse_dynamics
 
     folder, given = _trial(options)
     inverse_dynamics(folder, **given, moments=options.moments, height_m=options.height)
@@ -57,11 +57,11 @@ def _add_joint_reactions(verbs) -> None:
 
 
 def _joint_reactions(options: argparse.Namespace) -> None:
-    from sspinn_opensim.verbs.joint_loads import Choices, joint_reaction_forces
+    from sspinn_opensim.verbs.joint_reactions import Choices, joint_reactions
 
     folder, given = _trial(options)
     choices = Choices(options.joints, options.on, options.frame)
-    joint_reaction_forces(folder, **given, choices=choices)
+    joint_reactions(folder, **given, choices=choices)
 
 
 def _add_trial(verb) -> None:
@@ -83,7 +83,7 @@ def _add_trial(verb) -> None:
 
 def _trial(options: argparse.Namespace) -> tuple[Path, dict]:
     """Return the folder of the results, and what a verb on trials takes beside it."""
-    from sspinn_opensim.verbs.joint_loads import Laboratory, Part
+    from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part
 
     part = Part(options.from_s, options.to_s, options.lowpass)
     if len(options.files) == 1:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from sspinn_opensim import cli
-from sspinn_opensim.verbs import joint_loads
-from sspinn_opensim.verbs.joint_loads import Choices, Laboratory, Part
+from sspinn_opensim.verbs import inverse_dynamics, joint_reactions
+from sspinn_opensim.verbs.joint_reactions import Choices
+from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part
 
 
 @pytest.fixture
@@ -17,8 +18,8 @@ def called(monkeypatch):
     def note(name):
         return lambda folder, laboratory=None, **options: calls.update({name: (folder, laboratory, options)})
 
-    for name in ("inverse_dynamics", "joint_reaction_forces"):
-        monkeypatch.setattr(joint_loads, name, note(name))
+    for module, name in ((inverse_dynamics, "inverse_dynamics"), (joint_reactions, "joint_reactions")):
+        monkeypatch.setattr(module, name, note(name))
     return calls
 
 
@@ -40,7 +41,7 @@ def test_a_folder_of_results(called, tmp_path):
     ]
     assert cli.main(arguments) == 0
     options = {"part": Part(), "choices": Choices(("hip_r", "knee_r"), "parent", "ground")}
-    assert called["joint_reaction_forces"] == (tmp_path, None, options)
+    assert called["joint_reactions"] == (tmp_path, None, options)
 
 
 def test_the_files_of_a_laboratory(called, tmp_path):
@@ -61,7 +62,7 @@ def test_the_files_of_a_laboratory(called, tmp_path):
     own = ["--forces", "so.sto", "--actuators", "a.xml", "b.xml"]
     assert cli.main(["joint-reactions", *trial, *own]) == 0
     expected = Laboratory(*given, Path("so.sto"), (Path("a.xml"), Path("b.xml")))
-    assert called["joint_reaction_forces"][1] == expected
+    assert called["joint_reactions"][1] == expected
 
 
 @pytest.mark.parametrize("files", [["a.osim", "walk.mot"], ["a", "b", "c", "--out", "d"]])

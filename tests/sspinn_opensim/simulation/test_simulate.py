@@ -16,8 +16,9 @@ from sspinn_opensim.recording import read_recording
 from sspinn_opensim.simulation import heading, laboratory, places
 from sspinn_opensim.simulation.settings import changed
 from sspinn_opensim.simulation.states import at, completed
+from sspinn_opensim.simulation.walk import read_walk, record_walk, scored_window
 from sspinn_opensim.study import read_study
-from sspinn_opensim.verbs.simulate_imu import prepare, record_walk, scored_window, settings_for, simulate_imu
+from sspinn_opensim.verbs.simulate_imu import settings_for, simulate_imu
 
 HEIGHT = {"study.height_m": 1.66}
 
@@ -62,8 +63,8 @@ def test_the_same_seed_writes_the_same_bytes(planar_files, tmp_path):
 
 def test_a_walk_is_turned_to_lead_along_x_and_its_signals_stay(walker3d, tmp_path):
     functions = walker3d.functions
-    straight = prepare(walker3d.model, walker3d.motion, settings(True, motion__lowpass_hz=6.0))
-    turned = prepare(
+    straight = read_walk(walker3d.model, walker3d.motion, settings(True, motion__lowpass_hz=6.0))
+    turned = read_walk(
         walker3d.model, walker3d.motion, settings(True, motion__lowpass_hz=6.0, motion__heading_deg=140.0)
     )
     q = turned.motion(np.array([turned.from_s, turned.to_s]))[0]
@@ -83,7 +84,7 @@ def test_a_walk_is_turned_to_lead_along_x_and_its_signals_stay(walker3d, tmp_pat
 
 def test_a_planar_model_cannot_be_turned(planar_files):
     with pytest.raises(InputError, match="cannot be turned"):
-        prepare(planar_files.model, planar_files.motion, settings(motion__heading_deg=30.0))
+        read_walk(planar_files.model, planar_files.motion, settings(motion__heading_deg=30.0))
 
 
 def test_conventions_of_the_planar_model_are_kept(walker3d, planar, tmp_path):
@@ -96,7 +97,7 @@ def test_conventions_of_the_planar_model_are_kept(walker3d, planar, tmp_path):
         reference.angles["knee_angle_r"].min() < np.radians(-50)
         and reference.angles["knee_angle_r"].max() < 0.1
     )
-    walk = prepare(walker3d.model, walker3d.motion, chosen)
+    walk = read_walk(walker3d.model, walker3d.motion, chosen)
     q = completed(walk.functions, *walk.motion(walk.from_s + recording.time_s))["q"]
     signs = json.loads((tmp_path / "truth.json").read_text())["coordinate_signs"]
     assert signs == {
@@ -122,7 +123,9 @@ def test_conventions_of_the_planar_model_are_kept(walker3d, planar, tmp_path):
 
 def test_own_inverse_dynamics_agree_with_the_laboratorys_inside_the_trial(walker3d):
     """The shipped moments were filtered on the cut motion: they differ at the ends, not in the middle."""
-    walk = prepare(walker3d.model, walker3d.motion, settings(motion__lowpass_hz=6.0, motion__heading_deg=0.0))
+    walk = read_walk(
+        walker3d.model, walker3d.motion, settings(motion__lowpass_hz=6.0, motion__heading_deg=0.0)
+    )
     shipped_s, shipped = laboratory.moments(walker3d.moments, walk.functions, walk.motion)
     own_s, own = laboratory.inverse_dynamics(walker3d.loads, walk.functions, walk.motion, np.eye(3), 100.0)
     middle = (shipped_s > 0.24) & (shipped_s < 0.56)

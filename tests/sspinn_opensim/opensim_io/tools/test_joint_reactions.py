@@ -25,7 +25,8 @@ from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as inverse_dynamics_tool
 from sspinn_opensim.opensim_io.tools import joint_reactions
 from sspinn_opensim.opensim_io.tools.joint_reactions import Choices
-from sspinn_opensim.verbs.joint_loads import Laboratory, Part, joint_reaction_forces
+from sspinn_opensim.verbs.joint_reactions import joint_reactions as joint_reactions_verb
+from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part
 
 RAW_FORCES = "static_optimization/subject_StaticOptimization_force.sto"
 PLANAR_JOINTS = {
@@ -306,7 +307,7 @@ def test_a_laboratory_can_bring_its_own_muscle_forces(folder, tmp_path, residual
         actuators=(folder / "static_optimization_actuators.xml",),
     )
     out, part = tmp_path / "out", Part(0.3, 0.6, 0.0)
-    result = joint_reaction_forces(out, given, part=part)
+    result = joint_reactions_verb(out, given, part=part)
     # The motion is written anew in degrees: the last digits differ.
     np.testing.assert_allclose(result.table.values, expected, rtol=0, atol=1e-5)
     written = json.loads((out / "joint_reactions.json").read_text())
@@ -314,7 +315,7 @@ def test_a_laboratory_can_bring_its_own_muscle_forces(folder, tmp_path, residual
     assert "knee_r" in capsys.readouterr().out
     assert "joint_reactions_setup.xml" in (out / "README.txt").read_text()
     with pytest.raises(InputError, match="joint reactions need muscle forces"):
-        joint_reaction_forces(tmp_path / "none", dataclasses.replace(given, forces=None), part=part)
+        joint_reactions_verb(tmp_path / "none", dataclasses.replace(given, forces=None), part=part)
 
 
 def rewrite(path, change):

@@ -15,8 +15,9 @@ from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, k
 from sspinn_opensim.opensim_io.tables.staging import check_files
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as inverse_dynamics_tool
-from sspinn_opensim.verbs import joint_loads
-from sspinn_opensim.verbs.joint_loads import Laboratory, Part, inverse_dynamics
+from sspinn_opensim.verbs.inverse_dynamics import inverse_dynamics
+from sspinn_opensim.verbs.joint_reactions import joint_reactions
+from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part
 
 FEET = ("foot_r", "foot_l")
 WEIGHT_N = 75.0 * 9.80665
@@ -152,7 +153,7 @@ def test_a_folder_without_a_motion_says_what_to_do(tmp_path):
     with pytest.raises(InputError, match="(?s)no motion to analyse.*sspinn estimate"):
         inverse_dynamics(tmp_path / "empty")
     with pytest.raises(InputError, match="(?s)no muscle forces.*sspinn muscles"):
-        joint_loads.joint_reaction_forces(tmp_path)
+        joint_reactions(tmp_path)
 
 
 def test_a_window_that_the_motion_does_not_cover_is_refused(folder):

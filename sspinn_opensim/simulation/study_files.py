@@ -1,0 +1,151 @@
+"""The files of a virtual recording: its signals, the truth about its sensors, and a study that runs on it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import tomlkit
+
+from sspinn_opensim.recording.rotation import angles_from_rotation
+from sspinn_opensim.simulation.settings import Settings
+from sspinn_opensim.simulation.virtual import VirtualRecording
+from sspinn_opensim.simulation.walk import Walk, scored_window
+
+_CHANNELS = ("acc", "gyro")
+#: Slower than this nobody walks: the speed is then left out of the study, m/s.
+_STANDS_M_S = 0.05
+#: Key of the study's ``[reference]`` -> the file.
+_REFERENCE = {"kinematics": "kinematics.mot", "moments": "moments.sto", "grf": "grf.mot"}
+
+
+def recording_csv(recording: VirtualRecording) -> str:
+    """Return time and signals as a table with a column for each channel."""
+    names = [f"{s.name}_{kind}_{axis}" for s in recording.sensors for kind in _CHANNELS for axis in "xyz"]
+    signals = np.stack([recording.acceleration, recording.angular_rate], axis=2)
+    text = io.StringIO()
+    rows = np.column_stack([recording.time_s, signals.reshape(len(recording.time_s), -1)])
+    np.savetxt(text, rows, fmt="%.7g", delimiter=",", header=",".join(["time", *names]), comments="")
+    return text.getvalue()
+
+
+def truth_json(
+    walk: Walk,
+    recording: VirtualRecording,
+    settings: Settings,
+    signs: Mapping[str, int],
+    model: Path,
+    motion: Path,
+) -> str:
+    """Return where each sensor really sits, what is wrong with it, and how the motion was made."""
+    sensors = {}
+    for sensor, truth in zip(recording.sensors, recording.truth, strict=True):
+        stated = np.array(sensor.rotation)
+        missed = np.degrees(angles_from_rotation(stated.T @ truth.rotation))
+        sensors[sensor.name] = {
+            "body": sensor.body,
+            "position_m": truth.position.tolist(),
+            "stated_position_m": list(sensor.position),
+            "orientation_deg": np.degrees(angles_from_rotation(truth.rotation)).tolist(),
+            "stated_orientation_deg": np.degrees(angles_from_rotation(stated)).tolist(),
+            "misalignment_deg": missed.tolist(),
+            "acceleration_bias_m_s2": truth.acceleration_bias.tolist(),
+            "angular_rate_bias_rad_s": truth.angular_rate_bias.tolist(),
+            "wobble_hz": sensor.wobble_hz,
+            "wobble_rms_m": _rms(truth.displacement),
+            "wobble_peak_m": float(np.linalg.norm(truth.displacement, axis=1).max()),
+            "wobble_rms_deg": np.degrees(_rms(truth.turn)).item(),
+        }
+    truth = {
+        "model": model.name,
+        "motion": motion.name,
+        "settings": json.loads(json.dumps(asdict(settings), default=lambda path: path.name)),
+        "starts_at_s_of_the_motion": walk.from_s,
+        "turned_about_vertical_deg": float(np.degrees(walk.turned_rad)),
+        "stride_s": walk.motion.stride_s,
+        "speed_m_s": walk.speed_m_s,
+        "coordinate_signs": dict(signs),
+        "coordinates_at_default": list(walk.samples.missing),
+        "sensors": sensors,
+    }
+    return json.dumps(truth, indent=1) + "\n"
+
+
+def _rms(vectors: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.sum(vectors**2, axis=1))))
+
+
+def study_toml(
+    walk: Walk,
+    recording: VirtualRecording,
+    settings: Settings,
+    *,
+    name: str,
+    model: str,
+    scaled: bool,
+    mass_kg: float,
+    placed: Mapping[str, tuple[str, np.ndarray]],
+    references: Collection[str],
+) -> str:
+    """Return the study of a virtual recording.
+
+    Parameters
+    ----------
+    walk : Walk
+        What was recorded.
+    recording : VirtualRecording
+        What the sensors say of it.
+    settings : Settings
+        Whose study says whom and what to estimate.
+    name : str
+        Of study and recording.
+    model : str
+        As a study names it: a path, or ``builtin:NAME``.
+    scaled : bool
+        Whether the model fits the person.
+    mass_kg : float
+        Of the person.
+    placed : mapping of str to (str, (3,) ndarray)
+        Body of the study's model, and place on it, of each sensor, m.
+    references : collection of str
+        Files of the reference.
+    """
+    said = {sensor.name: sensor for sensor in recording.sensors}
+    study = {
+        "name": name,
+        "model": {"file": model, "scaled": scaled},
+        "person": {
+            "name": settings.study.person,
+            "height_m": _rounded(settings.study.height_m),
+            "mass_kg": _rounded(mass_kg),
+        },
+        "recording": {"format": "csv", "file": "recording.csv", "name": name},
+        "sensors": {},
+    }
+    if walk.speed_m_s > _STANDS_M_S:
+        study["recording"]["speed_m_s"] = round(walk.speed_m_s, 4)
+    for sensor, (body, position) in placed.items():
+        study["sensors"][sensor] = {"body": body, "position": _micro(position)}
+        angles = np.degrees(angles_from_rotation(np.array(said[sensor].rotation)))
+        if np.any(np.abs(angles) > 1e-9):
+            study["sensors"][sensor]["orientation_deg"] = _micro(angles)
+    if settings.study.estimate != "all":
+        study["coordinates"] = {"estimate": settings.study.estimate}
+    if references:
+        known = {key: file for key, file in _REFERENCE.items() if file in references}
+        study["reference"] = {"format": "opensim", **known}
+    if window := scored_window(walk):
+        study["output"] = {"from_s": round(window[0], 6), "to_s": round(window[1], 6)}
+    return tomlkit.dumps(study)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _micro(values: np.ndarray) -> list[float]:
+    return [round(float(value), 6) + 0.0 for value in values]

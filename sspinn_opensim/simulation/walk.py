@@ -1,0 +1,152 @@
+"""A motion ready to be recorded: read, filtered, turned to lead along x, one stride perhaps repeated."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.osim import read_model
+from casadi_dynamics.symbolic import BodyFunctions, build
+from sspinn_opensim.opensim_io.model.upgraded_model import current_file
+from sspinn_opensim.recording.resample import uniform_clock
+from sspinn_opensim.simulation import heading, places
+from sspinn_opensim.simulation.motion import (
+    Motion,
+    Samples,
+    filtered,
+    read_motion,
+    repeat_stride,
+    stride_time,
+    through,
+)
+from sspinn_opensim.simulation.settings import Settings
+from sspinn_opensim.simulation.states import completed
+from sspinn_opensim.simulation.virtual import VirtualRecording, VirtualSensor, oversampling, record
+
+#: Less of a motion than this is no recording, s.
+_SHORTEST_S = 0.2
+#: Where nothing says which part of a repeated stride is to stay as it is: so much of it from its start.
+_KEPT_OF_STRIDE = 0.6
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A motion ready to be recorded.
+
+    Attributes
+    ----------
+    functions : BodyFunctions
+        Of its model.
+    motion : Motion
+    samples : Samples
+        What was read.
+    from_s, to_s : float
+        The part that is recorded, on the clock of the motion.
+    turned_rad : float
+        Angle about the vertical by which the motion was turned to lead along x.
+    speed_m_s : float
+        Mean forward speed, belt included.
+    keep_s : tuple of 2 float or None
+        The untouched part of a repeated stride, on the clock of the motion.
+    """
+
+    functions: BodyFunctions
+    motion: Motion
+    samples: Samples
+    from_s: float
+    to_s: float
+    turned_rad: float
+    speed_m_s: float
+    keep_s: tuple[float, float] | None = None
+
+
+def read_walk(model: Path, motion: Path, settings: Settings) -> Walk:
+    """Return the motion of a model as it will be recorded: filtered, turned, perhaps one stride repeated.
+
+    Without repetition, half a period of the filter is left out at either end, where derivatives are poor.
+    """
+    functions = build_current(model)
+    choice = settings.motion
+    samples = read_motion(motion, functions.tree.model, choice.unit)
+    duration = samples.time_s[-1] - samples.time_s[0]
+    if choice.heading_deg is not None:
+        turn = float(np.radians(choice.heading_deg))
+    else:
+        turn = -heading.heading(functions, samples.q, duration)
+    samples = filtered(samples, choice.lowpass_hz)
+    # A planar model knows no other heading than its own.
+    if abs(turn) > 1e-9:
+        samples = replace(samples, q=heading.turned(functions, samples.q, turn))
+    moving = through(samples)
+    keep = None
+    if choice.strides:
+        stride_s = stride_time(moving, _swinging(functions, settings), samples.source)
+        first = moving.from_s if choice.keep_from_s is None else choice.keep_from_s
+        keep = first, first + _KEPT_OF_STRIDE * stride_s if choice.keep_to_s is None else choice.keep_to_s
+        moving = repeat_stride(moving, stride_s, keep, _travelling(functions), choice.strides)
+        from_s, to_s = moving.from_s, moving.to_s
+    else:
+        margin = 0.5 / choice.lowpass_hz if choice.lowpass_hz else 0.0
+        from_s, to_s = moving.from_s + margin, moving.to_s - margin
+        if to_s - from_s < _SHORTEST_S:
+            raise InputError(
+                "The motion is too short to be recorded.",
+                where=str(motion),
+                expected=f"more than {2 * margin + _SHORTEST_S:g} s at this low-pass cut-off",
+                found=f"{duration:g} s",
+            )
+    ends = moving(np.array([from_s, to_s]))[0]
+    way = np.diff(heading.root_pose(functions, ends)[0], axis=0)[0]
+    speed = float(way[0]) / (to_s - from_s) + choice.belt_speed_m_s
+    return Walk(functions, moving, samples, from_s, to_s, turn, speed, keep)
+
+
+def build_current(model: Path) -> BodyFunctions:
+    """Return the functions of a model file of any version that OpenSim reads."""
+    with tempfile.TemporaryDirectory(prefix="upgraded_model_") as folder:
+        return build(read_model(current_file(model, Path(folder))))
+
+
+def record_walk(walk: Walk, sensors: tuple[VirtualSensor, ...], settings: Settings) -> VirtualRecording:
+    """Return what the sensors record of a walk; time starts at zero."""
+    every = oversampling(settings.sampling_rate_hz, settings.errors)
+    time_s = uniform_clock(walk.to_s - walk.from_s, every * settings.sampling_rate_hz)
+    time_s = time_s[: (len(time_s) - 1) // every * every + 1]
+    state = completed(walk.functions, *walk.motion(walk.from_s + time_s))
+    return record(walk.functions, state, time_s, sensors, settings.errors, settings.seed, every)
+
+
+def scored_window(walk: Walk) -> tuple[float, float] | None:
+    """Return the last stride but one of a repeated stride on the clock of the recording, else None."""
+    stride_s = walk.motion.stride_s
+    if stride_s is None:
+        return None
+    from_s = (round((walk.to_s - walk.from_s) / stride_s) - 2) * stride_s
+    return from_s, from_s + stride_s
+
+
+def _swinging(functions: BodyFunctions, settings: Settings) -> list[int]:
+    """Return the angles that move sensors against the root: what has to repeat with a stride."""
+    model = functions.tree.model
+    joints = places.moving_joints(
+        model, (s.body for s in places.virtual_sensors(functions, settings.sensors))
+    )
+    root = set(model.root_coordinates())
+    return [
+        i
+        for i, c in enumerate(model.coordinates)
+        if c.motion == "rotational" and c.joint in joints and c.name not in root
+    ]
+
+
+def _travelling(functions: BodyFunctions) -> list[int]:
+    """Return the coordinates that carry the root along the floor."""
+    model = functions.tree.model
+    joint = model.joint_of(heading.root_body(functions))
+    frame = np.array(joint.parent.rotation)
+    level = [a.coordinate for a in joint.translations if a.coordinate and abs((frame @ a.axis)[1]) < 0.5]
+    return [functions.coordinates.index(name) for name in level]

@@ -1,0 +1,76 @@
+"""`sspinn inverse-dynamics`: OpenSim's joint moments of a trial, beside others."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from sspinn_opensim.dynamics import moment_table
+from sspinn_opensim.dynamics.moment_comparison import compared
+from sspinn_opensim.files import write_atomically
+from sspinn_opensim.opensim_io.tools import inverse_dynamics as tool
+from sspinn_opensim.verbs.console import say
+from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part, prepared, recording_inputs
+
+
+def inverse_dynamics(
+    folder: Path,
+    laboratory: Laboratory | None = None,
+    *,
+    part: Part | None = None,
+    moments: Path | None = None,
+    height_m: float | None = None,
+) -> tuple[moment_table.Row, ...]:
+    """Run OpenSim's inverse dynamics in a folder and compare it, coordinate by coordinate.
+
+    It is compared with the folder's `moments.sto` or another table of moments, if there is one, and with the
+    inverse dynamics of the converted model on the same filtered motion. Writes `inverse_dynamics.sto`,
+    `inverse_dynamics.json` and the set-up.
+
+    Parameters
+    ----------
+    folder : Path
+        Results, or where those of the laboratory's files go.
+    laboratory : Laboratory, optional
+    part : Part, optional
+    moments : Path, optional
+        Table with columns ``<coordinate>_moment`` or ``_force``.
+    height_m : float, optional
+        For moments in percent of body weight times height; by default from `scaling.json`.
+
+    Raises
+    ------
+    InputError
+        An input cannot be used, or the tool did not deliver.
+    """
+    say("inverse dynamics", heading=True)
+    with recording_inputs(folder, "inverse-dynamics", laboratory):
+        trial = prepared(folder, laboratory, part or Part())
+        result = tool.run(folder, trial)
+        height_m = height_m or _height_m(folder)
+        table, names, notes = compared(folder, result, moments, height_m)
+        summary = {
+            "window_s": [trial.from_s, trial.to_s],
+            "lowpass_hz": trial.lowpass_hz,
+            "frames": len(result.moments.time_s),
+            "body_weight_n": result.survey.body_weight_n,
+            "height_m": height_m,
+            "warnings": [*result.warnings, *notes],
+            "coordinates": {row.coordinate: asdict(row) for row in table},
+        }
+        write_atomically(folder / "inverse_dynamics.json", json.dumps(summary, indent=1) + "\n")
+    say(
+        f"{summary['frames']} frames from {trial.from_s:.3f} to {trial.to_s:.3f} s, "
+        + (f"filtered at {trial.lowpass_hz:g} Hz" if trial.lowpass_hz > 0 else "unfiltered")
+    )
+    say(moment_table.as_text(table, names))
+    for warning in summary["warnings"]:
+        say(f"warning: {warning}")
+    say("wrote inverse_dynamics.sto, inverse_dynamics.json and inverse_dynamics_setup.xml for the GUI")
+    return table
+
+
+def _height_m(folder: Path) -> float | None:
+    file = folder / "scaling.json"
+    return json.loads(file.read_text(encoding="utf-8")).get("height_m") if file.is_file() else None

@@ -1,0 +1,95 @@
+"""`sspinn joint-reactions`: joint contact forces from the muscle forces of a trial."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.files import write_atomically
+from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
+from sspinn_opensim.opensim_io.tools import inverse_dynamics
+from sspinn_opensim.opensim_io.tools import joint_reactions as tool
+from sspinn_opensim.opensim_io.tools.joint_reactions import Choices, Reactions, Sources
+from sspinn_opensim.verbs.console import say
+from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part, prepared, recording_inputs
+
+#: Names under which a laboratory's own static optimization is kept.
+_FORCES, _ACTUATORS = "given_forces.sto", "given_actuators_{}.xml"
+
+
+def joint_reactions(
+    folder: Path,
+    laboratory: Laboratory | None = None,
+    *,
+    part: Part | None = None,
+    choices: Choices | None = None,
+) -> Reactions:
+    """Run OpenSim's joint reactions on muscle forces; print the peaks.
+
+    Writes `joint_reactions.sto`, `joint_reactions.json`, the table of actuator forces and the set-up.
+
+    Parameters
+    ----------
+    folder : Path
+        Results with muscle forces of OpenSim's static optimization, or where the laboratory's files go.
+    laboratory : Laboratory, optional
+        With its own muscle forces.
+    part : Part, optional
+        With the laboratory's files: what its muscle forces were computed with.
+    choices : Choices, optional
+
+    Raises
+    ------
+    InputError
+        There are no muscle forces, they belong to other files, or the tool did not deliver.
+    """
+    say("joint reactions", heading=True)
+    choices = choices or Choices()
+    with recording_inputs(folder, "joint-reactions", laboratory):
+        sources = (
+            _sources(folder, laboratory, part or Part())
+            if laboratory is not None
+            else tool.sources_of(folder)
+        )
+        trial = tool.prepare(folder, sources, choices)
+        result = tool.run(folder, trial, inverse_dynamics.evaluate(folder, trial))
+        summary = {
+            "window_s": [trial.from_s, trial.to_s],
+            "lowpass_hz": trial.lowpass_hz,
+            "on": choices.on,
+            "expressed_in": choices.expressed_in,
+            "warnings": list(result.warnings),
+            "joints": result.joints,
+        }
+        write_atomically(folder / "joint_reactions.json", json.dumps(summary, indent=1) + "\n")
+    width = max(map(len, result.joints)) + 2
+    say(f"{'':{width}}{'peak force':>12}{'':>10}{'at':>10}{'peak moment':>14}")
+    for joint, peak in result.joints.items():
+        say(
+            f"{joint:{width}}{peak['peak_force_n']:10.0f} N{peak['peak_force_bw']:7.2f} BW"
+            f"{peak['peak_time_s']:8.3f} s{peak['peak_moment_nm']:10.1f} N m  "
+            f"on {peak['on']}, in {peak['in']}"
+        )
+    for warning in result.warnings:
+        say(f"warning: {warning}")
+    say("wrote joint_reactions.sto, joint_reactions.json and joint_reactions_setup.xml for the GUI")
+    return result
+
+
+def _sources(folder: Path, laboratory: Laboratory, part: Part) -> Sources:
+    if laboratory.forces is None:
+        raise InputError(
+            "joint reactions need muscle forces",
+            where=str(laboratory.motion),
+            expected="--forces FILE, of static optimization",
+            fix="run sspinn muscles on these files, then sspinn joint-reactions on its folder",
+        )
+    trial = prepared(folder, laboratory, part)
+    write_storage(folder / _FORCES, replace(read_storage(laboratory.forces), in_degrees=False))
+    names = [_ACTUATORS.format(k) for k in range(len(laboratory.actuators))]
+    for file, name in zip(laboratory.actuators, names, strict=True):
+        shutil.copyfile(file, folder / name)
+    return Sources(trial, tuple(names), _FORCES)

@@ -1,0 +1,130 @@
+"""A trial for OpenSim's tools: results in a folder, or a laboratory's files brought into one."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.opensim_io.static_optimization.setup import Settings
+from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE, filter_margin_s, read_setup
+from sspinn_opensim.opensim_io.static_optimization.trial_files import KINEMATICS, LOADS, MODEL, bring_in
+from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.opensim_io.tools import inverse_dynamics
+from sspinn_opensim.opensim_io.tools.setups import Trial
+from sspinn_opensim.results.manifest import read_manifest, recorded
+from sspinn_opensim.verbs.console import say
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """Files of a laboratory that are to be analysed in a folder of their own.
+
+    Parameters
+    ----------
+    model, motion : Path
+    external_loads : Path, optional
+    unit : {'degrees', 'radians'}, optional
+        Of the motion, where its header does not say.
+    forces : Path, optional
+        Forces of a static optimization of its own, of all muscles and actuators.
+    actuators : tuple of Path
+        Force sets with the reserve and residual actuators of that optimization.
+    """
+
+    model: Path
+    motion: Path
+    external_loads: Path | None = None
+    unit: str | None = None
+    forces: Path | None = None
+    actuators: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of a motion to analyse, and the filter.
+
+    Parameters
+    ----------
+    from_s, to_s : float, optional
+        s; by default as far as motion and loads go, less the margin of the filter.
+    lowpass_hz : float, optional
+        Of OpenSim's filter on the coordinates, Hz; 0 filters nothing. By default that of the muscle forces in
+        the folder, else 6 Hz.
+    """
+
+    from_s: float | None = None
+    to_s: float | None = None
+    lowpass_hz: float | None = None
+
+
+def recording_inputs(folder: Path, verb: str, laboratory: Laboratory | None) -> AbstractContextManager:
+    """Return a context that records a verb on a trial, and the files that were given, in the manifest."""
+    inputs = {}
+    if laboratory is not None:
+        given = {"model": laboratory.model, "motion": laboratory.motion}
+        given |= {"external loads": laboratory.external_loads, "muscle forces": laboratory.forces}
+        inputs = {role: path for role, path in given.items() if path is not None and path.is_file()}
+    title = laboratory.motion.stem if laboratory else read_manifest(folder).get("title", folder.name)
+    return recorded(folder, verb, title, inputs=inputs)
+
+
+def prepared(folder: Path, laboratory: Laboratory | None, part: Part) -> Trial:
+    """Write the set-up of inverse dynamics into a folder; the laboratory's files are brought there first.
+
+    Raises
+    ------
+    InputError
+        A file cannot be used, the folder holds an estimate of its own, or no motion.
+    """
+    if part.lowpass_hz is None:
+        setup = folder / SETUP_FILE
+        known = read_setup(setup).lowpass_hz if setup.is_file() else Settings().lowpass_hz
+        part = replace(part, lowpass_hz=max(known, 0.0))
+    window = _gathered(folder, laboratory, part) if laboratory else _window(folder, part)
+    loads = LOADS if (folder / LOADS).is_file() else ""
+    return inverse_dynamics.prepare(folder, external_loads=loads, window=window, lowpass_hz=part.lowpass_hz)
+
+
+def _gathered(folder: Path, laboratory: Laboratory, part: Part) -> tuple[float, float]:
+    """Bring the laboratory's files into the folder; return what is to be analysed."""
+    if (folder / "training").exists():
+        raise InputError(
+            "the folder holds an estimate, whose files would be replaced",
+            where=str(folder),
+            fix="choose another --out",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    trial = bring_in(
+        laboratory.model,
+        laboratory.motion,
+        laboratory.external_loads,
+        folder,
+        settings=Settings(lowpass_hz=part.lowpass_hz),
+        from_s=part.from_s,
+        to_s=part.to_s,
+        unit=laboratory.unit,
+        needs_muscles=False,
+    )
+    for note in trial.notes:
+        say(f"note: {note}")
+    return trial.window
+
+
+def _window(folder: Path, part: Part) -> tuple[float, float] | None:
+    for name in (MODEL, KINEMATICS):
+        if not (folder / name).is_file():
+            raise InputError(
+                "the folder holds no motion to analyse",
+                where=str(folder / name),
+                fix="run sspinn estimate first, or give MODEL MOTION --external-loads XML --out FOLDER",
+            )
+    if part.from_s is None and part.to_s is None:
+        return None
+    time_s = read_storage(folder / KINEMATICS).time_s
+    margin = filter_margin_s(part.lowpass_hz or 0.0)
+    return (
+        time_s[0] + margin if part.from_s is None else part.from_s,
+        time_s[-1] - margin if part.to_s is None else part.to_s,
+    )
