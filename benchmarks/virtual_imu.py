@@ -21,8 +21,9 @@ from pathlib import Path
 from statistics import mean
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.evaluation.people import PersonTrial, people_markdown, summarize_people, write_people
+from sspinn_opensim.evaluation.people import PersonTrial, summarize_people
 from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.report.people import people_markdown, write_people
 from sspinn_opensim.simulation.settings import (
     PERFECT,
     ErrorSettings,

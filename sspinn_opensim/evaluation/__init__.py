@@ -1,4 +1,4 @@
-"""Estimates against references and baselines: numbers, and the page that shows them.
+"""Estimates against references and baselines, as numbers.
 
 The only room that reads reference measurements; nothing that trains or estimates imports it.
 """
@@ -12,18 +12,10 @@ from sspinn_opensim.evaluation.baseline import (
     segment_angle_baseline,
 )
 from sspinn_opensim.evaluation.curves import Curves, read_estimate
-from sspinn_opensim.evaluation.evaluate import Evidence, evaluate, format_table, gather
+from sspinn_opensim.evaluation.evaluate import Evidence, evaluate, gather
 from sspinn_opensim.evaluation.metrics import error_numbers, evaluate_curves
-from sspinn_opensim.evaluation.people import (
-    PersonTrial,
-    people_markdown,
-    people_page,
-    person_trials,
-    summarize_people,
-    write_people,
-)
+from sspinn_opensim.evaluation.people import PersonTrial, person_trials, summarize_people
 from sspinn_opensim.evaluation.reference import Reference, read_reference
-from sspinn_opensim.report.report import read_histories, write_report
 
 __all__ = [
     "Curves",
@@ -36,18 +28,12 @@ __all__ = [
     "error_numbers",
     "evaluate",
     "evaluate_curves",
-    "format_table",
     "gather",
-    "people_markdown",
-    "people_page",
     "person_trials",
     "read_estimate",
-    "read_histories",
     "read_reference",
     "sagittal_joints",
     "sagittal_signals",
     "segment_angle_baseline",
     "summarize_people",
-    "write_people",
-    "write_report",
 ]

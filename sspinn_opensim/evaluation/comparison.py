@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.report.markup import fixed, signed
 
 #: Below this many common samples neither a mean nor a correlation says anything.
 _FEWEST_SAMPLES = 3
@@ -147,26 +146,6 @@ def compare_series(title: str, a: Series, b: Series) -> Group:
     )
 
 
-def group_rows(group: Group) -> list[list[str]]:
-    """Return the differences as texts, one row a column."""
-    return [
-        [
-            row.name,
-            row.unit,
-            _number(row.rmsd),
-            _number(row.bias, sign=True),
-            _number(row.largest),
-            fixed(row.largest_at_s, 3),
-            fixed(row.correlation, 3),
-            _number(row.range_a),
-        ]
-        for row in group.differences
-    ]
-
-
-COLUMNS = ("column", "unit", "RMSD", "bias B - A", "largest", "at, s", "r", "range of A")
-
-
 def _common_times(a: Series, b: Series, where: str) -> np.ndarray:
     # Half a microsecond: tools print times with eight decimals and shift them a little when they filter.
     from_s, to_s = max(a.time_s[0], b.time_s[0]) - 5e-7, min(a.time_s[-1], b.time_s[-1]) + 5e-7
@@ -198,16 +177,6 @@ def _difference(name: str, unit: str, time_s: np.ndarray, a: np.ndarray, b: np.n
         correlation=float(np.corrcoef(a, b)[0, 1]) if varies else None,
         range_a=float(np.ptp(a)),
     )
-
-
-def _number(value: float, sign: bool = False) -> str:
-    """Return four digits, without an exponent for common sizes."""
-    if value == 0:
-        return "0"
-    if abs(value) < 1e-4:
-        return f"{value:{'+' if sign else ''}.1e}".replace("-", "\u2212")
-    digits = max(0, 3 - int(f"{value:.3e}".partition("e")[2]))  # of the rounded number: 0.99999 is 1.000
-    return (signed if sign else fixed)(value, min(digits, 5))
 
 
 def _some(names: Sequence[str]) -> str:

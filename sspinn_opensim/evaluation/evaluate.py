@@ -21,7 +21,7 @@ from sspinn_opensim.evaluation.baseline import (
     segment_angle_baseline,
 )
 from sspinn_opensim.evaluation.curves import Curves, read_band, read_estimate
-from sspinn_opensim.evaluation.metrics import QUANTITIES, combine, evaluate_curves, mean_key
+from sspinn_opensim.evaluation.metrics import QUANTITIES, combine, evaluate_curves
 from sspinn_opensim.evaluation.reference import Reference, read_reference
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.recording import Recording, bodies_of, on_model, output_window, read_recording
@@ -173,98 +173,6 @@ def evaluate(study, results: Path, recording: Recording | None = None) -> dict[s
         metrics["trials"][study.recording.name] = _trial(evidence, study.person)
     write_atomically(Path(results) / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False) + "\n")
     return metrics
-
-
-def format_table(metrics: Mapping[str, Any]) -> str:
-    """Return the scores as text of at most 100 columns, ready to print."""
-    if not metrics["trials"]:
-        return f"Reference: {metrics['reference']}."
-    lines = []
-    for name, trial in metrics["trials"].items():
-        seeds, lag = len(trial["seeds"]), trial["declared_lag"]
-        columns = ["RMSD", "bias", "spread", "r", "seeds", "baseline", "constant", "lag"]
-        lines += [
-            f"{name}: estimate against {metrics['reference']}, zero time shift, "
-            + (f"median of {seeds} seeds" if seeds > 1 else "one seed"),
-            _row("", [*columns, "in band" if _has_band(trial) else ""]),
-        ]
-        for quantity, (group, _, _) in QUANTITIES.items():
-            lines += _table_rows(trial, quantity, group)
-        notes = [
-            "bias: mean error (of several joints: mean of its size); spread: deviation of the error about it",
-            "baseline: RMSD of gyro integration and mean gravity; constant: of a posture that never moves",
-            f"lag: RMSD against the reference delayed by {1000 * lag['lag_s']:g} ms, declared, not fitted"
-            if lag
-            else "lag: none is declared between sensors and reference",
-        ]
-        partial = _partial_baseline(trial)
-        if partial:
-            notes.insert(2, partial)
-        if _has_band(trial):
-            notes.append("in band: share of frames whose reference lies in the 95 % band")
-        if seeds < FEWEST_SEEDS:
-            notes.append(
-                f"fewer than {FEWEST_SEEDS} seeds: chance is not told apart from effect; --seeds 0,1,2 does"
-            )
-        lines += [f"  {note}" for note in notes]
-    return "\n".join(lines)
-
-
-def _partial_baseline(trial: Mapping[str, Any]) -> str:
-    """Say so where the baseline's mean is over fewer joints than the estimate's."""
-    baseline, joints = trial["baseline"], len(trial["median"]["angles"])
-    if not baseline["angles"] or len(baseline["angles"]) == joints:
-        return ""
-    seen, ours = len(baseline["angles"]), baseline["estimate_on_same_joints_deg"]
-    return f"these sensors give the baseline {seen} of {joints} joints; there the estimate has {ours:.2f}"
-
-
-def _has_band(trial: Mapping[str, Any]) -> bool:
-    return any(trial["median"][mean_key(quantity, "coverage")] is not None for quantity in QUANTITIES)
-
-
-def _row(label: str, cells: list[str]) -> str:
-    widths = (7, 7, 7, 6, 15, 9, 9, 7, 8)
-    texts = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-    return f"  {label:<23}{''.join(texts)}".rstrip()
-
-
-def _table_rows(trial: Mapping[str, Any], quantity: str, group: str) -> list[str]:
-    median, lag = trial["median"], trial["declared_lag"]
-    if median[mean_key(quantity, "rmsd")] is None:
-        return []
-    unit = {"angle": "deg", "moment": "BWBH%"}.get(quantity, "%BW")
-
-    def text(value: float | None, style: str = ".2f") -> str:
-        return "" if value is None else f"{value:{style}}"
-
-    def row(label: str, pick, signed: bool) -> str:
-        """Line of numbers; `pick` finds one by name in the scores of an estimate or a rival."""
-        seeds = pick(trial["range_over_seeds"], "rmsd")
-        cells = [
-            text(pick(median, "rmsd")),
-            text(pick(median, "bias"), "+.2f" if signed else ".2f"),
-            text(pick(median, "spread")),
-            text(pick(median, "correlation")),
-            f"{seeds[0]:.2f} - {seeds[1]:.2f}" if len(trial["seeds"]) > 1 else "",
-            text(pick(trial["baseline"], "rmsd")),
-            text(pick(trial["constant_posture"], "rmsd")),
-            text(pick(lag["median"], "rmsd") if lag else None),
-            text(pick(median, "coverage"), ".0%"),
-        ]
-        return _row(label, cells)
-
-    title = f"{quantity.replace('grf_', 'GRF ')} [{unit}]"
-    rows = [row(title, lambda scores, number: scores[mean_key(quantity, number)], signed=False)]
-    for name in median[group]:
-        rows.append(
-            row(
-                f"  {name}",
-                lambda scores, number, name=name: (scores[group].get(name) or {}).get(number),
-                signed=True,
-            )
-        )
-    return rows
 
 
 def _trial(evidence: Evidence, person) -> dict[str, Any]:

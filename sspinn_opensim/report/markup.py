@@ -47,13 +47,3 @@ def words(name: str) -> str:
 def without_side(name: str) -> str:
     """Drop ``_r`` or ``_l`` from the end of a name."""
     return name[:-2] if name.endswith(("_r", "_l")) else name
-
-
-def fixed(value: float | None, digits: int) -> str:
-    """Format a number with a true minus sign; a dash for None."""
-    return "\u2013" if value is None else f"{value:.{digits}f}".replace("-", "\u2212")
-
-
-def signed(value: float | None, digits: int) -> str:
-    """Like `fixed`, always with a sign."""
-    return "\u2013" if value is None else f"{value:+.{digits}f}".replace("-", "\u2212")

@@ -176,4 +176,4 @@ def _script(figure: Mapping[str, Any]) -> str:
 
 
 def _template(name: str) -> str:
-    return files("sspinn_opensim.evaluation").joinpath("templates", name).read_text(encoding="utf-8")
+    return files("sspinn_opensim.report").joinpath("templates", name).read_text(encoding="utf-8")

@@ -14,9 +14,10 @@ from sspinn_opensim.evaluation.evaluate import Evidence
 from sspinn_opensim.evaluation.metrics import BAND_DEVIATIONS, QUANTITIES, STANDARD_GRAVITY, mean_key
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.report.charts import Line, line_chart
-from sspinn_opensim.report.markup import fixed, keys, signed, table, without_side, words
+from sspinn_opensim.report.markup import keys, table, without_side, words
 from sspinn_opensim.report.muscle_charts import group_details
 from sspinn_opensim.report.page import Page, Section
+from sspinn_opensim.text import fixed, signed
 
 
 def movement_section(figure: Mapping[str, Any] | None) -> Section | None:

@@ -23,7 +23,6 @@ from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import BodyFunctions, build
 from sspinn_opensim.dynamics.inverse_dynamics import trial_forces
 from sspinn_opensim.evaluation import evaluate as evaluate_results
-from sspinn_opensim.evaluation import read_histories
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.files import sha256, write_atomically
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
@@ -39,6 +38,7 @@ from sspinn_opensim.report.ablation import (
     as_svg,
     progress_line,
 )
+from sspinn_opensim.report.report import read_histories
 from sspinn_opensim.study import Person, Study
 from sspinn_opensim.training.losses import weights as loss_weights
 from sspinn_opensim.verbs import estimate, scale, train

@@ -6,10 +6,11 @@ import dataclasses
 import json
 from pathlib import Path
 
-from sspinn_opensim.evaluation import PersonTrial, people_markdown, summarize_people, write_people
+from sspinn_opensim.evaluation import PersonTrial, summarize_people
 from sspinn_opensim.evaluation import evaluate as evaluate_results
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.recording import describe_doubts, output_window, read_recording
+from sspinn_opensim.report.people import people_markdown, write_people
 from sspinn_opensim.results.study_record import recorded_for
 from sspinn_opensim.study import Person, Study
 from sspinn_opensim.study.cohort import CohortStudy

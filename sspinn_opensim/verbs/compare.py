@@ -6,7 +6,6 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +13,13 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model.types import Coordinate
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.evaluation.comparison import COLUMNS, Group, Series, compare_series, group_rows
+from sspinn_opensim.evaluation.comparison import Group, Series, compare_series
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.tables.ground_columns import by_side
 from sspinn_opensim.opensim_io.tables.motion_files import plain_name
 from sspinn_opensim.opensim_io.tables.motion_units import unit_doubt
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
-from sspinn_opensim.report.charts import Line, line_chart
-from sspinn_opensim.report.markup import keys, table
-from sspinn_opensim.report.report import page_of
+from sspinn_opensim.report.comparison import comparison_page, comparison_text
 from sspinn_opensim.results.gui_steps import contents
 from sspinn_opensim.verbs.console import say
 
@@ -87,14 +84,15 @@ def compare(
             fix="compare two results folders, or two tables of the same kind",
         )
     for group in groups:
-        _print(group)
+        say(group.title, heading=True)
+        say(comparison_text(group))
     for kind, error in refused:
         say(f"{kind}: not compared. {error.what} ({error.where}: {error.found})")
     out.mkdir(parents=True, exist_ok=True)
     names = {"a": str(a), "b": str(b), "shift_s": shift_s}
     content = names | {"groups": [group.to_json() for group in groups]}
     write_atomically(out / TABLE_FILE, json.dumps(content, indent=1) + "\n")
-    page = write_atomically(out / PAGE_FILE, _page(a, b, groups))
+    page = write_atomically(out / PAGE_FILE, comparison_page(a.name, b.name, groups))
     say(f"pictures: {page}")
     return tuple(groups)
 
@@ -203,43 +201,3 @@ def _coordinates(models: list[Path]) -> dict[str, Coordinate]:
 
 def _guessed_motion(name: str) -> str:
     return "translational" if _TRANSLATION.fullmatch(name) else "rotational"
-
-
-def _print(group: Group) -> None:
-    say(group.title, heading=True)
-    say(
-        f"A {group.sources[0]}, B {group.sources[1]}: "
-        f"{group.window_s[0]:.3f} to {group.window_s[1]:.3f} s, {group.samples} samples"
-    )
-    rows = [list(COLUMNS), *group_rows(group)]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(COLUMNS))]
-    for row in rows:
-        texts = [cell.ljust(width) for cell, width in zip(row[:2], widths, strict=False)]
-        numbers = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
-        say("  ".join(texts + numbers).rstrip())
-    for which, names in (("A", group.only_a), ("B", group.only_b)):
-        if names:
-            say(f"only in {which}: {', '.join(names)}")
-
-
-def _page(a: Path, b: Path, groups: list[Group]) -> str:
-    parts = []
-    for group in groups:
-        figures = [
-            line_chart(
-                [Line(group.time_s, group.curves[row.name][0], "reference")]
-                + [Line(group.time_s, group.curves[row.name][1], "estimate")],
-                title=row.name,
-                unit=row.unit,
-                x_label="time (s)",
-                note=f"RMSD {group_rows(group)[k][2]}",
-            )
-            for k, row in enumerate(group.differences)
-        ]
-        legend = keys([("reference", f"A {group.sources[0]}"), ("estimate", f"B {group.sources[1]}")])
-        parts.append(
-            f"<section><h2>{escape(group.title)}</h2>\n{legend}"
-            f'<div class="charts small">{"".join(figures)}</div>{table(COLUMNS, group_rows(group))}</section>'
-        )
-    top = f"<h1>{escape(a.name)} and {escape(b.name)}</h1>"
-    return page_of(f"{a.name} and {b.name}", top, "\n".join(parts))

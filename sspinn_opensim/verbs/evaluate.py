@@ -9,8 +9,9 @@ from pathlib import Path
 from sspinn_opensim.estimation.figure import stick_figure
 from sspinn_opensim.estimation.write import window
 from sspinn_opensim.evaluation import evaluate as evaluate_results
-from sspinn_opensim.evaluation import format_table, read_histories, write_report
 from sspinn_opensim.recording import output_window
+from sspinn_opensim.report.report import read_histories, write_report
+from sspinn_opensim.report.scores import score_table
 from sspinn_opensim.results.manifest import versions
 from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import Study
@@ -27,7 +28,7 @@ def evaluate(study: Study, out: Path) -> None:
         require(out, f"seeds/seed_{seed}/kinematics.mot", "run sspinn estimate first")
     recording, subject, signals = prepare(study, out)
     metrics = evaluate_results(study, out, recording)
-    say(format_table(metrics))
+    say(score_table(metrics))
     from_s, to_s = output_window(recording, study.output)
     shown = estimate_of_seed(study, out, study.training.seeds[0], recording, subject, signals)
     found = versions()

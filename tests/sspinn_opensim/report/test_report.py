@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.evaluation import evaluate, read_histories, write_report
+from sspinn_opensim.evaluation import evaluate
 from sspinn_opensim.report import sections
 from sspinn_opensim.report.charts import BOTTOM, HEIGHT, TOP, Band, Line, line_chart
+from sspinn_opensim.report.report import read_histories, write_report
 from sspinn_opensim.study import TrainingChoice
 
 VOID = {"meta", "line", "path", "input", "br", "link", "img"}

@@ -1,0 +1,50 @@
+"""Numbers and tables as text: for the console, and for files in Markdown."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+
+
+def fixed(value: float | None, digits: int) -> str:
+    """Return a number with so many decimals and a true minus sign; a dash for None."""
+    return "\u2013" if value is None else f"{value:.{digits}f}".replace("-", "\u2212")
+
+
+def signed(value: float | None, digits: int) -> str:
+    """Return the same as `fixed`, always with a sign."""
+    return "\u2013" if value is None else f"{value:+.{digits}f}".replace("-", "\u2212")
+
+
+def text_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
+    """Return a table in aligned columns, for `say` or a text file.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Headings; a line break makes two lines of one.
+    rows : iterable of sequences of str
+        Cells; a short row ends early.
+    left : int
+        So many columns, from the first, are texts, set to the left; the others are numbers, set to the right.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for k, column in enumerate(columns):
+        table.add_column(Text(column), justify="left" if k < left else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    shown = io.StringIO()
+    Console(file=shown, width=10_000, color_system=None).print(table)
+    return "\n".join(line.rstrip() for line in shown.getvalue().splitlines())
+
+
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
+    """Return a table in Markdown; `left` is that of `text_table`."""
+    rules = ["---"] * left + ["--:"] * (len(columns) - left)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in (columns, rules, *rows)
+    )
