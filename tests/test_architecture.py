@@ -26,6 +26,8 @@ def _rooms(package: str, table: dict[str, str]) -> dict[str, set[str]]:
     return {full[name]: {f"{package}.{other}" for other in others.split()} for name, others in table.items()}
 
 
+#: Modules of sspinn_opensim that everything stands on.
+_LOOSE = {"sspinn_opensim.files", "sspinn_opensim.text"}
 _OF_OPENSIM_IO = _rooms(
     _OPENSIM_IO,
     {
@@ -74,8 +76,8 @@ _OF_SSPINN_OPENSIM = _rooms(
         "evaluation": "files study recording opensim_io training estimation",
         "report": "files text study recording opensim_io training estimation evaluation",
         "results": "files study opensim_io",
-        "verbs": "files text study recording opensim_io dynamics muscles simulation training estimation placement "
-        "evaluation report results",
+        "verbs": "files text study recording opensim_io dynamics muscles simulation training estimation "
+        "placement evaluation report results",
         "cli": "text study verbs",
         "__main__": "cli",
     },
@@ -90,9 +92,7 @@ ALLOWED = (
         "osim_models.demo": _DYNAMICS | {"osim_models", _OPENSIM_IO, "sspinn_opensim.files"},
     }
     | {
-        room: others
-        | {"sspinn_opensim", "sspinn_opensim.files", "sspinn_opensim.text", "osim_models"}
-        | _DYNAMICS
+        room: others | {"sspinn_opensim", *_LOOSE, "osim_models"} | _DYNAMICS
         for room, others in _OF_OPENSIM_IO.items()
     }
     | {
