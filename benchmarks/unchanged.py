@@ -1,9 +1,9 @@
 """Comparison of two results folders, number by number: what a change of the code moved.
 
-Run ``python -m benchmarks.unchanged BEFORE AFTER``. Every table, document and JSON file is compared; bytes that are
-equal need no further look. Where they differ, the numbers inside are compared in their order, and the largest
-difference is given with its place, absolute and as a part of the largest number around it: the column of a
-table, the list or entry of a JSON file, the element of a document.
+Run ``python -m benchmarks.unchanged BEFORE AFTER``. Every table, document and JSON file is compared; bytes
+that are equal need no further look. Where they differ, the numbers inside are compared in their order, and
+the largest difference is given with its place, absolute and as a part of the largest number around it: the
+column of a table, the list or entry of a JSON file, the line of a document.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def files_of(folder: Path) -> dict[str, Path]:
 
 
 def largest_difference(before: Path, after: Path) -> tuple[float, float, str]:
-    """Return the largest difference of two files relative to the numbers around it: absolute, relative, place."""
+    """Return the relatively largest difference of two files: absolute, relative, and its place."""
     old, new = dict(numbers(before)), dict(numbers(after))
     if old.keys() != new.keys():
         return np.inf, np.inf, f"other entries: {', '.join(sorted(old.keys() ^ new.keys())[:4])}"
