@@ -105,7 +105,6 @@ ALLOWED = (
 LIBRARIES = {
     "torch": {"casadi_dynamics.compiled", _TRAINING, _ESTIMATION, "sspinn_opensim.placement"},
     "lxml": {"casadi_dynamics.osim", _OPENSIM_IO, "osim_models"},
-    "lightning": {_TRAINING},
     "opensim": {"casadi_dynamics.opensim_process.worker"},
     "daqp": {"sspinn_opensim.muscles"},
     "matio": {"sspinn_opensim.recording"},
@@ -348,7 +347,7 @@ def test_a_label_is_caught(source):
 def test_the_command_line_starts_without_heavy_libraries(repository):
     code = (
         "import sys, sspinn_opensim.cli.command as cli; cli.build_parser(); "
-        "heavy = {'torch', 'lightning', 'casadi', 'opensim', 'scipy', 'pandas', 'matplotlib'}; "
+        "heavy = {'torch', 'casadi', 'opensim', 'scipy', 'pandas', 'matplotlib'}; "
         "print(*(heavy & set(sys.modules)))"
     )
     answer = subprocess.run(

@@ -17,7 +17,7 @@ from sspinn_opensim.files import locked, sha256, write_atomically
 from sspinn_opensim.results.contents import MANIFEST_FILE, README_FILE, readme
 
 _FORMAT = 1
-_PACKAGES = ("opensim", "casadi", "torch", "lightning", "numpy", "scipy", "llvmlite")
+_PACKAGES = ("opensim", "casadi", "torch", "numpy", "scipy", "llvmlite")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -85,7 +85,7 @@ def cohort_identity(people: Mapping[str, dict], settings: Settings) -> dict:
 
 def versions() -> dict[str, str]:
     """Return the versions on which the bits of a training depend."""
-    libraries = ("torch", "lightning", "casadi", "numpy")
+    libraries = ("torch", "casadi", "numpy")
     return {"sspinn_opensim": __version__, **{name: metadata.version(name) for name in libraries}}
 
 
@@ -113,7 +113,9 @@ def resume(path: Path, trainer: Trainer, belongs_to: dict) -> None:
         )
     for part in belongs_to:
         _compare(path, found[part], belongs_to[part], fix, "people." if part == "people" else "")
-    _compare(path, content["versions"], versions(), fix, "versions.")
+    # A library that a training depended on once, but no more, does not count.
+    now = versions()
+    _compare(path, {name: content["versions"].get(name) for name in now}, now, fix, "versions.")
     _fill(path, trainer.load, content["state"])
 
 

@@ -16,6 +16,7 @@ from sspinn_opensim.training.cohort import Cohort
 from sspinn_opensim.training.estimator import Estimator
 from sspinn_opensim.training.losses import TERMS, Evidence, gather, weights
 from sspinn_opensim.training.motion import differentiate
+from sspinn_opensim.training.processes import mean_over_processes
 from sspinn_opensim.training.settings import Settings
 
 #: Name of the pull on forces before their terms count.
@@ -123,16 +124,18 @@ def refuse_infinite(values: dict[str, float], where: str) -> None:
 
 def refuse_gradient(loss: Loss, parameters: Sequence[Tensor], where: str) -> None:
     """Raise `InputError` for a loss whose gradient is not finite, naming the term with such a gradient."""
-    guilty = "total"
-    for name, part in loss.parts.items():
-        if not part.requires_grad:
-            continue
-        gradients = torch.autograd.grad(part, parameters, retain_graph=True, allow_unused=True)
-        if not all(g is None or bool(g.isfinite().all()) for g in gradients):
-            guilty = name
-            break
-    what = f"the gradient of the loss term '{guilty}' is not finite"
-    raise _diverged(what, guilty, "nan or infinity", where)
+    flags = torch.tensor([float(not _finite_gradient(part, parameters)) for part in loss.parts.values()])
+    guilty = mean_over_processes(flags) > 0
+    name = next((name for name, bad in zip(loss.parts, guilty, strict=True) if bad), "total")
+    what = f"the gradient of the loss term '{name}' is not finite"
+    raise _diverged(what, name, "nan or infinity", where)
+
+
+def _finite_gradient(part: Tensor, parameters: Sequence[Tensor]) -> bool:
+    if not part.requires_grad:
+        return True
+    gradients = torch.autograd.grad(part, parameters, retain_graph=True, allow_unused=True)
+    return all(g is None or bool(g.isfinite().all()) for g in gradients)
 
 
 def _diverged(what: str, name: str, found: str, where: str) -> InputError:

@@ -53,6 +53,16 @@ class Subject:
     height_m: float
     sensor_position: np.ndarray
 
+    def __reduce__(self):
+        # Expressions cannot be pickled; another process builds them again.
+        return _rebuilt, (
+            self.model,
+            self.functions.imu_frames,
+            self.fixed,
+            self.height_m,
+            self.sensor_position,
+        )
+
     @cached_property
     def body_weight(self) -> float:
         """Weight in N, by the model's own gravity."""
@@ -285,6 +295,10 @@ def make_subject(
     functions = build(without_forces(model), frames)
     positions = np.array([x for frame in frames for x in frame.position])
     return Subject(model, functions, held, height_m, positions)
+
+
+def _rebuilt(model: Model, frames: tuple[ImuFrame, ...], fixed, height_m: float, positions) -> Subject:
+    return Subject(model, build(without_forces(model), frames), fixed, height_m, positions)
 
 
 def _refuse_followers(model: Model, fixed: dict[str, float]) -> None:

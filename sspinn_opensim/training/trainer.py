@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
-from sspinn_opensim.training.batches import WindowSource
+from sspinn_opensim.training.batches import Share, WindowSource
 from sspinn_opensim.training.cohort import Cohort, Member
 from sspinn_opensim.training.estimator import Estimator
-from sspinn_opensim.training.objective import Objective
+from sspinn_opensim.training.objective import Loss, Objective, refuse_gradient, refuse_infinite
+from sspinn_opensim.training.processes import mean_over_processes, one_thread, together
 from sspinn_opensim.training.settings import Progress, Settings
 
 
@@ -73,13 +77,64 @@ class Trainer:
     def run(
         self, report: Callable[[Progress], None], save: Callable[[Trainer], None], every: int = 100
     ) -> None:
-        """Train to the end; `report` each step, `save` every so many steps and at the end."""
+        """Train to the end.
+
+        Parameters
+        ----------
+        report : callable
+            Called after every step, by the first of several processes.
+        save : callable
+            Called every so many steps and at the end, by the first of several processes.
+        every : int
+            Steps from one `save` to the next.
+
+        Raises
+        ------
+        InputError
+            If a loss term or its gradient is not finite (the parameters are those of the step before), or
+            another number of processes runs than the settings say.
+        """
         if self.finished:
             return
-        # Lightning takes seconds to load: only those who train wait for it.
-        from sspinn_opensim.training.loop import fit
+        given = (self.cohort, self.settings, self.state())
+        with one_thread(), together(self.settings.devices, _follow, *given) as rank:
+            self._loop(rank, report, save, every)
 
-        fit(self, report, save, every)
+    def _loop(self, rank: int, report: Callable, save: Callable, every: int) -> None:
+        settings, losses = self.settings, self._losses()
+        parameters = list(self.estimators.parameters())
+        started, first = time.monotonic(), self.step
+        while not self.finished:
+            where = f"step {self.step + 1}, seed {settings.seed}"
+            batch = self.source.draw(self.step, rank)
+            loss = losses(batch, self.step)
+            row = _row(loss, where)
+            self.optimizer.zero_grad()
+            loss.total.backward()
+            if not nn.utils.clip_grad_norm_(parameters, settings.clip).isfinite():
+                refuse_gradient(self.objective(self.estimators, batch, self.step), parameters, where)
+            self.optimizer.step()
+            self.schedule.step()
+            self.step += 1
+            self.history.append({"step": self.step, **row})
+            self.stopped = no_longer_falls(
+                self.history, settings.patience, settings.force_full * settings.steps
+            )
+            if rank == 0:
+                left_s = (time.monotonic() - started) / (self.step - first) * (settings.steps - self.step)
+                total = row.pop("total")
+                report(Progress(self.step, settings.steps, row, total, left_s))
+                if self.step % every == 0 or self.finished:
+                    save(self)
+
+    def _losses(self) -> nn.Module:
+        """Return the loss of a batch as a module; of several processes the gradients are averaged."""
+        losses = _Losses(self.estimators, self.objective)
+        if self.settings.devices == 1:
+            return losses
+        # A member that is in no window of a step has no gradient in it.
+        unused = len(self.cohort.members) > self.settings.members
+        return DistributedDataParallel(losses, find_unused_parameters=unused)
 
     def state(self) -> dict:
         """Return all that a checkpoint needs to go on as if never stopped."""
@@ -104,6 +159,56 @@ class Trainer:
         self.schedule.load_state_dict(state["schedule"])
         self.step, self.history = state["step"], list(state["history"])
         self.stopped = state["finished"] and self.step < self.settings.steps
+
+
+class _Losses(nn.Module):
+    def __init__(self, estimators: nn.ModuleList, objective: Objective) -> None:
+        super().__init__()
+        self.estimators, self._objective = estimators, objective
+
+    def forward(self, batch: Sequence[Share], step: int) -> Loss:
+        return self._objective(self.estimators, batch, step)
+
+
+def _follow(rank: int, cohort: Cohort, settings: Settings, state: dict) -> None:
+    """Train along with the process that reports and saves."""
+    trainer = Trainer(cohort, settings)
+    trainer.load(state)
+    trainer._loop(rank, lambda _: None, lambda _: None, 1)
+
+
+def _row(loss: Loss, where: str) -> dict[str, float]:
+    """Return the terms and their total, the mean over processes; one that is not finite is refused."""
+    values = {
+        **loss.terms,
+        **{n: v for n, v in loss.parts.items() if n not in loss.terms},
+        "total": loss.total,
+    }
+    shared = mean_over_processes(torch.stack([value.detach() for value in values.values()])).tolist()
+    found = dict(zip(values, shared, strict=True))
+    refuse_infinite(found, where)
+    return {name: found[name] for name in (*loss.terms, "total")}
+
+
+def no_longer_falls(history: Sequence[dict[str, float]], patience: int, since_step: float) -> bool:
+    """Return whether the mean total of the last `patience` steps is not below that of as many before.
+
+    It needs no label. Both spans lie after the force terms count in full: the total before is another sum.
+
+    Parameters
+    ----------
+    history : sequence of dict
+        Rows with `step` and `total`.
+    patience : int
+        Steps of a span; 0: never.
+    since_step : float
+        Steps up to this one are not looked at.
+    """
+    rows = history[-2 * patience :] if patience else []
+    if not rows or len(rows) < 2 * patience or rows[0]["step"] <= since_step:
+        return False
+    before, after = np.split(np.array([row["total"] for row in rows]), 2)
+    return bool(after.mean() >= before.mean())
 
 
 def _person(member: Member) -> str:

@@ -20,7 +20,7 @@ from casadi_dynamics.errors import InputError
 PACKAGE = "sspinn_opensim"
 SUPPORTED_PYTHON = ((3, 11), (3, 12))
 _LIBRARIES = (
-    *("casadi", "daqp", "lightning", "llvmlite", "lxml", "mat-io"),
+    *("casadi", "daqp", "llvmlite", "lxml", "mat-io"),
     *("numpy", "opensim", "rich", "scipy", "torch"),
 )
 

@@ -1,6 +1,7 @@
 """Several processes that train together."""
 
 import dataclasses
+import multiprocessing
 import shutil
 import socket
 import subprocess
@@ -13,9 +14,8 @@ import torch
 import osim_models
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.study import examples_folder
-from sspinn_opensim.training import objective
+from sspinn_opensim.training.batches import WindowSource
 from sspinn_opensim.training.cohort import Cohort
-from sspinn_opensim.training.losses import TERMS, Term
 from sspinn_opensim.training.settings import Settings
 from sspinn_opensim.training.trainer import Trainer
 
@@ -46,12 +46,43 @@ def test_two_processes_train_one_network_on_windows_of_their_own(crowd, tmp_path
 
 
 @pytest.mark.slow
-def test_an_error_in_one_of_them_is_one_clear_error(crowd, monkeypatch):
-    monkeypatch.setattr(
-        objective, "TERMS", {**TERMS, "trunk": Term(lambda e: e.tau.sum() * float("nan"), 1.0)}
-    )
-    with pytest.raises(InputError, match="'trunk' is nan"):
-        Trainer(crowd, SETTINGS).run(lambda _: None, lambda _: None)
+def test_what_one_of_them_cannot_use_is_one_clear_error(crowd, capfd):
+    """A sample that only the second process draws is no number: the first one says so, and nobody waits."""
+    source = WindowSource(crowd, SETTINGS)
+    (first,), (second,) = (source.draw(0, rank) for rank in (0, 1))
+    signals = crowd.members[first.member].signals
+    rows = [_rows(share.windows.acceleration, signals.acceleration) for share in (first, second)]
+    only = sorted(rows[1] - rows[0])
+    assert first.member == second.member and only
+    acceleration = signals.acceleration.clone()
+    acceleration[only] = float("nan")
+    spoilt = dataclasses.replace(signals, acceleration=acceleration)
+    members = list(crowd.members)
+    members[first.member] = dataclasses.replace(members[first.member], signals=spoilt)
+    with pytest.raises(InputError, match="'acceleration' is nan") as error:
+        Trainer(Cohort(tuple(members)), SETTINGS).run(lambda _: None, lambda _: None)
+    assert error.value.where == "step 1, seed 0"
+    assert capfd.readouterr().err == "" and multiprocessing.active_children() == []
+
+
+def _rows(windows, signal) -> set[int]:
+    """Return the frames of a signal that stand in windows of it."""
+    found = set()
+    for window in windows:
+        starts = [i for i in range(len(signal) - len(window) + 1) if torch.equal(signal[i], window[0])]
+        found |= {start + k for start in starts for k in range(len(window))}
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_an_interruption_ends_all_of_them(crowd, error, capfd):
+    def interrupt(progress):
+        raise error
+
+    with pytest.raises(error):
+        Trainer(crowd, SETTINGS).run(interrupt, lambda _: None)
+    assert multiprocessing.active_children() == [] and not torch.distributed.is_initialized()
 
 
 def test_a_number_of_processes_that_is_not_the_settings(crowd, monkeypatch):

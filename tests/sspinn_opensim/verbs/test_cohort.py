@@ -88,7 +88,7 @@ def test_seen_and_unseen_people_are_scored_apart(finished):
     assert groups["unseen"]["all"]["means"]["angle_rmsd_deg"]["median"] > 0
     manifest = json.loads((finished / "manifest.json").read_text())
     assert manifest["members"] == ["anna", "ben"] and manifest["training"]["steps"] == 3
-    assert {"torch", "lightning"} <= manifest["versions"].keys()
+    assert {"torch", "casadi"} <= manifest["versions"].keys()
 
 
 def test_everyone_is_scaled_to_their_own_size(finished):

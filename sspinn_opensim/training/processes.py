@@ -1,0 +1,126 @@
+"""Processes that train one network together: started here, or by torchrun."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor, distributed
+
+from casadi_dynamics.errors import InputError
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread: layers this small lose time on two, and bits do not depend on it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def together(devices: int, follow: Callable[..., None], *given: object) -> Iterator[int]:
+    """Make this process one of those that train together.
+
+    Under torchrun the others are there already, on as many machines as it was told. Without it they are
+    started here, afresh: a copy of this process would hold locks of threads that it does not have.
+
+    Parameters
+    ----------
+    devices : int
+        Number of processes; one needs no group.
+    follow : callable
+        Function of a module that the others call with their rank and `given`.
+    given : object
+        What can be pickled.
+
+    Yields
+    ------
+    int
+        Rank of this process; the first one, 0, reports and saves.
+
+    Raises
+    ------
+    InputError
+        If torchrun started another number of processes.
+    """
+    if distributed.is_torchelastic_launched():
+        _check_number(devices)
+        if devices > 1 and not distributed.is_initialized():
+            distributed.init_process_group("gloo")
+        yield distributed.get_rank() if devices > 1 else 0
+    elif devices == 1:
+        yield 0
+    else:
+        with tempfile.TemporaryDirectory(prefix="training_") as folder:
+            yield from _started_here(devices, Path(folder) / "group", pickle.dumps((follow, given)))
+
+
+def mean_over_processes(values: Tensor) -> Tensor:
+    """Return the mean of every process's values; in a process of its own, the values."""
+    if distributed.is_initialized():
+        distributed.all_reduce(values)
+        values /= distributed.get_world_size()
+    return values
+
+
+def _check_number(devices: int) -> None:
+    running = int(os.environ["WORLD_SIZE"])
+    if running != devices:
+        raise InputError(
+            "torchrun started another number of processes than the training is for.",
+            where="[training] devices",
+            expected=f"{devices} processes",
+            found=str(running),
+            fix=f"set devices = {running}, or start {devices} processes",
+        )
+
+
+def _started_here(devices: int, group: Path, work: bytes) -> Iterator[int]:
+    context = multiprocessing.get_context("spawn")
+    others = [
+        context.Process(target=_other, args=(group, rank, devices, work), daemon=True)
+        for rank in range(1, devices)
+    ]
+    for process in others:
+        process.start()
+    try:
+        _join(group, 0, devices)
+        yield 0
+        for process in others:
+            process.join()
+    finally:
+        # After an error the others wait for an answer that does not come.
+        for process in others:
+            process.kill()
+            process.join()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+
+
+def _other(group: Path, rank: int, devices: int, work: bytes) -> None:
+    # Who presses Ctrl-C presses it for all; the first process ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow, given = pickle.loads(work)
+    _join(group, rank, devices)
+    try:
+        with one_thread():
+            follow(rank, *given)
+    except InputError:
+        sys.exit(1)  # the first process meets the same error and says it
+    distributed.destroy_process_group()
+
+
+def _join(group: Path, rank: int, devices: int) -> None:
+    distributed.init_process_group("gloo", init_method=f"file://{group}", rank=rank, world_size=devices)
