@@ -1,4 +1,4 @@
-"""The one error a user of this project ever sees."""
+"""The one error and the one warning that users of this project ever see."""
 
 from __future__ import annotations
 
@@ -41,6 +41,10 @@ class InputError(Exception):
     def __reduce__(self):
         rebuild = _rebuild_input_error
         return rebuild, (self.what, self.where, self.expected, self.found, self.fix)
+
+
+class InputWarning(UserWarning):
+    """Something the user gave is odd, and was taken all the same; shown to users as a note of one line."""
 
 
 def _rebuild_input_error(what, where, expected, found, fix):

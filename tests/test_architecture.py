@@ -78,7 +78,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         "results": "files study opensim_io",
         "verbs": "files text study recording opensim_io dynamics muscles simulation training estimation "
         "placement evaluation report results",
-        "cli": "text study verbs",
+        "cli": "text study training verbs",
         "__main__": "cli",
     },
 )

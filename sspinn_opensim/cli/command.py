@@ -11,13 +11,13 @@ import argparse
 import errno
 import importlib
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import __version__
 from sspinn_opensim.cli import trials
+from sspinn_opensim.cli.console import Screen
 from sspinn_opensim.cli.muscles import add_muscles
 from sspinn_opensim.study import ScalingStudy, Study, override, read_scaling, read_study
 from sspinn_opensim.study.cohort import CohortStudy, is_cohort, read_cohort
@@ -56,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = build_parser().parse_args(arguments)
     try:
-        with warnings.catch_warnings():
-            _show_notes()
+        options.screen = Screen()
+        with options.screen.attached():
             return options.handler(options) or 0
     except InputError as error:
         return _fail(str(error))
@@ -68,20 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "Interrupted. What is written is complete; the same command goes on from there.", file=sys.stderr
         )
         return 130
-
-
-def _show_notes() -> None:
-    """Print what readers warn of as one line each, once, without the place in the code."""
-    shown, usual = set(), warnings.showwarning
-
-    def show(message, category, *place, **more) -> None:
-        if category.__name__ != "StorageWarning":
-            usual(message, category, *place, **more)
-        elif str(message) not in shown:
-            shown.add(str(message))
-            print(f"note: {message}", file=sys.stderr)
-
-    warnings.showwarning = show
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -212,7 +198,7 @@ def _adapt(options: argparse.Namespace) -> None:
     from sspinn_opensim.verbs.adapt import adapt
 
     source, out = options.source.absolute(), options.out.absolute()
-    adapt(study, source, out, steps=options.steps, restart=options.restart)
+    adapt(study, source, out, steps=options.steps, restart=options.restart, progress=options.screen.progress)
 
 
 def _add_ablate(verbs) -> None:
@@ -355,6 +341,8 @@ def _stage(options: argparse.Namespace) -> None:
     module = "cohort" if isinstance(subject, CohortStudy) else options.stage
     verb = importlib.import_module(f"sspinn_opensim.verbs.{module}")
     settings = {name: getattr(options, name) for name in ("restart", "paths") if name in options}
+    if options.stage in _WITH_RESTART:
+        settings["progress"] = options.screen.progress
     getattr(verb, options.stage)(subject, options.out.absolute(), **settings)
 
 
@@ -379,7 +367,7 @@ def _read(options: argparse.Namespace) -> Study | CohortStudy:
 def _demo(options: argparse.Namespace) -> None:
     from sspinn_opensim.verbs import run
 
-    run.demo(options.out.absolute())
+    run.demo(options.out.absolute(), progress=options.screen.progress)
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -62,11 +62,29 @@ class Settings:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a step did: its number, each term (scaled, unweighted), their weighted sum and the time left."""
+    """A step of a training.
 
+    Attributes
+    ----------
+    seed : int
+        Of the training.
+    step, steps : int
+        Number of this step, from 1, and of the last.
+    terms : dict of str to float
+        Loss terms, scaled but not weighted.
+    weights : dict of str to float
+        Their weights.
+    total : float
+        Weighted sum of the terms.
+    left_s : float
+        Time to the last step at the speed so far, s.
+    """
+
+    seed: int
     step: int
     steps: int
     terms: dict[str, float]
+    weights: dict[str, float]
     total: float
     left_s: float
 

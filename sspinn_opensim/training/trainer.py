@@ -123,7 +123,7 @@ class Trainer:
             if rank == 0:
                 left_s = (time.monotonic() - started) / (self.step - first) * (settings.steps - self.step)
                 total = row.pop("total")
-                report(Progress(self.step, settings.steps, row, total, left_s))
+                report(Progress(settings.seed, self.step, settings.steps, row, self.weights, total, left_s))
                 if self.step % every == 0 or self.finished:
                     save(self)
 

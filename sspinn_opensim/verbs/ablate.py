@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -39,10 +40,15 @@ from sspinn_opensim.report.ablation import (
     progress_line,
 )
 from sspinn_opensim.report.report import read_histories
+from sspinn_opensim.results.study_record import recorded_for
 from sspinn_opensim.study import Person, Study
 from sspinn_opensim.training.losses import weights as loss_weights
-from sspinn_opensim.verbs import estimate, scale, train
-from sspinn_opensim.verbs.console import quiet, say
+from sspinn_opensim.verbs import scale
+from sspinn_opensim.verbs.estimate import estimate_seeds
+from sspinn_opensim.verbs.prepared import Prepared, prepare
+from sspinn_opensim.verbs.train import train_seeds
+
+log = logging.getLogger(__name__)
 
 #: History of a training: its columns by name.
 History = Mapping[str, Sequence[float]]
@@ -74,13 +80,14 @@ def ablate(study: Study, out: Path, terms: Sequence[str] | None = None, restart:
         A term is unknown or has no weight, an arm was trained with other settings, or the training with
         every term diverged.
     """
-    say("ablate", heading=True)
+    log.info("ablate", extra={"heading": True})
     active = {name: weight for name, weight in loss_weights(study.training.weights).items() if weight > 0}
     terms = _chosen(terms, active)
     recording = read_recording(study)
     out.mkdir(parents=True, exist_ok=True)
     if not (out / "subject.osim").is_file():
         scale.scale(study, out)
+    prepared = prepare(_arm_study(study, FULL), out, recording)
     functions = build(read_model(out / "subject.osim"))
     started = time.monotonic()
     found = Ablation(
@@ -96,7 +103,7 @@ def ablate(study: Study, out: Path, terms: Sequence[str] | None = None, restart:
         if name in found.silent:
             continue
         folder = out / "arms" / name
-        failure = _train_arm(_arm_study(study, name), out / "subject.osim", folder, restart)
+        failure = _train_arm(_arm_study(study, name), prepared, out / "subject.osim", folder, restart)
         if failure and name == FULL:
             raise InputError(f"With every loss term: {failure}", where=folder, fix="try other seeds")
         histories = {} if failure else _histories(study, folder)
@@ -111,13 +118,13 @@ def ablate(study: Study, out: Path, terms: Sequence[str] | None = None, restart:
             numbers |= _losses(name, histories, full, active)
         found = replace(found, arms=(*found.arms, Arm(name, numbers, failure)))
         done, count = len(found.arms), 1 + len(terms) - len(found.silent)
-        say(progress_line(found, count, (time.monotonic() - started) / done * (count - done)))
+        log.info(progress_line(found, count, (time.monotonic() - started) / done * (count - done)))
         for content, suffix in ((as_csv, "csv"), (as_markdown, "md"), (as_svg, "svg")):
             write_atomically(out / f"ablation.{suffix}", content(found))
     if found.silent:
-        say(f"left out, because they are zero throughout here: {', '.join(found.silent)}")
-    say(f"table: {out / 'ablation.md'}")
-    say(f"plot: {out / 'ablation.svg'}")
+        log.info(f"left out, because they are zero throughout here: {', '.join(found.silent)}")
+    log.info(f"table: {out / 'ablation.md'}")
+    log.info(f"plot: {out / 'ablation.svg'}")
 
 
 # --- running ---
@@ -155,7 +162,7 @@ def _arm_study(study: Study, name: str) -> Study:
     return replace(study, training=training, reference=None, name=f"{study.name}, {Arm(name, {}).title}")
 
 
-def _train_arm(study: Study, subject: Path, folder: Path, restart: bool) -> str:
+def _train_arm(study: Study, prepared: Prepared, subject: Path, folder: Path, restart: bool) -> str:
     """Train and estimate what is not there; return why the training diverged, or nothing."""
     note = folder / "arm.json"
     belongs_to = _fingerprint(study, subject)
@@ -173,14 +180,16 @@ def _train_arm(study: Study, subject: Path, folder: Path, restart: bool) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(subject, folder / "subject.osim")
     failure = ""
-    with quiet():
-        try:
-            train.train(study, folder, restart=restart)
-            estimate.estimate(study, folder)
-        except InputError as error:
-            if not error.what.startswith("The training diverged"):
-                raise
-            failure = f"{error.what} ({error.where})"
+    try:
+        with recorded_for(study, folder, "train"):
+            for _ in train_seeds(study, prepared, folder, restart=restart):
+                pass
+        with recorded_for(study, folder, "estimate"):
+            estimate_seeds(study, prepared, folder)
+    except InputError as error:
+        if not error.what.startswith("The training diverged"):
+            raise
+        failure = f"{error.what} ({error.where})"
     seeds = sorted({*done["seeds"], *study.training.seeds})
     content = {"belongs_to": belongs_to, "seeds": seeds, "failure": failure}
     write_atomically(note, json.dumps(content, indent=1) + "\n")

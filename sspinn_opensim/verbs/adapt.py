@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import sha256
-from sspinn_opensim.recording import describe_doubts
 from sspinn_opensim.results.study_record import recorded_for
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.adaptation import adaptation_settings
 from sspinn_opensim.training.checkpoint import checkpoint_file, identity, load_network, network_kind
 from sspinn_opensim.training.cohort import alone
 from sspinn_opensim.training.losses import weights
-from sspinn_opensim.verbs import prepared, scale
-from sspinn_opensim.verbs.console import say
+from sspinn_opensim.training.settings import Progress
+from sspinn_opensim.verbs import scale
+from sspinn_opensim.verbs.prepared import prepare
 from sspinn_opensim.verbs.train import train_seed
 
+log = logging.getLogger(__name__)
 
-def adapt(study: Study, source: Path, out: Path, *, steps: int | None = None, restart: bool = False) -> None:
+
+def adapt(
+    study: Study,
+    source: Path,
+    out: Path,
+    *,
+    steps: int | None = None,
+    restart: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> None:
     """Scale the model and train on from the networks of another results folder, one for each seed.
 
     Parameters
@@ -32,6 +44,8 @@ def adapt(study: Study, source: Path, out: Path, *, steps: int | None = None, re
         Optimizer steps, instead of the study's; 0 takes the network as it is.
     restart : bool
         Whether to start over.
+    progress : callable, optional
+        Told of each step.
 
     Raises
     ------
@@ -45,18 +59,19 @@ def adapt(study: Study, source: Path, out: Path, *, steps: int | None = None, re
     for seed in study.training.seeds:
         _require_seed(source, seed)
     scale.scale(study, out)
-    say(f"adapt: {steps} steps", heading=True)
-    recording, subject, signals = prepared.prepare(study, out)
-    for doubt in describe_doubts(recording):
-        say(f"note: {doubt}")
+    log.info(f"adapt: {steps} steps", extra={"heading": True})
+    prepared = prepare(study, out)
+    for note in prepared.notes:
+        log.info(note)
     with recorded_for(study, out, "adapt"):
         for seed in study.training.seeds:
             file = checkpoint_file(source, seed)
             settings = adaptation_settings(steps, seed, study.training.weights, network_kind(file))
-            belongs_to = identity(subject, recording, settings)
+            belongs_to = identity(prepared.subject, prepared.recording, settings)
             network = load_network(file, belongs_to)
             belongs_to["training"]["adapted_from"] = sha256(file)
-            train_seed(alone(subject, signals), settings, belongs_to, out, restart, network)
+            cohort = alone(prepared.subject, prepared.signals)
+            log.info(train_seed(cohort, settings, belongs_to, out, restart, network, progress))
 
 
 def _require_seed(source: Path, seed: int) -> None:

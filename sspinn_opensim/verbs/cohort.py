@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from sspinn_opensim.evaluation import PersonTrial, summarize_people
 from sspinn_opensim.evaluation import evaluate as evaluate_results
 from sspinn_opensim.files import write_atomically
-from sspinn_opensim.recording import describe_doubts, output_window, read_recording
+from sspinn_opensim.recording import output_window, read_recording
 from sspinn_opensim.report.people import people_markdown, write_people
 from sspinn_opensim.results.study_record import recorded_for
 from sspinn_opensim.study import Person, Study
@@ -23,21 +25,24 @@ from sspinn_opensim.training.checkpoint import (
 )
 from sspinn_opensim.training.cohort import Cohort, Member
 from sspinn_opensim.training.losses import weights
-from sspinn_opensim.training.settings import settings_of
+from sspinn_opensim.training.settings import Progress, settings_of
 from sspinn_opensim.verbs import estimate as person_estimate
-from sspinn_opensim.verbs import prepared
 from sspinn_opensim.verbs import scale as person_scale
-from sspinn_opensim.verbs.console import say
+from sspinn_opensim.verbs.prepared import prepare, require
 from sspinn_opensim.verbs.train import train_seed
 
+log = logging.getLogger(__name__)
 
-def run(cohort: CohortStudy, out: Path, restart: bool = False) -> None:
+
+def run(
+    cohort: CohortStudy, out: Path, restart: bool = False, progress: Callable[[Progress], None] | None = None
+) -> None:
     """Scale, train, estimate and score."""
     for study in cohort.people:
         output_window(read_recording(study), study.output)
     weights(cohort.training.weights)
     scale(cohort, out)
-    train(cohort, out, restart=restart)
+    train(cohort, out, restart=restart, progress=progress)
     estimate(cohort, out)
     evaluate(cohort, out)
 
@@ -53,62 +58,66 @@ def scale(cohort: CohortStudy, out: Path) -> None:
         person_scale.scale(study, person_folder(out, study))
 
 
-def train(cohort: CohortStudy, out: Path, restart: bool = False) -> None:
+def train(
+    cohort: CohortStudy, out: Path, restart: bool = False, progress: Callable[[Progress], None] | None = None
+) -> None:
     """Train one network per seed on all members; goes on from the last checkpoint of each."""
-    say(f"train on {len(cohort.members)} people", heading=True)
+    log.info(f"train on {len(cohort.members)} people", extra={"heading": True})
     members, identities = [], {}
     for study in cohort.members:
-        recording, subject, signals = prepared.prepare(study, person_folder(out, study))
-        for doubt in describe_doubts(recording):
-            say(f"note: {study.name}: {doubt}")
-        members.append(Member(study.name, subject, signals, _person(study)))
-        identities[study.name] = identity(subject, recording, settings_of(cohort.training, 0))
+        prepared = prepare(study, person_folder(out, study))
+        for note in prepared.notes:
+            log.info(f"{study.name}: {note}")
+        members.append(Member(study.name, prepared.subject, prepared.signals, _person(study)))
+        settings = settings_of(cohort.training, 0)
+        identities[study.name] = identity(prepared.subject, prepared.recording, settings)
     people = Cohort(tuple(members))
     for seed in cohort.training.seeds:
         settings = settings_of(cohort.training, seed)
-        train_seed(people, settings, cohort_identity(identities, settings), out, restart)
+        belongs_to = cohort_identity(identities, settings)
+        log.info(train_seed(people, settings, belongs_to, out, restart, progress=progress))
 
 
 def estimate(cohort: CohortStudy, out: Path) -> None:
     """Write motion and forces of everyone; people the network never saw are taken as they are described."""
-    say("estimate", heading=True)
+    log.info("estimate", extra={"heading": True})
     for study, seen in _people(cohort):
         folder = person_folder(out, study)
-        recording, subject, signals = prepared.prepare(study, folder)
+        prepared = prepare(study, folder)
 
-        def estimated(
-            seed: int, study=study, seen=seen, recording=recording, subject=subject, signals=signals
-        ):
-            belongs_to = identity(subject, recording, settings_of(cohort.training, seed))
+        def estimated(seed: int, study=study, seen=seen, prepared=prepared):
+            subject, settings = prepared.subject, settings_of(cohort.training, seed)
+            belongs_to = identity(subject, prepared.recording, settings)
             name = study.name if seen else None
-            estimator = load_member(checkpoint_file(out, seed), subject, signals, belongs_to, name)
-            return person_estimate.settled(estimator, subject, signals, recording)
+            file = checkpoint_file(out, seed)
+            estimator = load_member(file, subject, prepared.signals, belongs_to, name)
+            return person_estimate.settled(estimator, prepared)
 
         with recorded_for(study, folder, "estimate"):
-            person_estimate.write_results(study, folder, subject, estimated)
-        say(f"{study.name}: {'trained on' if seen else 'never seen'}, {folder.relative_to(out)}")
+            person_estimate.write_results(study, folder, prepared.subject, estimated)
+        log.info(f"{study.name}: {'trained on' if seen else 'never seen'}, {folder.relative_to(out)}")
 
 
 def evaluate(cohort: CohortStudy, out: Path) -> None:
     """Score everyone with a reference; write `people.json`, `.md` and `.html`: seen and unseen apart."""
-    say("evaluate", heading=True)
+    log.info("evaluate", extra={"heading": True})
     trials = []
     for study, seen in _people(cohort):
         folder = person_folder(out, study)
         for seed in cohort.training.seeds:
-            prepared.require(folder, f"seeds/seed_{seed}/kinematics.mot", "run sspinn estimate first")
+            require(folder, f"seeds/seed_{seed}/kinematics.mot", "run sspinn estimate first")
         recording = read_recording(study)
         scores = evaluate_results(study, folder, recording)["trials"].get(study.recording.name)
         if scores is None:
-            say(f"{study.name}: no reference, not scored")
+            log.info(f"{study.name}: no reference, not scored")
             continue
         group = "seen" if seen else "unseen"
         trials.append(PersonTrial(_person(study), study.name, group, scores, recording.speed_m_s))
     if trials:
         summary = summarize_people(trials)
         page = write_people(summary, out, cohort.name)
-        say(people_markdown(summary).partition("\n## ")[0])
-        say(f"by person, speed and joint: {page}")
+        log.info(people_markdown(summary).partition("\n## ")[0])
+        log.info(f"by person, speed and joint: {page}")
     manifest = {
         "versions": versions(),
         "cohort": cohort.name,

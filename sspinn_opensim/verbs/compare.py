@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +22,8 @@ from sspinn_opensim.opensim_io.tables.motion_units import unit_doubt
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.report.comparison import comparison_page, comparison_text
 from sspinn_opensim.results.gui_steps import contents
-from sspinn_opensim.verbs.console import say
+
+log = logging.getLogger(__name__)
 
 TABLE_FILE, PAGE_FILE = "comparison.json", "comparison.html"
 COORDINATES, MOMENTS, GROUND, MUSCLES, ACTIVATIONS, REACTIONS, OTHER = (
@@ -84,16 +86,16 @@ def compare(
             fix="compare two results folders, or two tables of the same kind",
         )
     for group in groups:
-        say(group.title, heading=True)
-        say(comparison_text(group))
+        log.info(group.title, extra={"heading": True})
+        log.info(comparison_text(group))
     for kind, error in refused:
-        say(f"{kind}: not compared. {error.what} ({error.where}: {error.found})")
+        log.info(f"{kind}: not compared. {error.what} ({error.where}: {error.found})")
     out.mkdir(parents=True, exist_ok=True)
     names = {"a": str(a), "b": str(b), "shift_s": shift_s}
     content = names | {"groups": [group.to_json() for group in groups]}
     write_atomically(out / TABLE_FILE, json.dumps(content, indent=1) + "\n")
     page = write_atomically(out / PAGE_FILE, comparison_page(a.name, b.name, groups))
-    say(f"pictures: {page}")
+    log.info(f"pictures: {page}")
     return tuple(groups)
 
 
@@ -141,7 +143,7 @@ def _series(stored: Table, path: Path, known: Mapping[str, Coordinate]) -> tuple
             name: known[name].range for name in names if name in known and known[name].motion == "rotational"
         }
         if doubt := unit_doubt(stored, ranges):
-            say(f"note: {source}: {doubt}")
+            log.info(f"note: {source}: {doubt}")
         motions = {name: known[name].motion if name in known else _guessed_motion(name) for name in names}
         if stored.in_degrees is None and "rotational" in motions.values():
             raise InputError(
@@ -195,7 +197,7 @@ def _coordinates(models: list[Path]) -> dict[str, Coordinate]:
         try:
             found |= {coordinate.name: coordinate for coordinate in read_model(model).coordinates}
         except InputError as error:
-            say(f"note: {model.name} says nothing of its coordinates: {error.what}")
+            log.info(f"note: {model.name} says nothing of its coordinates: {error.what}")
     return found
 
 

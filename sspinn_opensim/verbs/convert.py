@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from sspinn_opensim.opensim_io.model.path_fits import LENGTH_M, MOMENT_ARM_M, fi
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
 from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import Study
-from sspinn_opensim.verbs.console import say
 from sspinn_opensim.verbs.prepared import subject_file
+
+log = logging.getLogger(__name__)
 
 #: Largest relative difference from OpenSim that a conversion may show; double precision leaves about 1e-14.
 LARGEST_CONVERSION_ERROR = 1e-9
@@ -40,15 +42,15 @@ def convert(study: Study | Path, out: Path, paths: bool = False) -> None:
     InputError
         If the model cannot be converted, or any quantity differs from OpenSim's.
     """
-    say("convert", heading=True)
+    log.info("convert", extra={"heading": True})
     out.mkdir(parents=True, exist_ok=True)
     given = subject_file(out) if isinstance(study, Study) else Path(study)
     path = current_file(given, out)
     if path != given:
-        say(f"OpenSim upgraded the model to its newest version: {path.name}")
+        log.info(f"OpenSim upgraded the model to its newest version: {path.name}")
     model = read_model(path)
     for note in _not_used(model.ignored):
-        say(f"not used: {note}")
+        log.info(f"not used: {note}")
     answers_file = out / ".opensim_answers.npz"
     try:
         arguments = {"model": path, "samples": 10, "seed": 0, "output": answers_file}
@@ -75,17 +77,19 @@ def convert(study: Study | Path, out: Path, paths: bool = False) -> None:
             fix="do not use this conversion; report the model to the project",
         )
     counts = len(model.bodies), len(model.coordinates), len(model.contact_spheres)
-    say("{} bodies, {} coordinates, {} contact points".format(*counts))
+    log.info("{} bodies, {} coordinates, {} contact points".format(*counts))
     if not model.contact_spheres:
-        say("note: no contact points; `sspinn scale` puts some under the feet before a training")
-    say(f"agrees with OpenSim at random states: largest relative difference {errors[worst]:.1e} ({worst})")
+        log.info("note: no contact points; `sspinn scale` puts some under the feet before a training")
+    log.info(
+        f"agrees with OpenSim at random states: largest relative difference {errors[worst]:.1e} ({worst})"
+    )
     if defect:
-        say(f"for this comparison only, Simbody's known error was added in {', '.join(defect)}")
+        log.info(f"for this comparison only, Simbody's known error was added in {', '.join(defect)}")
     wrapped = sum(bool(muscle.path.wraps) for muscle in model.muscles)
     if wrapped and paths:
         _fit_paths(path, model, out)
     elif wrapped:
-        say(f"{wrapped} muscles wrap around surfaces; `sspinn convert --paths` fits their paths")
+        log.info(f"{wrapped} muscles wrap around surfaces; `sspinn convert --paths` fits their paths")
 
 
 def _not_used(notes: Sequence[str]) -> list[str]:
@@ -105,15 +109,15 @@ def _fit_paths(path: Path, model: Model, out: Path) -> None:
     target = fits_file(out / path.name)
     write_atomically(target, dump_fits(model, fits))
     worst = worst_fit(fits)
-    say(f"{len(fits)} wrapped muscles fitted, stored as {target.name}")
-    say(
+    log.info(f"{len(fits)} wrapped muscles fitted, stored as {target.name}")
+    log.info(
         f"largest difference from OpenSim within physiological ranges: {worst.muscle}, "
         f"length {1000 * worst.length_error:.2f} mm, moment arm {1000 * worst.moment_arm_error:.2f} mm; "
         f"at 99 of 100 postures at most {1000 * worst.usual_length_error:.2f} mm "
         f"and {1000 * worst.usual_moment_arm_error:.2f} mm"
     )
     missed = [f"{fit.muscle} ({fit.beyond:.1%})" for fit in fits if fit.beyond]
-    say(
+    log.info(
         f"share of postures with more than {1000 * LENGTH_M:g} mm of length or {1000 * MOMENT_ARM_M:g} mm "
         f"of moment arm (OpenSim's own paths jump at some): {', '.join(missed) or 'none'}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,30 +12,41 @@ from sspinn_opensim.estimation.uncertainty import band
 from sspinn_opensim.estimation.write import window
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.staging import written_together
-from sspinn_opensim.recording import Recording
 from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.checkpoint import checkpoint_file, identity, load_estimator
 from sspinn_opensim.training.estimator import Estimator
 from sspinn_opensim.training.settings import settings_of
-from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
-from sspinn_opensim.verbs.console import say
-from sspinn_opensim.verbs.prepared import prepare
+from sspinn_opensim.verbs.prepared import Prepared, prepare
+
+log = logging.getLogger(__name__)
 
 #: A network needs this long before its estimate can be trusted; earlier frames are not written.
 SETTLED_S = 1.0
 
 
 @records
-def estimate(study: Study, out: Path) -> None:
+def estimate(study: Study, out: Path, *, prepared: Prepared | None = None) -> None:
     """Write motion and forces of every seed, and the first seed's as the files that OpenSim loads."""
-    say("estimate", heading=True)
-    recording, subject, signals = prepare(study, out)
-    write_results(
-        study, out, subject, lambda seed: estimate_of_seed(study, out, seed, recording, subject, signals)
+    log.info("estimate", extra={"heading": True})
+    estimate_seeds(study, prepared or prepare(study, out), out)
+    log.info(
+        "wrote kinematics.mot, moments.sto, grf.mot, each with its deviations (_sd), and external_loads.xml"
     )
-    say("wrote kinematics.mot, moments.sto, grf.mot, each with its deviations (_sd), and external_loads.xml")
+
+
+def estimate_seeds(study: Study, prepared: Prepared, out: Path) -> None:
+    """Write the estimates of the networks that were trained in a folder."""
+    write_results(study, out, prepared.subject, lambda seed: estimate_of_seed(study, prepared, out, seed))
+
+
+def estimate_of_seed(study: Study, prepared: Prepared, out: Path, seed: int) -> Estimate:
+    """Return the estimate by one seed's network."""
+    subject, settings = prepared.subject, settings_of(study.training, seed)
+    belongs_to = identity(subject, prepared.recording, settings)
+    file = checkpoint_file(out, seed)
+    return settled(load_estimator(file, subject, prepared.signals, belongs_to), prepared)
 
 
 def write_results(study: Study, out: Path, subject: Subject, estimate_of: Callable[[int], Estimate]) -> None:
@@ -52,14 +64,8 @@ def write_results(study: Study, out: Path, subject: Subject, estimate_of: Callab
         write_estimate(deviations, subject.model, folder, f"{study.name} standard deviations", suffix="_sd")
 
 
-def estimate_of_seed(study: Study, out: Path, seed: int, recording: Recording, subject, signals) -> Estimate:
-    """Return the estimate of one seed's network."""
-    belongs_to = identity(subject, recording, settings_of(study.training, seed))
-    estimator = load_estimator(checkpoint_file(out, seed), subject, signals, belongs_to)
-    return settled(estimator, subject, signals, recording)
-
-
-def settled(estimator: Estimator, subject: Subject, signals: Signals, recording: Recording) -> Estimate:
+def settled(estimator: Estimator, prepared: Prepared) -> Estimate:
     """Return the estimate of a recording without its start, where the network still settles."""
-    whole = estimate_recording(estimator, subject, signals, recording.time_s)
-    return window(whole, float(recording.time_s[0]) + SETTLED_S, float(recording.time_s[-1]))
+    time_s = prepared.recording.time_s
+    whole = estimate_recording(estimator, prepared.subject, prepared.signals, time_s)
+    return window(whole, float(time_s[0]) + SETTLED_S, float(time_s[-1]))

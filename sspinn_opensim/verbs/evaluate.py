@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,22 +16,24 @@ from sspinn_opensim.report.scores import score_table
 from sspinn_opensim.results.manifest import versions
 from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import Study
-from sspinn_opensim.verbs.console import say
 from sspinn_opensim.verbs.estimate import estimate_of_seed
-from sspinn_opensim.verbs.prepared import prepare, require
+from sspinn_opensim.verbs.prepared import Prepared, prepare, require
+
+log = logging.getLogger(__name__)
 
 
 @records
-def evaluate(study: Study, out: Path) -> None:
+def evaluate(study: Study, out: Path, *, prepared: Prepared | None = None) -> None:
     """Compare with the reference, if the study names one, and write `metrics.json` and `report.html`."""
-    say("evaluate", heading=True)
+    log.info("evaluate", extra={"heading": True})
     for seed in study.training.seeds:
         require(out, f"seeds/seed_{seed}/kinematics.mot", "run sspinn estimate first")
-    recording, subject, signals = prepare(study, out)
+    prepared = prepared or prepare(study, out)
+    recording, subject = prepared.recording, prepared.subject
     metrics = evaluate_results(study, out, recording)
-    say(score_table(metrics))
+    log.info(score_table(metrics))
     from_s, to_s = output_window(recording, study.output)
-    shown = estimate_of_seed(study, out, study.training.seeds[0], recording, subject, signals)
+    shown = estimate_of_seed(study, prepared, out, study.training.seeds[0])
     found = versions()
     settings = {"study": json.loads(json.dumps(asdict(study), default=lambda path: path.name))}
     report = write_report(
@@ -43,5 +46,5 @@ def evaluate(study: Study, out: Path) -> None:
         settings=settings,
         recording=recording,
     )
-    say(f"report: {report}")
-    say(f"what to open in OpenSim: sspinn open {out}, or README.txt in it")
+    log.info(f"report: {report}")
+    log.info(f"what to open in OpenSim: sspinn open {out}, or README.txt in it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from sspinn_opensim.dynamics import moment_table
 from sspinn_opensim.dynamics.moment_comparison import compared
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as tool
-from sspinn_opensim.verbs.console import say
 from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part, prepared, recording_inputs
+
+log = logging.getLogger(__name__)
 
 
 def inverse_dynamics(
@@ -44,7 +46,7 @@ def inverse_dynamics(
     InputError
         An input cannot be used, or the tool did not deliver.
     """
-    say("inverse dynamics", heading=True)
+    log.info("inverse dynamics", extra={"heading": True})
     with recording_inputs(folder, "inverse-dynamics", laboratory):
         trial = prepared(folder, laboratory, part or Part())
         result = tool.run(folder, trial)
@@ -60,14 +62,14 @@ def inverse_dynamics(
             "coordinates": {row.coordinate: asdict(row) for row in table},
         }
         write_atomically(folder / "inverse_dynamics.json", json.dumps(summary, indent=1) + "\n")
-    say(
+    log.info(
         f"{summary['frames']} frames from {trial.from_s:.3f} to {trial.to_s:.3f} s, "
         + (f"filtered at {trial.lowpass_hz:g} Hz" if trial.lowpass_hz > 0 else "unfiltered")
     )
-    say(moment_table.as_text(table, names))
+    log.info(moment_table.as_text(table, names))
     for warning in summary["warnings"]:
-        say(f"warning: {warning}")
-    say("wrote inverse_dynamics.sto, inverse_dynamics.json and inverse_dynamics_setup.xml for the GUI")
+        log.info(f"warning: {warning}")
+    log.info("wrote inverse_dynamics.sto, inverse_dynamics.json and inverse_dynamics_setup.xml for the GUI")
     return table
 
 

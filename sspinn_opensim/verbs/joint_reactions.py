@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,9 @@ from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.opensim_io.tools import inverse_dynamics
 from sspinn_opensim.opensim_io.tools import joint_reactions as tool
 from sspinn_opensim.opensim_io.tools.joint_reactions import Choices, Reactions, Sources
-from sspinn_opensim.verbs.console import say
 from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part, prepared, recording_inputs
+
+log = logging.getLogger(__name__)
 
 #: Names under which a laboratory's own static optimization is kept.
 _FORCES, _ACTUATORS = "given_forces.sto", "given_actuators_{}.xml"
@@ -46,7 +48,7 @@ def joint_reactions(
     InputError
         There are no muscle forces, they belong to other files, or the tool did not deliver.
     """
-    say("joint reactions", heading=True)
+    log.info("joint reactions", extra={"heading": True})
     choices = choices or Choices()
     with recording_inputs(folder, "joint-reactions", laboratory):
         sources = (
@@ -66,16 +68,16 @@ def joint_reactions(
         }
         write_atomically(folder / "joint_reactions.json", json.dumps(summary, indent=1) + "\n")
     width = max(map(len, result.joints)) + 2
-    say(f"{'':{width}}{'peak force':>12}{'':>10}{'at':>10}{'peak moment':>14}")
+    log.info(f"{'':{width}}{'peak force':>12}{'':>10}{'at':>10}{'peak moment':>14}")
     for joint, peak in result.joints.items():
-        say(
+        log.info(
             f"{joint:{width}}{peak['peak_force_n']:10.0f} N{peak['peak_force_bw']:7.2f} BW"
             f"{peak['peak_time_s']:8.3f} s{peak['peak_moment_nm']:10.1f} N m  "
             f"on {peak['on']}, in {peak['in']}"
         )
     for warning in result.warnings:
-        say(f"warning: {warning}")
-    say("wrote joint_reactions.sto, joint_reactions.json and joint_reactions_setup.xml for the GUI")
+        log.info(f"warning: {warning}")
+    log.info("wrote joint_reactions.sto, joint_reactions.json and joint_reactions_setup.xml for the GUI")
     return result
 
 

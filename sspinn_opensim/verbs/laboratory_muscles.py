@@ -6,6 +6,7 @@ named, and the others go on.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -27,7 +28,8 @@ from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
 from sspinn_opensim.opensim_io.tables.staging import written_together
 from sspinn_opensim.report.muscle_page import PAGE, write_comparison_page, write_trial_page
 from sspinn_opensim.results.manifest import recorded
-from sspinn_opensim.verbs.console import say
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def analyse_trials(
     InputError
         The only trial cannot be used, or, once the others are done, some of several.
     """
-    optimizer = FastOptimizer(settings, [out, model.absolute().parent], say) if fast else None
+    optimizer = FastOptimizer(settings, [out, model.absolute().parent], log.info) if fast else None
     options = {"unit": unit, "workers": workers, "optimizer": optimizer}
     if len(trials) == 1:
         return {trials[0].name: analyse_trial(model, trials[0], out, settings, **options)}
@@ -129,7 +131,7 @@ def analyse_trials(
             verdicts[trial.name] = analyse_trial(model, trial, out / trial.name, settings, **options)
         except InputError as error:
             refused[trial.name] = error
-            say(f"{trial.name}: {error}")
+            log.info(f"{trial.name}: {error}")
     if len(verdicts) > 1:
         compare_trials({name: out / name for name in verdicts}, out, "Muscle forces over trials")
     if refused:
@@ -161,7 +163,7 @@ def analyse_trial(
         A file cannot be used, or would lead to wrong forces without a word from OpenSim. The folder is then
         as it was before.
     """
-    say(f"muscles: {trial.name}", heading=True)
+    log.info(f"muscles: {trial.name}", extra={"heading": True})
     inputs = {"model": model, "motion": trial.motion}
     if trial.external_loads is not None:
         inputs["external_loads"] = trial.external_loads
@@ -183,10 +185,10 @@ def analyse_trial(
                 unit=unit,
             )
             for note in brought.notes:
-                say(f"note: {note}")
+                log.info(f"note: {note}")
             from_s, to_s = brought.window
             filtered = f"coordinates filtered at {settings.lowpass_hz:g} Hz"
-            say(f"analysed from {from_s:.3f} to {to_s:.3f} s, {filtered}")
+            log.info(f"analysed from {from_s:.3f} to {to_s:.3f} s, {filtered}")
             prepare(
                 folder,
                 external_loads=brought.external_loads,
@@ -201,7 +203,7 @@ def analyse_trial(
                 seen=brought.seen,
                 optimizer=optimizer,
             )
-            say(verdict.summary())
+            log.info(verdict.summary())
             facts = [
                 f"model {model.name}",
                 f"motion {trial.motion.name}",
@@ -213,7 +215,7 @@ def analyse_trial(
         with suppress(OSError):  # there before, or with files in it
             out.rmdir()
         raise
-    say(f"report: {out / PAGE}")
+    log.info(f"report: {out / PAGE}")
     return verdict
 
 
@@ -225,13 +227,13 @@ def compare_trials(folders: dict[str, Path], out: Path, title: str) -> Path:
     InputError
         A folder holds no muscle forces, or the muscles differ.
     """
-    say("comparison of trials", heading=True)
+    log.info("comparison of trials", extra={"heading": True})
     comparison = gather(folders)
     out.mkdir(parents=True, exist_ok=True)
     write_comparison(comparison, out)
     page = write_comparison_page(comparison, next(iter(folders.values())) / MODEL, out, title)
     ok = sum(bool(verdict.get("ok")) for verdict in comparison.verdicts.values())
-    say(f"{len(folders)} trials, {ok} to be trusted; comparison: {page}")
+    log.info(f"{len(folders)} trials, {ok} to be trusted; comparison: {page}")
     return page
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,7 +45,8 @@ from sspinn_opensim.training.checkpoint import checkpoint_file, identity, load_e
 from sspinn_opensim.training.settings import settings_of
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
-from sspinn_opensim.verbs.console import say
+
+log = logging.getLogger(__name__)
 
 #: A network needs this long before its estimate can be trusted.
 SETTLED_S = 1.0
@@ -114,7 +116,7 @@ def locate_sensors(
     InputError
         If there is no trained network, the recording is too short, or the written model does not read back.
     """
-    say("locate sensors", heading=True)
+    log.info("locate sensors", extra={"heading": True})
     subject_file = out / "subject.osim"
     if not subject_file.is_file():
         raise InputError(
@@ -431,10 +433,10 @@ def _write(study, out: Path, frozen: _Frozen, q, found, assignment, notes) -> No
     ]
     svg = placement_figure(subject, subject.completed(q), marks, f"{study.name}: where the sensors sit")
     write_atomically(out / "sensor_places.svg", svg)
-    say(table(found, assignment))
+    log.info(table(found, assignment))
     for note in notes:
-        say(f"note: {note}")
-    say("wrote sensor_places.json, sensor_places.svg, sensor_places.osim")
+        log.info(f"note: {note}")
+    log.info("wrote sensor_places.json, sensor_places.svg, sensor_places.osim")
 
 
 def _write_model(out: Path, frames: Sequence[FramePlace]) -> None:

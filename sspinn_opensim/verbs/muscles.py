@@ -2,44 +2,58 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from sspinn_opensim.muscles import FastOptimizer
 from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
 from sspinn_opensim.opensim_io.static_optimization import setup as muscle_setup
+from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
 from sspinn_opensim.recording import Recording, output_window
 from sspinn_opensim.report.muscle_charts import write_group_figures
 from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import OutputChoice, Study
-from sspinn_opensim.verbs.console import say
 from sspinn_opensim.verbs.estimate import SETTLED_S
-from sspinn_opensim.verbs.prepared import prepare, require
+from sspinn_opensim.verbs.prepared import Prepared, prepare, require
+
+log = logging.getLogger(__name__)
 
 
 @records
-def muscles(study: Study, out: Path, workers: int | None = None, fast: bool = False) -> None:
+def muscles(
+    study: Study,
+    out: Path,
+    *,
+    workers: int | None = None,
+    fast: bool = False,
+    prepared: Prepared | None = None,
+) -> Verdict:
     """Run static optimization on the estimate; write muscle forces, activations, figures and the verdict.
 
     A `fast` run does without OpenSim's optimizer.
     """
-    say("muscles", heading=True)
+    log.info("muscles", extra={"heading": True})
     require(out, "kinematics.mot", "run sspinn estimate first")
     settings = muscle_setup.Settings(
         lowpass_hz=study.muscles.lowpass_hz, muscle_physiology=study.muscles.physiology
     )
-    recording, subject, _ = prepare(study, out)
+    prepared = prepared or prepare(study, out)
+    recording, subject = prepared.recording, prepared.subject
     held = {name: subject.fixed[name] for name in subject.fixed if not subject.model.coordinate(name).locked}
     muscle_setup.prepare(
         out, window=_muscle_window(recording, study.output, settings), settings=settings, held=held
     )
     if held:
-        say(f"{len(held)} coordinates that were not estimated are locked: no muscle is asked to hold them")
-    optimizer = FastOptimizer(settings, [out], say) if fast or study.muscles.fast else None
+        log.info(
+            f"{len(held)} coordinates that were not estimated are locked: no muscle is asked to hold them"
+        )
+    optimizer = FastOptimizer(settings, [out], log.info) if fast or study.muscles.fast else None
     verdict = static_optimization.run(
         out, workers=workers, unit_is_stated=True, measured=False, optimizer=optimizer
     )
-    say(verdict.summary())
+    log.info(verdict.summary())
     write_group_figures(out, "subject.osim", muscle_setup.FORCES_FILE, muscle_setup.ACTIVATIONS_FILE)
+    return verdict
 
 
 def _muscle_window(

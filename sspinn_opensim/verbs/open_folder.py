@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from sspinn_opensim.opensim_io.tables.staging import check_files
 from sspinn_opensim.results.contents import FILES
 from sspinn_opensim.results.gui_steps import Contents, contents, gui_steps
 from sspinn_opensim.results.manifest import Comparison, compare_with_manifest, read_manifest
-from sspinn_opensim.verbs.console import say
+
+log = logging.getLogger(__name__)
 
 #: Folders inside a results folder whose files are parts of it.
 _OWN = {Path(file.name).name for file in FILES if file.name.endswith("/")}
@@ -52,22 +54,24 @@ def open_folder(folder: Path, check: bool = False) -> int:
             fix="give the --out folder of an earlier command",
         )
     manifest = read_manifest(folder)
-    say(manifest.get("title", folder.name), heading=True)
+    log.info(manifest.get("title", folder.name), extra={"heading": True})
     for number, step in enumerate(steps, start=1):
-        say(f"{number}. {step}")
+        log.info(f"{number}. {step}")
     for name in inside:
-        say(f"more in {name}: sspinn open {folder / name}")
+        log.info(f"more in {name}: sspinn open {folder / name}")
     if "versions" in manifest:
         found = manifest["versions"]
-        say(f"written by sspinn_opensim {found.get('sspinn_opensim')} with OpenSim {found.get('opensim')}")
+        log.info(
+            f"written by sspinn_opensim {found.get('sspinn_opensim')} with OpenSim {found.get('opensim')}"
+        )
     faults = [*_changes(compare_with_manifest(folder)), *_defects(held), *_not_there(folder, manifest)]
     for fault in faults:
-        say(fault)
+        log.info(fault)
     if check:
         files = [setup.path for setup in held.setups]
         tables = held.motions + held.ground_forces + held.tables
         check_files([*files, *(folder / name for name in tables)])
-        say(f"OpenSim reads all {len(tables)} tables and loads all {len(files)} set-ups")
+        log.info(f"OpenSim reads all {len(tables)} tables and loads all {len(files)} set-ups")
     return int(any(not fault.startswith(("ok", "not yet", "note")) for fault in faults))
 
 

@@ -1,16 +1,45 @@
-"""Recording, subject and signals of a study, as every stage after scaling needs them."""
+"""Recording, subject and signals of a study, made once for every stage after scaling."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.recording import Recording, check_placement, on_model, read_recording
+from sspinn_opensim.recording import (
+    Recording,
+    check_placement,
+    describe_doubts,
+    moved_sensors,
+    on_model,
+    read_recording,
+)
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a network is trained on and applied to.
+
+    Attributes
+    ----------
+    recording : Recording
+        Its sensors sit on bodies of the model.
+    subject : Subject
+        The scaled model with the sensors on it.
+    signals : Signals
+        Inputs of the network.
+    notes : tuple of str
+        What is odd about the recording, and which sensors sit on a body of another name.
+    """
+
+    recording: Recording
+    subject: Subject
+    signals: Signals
+    notes: tuple[str, ...]
 
 
 def require(out: Path, name: str, fix: str) -> Path:
@@ -26,13 +55,26 @@ def subject_file(out: Path) -> Path:
     return require(out, "subject.osim", "run sspinn scale first")
 
 
-def prepare(study: Study, out: Path) -> tuple[Recording, Subject, Signals]:
-    """Return the recording of a study, the body in its results folder with the sensors, and the signals."""
-    model: Model = read_model(subject_file(out))
-    recording = on_model(read_recording(study), model)
+def prepare(study: Study, out: Path, recording: Recording | None = None) -> Prepared:
+    """Return the recording of a study, the body in its results folder with the sensors, and the signals.
+
+    Parameters
+    ----------
+    study : Study
+        Names sensors and coordinates.
+    out : Path
+        Results folder with the scaled model.
+    recording : Recording, optional
+        The study's, where it is at hand; else it is read.
+    """
+    model = read_model(subject_file(out))
+    as_read = read_recording(study) if recording is None else recording
+    recording = on_model(as_read, model)
     check_placement(recording.sensors, model, str(study.path))
     chosen = study.coordinates
     subject = make_subject(
         model, recording, chosen.fixed, height_m=study.person.height_m, estimate=chosen.estimate
     )
-    return recording, subject, make_signals(recording, subject)
+    doubts = [f"note: {doubt}" for doubt in describe_doubts(recording)]
+    notes = (*doubts, *moved_sensors(as_read, model))
+    return Prepared(recording, subject, make_signals(recording, subject), notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import shutil
 import tempfile
 from contextlib import AbstractContextManager
@@ -33,27 +34,30 @@ from sspinn_opensim.results.manifest import recorded
 from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import ScalingStudy, Study, scaling_method
 from sspinn_opensim.training.coordinates import held_coordinates
-from sspinn_opensim.verbs.console import say
+
+log = logging.getLogger(__name__)
 
 
 @records
 def scale(study: Study, out: Path) -> None:
     """Write `subject.osim` and `scaling.json`."""
-    say("scale", heading=True)
+    log.info("scale", extra={"heading": True})
     out.mkdir(parents=True, exist_ok=True)
     scale_subject(study, out)
     subject = out / "subject.osim"
     freed = free_the_way(subject)
     if freed:
-        say(f"no longer clamped, so that a walk may leave their range: {', '.join(freed)}")
+        log.info(f"no longer clamped, so that a walk may leave their range: {', '.join(freed)}")
     spheres = put_under_feet(subject, _held(study, subject)) if study.model.contact == "auto" else ()
     if spheres:
         feet = ", ".join(f"{sphere.name} on {sphere.body}" for sphere in spheres)
-        say(f"contact: the model has no spheres on its feet; added {feet}, and a floor if it has none")
+        log.info(f"contact: the model has no spheres on its feet; added {feet}, and a floor if it has none")
     soles = study.person.shoe_heel_mm, study.person.shoe_forefoot_mm
     if any(soles):
         moved = put_on_shoes(subject, *soles)
-        say(f"shoes: {soles[0]:g} mm under the heel, {soles[1]:g} mm in front; lowered {', '.join(moved)}")
+        log.info(
+            f"shoes: {soles[0]:g} mm under the heel, {soles[1]:g} mm in front; lowered {', '.join(moved)}"
+        )
 
 
 def _held(study: Study, subject: Path) -> dict[str, float]:
@@ -118,7 +122,7 @@ def scale_subject(study: Study | ScalingStudy, out: Path) -> ScalingReport:
 
 def scale_only(study: ScalingStudy, out: Path) -> None:
     """Scale the model of a study that has no recording."""
-    say("scale", heading=True)
+    log.info("scale", extra={"heading": True})
     scaling, person = study.scaling, study.person
     files = {"setup": scaling.setup, "static": scaling.static, "markers": scaling.markers}
     inputs = {"study": study.path, "model": study.model.file, **files}
@@ -127,7 +131,7 @@ def scale_only(study: ScalingStudy, out: Path) -> None:
         soles = person.shoe_heel_mm, person.shoe_forefoot_mm
         if any(soles):
             moved = put_on_shoes(out / "subject.osim", *soles)
-            say(
+            log.info(
                 f"shoes: {soles[0]:g} mm under the heel, {soles[1]:g} mm in front; lowered {', '.join(moved)}"
             )
     _say_where(out)
@@ -152,7 +156,7 @@ def scale_model(options: Options, out: Path) -> None:
             found=", ".join(f"--{name}" for name in markers),
             fix="give --setup SCALE.xml, or a study with [scaling.measurements.NAME] (docs/scaling.md)",
         )
-    say("scale", heading=True)
+    log.info("scale", extra={"heading": True})
     model = _model_of(options)
     inputs = {name: getattr(options, name) for name in ("setup", "static", "markers")}
     with _recorded(out, options.name or "a person", {"model": model, **inputs}):
@@ -195,14 +199,14 @@ def _finish(report: ScalingReport, out: Path) -> ScalingReport:
     if report.markers is None and (out / FOLDER / "setup.xml").is_file():
         shutil.rmtree(out / FOLDER)  # of an earlier scaling, by markers
     write_atomically(out / "scaling.json", json.dumps(report.to_json(), indent=1) + "\n")
-    say(report.table())
+    log.info(report.table())
     return report
 
 
 def _say_where(out: Path) -> None:
-    say(f"wrote {out / 'subject.osim'} and scaling.json")
+    log.info(f"wrote {out / 'subject.osim'} and scaling.json")
     if (out / FOLDER / "setup.xml").is_file():
-        say(f"ScaleTool's files: {out / FOLDER}; its setup.xml loads in OpenSim, Tools > Scale Model")
+        log.info(f"ScaleTool's files: {out / FOLDER}; its setup.xml loads in OpenSim, Tools > Scale Model")
 
 
 def _model_of(options: Options) -> Path:

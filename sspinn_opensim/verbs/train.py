@@ -4,34 +4,86 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from sspinn_opensim.files import write_atomically
-from sspinn_opensim.recording import describe_doubts, moved_sensors, read_recording
 from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.checkpoint import checkpoint_file, identity, resume, save
 from sspinn_opensim.training.cohort import Cohort, alone
-from sspinn_opensim.training.settings import Settings, settings_of
+from sspinn_opensim.training.settings import Progress, Settings, settings_of
 from sspinn_opensim.training.trainer import Trainer
-from sspinn_opensim.verbs.console import TrainingDisplay, say
-from sspinn_opensim.verbs.prepared import prepare
+from sspinn_opensim.verbs.prepared import Prepared, prepare
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SeedTraining:
+    """The trained network of one seed.
+
+    Attributes
+    ----------
+    seed : int
+        Of the random numbers.
+    steps : int
+        Optimizer steps done in all.
+    stopped : bool
+        Whether it ended early because the loss no longer fell.
+    new : bool
+        Whether anything was left to train.
+    """
+
+    seed: int
+    steps: int
+    stopped: bool
+    new: bool = True
+
+    def __str__(self) -> str:
+        if not self.new:
+            return f"seed {self.seed}: already trained, {self.steps} steps"
+        early = "stopped after {} steps, the loss no longer fell" if self.stopped else "trained, {} steps"
+        return f"seed {self.seed}: {early.format(self.steps)}"
 
 
 @records
-def train(study: Study, out: Path, restart: bool = False) -> None:
+def train(
+    study: Study,
+    out: Path,
+    *,
+    restart: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+    prepared: Prepared | None = None,
+) -> tuple[SeedTraining, ...]:
     """Train one network per seed on the IMU signals alone; goes on from the last checkpoint of each."""
-    say("train", heading=True)
-    recording, subject, signals = prepare(study, out)
-    for doubt in describe_doubts(recording):
-        say(f"note: {doubt}")
-    for moved in moved_sensors(read_recording(study), subject.model):
-        say(moved)
-    say(subject.describe())
+    log.info("train", extra={"heading": True})
+    prepared = prepared or prepare(study, out)
+    for note in (*prepared.notes, prepared.subject.describe()):
+        log.info(note)
+    done = []
+    for trained in train_seeds(study, prepared, out, restart=restart, progress=progress):
+        log.info(trained)
+        done.append(trained)
+    return tuple(done)
+
+
+def train_seeds(
+    study: Study,
+    prepared: Prepared,
+    out: Path,
+    *,
+    restart: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Iterator[SeedTraining]:
+    """Train the network of each seed of a study, and give what came of it."""
+    people = alone(prepared.subject, prepared.signals)
     for seed in study.training.seeds:
         settings = settings_of(study.training, seed)
-        belongs_to = identity(subject, recording, settings)
-        train_seed(alone(subject, signals), settings, belongs_to, out, restart)
+        belongs_to = identity(prepared.subject, prepared.recording, settings)
+        yield train_seed(people, settings, belongs_to, out, restart, progress=progress)
 
 
 def train_seed(
@@ -41,7 +93,8 @@ def train_seed(
     out: Path,
     restart: bool = False,
     network: dict | None = None,
-) -> None:
+    progress: Callable[[Progress], None] | None = None,
+) -> SeedTraining:
     """Train one seed, from its last checkpoint if there is one.
 
     Parameters
@@ -56,6 +109,8 @@ def train_seed(
         Whether to start over.
     network : dict, optional
         State of a network to start from.
+    progress : callable, optional
+        Told of each step.
 
     Raises
     ------
@@ -67,8 +122,7 @@ def train_seed(
     if checkpoint.exists() and not restart:
         resume(checkpoint, trainer, belongs_to)
         if trainer.finished:
-            say(f"seed {settings.seed}: already trained, {trainer.step} steps")
-            return
+            return SeedTraining(settings.seed, trainer.step, trainer.stopped, new=False)
 
     def keep(state: Trainer) -> None:
         save(checkpoint, state, belongs_to)
@@ -78,11 +132,9 @@ def train_seed(
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if trainer.finished:
         keep(trainer)
-        return
-    with TrainingDisplay(f"seed {settings.seed}", settings.steps, trainer.weights) as display:
-        trainer.run(display.update, keep)
-    if trainer.stopped:
-        say(f"seed {settings.seed}: stopped after {trainer.step} steps, the loss no longer fell")
+    else:
+        trainer.run(progress or (lambda _: None), keep)
+    return SeedTraining(settings.seed, trainer.step, trainer.stopped)
 
 
 def _table(history: list[dict[str, float]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.tools import inverse_dynamics
 from sspinn_opensim.opensim_io.tools.setups import Trial
 from sspinn_opensim.results.manifest import read_manifest, recorded
-from sspinn_opensim.verbs.console import say
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def _gathered(folder: Path, laboratory: Laboratory, part: Part) -> tuple[float, 
         needs_muscles=False,
     )
     for note in trial.notes:
-        say(f"note: {note}")
+        log.info(f"note: {note}")
     return trial.window
 
 

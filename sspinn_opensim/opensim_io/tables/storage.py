@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.errors import InputError, InputWarning, nearest
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.tables.storage_header import Header, split_header, to_lines, unusual_bytes
 from sspinn_opensim.opensim_io.tables.storage_rows import Body, read_body, read_labels
@@ -104,7 +104,7 @@ def write_storage(path: Path, table: Table) -> Path:
     return write_atomically(path, "\n".join(lines) + "\n")
 
 
-class StorageWarning(UserWarning):
+class StorageWarning(InputWarning):
     """A table was mended while it was read, or OpenSim reads it otherwise."""
 
 

@@ -16,7 +16,7 @@ from casadi_dynamics.symbolic import build
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.study import examples_folder, override, read_study
 from sspinn_opensim.verbs import ablate as ablation
-from sspinn_opensim.verbs import estimate, scale, train
+from sspinn_opensim.verbs import scale, train
 from sspinn_opensim.verbs.ablate import OFF, ablate, final_losses, root_residual
 
 STEPS = 4
@@ -108,17 +108,19 @@ def test_a_term_that_is_off_teaches_nothing_but_is_watched(finished, study, tmp_
     assert "torque" in header.split(",") and 0 < OFF < 1e-20
 
 
-def test_finished_arms_are_kept_and_others_added(finished, study, tmp_path, monkeypatch, capsys):
+def test_finished_arms_are_kept_and_others_added(finished, study, tmp_path, monkeypatch, caplog):
     out = tmp_path / "out"
     shutil.copytree(finished, out)
     trained = []
-    run_training = train.train
-    monkeypatch.setattr(
-        train, "train", lambda s, o, restart=False: (trained.append(o.name), run_training(s, o, restart))[1]
-    )
+
+    def noted(study, prepared, out, **settings):
+        trained.append(out.name)
+        return train.train_seeds(study, prepared, out, **settings)
+
+    monkeypatch.setattr(ablation, "train_seeds", noted)
     ablate(study, out, ("torque", "angular_rate"))
     assert trained == ["angular_rate"]
-    lines = [line for line in capsys.readouterr().out.splitlines() if "/3 " in line]
+    lines = [line for line in "\n".join(caplog.messages).splitlines() if "/3 " in line]
     assert [line.split(":")[0].strip() for line in lines] == [
         "1/3 every term",
         "2/3 without torque",
@@ -141,7 +143,7 @@ def test_an_interrupted_arm_goes_on(finished, study, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(estimate, "estimate", interrupt)
+        patch.setattr(ablation, "estimate_seeds", interrupt)
         with pytest.raises(KeyboardInterrupt):
             ablate(study, out, ("torque",))
     checkpoint = out / "arms" / "full" / "training" / "seed_0" / "checkpoint.pt"
@@ -176,7 +178,7 @@ def test_arms_of_another_training_are_refused(finished, study, tmp_path, change)
 def test_another_reference_or_output_trains_nothing_anew(finished, study, tmp_path, monkeypatch):
     out = tmp_path / "out"
     shutil.copytree(finished, out)
-    monkeypatch.setattr(train, "train", None)
+    monkeypatch.setattr(ablation, "train_seeds", None)
     ablate(dataclasses.replace(study, reference=None), out, ("torque",))
     table = rows(out)["torque"]
     assert "angle_rmsd_deg" not in table and float(table["root_force_bw"]) > 0
@@ -185,7 +187,7 @@ def test_another_reference_or_output_trains_nothing_anew(finished, study, tmp_pa
 
 def test_training_never_gets_the_reference(study, tmp_path, monkeypatch):
     given = []
-    monkeypatch.setattr(train, "train", lambda s, o, restart: given.append(s.reference) or _stop())
+    monkeypatch.setattr(ablation, "train_seeds", lambda s, *_, **__: given.append(s.reference) or _stop())
     with pytest.raises(KeyboardInterrupt):
         ablate(study, scaled(tmp_path / "out"), ("torque",))
     assert study.reference is not None and given == [None]
@@ -198,14 +200,13 @@ def _stop():
 def test_a_training_that_diverges_is_a_result(finished, study, tmp_path, monkeypatch):
     out = tmp_path / "out"
     shutil.copytree(finished, out)
-    run_training = train.train
 
-    def diverge(arm, folder, restart=False):
+    def diverge(arm, prepared, folder, **settings):
         if folder.name == "angular_rate":
             raise InputError("The training diverged: the loss term 'torque' is nan.", where="step 3, seed 0")
-        run_training(arm, folder, restart)
+        return train.train_seeds(arm, prepared, folder, **settings)
 
-    monkeypatch.setattr(train, "train", diverge)
+    monkeypatch.setattr(ablation, "train_seeds", diverge)
     ablate(study, out, ("angular_rate", "torque"))
     assert "diverged" in rows(out)["angular_rate"]["failure"] and rows(out)["torque"]["failure"] == ""
     assert json.loads((out / "arms" / "angular_rate" / "arm.json").read_text())["failure"]
@@ -217,7 +218,7 @@ def test_any_other_error_of_an_arm_is_one(study, tmp_path, monkeypatch):
     def fail(*arguments, **settings):
         raise InputError("The disk is full.")
 
-    monkeypatch.setattr(train, "train", fail)
+    monkeypatch.setattr(ablation, "train_seeds", fail)
     with pytest.raises(InputError, match="disk is full"):
         ablate(study, scaled(tmp_path / "out"), ("torque",))
 

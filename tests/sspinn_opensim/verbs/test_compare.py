@@ -80,7 +80,7 @@ def write_results(folder, *, degrees=True, offset_deg=0.0, foot="foot_", extra=(
     return folder
 
 
-def test_two_folders_in_all_they_hold(tmp_path, capsys):
+def test_two_folders_in_all_they_hold(tmp_path, caplog):
     a = write_results(tmp_path / "a")
     b = write_results(tmp_path / "b", degrees=False, offset_deg=3, foot="calcn_", extra=["id.sto"])
     groups = compare(a, b, tmp_path / "out")
@@ -106,7 +106,7 @@ def test_two_folders_in_all_they_hold(tmp_path, capsys):
     ]
     knee = groups[0].differences[0]
     assert (knee.rmsd, knee.bias) == pytest.approx((3, 3)) and groups[1].differences[0].rmsd == 0
-    printed = capsys.readouterr().out
+    printed = caplog.text
     assert "A a/kinematics.mot, B b/kinematics.mot: 0.000 to 1.000 s, 101 samples" in printed
     assert "knee_angle_r  deg   3.000      +3.000    3.000" in printed
     saved = json.loads((tmp_path / "out" / "comparison.json").read_text())
@@ -145,14 +145,14 @@ def test_files_of_different_kinds_and_places_that_are_not_there(tmp_path, capsys
     assert not (tmp_path / "out").exists()
 
 
-def test_what_one_kind_lacks_does_not_stop_the_others(tmp_path, capsys):
+def test_what_one_kind_lacks_does_not_stop_the_others(tmp_path, caplog):
     a, b = write_results(tmp_path / "a"), write_results(tmp_path / "b")
     write_storage(b / "muscle_forces.sto", Table(("gastroc_r",), TIME, SWING[:, None]))
     assert len(compare(a, b, tmp_path / "out")) == 4
-    assert "Muscle forces: not compared. The two have no column in common." in capsys.readouterr().out
+    assert "Muscle forces: not compared. The two have no column in common." in caplog.text
 
 
-def test_a_motion_without_its_unit_is_refused_and_a_false_one_is_noted(tmp_path, capsys):
+def test_a_motion_without_its_unit_is_refused_and_a_false_one_is_noted(tmp_path, caplog):
     a, b = write_results(tmp_path / "a"), write_results(tmp_path / "b", degrees=False)
     text = (b / "kinematics.mot").read_text()
     (b / "kinematics.mot").write_text(text.replace("inDegrees=no\n", ""))
@@ -160,7 +160,7 @@ def test_a_motion_without_its_unit_is_refused_and_a_false_one_is_noted(tmp_path,
         compare(a, b, tmp_path / "out")
     (b / "kinematics.mot").write_text(text.replace("inDegrees=no\n", "inDegrees=yes\n"))
     compare(a, b, tmp_path / "out")
-    assert "the angles look like radians: is inDegrees wrong?" in capsys.readouterr().out
+    assert "the angles look like radians: is inDegrees wrong?" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -83,12 +83,12 @@ def reordered(recording, order, turn=1.0):
     )
 
 
-def test_the_sensors_of_the_walk_sit_where_they_were_put(study, scaled, known, stand_in, capsys):
+def test_the_sensors_of_the_walk_sit_where_they_were_put(study, scaled, known, stand_in, caplog):
     stand_in(known[0])
     found = locate.locate_sensors(study, scaled)
     moved = [np.linalg.norm((f.place.position - f.given.position)[:2]) for f in found]
     assert np.median(moved) < 0.02
-    shown = capsys.readouterr().out
+    shown = caplog.text
     assert "shift" in shown and "left as given" in shown
     report = json.loads((scaled / "sensor_places.json").read_text())["sensors"]
     frames = {frame.name: frame for frame in read_model(scaled / "sensor_places.osim").imu_frames}

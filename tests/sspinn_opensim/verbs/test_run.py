@@ -113,12 +113,12 @@ def test_no_file_for_opensim_knows_where_it_lies(finished, study):
         assert str(finished) not in text and str(study.path.parent) not in text, name
 
 
-def test_the_folder_can_be_moved(finished, tmp_path, capsys):
+def test_the_folder_can_be_moved(finished, tmp_path, caplog):
     """Elsewhere, with the old place gone, every set-up loads and OpenSim repeats the muscle forces."""
     first = Path(shutil.copytree(finished, tmp_path / "first"))
     moved = first.rename(tmp_path / "another place")
     assert open_folder(moved, check=True) == 0
-    printed = capsys.readouterr().out
+    printed = caplog.text
     assert "files are as they were written" in printed and "loads all 3 set-ups" in printed
     raw = next(moved.joinpath("static_optimization").glob("*force.sto"))
     before = read_storage(raw)
@@ -172,12 +172,12 @@ def test_the_loss_history_has_a_row_a_step(finished):
 
 
 @pytest.mark.usefixtures("without_opensim")
-def test_going_on_from_a_finished_training_changes_nothing(finished, study, tmp_path, capsys):
+def test_going_on_from_a_finished_training_changes_nothing(finished, study, tmp_path, caplog):
     out = Path(shutil.copytree(finished, tmp_path / "elsewhere"))
     before = {name: (out / name).read_bytes() for name in FILES - {"manifest.json"}}
     recorded = read_manifest(out)
     train.train(study, out)
-    assert f"already trained, {STEPS} steps" in capsys.readouterr().out
+    assert f"already trained, {STEPS} steps" in caplog.text
     estimate.estimate(study, out)
     assert {name: (out / name).read_bytes() for name in before} == before
     assert read_manifest(out)["files"] == recorded["files"]
@@ -223,25 +223,19 @@ def test_an_interrupted_training_goes_on(study, out, monkeypatch):
     monkeypatch.setattr(train.Trainer, "run", lambda *a: run(*a, every=2))
     whole = Path(shutil.copytree(out, out.with_name("whole")))
     train.train(study, whole)
-    update = train.TrainingDisplay.update
 
-    def interrupted(display, progress):
+    def interrupted(progress):
         if progress.step == 5:
             raise KeyboardInterrupt
-        update(display, progress)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(train.TrainingDisplay, "update", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            train.train(study, out)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(study, out, progress=interrupted)
     assert files(out) - files(whole) == set()
     with pytest.raises(InputError, match="not finished") as error:
         estimate.estimate(study, out)
     assert error.value.found == "4 steps"
     steps = []
-    with monkeypatch.context() as patched:
-        patched.setattr(train.TrainingDisplay, "update", lambda _, progress: steps.append(progress.step))
-        train.train(study, out)
+    train.train(study, out, progress=lambda progress: steps.append(progress.step))
     assert steps == [5, 6]
     one, other = (torch.load(f / "training/seed_0/checkpoint.pt", weights_only=True) for f in (out, whole))
     assert one["state"]["history"] == other["state"]["history"]

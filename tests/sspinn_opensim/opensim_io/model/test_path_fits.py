@@ -97,12 +97,12 @@ def test_ranges_are_those_of_a_person(public_models):
     )
 
 
-def test_wrapped_muscles_of_a_model_agree_with_opensim(public_models, tmp_path, capsys):
+def test_wrapped_muscles_of_a_model_agree_with_opensim(public_models, tmp_path, caplog):
     """Postures in the ranges of the fit, none of which the fit has seen; the file is read back."""
     source = public_models / "gait2d.osim"
     model = read_model(source)
     convert.convert(source, tmp_path, paths=True)
-    assert "8 wrapped muscles fitted" in capsys.readouterr().out
+    assert "8 wrapped muscles fitted" in caplog.text
     fits = read_fits(fits_file(tmp_path / source.name), model)
     names = [fit.muscle for fit in fits]
     functions = build(model)
