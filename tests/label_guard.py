@@ -88,10 +88,10 @@ def main(study_file: str, out: str) -> None:
     guard.found.clear()
     cohort = cohort_file.CohortStudy(study.path, "two", (study, replace(study, name="b")), (), study.training)
 
-    def watched(*, estimate: bool = False, everything: bool = False) -> list[str]:
+    def watched(*, estimating: bool = False, everything: bool = False) -> list[str]:
         guard.found.clear()
         train.train(study, out, restart=True)
-        if estimate or everything:
+        if estimating or everything:
             estimate.estimate(study, out)
         if everything:
             adapt.adapt(study, out, out / "adapted", steps=1)
@@ -118,9 +118,9 @@ def main(study_file: str, out: str) -> None:
     found["recording, file"] = watched()
     prepared.read_recording = read
     estimate.write_estimate = lambda *given, **named: (leaks["file"](), predict(*given, **named))[1]
-    found["estimate, file"] = watched(estimate=True)
+    found["estimate, file"] = watched(estimating=True)
     estimate.write_estimate = predict
-    found["as it is again"] = watched(estimate=True)
+    found["as it is again"] = watched(estimating=True)
     print("FOUND " + json.dumps(found))
 
 
