@@ -18,9 +18,9 @@ from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic.posture import Posture, posture, upright
+from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.evaluation.curves import Curves
 from sspinn_opensim.recording import Recording
-from sspinn_opensim.study.sensor_sets import segment_of
 from sspinn_opensim.training.coordinates import sagittal_coordinates
 
 #: Stands for a body that is taken as upright.

@@ -24,13 +24,8 @@ from sspinn_opensim.evaluation.curves import Curves, read_band, read_estimate
 from sspinn_opensim.evaluation.metrics import QUANTITIES, combine, evaluate_curves
 from sspinn_opensim.evaluation.reference import Reference, read_reference
 from sspinn_opensim.files import write_atomically
-from sspinn_opensim.recording import Recording, bodies_of, on_model, output_window, read_recording
+from sspinn_opensim.recording import FORMATS, Recording, bodies_of, on_model, output_window, read_recording
 from sspinn_opensim.training.coordinates import held_coordinates
-
-#: s by which the sensors of a data set are declared to lag its laboratory: one number for all its trials,
-#: the middle of the 13 to 19 ms by which IMU and optical events differ in this set, never fitted to a trial.
-#: Sets not named here have none, unless the study declares one.
-DECLARED_LAG_S = {"dorschky2019": 0.015}
 
 #: With fewer seeds, settings cannot be ranked.
 FEWEST_SEEDS = 3
@@ -227,7 +222,8 @@ def _trial(evidence: Evidence, person) -> dict[str, Any]:
 def _declared_lag_s(reference) -> float | None:
     if reference is None:
         return None
-    declared = DECLARED_LAG_S.get(reference.format) if reference.lag_s is None else reference.lag_s
+    own = FORMATS.get(reference.format)
+    declared = own and own.laboratory_lag_s if reference.lag_s is None else reference.lag_s
     return declared or None
 
 

@@ -99,7 +99,7 @@ def read_reference(
 def _read_dorschky2019(study, time_s: np.ndarray, joints: Mapping[str, SagittalJoint]) -> Reference:
     path = Path(study.reference.file)
     kinds = {"angle", "moment", "GRF", "dur"}
-    rows = {(row.kind, row.name): row.mean for row in read_rows(path, kinds).rows}
+    rows = {(row.kind, row.name): row.mean for row in read_rows(path, kinds)}
     cycle_s = float(_row(rows, "dur", "dur", path)[0])
 
     def on_time(curve: np.ndarray) -> np.ndarray:

@@ -5,16 +5,22 @@ Nothing here reads a reference: optical angles, moments and measured ground forc
 """
 
 from sspinn_opensim.recording.checks import check_placement, describe_doubts
+from sspinn_opensim.recording.choices import Format, OutputChoice, RecordingChoice, SensorChoice
 from sspinn_opensim.recording.placement import bodies_of, joint_above, moved_sensors, on_model
-from sspinn_opensim.recording.reader import read_recording
+from sspinn_opensim.recording.reader import FORMATS, read_recording
 from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.recording.types import PROXIMAL, Recording, Sensor
 from sspinn_opensim.recording.window import output_window
 
 __all__ = [
+    "FORMATS",
     "PROXIMAL",
+    "Format",
+    "OutputChoice",
     "Recording",
+    "RecordingChoice",
     "Sensor",
+    "SensorChoice",
     "bodies_of",
     "check_placement",
     "describe_doubts",

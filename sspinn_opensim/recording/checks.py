@@ -81,10 +81,11 @@ def describe_doubts(recording: Recording) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Empty if nothing is odd: constant channels, movement without rotation, a sensor that does not read
-        gravity at rest, or whose y axis does not point up on average.
+        Empty if nothing is odd: what the reader changed, constant channels, movement without rotation, a
+        sensor that does not read gravity at rest, or whose y axis does not point up on average.
     """
     return (
+        *recording.notes,
         *_constant_channels(recording),
         *_no_rotation(recording),
         *_rest(recording),

@@ -1,7 +1,7 @@
 """A plain table of text: one row of column names, one column of time in s, one column per signal.
 
-Commas, semicolons or tabs separate the columns; numbers have a decimal point. The study says which columns
-belong to which sensor, their units, and how each sensor was mounted.
+Commas, semicolons or tabs separate the columns; numbers have a decimal point. Columns belong to a sensor by
+their names, or as the study says, which also knows their units and how each sensor was mounted.
 """
 
 from __future__ import annotations
@@ -10,24 +10,77 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.recording import units
+from sspinn_opensim.recording.choices import Format, RecordingChoice, SensorChoice
 from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor
 from sspinn_opensim.recording.resample import interpolate
 from sspinn_opensim.recording.rotation import rotate
-from sspinn_opensim.recording.types import AXES, Recording, check_time
-from sspinn_opensim.study import RecordingChoice, SensorChoice
+from sspinn_opensim.recording.types import Recording, check_time
+from sspinn_opensim.settings.bounds import Names, OneOf
 
 #: A step may depart from the typical one by this fraction of it before samples count as lost.
 _JITTER = 0.5
-#: A clock written with three decimals strays by up to this from the line between its ends, which are rounded
-#: too; such a clock is uniform, only printed coarsely.
-_PRINTED_STEP_S = 1e-3
+#: By the rounding of binary numbers alone a clock strays by less than this fraction of a step.
+_EXACT = 1e-3
+#: A clock rounded to decimals strays by up to one unit of its last decimal from the line between its ends,
+#: which are rounded too. Beyond this fraction of a step rounding is not told from jitter.
+_LARGEST_ROUNDING = 0.25
+#: Decimals of a clock that are looked for.
+_MOST_DECIMALS = 7
 #: No wearable sensor samples more slowly than this; a larger step is a time in milliseconds or a row number.
 _LONGEST_STEP_S = 0.2
+
+
+#: Kinds of signals in the names of columns: specific force, angular rate.
+KINDS = ("acc", "gyro")
+
+
+def column_names(sensor: str, kind: str) -> tuple[str, str, str]:
+    """Return the columns of x, y and z of one of `KINDS` that belong to a sensor by their names."""
+    return f"{sensor}_{kind}_x", f"{sensor}_{kind}_y", f"{sensor}_{kind}_z"
+
+
+@dataclass(frozen=True)
+class SensorColumns:
+    """``[recording.csv.columns.NAME]``: columns of sensor NAME that are not called by the pattern.
+
+    Parameters
+    ----------
+    name : str
+        The NAME of the table.
+    acceleration, angular_rate : tuple of 3 str or None
+        Columns of the sensor's x, y, z signal; ``""`` = not measured. Default: those of ``NAME_acc_x`` ...
+        ``NAME_gyro_z`` that the file has.
+    """
+
+    name: str
+    acceleration: Names | None = None
+    angular_rate: Names | None = None
+
+
+@dataclass(frozen=True)
+class CsvOptions:
+    """``[recording.csv]``: what a table of text does not say of itself.
+
+    Parameters
+    ----------
+    time_column : str
+        Column that holds time in s.
+    acceleration_unit, angular_rate_unit : str
+        Units in the file.
+    columns : tuple of SensorColumns
+        Columns of sensors that are not called by the pattern.
+    """
+
+    time_column: str = "time"
+    acceleration_unit: Annotated[str, OneOf(units.ACCELERATION)] = "m/s^2"
+    angular_rate_unit: Annotated[str, OneOf(units.ANGULAR_RATE)] = "rad/s"
+    columns: tuple[SensorColumns, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +129,7 @@ def read_csv(choice: RecordingChoice, sensors: Sequence[SensorChoice]) -> Record
     Parameters
     ----------
     choice : RecordingChoice
-        File, time column and units.
+        File, and `CsvOptions`.
     sensors : sequence of SensorChoice
         The sensors to take; columns of others are left alone.
 
@@ -90,14 +143,12 @@ def read_csv(choice: RecordingChoice, sensors: Sequence[SensorChoice]) -> Record
     InputError
         If a column is missing, a cell is no number, time does not increase, or samples are lost.
     """
-    table = read_table(choice.file)
-    clock = _clock(table, choice.time_column)
-    acceleration = units.factor(choice.acceleration_unit, units.ACCELERATION, "acceleration_unit")
-    angular_rate = units.factor(choice.angular_rate_unit, units.ANGULAR_RATE, "angular_rate_unit")
-    signals = [_sensor_signals(table, sensor, acceleration, angular_rate) for sensor in sensors]
+    table, options = read_table(choice.file), choice.options or CsvOptions()
+    clock = _clock(table, options.time_column)
+    signals = [_sensor_signals(table, sensor, options) for sensor in sensors]
     stacked = np.stack([np.stack(pair, axis=1) for pair, _ in signals], axis=1)
     available = np.array([flags for _, flags in signals])
-    time_s, stacked = _on_uniform_clock(clock, stacked)
+    time_s, stacked, notes = _on_uniform_clock(clock, stacked)
     unknown = np.zeros((len(sensors), 3))
     return Recording(
         name=choice.name,
@@ -110,7 +161,11 @@ def read_csv(choice: RecordingChoice, sensors: Sequence[SensorChoice]) -> Record
         acceleration_variance=unknown,
         angular_rate_variance=unknown,
         speed_m_s=choice.speed_m_s,
+        notes=notes,
     )
+
+
+FORMAT = Format("csv", CsvOptions, read_csv, sensor_tables=("columns",))
 
 
 def read_table(path: str | Path) -> Table:
@@ -220,27 +275,50 @@ def _clock(table: Table, column: str) -> np.ndarray:
     return time_s
 
 
-def _on_uniform_clock(time_s: np.ndarray, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a uniform clock and the signals (n, ...) on it."""
+def _on_uniform_clock(
+    time_s: np.ndarray, signals: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Return a uniform clock, the signals (n, ...) on it, and a note where that changed something.
+
+    A sensor samples evenly: where decimals explain how its clock strays, the samples are left as they are.
+    """
     uniform = np.linspace(time_s[0], time_s[-1], time_s.size)
-    if np.max(np.abs(time_s - uniform)) <= _PRINTED_STEP_S:
-        return uniform, signals
-    return uniform, interpolate(time_s, signals, uniform)
+    step, stray = (time_s[-1] - time_s[0]) / (time_s.size - 1), np.max(np.abs(time_s - uniform))
+    if stray <= _EXACT * step:
+        return uniform, signals, ()
+    strays = f"The clock strays from even steps of {1000 * step:.4g} ms by up to {1000 * stray:.2g} ms"
+    decimals = _decimals(time_s)
+    if stray <= min(1.001 * 10.0**-decimals, _LARGEST_ROUNDING * step):
+        note = f"{strays}, as its {decimals} decimals explain: samples are taken as even."
+        return uniform, signals, (note,)
+    return (
+        uniform,
+        interpolate(time_s, signals, uniform),
+        (f"{strays}: signals are interpolated to even steps.",),
+    )
+
+
+def _decimals(time_s: np.ndarray) -> int:
+    """Return how many decimals the times are written with, at most `_MOST_DECIMALS`."""
+    close = (np.allclose(time_s, np.round(time_s, n), rtol=0.0, atol=1e-9) for n in range(_MOST_DECIMALS))
+    return next((n for n, holds in enumerate(close) if holds), _MOST_DECIMALS)
 
 
 def _sensor_signals(
-    table: Table, sensor: SensorChoice, acceleration: float, angular_rate: float
+    table: Table, sensor: SensorChoice, options: CsvOptions
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return both signals (n, 3) of a sensor in body axes and SI, and their flags (3,)."""
-    _refuse_unknown_columns(table, sensor)
+    named = next((own for own in options.columns if own.name == sensor.name), SensorColumns(sensor.name))
+    _refuse_unknown_columns(table, named)
     rotation = mounting_rotation(sensor)
-    chosen = (
-        ("acc", sensor.acceleration_columns, acceleration),
-        ("gyro", sensor.angular_rate_columns, angular_rate),
+    factors = (
+        units.factor(options.acceleration_unit, units.ACCELERATION, "acceleration_unit"),
+        units.factor(options.angular_rate_unit, units.ANGULAR_RATE, "angular_rate_unit"),
     )
     signals, flags = [], []
-    for kind, names, factor in chosen:
-        columns = names or tuple(_default(table, f"{sensor.name}_{kind}_{axis}") for axis in AXES)
+    for kind, names, factor in zip(KINDS, (named.acceleration, named.angular_rate), factors, strict=True):
+        by_name = column_names(sensor.name, kind)
+        columns = names or [name if name in table.columns else "" for name in by_name]
         available = np.array([bool(column) for column in columns])
         measured = [factor * table.column(name) if name else np.zeros(len(table.lines)) for name in columns]
         signal, available = rotate(np.stack(measured, axis=1), available, rotation)
@@ -253,21 +331,17 @@ def _sensor_signals(
             expected=f"{sensor.name}_acc_x ... {sensor.name}_gyro_z",
             found=", ".join(table.columns),
             fix=nearest(f"{sensor.name}_acc_x", table.columns)
-            or f"name the columns in [sensors.{sensor.name}]: acceleration_columns, angular_rate_columns",
+            or f"name the columns in [recording.csv.columns.{sensor.name}]: acceleration, angular_rate",
         )
     return signals, flags
 
 
-def _default(table: Table, name: str) -> str:
-    return name if name in table.columns else ""
-
-
-def _refuse_unknown_columns(table: Table, sensor: SensorChoice) -> None:
+def _refuse_unknown_columns(table: Table, sensor: SensorColumns) -> None:
     """Refuse a column that carries the sensor's name but fits no pattern: most likely a misspelt one."""
-    named = {*(sensor.acceleration_columns or ()), *(sensor.angular_rate_columns or ())}
-    if sensor.acceleration_columns and sensor.angular_rate_columns:
+    named = {*(sensor.acceleration or ()), *(sensor.angular_rate or ())}
+    if sensor.acceleration and sensor.angular_rate:
         return
-    patterns = [f"{sensor.name}_{kind}_{axis}" for kind in ("acc", "gyro") for axis in AXES]
+    patterns = [name for kind in KINDS for name in column_names(sensor.name, kind)]
     for column in table.columns:
         prefix = f"{sensor.name}_"
         if column.lower().startswith((f"{prefix}acc", f"{prefix}gyr")) and column not in (*patterns, *named):

@@ -7,7 +7,7 @@ from different instants of the trials) the misfit stays within a few samples, wh
 spread over the whole cycle.
 
 Only sensor signals, duration and speed are taken from the file; optical angles, moments and ground forces,
-which it also holds, are never looked at here.
+which it also holds, are never looked at here. What a file may lack, the study may say: speed and positions.
 
 Sensor axes are the segments' (x forward, y up, z right); positions are measured from the proximal joint of
 the segment, that of the pelvis from the level of the hip centres. That joint is found in the model; the
@@ -23,25 +23,42 @@ Biomechanics 95, 109278.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.recording import units
+from sspinn_opensim.recording.choices import Format, RecordingChoice, SensorChoice
 from sspinn_opensim.recording.matlab_tables import Row, read_rows
 from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor
 from sspinn_opensim.recording.rotation import rotate
 from sspinn_opensim.recording.types import Recording, Sensor
-from sspinn_opensim.study import RecordingChoice, SensorChoice
+from sspinn_opensim.settings.bounds import Count
 
 #: The kinds of rows this reader may see.
 KINDS = frozenset({"acc", "gyro", "dur", "speed"})
 SAMPLES_PER_CYCLE = 100
 DEFAULT_RATE_HZ = 100.0
+#: s by which the sensors lag the laboratory: the middle of the 13 to 19 ms by which IMU and optical events
+#: differ in this set.
+_LAG_S = 0.015
 
 _SIGNALS = (("acc", units.ACCELERATION), ("gyro", units.ANGULAR_RATE))
+
+
+@dataclass(frozen=True)
+class Dorschky2019Options:
+    """``[recording.dorschky2019]``: what becomes of the one stored cycle.
+
+    Parameters
+    ----------
+    cycles : int
+        How often it is repeated.
+    """
+
+    cycles: Count = 20
 
 
 def read_dorschky2019(choice: RecordingChoice, sensors: Sequence[SensorChoice]) -> Recording:
@@ -50,28 +67,31 @@ def read_dorschky2019(choice: RecordingChoice, sensors: Sequence[SensorChoice]) 
     Parameters
     ----------
     choice : RecordingChoice
-        File, number of cycles and sampling rate (100 Hz if left out).
+        File, `Dorschky2019Options` and sampling rate (100 Hz if left out).
     sensors : sequence of SensorChoice
         Sensors to take, named as in the file; a position left out is the file's.
 
     Returns
     -------
     Recording
-        `choice.cycles` cycles from time 0, with their period, the speed, and the variance of each channel
-        (mean over the cycle).
+        As many cycles from time 0, with their period, the speed if file or study know it, and the variance of
+        each channel (mean over the cycle; zero where the file has none).
 
     Raises
     ------
     InputError
-        If the file is of another kind, or lacks a sensor.
+        If the file is of another kind, lacks a sensor or the duration of the cycle, or neither file nor study
+        say where a sensor sits.
     """
-    rows = read_rows(choice.file, KINDS).rows
-    cycle_s = _single(rows, "dur", choice.file)
-    speed_m_s = choice.speed_m_s if choice.speed_m_s is not None else _single(rows, "speed", choice.file)
+    file, rows = choice.file, read_rows(choice.file, KINDS)
+    options = choice.options or Dorschky2019Options()
+    cycle_s = _positive(rows, "dur")
+    if cycle_s is None:
+        raise InputError("The file needs one positive row of type 'dur'.", where=file)
     rate = choice.sampling_rate_hz or DEFAULT_RATE_HZ
     # The end of the last cycle is the start of the next one and is left out.
-    time_s = np.arange(int(np.ceil(choice.cycles * cycle_s * rate - 1e-9))) / rate
-    read = [_read_sensor(rows, sensor, choice.file) for sensor in sensors]
+    time_s = np.arange(int(np.ceil(options.cycles * cycle_s * rate - 1e-9))) / rate
+    read = [_read_sensor(rows, sensor, file) for sensor in sensors]
     signals, variances, flags = (
         np.stack(parts, axis=1) for parts in zip(*(entry[1] for entry in read), strict=True)
     )
@@ -86,18 +106,20 @@ def read_dorschky2019(choice: RecordingChoice, sensors: Sequence[SensorChoice]) 
         angular_rate_available=flags[1],
         acceleration_variance=variances[0],
         angular_rate_variance=variances[1],
-        speed_m_s=speed_m_s,
+        speed_m_s=choice.speed_m_s if choice.speed_m_s is not None else _positive(rows, "speed"),
         cycle_s=cycle_s,
     )
 
 
-def _single(rows: Sequence[Row], kind: str, file: Path) -> float:
-    found = [row.mean[0] for row in rows if row.kind == kind]
-    if len(found) != 1 or not found[0] > 0:
-        raise InputError(
-            f"The file needs one positive row of type '{kind}'.", where=file, found=f"{len(found)} rows"
-        )
-    return float(found[0])
+FORMAT = Format(
+    "dorschky2019", Dorschky2019Options, read_dorschky2019, places_sensors=True, laboratory_lag_s=_LAG_S
+)
+
+
+def _positive(rows: Sequence[Row], kind: str) -> float | None:
+    """Return the one number of a kind of rows; None where there is no such row, or no positive number."""
+    found = [row.mean[0] for row in rows if row.kind == kind and row.mean.size]
+    return float(found[0]) if len(found) == 1 and found[0] > 0 else None
 
 
 def _read_sensor(
@@ -121,27 +143,35 @@ def _read_sensor(
         for row in (row for row in own if row.kind == kind):
             axis, sign = _segment_axis(row, file)
             factor = units.factor(row.unit, known_units, f"{file}, {kind} {row.name}")
-            if row.mean.size != SAMPLES_PER_CYCLE:
+            numbers = np.count_nonzero(np.isfinite(row.mean))
+            if not row.mean.size == numbers == SAMPLES_PER_CYCLE:
                 raise InputError(
-                    "A signal has the wrong length.",
+                    "A signal has the wrong length, or holds something else than numbers.",
                     where=f"{file}, {kind} {row.name}",
-                    expected=f"{SAMPLES_PER_CYCLE} samples",
-                    found=str(row.mean.size),
+                    expected=f"{SAMPLES_PER_CYCLE} numbers",
+                    found=f"{row.mean.size} samples, {numbers} of them numbers",
                 )
             signal[:, axis] = sign * factor * row.mean
-            variance[axis] = factor**2 * np.mean(row.variance)
+            # Zero stands for unknown.
+            variance[axis] = factor**2 * np.nan_to_num(np.mean(row.variance)) if row.variance.size else 0.0
             available[axis] = True
         rotated, rotated_available = rotate(signal, available, mounting)
         signals.append(rotated)
         # Axes are taken as independent of each other: the file holds no covariance.
         variances.append(np.where(rotated_available, mounting**2 @ variance, 0.0))
         flags.append(rotated_available)
-    x, y, z = own[0].position
-    return place_sensor(choice, (float(x), float(y), float(z))), (
-        np.array(signals),
-        np.array(variances),
-        np.array(flags),
-    )
+    return _placed(choice, own, file), (np.array(signals), np.array(variances), np.array(flags))
+
+
+def _placed(choice: SensorChoice, rows: Sequence[Row], file: Path) -> Sensor:
+    x, y, z = next((row.position for row in rows if np.all(np.isfinite(row.position))), np.full(3, np.nan))
+    if not np.isfinite(x) and choice.position is None and not choice.imu_frame:
+        raise InputError(
+            f"The file does not say where sensor '{choice.name}' sits.",
+            where=file,
+            fix=f"give position = [x, y, z] in m under [sensors.{choice.name}]",
+        )
+    return place_sensor(choice, (float(x), float(y), float(z)))
 
 
 def _segment_axis(row: Row, file: Path) -> tuple[int, float]:
@@ -157,6 +187,8 @@ def _segment_axis(row: Row, file: Path) -> tuple[int, float]:
 
 def _repeat(cycle: np.ndarray, cycle_s: float, time_s: np.ndarray) -> np.ndarray:
     """Return the samples (100, ...) of one cycle at any times, periodically."""
+    from scipy.interpolate import CubicSpline  # takes long to import, and a study needs none of it
+
     closed = np.concatenate([cycle, cycle[:1]])
     knots = np.linspace(0.0, cycle_s, SAMPLES_PER_CYCLE + 1)
     return CubicSpline(knots, closed, axis=0, bc_type="periodic")(np.mod(time_s, cycle_s))

@@ -10,7 +10,9 @@ Source of the format: mad-lab-fau/BioMAC-Sim-Toolbox, data/IMU2D.
 
 from __future__ import annotations
 
+import struct
 import warnings
+import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,20 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 
-_COLUMNS = ("type", "name", "mean", "var", "unit")
+_COLUMNS = ("type", "name", "mean", "unit")
+#: What the library's parsers raise on files that are damaged, or no MATLAB files.
+_DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    NotImplementedError,
+    struct.error,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +47,9 @@ class Row:
     kind, name, unit : str
         Such as ``acc``, ``femur_r``, ``m/s^2``.
     mean, variance : (n,) array
-        Mean over the trials and its variance; n = 100 samples of a cycle, or 1.
+        Mean over the trials and its variance; n = 100 samples of a cycle, or 1; empty where there is none.
     position : (3,) array
-        Place of the sensor in m; NaN where the row is no sensor.
+        Place of the sensor in m; NaN where the row is no sensor, or does not say.
     direction : (3,) array
         Measured axis in the segment; NaN where the row is no sensor.
     """
@@ -48,28 +63,8 @@ class Row:
     direction: np.ndarray
 
 
-@dataclass(frozen=True)
-class MatlabRecording:
-    """What a reader asked for.
-
-    Parameters
-    ----------
-    height_m, mass_kg : float
-        The participant.
-    events : tuple of (str, int)
-        Gait events and their sample of the cycle, counted from 1.
-    rows : tuple of Row
-        Rows of the kinds asked for, in the order of the file.
-    """
-
-    height_m: float
-    mass_kg: float
-    events: tuple[tuple[str, int], ...]
-    rows: tuple[Row, ...]
-
-
-def read_rows(path: str | Path, kinds: Collection[str]) -> MatlabRecording:
-    """Read the rows of some kinds.
+def read_rows(path: str | Path, kinds: Collection[str]) -> tuple[Row, ...]:
+    """Read the rows of some kinds, in the order of the file.
 
     Parameters
     ----------
@@ -80,64 +75,57 @@ def read_rows(path: str | Path, kinds: Collection[str]) -> MatlabRecording:
 
     Returns
     -------
-    MatlabRecording
+    tuple of Row
+        What a row lacks, or holds as something else than numbers or text, is an empty array, NaN or ``""``.
 
     Raises
     ------
     InputError
         If the file is not such a table.
     """
-    data = _load(path)
-    table = data["variables"]
-    rows = tuple(_row(table.iloc[index]) for index, kind in enumerate(table["type"]) if _text(kind) in kinds)
-    events = data["movementEvents"]
-    return MatlabRecording(
-        height_m=float(np.ravel(data["participantHeight"])[0]),
-        mass_kg=float(np.ravel(data["participantMass"])[0]),
-        events=tuple(
-            (_text(name), int(index)) for name, index in zip(events["name"], events["index"], strict=True)
-        ),
-        rows=rows,
-    )
+    table = _load(path)
+    return tuple(_row(table.iloc[index]) for index, kind in enumerate(table["type"]) if _text(kind) in kinds)
 
 
-def _load(path: str | Path) -> dict[str, Any]:
-    try:
-        with warnings.catch_warnings():
-            # The library sets an option that pandas announces to drop; a user can do nothing about it.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            # Imported here: pandas, which it brings, takes longer to import than a CSV takes to read.
-            from matio import load_from_mat
+def _load(path: str | Path) -> Any:
+    """Return the table of signals, a pandas DataFrame."""
+    with warnings.catch_warnings():
+        # The library sets an option that pandas announces to drop; a user can do nothing about it.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        # Imported here: pandas, which it brings, takes longer to import than a CSV takes to read.
+        from matio import load_from_mat
+        from matio.utils.matclass import MatConvertError, MatConvertWarning, MatReadError
 
+        # Says which fields keep the library's own form: of all that is used here the form is checked below.
+        warnings.simplefilter("ignore", MatConvertWarning)
+        try:
             content = load_from_mat(str(path))
-    except Exception as error:  # the library raises whatever its parsers raise
-        raise InputError(
-            "The file is not a MATLAB file this reader knows.",
-            where=path,
-            expected="a file of the data set of Dorschky et al. (2019)",
-            found=f"{type(error).__name__}: {error}".splitlines()[0],
-        ) from error
-    structure = content.get("dataStruct")
+        except (*_DAMAGE, MatReadError, MatConvertError) as error:
+            raise InputError(
+                "The file is not a MATLAB file this reader knows.",
+                where=path,
+                expected="a file of the data set of Dorschky et al. (2019)",
+                found=f"{type(error).__name__}: {error}".splitlines()[0],
+            ) from error
+    structure = (content or {}).get("dataStruct")
     fields = getattr(getattr(structure, "dtype", None), "names", None) or ()
-    needed = ("variables", "movementEvents", "participantHeight", "participantMass")
-    missing = [field for field in needed if field not in fields]
-    if missing:
+    if structure is None or "variables" not in fields or not structure.size:
         raise InputError(
             "The MATLAB file lacks what this reader needs.",
             where=path,
-            expected="a structure dataStruct with the fields " + ", ".join(needed),
-            found="variables " + ", ".join(name for name in content if not name.startswith("__")),
+            expected="a structure dataStruct with the field variables",
+            found="variables " + ", ".join(name for name in content or {} if not name.startswith("__")),
         )
-    data = {field: structure[field].flat[0] for field in needed}
-    columns = list(getattr(data["variables"], "columns", ()))
+    table = structure["variables"].flat[0]
+    columns = list(getattr(table, "columns", ()))
     if not set(_COLUMNS) <= set(columns):
         raise InputError(
             "The table of signals lacks a column.",
             where=f"{path}, dataStruct.variables",
             expected=", ".join(_COLUMNS),
-            found=", ".join(columns) or "no table",
+            found=", ".join(map(str, columns)) or "no table",
         )
-    return data
+    return table
 
 
 def _row(cells: Any) -> Row:
@@ -145,16 +133,25 @@ def _row(cells: Any) -> Row:
         kind=_text(cells["type"]),
         name=_text(cells["name"]),
         unit=_text(cells["unit"]),
-        mean=np.ravel(np.asarray(cells["mean"], dtype=float)),
-        variance=np.ravel(np.asarray(cells["var"], dtype=float)),
+        mean=_numbers(cells["mean"]),
+        variance=_numbers(cells.get("var")),
         position=_vector(cells, "position"),
         direction=_vector(cells, "direction"),
     )
 
 
 def _text(cell: Any) -> str:
-    return str(np.ravel(cell)[0])
+    found = np.ravel(cell)
+    return str(found[0]) if found.size and isinstance(found[0], str) else ""
+
+
+def _numbers(cell: Any) -> np.ndarray:
+    try:
+        return np.ravel(np.asarray([] if cell is None else cell, dtype=float))
+    except (TypeError, ValueError):  # text, or whatever else a laboratory's own script put there
+        return np.zeros(0)
 
 
 def _vector(cells: Any, name: str) -> np.ndarray:
-    return np.array([float(cells.get(f"{name}_{axis}", np.nan)) for axis in (1, 2, 3)])
+    found = [_numbers(cells.get(f"{name}_{axis}")) for axis in (1, 2, 3)]
+    return np.array([number[0] if number.size == 1 else np.nan for number in found])

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
+from sspinn_opensim.recording.choices import SensorChoice
 from sspinn_opensim.recording.rotation import angles_from_rotation, rotation_from_angles, rotation_from_axes
 from sspinn_opensim.recording.types import PROXIMAL, Sensor
-from sspinn_opensim.study import SensorChoice
 
 
 def mounting_rotation(choice: SensorChoice) -> np.ndarray:

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from casadi_dynamics.model import Joint, Model
 from casadi_dynamics.model.types import GROUND
+from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.recording.types import Recording, Sensor
-from sspinn_opensim.study.sensor_sets import segment_of
 
 
 def on_model(recording: Recording, model: Model) -> Recording:

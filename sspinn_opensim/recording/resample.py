@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from scipy.interpolate import CubicSpline
-from scipy.signal import butter, sosfiltfilt
 
 from sspinn_opensim.recording.types import Recording
 
@@ -65,6 +63,8 @@ def low_pass(signal: np.ndarray, old_rate_hz: float, new_rate_hz: float) -> np.n
     """
     if new_rate_hz >= old_rate_hz:
         return signal
+    from scipy.signal import butter, sosfiltfilt  # takes long to import, and a study needs none of it
+
     # A corner above the old Nyquist frequency cannot be built and is not needed.
     corner = min(_CORNER * new_rate_hz, 0.49 * old_rate_hz)
     sections = butter(_ORDER, corner, fs=old_rate_hz, output="sos")
@@ -87,4 +87,6 @@ def interpolate(time_s: np.ndarray, signal: np.ndarray, at_s: np.ndarray) -> np.
     -------
     (m, ...) array
     """
+    from scipy.interpolate import CubicSpline  # as above
+
     return CubicSpline(time_s, signal, axis=0)(np.clip(at_s, time_s[0], time_s[-1]))

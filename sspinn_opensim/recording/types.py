@@ -84,6 +84,8 @@ class Recording:
         Mean forward speed of the person, if known.
     cycle_s : float or None
         Period in s, if the recording was tiled from one cycle.
+    notes : tuple of str
+        What the reader changed, one sentence each.
 
     Raises
     ------
@@ -103,6 +105,7 @@ class Recording:
     angular_rate_variance: np.ndarray
     speed_m_s: float | None = None
     cycle_s: float | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n, k = np.size(self.time_s), len(self.sensors)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.recording.choices import OutputChoice
 from sspinn_opensim.recording.types import Recording
-from sspinn_opensim.study import OutputChoice
 
 #: A causal estimator needs the first second to settle.
 SETTLING_S = 1.0

@@ -7,16 +7,14 @@ key left out, and paths are relative to the file.
 from __future__ import annotations
 
 import dataclasses
-import math
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from casadi_dynamics.errors import InputError, nearest
-from sspinn_opensim.study import read_tables
-from sspinn_opensim.study.format import Bounds, Height, Mass, NonNegative, Rate, Seed, Vector
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.settings import Place, read_tables, replaced
+from sspinn_opensim.settings.bounds import Bounds, Height, Mass, NonNegative, Rate, Seed, Vector
 
 Angle = Annotated[float, Bounds(0.0, 45.0, "give the standard deviation in degrees")]
 Length = Annotated[float, Bounds(0.0, 0.2, "give the standard deviation in metres")]
@@ -207,14 +205,12 @@ def changed(settings: Settings, changes: Mapping[str, object]) -> Settings:
     Raises
     ------
     InputError
-        If a value is out of bounds, or settings contradict each other.
+        If a value is of the wrong kind or out of bounds, or settings contradict each other.
     """
     for key, value in changes.items():
         table, _, name = key.rpartition(".")
-        owner = getattr(settings, table) if table else settings
-        _refuse(type(owner), name, value)
-        value = dataclasses.replace(owner, **{name: value})
-        settings = dataclasses.replace(settings, **{table: value}) if table else value
+        owner = replaced(getattr(settings, table) if table else settings, {name: value}, Place(name))
+        settings = dataclasses.replace(settings, **{table: owner}) if table else owner
     check(settings)
     return settings
 
@@ -244,31 +240,3 @@ def check(settings: Settings) -> None:
             expected="moments or forces_late_s, not both",
             fix="leave out moments: they are then worked out from the motion and the forces",
         )
-
-
-def _refuse(table: type, name: str, value: object) -> None:
-    """Hold a value from the command line to the annotation of its key."""
-    hint = typing.get_type_hints(table, include_extras=True)[name]
-    for part in (hint, *typing.get_args(hint)):
-        for bounds in (b for b in getattr(part, "__metadata__", ()) if isinstance(b, Bounds)):
-            if not (math.isfinite(value) and bounds.holds(value)):
-                raise InputError(
-                    "The value is out of bounds.",
-                    where=name,
-                    expected=str(bounds),
-                    found=f"{value:g}",
-                    fix=bounds.hint,
-                )
-        choices = typing.get_args(part) if typing.get_origin(part) is Literal else ()
-        if choices and value not in choices:
-            raise InputError(
-                "The value is not one of the choices.",
-                where=name,
-                expected=" or ".join(choices),
-                found=str(value),
-                fix=nearest(str(value), choices),
-            )
-    if isinstance(value, Path) and not value.is_file():
-        raise InputError("The file does not exist.", where=name, found=str(value))
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InputError("The value is not a number.", where=name, found=str(value))

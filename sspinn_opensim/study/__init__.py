@@ -1,16 +1,13 @@
 """The study file: one TOML file that names model, person, recording, sensors, reference and settings."""
 
+from sspinn_opensim.recording import OutputChoice, RecordingChoice, SensorChoice
 from sspinn_opensim.study.format import (
-    Bounds,
     CoordinateChoice,
     ModelChoice,
-    OutputChoice,
     Person,
-    RecordingChoice,
     ReferenceChoice,
     ScalingChoice,
     ScalingStudy,
-    SensorChoice,
     Study,
     TrainingChoice,
 )
@@ -19,12 +16,10 @@ from sspinn_opensim.study.read import (
     override,
     read_scaling,
     read_study,
-    read_tables,
     scaling_method,
 )
 
 __all__ = [
-    "Bounds",
     "CoordinateChoice",
     "ModelChoice",
     "OutputChoice",
@@ -40,6 +35,5 @@ __all__ = [
     "override",
     "read_scaling",
     "read_study",
-    "read_tables",
     "scaling_method",
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from sspinn_opensim.study.format import ScalingChoice, Study
-from sspinn_opensim.study.tables import Place
+from casadi_dynamics.errors import nearest
+from sspinn_opensim.recording import FORMATS, OutputChoice
+from sspinn_opensim.settings import Place
+from sspinn_opensim.study.format import ScalingChoice, Study, TrainingChoice
 
 
 def check_sensors(study: Study, place: Place) -> None:
@@ -12,6 +14,13 @@ def check_sensors(study: Study, place: Place) -> None:
         raise (place / "sensors").error(
             "The study names no sensor.", fix="add a table [sensors.NAME] for each IMU"
         )
+    known, form = {sensor.name for sensor in study.sensors}, FORMATS[study.recording.format]
+    for table in form.sensor_tables:
+        for own in getattr(study.recording.options, table):
+            if own.name not in known:
+                raise (place / "recording" / form.name / table / own.name).error(
+                    f"The study has no sensor '{own.name}'.", fix=nearest(own.name, known)
+                )
     for sensor in study.sensors:
         here = place / "sensors" / sensor.name
         if sensor.imu_frame:
@@ -21,7 +30,7 @@ def check_sensors(study: Study, place: Place) -> None:
                     f"Sensor '{sensor.name}' is placed twice: by imu_frame and by {', '.join(own)}.",
                     fix="keep imu_frame, or the others",
                 )
-        elif sensor.position is None and study.recording.format == "csv":
+        elif sensor.position is None and not form.places_sensors:
             raise here.error(
                 f"Sensor '{sensor.name}' has no place on the model.",
                 expected='position = [x, y, z] in m, or imu_frame = "name of an IMU frame of the model"',
@@ -31,8 +40,6 @@ def check_sensors(study: Study, place: Place) -> None:
                 f"Sensor '{sensor.name}' is rotated twice: by axes and by orientation_deg.",
                 fix="keep one of them",
             )
-        if study.recording.format != "csv" and (sensor.acceleration_columns or sensor.angular_rate_columns):
-            raise here.error("Columns are named only for a CSV recording.", fix="remove them")
 
 
 def check_reference(study: Study, place: Place) -> None:
@@ -48,9 +55,9 @@ def check_reference(study: Study, place: Place) -> None:
             "A reference of format 'opensim' names its tables.",
             expected="one or more of " + ", ".join(tables),
         )
-    if reference.format == "dorschky2019" and (given or not reference.file):
+    if reference.format != "opensim" and (given or not reference.file):
         raise here.error(
-            "A reference of format 'dorschky2019' is one file.",
+            f"A reference of format '{reference.format}' is one file.",
             expected='file = "..."',
             found=", ".join(given),
         )
@@ -76,13 +83,16 @@ def check_marker_scaling(choice: ScalingChoice, place: Place) -> None:
         raise place.error("The part of the static trial ends before it starts.", expected="from_s <= to_s")
 
 
-def check_settings(study: Study, place: Place) -> None:
-    """Refuse repeated seeds and an output that ends before it starts."""
-    seeds, output = study.training.seeds, study.output
-    if len(set(seeds)) < len(seeds):
-        raise (place / "training" / "seeds").error("A seed is repeated.", found=str(list(seeds)))
+def check_seeds(training: TrainingChoice, place: Place) -> None:
+    """Refuse a seed that is named twice."""
+    if len(set(training.seeds)) < len(training.seeds):
+        raise place.error("A seed is repeated.", found=str(list(training.seeds)))
+
+
+def check_output(output: OutputChoice, place: Place) -> None:
+    """Refuse an output that ends before it starts."""
     if output.from_s is not None and output.to_s is not None and output.from_s >= output.to_s:
-        raise (place / "output").error(
+        raise place.error(
             "The output ends before it starts.",
             expected="from_s < to_s",
             found=f"{output.from_s:g} to {output.to_s:g} s",

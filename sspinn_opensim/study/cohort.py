@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.study import Study, TrainingChoice, read_study, read_tables
+from sspinn_opensim.settings import Place, read_tables
+from sspinn_opensim.study.checks import check_seeds
+from sspinn_opensim.study.format import Study, TrainingChoice
+from sspinn_opensim.study.read import read_study
 
 
 @dataclass(frozen=True)
@@ -99,12 +102,7 @@ def _check_apart(cohort: CohortStudy) -> None:
                 found=f"{study.recording.file}, also of '{seen[study.recording.file].name}'",
                 fix="name it under members or under unseen",
             )
-    if len(set(cohort.training.seeds)) < len(cohort.training.seeds):
-        raise InputError(
-            "A seed is repeated.",
-            where=f"{cohort.path}, training.seeds",
-            found=str(list(cohort.training.seeds)),
-        )
+    check_seeds(cohort.training, Place(cohort.path, keys=("training", "seeds")))
 
 
 def _check_names(cohort: CohortStudy) -> None:

@@ -8,50 +8,22 @@ with this project. Units are in the names of the keys.
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from sspinn_opensim.study import sensor_sets
+from sspinn_opensim.recording import FORMATS, OutputChoice, RecordingChoice, SensorChoice
+from sspinn_opensim.settings.bounds import Bounds, Count, Height, Mass, NonNegative, OneOf, Seed
 
-
-@dataclass(frozen=True)
-class Bounds:
-    """Closed interval a number must lie in; `low` itself is excluded if `open_low`."""
-
-    low: float
-    high: float = math.inf
-    hint: str = ""
-    open_low: bool = False
-
-    def holds(self, value: float) -> bool:
-        """Say whether `value` lies inside."""
-        return (value > self.low if self.open_low else value >= self.low) and value <= self.high
-
-    def __str__(self) -> str:
-        if math.isinf(self.high):
-            return f"a number {'above' if self.open_low else 'not below'} {self.low:g}"
-        return f"a number from {self.low:g} to {self.high:g}"
-
-
-Positive = Annotated[float, Bounds(0.0, open_low=True)]
-NonNegative = Annotated[float, Bounds(0.0)]
-Count = Annotated[int, Bounds(1)]
-Seed = Annotated[int, Bounds(0)]
-# From a small child to a very tall or heavy adult: outside, the unit is wrong.
-Height = Annotated[float, Bounds(0.5, 2.5, "give the height in metres")]
-Mass = Annotated[float, Bounds(10.0, 300.0, "give the mass in kilograms")]
 Sole = Annotated[float, Bounds(0.0, 100.0, "give the thickness in millimetres")]
 Length = Annotated[float, Bounds(0.02, 1.5, "give lengths in metres")]
 Girth = Annotated[float, Bounds(0.05, 2.0, "give circumferences in metres")]
-Rate = Annotated[float, Bounds(20.0, 10_000.0, "give the rate in samples a second; walking needs about 100")]
 # A longer lag is no latency of sensors but another time axis.
 Lag = Annotated[
     float, Bounds(-0.2, 0.2, "give the lag in seconds; a file of another time axis must be shifted")
 ]
-Vector = tuple[float, float, float]
-Names = tuple[str, str, str]
+#: Formats whose files hold what a laboratory measured beside the sensors, and OpenSim's own files.
+_REFERENCES = ("opensim", *(name for name, kind in FORMATS.items() if kind.laboratory_lag_s is not None))
 
 
 @dataclass(frozen=True)
@@ -188,100 +160,23 @@ class ScalingChoice:
 
 
 @dataclass(frozen=True)
-class RecordingChoice:
-    """``[recording]``: the IMU file and how to read it.
-
-    Parameters
-    ----------
-    format : {'csv', 'dorschky2019'}
-        Which reader.
-    file : Path
-        The recording.
-    name : str
-        Name of the trial in reports and in ``metrics.json``; default: name of the file without its ending.
-    speed_m_s : float or None
-        Mean forward speed in m/s; overrides the speed stored in the file.
-    sampling_rate_hz : float or None
-        Rate to resample to, Hz. Left out: a CSV keeps its own rate, dorschky2019 is read at 100 Hz.
-    cycles : int
-        How often the one stored cycle is repeated (dorschky2019 only).
-    sensors : str or tuple of str
-        Which of the study's sensors are used: ``all``, a set of `sensor_sets.PRESETS`, or names.
-    time_column : str
-        Column that holds time in s (CSV only).
-    acceleration_unit : {'m/s^2', 'g'}
-        Unit of the accelerations in the file (CSV only).
-    angular_rate_unit : {'rad/s', 'deg/s'}
-        Unit of the angular rates in the file (CSV only).
-    """
-
-    format: Literal["csv", "dorschky2019"]
-    file: Path
-    name: str = ""
-    speed_m_s: Positive | None = None
-    sampling_rate_hz: Rate | None = None
-    cycles: Count = 20
-    sensors: str | tuple[str, ...] = sensor_sets.ALL
-    time_column: str = "time"
-    acceleration_unit: Literal["m/s^2", "g"] = "m/s^2"
-    angular_rate_unit: Literal["rad/s", "deg/s"] = "rad/s"
-
-
-@dataclass(frozen=True)
-class SensorChoice:
-    """``[sensors.NAME]``: one sensor, its place on the model and its columns in the file.
-
-    Parameters
-    ----------
-    name : str
-        The NAME of the table.
-    body : str
-        Body that carries it; default: NAME.
-    position : tuple of 3 float or None
-        Position in m along the body's axes, from `origin`. Left out for dorschky2019: taken from the file.
-    origin : str
-        Joint of the model from whose centre `position` is measured; empty: the origin of the body.
-    imu_frame : str
-        IMU frame of the model that says where the sensor sits; then `position`, `origin` and a rotation are
-        left out.
-    axes : tuple of 3 str or None
-        For each of the sensor's x, y, z the body axis it points along, such as ``["-z", "y", "x"]``.
-    orientation_deg : tuple of 3 float or None
-        Instead of `axes`: body-fixed XYZ angles in degrees of the sensor's axes in the body.
-    acceleration_columns, angular_rate_columns : tuple of 3 str or None
-        Columns of the sensor's x, y, z signal (CSV only); ``""`` = not measured. Default: those of
-        ``NAME_acc_x`` ... ``NAME_gyro_z`` that the file has.
-    """
-
-    name: str
-    body: str = ""
-    position: Vector | None = None
-    origin: str = ""
-    imu_frame: str = ""
-    axes: Names | None = None
-    orientation_deg: Vector | None = None
-    acceleration_columns: Names | None = None
-    angular_rate_columns: Names | None = None
-
-
-@dataclass(frozen=True)
 class ReferenceChoice:
     """``[reference]``: measured truth, opened by the evaluation only.
 
     Parameters
     ----------
-    format : {'opensim', 'dorschky2019'}
-        Storage files of OpenSim, or one file of the data set.
+    format : str
+        ``opensim``: storage files of OpenSim; or the format of a recording whose files hold both.
     file : Path or None
-        The file (dorschky2019).
+        The file (formats of recordings).
     kinematics, moments, grf, muscle_forces : Path or None
         Storage files (opensim), columns named as in the results folder; at least one.
     lag_s : float or None
         How long the sensors lag the reference, s, declared before any scoring; 0 declares none. Left out:
-        known for dorschky2019, else none.
+        what is declared for the format.
     """
 
-    format: Literal["opensim", "dorschky2019"]
+    format: Annotated[str, OneOf(_REFERENCES)]
     file: Path | None = None
     kinematics: Path | None = None
     moments: Path | None = None
@@ -357,21 +252,6 @@ class MuscleChoice:
     lowpass_hz: NonNegative = 6.0
     physiology: bool = True
     fast: bool = False
-
-
-@dataclass(frozen=True)
-class OutputChoice:
-    """``[output]``: the part of the recording that is written and analysed for muscle forces.
-
-    Parameters
-    ----------
-    from_s, to_s : float or None
-        Start and end in s of the recording's time. Left out: one late cycle of a tiled recording, else
-        everything after the first second.
-    """
-
-    from_s: NonNegative | None = None
-    to_s: Positive | None = None
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from casadi_dynamics.errors import InputError
+from casadi_dynamics.errors import nearest
+from sspinn_opensim.recording import FORMATS, RecordingChoice
+from sspinn_opensim.settings import OneOf, Place, load, parse, replaced
 from sspinn_opensim.study import sensor_sets
-from sspinn_opensim.study.checks import check_marker_scaling, check_reference, check_sensors, check_settings
+from sspinn_opensim.study.checks import (
+    check_marker_scaling,
+    check_output,
+    check_reference,
+    check_seeds,
+    check_sensors,
+)
 from sspinn_opensim.study.format import ScalingChoice, ScalingStudy, Study
-from sspinn_opensim.study.tables import Place, load, parse
+
+
+@dataclass(frozen=True)
+class _Head:
+    """The key of ``[recording]`` that says which table of options there may be."""
+
+    format: Annotated[str, OneOf(FORMATS)]
 
 
 def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) -> Study:
@@ -38,7 +53,12 @@ def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) 
     path = Path(path).absolute()
     text, table = load(path)
     place = Place(path, text)
-    study = parse(Study, table, place, path=path)
+    _refuse_old_columns(table, place)
+    if "recording" in table:
+        recording = _parse_recording(table.pop("recording"), place / "recording")
+        study = parse(Study, table, place, path=path, recording=recording)
+    else:
+        study = parse(Study, table, place, path=path)
     named = dataclasses.replace(
         study,
         name=study.name or path.stem,
@@ -51,18 +71,12 @@ def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) 
     )
     check_sensors(named, place)
     check_reference(named, place)
-    check_settings(named, place)
+    check_seeds(named.training, place / "training" / "seeds")
+    check_output(named.output, place / "output")
     scaling_method(named)
     if sensors is None:
         return _with_sensors(named, named.recording.sensors, str(place / "recording" / "sensors"))
     return _with_sensors(named, sensors, "--sensors")
-
-
-def read_tables(path: str | Path, kind: type) -> Any:
-    """Read a TOML file whose format is another dataclass, by the rules of a study; errors as `read_study`."""
-    path = Path(path).absolute()
-    text, table = load(path)
-    return parse(kind, table, Place(path, text))
 
 
 def read_scaling(path: str | Path) -> Study | ScalingStudy:
@@ -136,19 +150,10 @@ def override(study: Study, *, steps: int | None = None, seeds: Iterable[int] | N
     """
     training = study.training
     if steps is not None:
-        if steps < 1:
-            raise InputError("The number of steps must be at least 1.", where="--steps", found=str(steps))
-        training = dataclasses.replace(training, steps=steps)
+        training = replaced(training, {"steps": steps}, Place("--steps"))
     if seeds is not None:
-        seeds = tuple(seeds)
-        if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-            raise InputError(
-                "Seeds must be different whole numbers, none negative.",
-                where="--seeds",
-                expected="such as 0,1,2",
-                found=",".join(map(str, seeds)) or "none",
-            )
-        training = dataclasses.replace(training, seeds=seeds)
+        training = replaced(training, {"seeds": tuple(seeds)}, Place("--seeds"))
+        check_seeds(training, Place("--seeds"))
     return dataclasses.replace(study, training=training)
 
 
@@ -157,6 +162,52 @@ def examples_folder() -> Path:
     here = Path(__file__).resolve().parents[1]
     installed = here / "examples"
     return installed if installed.is_dir() else here.parent / "examples"
+
+
+def _parse_recording(table: Any, place: Place) -> RecordingChoice:
+    """Return ``[recording]`` with the options of its format, which stand in a table named like the format."""
+    head = {"format": table["format"]} if isinstance(table, dict) and "format" in table else {}
+    form = FORMATS[parse(_Head, head if isinstance(table, dict) else table, place).format]
+    own = dict(table)
+    options = parse(form.options, own.pop(form.name, {}), place / form.name)
+    common = [field.name for field in dataclasses.fields(RecordingChoice) if field.name != "options"]
+    for key in own:
+        if key in common:
+            continue
+        if key in FORMATS:
+            raise (place / key).error(
+                f"These are options of another format than '{form.name}'.", fix="remove the table"
+            )
+        homes = [
+            kind.name
+            for kind in FORMATS.values()
+            if key in {f.name for f in dataclasses.fields(kind.options)}
+        ]
+        if homes:
+            raise (place / key).error(
+                f"The key '{key}' is an option of one format.",
+                expected=" or ".join(f"{key} under [recording.{home}]" for home in homes),
+                fix="move it there",
+            )
+        raise (place / key).error(
+            f"Unknown key '{key}'.",
+            expected=f"one of {', '.join(common)}, or a table [recording.{form.name}]",
+            fix=nearest(key, (*common, form.name)),
+        )
+    return parse(RecordingChoice, own, place, options=options)
+
+
+def _refuse_old_columns(table: dict[str, Any], place: Place) -> None:
+    """Refuse columns named under a sensor: they belong to the format."""
+    sensors = table.get("sensors")
+    for name, sensor in sensors.items() if isinstance(sensors, dict) else ():
+        for key in ("acceleration_columns", "angular_rate_columns"):
+            if isinstance(sensor, dict) and key in sensor:
+                raise (place / "sensors" / name / key).error(
+                    f"The key '{key}' is an option of one format.",
+                    expected=f"{key.removesuffix('_columns')} under [recording.csv.columns.{name}]",
+                    fix="move it there",
+                )
 
 
 def _with_sensors(study: Study, chosen: str | Iterable[str], where: str) -> Study:

@@ -7,14 +7,12 @@ makers use.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from casadi_dynamics.errors import InputError, nearest
-
-#: The set that leaves nothing out.
-ALL = "all"
+from sspinn_opensim.anatomy import MIDDLE, segment_of
+from sspinn_opensim.recording.choices import ALL_SENSORS as ALL
 
 #: Set -> segments that carry its sensors, both sides of those that have sides.
 PRESETS = {
@@ -24,17 +22,6 @@ PRESETS = {
     "SP": ("shank", "pelvis"),
     "F": ("foot",),
 }
-
-#: Segment -> what the name of a body, or of an IMU frame, says of it.
-_WORDS = {
-    "foot": "foot|feet|calcn|calcaneus|talus|toes?",
-    "shank": "tibia|shank|shin|lower_?leg",
-    "thigh": "femur|thigh|upper_?leg",
-    "pelvis": "pelvis|pelvic|sacrum",
-}
-_SIDES = {"r": "right", "right": "right", "l": "left", "left": "left"}
-_MIDDLE = ("pelvis",)
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class Placed(Protocol):
@@ -46,30 +33,6 @@ class Placed(Protocol):
 
 
 S = TypeVar("S", bound=Placed)
-
-
-def segment_of(name: str) -> tuple[str, str] | None:
-    """Read segment and side from the name of a body, an IMU frame or a sensor.
-
-    Parameters
-    ----------
-    name : str
-        Such as ``calcn_r``, ``RightLowerLeg``, ``lfemur`` or ``pelvis_imu``.
-
-    Returns
-    -------
-    tuple of 2 str, or None
-        ``foot``, ``shank``, ``thigh`` or ``pelvis``; and ``left``, ``right``, or nothing where the name tells
-        no side. None where it tells no segment, or more than one.
-    """
-    plain = re.sub(r"[^a-z0-9]+", "_", _CAMEL.sub("_", name).lower())
-    found = [segment for segment, words in _WORDS.items() if re.search(words, plain)]
-    if len(found) != 1:
-        return None
-    rest = re.split("[^a-z]+", re.sub(_WORDS[found[0]], "_", plain))
-    sides = {_SIDES[word] for word in rest if word in _SIDES}
-    side = sides.pop() if len(sides) == 1 and found[0] not in _MIDDLE else ""
-    return found[0], side
 
 
 def select(sensors: Sequence[S], chosen: str | Sequence[str], *, where: str) -> tuple[S, ...]:
@@ -128,7 +91,7 @@ def _named(sensors: Sequence[S], chosen: Sequence[str], where: str) -> tuple[S, 
 def _preset(sensors: Sequence[S], preset: str, where: str) -> tuple[S, ...]:
     places = [_place(sensor) for sensor in sensors]
     for segment in PRESETS[preset]:
-        for side in ("",) if segment in _MIDDLE else ("left", "right"):
+        for side in ("",) if segment in MIDDLE else ("left", "right"):
             if (segment, side) not in places:
                 raise InputError(
                     f"The sensor set {preset} needs a sensor on the {f'{side} {segment}'.strip()}.",
@@ -144,14 +107,14 @@ def _preset(sensors: Sequence[S], preset: str, where: str) -> tuple[S, ...]:
     return tuple(
         sensor
         for sensor, place in zip(sensors, places, strict=True)
-        if place and place[0] in wanted and (place[1] or place[0] in _MIDDLE)
+        if place and place[0] in wanted and (place[1] or place[0] in MIDDLE)
     )
 
 
 def _place(sensor: Placed) -> tuple[str, str] | None:
     """Read the IMU frame, which decides where a sensor sits; what it does not tell is left to the body."""
     told = [segment_of(name) for name in (sensor.imu_frame, sensor.body) if name]
-    whole = [place for place in told if place and (place[1] or place[0] in _MIDDLE)]
+    whole = [place for place in told if place and (place[1] or place[0] in MIDDLE)]
     return next(iter(whole or filter(None, told)), None)
 
 
@@ -159,4 +122,4 @@ def _in_words(place: tuple[str, str] | None) -> str:
     if place is None:
         return "segment unknown"
     segment, side = place
-    return f"{side} {segment}" if side else segment if segment in _MIDDLE else f"{segment}, side unknown"
+    return f"{side} {segment}" if side else segment if segment in MIDDLE else f"{segment}, side unknown"

@@ -18,8 +18,8 @@ from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import BodyFunctions, build, fix_coordinates
 from casadi_dynamics.symbolic.constraints import independent_coordinates
 from casadi_dynamics.symbolic.posture import moving_coordinates, posture, without_forces
+from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.recording import PROXIMAL, Recording, Sensor, check_placement, joint_above
-from sspinn_opensim.study.sensor_sets import segment_of
 from sspinn_opensim.training.coordinates import ALL, held_coordinates
 from sspinn_opensim.training.soles import farthest_on_foot
 

@@ -18,6 +18,7 @@ from sspinn_opensim.evaluation import (
     segment_angle_baseline,
 )
 from sspinn_opensim.recording import Sensor, read_recording
+from sspinn_opensim.recording.dorschky2019 import Dorschky2019Options
 from sspinn_opensim.study import (
     ModelChoice,
     Person,
@@ -176,7 +177,7 @@ def test_published_recording(dorschky2019, model, trial, integrated, shifted, co
         path=file,
         model=ModelChoice(file),
         person=Person(1.73, 73.0),
-        recording=RecordingChoice("dorschky2019", file, trial, cycles=3),
+        recording=RecordingChoice("dorschky2019", file, trial, options=Dorschky2019Options(3)),
         sensors=tuple(SensorChoice(body, body) for body in bodies),
         reference=ReferenceChoice("dorschky2019", file),
     )

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.recording.csv_reader import read_csv
-from sspinn_opensim.study import RecordingChoice, SensorChoice
+from sspinn_opensim.recording import RecordingChoice, SensorChoice
+from sspinn_opensim.recording.csv_reader import CsvOptions, SensorColumns, read_csv
 
 CHANNELS = [f"{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz"]
 
@@ -23,8 +23,9 @@ def rows(n=4, rate_hz=100.0, channels=6):
     return [[index / rate_hz, *(10 * index + channel for channel in range(channels))] for index in range(n)]
 
 
-def read(path, *sensors, **choice):
-    return read_csv(RecordingChoice("csv", path, name="walk", **choice), sensors or [sensor()])
+def read(path, *sensors, speed_m_s=None, **options):
+    choice = RecordingChoice("csv", path, "walk", speed_m_s=speed_m_s, options=CsvOptions(**options))
+    return read_csv(choice, sensors or [sensor()])
 
 
 def sensor(name="s", **fields):
@@ -79,15 +80,16 @@ def test_a_planar_set_leaves_the_rest_unavailable(write):
 
 def test_columns_are_named_in_the_study(write):
     header = ["t", "Ax", "Ay", "Gz"]
-    named = sensor(acceleration_columns=("Ax", "Ay", ""), angular_rate_columns=("", "", "Gz"))
-    recording = read(write(header, rows(channels=3)), named, time_column="t")
+    named = SensorColumns("s", ("Ax", "Ay", ""), ("", "", "Gz"))
+    recording = read(write(header, rows(channels=3)), time_column="t", columns=(named,))
     np.testing.assert_array_equal(recording.acceleration[1, 0], [10, 11, 0])
     np.testing.assert_array_equal(recording.angular_rate[1, 0], [0, 0, 12])
 
 
 def test_columns_named_in_the_study_and_columns_found_by_name_mix(write):
     header = ["time", "s_accel x", "s_gyro_z"]
-    recording = read(write(header, rows(channels=2)), sensor(acceleration_columns=("s_accel x", "", "")))
+    named = SensorColumns("s", acceleration=("s_accel x", "", ""))
+    recording = read(write(header, rows(channels=2)), columns=(named,))
     np.testing.assert_array_equal(recording.acceleration[1, 0], [10, 0, 0])
     np.testing.assert_array_equal(recording.angular_rate[1, 0], [0, 0, 11])
 
@@ -166,7 +168,8 @@ def test_a_bad_header_is_named(write, header, what, fix):
 
 
 def test_a_column_named_in_the_study_must_exist(write):
-    error = refused(write(HEADER, rows()), sensor(acceleration_columns=("s_acc_x", "s_acc_y", "s_ac_z")))
+    named = SensorColumns("s", acceleration=("s_acc_x", "s_acc_y", "s_ac_z"))
+    error = refused(write(HEADER, rows()), columns=(named,))
     assert "'s_ac_z'" in error.what and "s_acc_z" in error.fix
 
 

@@ -51,4 +51,6 @@ def test_a_wrong_unit_names_the_key(study):
     with pytest.raises(InputError) as caught:
         read_recording(study(unit=1 / 9.81))
     assert "acceleration_unit" in caught.value.where and "walk.csv" in caught.value.where
-    assert read_recording(study('acceleration_unit = "g"', unit=1 / 9.80665)).time_s.size == 200
+    assert (
+        read_recording(study('[recording.csv]\nacceleration_unit = "g"', unit=1 / 9.80665)).time_s.size == 200
+    )

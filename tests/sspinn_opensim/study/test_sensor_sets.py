@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.study import SensorChoice, examples_folder, read_study
-from sspinn_opensim.study.sensor_sets import ALL, PRESETS, segment_of, select
+from sspinn_opensim.study.sensor_sets import ALL, PRESETS, select
 
 WHOLE = ("pelvis", "femur_r", "tibia_r", "foot_r", "femur_l", "tibia_l", "foot_l")
 EXPECTED = {
@@ -69,7 +70,7 @@ def test_the_recording_has_the_sensors_of_the_set_and_their_signals():
         ("sacrum", ("pelvis", "")),
         ("foot", ("foot", "")),
         ("foot_r_left", ("foot", "")),
-        ("torso", None),
+        ("torso", ("trunk", "")),
         ("leg_r", None),
         ("imu7", None),
         ("femur_tibia_r", None),
@@ -123,7 +124,7 @@ def test_a_sensor_whose_side_is_unknown_is_not_in_a_set():
     ],
 )
 def test_a_missing_sensor_is_named_with_what_there_is(chosen, missing):
-    given = sensors("femur_r", "tibia_r", "foot_r", "torso", "foot")
+    given = sensors("femur_r", "tibia_r", "foot_r", "leg_r", "foot")
     if missing != "left foot":
         given += sensors("foot_l")
     with pytest.raises(InputError) as caught:

@@ -7,6 +7,7 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import study as studies
+from sspinn_opensim.recording import FORMATS, RecordingChoice
 from sspinn_opensim.study import override, read_study
 from sspinn_opensim.study.cohort import read_cohort
 
@@ -219,26 +220,78 @@ def dataclass_of(hint):
     return next((candidate for candidate in candidates if dataclasses.is_dataclass(candidate)), None)
 
 
+def tables_of(kind, name):
+    """Return the tables of a dataclass, of the formats of recordings and of all inside, by their names."""
+    inside = {key: dataclass_of(hint) for key, hint in typing.get_type_hints(kind).items()}
+    found = {f"{name}.{key}".removeprefix("."): kind for key, kind in inside.items() if kind is not None}
+    if kind is RecordingChoice:
+        found |= {f"recording.{form.name}": form.options for form in FORMATS.values()}
+    return found | {k: v for key, own in found.items() for k, v in tables_of(own, key).items()}
+
+
 def test_every_key_is_documented_and_no_other(repository):
     """The tables of docs/study.md list exactly the fields of the dataclasses."""
     text = (repository / "docs" / "study.md").read_text(encoding="utf-8").partition("## Keys")[2]
     documented = {}
     for part in re.split(r"^(?=`\[|Top level)", text, flags=re.MULTILINE)[1:]:
-        table = re.match(r"`\[(\w+(?:\.[a-z]\w*)?)", part)
-        documented[table[1] if table else ""] = re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
-    hints = typing.get_type_hints(studies.Study)
-    kinds = {name: dataclass_of(hint) for name, hint in hints.items()}
-    kinds = {name: kind for name, kind in kinds.items() if kind is not None}
-    assert set(hints) == {"path", "name", *kinds}
-    inside = typing.get_type_hints(studies.ScalingChoice)
-    tables = {f"scaling.{name}": dataclass_of(inside[name]) for name in ("measurements", "segments")}
-    assert set(documented) == {"", *kinds, *tables}
-    for table, kind in (kinds | tables).items():
-        fields = {field.name for field in dataclasses.fields(kind)} - (
-            {"name"} if table in ("sensors", *tables) else set()
-        )
-        assert set(documented[table]) == fields
-        assert all(field in kind.__doc__ for field in fields)
+        table = re.match(r"`\[([\w.]+?)(\.NAME)?\]`", part)
+        keys = re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
+        documented[table[1] if table else ""] = [*keys, "name"] if table and table[2] else keys
+    tables = tables_of(studies.Study, "")
+    fields = {name: {field.name for field in dataclasses.fields(kind)} for name, kind in tables.items()}
+    fields["recording"] -= {"options"}
+    fields[""] = {"name"}
+    assert {field.name for field in dataclasses.fields(studies.Study)} - set(tables) == {"path", "name"}
+    assert {table: set(keys) for table, keys in documented.items()} == fields
+    assert all(field in kind.__doc__ for name, kind in tables.items() for field in fields[name])
+    formats = re.search(r"^\| `format` \| (.*?) \|", text, re.MULTILINE)[1]
+    assert re.findall(r'"(\w+)"', formats) == list(FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "where", "expected", "fix"),
+    [
+        (
+            'time_column = "t"',
+            "option of one format",
+            "line 12, recording.time_column",
+            "[recording.csv]",
+            "move",
+        ),
+        ("cycles = 3", "option of one format", "recording.cycles", "[recording.dorschky2019]", "move"),
+        ("[recording.dorschky2019]", "another format than 'csv'", "recording.dorschky2019", "", "remove"),
+        ("[recording.cvs]", "Unknown key 'cvs'", "recording.cvs", "[recording.csv]", "csv"),
+        ("flie = 3", "Unknown key 'flie'", "recording.flie", "speed_m_s", "file"),
+        ('[recording.csv]\ntime_colum = "t"', "Unknown key", "recording.csv.time_colum", "", "time_column"),
+        (
+            '[recording.csv]\nacceleration_unit = "G"',
+            "not one of the choices",
+            "acceleration_unit",
+            "m/s^2",
+            "",
+        ),
+        ("[recording.csv.columns.plevis]", "no sensor 'plevis'", "csv.columns.plevis", "", "pelvis"),
+    ],
+)
+def test_options_of_a_format_stand_in_its_table(write, change, what, where, expected, fix):
+    error = refused(write(('file = "walk.csv"', f'file = "walk.csv"\n{change}')))
+    assert what in error.what and where in error.where and expected in error.expected and fix in error.fix
+
+
+def test_columns_named_under_a_sensor_are_told_their_new_place(write):
+    columns = 'imu_frame = "tibia_r_imu"\nacceleration_columns = ["", "", ""]'
+    error = refused(write(('imu_frame = "tibia_r_imu"', columns)))
+    assert "[recording.csv.columns.shank]" in error.expected and "sensors.shank" in error.where
+
+
+def test_options_of_a_format_are_read(write):
+    table = '[recording.csv]\ntime_column = "t"\n[recording.csv.columns.shank]\nangular_rate = ["", "", "Gz"]'
+    options = read_study(write(('file = "walk.csv"', f'file = "walk.csv"\n{table}'))).recording.options
+    assert options.time_column == "t" and options.acceleration_unit == "m/s^2"
+    assert [(own.name, own.acceleration, own.angular_rate[2]) for own in options.columns] == [
+        ("shank", None, "Gz")
+    ]
+    assert read_study(write()).recording.options == FORMATS["csv"].options()
 
 
 def test_the_example_in_the_documentation_is_valid(repository, write):

@@ -8,6 +8,7 @@ import pytest
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.evaluation.evaluate import gather
 from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.recording.dorschky2019 import Dorschky2019Options
 from sspinn_opensim.study import override, read_study
 from sspinn_opensim.verbs import estimate, scale, train
 
@@ -20,7 +21,9 @@ def results(repository, tmp_path_factory):
             pytest.skip("the public models and recordings are not beside this checkout (../shared)")
     study = read_study(repository / "examples" / "dorschky2019_rajagopal2016.toml")
     study = override(study, steps=2)
-    study = dataclasses.replace(study, recording=dataclasses.replace(study.recording, cycles=3))
+    study = dataclasses.replace(
+        study, recording=dataclasses.replace(study.recording, options=Dorschky2019Options(3))
+    )
     out = tmp_path_factory.mktemp("rajagopal")
     for stage in (scale.scale, train.train, estimate.estimate):
         stage(study, out)

@@ -1,4 +1,7 @@
-"""A TOML file as dataclasses: every key known, every value in its bounds, every file there."""
+"""Dataclasses filled from tables of a TOML file, or changed by the command line, by their annotations.
+
+The name of a field is the key, its annotation what a value may be, its default the value of a key left out.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,32 @@ import re
 import tomllib
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import osim_models
 from casadi_dynamics.errors import InputError, nearest
+from sspinn_opensim.settings.bounds import OneOf
 
 
 @dataclass(frozen=True)
 class Place:
-    """A table or key of the study file, for messages."""
+    """A table or key of a file, or an option of the command line, for messages.
 
-    path: Path
-    text: str
+    Parameters
+    ----------
+    path : Path or str
+        The file; or what stands for it, such as ``--steps``.
+    text : str
+        Content of the file, searched for the line of a key.
+    keys : tuple of str
+        Names of the tables from the outermost in, then of the key.
+    """
+
+    path: Path | str
+    text: str = ""
     keys: tuple[str, ...] = ()
 
     def __truediv__(self, key: str) -> Place:
@@ -30,11 +45,8 @@ class Place:
 
     def __str__(self) -> str:
         line = self._line()
-        return (
-            str(self.path)
-            + (f", line {line}" if line else "")
-            + (f", {'.'.join(self.keys)}" if self.keys else "")
-        )
+        parts = (str(self.path), f"line {line}" if line else "", ".".join(self.keys))
+        return ", ".join(part for part in parts if part)
 
     def _line(self) -> int | None:
         """Line of the key or of its table; None where a simple search does not find it."""
@@ -79,6 +91,49 @@ def load(path: Path) -> tuple[str, dict[str, Any]]:
         ) from error
 
 
+def read_tables(path: str | Path, kind: type) -> Any:
+    """Read a TOML file whose format is a dataclass.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; paths in it are relative to it.
+    kind : type
+        The dataclass.
+
+    Returns
+    -------
+    object
+        Of `kind`.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or not TOML, a key is unknown, missing or of the wrong kind, a value is out of
+        bounds, or a file it names does not exist.
+    """
+    path = Path(path).absolute()
+    text, table = load(path)
+    return parse(kind, table, Place(path, text))
+
+
+def replaced(settings: Any, changes: Mapping[str, Any], place: Place) -> Any:
+    """Return a dataclass with some values replaced, each held to its annotation as if it stood in a file.
+
+    Parameters
+    ----------
+    settings : dataclass
+        What is changed.
+    changes : mapping of str to object
+        By name of the field.
+    place : Place
+        Who changes it, for messages.
+    """
+    hints = typing.get_type_hints(type(settings), include_extras=True)
+    checked = {name: _convert(value, hints[name], place) for name, value in changes.items()}
+    return dataclasses.replace(settings, **checked)
+
+
 def parse(kind: type, table: Any, place: Place, **given: Any) -> Any:
     """Build the dataclass `kind` from a TOML table; `given` fields do not come from the table."""
     if not isinstance(table, dict):
@@ -104,10 +159,12 @@ def _convert(value: Any, hint: Any, place: Place) -> Any:
     """Check a TOML value against an annotation and return it in that type."""
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         parts = [part for part in typing.get_args(hint) if part is not type(None)]
-        listed = isinstance(value, list)
+        listed = isinstance(value, list | tuple)
         hint = next((part for part in parts if (typing.get_origin(part) is tuple) == listed), parts[0])
     if typing.get_origin(hint) is Annotated:
         base, bounds = typing.get_args(hint)
+        if isinstance(bounds, OneOf):
+            return _choose(value, bounds, place)
         number = _convert(value, base, place)
         if not bounds.holds(number):
             raise place.error(
@@ -118,7 +175,7 @@ def _convert(value: Any, hint: Any, place: Place) -> Any:
     if dataclasses.is_dataclass(hint):
         return parse(hint, value, place)
     if origin is Literal:
-        return _choose(value, arguments, place)
+        return _choose(value, OneOf(arguments), place)
     if origin is dict:
         _require(isinstance(value, dict), value, "a table of names and numbers", place)
         return {key: _convert(entry, arguments[1], place / key) for key, entry in value.items()}
@@ -131,7 +188,7 @@ def _convert(value: Any, hint: Any, place: Place) -> Any:
 
 
 def _convert_list(value: Any, arguments: tuple[Any, ...], place: Place) -> tuple[Any, ...]:
-    _require(isinstance(value, list), value, "a list in [ ]", place)
+    _require(isinstance(value, list | tuple), value, "a list in [ ]", place)
     if arguments[-1] is Ellipsis:
         _require(len(value) > 0, value, "at least one entry", place)
         arguments = (arguments[0],) * len(value)
@@ -141,8 +198,8 @@ def _convert_list(value: Any, arguments: tuple[Any, ...], place: Place) -> tuple
 
 def _convert_scalar(value: Any, hint: type, place: Place) -> Any:
     if hint is Path:
-        _require(isinstance(value, str), value, "a path in quotes", place)
-        return _resolve(value, place)
+        _require(isinstance(value, str | Path), value, "a path in quotes", place)
+        return _resolve(str(value), place)
     if hint is float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         _require(number and math.isfinite(value), value, "a number", place)
@@ -155,12 +212,11 @@ def _convert_scalar(value: Any, hint: type, place: Place) -> Any:
     return value
 
 
-def _choose(value: Any, choices: tuple[str, ...], place: Place) -> str:
+def _choose(value: Any, choices: OneOf, place: Place) -> str:
     if value not in choices:
-        expected = "one of " + ", ".join(f'"{choice}"' for choice in choices)
         raise place.error(
             "The value is not one of the choices.",
-            expected=expected,
+            expected=str(choices),
             found=_describe(value),
             fix=nearest(value, choices) if isinstance(value, str) else "",
         )
@@ -175,10 +231,11 @@ def _resolve(text: str, place: Place) -> Path:
             what = f"There is no built-in model '{text.removeprefix('builtin:')}'."
             raise place.error(what, expected=error.expected, fix=error.fix) from None
     # normpath, not resolve: a study reached through a link names files beside the link.
-    file = Path(os.path.normpath(place.path.parent / Path(text).expanduser()))
+    in_file = isinstance(place.path, Path)
+    file = Path(os.path.normpath((place.path.parent if in_file else Path()) / Path(text).expanduser()))
     if not file.is_file():
         beside = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
-        fix = nearest(file.name, beside) or "paths are relative to the study file"
+        fix = nearest(file.name, beside) or ("paths are relative to the study file" if in_file else "")
         raise place.error("The file does not exist.", found=str(file), fix=fix)
     return file
 
@@ -199,7 +256,7 @@ def _wanted(hint: Any, key: str) -> str:
     if typing.get_origin(hint) is tuple:
         return f"at least one table [{key}.NAME]"
     if typing.get_origin(hint) is Literal:
-        return f"{key} = one of " + ", ".join(f'"{choice}"' for choice in typing.get_args(hint))
+        return f"{key} = {OneOf(typing.get_args(hint))}"
     if typing.get_origin(hint) is Annotated:
         return f"{key} = {typing.get_args(hint)[1]}"
     return f"{key} = ..."

@@ -1,0 +1,121 @@
+"""Choices of a study about its recording, and the entry of a file format in the registry of readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sspinn_opensim.recording.types import Recording
+from sspinn_opensim.settings.bounds import Names, NonNegative, Positive, Rate, Vector
+
+#: The set of sensors that leaves none out.
+ALL_SENSORS = "all"
+
+
+@dataclass(frozen=True)
+class SensorChoice:
+    """``[sensors.NAME]``: one sensor and its place on the model.
+
+    Parameters
+    ----------
+    name : str
+        The NAME of the table.
+    body : str
+        Body that carries it; default: NAME.
+    position : tuple of 3 float or None
+        Position in m along the body's axes, from `origin`. Left out: taken from the file, if it says.
+    origin : str
+        Joint of the model from whose centre `position` is measured; empty: the origin of the body.
+    imu_frame : str
+        IMU frame of the model that says where the sensor sits; then `position`, `origin` and a rotation are
+        left out.
+    axes : tuple of 3 str or None
+        For each of the sensor's x, y, z the body axis it points along, such as ``["-z", "y", "x"]``.
+    orientation_deg : tuple of 3 float or None
+        Instead of `axes`: body-fixed XYZ angles in degrees of the sensor's axes in the body.
+    """
+
+    name: str
+    body: str = ""
+    position: Vector | None = None
+    origin: str = ""
+    imu_frame: str = ""
+    axes: Names | None = None
+    orientation_deg: Vector | None = None
+
+
+@dataclass(frozen=True)
+class RecordingChoice:
+    """``[recording]``: the IMU file and how to read it.
+
+    Parameters
+    ----------
+    format : str
+        Name of the format, a key of `sspinn_opensim.recording.FORMATS`.
+    file : Path
+        The recording.
+    name : str
+        Name of the trial in reports and in ``metrics.json``; default: name of the file without its ending.
+    speed_m_s : float or None
+        Mean forward speed in m/s; overrides the speed stored in the file.
+    sampling_rate_hz : float or None
+        Rate to resample to, Hz. Left out: what the format gives by default.
+    sensors : str or tuple of str
+        Which of the study's sensors are used: ``all``, a set of `sensor_sets.PRESETS`, or names.
+    options : object
+        What the format's own table ``[recording.FORMAT]`` says: its `Format.options`. None: all defaults.
+    """
+
+    format: str
+    file: Path
+    name: str = ""
+    speed_m_s: Positive | None = None
+    sampling_rate_hz: Rate | None = None
+    sensors: str | tuple[str, ...] = ALL_SENSORS
+    options: Any = None
+
+
+@dataclass(frozen=True)
+class OutputChoice:
+    """``[output]``: the part of the recording that is written and analysed for muscle forces.
+
+    Parameters
+    ----------
+    from_s, to_s : float or None
+        Start and end in s of the recording's time. Left out: one late cycle of a tiled recording, else
+        everything after the first second.
+    """
+
+    from_s: NonNegative | None = None
+    to_s: Positive | None = None
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format of recordings: how it is read, and what else must be known of its files.
+
+    Parameters
+    ----------
+    name : str
+        ``format`` in a study, and the name of the table of its options.
+    options : type
+        Dataclass of the keys that only this format has; each has a default.
+    read : callable
+        Returns the recording of a choice, with the chosen sensors in their order, in SI and body axes.
+    sensor_tables : tuple of str
+        Those of the options that hold tables by the NAME of a sensor.
+    places_sensors : bool
+        Whether the file says where its sensors sit, so that a study may leave their positions out.
+    laboratory_lag_s : float or None
+        For a format whose files also hold what a laboratory measured: by how many s its sensors are declared
+        to lag that, one number for all files, never fitted. None: the files hold sensors alone.
+    """
+
+    name: str
+    options: type
+    read: Callable[[RecordingChoice, Sequence[SensorChoice]], Recording]
+    sensor_tables: tuple[str, ...] = ()
+    places_sensors: bool = False
+    laboratory_lag_s: float | None = None
