@@ -17,7 +17,7 @@ import pytest
 
 import osim_models
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.recording import dorschky2019, matlab_tables, read_recording
+from sspinn_opensim.recording import dorschky2019, matlab_tables
 from sspinn_opensim.study import examples_folder, read_study
 
 REFERENCE = ("reference_kinematics.mot", "reference_moments.sto", "reference_grf.mot")
@@ -222,5 +222,5 @@ def test_the_spy_sees_a_reader_of_labels(repository, kinds_read):
 
     study = read_study(repository / "examples" / "dorschky2019_walk.toml")
     model = read_model(osim_models.path("planar_gait.osim"))
-    read_reference(study, read_recording(study).time_s, model)
+    read_reference(study, model)
     assert kinds_read[1] - {"acc", "gyro", "dur", "speed"}

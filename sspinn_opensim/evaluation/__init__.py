@@ -12,14 +12,15 @@ from sspinn_opensim.evaluation.baseline import (
     segment_angle_baseline,
 )
 from sspinn_opensim.evaluation.curves import Curves, read_estimate
-from sspinn_opensim.evaluation.evaluate import Evidence, evaluate, gather
+from sspinn_opensim.evaluation.data import EvaluationData, read_evaluation_data
+from sspinn_opensim.evaluation.evaluate import evaluate, write_metrics
 from sspinn_opensim.evaluation.metrics import error_numbers, evaluate_curves
 from sspinn_opensim.evaluation.people import PersonTrial, person_trials, summarize_people
 from sspinn_opensim.evaluation.reference import Reference, read_reference
 
 __all__ = [
     "Curves",
-    "Evidence",
+    "EvaluationData",
     "PersonTrial",
     "Reference",
     "SagittalJoint",
@@ -28,12 +29,13 @@ __all__ = [
     "error_numbers",
     "evaluate",
     "evaluate_curves",
-    "gather",
     "person_trials",
     "read_estimate",
+    "read_evaluation_data",
     "read_reference",
     "sagittal_joints",
     "sagittal_signals",
     "segment_angle_baseline",
     "summarize_people",
+    "write_metrics",
 ]

@@ -34,6 +34,11 @@ class Curves:
     moments: Mapping[str, np.ndarray] = field(default_factory=dict)
     ground_force: Mapping[str, np.ndarray] = field(default_factory=dict)
 
+    def angles_at(self, time_s: np.ndarray) -> Curves:
+        """Return the angles alone, interpolated linearly at other times, s."""
+        angles = {name: np.interp(time_s, self.time_s, angle) for name, angle in self.angles.items()}
+        return Curves(time_s=time_s, angles=angles)
+
     def select(self, frames: np.ndarray) -> Curves:
         """Return the frames picked by a boolean mask or by indices."""
         return replace(
@@ -79,7 +84,7 @@ def read_estimate(folder: Path, model: Model) -> Curves:
     )
 
 
-def read_band(folder: Path, model: Model, time_s: np.ndarray) -> Curves | None:
+def read_deviations(folder: Path, model: Model, time_s: np.ndarray) -> Curves | None:
     """Read the standard deviations that an estimate may come with.
 
     Parameters
@@ -116,28 +121,28 @@ def read_band(folder: Path, model: Model, time_s: np.ndarray) -> Curves | None:
     angles, moments, grf = (
         tables.get(f"{name}") for name in ("kinematics_sd.mot", "moments_sd.sto", "grf_sd.mot")
     )
-    band = Curves(
+    deviations = Curves(
         time_s=time_s,
         angles=angles_of(angles, model) if angles else {},
         moments=moments_of(moments, model) if moments else {},
         ground_force=ground_force_of(grf, where=str(folder / "grf_sd.mot")) if grf else {},
     )
-    for curves in (band.angles, band.moments, band.ground_force):
+    for curves in (deviations.angles, deviations.moments, deviations.ground_force):
         for name, deviation in curves.items():
             if not (deviation >= 0).all() or np.isinf(deviation).any():
                 raise InputError(
-                    f"a standard deviation of '{name}' is negative or no number",
+                    f"A standard deviation of '{name}' is negative or no number.",
                     where=str(folder),
                     expected="0 or above",
                     fix="write the _sd files of the estimate again",
                 )
-    return band
+    return deviations
 
 
 def _refuse_other_times(name: str, found_s: np.ndarray, time_s: np.ndarray, folder: Path) -> None:
     if len(found_s) != len(time_s) or np.abs(found_s - time_s).max() > 1e-6:
         raise InputError(
-            f"{name} and kinematics.mot have different times",
+            f"{name} and kinematics.mot have different times.",
             where=str(folder),
             expected=_span(time_s),
             found=_span(found_s),
@@ -183,14 +188,16 @@ def ground_force_of(table: Table, *, where: str) -> dict[str, np.ndarray]:
     prefixes = [name[: -len("vx")] for name in table.names if name.endswith("_vx")]
     if not prefixes:
         raise InputError(
-            "no ground forces in the table", where=where, expected="columns ending in _vx, _vy, _vz"
+            "There are no ground forces in the table.",
+            where=where,
+            expected="columns ending in _vx, _vy, _vz",
         )
     forces: dict[str, np.ndarray] = {}
     for prefix in prefixes:
         labels = [f"{prefix}v{axis}" for axis in "xyz"]
         missing = [label for label in labels if label not in columns]
         if missing:
-            raise InputError("a ground force lacks a component", where=where, expected=missing[0])
+            raise InputError("A ground force lacks a component.", where=where, expected=missing[0])
         side = _side_of(prefix, where)
         forces[side] = forces.get(side, 0.0) + np.column_stack([columns[label] for label in labels])
     return forces
@@ -214,7 +221,7 @@ def _side_of(prefix: str, where: str) -> str:
     found = {sides[word] for word in words if word in sides}
     if len(found) != 1:
         raise InputError(
-            "cannot tell the side of a ground force",
+            "The side of a ground force is not clear.",
             where=where,
             expected="a label with _r or _l, such as foot_r_ground_force_vx",
             found=f"{prefix}vx",

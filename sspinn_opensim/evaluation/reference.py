@@ -1,14 +1,14 @@
-"""Reference measurements: the one module that reads them, and only evaluation calls it."""
+"""Reference measurements: no other module reads them, and only evaluation calls this one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
 from sspinn_opensim.evaluation.baseline import SagittalJoint
 from sspinn_opensim.evaluation.curves import angles_of, ground_force_of, moments_of
@@ -16,6 +16,7 @@ from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.opensim_io.tables.motion_units import warn_of_unit
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.recording.matlab_tables import read_rows
+from sspinn_opensim.study import Study
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,16 @@ class Reference:
     source: str = ""
 
 
+#: Times of the recording, s, to the reference at them.
+ReferenceAt = Callable[[np.ndarray], Reference]
+#: Times of a table, s, and its curves by name.
+_Sampled = tuple[np.ndarray, Mapping[str, np.ndarray]]
+
+
 def read_reference(
-    study, time_s: np.ndarray, model: Model, *, joints: Mapping[str, SagittalJoint] | None = None
-) -> Reference | None:
-    """Read the reference that a study names, on the given times of its recording.
+    study: Study, model: Model, *, joints: Mapping[str, SagittalJoint] | None = None
+) -> ReferenceAt | None:
+    """Read the reference that a study names.
 
     Parameters
     ----------
@@ -61,7 +68,6 @@ def read_reference(
         ``study.reference.format`` is 'dorschky2019' (one mean gait cycle of 100 samples, right leg; it is
         repeated, and sample 1 is at time zero of the recording) or 'opensim' (motion, moment, ground force
         and muscle force tables, any of them).
-    time_s : ndarray, shape (n,)
     model : Model
         Says which coordinates rotate.
     joints : mapping of coordinate to SagittalJoint, optional
@@ -71,8 +77,9 @@ def read_reference(
 
     Returns
     -------
-    Reference or None
-        None when the study names no reference. Between samples it is interpolated linearly.
+    callable or None
+        Gives the reference at times of the recording, s, shape (n,), interpolated linearly between samples.
+        None when the study names no reference.
 
     Raises
     ------
@@ -81,115 +88,116 @@ def read_reference(
     """
     if study.reference is None:
         return None
-    time_s = np.asarray(time_s, float)
     if study.reference.format == "dorschky2019":
-        return _read_dorschky2019(study, time_s, joints or {})
-    if study.reference.format == "opensim":
-        return _read_opensim(study, time_s, model)
-    known = ("dorschky2019", "opensim")
-    raise InputError(
-        "unknown format of a reference",
-        where=str(study.path),
-        expected=" or ".join(known),
-        found=study.reference.format,
-        fix=nearest(study.reference.format, known),
-    )
+        return _read_dorschky2019(study, joints or {})
+    return _read_opensim(study, model)
 
 
-def _read_dorschky2019(study, time_s: np.ndarray, joints: Mapping[str, SagittalJoint]) -> Reference:
+def _read_dorschky2019(study: Study, joints: Mapping[str, SagittalJoint]) -> ReferenceAt:
     path = Path(study.reference.file)
-    kinds = {"angle", "moment", "GRF", "dur"}
-    rows = {(row.kind, row.name): row.mean for row in read_rows(path, kinds)}
-    cycle_s = float(_row(rows, "dur", "dur", path)[0])
-
-    def on_time(curve: np.ndarray) -> np.ndarray:
-        samples = np.arange(len(curve)) * cycle_s / len(curve)
-        return np.interp(time_s, samples, curve, period=cycle_s)
-
-    def turned(kind: str) -> dict[str, np.ndarray]:
-        """Curves by coordinate of the model; rows are called hip_flexion_r, knee_angle_r, ankle_angle_r."""
-        found = {}
-        for (_, row), curve in ((key, curve) for key, curve in rows.items() if key[0] == kind):
-            place = f"{row.partition('_')[0]}_{row[-1]}"
-            own = {name: joint for name, joint in joints.items() if joint.place == place}
-            name, joint = next(iter(own.items()), (row, joints.get(row, SagittalJoint("", ""))))
-            turn = on_time(curve)
-            found[name] = joint.coordinate(turn) if kind == "angle" else joint.sign * turn
-        return found
-
+    rows = {(row.kind, row.name): row.mean for row in read_rows(path, {"angle", "moment", "GRF", "dur"})}
     body_weight_n = study.person.mass_kg * STANDARD_GRAVITY
-    ground_force = {}
-    for side in "rl":
-        if ("GRF", f"GRF_y_{side}") in rows:
-            forward = on_time(_row(rows, "GRF", f"GRF_x_{side}", path))
-            upward = on_time(_row(rows, "GRF", f"GRF_y_{side}", path))
-            sideways = np.full_like(upward, np.nan)  # the set holds the sagittal plane only
-            ground_force[side] = body_weight_n * np.column_stack([forward, upward, sideways])
-    return Reference(
-        name=study.recording.name,
-        time_s=time_s,
-        angles=turned("angle"),
-        moments=turned("moment"),
-        ground_force=ground_force,
-        cycle_s=cycle_s,
-        source=path.name,
-    )
+
+    def row(kind: str, name: str) -> np.ndarray:
+        if (kind, name) not in rows:
+            raise InputError(f"The reference has no row {kind} '{name}'.", where=str(path))
+        return rows[kind, name]
+
+    cycle_s = float(row("dur", "dur")[0])
+
+    def reference_at(time_s: np.ndarray) -> Reference:
+        def on_time(curve: np.ndarray) -> np.ndarray:
+            samples = np.arange(len(curve)) * cycle_s / len(curve)
+            return np.interp(time_s, samples, curve, period=cycle_s)
+
+        def by_coordinate(kind: str) -> dict[str, np.ndarray]:
+            """Curves by coordinate of the model; rows are called hip_flexion_r, knee_angle_r, ..."""
+            curves = {}
+            for name, curve in ((name, curve) for (of_kind, name), curve in rows.items() if of_kind == kind):
+                place = f"{name.partition('_')[0]}_{name[-1]}"
+                own = {coordinate: joint for coordinate, joint in joints.items() if joint.place == place}
+                same = (name, joints.get(name, SagittalJoint("", "")))
+                coordinate, joint = next(iter(own.items()), same)
+                turn = on_time(curve)
+                curves[coordinate] = joint.coordinate(turn) if kind == "angle" else joint.sign * turn
+            return curves
+
+        ground_force = {}
+        for side in "rl":
+            if ("GRF", f"GRF_y_{side}") in rows:
+                forward, upward = (on_time(row("GRF", f"GRF_{axis}_{side}")) for axis in "xy")
+                sideways = np.full_like(upward, np.nan)  # the set holds the sagittal plane only
+                ground_force[side] = body_weight_n * np.column_stack([forward, upward, sideways])
+        return Reference(
+            name=study.recording.name,
+            time_s=time_s,
+            angles=by_coordinate("angle"),
+            moments=by_coordinate("moment"),
+            ground_force=ground_force,
+            cycle_s=cycle_s,
+            source=path.name,
+        )
+
+    return reference_at
 
 
-def _row(rows, kind: str, name: str, path: Path) -> np.ndarray:
-    if (kind, name) not in rows:
-        raise InputError(f"the reference has no row {kind} '{name}'", where=str(path))
-    return rows[kind, name]
-
-
-def _read_opensim(study, time_s: np.ndarray, model: Model) -> Reference:
-    choice = study.reference
-    read = {
+def _read_opensim(study: Study, model: Model) -> ReferenceAt:
+    tables = {
         key: (Path(path), read_storage(path))
         for key in ("kinematics", "moments", "grf", "muscle_forces")
-        if (path := getattr(choice, key, None))
+        if (path := getattr(study.reference, key))
     }
-    if not read:
+    if not tables:
         raise InputError(
-            "the reference names no file",
+            "The reference names no file.",
             where=str(study.path),
             expected="kinematics, moments, grf or muscle_forces in [reference]",
         )
 
-    def curves(key: str, extract) -> dict[str, np.ndarray]:
-        if key not in read:
-            return {}
-        path, table = read[key]
-        found = extract(table, path)
-        if not found:
+    def curves(key: str, extract: Callable[[Table, Path], Mapping[str, np.ndarray]]) -> _Sampled:
+        """Return the curves of a table that belong to the model, with their times."""
+        if key not in tables:
+            return np.zeros(0), {}
+        path, table = tables[key]
+        own = extract(table, path)
+        if not own:
             raise InputError(
-                "no column of the reference belongs to the model",
+                "No column of the reference belongs to the model.",
                 where=str(path),
                 expected=", ".join(model.coordinate_names),
                 found=", ".join(table.names),
             )
-        return {name: _on_time(time_s, table.time_s, curve) for name, curve in found.items()}
+        return table.time_s, own
 
+    angles = curves("kinematics", lambda table, path: angles_of(_with_stated_unit(table, path, model), model))
+    moments = curves("moments", lambda table, _: moments_of(table, model))
+    ground_force = curves("grf", lambda table, path: ground_force_of(table, where=str(path)))
     muscle_forces = curves(
-        "muscle_forces", lambda table, path: dict(zip(table.names, table.values.T, strict=True))
+        "muscle_forces", lambda table, _: dict(zip(table.names, table.values.T, strict=True))
     )
-    return Reference(
-        name=study.recording.name,
-        time_s=time_s,
-        angles=curves(
-            "kinematics", lambda table, path: angles_of(_with_stated_unit(table, path, model), model)
-        ),
-        moments=curves("moments", lambda table, path: moments_of(table, model)),
-        ground_force=curves("grf", lambda table, path: ground_force_of(table, where=str(path))),
-        muscle_forces=muscle_forces or None,
-        source=", ".join(path.name for path, _ in read.values()),
-    )
+
+    def reference_at(time_s: np.ndarray) -> Reference:
+        def on_time(sampled: _Sampled) -> dict[str, np.ndarray]:
+            table_time_s, by_name = sampled
+            return {name: _interpolated(time_s, table_time_s, curve) for name, curve in by_name.items()}
+
+        return Reference(
+            name=study.recording.name,
+            time_s=time_s,
+            angles=on_time(angles),
+            moments=on_time(moments),
+            ground_force=on_time(ground_force),
+            muscle_forces=on_time(muscle_forces) or None,
+            source=", ".join(path.name for path, _ in tables.values()),
+        )
+
+    return reference_at
 
 
 def _with_stated_unit(table: Table, path: Path, model: Model) -> Table:
     if table.in_degrees is None:
         raise InputError(
-            "the reference motion does not say whether it is in degrees",
+            "The reference motion does not say whether it is in degrees.",
             where=str(path),
             expected="inDegrees=yes or inDegrees=no in the header",
             fix="add the line that is true of this file",
@@ -198,7 +206,7 @@ def _with_stated_unit(table: Table, path: Path, model: Model) -> Table:
     return table
 
 
-def _on_time(time_s: np.ndarray, table_time_s: np.ndarray, curve: np.ndarray) -> np.ndarray:
+def _interpolated(time_s: np.ndarray, table_time_s: np.ndarray, curve: np.ndarray) -> np.ndarray:
     """Interpolate along the first axis; NaN outside the table, with half a microsecond of tolerance."""
     inside = (time_s > table_time_s[0] - 5e-7) & (time_s < table_time_s[-1] + 5e-7)
     columns = curve.reshape(len(curve), -1).T

@@ -1,4 +1,4 @@
-"""What the parts of one report share: the evidence, and the horizontal axis of every chart."""
+"""What the parts of one report share: the data, and the horizontal axis of every chart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sspinn_opensim.evaluation.evaluate import Evidence
+from sspinn_opensim.evaluation.data import EvaluationData
 from sspinn_opensim.report.charts import Band, Line, line_chart
 
 #: s shown of a recording without a known gait cycle.
@@ -38,19 +38,19 @@ class Page:
     Attributes
     ----------
     study : Study
-    evidence : Evidence
+    data : EvaluationData
     trial : dict or None
         This recording's entry of the metrics; None without a reference.
     """
 
     study: Any
-    evidence: Evidence
+    data: EvaluationData
     trial: Mapping[str, Any] | None
 
     @cached_property
     def cycle_s(self) -> float | None:
         """Period of the horizontal axis, s, if the charts run over a gait cycle."""
-        return self.evidence.recording.cycle_s if self.evidence.cycles else None
+        return self.data.recording.cycle_s if self.data.cycles else None
 
     @cached_property
     def x_label(self) -> str:
@@ -62,8 +62,8 @@ class Page:
         """Limits of the horizontal axis."""
         if self.cycle_s:
             return 0.0, 100.0
-        last = float(self.evidence.frames_s[-1])
-        return max(float(self.evidence.frames_s[0]), last - SHOWN_S), last
+        last = float(self.data.frames_s[-1])
+        return max(float(self.data.frames_s[0]), last - SHOWN_S), last
 
     def axis(self, time_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return (frames, x): which frames of a table the charts show, in drawing order, and where."""
@@ -71,11 +71,11 @@ class Page:
         if not self.cycle_s:
             frames = np.flatnonzero((time_s >= self.x_range[0] - 1e-9) & (time_s <= self.x_range[1] + 1e-9))
             return frames, time_s[frames]
-        evaluated = self.evidence.frames_s
+        evaluated = self.data.frames_s
         step = evaluated[1] - evaluated[0] if len(evaluated) > 1 else self.cycle_s
         end = evaluated[-1] + 0.5 * step
         frames = np.flatnonzero((time_s > end - self.cycle_s) & (time_s < end))
-        phase = (time_s[frames] - self.evidence.recording.time_s[0]) / self.cycle_s
+        phase = (time_s[frames] - self.data.recording.time_s[0]) / self.cycle_s
         phase = 100.0 * np.mod(phase + 1e-9, 1.0)
         order = np.argsort(phase)
         return frames[order], phase[order]

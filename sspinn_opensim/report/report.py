@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.evaluation.evaluate import gather
+from sspinn_opensim.evaluation.data import EvaluationData
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.report import charts
 from sspinn_opensim.report.page import Page
@@ -31,6 +31,7 @@ from sspinn_opensim.report.sections import (
     training_section,
 )
 from sspinn_opensim.report.summary import header
+from sspinn_opensim.study import Study
 
 #: More frames than this make the page large, not the animation smoother.
 MOST_FRAMES = 1500
@@ -39,14 +40,14 @@ _ORIGIN = "Estimates from inertial sensors"
 
 def write_report(
     results: Path,
-    study,
+    study: Study,
     *,
+    data: EvaluationData,
     metrics: Mapping[str, Any],
     stick_figure: Mapping[str, Any] | None = None,
     histories: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
     versions: Mapping[str, str] | None = None,
     settings: Mapping[str, Any] | None = None,
-    recording=None,
 ) -> Path:
     """Write ``report.html`` into a results folder.
 
@@ -56,6 +57,8 @@ def write_report(
         A finished results folder: ``subject.osim`` and ``seeds/``; muscle forces, the verdict of static
         optimization and ``scaling.json`` are shown where they are there.
     study : Study
+    data : EvaluationData
+        What was compared.
     metrics : dict
         From `evaluate`.
     stick_figure : dict, optional
@@ -65,8 +68,6 @@ def write_report(
         By seed, the columns of its training history; ``step`` is the horizontal axis. See `read_histories`.
     versions, settings : dict, optional
         Shown as they are; settings may be nested.
-    recording : Recording, optional
-        The study's recording, if it is at hand; else it is read.
 
     Returns
     -------
@@ -79,8 +80,7 @@ def write_report(
         A file is missing or malformed, or the page cannot be written.
     """
     results = Path(results)
-    evidence = gather(study, results, recording)
-    page = Page(study=study, evidence=evidence, trial=metrics["trials"].get(study.recording.name))
+    page = Page(study=study, data=data, trial=metrics["trials"].get(study.recording.name))
     figure = _stick_figure_data(stick_figure, page) if stick_figure else None
     sections = [
         movement_section(figure),
@@ -162,7 +162,7 @@ def _stick_figure_data(figure: Mapping[str, Any], page: Page) -> dict[str, Any]:
         },
         "centre": "pelvis" if "pelvis" in points else next(iter(points)),
         "cycle_s": page.cycle_s,
-        "start_s": float(page.evidence.recording.time_s[0]),
+        "start_s": float(page.data.recording.time_s[0]),
         "chart": {"left": charts.LEFT, "width": charts.WIDTH - charts.LEFT - charts.RIGHT},
     }
 

@@ -1,4 +1,4 @@
-"""The parts of the report, each a piece of HTML made from the evidence of an evaluation."""
+"""The parts of the report, each a piece of HTML made from the data of an evaluation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sspinn_opensim.evaluation.evaluate import Evidence
+from sspinn_opensim.evaluation.data import EvaluationData
 from sspinn_opensim.evaluation.metrics import BAND_DEVIATIONS, QUANTITIES, STANDARD_GRAVITY, mean_key
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.report.charts import Line, line_chart
@@ -40,8 +40,8 @@ The time mark runs through the charts below.</p>
 
 def angle_section(page: Page) -> Section:
     """Joint angles and their errors."""
-    evidence, reference = page.evidence, page.evidence.reference
-    angles = next(iter(evidence.seeds.values())).angles
+    data, reference = page.data, page.data.reference
+    angles = next(iter(data.seeds.values())).angles
     held = [name for name in angles if np.ptp(angles[name]) == 0]
     names = [name for name in _joints_first(page, angles) if name not in held]
     figures = [
@@ -57,8 +57,8 @@ def angle_section(page: Page) -> Section:
 
 def moment_section(page: Page) -> Section:
     """Joint moments and their errors."""
-    evidence, reference = page.evidence, page.evidence.reference
-    names = _joints_first(page, next(iter(evidence.seeds.values())).moments)
+    data, reference = page.data, page.data.reference
+    names = _joints_first(page, next(iter(data.seeds.values())).moments)
     mass = page.study.person.mass_kg
     figures = [
         _curve_chart(
@@ -66,7 +66,7 @@ def moment_section(page: Page) -> Section:
         )
         for name in names
     ]
-    roots = set(evidence.model.root_coordinates())
+    roots = set(data.model.root_coordinates())
     hint = "Moments about the joints, positive along the coordinate, per kilogram of body mass."
     if roots & set(names):
         hint += (
@@ -80,16 +80,16 @@ def moment_section(page: Page) -> Section:
 
 def ground_force_section(page: Page) -> Section:
     """Ground forces and their errors."""
-    evidence = page.evidence
+    data = page.data
     per_bw = 100.0 / (page.study.person.mass_kg * STANDARD_GRAVITY)
     figures = []
-    for side in sorted(next(iter(evidence.seeds.values())).ground_force, reverse=True):
+    for side in sorted(next(iter(data.seeds.values())).ground_force, reverse=True):
         for quantity, axis, label in (("grf_vertical", 1, "vertical"), ("grf_horizontal", 0, "fore-aft")):
             lines = []
-            if evidence.reference and side in evidence.reference.ground_force:
-                force = evidence.reference.ground_force[side][:, axis] * per_bw
-                lines.append((evidence.frames_s, force, "reference"))
-            for curves, role in _seed_roles(evidence):
+            if data.reference and side in data.reference.ground_force:
+                force = data.reference.ground_force[side][:, axis] * per_bw
+                lines.append((data.frames_s, force, "reference"))
+            for curves, role in _seed_roles(data):
                 lines.append((curves.time_s, curves.ground_force[side][:, axis] * per_bw, role))
             band = _band(page, "ground_force", side, lambda f, axis=axis: f[:, axis] * per_bw)
             title = f"{'Right' if side == 'r' else 'Left'} foot, {label}"
@@ -107,7 +107,7 @@ def muscle_section(page: Page, results: Path) -> Section | None:
     if not path.is_file():
         return None
     forces = read_storage(path)
-    reference = (page.evidence.reference and page.evidence.reference.muscle_forces) or {}
+    reference = (page.data.reference and page.data.reference.muscle_forces) or {}
     figures = []
     for base in dict.fromkeys(without_side(name) for name in forces.names):
         lines = []
@@ -115,7 +115,7 @@ def muscle_section(page: Page, results: Path) -> Section | None:
         for name in sides:
             if name in reference:
                 role = "left-reference" if name.endswith("_l") and len(sides) > 1 else "reference"
-                lines.append((page.evidence.frames_s, reference[name], role))
+                lines.append((page.data.frames_s, reference[name], role))
         for name in sides:
             role = "left" if name.endswith("_l") and len(sides) > 1 else "estimate"
             lines.append((forces.time_s, forces.column(name), role))
@@ -222,7 +222,7 @@ def reading_section(page: Page) -> Section:
             "BWBH% is percent of body weight times body height; %BW is percent of body weight.",
             "The paper's numbers are means over ten other people; they give a sense of scale, not a rank.",
         ]
-        if page.evidence.bands:
+        if page.data.deviations:
             points.append(
                 "The band is the estimate and 1.96 of its standard deviations to either side. An honest band "
                 "holds the reference in 95 % of the frames; one that holds less promises too much, one that "
@@ -254,31 +254,31 @@ def settings_section(versions: Mapping[str, str], settings: Mapping[str, Any]) -
     return Section("settings", "Versions and settings", "".join(parts)) if parts else None
 
 
-def _seed_roles(evidence: Evidence):
+def _seed_roles(data: EvaluationData):
     """Seeds with the role of their line, the first seed last so that it is drawn on top."""
-    first, *others = evidence.seeds.values()
+    first, *others = data.seeds.values()
     return [(curves, "seed") for curves in others] + [(first, "estimate")]
 
 
 def _joints_first(page: Page, names) -> list[str]:
     """Joints that can be scored against the reference first, then the others, the root's last."""
-    evidence = page.evidence
-    roots = set(evidence.model.root_coordinates())
-    known = set(evidence.reference.angles) | set(evidence.reference.moments) if evidence.reference else set()
-    rank = {name: (name in roots, name not in evidence.joints, name not in known) for name in names}
+    data = page.data
+    roots = set(data.model.root_coordinates())
+    known = set(data.reference.angles) | set(data.reference.moments) if data.reference else set()
+    rank = {name: (name in roots, name not in data.joints, name not in known) for name in names}
     return sorted(names, key=lambda name: rank[name])
 
 
 def _curve_chart(page: Page, name: str, kind: str, convert, unit: str, reference: np.ndarray | None) -> str:
-    evidence = page.evidence
+    data = page.data
     lines = []
     if reference is not None:
-        lines.append((evidence.frames_s, convert(reference), "reference"))
-    baseline = getattr(evidence.baseline, kind).get(name)
+        lines.append((data.frames_s, convert(reference), "reference"))
+    baseline = getattr(data.baseline, kind).get(name)
     if baseline is not None:
-        lines.append((evidence.frames_s, convert(baseline), "baseline"))
+        lines.append((data.frames_s, convert(baseline), "baseline"))
     lines += [
-        (curves.time_s, convert(getattr(curves, kind)[name]), role) for curves, role in _seed_roles(evidence)
+        (curves.time_s, convert(getattr(curves, kind)[name]), role) for curves, role in _seed_roles(data)
     ]
     band = _band(page, kind, name, convert)
     quantity = "angle" if kind == "angles" else "moment"
@@ -287,8 +287,8 @@ def _curve_chart(page: Page, name: str, kind: str, convert, unit: str, reference
 
 def _band(page: Page, kind: str, name: str, convert) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Return times and edges of the first seed's 95 % band; None where the estimate has none."""
-    seed, curves = next(iter(page.evidence.seeds.items()))
-    deviations = getattr(page.evidence.bands.get(seed), kind, {})
+    seed, curves = next(iter(page.data.seeds.items()))
+    deviations = getattr(page.data.deviations.get(seed), kind, {})
     if name not in deviations:
         return None
     middle = convert(getattr(curves, kind)[name])
@@ -389,15 +389,15 @@ def verdict_block(verdict: Mapping[str, Any]) -> str:
 
 
 def _legend(page: Page, baseline: bool = False) -> str:
-    several = len(page.evidence.seeds) > 1
+    several = len(page.data.seeds) > 1
     entries = [("estimate", "estimate (first seed)" if several else "estimate")]
     if several:
         entries.append(("seed", "other seeds"))
-    if next(iter(page.evidence.seeds)) in page.evidence.bands:
+    if next(iter(page.data.seeds)) in page.data.deviations:
         entries.append(("band", "95 % band of the estimate"))
-    if page.evidence.reference:
+    if page.data.reference:
         entries.append(("reference", "reference"))
-    if baseline and page.evidence.baseline.angles:
+    if baseline and page.data.baseline.angles:
         entries.append(("baseline", "baseline: gyroscopes and gravity"))
     return keys(entries)
 

@@ -28,7 +28,7 @@ SAME_ANGLE_ERROR_DEG = 0.5
 
 def header(page: Page, sections: Sequence[Section]) -> str:
     """Who, what, and the headline numbers in plain language."""
-    study, recording = page.study, page.evidence.recording
+    study, recording = page.study, page.data.recording
     facts = [
         f"{study.person.height_m:g} m, {study.person.mass_kg:g} kg",
         f"{len(recording.sensors)} sensors at {recording.sampling_rate_hz:.4g} Hz"
@@ -95,12 +95,12 @@ def _verdict(trial: Mapping[str, Any]) -> str:
 
 
 def _scoring(page: Page) -> str:
-    seeds, cycles = len(page.evidence.seeds), page.evidence.cycles
+    seeds, cycles = len(page.data.seeds), page.data.cycles
     over = (
         f"{cycles} gait cycle{'s' if cycles > 1 else ''}" if cycles else "the written part of the recording"
     )
     of = f"Median of {seeds} trainings (seeds)" if seeds > 1 else "One training (seed)"
-    return f"{of}, scored over {over} against {page.evidence.reference.source}, at zero time shift."
+    return f"{of}, scored over {over} against {page.data.reference.source}, at zero time shift."
 
 
 def _cards(trial: Mapping[str, Any], paper: Mapping[str, str]) -> str:

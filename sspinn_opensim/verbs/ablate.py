@@ -24,6 +24,7 @@ from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import BodyFunctions, build
 from sspinn_opensim.dynamics.inverse_dynamics import trial_forces
 from sspinn_opensim.evaluation import evaluate as evaluate_results
+from sspinn_opensim.evaluation import read_evaluation_data, write_metrics
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.files import sha256, write_atomically
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
@@ -216,7 +217,9 @@ def _scores(study: Study, folder: Path, recording: Recording) -> dict[str, dict[
     """Return the errors against the reference by measure and seed; nothing without a reference."""
     if study.reference is None:
         return {}
-    seeds = evaluate_results(study, folder, recording)["trials"][study.recording.name]["seeds"]
+    metrics = evaluate_results(study, read_evaluation_data(study, folder, recording))
+    write_metrics(folder, metrics)
+    seeds = metrics["trials"][study.recording.name]["seeds"]
     numbers = {}
     for measure in MEASURES:
         if measure.from_reference:

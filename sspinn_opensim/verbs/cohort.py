@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from sspinn_opensim.evaluation import PersonTrial, summarize_people
+from sspinn_opensim.evaluation import PersonTrial, read_evaluation_data, summarize_people, write_metrics
 from sspinn_opensim.evaluation import evaluate as evaluate_results
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.recording import output_window, read_recording
@@ -107,7 +107,9 @@ def evaluate(cohort: CohortStudy, out: Path) -> None:
         for seed in cohort.training.seeds:
             require(folder, f"seeds/seed_{seed}/kinematics.mot", "run sspinn estimate first")
         recording = read_recording(study)
-        scores = evaluate_results(study, folder, recording)["trials"].get(study.recording.name)
+        metrics = evaluate_results(study, read_evaluation_data(study, folder, recording))
+        write_metrics(folder, metrics)
+        scores = metrics["trials"].get(study.recording.name)
         if scores is None:
             log.info(f"{study.name}: no reference, not scored")
             continue

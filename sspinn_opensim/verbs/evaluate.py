@@ -10,6 +10,7 @@ from pathlib import Path
 from sspinn_opensim.estimation.figure import stick_figure
 from sspinn_opensim.estimation.write import window
 from sspinn_opensim.evaluation import evaluate as evaluate_results
+from sspinn_opensim.evaluation import read_evaluation_data, write_metrics
 from sspinn_opensim.recording import output_window
 from sspinn_opensim.report.report import read_histories, write_report
 from sspinn_opensim.report.scores import score_table
@@ -30,7 +31,9 @@ def evaluate(study: Study, out: Path, *, prepared: Prepared | None = None) -> No
         require(out, f"seeds/seed_{seed}/kinematics.mot", "run sspinn estimate first")
     prepared = prepared or prepare(study, out)
     recording, subject = prepared.recording, prepared.subject
-    metrics = evaluate_results(study, out, recording)
+    data = read_evaluation_data(study, out, recording)
+    metrics = evaluate_results(study, data)
+    write_metrics(out, metrics)
     log.info(score_table(metrics))
     from_s, to_s = output_window(recording, study.output)
     shown = estimate_of_seed(study, prepared, out, study.training.seeds[0])
@@ -39,12 +42,12 @@ def evaluate(study: Study, out: Path, *, prepared: Prepared | None = None) -> No
     report = write_report(
         out,
         study,
+        data=data,
         metrics=metrics,
         stick_figure=stick_figure(subject, window(shown, from_s, to_s)),
         histories=read_histories(out),
         versions=found,
         settings=settings,
-        recording=recording,
     )
     log.info(f"report: {report}")
     log.info(f"what to open in OpenSim: sspinn open {out}, or README.txt in it")

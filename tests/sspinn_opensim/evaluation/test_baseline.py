@@ -183,7 +183,7 @@ def test_published_recording(dorschky2019, model, trial, integrated, shifted, co
     )
     recording = read_recording(study)
     frames = slice(0, round(recording.cycle_s * recording.sampling_rate_hz))
-    reference = read_reference(study, recording.time_s[frames], model)
+    reference = read_reference(study, model)(recording.time_s[frames])
 
     def error(curves):
         scores = evaluate_curves(curves.select(frames), reference, study.person)

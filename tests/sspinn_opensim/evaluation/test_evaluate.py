@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.evaluation import evaluate, gather
+from sspinn_opensim.evaluation import evaluate as scores_of
+from sspinn_opensim.evaluation import read_evaluation_data, write_metrics
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.study import CoordinateChoice, OutputChoice, RecordingChoice, ReferenceChoice
+
+
+def evaluate(study, results, recording):
+    """Return the scores of a results folder."""
+    return scores_of(study, read_evaluation_data(study, results, recording))
 
 
 def test_scores_are_the_errors_that_were_put_in(study, results, recording, gait):
@@ -90,6 +96,7 @@ def test_a_window_without_a_whole_cycle_is_scored_as_it_is(study, results, recor
 
 def test_file_holds_what_was_returned_and_nothing_else_is_left(study, results, recording):
     metrics = evaluate(study, results, recording)
+    write_metrics(results, metrics)
     assert json.loads((results / "metrics.json").read_text()) == metrics
     assert not [path for path in results.iterdir() if path.name.startswith(".")]
 
@@ -103,7 +110,6 @@ def test_reference_at_another_time_is_refused(study, results, recording, model, 
     gait.write_motion(study.reference.kinematics.parent, model, recording.time_s[:20])
     with pytest.raises(InputError, match="shares no joint, side or time"):
         evaluate(study, results, recording)
-    assert not (results / "metrics.json").exists()
 
 
 def test_missing_seed_is_one_error(study, results, recording):
@@ -125,14 +131,10 @@ def test_declared_lag_delays_the_reference(dorschky2019, study, results, recordi
         recording=RecordingChoice("dorschky2019", file, "walk"),
         reference=ReferenceChoice("dorschky2019", file),
     )
-    evidence = gather(study, results, recording)
-    assert evidence.lag_s == 0.015
-    now, late = (
-        reference.angles["knee_angle_r"] for reference in (evidence.reference, evidence.lagged_reference)
-    )
-    assert np.interp(evidence.frames_s[5:-5], evidence.frames_s + 0.015, now) == pytest.approx(
-        late[5:-5], abs=0.01
-    )
+    data = read_evaluation_data(study, results, recording)
+    assert data.lag_s == 0.015
+    now, late = (reference.angles["knee_angle_r"] for reference in (data.reference, data.lagged_reference))
+    assert np.interp(data.frames_s[5:-5], data.frames_s + 0.015, now) == pytest.approx(late[5:-5], abs=0.01)
     trial = evaluate(study, results, recording)["trials"]["walk"]
     assert trial["declared_lag"]["lag_s"] == 0.015
     assert trial["declared_lag"]["median"]["angle_rmsd_deg"] != trial["median"]["angle_rmsd_deg"]
@@ -140,9 +142,9 @@ def test_declared_lag_delays_the_reference(dorschky2019, study, results, recordi
 
 def test_a_study_declares_its_own_lag(study, results, recording, gait):
     lagging = dataclasses.replace(study, reference=dataclasses.replace(study.reference, lag_s=0.03))
-    evidence = gather(lagging, results, recording)
-    late = gait.joint_angles(evidence.frames_s - 0.03)["knee_angle_r"]
-    assert evidence.lagged_reference.angles["knee_angle_r"] == pytest.approx(late, abs=1e-3)
+    data = read_evaluation_data(lagging, results, recording)
+    late = gait.joint_angles(data.frames_s - 0.03)["knee_angle_r"]
+    assert data.lagged_reference.angles["knee_angle_r"] == pytest.approx(late, abs=1e-3)
     trial = evaluate(lagging, results, recording)["trials"]["walk"]
     assert trial["declared_lag"]["lag_s"] == 0.03
     assert trial["declared_lag"]["median"]["angle_rmsd_deg"] > trial["median"]["angle_rmsd_deg"]
@@ -155,7 +157,7 @@ def test_a_lag_of_zero_declares_none(dorschky2019, study, results, recording):
         recording=RecordingChoice("dorschky2019", file, "walk"),
         reference=ReferenceChoice("dorschky2019", file, lag_s=0.0),
     )
-    assert gather(study, results, recording).lagged_reference is None
+    assert read_evaluation_data(study, results, recording).lagged_reference is None
 
 
 def test_the_share_inside_the_band_is_scored_for_seeds_that_have_one(study, results, recording, model, gait):
@@ -175,9 +177,9 @@ def test_a_band_beside_the_files_for_opensim_belongs_to_the_first_seed(
         shutil.copy(results / "seeds" / "seed_0" / name, results)
     gait.write_band(results, model, recording.time_s)
     (results / "grf_sd.mot").unlink()
-    evidence = gather(study, results, recording)
-    assert list(evidence.bands) == ["seed_0"] and not evidence.bands["seed_0"].ground_force
-    assert len(evidence.bands["seed_0"].angles["knee_angle_r"]) == len(evidence.frames_s)
+    data = read_evaluation_data(study, results, recording)
+    assert list(data.deviations) == ["seed_0"] and not data.deviations["seed_0"].ground_force
+    assert len(data.deviations["seed_0"].angles["knee_angle_r"]) == len(data.frames_s)
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from sspinn_opensim.evaluation import evaluate, person_trials, summarize_people
+from sspinn_opensim.evaluation import evaluate, person_trials, read_evaluation_data, summarize_people
 from sspinn_opensim.report.people import people_markdown, people_page, write_people
 
 
 def test_real_metrics_become_a_page_a_table_and_json(study, results, recording, model, gait, tmp_path):
     gait.write_band(results / "seeds" / "seed_0", model, recording.time_s)
-    metrics = evaluate(study, results, recording)
+    metrics = evaluate(study, read_evaluation_data(study, results, recording))
     trials = []
     for group, people in (("seen", ("Anna", "<Bea>")), ("unseen", ("Cora|",))):
         for person in people:

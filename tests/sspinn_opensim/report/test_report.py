@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.evaluation import evaluate
+from sspinn_opensim.evaluation import evaluate, read_evaluation_data
 from sspinn_opensim.report import sections
 from sspinn_opensim.report.charts import BOTTOM, HEIGHT, TOP, Band, Line, line_chart
 from sspinn_opensim.report.report import read_histories, write_report
@@ -59,8 +59,8 @@ def _read(path):
 
 
 def _write(study, results, recording, **parts):
-    metrics = evaluate(study, results, recording)
-    return write_report(results, study, metrics=metrics, recording=recording, **parts)
+    data = read_evaluation_data(study, results, recording)
+    return write_report(results, study, data=data, metrics=evaluate(study, data), **parts)
 
 
 def test_complete_report(study, results, recording, stick_figure):

@@ -42,7 +42,7 @@ def test_the_study_holds_the_recording_its_sensors_and_the_reference(planar_file
         "pelvis",
         *(f"{s}_{x}" for s in ("femur", "tibia", "foot") for x in "rl"),
     }
-    reference = read_reference(study, recording.time_s, planar_model)
+    reference = read_reference(study, planar_model)(recording.time_s)
     truth = json.loads((tmp_path / "truth.json").read_text())
     shift = truth["starts_at_s_of_the_motion"]
     lab = np.interp(recording.time_s + shift, planar_files.time_s, planar_files.q[:, 5])
@@ -92,7 +92,7 @@ def test_conventions_of_the_planar_model_are_kept(walker3d, planar, tmp_path):
     chosen = walking_settings(walker3d)
     study = read_study(simulate_imu(walker3d.model, walker3d.motion, tmp_path, chosen))
     recording = read_recording(study)
-    reference = read_reference(study, recording.time_s, planar.tree.model)
+    reference = read_reference(study, planar.tree.model)(recording.time_s)
     assert (
         reference.angles["knee_angle_r"].min() < np.radians(-50)
         and reference.angles["knee_angle_r"].max() < 0.1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.evaluation.evaluate import gather
+from sspinn_opensim.evaluation import read_evaluation_data
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording.dorschky2019 import Dorschky2019Options
 from sspinn_opensim.study import override, read_study
@@ -60,15 +60,15 @@ def test_what_is_scored_has_the_signs_of_the_model(results):
     study, out = results
     for seed in study.training.seeds:
         assert (out / "seeds" / f"seed_{seed}" / "kinematics.mot").is_file()
-    evidence = gather(study, out)
+    data = read_evaluation_data(study, out)
     legs = {f"{joint}_{side}" for side in "rl" for joint in ("hip_flexion", "knee_angle", "ankle_angle")}
-    assert set(evidence.joints) == legs
-    knee, ankle = evidence.reference.angles["knee_angle_r"], evidence.reference.angles["ankle_angle_r"]
+    assert set(data.joints) == legs
+    knee, ankle = data.reference.angles["knee_angle_r"], data.reference.angles["ankle_angle_r"]
     assert 0.9 < knee.max() < 1.4 and knee.min() > -0.1, "flexion is positive here"
-    assert set(evidence.baseline.angles) == legs, "the baseline finds every joint of the legs"
-    baseline = evidence.baseline.angles["knee_angle_r"]
+    assert set(data.baseline.angles) == legs, "the baseline finds every joint of the legs"
+    baseline = data.baseline.angles["knee_angle_r"]
     assert np.corrcoef(baseline, knee)[0, 1] > 0.95
-    assert np.corrcoef(evidence.baseline.angles["ankle_angle_r"], ankle)[0, 1] > 0.8
+    assert np.corrcoef(data.baseline.angles["ankle_angle_r"], ankle)[0, 1] > 0.8
 
 
 def test_the_root_may_leave_its_range(results):
