@@ -17,7 +17,7 @@ from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.recording.resample import uniform_clock
 from sspinn_opensim.simulation import laboratory
 from sspinn_opensim.simulation.settings import Settings
-from sspinn_opensim.simulation.states import at, completed
+from sspinn_opensim.simulation.states import completed
 from sspinn_opensim.simulation.walk import Walk, read_walk
 
 RATE_HZ = 100.0
@@ -88,7 +88,7 @@ def vertical_acceleration(walk: Walk, time_s: np.ndarray, step_s: float = 0.01) 
     centre = np.array([bodies[name].mass_center for name in functions.bodies])
     heights = []
     for offset in (-step_s, 0.0, step_s):
-        pose = at(functions.kinematics, functions, **completed(functions, *walk.motion(time_s + offset)))
+        pose = functions.at("kinematics", **completed(functions, *walk.motion(time_s + offset)))
         shape = (len(time_s), len(mass))
         origin = pose["position"].reshape(*shape, 3)[..., 1]
         vertical = pose["rotation"].reshape(*shape, 3, 3)[..., 1, :]

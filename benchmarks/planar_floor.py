@@ -24,7 +24,7 @@ from sspinn_opensim.recording.resample import uniform_clock
 from sspinn_opensim.simulation import laboratory
 from sspinn_opensim.simulation.reference_tables import reference_tables
 from sspinn_opensim.simulation.settings import Settings
-from sspinn_opensim.simulation.states import at, completed
+from sspinn_opensim.simulation.states import completed
 from sspinn_opensim.simulation.walk import Walk, read_walk, scored_window
 from sspinn_opensim.study import Person
 
@@ -141,7 +141,7 @@ def _scaled(folder: Path, person: Person) -> BodyFunctions:
 
 
 def _poses(functions: BodyFunctions, walk: Walk, time_s: np.ndarray) -> dict[str, np.ndarray]:
-    found = at(functions.kinematics, functions, **completed(functions, *walk.motion(walk.from_s + time_s)))
+    found = functions.at("kinematics", **completed(functions, *walk.motion(walk.from_s + time_s)))
     return {
         "position": found["position"].reshape(len(time_s), -1, 3),
         "rotation": found["rotation"].reshape(len(time_s), -1, 3, 3),
@@ -190,7 +190,7 @@ def _inverse_dynamics(
     poses = _poses(walk.functions, walk, time_s)
     # The walk's own clock has travelled on by as many strides as the window lies after the start.
     travelled = _travelled(walk)
-    moved = at(planar.kinematics, planar, **state)
+    moved = planar.at("kinematics", **state)
     place = {body: planar.bodies.index(body) for body in _FEET}
     ankles = moved["position"].reshape(len(time_s), -1, 3)
     force, point = (np.zeros((len(time_s), 2, 3)) for _ in range(2))
@@ -215,7 +215,7 @@ def _inverse_dynamics(
         name: value.reshape(len(time_s), -1)
         for name, value in (("force", force), ("point", point), ("torque", torque))
     }
-    return at(function, planar, **state, **given)["tau"]
+    return planar.at(function, **state, **given)["tau"]
 
 
 def _travelled(walk: Walk) -> float:

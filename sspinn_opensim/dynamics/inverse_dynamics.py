@@ -1,23 +1,52 @@
-"""Inverse dynamics of a whole trial from OpenSim's files, by the model's own functions."""
+"""Inverse dynamics of whole trials by a model's own functions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.interpolate import CubicSpline, make_interp_spline
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import BodyFunctions
+from sspinn_opensim.dynamics.trial import SampledMotion, differentiated, loads_at
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads, read_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of, with_plain_names
 from sspinn_opensim.opensim_io.tables.motion_units import warn_of_unit
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 
-#: The quintic spline needs as many points as it has conditions.
-_FEWEST_FRAMES = 6
+_WRENCH = ("force", "point", "torque")
+
+
+@dataclass(frozen=True)
+class LoadedMotion:
+    """The states of a model over N frames, and what acts on it from outside.
+
+    Attributes
+    ----------
+    time_s : (N,) ndarray
+    q, u, udot : (N, n) ndarray
+        Along all coordinates of the model, in its order.
+    loads : dict of str to (N, 3 l) ndarray
+        ``force``, ``point`` and ``torque`` of each load, in ground; N, m, N m.
+    loaded : tuple of str
+        The body of each load.
+    """
+
+    time_s: np.ndarray
+    q: np.ndarray
+    u: np.ndarray
+    udot: np.ndarray
+    loads: dict[str, np.ndarray]
+    loaded: tuple[str, ...]
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        """The inputs `q`, `u` and `udot` of a model's functions."""
+        return {"q": self.q, "u": self.u, "udot": self.udot}
 
 
 def trial_forces(
@@ -26,13 +55,13 @@ def trial_forces(
     external_loads: Path | None = None,
     *,
     passive: bool = True,
+    lowpass_hz: float = 0.0,
     window: tuple[float, float] = (-np.inf, np.inf),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the generalized forces that drive a recorded motion, as OpenSim's InverseDynamicsTool does.
 
-    The coordinates are differentiated by the natural quintic spline through the samples, unfiltered, which is
-    the tool's `GCVSpline`. A coordinate without a column stays at its default value. Unlike the tool, speeds
-    of Ball and Free joints are worked out from the rates of their coordinates.
+    A coordinate without a column stays at its default value. Unlike the tool, speeds of Ball and Free joints
+    are worked out from the rates of their coordinates.
 
     Parameters
     ----------
@@ -44,6 +73,8 @@ def trial_forces(
         ExternalLoads file whose data cover the times of the motion.
     passive : bool
         Whether the model's own springs, bushings, limits and contact act.
+    lowpass_hz : float
+        Cut-off of the tool's filter on the coordinates, Hz; 0 filters nothing.
     window : (float, float)
         From and to, s: the frames to evaluate. Those beyond count for the derivatives.
 
@@ -59,19 +90,74 @@ def trial_forces(
         If a file cannot be used, or the loads do not cover the motion or name a body that the model lacks.
     """
     table = kinematics if isinstance(kinematics, Table) else read_storage(kinematics)
-    where = table.header if isinstance(kinematics, Table) else str(kinematics)
-    splined = _splined(table.time_s, coordinate_values(functions.tree.model, table), where)
-    rows = (table.time_s >= window[0] - 1e-9) & (table.time_s <= window[1] + 1e-9)
-    time_s, (q, qdot, qddot) = table.time_s[rows], (values[rows] for values in splined)
-    moved = _call(functions, "speeds", q=q, qdot=qdot, qddot=qddot)
-    state = {"q": q, "u": moved["u"], "udot": moved["udot"]}
-    loads = ExternalLoads((), Path()) if external_loads is None else read_external_loads(external_loads)
-    inputs = external_wrenches(functions, loads, time_s, state)
-    driven = functions.inverse_dynamics([force.body for force in loads.forces])
-    tau = _mapped(driven, functions, state | inputs)["tau"]
+    motion = differentiated(table.time_s, coordinate_values(functions.tree.model, table), lowpass_hz, window)
+    trial = loaded_motion(functions, motion, external_loads)
+    return trial.time_s, inverse_dynamics(functions, trial, passive=passive)
+
+
+def inverse_dynamics(functions: BodyFunctions, trial: LoadedMotion, *, passive: bool) -> np.ndarray:
+    """Return the generalized forces (N, n) that drive a motion under its loads, N m or N.
+
+    Parameters
+    ----------
+    functions : BodyFunctions
+        Of the model.
+    trial : LoadedMotion
+        Its states and loads.
+    passive : bool
+        Whether the model's own springs, bushings, limits and contact act.
+    """
+    tau = functions.at(functions.inverse_dynamics(trial.loaded), **trial.state, **trial.loads)["tau"]
     if passive and functions.forces:
-        tau = tau - _mapped(functions.passive_forces, functions, state)["total"]
-    return time_s, tau
+        tau = tau - functions.at("passive_forces", **trial.state)["total"]
+    return tau
+
+
+def on_independent(functions: BodyFunctions, q: np.ndarray, tau: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the forces on each independent coordinate that do the work of those on all.
+
+    What drives a coordinate that follows another by a coupler is passed on to the one that it follows.
+
+    Parameters
+    ----------
+    functions : BodyFunctions
+        Of the model.
+    q, tau : (N, n) ndarray
+        Coordinates, of which the independent ones count, and forces on all; rad, m, N m, N.
+
+    Returns
+    -------
+    dict of str to (N,) ndarray
+        By independent coordinate.
+    """
+    names, free = functions.independent, [functions.coordinates.index(name) for name in functions.independent]
+    if len(free) < len(functions.coordinates):
+        still = np.zeros((len(q), len(free)))
+        coupled = functions.at(
+            "coupling", q_independent=q[:, free], u_independent=still, udot_independent=still
+        )
+        tau = np.einsum("nij,ni->nj", coupled["C"].reshape(*tau.shape, len(free)), tau)
+    return dict(zip(names, tau.T, strict=True))
+
+
+def loaded_motion(
+    functions: BodyFunctions, motion: SampledMotion, external_loads: Path | None
+) -> LoadedMotion:
+    """Return the states of a motion with the loads of an ExternalLoads file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be used, does not cover the motion or names a body that the model lacks.
+    """
+    u, udot = motion.qdot, motion.qddot
+    if any(joint.speeds != "rates" for joint in functions.tree.model.joints):
+        moved = functions.at("speeds", q=motion.q, qdot=motion.qdot, qddot=motion.qddot)
+        u, udot = moved["u"], moved["udot"]
+    loads = read_external_loads(external_loads) if external_loads else ExternalLoads((), Path())
+    wrenches = external_wrenches(functions, loads, motion.time_s, {"q": motion.q, "u": u, "udot": udot})
+    bodies = tuple(load.body for load in loads.forces)
+    return LoadedMotion(motion.time_s, motion.q, u, udot, wrenches, bodies)
 
 
 def coordinate_values(model: Model, table: Table) -> np.ndarray:
@@ -99,37 +185,32 @@ def coordinate_values(model: Model, table: Table) -> np.ndarray:
     return values
 
 
-def _splined(time_s: np.ndarray, values: np.ndarray, path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    if len(time_s) < _FEWEST_FRAMES:
-        raise InputError(
-            "The motion is too short to be differentiated.",
-            where=str(path),
-            expected=f"{_FEWEST_FRAMES} frames or more",
-            found=str(len(time_s)),
-        )
-    free = [(3, np.zeros(values.shape[1])), (4, np.zeros(values.shape[1]))]
-    spline = make_interp_spline(time_s, values, k=5, bc_type=(free, free))
-    return spline(time_s), spline(time_s, 1), spline(time_s, 2)
-
-
 def external_wrenches(
-    functions: BodyFunctions, loads: ExternalLoads, time_s: np.ndarray, state: dict[str, np.ndarray]
+    functions: BodyFunctions,
+    loads: ExternalLoads,
+    time_s: np.ndarray,
+    state: Mapping[str, np.ndarray],
+    late_s: float = 0.0,
 ) -> dict[str, np.ndarray]:
     """Return force, point and torque of external loads at the times of a motion, in ground.
 
     Parameters
     ----------
     functions : BodyFunctions
+        Of the model.
     loads : ExternalLoads
+        None of them where nothing acts.
     time_s : (N,) ndarray
-    state : dict of str to (N, n) ndarray
+        Times of the motion, s.
+    state : mapping of str to (N, n) ndarray
         `q`, `u` and `udot` at these times, for loads that are expressed in the axes of a body.
+    late_s : float
+        By how much the loads lag behind the motion on the clock of their file, s.
 
     Returns
     -------
     dict of str to (N, 3 l) ndarray
-        ``force``, ``point`` and ``torque``, N, m, N m; between samples a natural cubic spline, as OpenSim's
-        ExternalForce has it.
+        ``force``, ``point`` and ``torque``, N, m, N m.
 
     Raises
     ------
@@ -137,58 +218,27 @@ def external_wrenches(
         If the loads do not cover the motion, or name a body that the model lacks.
     """
     if not loads.forces:
-        return {name: np.zeros((len(time_s), 0)) for name in ("force", "point", "torque")}
+        return {part: np.zeros((len(time_s), 0)) for part in _WRENCH}
     data = read_storage(loads.datafile)
-    if data.time_s[0] > time_s[0] + 1e-9 or data.time_s[-1] < time_s[-1] - 1e-9:
+    known_s = data.time_s - late_s
+    if known_s[0] > time_s[0] + 1e-9 or known_s[-1] < time_s[-1] - 1e-9:
         raise InputError(
             "The external loads do not cover the motion.",
             where=str(loads.datafile),
             expected=f"{time_s[0]:g} to {time_s[-1]:g} s",
-            found=f"{data.time_s[0]:g} to {data.time_s[-1]:g} s",
+            found=f"{known_s[0]:g} to {known_s[-1]:g} s",
             fix="cut the motion to the times of the loads",
         )
-    model = functions.tree.model
+    given = loads_at(time_s, known_s, loads.vectors(data).reshape(len(known_s), -1))
+    given = given.reshape(len(time_s), len(loads.forces), 3, 3)
     in_ground = all(load.force_frame == load.point_frame == GROUND for load in loads.forces)
-    bodies = {} if in_ground else _mapped(functions.kinematics, functions, state)
-    parts: dict[str, list[np.ndarray]] = {"force": [], "point": [], "torque": []}
-    none, prefixes = np.zeros(len(data.time_s)), [_prefixes(load) for load in loads.forces]
-    names = [name and name + axis for each in prefixes for name in each.values() for axis in "xyz"]
-    columns = np.column_stack([data.column(name) if name else none for name in names])
-    vectors = iter(np.split(_at(time_s, data.time_s, columns), len(names) // 3, axis=1))
-    for load, each in zip(loads.forces, prefixes, strict=True):
-        for part in each:
-            frame, vector = load.point_frame if part == "point" else load.force_frame, next(vectors)
-            parts[part].append(_in_ground(model, bodies, frame, vector, is_point=part == "point"))
-    return {part: np.hstack(vectors) for part, vectors in parts.items()}
-
-
-def _prefixes(load) -> dict[str, str]:
-    return {"force": load.force_prefix, "point": load.point_prefix, "torque": load.torque_prefix}
-
-
-def _at(time_s: np.ndarray, known_s: np.ndarray, values: np.ndarray) -> np.ndarray:
-    inside = np.clip(time_s, known_s[0], known_s[-1])
-    return CubicSpline(known_s, values, bc_type="natural")(inside) if len(known_s) > 1 else values
-
-
-def _in_ground(model: Model, bodies, frame: str, vector: np.ndarray, *, is_point: bool) -> np.ndarray:
-    if frame == GROUND:
-        return vector
-    place = model.bodies.index(model.body(frame))
-    rotation = bodies["rotation"].reshape(len(vector), -1, 3, 3)[:, place]
-    turned = np.einsum("nij,nj->ni", rotation, vector)
-    return turned + bodies["position"].reshape(len(vector), -1, 3)[:, place] if is_point else turned
-
-
-def _call(functions: BodyFunctions, name: str, **inputs) -> dict[str, np.ndarray]:
-    function = getattr(functions, name)
-    outputs = function.map(len(inputs["q"])).call({key: value.T for key, value in inputs.items()})
-    return {key: np.array(value).T for key, value in outputs.items()}
-
-
-def _mapped(function, functions: BodyFunctions, inputs) -> dict[str, np.ndarray]:
-    """Evaluate at N samples; each output is (N, size)."""
-    samples = len(inputs["q"])
-    columns = {name: inputs[name].T for name in function.name_in() if name in inputs}
-    columns["parameters"] = np.tile(functions.parameters[:, None], (1, samples))
-    return {name: np.array(value).T for name, value in function.map(samples).call(columns).items()}
+    moved = {} if in_ground else functions.at("kinematics", **state)
+    for k, load in enumerate(loads.forces):
+        for part, frame in enumerate((load.force_frame, load.point_frame, load.force_frame)):
+            if frame != GROUND:
+                place = functions.bodies.index(functions.tree.model.body(frame).name)
+                rotation = moved["rotation"].reshape(len(time_s), -1, 3, 3)[:, place]
+                given[:, k, part] = np.einsum("nij,nj->ni", rotation, given[:, k, part])
+                if _WRENCH[part] == "point":
+                    given[:, k, part] += moved["position"].reshape(len(time_s), -1, 3)[:, place]
+    return {part: given[:, :, i].reshape(len(time_s), -1) for i, part in enumerate(_WRENCH)}

@@ -10,7 +10,7 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import BodyFunctions, build
-from sspinn_opensim.dynamics.inverse_dynamics import trial_forces
+from sspinn_opensim.dynamics.inverse_dynamics import on_independent, trial_forces
 from sspinn_opensim.dynamics.moment_table import rows
 from sspinn_opensim.opensim_io.model.model_file import coordinate_facts, read_model_tree
 from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
@@ -28,7 +28,7 @@ def compared(folder: Path, result: InverseDynamics, moments: Path | None, height
     ----------
     folder : Path
     result : InverseDynamics
-        Of `opensim_io.inverse_dynamics_tool.run` in the folder.
+        Of `opensim_io.tools.inverse_dynamics.run` in the folder.
     moments : Path, optional
         Table to compare with; by default `moments.sto` of the folder, if there is one.
     height_m : float, optional
@@ -83,19 +83,10 @@ def _curves(table: Table, result: InverseDynamics) -> dict[str, np.ndarray]:
 
 def with_couplers(functions: BodyFunctions, tau: dict[str, np.ndarray], result: InverseDynamics):
     """Return the forces on the independent coordinates that do the work of all; zero on those that follow."""
-    seen, free = result.survey, list(functions.independent)
-    times = result.moments.time_s
-    q = np.column_stack([np.interp(times, seen.time_s, seen.held[:, seen.column(name)]) for name in free])
-    still, frames = np.zeros_like(q), len(times)
-    coupled = functions.coupling.map(frames).call(
-        {
-            "q_independent": q.T,
-            "u_independent": still.T,
-            "udot_independent": still.T,
-            "parameters": np.tile(functions.parameters[:, None], (1, frames)),
-        }
+    seen, times = result.survey, result.moments.time_s
+    q = np.column_stack(
+        [np.interp(times, seen.time_s, seen.held[:, seen.column(name)]) for name in functions.coordinates]
     )
-    jacobian = np.array(coupled["C"]).reshape(len(functions.coordinates), frames, len(free))
-    whole = np.array([tau[name] for name in functions.coordinates])
-    moved = dict(zip(free, np.einsum("int,in->tn", jacobian, whole), strict=True))
-    return {name: moved.get(name, np.zeros(frames)) for name in tau}
+    whole = np.column_stack([tau[name] for name in functions.coordinates])
+    moved = on_independent(functions, q, whole)
+    return {name: moved.get(name, np.zeros(len(times))) for name in tau}

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sspinn_opensim.dynamics.agreement import agreement
+
 #: A curve that varies less than this has no shape to correlate, N m or N.
 _FLAT = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
-class Agreement:
+class MomentAgreement:
     """How closely one curve follows OpenSim's.
 
     Parameters
@@ -43,7 +45,7 @@ class Row:
         The coordinate carries the whole body: no joint does this work.
     peak : float
         Largest size in OpenSim's curve.
-    agreement : dict of str to Agreement
+    agreement : dict of str to MomentAgreement
         By source.
     """
 
@@ -51,21 +53,7 @@ class Row:
     unit: str
     residual: bool
     peak: float
-    agreement: dict[str, Agreement]
-
-
-def agreement(expected, found, rotational: bool, body_weight_n: float, height_m: float | None) -> Agreement:
-    """Compare two curves of the same frames."""
-    difference = np.asarray(found) - np.asarray(expected)
-    rmsd = float(np.sqrt(np.mean(difference**2)))
-    whole = body_weight_n * (height_m or 0.0) if rotational else body_weight_n
-    varied = min(np.std(expected), np.std(found)) > _FLAT
-    return Agreement(
-        rmsd,
-        float(np.abs(difference).max()),
-        100 * rmsd / whole if whole else None,
-        float(np.corrcoef(expected, found)[0, 1]) if varied else None,
-    )
+    agreement: dict[str, MomentAgreement]
 
 
 def rows(
@@ -92,11 +80,16 @@ def rows(
     """
     found = []
     for coordinate, curve in expected.items():
+        whole = body_weight_n * (height_m or 0.0) if rotational[coordinate] else body_weight_n
         agreements = {}
         for source, curves in sources.items():
             if coordinate in curves and (known := np.isfinite(curves[coordinate])).any():
-                agreements[source] = agreement(
-                    curve[known], curves[coordinate][known], rotational[coordinate], body_weight_n, height_m
+                close = agreement(curves[coordinate][known], curve[known], _FLAT)
+                agreements[source] = MomentAgreement(
+                    close.rmsd,
+                    close.largest,
+                    100 * close.rmsd / whole if whole else None,
+                    close.correlation,
                 )
         found.append(
             Row(
@@ -129,7 +122,7 @@ def as_text(table: Sequence[Row], sources: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _cells(found: Agreement | None) -> str:
+def _cells(found: MomentAgreement | None) -> str:
     if found is None:
         return f"  {'-':>8}{'-':>8}{'-':>8}"
     percent = "-" if found.percent is None else f"{found.percent:.2f}"

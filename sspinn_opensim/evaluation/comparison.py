@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.dynamics.agreement import agreement
 
 #: Below this many common samples neither a mean nor a correlation says anything.
 _FEWEST_SAMPLES = 3
@@ -163,18 +164,15 @@ def _common_times(a: Series, b: Series, where: str) -> np.ndarray:
 
 
 def _difference(name: str, unit: str, time_s: np.ndarray, a: np.ndarray, b: np.ndarray) -> Difference:
-    difference = b - a
-    worst = int(np.abs(difference).argmax())
-    # A curve that rounding alone moves does not vary.
-    varies = all(np.ptp(curve) > 1e-9 * max(np.abs(curve).max(), 1e-12) for curve in (a, b))
+    found = agreement(b, a)
     return Difference(
         name=name,
         unit=unit,
-        rmsd=float(np.sqrt(np.mean(difference**2))),
-        bias=float(difference.mean()),
-        largest=float(np.abs(difference[worst])),
-        largest_at_s=float(time_s[worst]),
-        correlation=float(np.corrcoef(a, b)[0, 1]) if varies else None,
+        rmsd=found.rmsd,
+        bias=found.bias,
+        largest=found.largest,
+        largest_at_s=float(time_s[found.frame]),
+        correlation=found.correlation,
         range_a=float(np.ptp(a)),
     )
 

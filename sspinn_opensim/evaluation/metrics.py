@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sspinn_opensim.dynamics.agreement import agreement
 from sspinn_opensim.evaluation.curves import Curves
 
 #: m/s^2, standard gravity (ISO 80000-3); body weight and BWBH use it, whatever gravity a model has.
@@ -54,17 +55,15 @@ def error_numbers(
     estimate, reference = estimate[known], reference[known]
     if len(reference) == 0:
         return dict.fromkeys(NUMBERS)
-    error = estimate - reference
-    spreads = float(np.std(estimate)), float(np.std(reference))
-    smallest = 1e-9 * max(1e-12, float(np.abs(reference).max()), float(np.abs(estimate).max()))
-    moving = min(spreads) > smallest
+    found = agreement(estimate, reference)
+    error = np.abs(estimate - reference)
     half_width = None if deviation is None else BAND_DEVIATIONS * deviation[known]
     return {
-        "rmsd": float(np.sqrt(np.mean(error**2))),
-        "bias": float(np.mean(error)),
-        "spread": float(np.std(error)),
-        "correlation": float(np.corrcoef(estimate, reference)[0, 1]) if moving else None,
-        "coverage": None if half_width is None else float(np.mean(np.abs(error) <= half_width)),
+        "rmsd": found.rmsd,
+        "bias": found.bias,
+        "spread": found.spread,
+        "correlation": found.correlation,
+        "coverage": None if half_width is None else float(np.mean(error <= half_width)),
         "half_width": None if half_width is None else float(np.mean(half_width)),
     }
 

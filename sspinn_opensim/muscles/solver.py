@@ -12,10 +12,11 @@ from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model.path_fits import PathFit, fits_file, read_fits
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
+from sspinn_opensim.dynamics.inverse_dynamics import LoadedMotion
 from sspinn_opensim.muscles.capacity import Capacity
 from sspinn_opensim.muscles.demand import Demand, DemandFunction
 from sspinn_opensim.muscles.program import Shares, share
-from sspinn_opensim.muscles.trial import Trial, read_trial
+from sspinn_opensim.muscles.trial import read_trial
 from sspinn_opensim.opensim_io.model.model_file import coordinate_facts, read_model_tree
 from sspinn_opensim.opensim_io.model.muscle_laws import read_actuators, read_muscle_laws
 from sspinn_opensim.opensim_io.static_optimization.setup import Settings
@@ -111,7 +112,7 @@ class MuscleSolver:
         """
         return self.distribute(self.read(motion, external_loads, window))
 
-    def distribute(self, trial: Trial) -> Solution:
+    def distribute(self, trial: LoadedMotion) -> Solution:
         """Return the muscle forces of a trial that was read."""
         start = time.monotonic()
         parts = [self._solve(trial, slice(i, i + _BLOCK)) for i in range(0, len(trial.time_s), _BLOCK)]
@@ -133,7 +134,7 @@ class MuscleSolver:
 
     def read(
         self, motion: Path, external_loads: Path | None = None, window: tuple[float, float] | None = None
-    ) -> Trial:
+    ) -> LoadedMotion:
         """Return the states of a trial; parameters and errors as those of `solve`."""
         return read_trial(
             self._functions,
@@ -159,7 +160,7 @@ class MuscleSolver:
             )
         }
 
-    def demand(self, trial: Trial, frames: slice = slice(None)) -> Demand:
+    def demand(self, trial: LoadedMotion, frames: slice = slice(None)) -> Demand:
         """Return what the frames of a trial take."""
         if trial.loaded not in self._demands:
             self._demands[trial.loaded] = DemandFunction(
@@ -186,7 +187,7 @@ class MuscleSolver:
         exponent = self._settings.activation_exponent
         return share(demand.arms * strength[:, None, :], demand.tau, lower, upper, exponent)
 
-    def beyond_fits(self, trial: Trial) -> dict[str, float]:
+    def beyond_fits(self, trial: LoadedMotion) -> dict[str, float]:
         """Return the wrapped muscles whose fit the motion leaves, with the share of the frames.
 
         Beyond its range a fit goes on as a straight line, which need not be where the path goes.
@@ -203,7 +204,7 @@ class MuscleSolver:
                 beyond[fit.muscle] = float(outside.mean())
         return beyond
 
-    def _solve(self, trial: Trial, frames: slice) -> tuple[np.ndarray, Shares]:
+    def _solve(self, trial: LoadedMotion, frames: slice) -> tuple[np.ndarray, Shares]:
         demand = self.demand(trial, frames)
         strength = self.strength(demand)
         return strength, self.share(demand, strength)

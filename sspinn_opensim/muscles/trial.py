@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.symbolic import BodyFunctions
-from sspinn_opensim.dynamics.inverse_dynamics import coordinate_values, external_wrenches
-from sspinn_opensim.muscles.motion import analyzed_motion
-from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads, read_external_loads
+from sspinn_opensim.dynamics.inverse_dynamics import LoadedMotion, coordinate_values, loaded_motion
+from sspinn_opensim.dynamics.trial import analyzed
 from sspinn_opensim.opensim_io.tables.storage import read_storage
-
-
-@dataclass(frozen=True)
-class Trial:
-    """The states of a model over N frames, and what acts on it from outside.
-
-    Attributes
-    ----------
-    time_s : (N,) ndarray
-    q, u, udot : (N, n) ndarray
-        Along all coordinates; locked ones rest at their default.
-    loads : dict of str to (N, 3 l) ndarray
-        ``force``, ``point`` and ``torque`` of each load, in ground.
-    loaded : tuple of str
-        The body of each load.
-    """
-
-    time_s: np.ndarray
-    q: np.ndarray
-    u: np.ndarray
-    udot: np.ndarray
-    loads: dict[str, np.ndarray]
-    loaded: tuple[str, ...]
 
 
 def read_trial(
@@ -48,7 +23,7 @@ def read_trial(
     locked: Collection[str],
     lowpass_hz: float,
     window: tuple[float, float] | None,
-) -> Trial:
+) -> LoadedMotion:
     """Read a trial's files, filter and differentiate its motion.
 
     Parameters
@@ -69,7 +44,8 @@ def read_trial(
 
     Returns
     -------
-    Trial
+    LoadedMotion
+        At the frames that OpenSim's AnalyzeTool would analyse.
 
     Raises
     ------
@@ -91,21 +67,12 @@ def read_trial(
         if coordinate.name in locked:
             values[:, i] = coordinate.default
     _check_finite(values, table.time_s, model.coordinate_names, f"a coordinate in {motion}")
-    moved = analyzed_motion(table.time_s, values, lowpass_hz, window)
-    u, udot = _speeds(functions, moved.q, moved.qdot, moved.qddot)
-    loads = read_external_loads(external_loads) if external_loads else ExternalLoads((), Path())
-    wrenches = external_wrenches(functions, loads, moved.time_s, {"q": moved.q, "u": u, "udot": udot})
-    names = [load.name for load in loads.forces for _ in "xyz"]
-    for part, vectors in wrenches.items():
-        _check_finite(vectors, moved.time_s, names, f"the {part} of an external load in {external_loads}")
-    return Trial(moved.time_s, moved.q, u, udot, wrenches, tuple(load.body for load in loads.forces))
-
-
-def _speeds(functions: BodyFunctions, q, qdot, qddot) -> tuple[np.ndarray, np.ndarray]:
-    if all(joint.speeds == "rates" for joint in functions.tree.model.joints):
-        return qdot, qddot
-    speeds = functions.speeds.map(len(q)).call({"q": q.T, "qdot": qdot.T, "qddot": qddot.T})
-    return np.array(speeds["u"]).T, np.array(speeds["udot"]).T
+    motion = analyzed(table.time_s, values, lowpass_hz, window)
+    trial = loaded_motion(functions, motion, external_loads)
+    for part, vectors in trial.loads.items():
+        names = [body for body in trial.loaded for _ in "xyz"]
+        _check_finite(vectors, trial.time_s, names, f"the {part} of an external load in {external_loads}")
+    return trial
 
 
 def _check_finite(values: np.ndarray, time_s: np.ndarray, names: Sequence[str], what: str) -> None:

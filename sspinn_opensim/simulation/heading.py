@@ -8,7 +8,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import BodyFunctions
-from sspinn_opensim.simulation.states import at, completed
+from sspinn_opensim.simulation.states import completed
 
 #: Less than this in a second is a person who stays in place, m/s.
 _TRAVELS_M_S = 0.2
@@ -30,7 +30,7 @@ def root_pose(functions: BodyFunctions, q: np.ndarray) -> tuple[np.ndarray, np.n
     """Return position (n, 3) and rotation (n, 3, 3) of the root body in ground for coordinates (n, c)."""
     place = functions.bodies.index(root_body(functions))
     zeros = np.zeros_like(q)
-    found = at(functions.kinematics, functions, **completed(functions, q, zeros, zeros))
+    found = functions.at("kinematics", **completed(functions, q, zeros, zeros))
     return (
         found["position"].reshape(len(q), -1, 3)[:, place],
         found["rotation"].reshape(len(q), -1, 3, 3)[:, place],
@@ -87,7 +87,7 @@ def _solve(functions: BodyFunctions, q: np.ndarray, position: np.ndarray, rotati
     wanted = np.column_stack([position, rotation.reshape(len(q), 9)])
     q = q.copy()
     for _ in range(20):
-        found = at(pose, functions, q=q)
+        found = functions.at(pose, q=q)
         error = wanted - found["pose"]
         if np.abs(error).max() < _TOLERANCE:
             return q

@@ -10,13 +10,15 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import BodyFunctions
+from sspinn_opensim.dynamics import inverse_dynamics as dynamics
+from sspinn_opensim.dynamics.inverse_dynamics import LoadedMotion, external_wrenches, on_independent
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalForce, read_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.recording.resample import low_pass, uniform_clock
 from sspinn_opensim.simulation.motion import Motion
 from sspinn_opensim.simulation.places import moving_joints
-from sspinn_opensim.simulation.states import at, completed
+from sspinn_opensim.simulation.states import completed
 
 #: Coordinates of two models are the same if they turn about axes this close (cosine).
 _SAME_AXIS = 0.9
@@ -55,7 +57,7 @@ def _axes(functions: BodyFunctions) -> dict[str, np.ndarray]:
     q = np.tile([c.default for c in model.coordinates], (len(turning), 1))
     qdot = np.zeros_like(q)
     qdot[range(len(turning)), [functions.coordinates.index(c.name) for c in turning]] = 1.0
-    omega = at(functions.kinematics, functions, **completed(functions, q, qdot, np.zeros_like(q)))["omega"]
+    omega = functions.at("kinematics", **completed(functions, q, qdot, np.zeros_like(q)))["omega"]
     omega = omega.reshape(len(turning), -1, 3)
     found = {}
     for row, coordinate in enumerate(turning):
@@ -93,7 +95,7 @@ def moments(path: Path, functions: BodyFunctions, motion: Motion) -> tuple[np.nd
     tau = np.zeros((int(inside.sum()), len(labels)))
     tau[:, known] = np.column_stack([table.column(labels[k])[inside] for k in known])
     time_s = table.time_s[inside]
-    found = _of_independent(functions, motion(time_s)[0], tau)
+    found = on_independent(functions, motion(time_s)[0], tau)
     return time_s, {name: found[name] for name in found if functions.coordinates.index(name) in known}
 
 
@@ -107,7 +109,8 @@ def inverse_dynamics(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Work out the moments that a motion needs under the measured ground forces; as `moments`.
 
-    Muscles, springs and contact of the model do not act. The forces are taken as they are, not filtered.
+    Muscles, springs and contact of the model do not act. The forces are not filtered; between
+    their samples they follow natural cubic splines, as in OpenSim's tools.
 
     Parameters
     ----------
@@ -123,33 +126,18 @@ def inverse_dynamics(
         By how much the forces lag behind the motion.
     """
     loads = read_external_loads(path)
-    table = _on_time(read_storage(loads.datafile), late_s)
-    inside = _inside(table.time_s, motion, loads.datafile)
-    measured_s = table.time_s[inside]
-    time_s = measured_s[0] + uniform_clock(measured_s[-1] - measured_s[0], rate_hz)
-    parts: dict[str, list[np.ndarray]] = {"force": [], "point": [], "torque": []}
     for force in loads.forces:
         _refuse_other_frames(force, path)
-        for part, vector in zip(parts, _columns(force, table).transpose(1, 0, 2), strict=True):
-            now = np.column_stack([np.interp(time_s, table.time_s, column) for column in vector.T])
-            parts[part].append(now @ turn.T)
-    wrenches = {part: np.hstack(vectors) for part, vectors in parts.items()}
+    table = _on_time(read_storage(loads.datafile), late_s)
+    measured_s = table.time_s[_inside(table.time_s, motion, loads.datafile)]
+    time_s = measured_s[0] + uniform_clock(measured_s[-1] - measured_s[0], rate_hz)
     state = completed(functions, *motion(time_s))
-    driven = functions.inverse_dynamics([force.body for force in loads.forces])
-    tau = at(driven, functions, **state, **wrenches)["tau"]
-    return time_s, _of_independent(functions, state["q"], tau)
-
-
-def _of_independent(functions: BodyFunctions, q: np.ndarray, tau: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the forces (n,) on each independent coordinate; those on others are passed on by couplers."""
-    if len(functions.independent) < len(functions.coordinates):
-        free = [functions.coordinates.index(name) for name in functions.independent]
-        still = np.zeros((len(q), len(free)))
-        given = {"q_independent": q[:, free], "u_independent": still, "udot_independent": still}
-        jacobian = at(functions.coupling, functions, **given)["C"]
-        # CasADi's samples stand side by side; transposed, each is C^T.
-        tau = np.einsum("nji,ni->nj", jacobian.reshape(len(q), len(free), -1), tau)
-    return dict(zip(functions.independent, tau.T, strict=True))
+    wrenches = external_wrenches(functions, loads, time_s, state, late_s)
+    turned = {part: (x.reshape(-1, 3) @ turn.T).reshape(x.shape) for part, x in wrenches.items()}
+    trial = LoadedMotion(time_s, **state, loads=turned, loaded=tuple(force.body for force in loads.forces))
+    return time_s, on_independent(
+        functions, trial.q, dynamics.inverse_dynamics(functions, trial, passive=False)
+    )
 
 
 def ground_forces(
@@ -170,9 +158,9 @@ def ground_forces(
     inside = _inside(table.time_s, motion, loads.datafile)
     rate = (len(table.time_s) - 1) / (table.time_s[-1] - table.time_s[0])
     found: dict[str, np.ndarray] = {}
-    for force in loads.forces:
+    for force, parts in zip(loads.forces, np.moveaxis(loads.vectors(table), 1, 0), strict=True):
         _refuse_other_frames(force, path)
-        side, parts = force.body[-1], _columns(force, table)
+        side = force.body[-1]
         parts[:, [0, 2]] = low_pass(parts[:, [0, 2]], rate, rate_hz)
         if side in found:
             larger = np.linalg.norm(parts[:, 0], axis=1) > np.linalg.norm(found[side][:, 0], axis=1)
@@ -195,21 +183,6 @@ def _refuse_other_frames(force: ExternalForce, path: Path) -> None:
             expected="a force on a body whose name ends in _r or _l, expressed in ground",
             found=f"on {force.body}, in {force.force_frame} and {force.point_frame}",
         )
-
-
-def _columns(force: ExternalForce, table: Table) -> np.ndarray:
-    """Return force, point and torque (n, 3, 3) of all rows of a table."""
-    prefixes = (force.force_prefix, force.point_prefix, force.torque_prefix)
-    rows = len(table.time_s)
-    return np.stack(
-        [
-            np.column_stack([table.column(prefix + axis) for axis in "xyz"])
-            if prefix
-            else np.zeros((rows, 3))
-            for prefix in prefixes
-        ],
-        axis=1,
-    )
 
 
 def _inside(time_s: np.ndarray, motion: Motion, path: Path) -> np.ndarray:

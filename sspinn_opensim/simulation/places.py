@@ -12,7 +12,7 @@ from casadi_dynamics.model.types import GROUND, Joint
 from casadi_dynamics.symbolic import BodyFunctions
 from sspinn_opensim.recording.rotation import rotation_from_angles
 from sspinn_opensim.simulation.settings import VirtualSensorChoice
-from sspinn_opensim.simulation.states import at, completed
+from sspinn_opensim.simulation.states import completed
 from sspinn_opensim.simulation.virtual import VirtualSensor
 
 #: Segment -> its bodies by name in the models in use, offset from the middle of the segment to the skin where
@@ -131,7 +131,7 @@ def _in_body(functions: BodyFunctions, joint: Joint, body: str) -> np.ndarray:
         return np.array(joint.child.translation)
     q = np.array([[c.default for c in functions.tree.model.coordinates]])
     zeros = np.zeros_like(q)
-    found = at(functions.kinematics, functions, **completed(functions, q, zeros, zeros))
+    found = functions.at("kinematics", **completed(functions, q, zeros, zeros))
     places = [functions.bodies.index(name) for name in (joint.child.body, body)]
     position = found["position"].reshape(-1, 3)[places]
     rotation = found["rotation"].reshape(-1, 3, 3)[places]
@@ -163,7 +163,7 @@ def joint_distance(functions: BodyFunctions, first: str, second: str) -> float:
     model = functions.tree.model
     q = np.array([[c.default for c in model.coordinates]])
     zeros = np.zeros_like(q)
-    found = at(functions.kinematics, functions, **completed(functions, q, zeros, zeros))
+    found = functions.at("kinematics", **completed(functions, q, zeros, zeros))
     centres = []
     for joint in (model.joint(first), model.joint(second)):
         place = functions.bodies.index(joint.child.body)

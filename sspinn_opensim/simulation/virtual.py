@@ -16,7 +16,6 @@ from scipy.signal import lsim
 from casadi_dynamics.model import ImuFrame
 from casadi_dynamics.symbolic import BodyFunctions
 from sspinn_opensim.simulation.settings import ErrorSettings
-from sspinn_opensim.simulation.states import at
 
 _IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 #: Soft tissue is simulated at least at this rate, Hz.
@@ -177,7 +176,7 @@ def body_signals(
     """Return specific force and angular rate (n, k, 3) of a station (n, k, 3) of each body, in body axes."""
     frames = [ImuFrame(f"station{k}", body, (0.0, 0.0, 0.0), _IDENTITY) for k, body in enumerate(bodies)]
     stations = position.reshape(len(position), -1)
-    found = at(functions.virtual_imus(frames), functions, **state, sensor_position=stations)
+    found = functions.at(functions.virtual_imus(frames), **state, sensor_position=stations)
     return tuple(found[f"imu_{name}"].reshape(position.shape) for name in ("acceleration", "angular_rate"))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import BodyFunctions, build
+from sspinn_opensim.dynamics.trial import filter_margin_s
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
 from sspinn_opensim.recording.resample import uniform_clock
 from sspinn_opensim.simulation import heading, places
@@ -90,7 +91,7 @@ def read_walk(model: Path, motion: Path, settings: Settings) -> Walk:
         moving = repeat_stride(moving, stride_s, keep, _travelling(functions), choice.strides)
         from_s, to_s = moving.from_s, moving.to_s
     else:
-        margin = 0.5 / choice.lowpass_hz if choice.lowpass_hz else 0.0
+        margin = filter_margin_s(choice.lowpass_hz)
         from_s, to_s = moving.from_s + margin, moving.to_s - margin
         if to_s - from_s < _SHORTEST_S:
             raise InputError(

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ, filter_margin_s
 from sspinn_opensim.opensim_io.static_optimization.setup import Settings
-from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE, filter_margin_s, read_setup
+from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE, read_setup
 from sspinn_opensim.opensim_io.static_optimization.trial_files import KINEMATICS, LOADS, MODEL, bring_in
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.tools import inverse_dynamics
@@ -82,7 +83,7 @@ def prepared(folder: Path, laboratory: Laboratory | None, part: Part) -> Trial:
     """
     if part.lowpass_hz is None:
         setup = folder / SETUP_FILE
-        known = read_setup(setup).lowpass_hz if setup.is_file() else Settings().lowpass_hz
+        known = read_setup(setup).lowpass_hz if setup.is_file() else USUAL_LOWPASS_HZ
         part = replace(part, lowpass_hz=max(known, 0.0))
     window = _gathered(folder, laboratory, part) if laboratory else _window(folder, part)
     loads = LOADS if (folder / LOADS).is_file() else ""

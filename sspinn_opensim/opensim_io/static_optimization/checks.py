@@ -266,8 +266,5 @@ def _peak_force(setup: Setup, loads: ExternalLoads | None, table: Table | None) 
     if loads is None:
         return 0.0
     inside = (table.time_s >= setup.from_s) & (table.time_s <= setup.to_s)
-    total = sum(
-        np.column_stack([table.column(force.force_prefix + axis) for axis in "xyz"])[inside]
-        for force in loads.forces
-    )
+    total = loads.vectors(table)[inside, :, 0].sum(axis=1)
     return float(np.linalg.norm(total, axis=1).max())

@@ -27,6 +27,7 @@ from sspinn_opensim.opensim_io.static_optimization.solution import Solution
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict, frames_table, judge
 from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
+from sspinn_opensim.opensim_io.trials.joint_moments import joint_moments
 from sspinn_opensim.opensim_io.trials.survey import Survey
 
 __all__ = ["Settings", "Verdict", "prepare", "run", "write_outcome"]
@@ -52,7 +53,8 @@ def run(
     results : Path
         A folder in which `prepare` wrote the set-up.
     moments : str
-        Table in `results` with the joint moments that reserves are compared with.
+        Table in `results` with the joint moments that reserves are compared with. Where it is not there,
+        OpenSim's inverse dynamics of the set-up's motion and loads, with the same filter, makes it.
     timeout_s : float, optional
         Time limit of each slice of time, s; by default 2 minutes and 5 s a frame.
     workers : int, optional
@@ -79,14 +81,18 @@ def run(
     results = Path(results)
     setup = read_setup(results / SETUP_FILE)
     inputs = check_inputs(setup, unit_is_stated=unit_is_stated, measured=measured, seen=seen)
-    joint_moments = peak_moments(results / moments, setup, inputs)
+    if not (results / moments).is_file():
+        window = setup.from_s, setup.to_s
+        table = joint_moments(setup.model, setup.kinematics, setup.external_loads, window, setup.lowpass_hz)
+        write_storage(results / moments, table)
+    peaks = peak_moments(results / moments, setup, inputs)
     if optimizer is None:
         solution = time_slices.solve(
             setup, inputs.kinematics.time_s, inputs.muscles, workers=workers, timeout_s=timeout_s
         )
     else:
         solution = optimizer(setup)
-    return write_outcome(results, setup, inputs, joint_moments, solution)
+    return write_outcome(results, setup, inputs, peaks, solution)
 
 
 def write_outcome(

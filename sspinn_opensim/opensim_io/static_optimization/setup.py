@@ -24,6 +24,7 @@ from lxml import etree
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ, filter_margin_s
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import OPENSIM_DOCUMENT_VERSION, child_text, to_xml
 from sspinn_opensim.opensim_io.model.model_file import (
@@ -34,7 +35,7 @@ from sspinn_opensim.opensim_io.model.model_file import (
     switch_contact_off,
     write_model_tree,
 )
-from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE, UNASSIGNED, filter_margin_s
+from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE, UNASSIGNED
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.trials.survey import Survey
 
@@ -78,7 +79,7 @@ class Settings:
         Iterations allowed for each frame.
     """
 
-    lowpass_hz: float = 6.0
+    lowpass_hz: float = USUAL_LOWPASS_HZ
     muscle_physiology: bool = True
     activation_exponent: float = 2.0
     convergence: float = 1e-4

@@ -7,17 +7,13 @@ import shutil
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.dynamics.trial import filter_margin_s
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import child_text, read_document, to_xml
 
 SETUP_FILE = "static_optimization_setup.xml"
 #: OpenSim's word for a file that is not given.
 UNASSIGNED = "Unassigned"
-
-
-def filter_margin_s(lowpass_hz: float) -> float:
-    """Return the time a low-pass filter needs on either side, s: half a period of its cut-off."""
-    return 0.5 / lowpass_hz if lowpass_hz > 0 else 0.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,7 +23,7 @@ from sspinn_opensim.opensim_io.model.model_file import CoordinateFacts, coordina
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
 from sspinn_opensim.opensim_io.static_optimization.setup import Settings, usable_muscles
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads, read_external_loads
-from sspinn_opensim.opensim_io.tables.motion_files import kinematics_table, moments_table
+from sspinn_opensim.opensim_io.tables.motion_files import kinematics_table
 from sspinn_opensim.opensim_io.tables.storage import StorageWarning, Table, read_storage, write_storage
 from sspinn_opensim.opensim_io.trials import load_checks, motion_checks
 from sspinn_opensim.opensim_io.trials.survey import Survey, survey
@@ -47,7 +47,7 @@ _SHORTEST_STEPS = 1.5
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """A trial that lies in a folder, ready for `muscle_setup.prepare`.
+    """A trial that lies in a folder, ready for `static_optimization.setup.prepare`.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def bring_in(
     unit: str | None = None,
     needs_muscles: bool = True,
 ) -> Trial:
-    """Write a trial into a folder, with the joint moments that it takes.
+    """Write a trial into a folder.
 
     Parameters
     ----------
@@ -127,11 +127,7 @@ def bring_in(
         folder / MODEL, table, loads, data, lowpass_hz=settings.lowpass_hz, every_frame=_determines(tree)
     )
     _write_motion(folder, table, seen, coordinates, notes)
-    names = list(seen.names)
-    kinds = [seen.motions[name] for name in names]
-    write_storage(
-        folder / MOMENTS, moments_table(names, kinds, seen.time_s, seen.tau, title="inverse dynamics")
-    )
+    (folder / MOMENTS).unlink(missing_ok=True)  # of another motion
     window = _window(seen, table, data, settings, from_s, to_s, str(motion), notes)
     supplied = [name not in table.names or name in seen.dependent for name in seen.names]
     seen = dataclasses.replace(seen, q=np.where(supplied, seen.held, seen.q))

@@ -6,12 +6,14 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import OPENSIM_DOCUMENT_VERSION, child_text, read_document, to_xml
 from sspinn_opensim.opensim_io.tables.motion_files import force_columns
+from sspinn_opensim.opensim_io.tables.storage import Table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +38,21 @@ class ExternalLoads:
 
     forces: tuple[ExternalForce, ...]
     datafile: Path
+
+    def vectors(self, data: Table) -> np.ndarray:
+        """Return force, point and torque of each of f forces at every row, (n, f, 3, 3); zero if not given.
+
+        Raises
+        ------
+        InputError
+            The table lacks a column.
+        """
+        found = np.zeros((len(data.time_s), len(self.forces), 3, 3))
+        for k, force in enumerate(self.forces):
+            for part, prefix in enumerate((force.force_prefix, force.point_prefix, force.torque_prefix)):
+                for axis, letter in enumerate("xyz" if prefix else ""):
+                    found[:, k, part, axis] = data.column(prefix + letter)
+        return found
 
 
 def write_external_loads(path: Path, feet: Sequence[str], datafile: str = "grf.mot") -> Path:

@@ -14,6 +14,7 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.model_file import (
     active_contact,
@@ -27,13 +28,12 @@ from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.opensim_io.tools.setups import Trial, inverse_dynamics_setup
 from sspinn_opensim.opensim_io.trials import load_checks, motion_checks
+from sspinn_opensim.opensim_io.trials.joint_moments import joint_moments, timeout_s, whole
 from sspinn_opensim.opensim_io.trials.survey import Survey, survey
 
 SETUP_FILE = "inverse_dynamics_setup.xml"
 MODEL_FILE = "subject_inverse_dynamics.osim"
 OUTPUT_FILE = "inverse_dynamics.sto"
-
-_TIMEOUT_S, _TIMEOUT_PER_FRAME_S = 120.0, 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +71,7 @@ def prepare(
     kinematics: str = "kinematics.mot",
     external_loads: str = "external_loads.xml",
     window: tuple[float, float] | None = None,
-    lowpass_hz: float = 6.0,
+    lowpass_hz: float = USUAL_LOWPASS_HZ,
 ) -> Trial:
     """Write the set-up file, and a model without contact of its own where it has some.
 
@@ -137,13 +137,14 @@ def run(folder: Path, trial: Trial) -> InverseDynamics:
         run_job(
             "run_inverse_dynamics",
             {"setup": folder / SETUP_FILE, "output": output, "coordinates": filtered},
-            timeout_s=_timeout_s(motion),
+            timeout_s=timeout_s(motion),
             outputs=[output, filtered],
         )
         with np.load(filtered, allow_pickle=False) as file:
             names, time_s, values = tuple(file["names"].tolist()), file["time_s"], file["values"]
     coordinates = Table(names, time_s, values, motion.in_degrees, "filtered coordinates")
-    return InverseDynamics(trial, seen, _whole(read_storage(output), trial, output), coordinates, warnings)
+    moments = whole(read_storage(output), (trial.from_s, trial.to_s), output)
+    return InverseDynamics(trial, seen, moments, coordinates, warnings)
 
 
 def evaluate(folder: Path, trial: Trial) -> InverseDynamics:
@@ -156,37 +157,10 @@ def evaluate(folder: Path, trial: Trial) -> InverseDynamics:
     """
     folder = Path(folder)
     seen, warnings = _checked(folder, trial)
-    motion = read_storage(folder / trial.kinematics)
-    with tempfile.TemporaryDirectory(prefix="inverse_dynamics_") as temporary:
-        output = Path(temporary, OUTPUT_FILE)
-        arguments = {
-            "model": folder / trial.model,
-            "kinematics": folder / trial.kinematics,
-            "external_loads": str((folder / trial.external_loads).absolute()) if trial.external_loads else "",
-            "output": output,
-            "from_s": trial.from_s,
-            "to_s": trial.to_s,
-            "lowpass_hz": trial.lowpass_hz if trial.lowpass_hz > 0 else -1.0,
-        }
-        run_job("inverse_dynamics", arguments, timeout_s=_timeout_s(motion), outputs=[output])
-        moments = _whole(read_storage(output), trial, folder / trial.kinematics)
+    loads = folder / trial.external_loads if trial.external_loads else None
+    window = trial.from_s, trial.to_s
+    moments = joint_moments(folder / trial.model, folder / trial.kinematics, loads, window, trial.lowpass_hz)
     return InverseDynamics(trial, seen, moments, None, warnings)
-
-
-def _timeout_s(motion: Table) -> float:
-    return _TIMEOUT_S + _TIMEOUT_PER_FRAME_S * len(motion.time_s)
-
-
-def _whole(moments: Table, trial: Trial, path: Path) -> Table:
-    step = (trial.to_s - trial.from_s) / max(len(moments.time_s) - 1, 1)
-    if moments.time_s[0] > trial.from_s + 1.5 * step or moments.time_s[-1] < trial.to_s - 1.5 * step:
-        raise InputError(
-            "frames are missing in OpenSim's inverse dynamics",
-            where=str(path),
-            expected=f"{trial.from_s:.3f} to {trial.to_s:.3f} s",
-            found=f"{moments.time_s[0]:.3f} to {moments.time_s[-1]:.3f} s",
-        )
-    return moments
 
 
 def _checked(folder: Path, trial: Trial) -> tuple[Survey, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from lxml import etree
 
+from sspinn_opensim.dynamics.trial import filter_margin_s
 from sspinn_opensim.opensim_io.documents import OPENSIM_DOCUMENT_VERSION, to_xml
 
 TOOL_NAME = "subject"
@@ -38,7 +39,7 @@ class Trial:
     @property
     def margin_s(self) -> float:
         """Time the filter needs on either side of the analysed part, s (half a period of the cut-off)."""
-        return 0.5 / self.lowpass_hz if self.lowpass_hz > 0 else 0.0
+        return filter_margin_s(self.lowpass_hz)
 
 
 def inverse_dynamics_setup(trial: Trial, output: str) -> bytes:

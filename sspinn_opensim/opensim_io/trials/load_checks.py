@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
+from sspinn_opensim.dynamics.agreement import agreement
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads
 from sspinn_opensim.opensim_io.tables.storage import Table
 from sspinn_opensim.opensim_io.trials.motion_checks import refused_or_said
@@ -318,6 +319,4 @@ def _smooth(values: np.ndarray, frames: int) -> np.ndarray:
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:
-    if np.std(one) == 0 or np.std(other) == 0:
-        return 0.0
-    return float(np.corrcoef(one, other)[0, 1])
+    return agreement(one, other).correlation or 0.0

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
+from sspinn_opensim.dynamics.trial import differentiated
 from sspinn_opensim.opensim_io.model.model_file import CoordinateFacts
 from sspinn_opensim.opensim_io.tables.storage import Table
-from sspinn_opensim.opensim_io.trials.survey import Survey, differentiated
+from sspinn_opensim.opensim_io.trials.survey import Survey
 
 _FARTHEST_TURN_RAD = {True: 4 * np.pi, False: 2 * np.pi}  # of a root, which may turn round; of a joint
 #: A motion in radians labelled as degrees stays below this in every joint, deg.
@@ -202,9 +203,9 @@ def _check_noise(survey: Survey, table: Table, coordinates, where: str, lowpass_
     if 0 < lowpass_hz <= _MOVEMENT_HZ or rate < 2.2 * _MOVEMENT_HZ:
         return
     columns = [table.names.index(c.name) for c in coordinates if c.is_free]
-    inside = (table.time_s >= survey.time_s[0]) & (table.time_s <= survey.time_s[-1])
+    window, values = (survey.time_s[0], survey.time_s[-1]), table.values[:, columns]
     whole, slow = (
-        differentiated(table, cutoff)[3][np.ix_(inside, columns)] for cutoff in (lowpass_hz, _MOVEMENT_HZ)
+        differentiated(table.time_s, values, cutoff, window).qddot for cutoff in (lowpass_hz, _MOVEMENT_HZ)
     )
     fast, slow = (np.sqrt(np.mean(part**2, axis=0)) for part in (whole - slow, slow))
     share = np.where(slow > 0, fast / np.where(slow > 0, slow, 1.0), 0.0)

@@ -12,18 +12,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
-from scipy.signal import butter, sosfiltfilt
 
 from casadi_dynamics.opensim_process.jobs import run_job
+from sspinn_opensim.dynamics.trial import differentiated, inside, loads_at
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads
 from sspinn_opensim.opensim_io.tables.storage import Table
 
 _TIMEOUT_S = 300.0
 #: More frames than this make no check sharper; longer trials are looked at in every second, third, ... frame.
 _MOST_FRAMES = 600
-_FEWEST_FRAMES = 8
-_HALF_ORDER = 2  # forward and backward: the fourth order common in gait analysis
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,28 +129,32 @@ def survey(
     InputError
         OpenSim cannot load the model, or a column of the external forces is missing.
     """
-    time_s, q, u, udot = differentiated(kinematics, lowpass_hz)
-    low, high = window or (time_s[0], time_s[-1])
-    frames = np.flatnonzero((time_s >= low - 1e-9) & (time_s <= high + 1e-9))
+    time_s = kinematics.time_s
+    frames = np.flatnonzero(inside(time_s, *(window or (time_s[0], time_s[-1]))))
     if not every_frame:
         frames = frames[:: max(-(-len(frames) // _MOST_FRAMES), 1)]
+    motion = differentiated(time_s, kinematics.values, lowpass_hz).rows(frames)
     forces = loads.forces if loads else ()
-    wrenches = _wrenches(loads, load_data, time_s[frames])
+    wrenches = np.zeros((3, len(frames), len(forces), 3))
+    if loads:
+        given = loads.vectors(load_data)
+        at_frames = loads_at(motion.time_s, load_data.time_s, given.reshape(len(given), -1))
+        wrenches = np.moveaxis(at_frames.reshape(len(frames), *given.shape[1:]), 2, 0)
     with tempfile.TemporaryDirectory(prefix="muscle_survey_") as folder:
         motion, output = Path(folder, "motion.npz"), Path(folder, "survey.npz")
         np.savez(
             motion,
             names=np.array(kinematics.names, str),
             in_degrees=bool(kinematics.in_degrees),
-            time_s=time_s[frames],
+            time_s=motion.time_s,
             as_given=kinematics.values[frames],
-            q=q[frames],
-            u=u[frames],
-            udot=udot[frames],
+            q=motion.q,
+            u=motion.qdot,
+            udot=motion.qddot,
             bodies=np.array([force.body for force in forces], str),
             force_frames=np.array([force.force_frame for force in forces], str),
             point_frames=np.array([force.point_frame for force in forces], str),
-            **wrenches,
+            **dict(zip(("force", "point", "torque"), wrenches, strict=True)),
         )
         arguments = {"model": model, "motion": motion, "output": output}
         facts = run_job("muscle_survey", arguments, timeout_s=_TIMEOUT_S, outputs=[output]).values
@@ -167,7 +168,7 @@ def survey(
         **{key: tuple(facts[key]) for key in ("locked", "prescribed", "dependent", "bodies")},
         gravity=gravity,
         body_weight_n=facts["total_mass_kg"] * float(np.linalg.norm(gravity)),
-        time_s=time_s[frames],
+        time_s=motion.time_s,
         **arrays,
         root_directions={name: np.array(way) for name, way in facts["root_directions"].items()},
     )
@@ -175,35 +176,6 @@ def survey(
 
 def cut(seen: Survey, from_s: float, to_s: float) -> Survey:
     """Return a survey of a part of its time."""
-    inside = (seen.time_s >= from_s - 1e-9) & (seen.time_s <= to_s + 1e-9)
+    kept = inside(seen.time_s, from_s, to_s)
     arrays = "time_s q held force point torque body_position tau_free tau".split()
-    return dataclasses.replace(seen, **{name: getattr(seen, name)[inside] for name in arrays})
-
-
-def differentiated(table: Table, lowpass_hz: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return times, filtered values and their first two derivatives, each (N, m), of a table's columns.
-
-    A Butterworth filter of fourth order without delay, then a quintic spline; of the kind OpenSim's tools
-    use, though not to the digit, as befits a check.
-    """
-    time_s, values = np.asarray(table.time_s), np.asarray(table.values, float)
-    if len(time_s) < _FEWEST_FRAMES:
-        return time_s, values, np.zeros_like(values), np.zeros_like(values)
-    step = (time_s[-1] - time_s[0]) / (len(time_s) - 1)
-    if 0 < lowpass_hz < 0.5 / step:
-        sections = butter(_HALF_ORDER, lowpass_hz, fs=1 / step, output="sos")
-        pad = min(len(time_s) - 1, int(1 / (lowpass_hz * step)))
-        values = sosfiltfilt(sections, values, axis=0, padlen=pad)
-    spline = make_interp_spline(time_s, values, k=5)
-    return time_s, values, spline(time_s, 1), spline(time_s, 2)
-
-
-def _wrenches(loads, data, time_s: np.ndarray) -> dict[str, np.ndarray]:
-    forces = loads.forces if loads else ()
-    found = {part: np.zeros((len(time_s), len(forces), 3)) for part in ("force", "point", "torque")}
-    for k, force in enumerate(forces):
-        prefixes = {"force": force.force_prefix, "point": force.point_prefix, "torque": force.torque_prefix}
-        for part, prefix in prefixes.items():
-            for axis, letter in enumerate("xyz" if prefix else ""):
-                found[part][:, k, axis] = np.interp(time_s, data.time_s, data.column(prefix + letter))
-    return found
+    return dataclasses.replace(seen, **{name: getattr(seen, name)[kept] for name in arrays})

@@ -15,7 +15,7 @@ from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.simulation import heading, laboratory, places
 from sspinn_opensim.simulation.settings import changed
-from sspinn_opensim.simulation.states import at, completed
+from sspinn_opensim.simulation.states import completed
 from sspinn_opensim.simulation.walk import read_walk, record_walk, scored_window
 from sspinn_opensim.study import read_study
 from sspinn_opensim.verbs.simulate_imu import settings_for, simulate_imu
@@ -156,7 +156,7 @@ def test_default_sensors_are_on_the_right_side_of_the_body(walker3d):
     zeros = np.zeros_like(q)
     station = np.array([s.position for s in sensors]).reshape(1, -1)
     state = completed(functions, q, zeros, zeros)
-    found = at(functions.stations([s.body for s in sensors]), functions, **state, station=station)
+    found = functions.at(functions.stations([s.body for s in sensors]), **state, station=station)
     found = dict(zip([s.name for s in sensors], found["position"].reshape(-1, 3), strict=True))
     assert found["femur_r"][2] > 0.1 > -0.1 > found["femur_l"][2]
     assert found["pelvis"][1] > found["femur_r"][1] > found["tibia_r"][1] > found["foot_r"][1]

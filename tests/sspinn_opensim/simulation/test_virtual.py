@@ -9,7 +9,7 @@ import osim_models
 from sspinn_opensim.simulation import virtual
 from sspinn_opensim.simulation.motion import filtered, read_motion, through
 from sspinn_opensim.simulation.settings import PERFECT, ErrorSettings
-from sspinn_opensim.simulation.states import at, completed
+from sspinn_opensim.simulation.states import completed
 from sspinn_opensim.simulation.virtual import VirtualSensor, record
 
 SENSOR = VirtualSensor("shank", "tibia_r", (0.02, -0.2, 0.05))
@@ -42,7 +42,7 @@ def test_perfect_sensors_read_what_opensims_do(planar, planar_model):
 
 def positions(functions, state, sensor, truth):
     """Return place and axes in ground of a sensor that slides on its body."""
-    moved = at(functions.kinematics, functions, **state)
+    moved = functions.at("kinematics", **state)
     place, count = functions.bodies.index(sensor.body), len(state["q"])
     rotation = moved["rotation"].reshape(count, -1, 3, 3)[:, place]
     station = truth.position + truth.displacement

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.muscles.motion import analyzed_motion
+from sspinn_opensim.dynamics.trial import analyzed
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 
 SCRIPT = """
@@ -35,7 +35,7 @@ def test_the_filter_is_opensims(in_opensim, tmp_path, decimals, frames):
     write_storage(tmp_path / "raw.sto", Table(("a", "b", "c"), time_s, noisy(time_s), False, "raw"))
     in_opensim(SCRIPT, tmp_path / "raw.sto", 6.0, tmp_path)
     expected = read_storage(tmp_path / "filtered.sto")
-    ours = analyzed_motion(time_s, noisy(time_s), 6.0, (time_s[0], time_s[-1]))
+    ours = analyzed(time_s, noisy(time_s), 6.0, (time_s[0], time_s[-1]))
     inside = (expected.time_s > time_s[0] - 1e-6) & (expected.time_s < time_s[-1] + 1e-6)
     printed = 1e-7  # eight decimals
     np.testing.assert_allclose(ours.time_s, expected.time_s[inside], atol=printed)
@@ -45,7 +45,7 @@ def test_the_filter_is_opensims(in_opensim, tmp_path, decimals, frames):
 def test_without_filter_derivatives_are_those_of_the_motion():
     time_s = np.linspace(0, 2, 201)
     q = np.column_stack([np.sin(3 * time_s), time_s**3])
-    moved = analyzed_motion(time_s, q, 0.0)
+    moved = analyzed(time_s, q, 0.0)
     inner = slice(30, -30)  # at its ends the natural spline has no third derivative
     np.testing.assert_array_equal(moved.q, q)
     np.testing.assert_allclose(moved.qdot[inner, 0], 3 * np.cos(3 * time_s[inner]), atol=1e-8)
@@ -56,7 +56,7 @@ def test_without_filter_derivatives_are_those_of_the_motion():
 def test_a_slow_motion_passes_the_filter():
     time_s = np.linspace(0, 4, 401)
     q = np.sin(2 * np.pi * 0.5 * time_s)[:, None]
-    moved = analyzed_motion(time_s, q, 10.0, (1.0, 3.0))
+    moved = analyzed(time_s, q, 10.0, (1.0, 3.0))
     assert len(moved.time_s) == 201
     # Both passes of the filter together take (0.5 / 10)^6 of the amplitude.
     np.testing.assert_allclose(moved.q[:, 0], np.sin(np.pi * moved.time_s), atol=1e-6)
@@ -65,9 +65,9 @@ def test_a_slow_motion_passes_the_filter():
 def test_the_window_takes_the_frames_that_opensim_takes():
     """From the last frame at or before the start to the last at or before the end."""
     time_s = np.linspace(0, 1, 101)
-    moved = analyzed_motion(time_s, noisy(time_s), 0.0, (0.203, 0.309))
+    moved = analyzed(time_s, noisy(time_s), 0.0, (0.203, 0.309))
     assert moved.time_s[0] == pytest.approx(0.20) and moved.time_s[-1] == pytest.approx(0.30)
-    early = analyzed_motion(time_s, noisy(time_s), 0.0, (-0.5, 0.055))
+    early = analyzed(time_s, noisy(time_s), 0.0, (-0.5, 0.055))
     assert early.time_s[0] == 0 and early.time_s[-1] == pytest.approx(0.05)
 
 
@@ -82,4 +82,4 @@ def test_the_window_takes_the_frames_that_opensim_takes():
 )
 def test_motions_that_cannot_be_used_are_refused(time_s, window, message):
     with pytest.raises(InputError, match=message):
-        analyzed_motion(time_s, np.zeros((len(time_s), 2)), 0.0, window)
+        analyzed(time_s, np.zeros((len(time_s), 2)), 0.0, window)
