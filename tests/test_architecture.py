@@ -17,6 +17,7 @@ _TRAINING, _ESTIMATION, _EVALUATION = (
     f"sspinn_opensim.{room}" for room in ("training", "estimation", "evaluation")
 )
 _OPENSIM_IO = "sspinn_opensim.opensim_io"
+_OF_NUMBERS = {"sspinn_opensim.dynamics.trial", "sspinn_opensim.dynamics.agreement"}
 _WORKER = "casadi_dynamics.opensim_process.worker"
 
 
@@ -69,13 +70,17 @@ _OF_SSPINN_OPENSIM = _rooms(
         "anatomy": "",
         "recording": "settings anatomy",
         "study": "files settings anatomy recording",
-        "dynamics": "files text opensim_io",
+        # Numbers without files: OpenSim's filter and splines, and how far two curves are apart.
+        "dynamics.trial": "",
+        "dynamics.agreement": "",
+        "dynamics": "files text opensim_io dynamics.trial dynamics.agreement",
         "muscles": "files opensim_io dynamics",
         "simulation": "files settings anatomy study recording opensim_io dynamics",
         "training": "files settings anatomy study recording opensim_io",
         "estimation": "files settings anatomy study recording opensim_io training",
         "placement": "files settings anatomy study recording opensim_io training estimation",
-        "evaluation": "files settings anatomy study recording opensim_io training estimation",
+        "evaluation": "files settings anatomy study recording opensim_io training estimation "
+        "dynamics.agreement",
         "report": "files text settings anatomy study recording opensim_io training estimation evaluation",
         "results": "files study opensim_io",
         "verbs": "files text settings anatomy study recording opensim_io dynamics muscles simulation "
@@ -94,7 +99,7 @@ ALLOWED = (
         "osim_models.demo": _DYNAMICS | {"osim_models", _OPENSIM_IO, "sspinn_opensim.files"},
     }
     | {
-        room: others | {"sspinn_opensim", *_LOOSE, "osim_models"} | _DYNAMICS
+        room: others | {"sspinn_opensim", *_LOOSE, "osim_models"} | _OF_NUMBERS | _DYNAMICS
         for room, others in _OF_OPENSIM_IO.items()
     }
     | {
@@ -150,9 +155,9 @@ def violations(module: str, source: str) -> list[str]:
 
 
 def _may_import(home: str, target: str) -> bool:
-    """Return whether a room may import another; who may use opensim_io may use its rooms."""
-    inside = target.startswith(f"{_OPENSIM_IO}.")
-    return target in ALLOWED[home] or (inside and _OPENSIM_IO in ALLOWED[home])
+    """Return whether a room may import another; who may use opensim_io or dynamics may use its rooms."""
+    houses = (house for house in (_OPENSIM_IO, "sspinn_opensim.dynamics") if target.startswith(f"{house}."))
+    return target in ALLOWED[home] or any(house in ALLOWED[home] for house in houses)
 
 
 def label_uses(module: str, source: str) -> list[str]:

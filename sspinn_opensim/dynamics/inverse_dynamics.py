@@ -107,7 +107,8 @@ def inverse_dynamics(functions: BodyFunctions, trial: LoadedMotion, *, passive: 
     passive : bool
         Whether the model's own springs, bushings, limits and contact act.
     """
-    tau = functions.at(functions.inverse_dynamics(trial.loaded), **trial.state, **trial.loads)["tau"]
+    loads = trial.loads if trial.loaded else {}
+    tau = functions.at(functions.inverse_dynamics(trial.loaded), **trial.state, **loads)["tau"]
     if passive and functions.forces:
         tau = tau - functions.at("passive_forces", **trial.state)["total"]
     return tau

@@ -1,6 +1,9 @@
 """A body in motion on our planar model, and what its sensors would read: exact, small and fast."""
 
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -34,6 +37,19 @@ def record():
 def make_motion():
     """Return a function: times to (q, u, udot), each (n, coordinates), of a planar, walking-like motion."""
     return _motion
+
+
+@pytest.fixture(scope="session")
+def in_opensim():
+    """Return a function that runs a script where OpenSim can be imported, and returns what it prints."""
+
+    def run(script: str, *arguments) -> dict:
+        command = [sys.executable, "-c", script, *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
 
 
 @pytest.fixture(scope="session")

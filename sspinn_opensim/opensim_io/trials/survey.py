@@ -133,12 +133,12 @@ def survey(
     frames = np.flatnonzero(inside(time_s, *(window or (time_s[0], time_s[-1]))))
     if not every_frame:
         frames = frames[:: max(-(-len(frames) // _MOST_FRAMES), 1)]
-    motion = differentiated(time_s, kinematics.values, lowpass_hz).rows(frames)
+    moving = differentiated(time_s, kinematics.values, lowpass_hz).rows(frames)
     forces = loads.forces if loads else ()
     wrenches = np.zeros((3, len(frames), len(forces), 3))
     if loads:
         given = loads.vectors(load_data)
-        at_frames = loads_at(motion.time_s, load_data.time_s, given.reshape(len(given), -1))
+        at_frames = loads_at(moving.time_s, load_data.time_s, given.reshape(len(given), -1))
         wrenches = np.moveaxis(at_frames.reshape(len(frames), *given.shape[1:]), 2, 0)
     with tempfile.TemporaryDirectory(prefix="muscle_survey_") as folder:
         motion, output = Path(folder, "motion.npz"), Path(folder, "survey.npz")
@@ -146,11 +146,11 @@ def survey(
             motion,
             names=np.array(kinematics.names, str),
             in_degrees=bool(kinematics.in_degrees),
-            time_s=motion.time_s,
+            time_s=moving.time_s,
             as_given=kinematics.values[frames],
-            q=motion.q,
-            u=motion.qdot,
-            udot=motion.qddot,
+            q=moving.q,
+            u=moving.qdot,
+            udot=moving.qddot,
             bodies=np.array([force.body for force in forces], str),
             force_frames=np.array([force.force_frame for force in forces], str),
             point_frames=np.array([force.point_frame for force in forces], str),
@@ -168,7 +168,7 @@ def survey(
         **{key: tuple(facts[key]) for key in ("locked", "prescribed", "dependent", "bodies")},
         gravity=gravity,
         body_weight_n=facts["total_mass_kg"] * float(np.linalg.norm(gravity)),
-        time_s=motion.time_s,
+        time_s=moving.time_s,
         **arrays,
         root_directions={name: np.array(way) for name, way in facts["root_directions"].items()},
     )

@@ -76,8 +76,8 @@ def test_the_window_takes_the_frames_that_opensim_takes():
     [
         (np.linspace(0, 1, 5), None, "too short"),
         (np.array([0, 1, 2, 2, 3, 4, 5.0]), None, "do not rise"),
-        (np.linspace(0, 1, 11), (-2.0, -1.0), "no frame"),
-        (np.linspace(0, 1, 11), (0.9, 0.2), "no frame"),
+        (np.linspace(0, 1, 11), (-2.0, -1.0), "No frame"),
+        (np.linspace(0, 1, 11), (0.9, 0.2), "No frame"),
     ],
 )
 def test_motions_that_cannot_be_used_are_refused(time_s, window, message):

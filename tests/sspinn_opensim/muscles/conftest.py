@@ -1,10 +1,7 @@
 """OpenSim's own static optimization of a part of the built-in walk, and scripts run where OpenSim is."""
 
 import dataclasses
-import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -77,16 +74,3 @@ def solve_with_opensim():
         return Walk(folder, window, chosen, *map(read_storage, outputs))
 
     return solve
-
-
-@pytest.fixture(scope="session")
-def in_opensim():
-    """Return a function that runs a script where OpenSim can be imported, and returns what it prints."""
-
-    def run(script: str, *arguments) -> dict:
-        command = [sys.executable, "-c", script, *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
-
-    return run

@@ -14,7 +14,6 @@ from sspinn_opensim.results.manifest import compare_with_manifest
 from sspinn_opensim.verbs.laboratory_muscles import trials_of
 
 MOTION, LOADS = "lunge.mot", "lunge_loads.xml"
-SHARED = Path(__file__).parents[2] / "../shared"
 
 
 @pytest.fixture(scope="module")
@@ -157,9 +156,9 @@ def test_one_value_holds_for_all_motions_and_several_must_match():
 
 
 @pytest.mark.parametrize("side", ["as published", "feet exchanged"])
-def test_a_published_run_goes_through_the_set_up(side, tmp_path, capsys):
+def test_a_published_run_goes_through_the_set_up(side, shared, tmp_path, capsys):
     """Running on a treadmill, 92 muscles; four frames of stance."""
-    source = SHARED / "data" / "hamner2013_running" / "subject01"
+    source = shared / "data" / "hamner2013_running" / "subject01"
     if not source.is_dir():
         pytest.skip("needs ../shared/data/hamner2013_running")
     loads = source / "Run_3_grf.xml"
