@@ -23,15 +23,14 @@ def rotation_from_angles(angles: tuple[float, float, float]) -> np.ndarray:
     (3, 3) array
         Columns are the axes of the sensor in the body.
     """
-    (ca, sa), (cb, sb), (cc, sc) = ((math.cos(angle), math.sin(angle)) for angle in angles)
-    about_x = np.array([[1, 0, 0], [0, ca, -sa], [0, sa, ca]])
-    about_y = np.array([[cb, 0, sb], [0, 1, 0], [-sb, 0, cb]])
-    about_z = np.array([[cc, -sc, 0], [sc, cc, 0], [0, 0, 1]])
-    return about_x @ about_y @ about_z
+    from scipy.spatial.transform import Rotation  # takes long to import, and a study needs none of it
+
+    return Rotation.from_euler("XYZ", angles).as_matrix()
 
 
 def angles_from_rotation(rotation: np.ndarray) -> tuple[float, float, float]:
     """Return the body-fixed XYZ angles in rad of a rotation matrix; the third is zero at gimbal lock."""
+    # Written out: sensors do sit at gimbal lock (axes -z, y, x), where SciPy warns the user.
     middle = math.asin(float(np.clip(rotation[0, 2], -1.0, 1.0)))
     if abs(rotation[0, 2]) > 1 - 1e-12:
         first, last = math.atan2(rotation[2, 1], rotation[1, 1]), 0.0

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import tomlkit
 
+from sspinn_opensim.recording.csv_reader import KINDS, column_names
 from sspinn_opensim.recording.rotation import angles_from_rotation
 from sspinn_opensim.simulation.settings import Settings
 from sspinn_opensim.simulation.virtual import VirtualRecording
 from sspinn_opensim.simulation.walk import Walk, scored_window
 
-_CHANNELS = ("acc", "gyro")
 #: Slower than this nobody walks: the speed is then left out of the study, m/s.
 _STANDS_M_S = 0.05
 #: Key of the study's ``[reference]`` -> the file.
@@ -25,7 +25,7 @@ _REFERENCE = {"kinematics": "kinematics.mot", "moments": "moments.sto", "grf": "
 
 def recording_csv(recording: VirtualRecording) -> str:
     """Return time and signals as a table with a column for each channel."""
-    names = [f"{s.name}_{kind}_{axis}" for s in recording.sensors for kind in _CHANNELS for axis in "xyz"]
+    names = [name for s in recording.sensors for kind in KINDS for name in column_names(s.name, kind)]
     signals = np.stack([recording.acceleration, recording.angular_rate], axis=2)
     text = io.StringIO()
     rows = np.column_stack([recording.time_s, signals.reshape(len(recording.time_s), -1)])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.recording import RecordingChoice, SensorChoice
+from sspinn_opensim.recording import RecordingChoice, SensorChoice, describe_doubts
 from sspinn_opensim.recording.csv_reader import CsvOptions, SensorColumns, read_csv
 
 CHANNELS = [f"{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz"]
@@ -107,6 +107,27 @@ def test_a_clock_printed_in_milliseconds_is_uniform(write):
     recording = read(path)
     assert recording.sampling_rate_hz == pytest.approx(60.0, rel=1e-3)
     np.testing.assert_array_equal(recording.acceleration[:, 0, 0], [row[1] for row in table])
+    assert "its 3 decimals explain" in describe_doubts(recording)[0]
+    assert not read(write(HEADER, rows(200, 100.0))).notes
+
+
+@pytest.mark.parametrize("rate_hz", [50.0, 500.0, 2000.0])
+def test_jitter_counts_by_the_length_of_a_step(write, rate_hz):
+    """A fifth of a step is a lot at any rate, also where it is less than a millisecond."""
+    rng = np.random.default_rng(0)
+    time_s = (np.arange(400) + rng.uniform(-0.2, 0.2, 400)) / rate_hz
+    angle = 2 * np.pi * 0.02 * rate_hz
+    recording = read(write(["time", "s_acc_x"], zip(time_s, np.sin(angle * time_s), strict=True)))
+    expected = np.sin(angle * recording.time_s)
+    np.testing.assert_allclose(recording.acceleration[:, 0, 0], expected, atol=1e-4)
+    assert "interpolated to even steps" in describe_doubts(recording)[0]
+
+
+def test_a_clock_too_coarse_for_its_rate_is_not_taken_as_even(write):
+    """Rounded to milliseconds at 450 Hz: up to half a step that may as well be jitter."""
+    table = rows(200, 450.0)
+    recording = read(write(HEADER, [[f"{row[0]:.3f}", *row[1:]] for row in table]))
+    assert "interpolated" in recording.notes[0]
 
 
 def test_jitter_is_resampled(write):
