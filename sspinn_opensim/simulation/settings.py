@@ -147,8 +147,10 @@ class StudySettings:
         planar model.
     estimate : str
         Coordinates that the study estimates: "all", "observed" or "planar"; left out: all.
-    name, person : str
-        Name of the study and label of the person.
+    name : str
+        Name of the study.
+    person : str
+        Label of the person and, where it is not the default, their `id`.
     height_m, mass_kg : float or None
         Of the person. The mass is that of the model if it is left out.
     """

@@ -13,7 +13,7 @@ import tomlkit
 
 from sspinn_opensim.recording.csv_reader import KINDS, column_names
 from sspinn_opensim.recording.rotation import angles_from_rotation
-from sspinn_opensim.simulation.settings import Settings
+from sspinn_opensim.simulation.settings import Settings, StudySettings
 from sspinn_opensim.simulation.virtual import VirtualRecording
 from sspinn_opensim.simulation.walk import Walk, scored_window
 
@@ -120,6 +120,7 @@ def study_toml(
         "model": {"file": model, "scaled": scaled},
         "person": {
             "name": settings.study.person,
+            **({"id": settings.study.person} if settings.study.person != StudySettings.person else {}),
             "height_m": _rounded(settings.study.height_m),
             "mass_kg": _rounded(mass_kg),
         },

@@ -120,3 +120,12 @@ def _check_names(cohort: CohortStudy) -> None:
                 f"The name '{study.name}' cannot be that of a folder.", where=str(study.path), fix="rename it"
             )
         taken[study.name] = study.path
+    alone = {study.name for study in cohort.people if not study.person.id}
+    for study in cohort.people:
+        if study.person.id in alone:
+            raise InputError(
+                f"The person '{study.person.id}' is called like another study, which is of its own person.",
+                where=f"{study.path}, person.id",
+                found=str(taken[study.person.id]),
+                fix="give both the same [person] id, or one of them another name",
+            )

@@ -59,6 +59,9 @@ class Person:
         Height in m and mass in kg.
     name : str
         A label for reports.
+    id : str
+        Who it is: trials in a cohort whose studies give the same id are of one person. Empty: each study is
+        of a person of its own.
     shoe_heel_mm, shoe_forefoot_mm : float
         Thickness of the shoes' soles under heel and forefoot, mm.
     """
@@ -68,6 +71,7 @@ class Person:
     name: str = "subject"
     shoe_heel_mm: Sole = 0.0
     shoe_forefoot_mm: Sole = 0.0
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -288,6 +292,11 @@ class Study:
     coordinates: CoordinateChoice = CoordinateChoice()
     muscles: MuscleChoice = MuscleChoice()
     output: OutputChoice = OutputChoice()
+
+    @property
+    def person_id(self) -> str:
+        """Whose trial it is in a cohort: the id of the person, else the name of the study."""
+        return self.person.id or self.name
 
 
 @dataclass(frozen=True)

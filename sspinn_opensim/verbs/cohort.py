@@ -14,7 +14,7 @@ from sspinn_opensim.files import write_atomically
 from sspinn_opensim.recording import output_window, read_recording
 from sspinn_opensim.report.people import people_markdown, write_people
 from sspinn_opensim.results.study_record import recorded_for
-from sspinn_opensim.study import Person, Study
+from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.checkpoint import (
     checkpoint_file,
@@ -68,7 +68,7 @@ def train(
         prepared = prepare(study, person_folder(out, study))
         for note in prepared.notes:
             log.info(f"{study.name}: {note}")
-        members.append(Member(study.name, prepared.subject, prepared.signals, _person(study)))
+        members.append(Member(study.name, prepared.subject, prepared.signals, study.person_id))
         settings = settings_of(cohort.training, 0)
         identities[study.name] = identity(prepared.subject, prepared.recording, settings)
     people = Cohort(tuple(members))
@@ -114,7 +114,7 @@ def evaluate(cohort: CohortStudy, out: Path) -> None:
             log.info(f"{study.name}: no reference, not scored")
             continue
         group = "seen" if seen else "unseen"
-        trials.append(PersonTrial(_person(study), study.name, group, scores, recording.speed_m_s))
+        trials.append(PersonTrial(study.person_id, study.name, group, scores, recording.speed_m_s))
     if trials:
         summary = summarize_people(trials)
         page = write_people(summary, out, cohort.name)
@@ -128,11 +128,6 @@ def evaluate(cohort: CohortStudy, out: Path) -> None:
         "training": dataclasses.asdict(cohort.training),
     }
     write_atomically(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")
-
-
-def _person(study: Study) -> str:
-    """Return whose trial it is: trials whose studies give one name are of one person."""
-    return study.name if study.person.name == Person.name else study.person.name
 
 
 def _people(cohort: CohortStudy) -> list[tuple[Study, bool]]:

@@ -82,6 +82,36 @@ def test_a_name_that_is_no_folder(write, tmp_path):
         read_cohort(write('members = ["anna.toml", "ben.toml"]'))
 
 
+def named(folder, file, lines):
+    path = folder / f"{file}.toml"
+    path.write_text(path.read_text().replace("[person]", f"[person]\n{lines}"))
+
+
+def test_two_people_of_one_name_are_two(write, tmp_path):
+    for file in ("anna", "ben"):
+        named(tmp_path, file, 'name = "Anna"')
+    members = read_cohort(write('members = ["anna.toml", "ben.toml"]')).members
+    assert [study.person_id for study in members] == ["anna", "ben"]
+    assert [study.person.name for study in members] == ["Anna", "Anna"]
+
+
+def test_trials_with_the_same_id_are_of_one_person(write, tmp_path):
+    for file in ("anna", "ben"):
+        named(tmp_path, file, f'name = "{file}"\nid = "S7"')
+    members = read_cohort(write('members = ["anna.toml", "ben.toml", "carla.toml"]')).members
+    assert [study.person_id for study in members] == ["S7", "S7", "carla"]
+
+
+def test_an_id_that_is_the_name_of_another_study_is_refused(write, tmp_path):
+    named(tmp_path, "ben", 'id = "anna"')
+    with pytest.raises(InputError, match="'anna' is called like another study"):
+        read_cohort(write('members = ["anna.toml", "ben.toml"]'))
+    named(tmp_path, "anna", 'id = "anna"')
+    assert {s.person_id for s in read_cohort(write('members = ["anna.toml", "ben.toml"]')).members} == {
+        "anna"
+    }
+
+
 def test_every_key_is_documented_and_no_other(repository):
     text = (repository / "docs" / "study.md").read_text(encoding="utf-8")
     section = text.partition("## Many people")[2].partition("\n## ")[0]

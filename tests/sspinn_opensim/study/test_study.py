@@ -211,7 +211,7 @@ def test_the_examples_are_valid(shared, repository):
         assert len(study.sensors) == 7 and study.reference is not None
     cohort = read_cohort(repository / "examples" / "dorschky2019_p01.toml")
     assert [study.recording.name for study in cohort.members] == ["walk", "run"]
-    assert {study.person.name for study in cohort.members} == {"P01"}
+    assert {study.person_id for study in cohort.members} == {"P01"}
 
 
 def dataclass_of(hint):

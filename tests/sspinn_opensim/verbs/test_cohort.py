@@ -1,9 +1,11 @@
 """Two people train together, a third is tried unseen and then adapted: a few seconds, a few steps."""
 
+import dataclasses
 import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -126,6 +128,25 @@ def test_a_member_that_does_not_fit_is_named(finished, folder, tmp_path):
 def test_a_verb_for_one_person_says_so(stage, folder, tmp_path, capsys):
     assert cli.main([stage, str(folder / "all.toml"), "--out", str(tmp_path)]) == 2
     assert "is for one person" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("ids", "people"), [(("", ""), 2), (("S7", "S7"), 1), (("S7", "S8"), 2)])
+def test_only_one_id_shares_what_is_learnt_of_the_sensors(folder, tmp_path, monkeypatch, ids, people):
+    """Two Annas are two people; the label has no say."""
+    cohort = read_cohort(folder / "all.toml")
+    members = tuple(
+        dataclasses.replace(study, person=dataclasses.replace(study.person, name="Anna", id=own))
+        for study, own in zip(cohort.members, ids, strict=True)
+    )
+    trained = []
+    prepared = SimpleNamespace(recording=None, subject=None, signals=None, notes=())
+    monkeypatch.setattr(cohort_workflows, "prepare", lambda *_: prepared)
+    monkeypatch.setattr(cohort_workflows, "identity", lambda *_: {})
+    monkeypatch.setattr(cohort_workflows, "cohort_identity", lambda *_: {})
+    monkeypatch.setattr(cohort_workflows, "Cohort", tuple)
+    monkeypatch.setattr(cohort_workflows, "train_seed", lambda people, *_: trained.append(people))
+    cohort_workflows.train(dataclasses.replace(cohort, members=members), tmp_path)
+    assert len({member.person for member in trained[0]}) == people
 
 
 # --- a new person ---
