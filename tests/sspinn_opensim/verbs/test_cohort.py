@@ -144,7 +144,7 @@ def test_only_one_id_shares_what_is_learnt_of_the_sensors(folder, tmp_path, monk
     monkeypatch.setattr(cohort_workflows, "identity", lambda *_: {})
     monkeypatch.setattr(cohort_workflows, "cohort_identity", lambda *_: {})
     monkeypatch.setattr(cohort_workflows, "Cohort", tuple)
-    monkeypatch.setattr(cohort_workflows, "train_seed", lambda people, *_: trained.append(people))
+    monkeypatch.setattr(cohort_workflows, "train_seed", lambda people, *_, **__: trained.append(people))
     cohort_workflows.train(dataclasses.replace(cohort, members=members), tmp_path)
     assert len({member.person for member in trained[0]}) == people
 
