@@ -27,8 +27,8 @@ def _rooms(package: str, table: dict[str, str]) -> dict[str, set[str]]:
     return {full[name]: {f"{package}.{other}" for other in others.split()} for name, others in table.items()}
 
 
-#: Modules of sspinn_opensim that everything stands on.
-_LOOSE = {"sspinn_opensim.files", "sspinn_opensim.text"}
+#: What all rooms of sspinn_opensim may stand on: the names of the files of a results folder, and two modules.
+_GROUND = {"sspinn_opensim.results", "sspinn_opensim.files", "sspinn_opensim.text"}
 _OF_OPENSIM_IO = _rooms(
     _OPENSIM_IO,
     {
@@ -66,6 +66,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         "": "",
         "files": "",
         "text": "",
+        "results": "",
         "settings": "",
         "anatomy": "",
         "recording": "settings anatomy",
@@ -81,10 +82,14 @@ _OF_SSPINN_OPENSIM = _rooms(
         "placement": "files settings anatomy study recording opensim_io training estimation",
         "evaluation": "files settings anatomy study recording opensim_io training estimation "
         "dynamics.agreement",
-        "report": "files text settings anatomy study recording opensim_io training estimation evaluation",
-        "results": "files study opensim_io",
+        "report": "files text settings anatomy study recording opensim_io training estimation evaluation "
+        "results.gui_steps",
+        "results.gui_steps": "opensim_io",
+        "results.manifest": "results.gui_steps",
+        "results.study_record": "study results.manifest",
         "verbs": "files text settings anatomy study recording opensim_io dynamics muscles simulation "
-        "training estimation placement evaluation report results",
+        "training estimation placement evaluation report "
+        "results.gui_steps results.manifest results.study_record",
         "cli": "text study training verbs",
         "__main__": "cli",
     },
@@ -99,11 +104,11 @@ ALLOWED = (
         "osim_models.demo": _DYNAMICS | {"osim_models", _OPENSIM_IO, "sspinn_opensim.files"},
     }
     | {
-        room: others | {"sspinn_opensim", *_LOOSE, "osim_models"} | _OF_NUMBERS | _DYNAMICS
+        room: others | {"sspinn_opensim", *_GROUND, "osim_models"} | _OF_NUMBERS | _DYNAMICS
         for room, others in _OF_OPENSIM_IO.items()
     }
     | {
-        room: others | {"sspinn_opensim", "osim_models"} | _DYNAMICS
+        room: others | {"sspinn_opensim", *_GROUND, "osim_models"} | _DYNAMICS
         for room, others in _OF_SSPINN_OPENSIM.items()
     }
 )

@@ -299,7 +299,7 @@ def _add_open(verbs) -> None:
 def _open(options: argparse.Namespace) -> int:
     from sspinn_opensim.verbs.open_folder import open_folder
 
-    return open_folder(options.folder, check=options.check)
+    return 0 if open_folder(options.folder, check=options.check).in_order else 1
 
 
 def _add_compare(verbs) -> None:

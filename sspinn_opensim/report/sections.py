@@ -17,6 +17,8 @@ from sspinn_opensim.report.charts import Line, line_chart
 from sspinn_opensim.report.markup import keys, table, without_side, words
 from sspinn_opensim.report.muscle_charts import group_details
 from sspinn_opensim.report.page import Page, Section
+from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.results.gui_steps import gui_steps, opensim_files
 from sspinn_opensim.text import fixed, signed
 
 
@@ -173,33 +175,10 @@ def subject_section(results: Path) -> Section | None:
 
 def files_section(results: Path) -> Section:
     """Say what is in the folder and how to open it in OpenSim."""
-    meanings = {
-        "subject.osim": "the scaled model",
-        "kinematics.mot": "every coordinate (degrees and metres)",
-        "moments.sto": "generalized forces (N m and N)",
-        "grf.mot": "ground forces, points and free moments by foot (N, m, N m)",
-        "external_loads.xml": "says on which body each ground force acts",
-        "muscle_forces.sto": "muscle forces (N)",
-        "muscle_activations.sto": "muscle activations (0 to 1)",
-        "static_optimization_setup.xml": "set-up of the static optimization, paths relative to this folder",
-        "metrics.json": "all scores",
-        "seeds": "the estimate of every seed",
-    }
-    rows = [[name, meaning] for name, meaning in meanings.items() if (results / name).exists()]
-    steps = """<ol><li>File &rarr; Open Model: <code>subject.osim</code></li>
-<li>File &rarr; Load Motion: <code>kinematics.mot</code>, then press play</li>
-<li>Right-click the motion &rarr; Associate Motion Data:
-<code>grf.mot</code> shows the ground forces as arrows</li>"""
-    if (results / "muscle_forces.sto").exists():
-        steps += """
-<li>Window &rarr; Plot: <code>muscle_forces.sto</code> and <code>muscle_activations.sto</code></li>
-<li>To repeat the muscle forces: Tools &rarr; Analyze &rarr; Load:
-<code>static_optimization_setup.xml</code></li>"""
-    return Section(
-        "files",
-        "Files, and what to load in OpenSim",
-        steps + "</ol>" + table(["file", "holds"], rows, wrap=1),
-    )
+    steps = "".join(f"<li>{escape(step)}</li>" for step in gui_steps(opensim_files(results)))
+    files = [file for file in ResultsFolder(results).files() if file is not ResultsFolder.report]
+    listed = table(["file", "holds"], [[file.name, file.says] for file in files], wrap=1)
+    return Section("files", "Files, and what to load in OpenSim", f"<ol>{steps}</ol>{listed}")
 
 
 def reading_section(page: Page) -> Section:

@@ -1,4 +1,4 @@
-"""What to do in OpenSim's GUI with the files of a folder, in order.
+"""Steps in OpenSim's GUI with the files of a folder, in order, and its README.txt.
 
 Files are told by what they hold, not by their names, so that laboratory folders get their steps too. A tool
 of the GUI works on the current model, whatever its set-up names: the model is opened first.
@@ -15,6 +15,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.model.model_file import coordinate_facts, read_model_tree
 from sspinn_opensim.opensim_io.tables.setup_files import SetupFile, read_setup_file
 from sspinn_opensim.opensim_io.tables.storage import storage_labels
+from sspinn_opensim.results.folder import FILES, ResultsFolder
 
 #: Menu entry by what a set-up holds; an AnalyzeTool goes by its analysis.
 _MENU = {
@@ -33,11 +34,10 @@ _PURPOSE = {
     "JointReaction": "the joint reactions",
 }
 _GROUND = re.compile(r".*(force|torque|moment).*[xyz]")
-_SUBJECT = "subject.osim"
 
 
 @dataclasses.dataclass(frozen=True)
-class Contents:
+class OpenSimFiles:
     """The files of a folder by what the GUI does with them; names are relative to it."""
 
     models: tuple[str, ...] = ()
@@ -46,15 +46,21 @@ class Contents:
     tables: tuple[str, ...] = ()
     setups: tuple[SetupFile, ...] = ()
     unreadable: tuple[str, ...] = ()
+    unread_models: tuple[str, ...] = ()
 
 
-def contents(folder: Path) -> Contents:
+def opensim_files(folder: Path) -> OpenSimFiles:
     """Return what a folder holds for OpenSim, files in folders inside it left out."""
     folder = Path(folder)
-    found: dict[str, list] = {field.name: [] for field in dataclasses.fields(Contents)}
+    found: dict[str, list] = {field.name: [] for field in dataclasses.fields(OpenSimFiles)}
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     found["models"] = [path.name for path in files if path.suffix == ".osim"]
-    coordinates = _coordinates([folder / name for name in found["models"]])
+    coordinates = set()
+    for name in found["models"]:
+        try:
+            coordinates |= {fact.name for fact in coordinate_facts(read_model_tree(folder / name))}
+        except InputError as error:
+            found["unread_models"].append(f"{name}: {error.what}")
     for path in files:
         try:
             if path.suffix == ".xml":
@@ -64,39 +70,39 @@ def contents(folder: Path) -> Contents:
                 found[_kind(path, storage_labels(path), coordinates)].append(path.name)
         except InputError as error:
             found["unreadable"].append(f"{path.name}: {error.what}")
-    return Contents(**{name: tuple(values) for name, values in found.items()})
+    return OpenSimFiles(**{name: tuple(values) for name, values in found.items()})
 
 
-def gui_steps(held: Contents) -> list[str]:
+def gui_steps(files: OpenSimFiles) -> list[str]:
     """Return the steps, one sentence each, for exactly what a folder holds."""
-    steps, shown = [], _shown_model(held)
+    steps, shown = [], _shown_model(files)
     if shown:
         steps.append(f"File > Open Model: {shown}")
-    for motion in held.motions:
+    for motion in files.motions:
         steps.append(f"File > Load Motion: {motion}")
-    for ground in held.ground_forces:
+    for ground in files.ground_forces:
         steps.append(
             "To see the ground forces: right-click the motion in the Navigator > Associate Motion Data: "
             + ground
         )
     current, opened = shown, {shown, ""}
-    for setup in sorted((setup for setup in held.setups if _menu(setup)), key=_place):
+    for setup in sorted((setup for setup in files.setups if _menu(setup)), key=_order):
         model = "".join(setup.reads.get("model_file", ())[:1])
         steps.append(_tool_step(setup, _open_first(model, current, opened)))
         current = model or current
         opened.add(current)
-    if held.tables:
-        steps.append(f"Tools > Plot > Y-Quantity > Load File: {', '.join(held.tables)}")
+    if files.tables:
+        steps.append(f"Tools > Plot > Y-Quantity > Load File: {', '.join(files.tables)}")
     return steps
 
 
-def _shown_model(held: Contents) -> str:
+def _shown_model(files: OpenSimFiles) -> str:
     """Return the model that motions are looked at with: the subject's, else one that no set-up claims."""
-    if _SUBJECT in held.models:
-        return _SUBJECT
-    claimed = {name for setup in held.setups for name in setup.reads.get("model_file", ())}
-    free = [name for name in held.models if name not in claimed]
-    return (free or list(held.models) or [""])[0]
+    if ResultsFolder.subject.name in files.models:
+        return ResultsFolder.subject.name
+    claimed = {name for setup in files.setups for name in setup.reads.get("model_file", ())}
+    free = [name for name in files.models if name not in claimed]
+    return (free or list(files.models) or [""])[0]
 
 
 def _open_first(model: str, current: str, opened: Collection[str]) -> str:
@@ -115,7 +121,7 @@ def _tool_step(setup: SetupFile, first: str) -> str:
     return f"To repeat {purpose}: {first}Tools > {_menu(setup)} > Load: {setup.path.name}, then Run{result}"
 
 
-def _place(setup: SetupFile) -> tuple[int, str]:
+def _order(setup: SetupFile) -> tuple[int, str]:
     """Return the place of a set-up in a workflow: each needs what those before it write."""
     kinds = list(_PURPOSE)
     kind = _kind_of_setup(setup)
@@ -140,11 +146,18 @@ def _kind(path: Path, labels: Sequence[str], coordinates: set[str]) -> str:
     return "tables"
 
 
-def _coordinates(models: Sequence[Path]) -> set[str]:
-    names = set()
-    for model in models:
-        try:
-            names |= {coordinate.name for coordinate in coordinate_facts(read_model_tree(model))}
-        except InputError:  # a model of another version: the steps do without it
-            continue
-    return names
+def readme(title: str, folder: Path) -> str:
+    """Return the text for what a results folder holds now: the steps in OpenSim's GUI, and its files."""
+    numbered = enumerate(gui_steps(opensim_files(folder)), start=1)
+    steps = "\n".join(f"  {number}. {step}" for number, step in numbered)
+    there = [*ResultsFolder(folder).files(), ResultsFolder.manifest, ResultsFolder.readme]
+    there = [file for file in FILES if file in there]
+    width = max(len(file.name) for file in there) + 2
+    listed = "\n".join(f"  {file.name:{width}}{file.says}" for file in there)
+    return (
+        f"{title}\n\n"
+        f"In the OpenSim GUI\n{steps or '  nothing to open yet'}\n\n"
+        f"Files\n{listed}\n\n"
+        "The folder can be moved: no file in it holds an absolute path.\n"
+        "`sspinn open FOLDER` prints these steps and says which files have changed since they were written.\n"
+    )

@@ -14,7 +14,8 @@ from pathlib import Path
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import __version__
 from sspinn_opensim.files import locked, sha256, write_atomically
-from sspinn_opensim.results.contents import MANIFEST_FILE, README_FILE, readme
+from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.results.gui_steps import readme
 
 _FORMAT = 1
 _PACKAGES = ("opensim", "casadi", "torch", "numpy", "scipy", "llvmlite")
@@ -95,7 +96,7 @@ def read_manifest(folder: Path) -> dict:
     InputError
         It is damaged.
     """
-    path = Path(folder) / MANIFEST_FILE
+    path = ResultsFolder(Path(folder)).manifest
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
@@ -148,9 +149,9 @@ def _record_alone(
     except InputError:  # damaged: every file counts as of unknown origin, and is hashed as it is now
         manifest = {}
     known = manifest.get("files", {})
-    text = readme(title, folder).encode()
-    if not (folder / README_FILE).is_file() or (folder / README_FILE).read_bytes() != text:
-        write_atomically(folder / README_FILE, text)
+    file, text = ResultsFolder(folder).readme, readme(title, folder).encode()
+    if not file.is_file() or file.read_bytes() != text:
+        write_atomically(file, text)
     files = {}
     for name, stamp in _stamps(folder).items():
         if name in known and before.get(name) == stamp:
@@ -170,7 +171,7 @@ def _record_alone(
         "inputs": dict(sorted((manifest.get("inputs", {}) | given).items())),
         "files": dict(sorted(files.items())),
     }
-    write_atomically(folder / MANIFEST_FILE, json.dumps(manifest, indent=1) + "\n")
+    write_atomically(ResultsFolder(folder).manifest, json.dumps(manifest, indent=1) + "\n")
 
 
 def _stamps(folder: Path) -> dict[str, tuple]:
@@ -180,7 +181,7 @@ def _stamps(folder: Path) -> dict[str, tuple]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for path in (Path(place, name) for name in files if not name.startswith(".")):
             name = path.relative_to(folder).as_posix()
-            if name != MANIFEST_FILE and path.is_file():
+            if name != ResultsFolder.manifest.name and path.is_file():
                 with contextlib.suppress(FileNotFoundError):
                     status = path.stat()
                     stamps[name] = status.st_ino, status.st_size, status.st_mtime_ns

@@ -21,7 +21,7 @@ from sspinn_opensim.opensim_io.tables.motion_files import plain_name
 from sspinn_opensim.opensim_io.tables.motion_units import unit_doubt
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.report.comparison import comparison_page, comparison_text
-from sspinn_opensim.results.gui_steps import contents
+from sspinn_opensim.results.gui_steps import opensim_files
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def _read_side(path: Path, model: Path | None) -> dict[tuple[str, str], Series]:
         return {(series[0], path.name): series[1]}
     if not path.is_dir():
         raise InputError("There is no such folder or file.", where=str(path), fix="check the path")
-    held, found = contents(path), {}
+    held, found = opensim_files(path), {}
     known = _coordinates([model] if model else [path / name for name in held.models])
     for name in held.motions + held.ground_forces + held.tables:
         if not Path(name).stem.endswith("_sd"):

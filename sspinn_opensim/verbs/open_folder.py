@@ -2,27 +2,73 @@
 
 from __future__ import annotations
 
+import enum
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.tables.staging import check_files
-from sspinn_opensim.results.contents import FILES
-from sspinn_opensim.results.gui_steps import Contents, contents, gui_steps
+from sspinn_opensim.results.folder import FILES, ResultsFolder
+from sspinn_opensim.results.gui_steps import OpenSimFiles, gui_steps, opensim_files
 from sspinn_opensim.results.manifest import Comparison, compare_with_manifest, read_manifest
 
 log = logging.getLogger(__name__)
 
-#: Folders inside a results folder whose files are parts of it.
-_OWN = {Path(file.name).name for file in FILES if file.name.endswith("/")}
+#: Folders inside a results folder whose files are parts of it, unless they are results folders themselves.
+_PARTS = {file.name.rstrip("/") for file in FILES if file.name.endswith("/")}
 #: What `sspinn run` does; other verbs are extra.
 _STAGES = ("scale", "convert", "train", "estimate", "muscles", "evaluate")
 _MOST_NAMES = 12
 
 
-def open_folder(folder: Path, check: bool = False) -> int:
-    """Print the steps in OpenSim's GUI for what a folder holds, and what changed or is missing.
+class Severity(enum.Enum):
+    """How much a finding matters; the value stands before its text."""
+
+    OK = "ok: "
+    NOTE = "note: "
+    NOT_YET = "not yet there: "
+    FAULT = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found in a folder."""
+
+    severity: Severity
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.severity.value}{self.text}"
+
+
+@dataclass(frozen=True)
+class OpenedFolder:
+    """A folder as `open_folder` found it.
+
+    Parameters
+    ----------
+    steps : tuple of str
+        What to do in OpenSim's GUI, in order.
+    inside : tuple of str
+        Results folders in it, relative to it.
+    findings : tuple of Finding
+        Whether its files are as written, there, and usable.
+    """
+
+    steps: tuple[str, ...]
+    inside: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def in_order(self) -> bool:
+        """Whether no file changed since it was written, is missing or cannot be used."""
+        return all(finding.severity is not Severity.FAULT for finding in self.findings)
+
+
+def open_folder(folder: Path, check: bool = False) -> OpenedFolder:
+    """Say the steps in OpenSim's GUI for what a folder holds, and what changed or is missing.
 
     Parameters
     ----------
@@ -30,11 +76,6 @@ def open_folder(folder: Path, check: bool = False) -> int:
         A results folder, or any folder with files for OpenSim.
     check : bool
         Also let OpenSim read every table and load every set-up.
-
-    Returns
-    -------
-    int
-        0, or 1 where a file changed since it was written, is missing or cannot be used.
 
     Raises
     ------
@@ -44,8 +85,8 @@ def open_folder(folder: Path, check: bool = False) -> int:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError("There is no such folder.", where=str(folder), fix="give a folder of results")
-    held, inside = contents(folder), _results_inside(folder)
-    steps = gui_steps(held)
+    files, inside = opensim_files(folder), _results_inside(folder)
+    steps, manifest = gui_steps(files), read_manifest(folder)
     if not steps and not inside:
         raise InputError(
             "The folder holds nothing for OpenSim.",
@@ -53,7 +94,6 @@ def open_folder(folder: Path, check: bool = False) -> int:
             expected="a model (.osim), a motion (.mot, .sto) or a set-up (.xml)",
             fix="give the --out folder of an earlier command",
         )
-    manifest = read_manifest(folder)
     log.info(manifest.get("title", folder.name), extra={"heading": True})
     for number, step in enumerate(steps, start=1):
         log.info(f"{number}. {step}")
@@ -64,57 +104,61 @@ def open_folder(folder: Path, check: bool = False) -> int:
         log.info(
             f"written by sspinn_opensim {found.get('sspinn_opensim')} with OpenSim {found.get('opensim')}"
         )
-    faults = [*_changes(compare_with_manifest(folder)), *_defects(held), *_not_there(folder, manifest)]
-    for fault in faults:
-        log.info(fault)
+    findings = (*_changes(compare_with_manifest(folder)), *_defects(files), *_not_yet(folder, manifest))
+    for finding in findings:
+        log.info(str(finding))
     if check:
-        files = [setup.path for setup in held.setups]
-        tables = held.motions + held.ground_forces + held.tables
-        check_files([*files, *(folder / name for name in tables)])
-        log.info(f"OpenSim reads all {len(tables)} tables and loads all {len(files)} set-ups")
-    return int(any(not fault.startswith(("ok", "not yet", "note")) for fault in faults))
+        setups = [setup.path for setup in files.setups]
+        tables = files.motions + files.ground_forces + files.tables
+        check_files([*setups, *(folder / name for name in tables)])
+        log.info(f"OpenSim reads all {len(tables)} tables and loads all {len(setups)} set-ups")
+    return OpenedFolder(tuple(steps), tuple(inside), findings)
 
 
-def _changes(found: Comparison | None) -> list[str]:
+def _changes(found: Comparison | None) -> Iterator[Finding]:
     if found is None:
-        return ["note: no hashes were recorded for this folder, so changes cannot be seen"]
-    lines = []
+        text = "no hashes were recorded for this folder, so changes cannot be seen"
+        yield Finding(Severity.NOTE, text)
+        return
     if not found.changed and not found.missing:
-        lines.append(f"ok: all {len(found.same)} files are as they were written")
-    for what, names in (
-        ("changed since it was written", found.changed),
-        ("missing", found.missing),
-        ("note: not written by sspinn, or before it kept hashes", found.added),
-        ("note: an input has changed since", found.inputs_changed),
-        ("note: an input is no longer there", found.inputs_missing),
+        yield Finding(Severity.OK, f"all {len(found.same)} files are as they were written")
+    for severity, what, names in (
+        (Severity.FAULT, "changed since it was written", found.changed),
+        (Severity.FAULT, "missing", found.missing),
+        (Severity.NOTE, "not written by sspinn, or before it kept hashes", found.added),
+        (Severity.NOTE, "an input has changed since", found.inputs_changed),
+        (Severity.NOTE, "an input is no longer there", found.inputs_missing),
     ):
         if names:
-            lines.append(f"{what}: {_listed(names)}")
-    return lines
+            yield Finding(severity, f"{what}: {_listed(names)}")
 
 
-def _defects(held: Contents) -> list[str]:
-    lines = [f"cannot be read: {text}" for text in held.unreadable]
-    return lines + [f"{setup.path.name}: {text}" for setup in held.setups for text in setup.missing()]
+def _defects(files: OpenSimFiles) -> Iterator[Finding]:
+    for text in files.unreadable:
+        yield Finding(Severity.FAULT, f"cannot be read: {text}")
+    for text in files.unread_models:  # OpenSim itself may read what is another version here
+        yield Finding(Severity.NOTE, f"a model cannot be read, and its motions are not told apart: {text}")
+    for setup in files.setups:
+        for text in setup.missing():
+            yield Finding(Severity.FAULT, f"{setup.path.name}: {text}")
 
 
-def _not_there(folder: Path, manifest: dict) -> list[str]:
-    """Return the stages of a study that have not run yet, with what they write."""
-    lines = []
+def _not_yet(folder: Path, manifest: dict) -> Iterator[Finding]:
+    """Give the stages of a study that have not run yet, with what they write."""
     for stage in _STAGES if "study" in manifest else ():
-        names = [file.name for file in FILES if file.verb == stage]
+        names = [file.name for file in FILES if file.verbs.split()[0] == stage and not file.when]
         if not any((folder / name).exists() or name in manifest.get("files", {}) for name in names):
-            lines.append(f"not yet there: {_listed(names)} (sspinn {stage})")
-    return lines
+            yield Finding(Severity.NOT_YET, f"{_listed(names)} (sspinn {stage})")
 
 
-def _results_inside(folder: Path) -> list[str]:
+def _results_inside(folder: Path, of_a_part: bool = False) -> list[str]:
     """Return folders inside, and inside those, that hold something for the GUI and are no part of another."""
     found = []
     for path in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        if path.name not in _OWN:
-            here = [path.name] if gui_steps(contents(path)) else []
-            found += here or [f"{path.name}/{name}" for name in _results_inside(path)]
+        part = of_a_part or path.name in _PARTS
+        itself = not part or ResultsFolder(path).manifest.is_file()
+        here = [path.name] if itself and gui_steps(opensim_files(path)) else []
+        found += here or [f"{path.name}/{name}" for name in _results_inside(path, part)]
     return found
 
 

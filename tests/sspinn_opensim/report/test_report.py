@@ -9,11 +9,14 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+import osim_models
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.evaluation import evaluate, read_evaluation_data
 from sspinn_opensim.report import sections
 from sspinn_opensim.report.charts import BOTTOM, HEIGHT, TOP, Band, Line, line_chart
 from sspinn_opensim.report.report import read_histories, write_report
+from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.results.gui_steps import gui_steps, opensim_files
 from sspinn_opensim.study import TrainingChoice
 
 VOID = {"meta", "line", "path", "input", "br", "link", "img"}
@@ -167,6 +170,25 @@ def test_failed_static_optimization_is_said_plainly(study, results, recording):
     path.write_text(json.dumps(verdict))
     _, html = _read(_write(study, results, recording))
     assert "Not to be trusted." in html and "3 frames failed" in html and "solved 107 of 110" in html
+
+
+def test_the_steps_and_files_of_the_report_are_those_of_the_folder(study, results, recording):
+    """The muscle forces are repeated on the model whose own contact is off: the ground acts once."""
+    files = ResultsFolder(results)
+    shutil.copy(osim_models.path("planar_gait"), files.subject)
+    shutil.copy(files.subject, files.static_optimization_model)
+    files.static_optimization_setup.write_text(
+        '<OpenSimDocument Version="40600"><AnalyzeTool name="subject"><model_file>'
+        f"{files.static_optimization_model.name}</model_file><AnalysisSet><objects><StaticOptimization>"
+        "<on>true</on></StaticOptimization></objects></AnalysisSet></AnalyzeTool></OpenSimDocument>"
+    )
+    reader, _ = _read(_write(study, results, recording))
+    text = "".join(reader.text)
+    steps = gui_steps(opensim_files(results))
+    assert all(step in text for step in steps) and len(steps) == 3
+    assert "subject_static_optimization.osim, which becomes the current model; Tools > Static Opt" in text
+    for file in files.files():
+        assert file is ResultsFolder.report or (file.name in text and file.says in text)
 
 
 def test_damaged_history_is_one_error(results):

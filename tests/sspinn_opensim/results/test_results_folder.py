@@ -15,10 +15,10 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim import cli
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
-from sspinn_opensim.results.contents import FILES, readme
-from sspinn_opensim.results.gui_steps import contents, gui_steps
+from sspinn_opensim.results.folder import FILES
+from sspinn_opensim.results.gui_steps import gui_steps, opensim_files, readme
 from sspinn_opensim.results.manifest import compare_with_manifest, read_manifest, recorded
-from sspinn_opensim.verbs.open_folder import open_folder
+from sspinn_opensim.verbs.open_folder import Severity, open_folder
 
 TIME = np.arange(12) / 100
 #: In the order of a workflow.
@@ -168,7 +168,7 @@ def test_the_steps_are_those_of_what_the_folder_holds(folder):
     setup(folder, "id.xml", "InverseDynamicsTool", "subject.osim")
     setup(folder, "ik.xml", "InverseKinematicsTool", "subject.osim")
     setup(folder, "scale.xml", "ScaleTool", "generic.osim")
-    steps = gui_steps(contents(folder))
+    steps = gui_steps(opensim_files(folder))
     assert steps[:3] == [
         "File > Open Model: subject.osim",
         "File > Load Motion: kinematics.mot",
@@ -191,7 +191,7 @@ def test_the_steps_are_those_of_what_the_folder_holds(folder):
 
 
 def test_a_laboratorys_folder_gets_its_steps_too(shared):
-    steps = gui_steps(contents(shared / "data" / "schreiber2019_walking" / "2014001"))
+    steps = gui_steps(opensim_files(shared / "data" / "schreiber2019_walking" / "2014001"))
     assert steps[0] == "File > Open Model: 2014001_scaledModelAdjusted.osim"
     assert "File > Load Motion: C4_05_ik.mot" in steps
     assert any(step.endswith("Associate Motion Data: 2014001_C4_05_grf.mot") for step in steps)
@@ -227,39 +227,46 @@ def test_open_says_what_is_wrong(folder, capsys, spoil, said):
 
 
 def test_open_lets_opensim_read_everything(folder, capsys):
-    (folder / "external_loads.xml").unlink()
-    write_table(folder / "grf.mot", *(f"foot_r_ground_{what}" for what in FORCE))
-    write_external_loads(folder / "external_loads.xml", ["foot_r"])
     with recorded(folder, "estimate", "a walk"):
-        pass
-    open_folder(folder, check=True)
+        (folder / "external_loads.xml").unlink()
+        write_table(folder / "grf.mot", *(f"foot_r_ground_{what}" for what in FORCE))
+        write_external_loads(folder / "external_loads.xml", ["foot_r"])
+    assert cli.main(["open", str(folder), "--check"]) == 0
     assert "OpenSim reads all 4 tables and loads all 1 set-ups" in capsys.readouterr().out
 
 
 FORCE = [f"force_{part}{axis}" for part in "vp" for axis in "xyz"] + [f"torque_{axis}" for axis in "xyz"]
 
 
-def test_a_study_that_is_not_finished(folder, capsys):
+def test_a_study_that_is_not_finished(folder):
     with recorded(folder, "train", "a walk", settings={"study": {"name": "walk"}}):
         pass
-    open_folder(folder)
-    printed = capsys.readouterr().out
-    assert "not yet there: report.html, metrics.json (sspinn evaluate)" in printed
+    found = open_folder(folder)
+    printed = "\n".join(map(str, found.findings))
+    assert found.in_order and "not yet there: report.html, metrics.json (sspinn evaluate)" in printed
     assert "(sspinn muscles)" in printed and "(sspinn estimate)" not in printed
 
 
-def test_folders_in_a_folder_are_named(folder, tmp_path, capsys):
+def test_a_finding_counts_by_its_severity_not_by_its_words(folder):
+    """Files whose names begin like a harmless finding are faults all the same."""
+    with recorded(folder, "estimate", "a walk"):
+        pass
+    setup(folder, "ok.xml", "InverseDynamicsTool", "/home/a/b.osim")
+    (folder / "old.osim").write_text("<OpenSimDoc")
+    found = open_folder(folder)
+    faults = [f for f in found.findings if f.severity is Severity.FAULT]
+    assert not found.in_order and len(faults) == 1 and str(faults[0]).startswith("ok.xml: <model_file>")
+    assert any("old.osim" in str(f) for f in found.findings if f.severity is Severity.NOTE)
+
+
+def test_folders_in_a_folder_are_named(folder, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "people").mkdir()
     shutil.copytree(folder, tmp_path / "people" / "anna")
     (folder / "seeds").mkdir()
     shutil.copy(folder / "kinematics.mot", folder / "seeds")
-    open_folder(tmp_path)
-    printed = capsys.readouterr().out
-    assert f"more in results: sspinn open {folder}" in printed and "empty" not in printed
-    assert f"more in people/anna: sspinn open {tmp_path / 'people' / 'anna'}" in printed
-    open_folder(folder)
-    assert "more in" not in capsys.readouterr().out  # the estimates of single seeds are parts of the folder
+    assert open_folder(tmp_path).inside == ("people/anna", "results")
+    assert open_folder(folder).inside == ()  # the estimates of single seeds are parts of the folder
 
 
 def test_open_without_anything(tmp_path, capsys):
@@ -272,7 +279,7 @@ def test_the_readme_lists_what_is_there_and_where_it_does_not_matter(folder):
     assert text == readme("a walk", folder) and text.startswith("a walk\n")
     assert "1. File > Open Model: subject.osim" in text and "muscle_forces.sto" not in text
     listed = [line.split()[0] for line in text.partition("\nFiles\n")[2].partition("\n\n")[0].splitlines()]
-    assert set(listed) == {path.name for path in folder.iterdir()} & {file.name for file in FILES}
+    assert listed == [file.name for file in FILES if (folder / file.name).exists()]
     moved = folder.rename(folder.with_name("elsewhere"))
     assert readme("a walk", moved) == text
     assert str(folder.parent) not in text + json.dumps(read_manifest(moved)["files"])
