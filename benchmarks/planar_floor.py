@@ -96,7 +96,7 @@ def _trial(trial, out: Path, settings: Settings) -> dict:
     state = _planar_motion(walk, planar, time_s)
     window = scored_window(walk) or (time_s[0] + 0.1, time_s[-1] - 0.1)
     inside = (time_s >= window[0]) & (time_s < window[1])
-    lab_q = tables["kinematics.mot"]
+    lab_q = tables["kinematics"]
     angles, bias, identity = {}, {}, {}
     for name in signs:
         column = np.radians(np.interp(time_s, lab_q.time_s, lab_q.column(name)))[inside]
@@ -106,7 +106,7 @@ def _trial(trial, out: Path, settings: Settings) -> dict:
         source = completed(walk.functions, *walk.motion(walk.from_s + time_s[inside]))["q"]
         own = signs[name] * source[:, walk.functions.coordinates.index(name)]
         identity[name] = error_numbers(np.degrees(own), np.degrees(column))["rmsd"]
-    lab_tau, grf = tables["moments.sto"], tables["grf.mot"]
+    lab_tau, grf = tables["moments"], tables["grf"]
     valid = inside & _covered(time_s, lab_tau) & _covered(time_s, grf)
     tau = _inverse_dynamics(walk, planar, state, time_s, grf)[valid]
     weight = mass * STANDARD_GRAVITY

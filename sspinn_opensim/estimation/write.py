@@ -28,27 +28,26 @@ def window(estimate: Estimate, from_s: float, to_s: float) -> Estimate:
     )
 
 
-def write_estimate(estimate: Estimate, model: Model, folder: Path, title: str, suffix: str = "") -> None:
-    """Write `kinematics.mot`, `moments.sto` and `grf.mot` into a folder.
+def write_estimate(estimate: Estimate, model: Model, files: tuple[Path, Path, Path], title: str) -> None:
+    """Write the motion, the moments and the ground forces of an estimate, or of standard deviations.
 
     Parameters
     ----------
     estimate : Estimate
+        In radians and SI units.
     model : Model
-    folder : Path
-        Made if it is not there.
+        Says which coordinates turn: they are written in degrees.
+    files : tuple of 3 Path
+        `ResultsFolder.estimate` or `ResultsFolder.deviations`; their folder is made if it is not there.
     title : str
         Name in the headers.
-    suffix : str
-        Added to the names of the files: '_sd' for standard deviations.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    files[0].parent.mkdir(parents=True, exist_ok=True)
     motion = {c.name: c.motion for c in model.coordinates}
     names, time_s, ground = estimate.coordinates, estimate.time_s, estimate.ground
     kinematics = kinematics_table(names, [motion[n] for n in names], time_s, estimate.q, title=title)
     actuated = [motion[n] for n in estimate.actuated]
     moments = moments_table(estimate.actuated, actuated, time_s, estimate.moments, title=title)
     forces = ground_forces_table(ground.feet, time_s, ground.force, ground.point, ground.torque, title=title)
-    write_storage(folder / f"kinematics{suffix}.mot", kinematics)
-    write_storage(folder / f"moments{suffix}.sto", moments)
-    write_storage(folder / f"grf{suffix}.mot", forces)
+    for file, table in zip(files, (kinematics, moments, forces), strict=True):
+        write_storage(file, table)

@@ -12,6 +12,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
+from sspinn_opensim.results.folder import ResultsFolder
 
 
 @dataclass(frozen=True)
@@ -70,17 +71,15 @@ def read_estimate(folder: Path, model: Model) -> Curves:
     InputError
         A file is missing or malformed, or the three files have different times.
     """
-    folder = Path(folder)
-    kinematics = read_storage(folder / "kinematics.mot")
-    moments = read_storage(folder / "moments.sto")
-    grf = read_storage(folder / "grf.mot")
-    for name, table in (("moments.sto", moments), ("grf.mot", grf)):
-        _refuse_other_times(name, table.time_s, kinematics.time_s, folder)
+    files = ResultsFolder(Path(folder))
+    kinematics, moments, grf = map(read_storage, files.estimate)
+    _refuse_other_times(files.moments, moments.time_s, kinematics.time_s)
+    _refuse_other_times(files.grf, grf.time_s, kinematics.time_s)
     return Curves(
         time_s=kinematics.time_s,
         angles=angles_of(kinematics, model),
         moments=moments_of(moments, model),
-        ground_force=ground_force_of(grf, where=str(folder / "grf.mot")),
+        ground_force=ground_force_of(grf, where=str(files.grf)),
     )
 
 
@@ -108,24 +107,19 @@ def read_deviations(folder: Path, model: Model, time_s: np.ndarray) -> Curves | 
     InputError
         A file is malformed, has other times than the estimate, or a value is negative or not finite.
     """
-    folder = Path(folder)
-    tables = {
-        name: read_storage(folder / name)
-        for name in ("kinematics_sd.mot", "moments_sd.sto", "grf_sd.mot")
-        if (folder / name).is_file()
-    }
-    if not tables:
+    files = ResultsFolder(Path(folder)).deviations
+    tables = [read_storage(file) if file.is_file() else None for file in files]
+    if not any(tables):
         return None
-    for name, table in tables.items():
-        _refuse_other_times(name, table.time_s, time_s, folder)
-    angles, moments, grf = (
-        tables.get(f"{name}") for name in ("kinematics_sd.mot", "moments_sd.sto", "grf_sd.mot")
-    )
+    for file, table in zip(files, tables, strict=True):
+        if table:
+            _refuse_other_times(file, table.time_s, time_s)
+    angles, moments, grf = tables
     deviations = Curves(
         time_s=time_s,
         angles=angles_of(angles, model) if angles else {},
         moments=moments_of(moments, model) if moments else {},
-        ground_force=ground_force_of(grf, where=str(folder / "grf_sd.mot")) if grf else {},
+        ground_force=ground_force_of(grf, where=str(files[-1])) if grf else {},
     )
     for curves in (deviations.angles, deviations.moments, deviations.ground_force):
         for name, deviation in curves.items():
@@ -139,11 +133,11 @@ def read_deviations(folder: Path, model: Model, time_s: np.ndarray) -> Curves | 
     return deviations
 
 
-def _refuse_other_times(name: str, found_s: np.ndarray, time_s: np.ndarray, folder: Path) -> None:
+def _refuse_other_times(file: Path, found_s: np.ndarray, time_s: np.ndarray) -> None:
     if len(found_s) != len(time_s) or np.abs(found_s - time_s).max() > 1e-6:
         raise InputError(
-            f"{name} and kinematics.mot have different times.",
-            where=str(folder),
+            f"{file.name} and {ResultsFolder.kinematics.name} have different times.",
+            where=str(file.parent),
             expected=_span(time_s),
             found=_span(found_s),
             fix="write the files of one estimate again",

@@ -20,6 +20,7 @@ from sspinn_opensim.evaluation.baseline import (
 from sspinn_opensim.evaluation.curves import Curves, read_deviations, read_estimate
 from sspinn_opensim.evaluation.reference import Reference, read_reference
 from sspinn_opensim.recording import FORMATS, Recording, bodies_of, on_model, output_window, read_recording
+from sspinn_opensim.results.folder import ResultsFolder, seed_name
 from sspinn_opensim.study import ReferenceChoice, Study
 from sspinn_opensim.training.coordinates import held_coordinates
 
@@ -95,9 +96,9 @@ def read_evaluation_data(study: Study, results: Path, recording: Recording | Non
         A file is missing or malformed, seeds have different times, or no estimate lies in the window.
     """
     results = Path(results)
-    model = read_model(results / "subject.osim")
+    model = read_model(ResultsFolder(results).subject)
     recording = on_model(read_recording(study) if recording is None else recording, model)
-    seeds = {f"seed_{k}": results / "seeds" / f"seed_{k}" for k in study.training.seeds}
+    seeds = {seed_name(k): ResultsFolder(results).seed(k).path for k in study.training.seeds}
     whole = {name: read_estimate(folder, model) for name, folder in seeds.items()}
     time_s = _common_time(whole, results)
     frames, cycles = _evaluated_frames(time_s, recording, study)
@@ -142,7 +143,7 @@ def _common_time(estimates: Mapping[str, Curves], results: Path) -> np.ndarray:
         if len(other.time_s) != len(first.time_s) or np.abs(other.time_s - first.time_s).max() > 1e-6:
             raise InputError(
                 "The estimates of the seeds have different times.",
-                where=str(results / "seeds"),
+                where=str(ResultsFolder(results).seeds),
                 fix="run `sspinn estimate` again for all seeds",
             )
     return first.time_s

@@ -14,6 +14,7 @@ from sspinn_opensim.evaluation.data import EvaluationData
 from sspinn_opensim.evaluation.metrics import QUANTITIES, combine, evaluate_curves
 from sspinn_opensim.evaluation.reference import Reference
 from sspinn_opensim.files import write_atomically
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Person, Study
 
 #: With fewer seeds, settings cannot be ranked.
@@ -64,7 +65,9 @@ def evaluate(study: Study, data: EvaluationData) -> dict[str, Any]:
 
 def write_metrics(results: Path, metrics: dict[str, Any]) -> Path:
     """Write ``metrics.json`` into a results folder."""
-    return write_atomically(results / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+    return write_atomically(
+        ResultsFolder(results).metrics, json.dumps(metrics, indent=1, allow_nan=False) + "\n"
+    )
 
 
 def _trial(data: EvaluationData, reference: Reference, person: Person) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sspinn_opensim.evaluation.people import HOW
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.report.markup import table, words
 from sspinn_opensim.report.report import page_of
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.text import fixed, markdown_table, signed
 
 #: Label of the row over all joints of a table.
@@ -50,10 +51,10 @@ def write_people(summary: Mapping[str, Any], folder: Path, title: str) -> Path:
     InputError
         A file cannot be written.
     """
-    folder = Path(folder)
-    write_atomically(folder / "people.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
-    write_atomically(folder / "people.md", f"# {title}\n\n{people_markdown(summary)}")
-    return write_atomically(folder / "people.html", people_page(summary, title))
+    files = ResultsFolder(Path(folder))
+    write_atomically(files.people_scores, json.dumps(summary, indent=1, allow_nan=False) + "\n")
+    write_atomically(files.people_text, f"# {title}\n\n{people_markdown(summary)}")
+    return write_atomically(files.people_page, people_page(summary, title))
 
 
 def _tables(summary: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:

@@ -31,6 +31,7 @@ from sspinn_opensim.report.sections import (
     training_section,
 )
 from sspinn_opensim.report.summary import header
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
 
 #: More frames than this make the page large, not the animation smoother.
@@ -100,7 +101,7 @@ def write_report(
         "\n".join(section.html for section in sections if section),
         _script(figure) if figure else "",
     )
-    return write_atomically(results / "report.html", html)
+    return write_atomically(ResultsFolder(results).report, html)
 
 
 def page_of(title: str, top: str, main: str, script: str = "", origin: str = _ORIGIN) -> str:
@@ -124,7 +125,7 @@ def read_histories(results: Path) -> dict[str, dict[str, list[float]]]:
         A cell is not a number.
     """
     histories = {}
-    for path in sorted((Path(results) / "training").glob("seed_*/history.csv")):
+    for path in ResultsFolder(Path(results)).histories():
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         try:

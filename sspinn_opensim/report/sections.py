@@ -105,7 +105,7 @@ def ground_force_section(page: Page) -> Section:
 
 def muscle_section(page: Page, results: Path) -> Section | None:
     """Muscle forces from OpenSim's static optimization, and whether to trust them."""
-    path = results / "muscle_forces.sto"
+    path = ResultsFolder(results).muscle_forces
     if not path.is_file():
         return None
     forces = read_storage(path)
@@ -125,7 +125,7 @@ def muscle_section(page: Page, results: Path) -> Section | None:
     entries = [("estimate", "right"), ("left", "left")]
     if reference:
         entries += [("reference", "reference, right"), ("left-reference", "reference, left")]
-    verdict = _read_json(results / "static_optimization.json")
+    verdict = _read_json(ResultsFolder(results).static_optimization_verdict)
     body = (verdict_block(verdict) if verdict else "") + keys(entries)
     return Section(
         "muscles", "Muscle forces", body + _charts(figures, "charts small") + group_details(results)
@@ -156,7 +156,7 @@ def training_section(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> 
 
 def subject_section(results: Path) -> Section | None:
     """Scale factors and masses of the bodies."""
-    scaling = _read_json(results / "scaling.json")
+    scaling = _read_json(ResultsFolder(results).scaling)
     if not scaling:
         return None
     masses = scaling.get("body_mass_kg", {})

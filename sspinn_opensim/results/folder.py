@@ -206,6 +206,12 @@ class ResultsFolder:
     ablation_text = File("ablation.md", "the same as a text", "ablate")
     ablation_plot = File("ablation.svg", "the same as a picture", "ablate")
     arms = File("arms/", "the results folder of each training with a term off", "ablate")
+    arm = File(
+        "arm.json",
+        "what it was trained from, and its finished seeds",
+        "ablate",
+        when="an arm",
+    )
     sensor_places = File(
         "sensor_places.json", "where each sensor sits, with deviations: m, degrees", "locate-sensors"
     )
@@ -223,29 +229,48 @@ class ResultsFolder:
     manifest = File("manifest.json", "versions, settings, and a SHA-256 of every input and output", "*")
     readme = File("README.txt", "this list, and what to open in OpenSim", "*")
 
+    @property
+    def estimate(self) -> tuple[Path, Path, Path]:
+        """The three tables of an estimate: motion, moments and ground forces."""
+        return self.kinematics, self.moments, self.grf
+
+    @property
+    def deviations(self) -> tuple[Path, Path, Path]:
+        """The tables of their standard deviations."""
+        return self.kinematics_sd, self.moments_sd, self.grf_sd
+
     def seed(self, seed: int) -> ResultsFolder:
         """Return the folder of one seed's estimate."""
-        return ResultsFolder(self.seeds / f"seed_{seed}")
+        return ResultsFolder(self.seeds / seed_name(seed))
 
     def checkpoint(self, seed: int) -> Path:
         """Return the file of one seed's network."""
-        return self.training / f"seed_{seed}" / "checkpoint.pt"
+        return self.training / seed_name(seed) / "checkpoint.pt"
 
     def history(self, seed: int) -> Path:
         """Return the table of one seed's losses over its training."""
         return self.checkpoint(seed).with_name("history.csv")
 
+    def histories(self) -> list[Path]:
+        """Return the tables of losses that are there."""
+        return sorted(self.training.glob("seed_*/history.csv"))
+
     def person(self, name: str) -> ResultsFolder:
         """Return the results folder of one person of a cohort."""
         return ResultsFolder(self.people / name)
 
-    def arm(self, name: str) -> ResultsFolder:
+    def without_term(self, name: str) -> ResultsFolder:
         """Return the results folder of one training of an ablation, by the term that is off."""
         return ResultsFolder(self.arms / name)
 
     def files(self) -> list[File]:
         """Return the rows of the table that lie in the folder, in the order of the table."""
         return [file for file in FILES if next(self.path.glob(file.name), None) is not None]
+
+
+def seed_name(seed: int) -> str:
+    """Return the name of a seed's folders, under which its scores stand too."""
+    return f"seed_{seed}"
 
 
 #: All rows, in the order in which they are listed.

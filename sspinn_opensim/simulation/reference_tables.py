@@ -17,7 +17,7 @@ from sspinn_opensim.simulation.walk import Walk, scored_window
 
 
 def reference_tables(walk: Walk, signs: Mapping[str, int], settings: Settings) -> dict[str, Table]:
-    """Return the reference by name of its file, in the conventions of the study's model, on its clock.
+    """Return the reference by quantity, in the conventions of the study's model, on its clock.
 
     Of a repeated stride the moments and forces of the kept part are given, in the last stride but one.
     """
@@ -29,7 +29,7 @@ def reference_tables(walk: Walk, signs: Mapping[str, int], settings: Settings) -
     tables = {}
     if names:
         turning = ["rotational"] * len(names)
-        tables["kinematics.mot"] = kinematics_table(names, turning, time_s, np.column_stack(columns))
+        tables["kinematics"] = kinematics_table(names, turning, time_s, np.column_stack(columns))
     turn = heading.about_vertical(walk.turned_rad)
     if given.moments is not None or given.external_loads is not None:
         if given.moments is not None:
@@ -46,7 +46,7 @@ def reference_tables(walk: Walk, signs: Mapping[str, int], settings: Settings) -
         rows, clock = _on_clock(at_s, walk)
         shared = [name for name in names if name in tau]
         values = np.column_stack([signs[name] * tau[name][rows] for name in shared])
-        tables["moments.sto"] = moments_table(shared, ["rotational"] * len(shared), clock, values)
+        tables["moments"] = moments_table(shared, ["rotational"] * len(shared), clock, values)
     if given.external_loads is not None:
         rate = settings.sampling_rate_hz
         at_s, sides = laboratory.ground_forces(given.external_loads, walk.motion, rate, given.forces_late_s)
@@ -56,7 +56,7 @@ def reference_tables(walk: Walk, signs: Mapping[str, int], settings: Settings) -
             labels += [f"ground_force_{side}_{kind}{axis}" for kind in "vp" for axis in "xyz"]
             labels += [f"ground_torque_{side}_{axis}" for axis in "xyz"]
             values.append((parts[rows] @ turn.T).reshape(len(clock), 9))
-        tables["grf.mot"] = Table(tuple(labels), clock, np.hstack(values), False, "ground forces")
+        tables["grf"] = Table(tuple(labels), clock, np.hstack(values), False, "ground forces")
     return tables
 
 

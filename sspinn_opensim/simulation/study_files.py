@@ -13,6 +13,7 @@ import tomlkit
 
 from sspinn_opensim.recording.csv_reader import KINDS, column_names
 from sspinn_opensim.recording.rotation import angles_from_rotation
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.simulation.settings import Settings, StudySettings
 from sspinn_opensim.simulation.virtual import VirtualRecording
 from sspinn_opensim.simulation.walk import Walk, scored_window
@@ -20,7 +21,6 @@ from sspinn_opensim.simulation.walk import Walk, scored_window
 #: Slower than this nobody walks: the speed is then left out of the study, m/s.
 _STANDS_M_S = 0.05
 #: Key of the study's ``[reference]`` -> the file.
-_REFERENCE = {"kinematics": "kinematics.mot", "moments": "moments.sto", "grf": "grf.mot"}
 
 
 def recording_csv(recording: VirtualRecording) -> str:
@@ -124,7 +124,7 @@ def study_toml(
             "height_m": _rounded(settings.study.height_m),
             "mass_kg": _rounded(mass_kg),
         },
-        "recording": {"format": "csv", "file": "recording.csv", "name": name},
+        "recording": {"format": "csv", "file": ResultsFolder.recording.name, "name": name},
         "sensors": {},
     }
     if walk.speed_m_s > _STANDS_M_S:
@@ -137,8 +137,8 @@ def study_toml(
     if settings.study.estimate != "all":
         study["coordinates"] = {"estimate": settings.study.estimate}
     if references:
-        known = {key: file for key, file in _REFERENCE.items() if file in references}
-        study["reference"] = {"format": "opensim", **known}
+        files = {key: getattr(ResultsFolder, key).name for key in references}
+        study["reference"] = {"format": "opensim", **files}
     if window := scored_window(walk):
         study["output"] = {"from_s": round(window[0], 6), "to_s": round(window[1], 6)}
     return tomlkit.dumps(study)

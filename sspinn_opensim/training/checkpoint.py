@@ -284,8 +284,3 @@ def _plain(value):
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return value
-
-
-def checkpoint_file(out: Path, seed: int) -> Path:
-    """Return the place of a seed's checkpoint in a results folder."""
-    return out / "training" / f"seed_{seed}" / "checkpoint.pt"

@@ -41,6 +41,7 @@ from sspinn_opensim.report.ablation import (
     progress_line,
 )
 from sspinn_opensim.report.report import read_histories
+from sspinn_opensim.results.folder import ResultsFolder, seed_name
 from sspinn_opensim.results.study_record import recorded_for
 from sspinn_opensim.study import Person, Study
 from sspinn_opensim.training.losses import weights as loss_weights
@@ -86,10 +87,10 @@ def ablate(study: Study, out: Path, terms: Sequence[str] | None = None, restart:
     terms = _chosen(terms, active)
     recording = read_recording(study)
     out.mkdir(parents=True, exist_ok=True)
-    if not (out / "subject.osim").is_file():
+    if not ResultsFolder(out).subject.is_file():
         scale.scale(study, out)
     prepared = prepare(_arm_study(study, FULL), out, recording)
-    functions = build(read_model(out / "subject.osim"))
+    functions = build(read_model(ResultsFolder(out).subject))
     started = time.monotonic()
     found = Ablation(
         title=f"{study.name}: what each loss term is worth",
@@ -103,8 +104,8 @@ def ablate(study: Study, out: Path, terms: Sequence[str] | None = None, restart:
     for name in (FULL, *terms):
         if name in found.silent:
             continue
-        folder = out / "arms" / name
-        failure = _train_arm(_arm_study(study, name), prepared, out / "subject.osim", folder, restart)
+        folder = ResultsFolder(out).without_term(name).path
+        failure = _train_arm(_arm_study(study, name), prepared, ResultsFolder(out).subject, folder, restart)
         if failure and name == FULL:
             raise InputError(f"With every loss term: {failure}", where=folder, fix="try other seeds")
         histories = {} if failure else _histories(study, folder)
@@ -120,12 +121,14 @@ def ablate(study: Study, out: Path, terms: Sequence[str] | None = None, restart:
         found = replace(found, arms=(*found.arms, Arm(name, numbers, failure)))
         done, count = len(found.arms), 1 + len(terms) - len(found.silent)
         log.info(progress_line(found, count, (time.monotonic() - started) / done * (count - done)))
-        for content, suffix in ((as_csv, "csv"), (as_markdown, "md"), (as_svg, "svg")):
-            write_atomically(out / f"ablation.{suffix}", content(found))
+        files = ResultsFolder(out)
+        write_atomically(files.ablation_table, as_csv(found))
+        write_atomically(files.ablation_text, as_markdown(found))
+        write_atomically(files.ablation_plot, as_svg(found))
     if found.silent:
         log.info(f"left out, because they are zero throughout here: {', '.join(found.silent)}")
-    log.info(f"table: {out / 'ablation.md'}")
-    log.info(f"plot: {out / 'ablation.svg'}")
+    log.info(f"table: {ResultsFolder(out).ablation_text}")
+    log.info(f"plot: {ResultsFolder(out).ablation_plot}")
 
 
 # --- running ---
@@ -165,7 +168,7 @@ def _arm_study(study: Study, name: str) -> Study:
 
 def _train_arm(study: Study, prepared: Prepared, subject: Path, folder: Path, restart: bool) -> str:
     """Train and estimate what is not there; return why the training diverged, or nothing."""
-    note = folder / "arm.json"
+    note = ResultsFolder(folder).arm
     belongs_to = _fingerprint(study, subject)
     if restart:
         note.unlink(missing_ok=True)
@@ -179,7 +182,7 @@ def _train_arm(study: Study, prepared: Prepared, subject: Path, folder: Path, re
     if set(study.training.seeds) <= set(done["seeds"]):
         return done["failure"]
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(subject, folder / "subject.osim")
+    shutil.copy(subject, ResultsFolder(folder).subject)
     failure = ""
     try:
         with recorded_for(study, folder, "train"):
@@ -234,8 +237,11 @@ def _root_residuals(
 ) -> dict[str, dict[str, float]]:
     """Return what inverse dynamics leaves at the root over the output, by measure and seed."""
     found = {
-        f"seed_{seed}": root_residual(
-            folder / "seeds" / f"seed_{seed}", functions, study.person, output_window(recording, study.output)
+        seed_name(seed): root_residual(
+            ResultsFolder(folder).seed(seed).path,
+            functions,
+            study.person,
+            output_window(recording, study.output),
         )
         for seed in study.training.seeds
     }
@@ -266,10 +272,10 @@ def root_residual(
         Root mean square magnitude in percent of body weight, and of body weight times height.
     """
     model = functions.tree.model
-    columns = read_storage(folder / "grf.mot").names
+    columns = read_storage(ResultsFolder(folder).grf).names
     feet = [name.removesuffix("_ground_force_vx") for name in columns if name.endswith("_ground_force_vx")]
-    loads = write_external_loads(folder / "external_loads.xml", feet, "grf.mot")
-    time_s, tau = trial_forces(functions, folder / "kinematics.mot", loads, passive=False)
+    loads = write_external_loads(ResultsFolder(folder).external_loads, feet, ResultsFolder.grf.name)
+    time_s, tau = trial_forces(functions, ResultsFolder(folder).kinematics, loads, passive=False)
     root = set(model.root_coordinates())
     places = {
         kind: [i for i, c in enumerate(model.coordinates) if c.name in root and c.motion == kind]
@@ -311,5 +317,5 @@ def final_losses(history: History) -> dict[str, float]:
 
 def _histories(study: Study, folder: Path) -> dict[str, History]:
     """Return the histories of the study's seeds; an earlier ablation may have left more."""
-    wanted = [f"seed_{seed}" for seed in study.training.seeds]
+    wanted = [seed_name(seed) for seed in study.training.seeds]
     return {seed: columns for seed, columns in read_histories(folder).items() if seed in wanted}

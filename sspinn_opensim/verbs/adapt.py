@@ -8,10 +8,11 @@ from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import sha256
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.study_record import recorded_for
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.adaptation import adaptation_settings
-from sspinn_opensim.training.checkpoint import checkpoint_file, identity, load_network, network_kind
+from sspinn_opensim.training.checkpoint import identity, load_network, network_kind
 from sspinn_opensim.training.cohort import alone
 from sspinn_opensim.training.losses import weights
 from sspinn_opensim.training.settings import Progress
@@ -65,7 +66,7 @@ def adapt(
         log.info(note)
     with recorded_for(study, out, "adapt"):
         for seed in study.training.seeds:
-            file = checkpoint_file(source, seed)
+            file = ResultsFolder(source).checkpoint(seed)
             settings = adaptation_settings(steps, seed, study.training.weights, network_kind(file))
             belongs_to = identity(prepared.subject, prepared.recording, settings)
             network = load_network(file, belongs_to)
@@ -75,13 +76,13 @@ def adapt(
 
 
 def _require_seed(source: Path, seed: int) -> None:
-    if checkpoint_file(source, seed).is_file():
+    if ResultsFolder(source).checkpoint(seed).is_file():
         return
-    found = sorted(path.parent.name for path in source.glob("training/seed_*/checkpoint.pt"))
+    found = sorted(path.parent.name for path in ResultsFolder(source).training.glob("seed_*/checkpoint.pt"))
     raise InputError(
         f"The folder has no network of seed {seed}.",
         where=source,
-        expected=f"training/seed_{seed}/checkpoint.pt",
+        expected=str(ResultsFolder(Path()).checkpoint(seed)),
         found=", ".join(found) or "no network",
         fix="choose the seeds it has with --seeds" if found else "give the --out of a training of a cohort",
     )

@@ -13,11 +13,11 @@ from sspinn_opensim.evaluation import evaluate as evaluate_results
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.recording import output_window, read_recording
 from sspinn_opensim.report.people import people_markdown, write_people
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.study_record import recorded_for
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.checkpoint import (
-    checkpoint_file,
     cohort_identity,
     identity,
     load_member,
@@ -47,15 +47,10 @@ def run(
     evaluate(cohort, out)
 
 
-def person_folder(out: Path, study: Study) -> Path:
-    """Return the results folder of one person of a cohort."""
-    return out / "people" / study.name
-
-
 def scale(cohort: CohortStudy, out: Path) -> None:
     """Write the scaled model of everyone."""
     for study in cohort.people:
-        person_scale.scale(study, person_folder(out, study))
+        person_scale.scale(study, ResultsFolder(out).person(study.name).path)
 
 
 def train(
@@ -65,7 +60,7 @@ def train(
     log.info(f"train on {len(cohort.members)} people", extra={"heading": True})
     members, identities = [], {}
     for study in cohort.members:
-        prepared = prepare(study, person_folder(out, study))
+        prepared = prepare(study, ResultsFolder(out).person(study.name).path)
         for note in prepared.notes:
             log.info(f"{study.name}: {note}")
         members.append(Member(study.name, prepared.subject, prepared.signals, study.person_id))
@@ -82,14 +77,14 @@ def estimate(cohort: CohortStudy, out: Path) -> None:
     """Write motion and forces of everyone; people the network never saw are taken as they are described."""
     log.info("estimate", extra={"heading": True})
     for study, seen in _people(cohort):
-        folder = person_folder(out, study)
+        folder = ResultsFolder(out).person(study.name).path
         prepared = prepare(study, folder)
 
         def estimated(seed: int, study=study, seen=seen, prepared=prepared):
             subject, settings = prepared.subject, settings_of(cohort.training, seed)
             belongs_to = identity(subject, prepared.recording, settings)
             name = study.name if seen else None
-            file = checkpoint_file(out, seed)
+            file = ResultsFolder(out).checkpoint(seed)
             estimator = load_member(file, subject, prepared.signals, belongs_to, name)
             return person_estimate.settled(estimator, prepared)
 
@@ -103,9 +98,9 @@ def evaluate(cohort: CohortStudy, out: Path) -> None:
     log.info("evaluate", extra={"heading": True})
     trials = []
     for study, seen in _people(cohort):
-        folder = person_folder(out, study)
+        folder = ResultsFolder(out).person(study.name).path
         for seed in cohort.training.seeds:
-            require(folder, f"seeds/seed_{seed}/kinematics.mot", "run sspinn estimate first")
+            require(ResultsFolder(folder).seed(seed).kinematics, "run sspinn estimate first")
         recording = read_recording(study)
         metrics = evaluate_results(study, read_evaluation_data(study, folder, recording))
         write_metrics(folder, metrics)
@@ -127,7 +122,7 @@ def evaluate(cohort: CohortStudy, out: Path) -> None:
         "unseen": [study.name for study in cohort.unseen],
         "training": dataclasses.asdict(cohort.training),
     }
-    write_atomically(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    write_atomically(ResultsFolder(out).manifest, json.dumps(manifest, indent=1) + "\n")
 
 
 def _people(cohort: CohortStudy) -> list[tuple[Study, bool]]:

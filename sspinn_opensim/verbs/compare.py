@@ -21,11 +21,11 @@ from sspinn_opensim.opensim_io.tables.motion_files import plain_name
 from sspinn_opensim.opensim_io.tables.motion_units import unit_doubt
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.report.comparison import comparison_page, comparison_text
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.gui_steps import opensim_files
 
 log = logging.getLogger(__name__)
 
-TABLE_FILE, PAGE_FILE = "comparison.json", "comparison.html"
 COORDINATES, MOMENTS, GROUND, MUSCLES, ACTIVATIONS, REACTIONS, OTHER = (
     "Coordinates",
     "Moments",
@@ -93,8 +93,8 @@ def compare(
     out.mkdir(parents=True, exist_ok=True)
     names = {"a": str(a), "b": str(b), "shift_s": shift_s}
     content = names | {"groups": [group.to_json() for group in groups]}
-    write_atomically(out / TABLE_FILE, json.dumps(content, indent=1) + "\n")
-    page = write_atomically(out / PAGE_FILE, comparison_page(a.name, b.name, groups))
+    write_atomically(ResultsFolder(out).comparison, json.dumps(content, indent=1) + "\n")
+    page = write_atomically(ResultsFolder(out).comparison_page, comparison_page(a.name, b.name, groups))
     log.info(f"pictures: {page}")
     return tuple(groups)
 

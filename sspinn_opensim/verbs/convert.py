@@ -20,6 +20,7 @@ from casadi_dynamics.verify import compare
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.path_fits import LENGTH_M, MOMENT_ARM_M, fit_wrapped_paths, worst_fit
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import Study
 from sspinn_opensim.verbs.prepared import subject_file
@@ -67,7 +68,7 @@ def convert(study: Study | Path, out: Path, paths: bool = False) -> None:
         "largest_relative_error": errors,
         "simbody_defect_added_in": defect,
     }
-    write_atomically(out / "conversion.json", json.dumps(summary, indent=1) + "\n")
+    write_atomically(ResultsFolder(out).conversion, json.dumps(summary, indent=1) + "\n")
     if not errors[worst] <= LARGEST_CONVERSION_ERROR:
         raise InputError(
             "The converted model does not agree with OpenSim.",

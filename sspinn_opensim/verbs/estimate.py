@@ -12,9 +12,10 @@ from sspinn_opensim.estimation.uncertainty import band
 from sspinn_opensim.estimation.write import window
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.staging import written_together
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import Study
-from sspinn_opensim.training.checkpoint import checkpoint_file, identity, load_estimator
+from sspinn_opensim.training.checkpoint import identity, load_estimator
 from sspinn_opensim.training.estimator import Estimator
 from sspinn_opensim.training.settings import settings_of
 from sspinn_opensim.training.subject import Subject
@@ -45,7 +46,7 @@ def estimate_of_seed(study: Study, prepared: Prepared, out: Path, seed: int) -> 
     """Return the estimate by one seed's network."""
     subject, settings = prepared.subject, settings_of(study.training, seed)
     belongs_to = identity(subject, prepared.recording, settings)
-    file = checkpoint_file(out, seed)
+    file = ResultsFolder(out).checkpoint(seed)
     return settled(load_estimator(file, subject, prepared.signals, belongs_to), prepared)
 
 
@@ -58,10 +59,11 @@ def write_results(study: Study, out: Path, subject: Subject, estimate_of: Callab
     with written_together(out) as folder:
         for seed, result in results.items():
             name = f"{study.name} seed {seed}"
-            write_estimate(result, subject.model, folder / "seeds" / f"seed_{seed}", name)
-        write_estimate(first, subject.model, folder, study.name)
-        write_external_loads(folder / "external_loads.xml", first.ground.feet, "grf.mot")
-        write_estimate(deviations, subject.model, folder, f"{study.name} standard deviations", suffix="_sd")
+            write_estimate(result, subject.model, ResultsFolder(folder).seed(seed).estimate, name)
+        write_estimate(first, subject.model, ResultsFolder(folder).estimate, study.name)
+        write_external_loads(ResultsFolder(folder).external_loads, first.ground.feet, ResultsFolder.grf.name)
+        title = f"{study.name} standard deviations"
+        write_estimate(deviations, subject.model, ResultsFolder(folder).deviations, title)
 
 
 def settled(estimator: Estimator, prepared: Prepared) -> Estimate:

@@ -14,6 +14,7 @@ from sspinn_opensim.evaluation import read_evaluation_data, write_metrics
 from sspinn_opensim.recording import output_window
 from sspinn_opensim.report.report import read_histories, write_report
 from sspinn_opensim.report.scores import score_table
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.manifest import versions
 from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import Study
@@ -28,7 +29,7 @@ def evaluate(study: Study, out: Path, *, prepared: Prepared | None = None) -> No
     """Compare with the reference, if the study names one, and write `metrics.json` and `report.html`."""
     log.info("evaluate", extra={"heading": True})
     for seed in study.training.seeds:
-        require(out, f"seeds/seed_{seed}/kinematics.mot", "run sspinn estimate first")
+        require(ResultsFolder(out).seed(seed).kinematics, "run sspinn estimate first")
     prepared = prepared or prepare(study, out)
     recording, subject = prepared.recording, prepared.subject
     data = read_evaluation_data(study, out, recording)

@@ -11,6 +11,7 @@ from sspinn_opensim.dynamics import moment_table
 from sspinn_opensim.dynamics.moment_comparison import compared
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as tool
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part, prepared, recording_inputs
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,9 @@ def inverse_dynamics(
             "warnings": [*result.warnings, *notes],
             "coordinates": {row.coordinate: asdict(row) for row in table},
         }
-        write_atomically(folder / "inverse_dynamics.json", json.dumps(summary, indent=1) + "\n")
+        write_atomically(
+            ResultsFolder(folder).inverse_dynamics_comparison, json.dumps(summary, indent=1) + "\n"
+        )
     log.info(
         f"{summary['frames']} frames from {trial.from_s:.3f} to {trial.to_s:.3f} s, "
         + (f"filtered at {trial.lowpass_hz:g} Hz" if trial.lowpass_hz > 0 else "unfiltered")
@@ -74,5 +77,5 @@ def inverse_dynamics(
 
 
 def _height_m(folder: Path) -> float | None:
-    file = folder / "scaling.json"
+    file = ResultsFolder(folder).scaling
     return json.loads(file.read_text(encoding="utf-8")).get("height_m") if file.is_file() else None

@@ -14,12 +14,12 @@ from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.opensim_io.tools import inverse_dynamics
 from sspinn_opensim.opensim_io.tools import joint_reactions as tool
 from sspinn_opensim.opensim_io.tools.joint_reactions import Choices, Reactions, Sources
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part, prepared, recording_inputs
 
 log = logging.getLogger(__name__)
 
 #: Names under which a laboratory's own static optimization is kept.
-_FORCES, _ACTUATORS = "given_forces.sto", "given_actuators_{}.xml"
 
 
 def joint_reactions(
@@ -66,7 +66,7 @@ def joint_reactions(
             "warnings": list(result.warnings),
             "joints": result.joints,
         }
-        write_atomically(folder / "joint_reactions.json", json.dumps(summary, indent=1) + "\n")
+        write_atomically(ResultsFolder(folder).joint_reactions_peaks, json.dumps(summary, indent=1) + "\n")
     width = max(map(len, result.joints)) + 2
     log.info(f"{'':{width}}{'peak force':>12}{'':>10}{'at':>10}{'peak moment':>14}")
     for joint, peak in result.joints.items():
@@ -90,8 +90,10 @@ def _sources(folder: Path, laboratory: Laboratory, part: Part) -> Sources:
             fix="run sspinn muscles on these files, then sspinn joint-reactions on its folder",
         )
     trial = prepared(folder, laboratory, part)
-    write_storage(folder / _FORCES, replace(read_storage(laboratory.forces), in_degrees=False))
-    names = [_ACTUATORS.format(k) for k in range(len(laboratory.actuators))]
+    forces = replace(read_storage(laboratory.forces), in_degrees=False)
+    write_storage(ResultsFolder(folder).given_forces, forces)
+    pattern = ResultsFolder.given_actuators.name
+    names = [pattern.replace("*", str(k)) for k in range(len(laboratory.actuators))]
     for file, name in zip(laboratory.actuators, names, strict=True):
         shutil.copyfile(file, folder / name)
-    return Sources(trial, tuple(names), _FORCES)
+    return Sources(trial, tuple(names), ResultsFolder.given_forces.name)

@@ -40,8 +40,9 @@ from sspinn_opensim.placement.fit import (
 from sspinn_opensim.placement.motion import frozen_motion, segment_motions
 from sspinn_opensim.recording import Recording, Sensor, on_model, read_recording
 from sspinn_opensim.recording.rotation import angles_from_rotation, rotation_from_angles
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
-from sspinn_opensim.training.checkpoint import checkpoint_file, identity, load_estimator, load_member
+from sspinn_opensim.training.checkpoint import identity, load_estimator, load_member
 from sspinn_opensim.training.settings import settings_of
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
@@ -117,7 +118,7 @@ def locate_sensors(
         If there is no trained network, the recording is too short, or the written model does not read back.
     """
     log.info("locate sensors", extra={"heading": True})
-    subject_file = out / "subject.osim"
+    subject_file = ResultsFolder(out).subject
     if not subject_file.is_file():
         raise InputError(
             "A file of an earlier stage is missing.", where=subject_file, fix="run sspinn scale first"
@@ -189,10 +190,10 @@ class _Frozen:
     def _motion(self, fed: Recording, signals: Signals, seed: int) -> _Moved:
         belongs_to = identity(self.subject, fed, settings_of(self._study.training, seed))
         if self._network is None:
-            file = checkpoint_file(self._out, seed)
+            file = ResultsFolder(self._out).checkpoint(seed)
             estimator = load_estimator(file, self.subject, signals, belongs_to)
         else:
-            file = checkpoint_file(self._network, seed)
+            file = ResultsFolder(self._network).checkpoint(seed)
             estimator = load_member(file, self.subject, signals, belongs_to, None)
         q, u, udot = frozen_motion(estimator, self.subject, signals)
         motions = segment_motions(self.subject.functions, q, u, udot)
@@ -417,7 +418,7 @@ def _write(study, out: Path, frozen: _Frozen, q, found, assignment, notes) -> No
     ]
     _write_model(out, frames)
     report = _report(study, frozen, found, assignment, notes)
-    write_atomically(out / "sensor_places.json", json.dumps(report, indent=1) + "\n")
+    write_atomically(ResultsFolder(out).sensor_places, json.dumps(report, indent=1) + "\n")
     marks = [
         Mark(
             f.sensor.name,
@@ -432,7 +433,7 @@ def _write(study, out: Path, frozen: _Frozen, q, found, assignment, notes) -> No
         for f in found
     ]
     svg = placement_figure(subject, subject.completed(q), marks, f"{study.name}: where the sensors sit")
-    write_atomically(out / "sensor_places.svg", svg)
+    write_atomically(ResultsFolder(out).sensor_places_picture, svg)
     log.info(table(found, assignment))
     for note in notes:
         log.info(f"note: {note}")
@@ -443,7 +444,7 @@ def _write_model(out: Path, frames: Sequence[FramePlace]) -> None:
     """Write the model with the places as frames, once OpenSim reads it as our reader does."""
     draft, answers_file = out / ".sensor_places.osim", out / ".sensor_places.npz"
     try:
-        write_imu_frames(out / "subject.osim", draft, frames)
+        write_imu_frames(ResultsFolder(out).subject, draft, frames)
         model = read_model(draft)
         arguments = {"model": draft, "samples": 2, "seed": 0, "output": answers_file}
         run_job("model_answers", arguments, timeout_s=300, outputs=[answers_file])
@@ -454,12 +455,12 @@ def _write_model(out: Path, frames: Sequence[FramePlace]) -> None:
         if not sensed[worst] <= _READ_BACK:
             raise InputError(
                 "OpenSim does not read the places as they were found.",
-                where=f"{out / 'sensor_places.osim'}, {worst}",
+                where=f"{ResultsFolder(out).sensor_places_model}, {worst}",
                 expected=f"a relative difference of at most {_READ_BACK:g}",
                 found=f"{sensed[worst]:.3g}",
                 fix="report the model to the project",
             )
-        draft.replace(out / "sensor_places.osim")
+        draft.replace(ResultsFolder(out).sensor_places_model)
     finally:
         draft.unlink(missing_ok=True)
         answers_file.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from sspinn_opensim.opensim_io.static_optimization import setup as muscle_setup
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
 from sspinn_opensim.recording import Recording, output_window
 from sspinn_opensim.report.muscle_charts import write_group_figures
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import OutputChoice, Study
 from sspinn_opensim.verbs.estimate import SETTLED_S
@@ -33,7 +34,7 @@ def muscles(
     A `fast` run does without OpenSim's optimizer.
     """
     log.info("muscles", extra={"heading": True})
-    require(out, "kinematics.mot", "run sspinn estimate first")
+    require(ResultsFolder(out).kinematics, "run sspinn estimate first")
     settings = muscle_setup.Settings(
         lowpass_hz=study.muscles.lowpass_hz, muscle_physiology=study.muscles.physiology
     )
@@ -52,7 +53,8 @@ def muscles(
         out, workers=workers, unit_is_stated=True, measured=False, optimizer=optimizer
     )
     log.info(verdict.summary())
-    write_group_figures(out, "subject.osim", muscle_setup.FORCES_FILE, muscle_setup.ACTIVATIONS_FILE)
+    tables = ResultsFolder.muscle_forces.name, ResultsFolder.muscle_activations.name
+    write_group_figures(out, ResultsFolder.subject.name, *tables)
     return verdict
 
 

@@ -15,6 +15,7 @@ from sspinn_opensim.recording import (
     on_model,
     read_recording,
 )
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
@@ -42,9 +43,8 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def require(out: Path, name: str, fix: str) -> Path:
+def require(path: Path, fix: str) -> Path:
     """Return the path of a file of an earlier stage; one that is missing raises `InputError`."""
-    path = out / name
     if not path.is_file():
         raise InputError("A file of an earlier stage is missing.", where=path, fix=fix)
     return path
@@ -52,7 +52,7 @@ def require(out: Path, name: str, fix: str) -> Path:
 
 def subject_file(out: Path) -> Path:
     """Return the scaled model of a results folder; one that is missing raises `InputError`."""
-    return require(out, "subject.osim", "run sspinn scale first")
+    return require(ResultsFolder(out).subject, "run sspinn scale first")
 
 
 def prepare(study: Study, out: Path, recording: Recording | None = None) -> Prepared:

@@ -30,6 +30,7 @@ from sspinn_opensim.opensim_io.scaling.scale import (
 from sspinn_opensim.opensim_io.scaling.segments import Segment, scale_by_segments
 from sspinn_opensim.opensim_io.scaling.setup import Measurement
 from sspinn_opensim.recording import bodies_of
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.manifest import recorded
 from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import ScalingStudy, Study, scaling_method
@@ -44,7 +45,7 @@ def scale(study: Study, out: Path) -> None:
     log.info("scale", extra={"heading": True})
     out.mkdir(parents=True, exist_ok=True)
     scale_subject(study, out)
-    subject = out / "subject.osim"
+    subject = ResultsFolder(out).subject
     freed = free_the_way(subject)
     if freed:
         log.info(f"no longer clamped, so that a walk may leave their range: {', '.join(freed)}")
@@ -105,7 +106,7 @@ def scale_subject(study: Study | ScalingStudy, out: Path) -> ScalingReport:
     """
     choice, scaling, method = study.model, study.scaling, scaling_method(study)
     with tempfile.TemporaryDirectory(prefix="upgraded_model_") as folder:
-        file, subject = current_file(choice.file, Path(folder)), out / "subject.osim"
+        file, subject = current_file(choice.file, Path(folder)), ResultsFolder(out).subject
         known = {"generic_height_m": choice.generic_height_m}
         preserve = {"preserve_mass_distribution": scaling.preserve_mass_distribution is not False}
         if method == "scaled":
@@ -130,7 +131,7 @@ def scale_only(study: ScalingStudy, out: Path) -> None:
         scale_subject(study, out)
         soles = person.shoe_heel_mm, person.shoe_forefoot_mm
         if any(soles):
-            moved = put_on_shoes(out / "subject.osim", *soles)
+            moved = put_on_shoes(ResultsFolder(out).subject, *soles)
             log.info(
                 f"shoes: {soles[0]:g} mm under the heel, {soles[1]:g} mm in front; lowered {', '.join(moved)}"
             )
@@ -161,7 +162,7 @@ def scale_model(options: Options, out: Path) -> None:
     inputs = {name: getattr(options, name) for name in ("setup", "static", "markers")}
     with _recorded(out, options.name or "a person", {"model": model, **inputs}):
         with tempfile.TemporaryDirectory(prefix="upgraded_model_") as folder:
-            _finish(_scaled(options, current_file(model, Path(folder)), out / "subject.osim"), out)
+            _finish(_scaled(options, current_file(model, Path(folder)), ResultsFolder(out).subject), out)
     _say_where(out)
 
 
@@ -198,13 +199,13 @@ class _Person:
 def _finish(report: ScalingReport, out: Path) -> ScalingReport:
     if report.markers is None and (out / FOLDER / "setup.xml").is_file():
         shutil.rmtree(out / FOLDER)  # of an earlier scaling, by markers
-    write_atomically(out / "scaling.json", json.dumps(report.to_json(), indent=1) + "\n")
+    write_atomically(ResultsFolder(out).scaling, json.dumps(report.to_json(), indent=1) + "\n")
     log.info(report.table())
     return report
 
 
 def _say_where(out: Path) -> None:
-    log.info(f"wrote {out / 'subject.osim'} and scaling.json")
+    log.info(f"wrote {ResultsFolder(out).subject} and scaling.json")
     if (out / FOLDER / "setup.xml").is_file():
         log.info(f"ScaleTool's files: {out / FOLDER}; its setup.xml loads in OpenSim, Tools > Scale Model")
 

@@ -12,6 +12,7 @@ from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import BodyFunctions, build
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.tables.storage import write_storage
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.simulation import laboratory, places
 from sspinn_opensim.simulation.reference_tables import reference_tables
 from sspinn_opensim.simulation.settings import PERFECT, Settings, changed, check, read_settings
@@ -82,10 +83,10 @@ def simulate_imu(model: Path, motion: Path, out: Path, settings: Settings) -> Pa
     tables = reference_tables(walk, signs, settings)
 
     out.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
-        write_storage(out / name, table)
-    write_atomically(out / "recording.csv", recording_csv(recording))
-    write_atomically(out / "truth.json", truth_json(walk, recording, settings, signs, model, motion))
+    for key, table in tables.items():
+        write_storage(getattr(ResultsFolder(out), key), table)
+    write_atomically(ResultsFolder(out).recording, recording_csv(recording))
+    write_atomically(ResultsFolder(out).truth, truth_json(walk, recording, settings, signs, model, motion))
     study = study_toml(
         walk,
         recording,
@@ -97,7 +98,7 @@ def simulate_imu(model: Path, motion: Path, out: Path, settings: Settings) -> Pa
         placed=placed,
         references=tables,
     )
-    return write_atomically(out / "study.toml", study)
+    return write_atomically(ResultsFolder(out).study, study)
 
 
 def _study_model(model: Path, walk: Walk, settings: Settings) -> tuple[BodyFunctions, str, bool]:

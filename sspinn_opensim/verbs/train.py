@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sspinn_opensim.files import write_atomically
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import Study
-from sspinn_opensim.training.checkpoint import checkpoint_file, identity, resume, save
+from sspinn_opensim.training.checkpoint import identity, resume, save
 from sspinn_opensim.training.cohort import Cohort, alone
 from sspinn_opensim.training.settings import Progress, Settings, settings_of
 from sspinn_opensim.training.trainer import Trainer
@@ -117,7 +118,7 @@ def train_seed(
     InputError
         If the checkpoint is that of another training, or the training diverges.
     """
-    checkpoint = checkpoint_file(out, settings.seed)
+    checkpoint = ResultsFolder(out).checkpoint(settings.seed)
     trainer = Trainer(cohort, settings, network)
     if checkpoint.exists() and not restart:
         resume(checkpoint, trainer, belongs_to)
@@ -127,7 +128,7 @@ def train_seed(
     def keep(state: Trainer) -> None:
         save(checkpoint, state, belongs_to)
         if state.history:
-            write_atomically(checkpoint.with_name("history.csv"), _table(state.history))
+            write_atomically(ResultsFolder(out).history(settings.seed), _table(state.history))
 
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if trainer.finished:

@@ -15,6 +15,7 @@ from sspinn_opensim.opensim_io.static_optimization.trial_files import KINEMATICS
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.tools import inverse_dynamics
 from sspinn_opensim.opensim_io.tools.setups import Trial
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.manifest import read_manifest, recorded
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ def prepared(folder: Path, laboratory: Laboratory | None, part: Part) -> Trial:
 
 def _gathered(folder: Path, laboratory: Laboratory, part: Part) -> tuple[float, float]:
     """Bring the laboratory's files into the folder; return what is to be analysed."""
-    if (folder / "training").exists():
+    if ResultsFolder(folder).training.exists():
         raise InputError(
             "the folder holds an estimate, whose files would be replaced",
             where=str(folder),

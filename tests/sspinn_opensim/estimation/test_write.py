@@ -6,6 +6,7 @@ from sspinn_opensim.estimation.figure import stick_figure
 from sspinn_opensim.estimation.write import window
 from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
 from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.results.folder import ResultsFolder
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def result(walker, estimator):
 @pytest.fixture(scope="module")
 def folder(result, walker, tmp_path_factory):
     folder = tmp_path_factory.mktemp("results") / "new" / "folder"
-    write_estimate(result, walker.model, folder, "a walk")
+    write_estimate(result, walker.model, ResultsFolder(folder).estimate, "a walk")
     return folder
 
 

@@ -13,9 +13,10 @@ import pytest
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import cli
 from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import examples_folder, override, read_study
 from sspinn_opensim.study.cohort import read_cohort
-from sspinn_opensim.training.checkpoint import checkpoint_file, network_kind
+from sspinn_opensim.training.checkpoint import network_kind
 from sspinn_opensim.verbs import cohort as cohort_workflows
 from sspinn_opensim.verbs import estimate, evaluate, train
 from sspinn_opensim.verbs.adapt import adapt
@@ -172,7 +173,7 @@ def test_the_network_stays_of_its_kind(finished, adapted, folder):
     """Whatever the study of the person says."""
     assert read_study(folder / "carla.toml").training.network != "gated"
     for out in (finished, adapted):
-        assert network_kind(checkpoint_file(out, 0)) == "gated"
+        assert network_kind(ResultsFolder(out).checkpoint(0)) == "gated"
 
 
 def test_an_adapted_person_is_estimated_and_scored_like_any(adapted, folder):
