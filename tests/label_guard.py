@@ -111,7 +111,7 @@ def main(study_file: str, out: str) -> None:
     found = {"as it is": watched(everything=True)}
     term, read, predict = TERMS["torque"], prepared.read_recording, estimate.write_estimate
     for name, leak in leaks.items():
-        TERMS["torque"] = replace(term, function=lambda e, leak=leak: (leak(), term.function(e))[1])
+        TERMS["torque"] = replace(term, function=lambda *given, leak=leak: (leak(), term.function(*given))[1])
         found[f"loss, {name}"] = watched()
     TERMS["torque"] = term
     prepared.read_recording = lambda study: (leaks["file"](), read(study))[1]

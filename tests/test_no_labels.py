@@ -167,9 +167,9 @@ def test_a_leak_that_no_guard_sees_changes_what_is_learnt(study, out, monkeypatc
     file = study.parent / "demo" / REFERENCE[0]
     term = TERMS["torque"]
 
-    def leaking(evidence):
+    def leaking(*given):
         content = torch.from_file(str(file), size=2000, dtype=torch.uint8)
-        return term.function(evidence) * (1 + content.float().mean())
+        return term.function(*given) * (1 + content.float().mean())
 
     monkeypatch.setitem(TERMS, "torque", dataclasses.replace(term, function=leaking))
     chosen = override(read_study(study), steps=2)

@@ -10,12 +10,10 @@ import pytest
 from casadi_dynamics import __main__ as dynamics
 from casadi_dynamics.osim import support
 from sspinn_opensim import cli
-from sspinn_opensim import study as studies
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.results.folder import FILES
-from sspinn_opensim.study import read_study
-from sspinn_opensim.training import adaptation, losses, motion, signals
-from sspinn_opensim.training.settings import Settings
+from sspinn_opensim.study import TrainingChoice, read_study
+from sspinn_opensim.training import losses, motion, settings, signals
 
 DOCUMENTS = (
     "README.md",
@@ -71,29 +69,31 @@ def capabilities() -> list[str]:
 
 
 def loss_terms() -> list[str]:
-    """Return the rows of the loss terms: the first line of each docstring is quantity and scale."""
+    """Return the rows of the loss terms: a quantity is said by its function, all else by the table."""
     rows = []
     for name, term in losses.TERMS.items():
-        quantity, _, scale = term.function.__doc__.strip().splitlines()[0].removesuffix(".").rpartition(": ")
-        rows.append(row(f"`{name}`", quantity, scale, f"{term.weight:g}", "yes" if term.needs_force else ""))
+        quantity = term.function.__doc__.strip().splitlines()[0].removesuffix(".")
+        scale = "; ".join(f"{value:g} {unit}" for value, unit in zip(term.scale, term.unit, strict=True))
+        when = "with forces" if term.needs_force else "until then" if term.leads_force else ""
+        rows.append(row(f"`{name}`", quantity, scale, f"{term.weight:g}", when))
     return rows
 
 
 def numbers() -> list[str]:
     """Return the rows of the numbers that docs/method.md states beside the loss terms."""
-    settings, decoder = Settings(steps=studies.TrainingChoice().steps), motion.Decoder
+    chosen, decoder = settings.TrainingSettings(), motion.Decoder
     stated = {
-        "optimizer steps": settings.steps,
-        "windows per step": settings.batch,
-        "length of a window, s": settings.window_s,
-        "its start that is not scored, s": settings.unscored_s,
-        "peak learning rate": settings.learning_rate,
-        "largest gradient norm": settings.clip,
-        "force terms begin after this share of the steps": settings.force_from,
-        "force terms count in full after this share": settings.force_full,
-        "people who share a step, at most": settings.members,
-        "steps of an adaptation": studies.TrainingChoice().adaptation_steps,
-        "its peak learning rate": adaptation.LEARNING_RATE,
+        "optimizer steps": chosen.steps,
+        "windows per step": chosen.batch,
+        "length of a window, s": chosen.window_s,
+        "its start that is not scored, s": chosen.unscored_s,
+        "peak learning rate": chosen.learning_rate,
+        "largest gradient norm": chosen.clip,
+        "force terms begin after this share of the steps": chosen.force_from,
+        "force terms count in full after this share": chosen.force_full,
+        "people who share a step, at most": chosen.members,
+        "steps of an adaptation": chosen.adaptation_steps,
+        "its peak learning rate": settings.ADAPTATION_LEARNING_RATE,
         "an output of one as angle of a segment, rad": decoder.ANGLE_RAD,
         "as height of the root, m": decoder.HEIGHT_M,
         "as velocity of the root, m/s": decoder.VELOCITY_M_S,
@@ -123,7 +123,7 @@ def files() -> list[str]:
     [
         ("README.md", "| | OpenSim class | why, or what to do |", capabilities),
         ("README.md", "| file | what it holds | written by |", files),
-        ("docs/method.md", "| term | quantity | scale | weight | needs forces |", loss_terms),
+        ("docs/method.md", "| term | quantity | scale | weight | counts |", loss_terms),
         ("docs/method.md", "| number | value |", numbers),
     ],
 )
@@ -207,5 +207,5 @@ def test_the_priors_of_the_readme_are_those_of_the_losses(text):
 def test_every_setting_of_the_training_is_described():
     """`numbers` lists them by hand: a new one must be added there."""
     described = "steps batch window_s unscored_s learning_rate clip force_from force_full members".split()
-    described += ["patience", "devices", "network"]  # keys of a study
-    assert {field.name for field in dataclasses.fields(Settings)} == {*described, "seed", "weights"}
+    described += [key.name for key in dataclasses.fields(TrainingChoice) if key.name not in described]
+    assert {field.name for field in dataclasses.fields(settings.TrainingSettings)} == {*described, "seed"}

@@ -35,9 +35,9 @@ class MotionReader:
         roles = subject.roles
         # Forward is a constant too: nothing depends on it.
         # So are dependent coordinates here: the dynamics set them from the others.
-        self._constants = torch.tensor([0.0, *subject.fixed.values(), *(0.0 for _ in roles.dependent)])
-        places = [*roles.posture, *roles.steps[1:], roles.forward, *roles.fixed, *roles.dependent]
-        self._order = torch.tensor(places).argsort()
+        constants = {roles.forward: 0.0, **roles.fixed, **dict.fromkeys(roles.dependent, 0.0)}
+        self._constants = torch.tensor(list(constants.values()))
+        self._order = torch.tensor([*roles.posture, *roles.steps[1:], *constants]).argsort()
 
     def coordinates(self, raw: RawMotion) -> Tensor:
         """Return the coordinates (frames, n) with the forward and dependent positions left at zero."""

@@ -1,4 +1,4 @@
-"""The windows of a step follow from seed, step and rank alone: a resumed training draws the same."""
+"""Windows of a step: they follow from seed, step and rank alone, so a resumed training draws the same."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.training.cohort import Cohort
-from sspinn_opensim.training.settings import Settings
+from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import Windows, draw_windows
 
 
 @dataclass(frozen=True)
-class Share:
+class MemberBatch:
     """The windows of one member in a step.
 
     Attributes
@@ -22,6 +22,7 @@ class Share:
     member : int
         Its place in the cohort.
     windows : Windows
+        One or more.
     """
 
     member: int
@@ -34,7 +35,9 @@ class WindowSource:
     Parameters
     ----------
     cohort : Cohort
-    settings : Settings
+        Members, with signals to draw from.
+    settings : TrainingSettings
+        Length and number of windows, members of a step, and the seed.
 
     Raises
     ------
@@ -42,7 +45,7 @@ class WindowSource:
         If a member's recording is shorter than a window.
     """
 
-    def __init__(self, cohort: Cohort, settings: Settings) -> None:
+    def __init__(self, cohort: Cohort, settings: TrainingSettings) -> None:
         self._cohort, self._settings = cohort, settings
         self.frames = round(settings.window_s / cohort.members[0].signals.step_s)
         for member in cohort.members:
@@ -56,14 +59,14 @@ class WindowSource:
                     fix="give a longer recording",
                 )
 
-    def draw(self, step: int, rank: int = 0) -> tuple[Share, ...]:
+    def draw(self, step: int, rank: int = 0) -> tuple[MemberBatch, ...]:
         """Return the batch of a step; the members are the same on all ranks, the windows differ."""
         members, settings = self._cohort.members, self._settings
         chosen = _chosen(len(members), min(settings.members, settings.batch), settings.seed, step)
         generator = _generator(settings.seed, step, rank + 1)
         counts = [len(part) for part in np.array_split(np.arange(settings.batch), len(chosen))]
         return tuple(
-            Share(index, draw_windows(members[index].signals, self.frames, count, generator))
+            MemberBatch(index, draw_windows(members[index].signals, self.frames, count, generator))
             for index, count in zip(chosen, counts, strict=True)
         )
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import pickle
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib import metadata
@@ -15,9 +18,9 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim import __version__
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.recording import Recording
-from sspinn_opensim.training.cohort import ALONE, topology
+from sspinn_opensim.training.cohort import ONE_PERSON, topology
 from sspinn_opensim.training.estimator import Estimator
-from sspinn_opensim.training.settings import Settings
+from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import Signals, channels
 from sspinn_opensim.training.subject import Subject
 from sspinn_opensim.training.trainer import Trainer
@@ -25,7 +28,7 @@ from sspinn_opensim.training.trainer import Trainer
 FORMAT = 2
 
 
-def identity(subject: Subject, recording: Recording, settings: Settings) -> dict:
+def identity(subject: Subject, recording: Recording, settings: TrainingSettings) -> dict:
     """Return what a checkpoint of one person belongs to, in plain values.
 
     Returns
@@ -57,20 +60,20 @@ def identity(subject: Subject, recording: Recording, settings: Settings) -> dict
         "training": {
             "recording": signals.hexdigest(),
             "speed_m_s": recording.speed_m_s,
-            "settings": asdict(settings),
+            "settings": settings.stated(),
         },
         "network": topology(subject, *channels(recording, subject), recording.sampling_rate_hz),
     }
 
 
-def cohort_identity(people: Mapping[str, dict], settings: Settings) -> dict:
+def cohort_identity(people: Mapping[str, dict], settings: TrainingSettings) -> dict:
     """Return what a checkpoint of a cohort belongs to.
 
     Parameters
     ----------
     people : mapping of str to dict
         `identity` of each member by name.
-    settings : Settings
+    settings : TrainingSettings
     """
     first = next(iter(people.values()))
     return {
@@ -78,7 +81,7 @@ def cohort_identity(people: Mapping[str, dict], settings: Settings) -> dict:
             name: own["body"] | {key: own["training"][key] for key in ("recording", "speed_m_s")}
             for name, own in people.items()
         },
-        "training": {"settings": asdict(settings)},
+        "training": {"settings": settings.stated()},
         "network": first["network"],
     }
 
@@ -137,7 +140,7 @@ def load_estimator(path: Path, subject: Subject, signals: Signals, belongs_to: d
             fix="give the cohort file, or adapt the network to this person with sspinn adapt",
         )
     _compare(path, content["identity"]["body"], belongs_to["body"], "train again for this model and sensors")
-    return _estimator(path, content, subject, signals, ALONE)
+    return _estimator(path, content, subject, signals, ONE_PERSON)
 
 
 def load_member(
@@ -215,16 +218,14 @@ def _require_finished(path: Path, content: dict) -> None:
 def _read(path: Path) -> dict:
     if not path.is_file():
         raise InputError("There is no trained network.", where=path, fix="run sspinn train first")
+    data = io.BytesIO(path.read_bytes())
+    _refuse_damaged(path, data)
     try:
-        content = torch.load(path, weights_only=True)
+        # Of a whole file only its content can be wrong; whatever else fails says nothing against it.
+        content = torch.load(data, weights_only=True)
         content["format"], content["identity"]["training"]["settings"], content["state"]["step"]
-    except Exception as error:
-        raise InputError(
-            "The checkpoint cannot be read.",
-            where=path,
-            found=f"{type(error).__name__}: {error}".splitlines()[0][:120],
-            fix="train with --restart",
-        ) from None
+    except (pickle.UnpicklingError, KeyError, TypeError) as error:
+        raise _unreadable(path, f"{type(error).__name__}: {error}") from None
     if content["format"] != FORMAT:
         raise InputError(
             "The checkpoint was written by another version.",
@@ -234,6 +235,27 @@ def _read(path: Path) -> dict:
             fix="train with --restart",
         )
     return content
+
+
+def _refuse_damaged(path: Path, data: io.BytesIO) -> None:
+    """Refuse a file that is no archive of torch, or does not have the checksums that it states."""
+    try:
+        with zipfile.ZipFile(data) as archive:
+            whole = archive.testzip() is None and any(n.endswith("/data.pkl") for n in archive.namelist())
+    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+        raise _unreadable(path, str(error)) from None
+    if not whole:
+        raise _unreadable(path, "an archive with other content than it states")
+    data.seek(0)
+
+
+def _unreadable(path: Path, found: str) -> InputError:
+    return InputError(
+        "The checkpoint cannot be read.",
+        where=str(path),
+        found=found.splitlines()[0][:120],
+        fix="train with --restart",
+    )
 
 
 def _fill(path: Path, load: Callable[[dict], object], state: dict) -> None:

@@ -15,7 +15,7 @@ from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
 
 #: Name of the member where a person trains alone.
-ALONE = "person"
+ONE_PERSON = "person"
 
 
 @dataclass(frozen=True)
@@ -83,31 +83,33 @@ class Cohort:
         return self.members[0].subject.compiled()
 
 
-def alone(subject: Subject, signals: Signals) -> Cohort:
+def single_person_cohort(subject: Subject, signals: Signals) -> Cohort:
     """Return a cohort of one."""
-    return Cohort((Member(ALONE, subject, signals),))
+    return Cohort((Member(ONE_PERSON, subject, signals),))
 
 
 def member_topology(member: Member) -> dict:
     """Return `topology` of a member."""
     signals = member.signals
-    felt, turned = signals.acceleration_channels.numpy(), signals.rate_channels.numpy()
-    return topology(member.subject, felt, turned, 1.0 / signals.step_s)
+    accelerometer, gyroscope = signals.acceleration_channels.numpy(), signals.rate_channels.numpy()
+    return topology(member.subject, accelerometer, gyroscope, 1.0 / signals.step_s)
 
 
-def topology(subject: Subject, felt: np.ndarray, turned: np.ndarray, sampling_rate_hz: float) -> dict:
+def topology(
+    subject: Subject, accelerometer: np.ndarray, gyroscope: np.ndarray, sampling_rate_hz: float
+) -> dict:
     """Return what people who share a network have in common, in plain values, by a readable name.
 
     Parameters
     ----------
     subject : Subject
-    felt, turned : (k, 3) bool arrays
+    accelerometer, gyroscope : (k, 3) bool arrays
         Channels of acceleration and angular rate that the network sees.
     sampling_rate_hz : float
     """
     functions = subject.functions
     bodies = [frame.body for frame in functions.imu_frames]
-    kinds = (("acceleration", felt), ("angular rate", turned))
+    kinds = (("acceleration", accelerometer), ("angular rate", gyroscope))
     return {
         "sampling_rate_hz": round(sampling_rate_hz, 6),
         "coordinates": list(functions.coordinates),

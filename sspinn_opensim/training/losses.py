@@ -1,4 +1,4 @@
-"""The physics losses: each term one small function with its scale in physical units.
+"""Physics losses: one small function and one row of a table for each term.
 
 Every term is the mean square of a quantity over the scale at which it starts to matter. The formulation is
 that of SSPINNpose (arXiv 2506.11786). Scales and weights were found in trials on two recordings of one person
@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from casadi_dynamics.compiled import TorchFunction
 from casadi_dynamics.errors import InputError, nearest
@@ -25,8 +27,6 @@ from sspinn_opensim.training.subject import Subject
 LIMIT_MARGIN_RAD = 0.1
 #: Friction between shoe and floor: what a foot may pull for a given load.
 FRICTION = 0.6
-#: A foot of the model is rigid, a real one rolls over heel and toes: so far its contact may be elsewhere, m.
-ROLL_M = 0.1
 #: The upright trunk of walking and running leans forward a little, rad (rotation about z is backward).
 TRUNK_LEAN_RAD = -0.03
 
@@ -37,6 +37,7 @@ class Mounting(nn.Module):
     Parameters
     ----------
     sensors : int
+        Number of sensors.
     """
 
     def __init__(self, sensors: int) -> None:
@@ -53,11 +54,72 @@ class Mounting(nn.Module):
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """All that the terms look at, (batch, frames, ...) for frames that are scored; heights from the floor."""
+class BodyConstants:
+    """Numbers of a body that no step changes, as tensors.
+
+    Attributes
+    ----------
+    parameters : (parameters,) Tensor
+        Those of the body's functions.
+    sensor_position : (3 k,) Tensor
+        Places of the sensors in body axes, m.
+    joint_range : (2, actuated) Tensor
+        Lowest and highest angle of each actuated coordinate, rad.
+    unfelt_default : (unfelt,) Tensor
+        Default of each coordinate of `Subject.unfelt`, rad.
+    trunk_lean : (turns,) Tensor
+        `TRUNK_LEAN_RAD` along each coordinate of `Subject.root_turns_backward`, rad.
+    modelled_force : (points, 3) bool Tensor
+        Components of the contact forces that the model has.
+    """
+
+    parameters: Tensor
+    sensor_position: Tensor
+    joint_range: Tensor
+    unfelt_default: Tensor
+    trunk_lean: Tensor
+    modelled_force: Tensor
+
+    @classmethod
+    def of(cls, subject: Subject, dtype: torch.dtype = torch.float32) -> Self:
+        """Return the constants of a body in a precision."""
+        coordinates = subject.model.coordinates
+        ranges = np.array([coordinates[i].range for i in subject.roles.actuated])
+        return cls(
+            torch.as_tensor(subject.functions.parameters, dtype=dtype),
+            torch.as_tensor(subject.sensor_position, dtype=dtype),
+            torch.as_tensor(ranges.T, dtype=dtype),
+            torch.tensor([coordinates[i].default for i in subject.unfelt], dtype=dtype),
+            TRUNK_LEAN_RAD * torch.tensor(list(subject.root_turns_backward.values()), dtype=dtype),
+            torch.as_tensor(subject.modelled.force),
+        )
+
+
+@dataclass(frozen=True)
+class LossInputs:
+    """What the terms look at, (batch, frames, ...) for the frames that are scored; heights from the floor.
+
+    Attributes
+    ----------
+    subject, signals, constants, mounting
+        The body, its recording's channels, its constants and how its sensors are mounted.
+    acceleration, angular_rate : (batch, frames, channels) Tensors
+        As recorded, m/s^2 and rad/s.
+    predicted_acceleration, predicted_rate : (batch, frames, channels) Tensors
+        As the body's motion would make them, m/s^2 and rad/s.
+    motion, raw : Motion, RawMotion
+        Coordinates with their derivatives, and the outputs of the network they come from.
+    tau : (batch, frames, coordinates) Tensor
+        Generalized forces that the motion needs beside the contact forces, N and N m.
+    force_bw : (batch, frames, points, 3) Tensor
+        Contact forces in ground over body weight.
+    contact_position, contact_velocity : (batch, frames, points, 3) Tensors
+        Of the contact points in ground, m and m/s; the velocity along forces that the model has.
+    """
 
     subject: Subject
     signals: Signals
+    constants: BodyConstants
     mounting: Mounting
     acceleration: Tensor
     angular_rate: Tensor
@@ -71,43 +133,45 @@ class Evidence:
     contact_velocity: Tensor
 
 
-def acceleration(e: Evidence) -> Tensor:
-    """Specific force against the sensors: deviation of the mean stride and 2 m/s^2."""
-    return _square((e.predicted_acceleration - e.acceleration) / e.signals.acceleration_scale) * _channels(
-        e.signals.acceleration_channels
-    )
+def acceleration(e: LossInputs, floor: float) -> Tensor:
+    """Specific force against the sensors."""
+    scale = _with_floor(e.signals.acceleration_variance, floor, e.acceleration)
+    return _square((e.predicted_acceleration - e.acceleration) / scale) * e.signals.acceleration_axes
 
 
-def angular_rate(e: Evidence) -> Tensor:
-    """Angular rate against the sensors: deviation of the mean stride and 0.1 rad/s."""
-    return _square((e.predicted_rate - e.angular_rate) / e.signals.rate_scale) * _channels(
-        e.signals.rate_channels
-    )
+def angular_rate(e: LossInputs, floor: float) -> Tensor:
+    """Angular rate against the sensors."""
+    scale = _with_floor(e.signals.rate_variance, floor, e.angular_rate)
+    return _square((e.predicted_rate - e.angular_rate) / scale) * e.signals.rate_axes
 
 
-def root_residual(e: Evidence) -> Tensor:
-    """Force and moment that would have to hold the root from outside: 0.1 body weight (times height)."""
+def _with_floor(variance: Tensor, floor: float, like: Tensor) -> Tensor:
+    return (variance + floor**2).sqrt().to(like.dtype)
+
+
+def root_residual(e: LossInputs, share: float) -> Tensor:
+    """Force and moment that would have to hold the root from outside."""
     roles = e.subject.roles
     turning = [i for i in roles.root if i not in roles.steps]
-    force = e.tau[..., list(roles.steps)] / (0.1 * e.subject.body_weight)
-    moment = e.tau[..., turning] / (0.1 * e.subject.moment_scale)
+    force = e.tau[..., list(roles.steps)] / (share * e.subject.body_weight)
+    moment = e.tau[..., turning] / (share * e.subject.moment_scale)
     return torch.cat([force, moment], dim=-1).square().sum(-1).mean()
 
 
-def contact_height(e: Evidence) -> Tensor:
-    """Load on points off the floor: 0.02 m above it; below it 0.04 m, as soles and heel pads give way."""
+def contact_height(e: LossInputs, above: float, below: float) -> Tensor:
+    """Load on points off the floor."""
     height = e.contact_position[..., 1]
-    lifted = torch.where(height > 0, height / 0.02, height / 0.04)
+    lifted = torch.where(height > 0, height / above, height / below)
     return (e.force_bw[..., 1] * lifted.square()).sum(-1).mean()
 
 
-def contact_speed(e: Evidence) -> Tensor:
-    """Load on points that move: 0.2 m/s, and what a turning foot moves within 0.1 m."""
-    allowed = 0.2**2 + (ROLL_M * _turning_speed(e)).square()
+def contact_speed(e: LossInputs, speed: float, roll: float) -> Tensor:
+    """Load on points that move."""
+    allowed = speed**2 + (roll * _turning_speed(e)).square()
     return (e.force_bw[..., 1] * e.contact_velocity.square().sum(-1) / allowed).sum(-1).mean()
 
 
-def _turning_speed(e: Evidence) -> Tensor:
+def _turning_speed(e: LossInputs) -> Tensor:
     """Return how fast the foot of each contact point turns, rad/s, as far as its points show.
 
     Held constant: a foot is not to turn for the sake of forgiveness.
@@ -118,120 +182,182 @@ def _turning_speed(e: Evidence) -> Tensor:
     return (parting / apart.clamp(min=1e-3)).detach()
 
 
-def penetration(e: Evidence) -> Tensor:
-    """Points below the floor: 0.03 m."""
-    return ((-e.contact_position[..., 1]).relu() / 0.03).square().sum(-1).mean()
+def penetration(e: LossInputs, depth: float) -> Tensor:
+    """Points below the floor."""
+    return ((-e.contact_position[..., 1]).relu() / depth).square().sum(-1).mean()
 
 
-def friction(e: Evidence) -> Tensor:
-    """Pull beyond what friction holds: 0.02 body weight."""
+def friction(e: LossInputs, beyond: float) -> Tensor:
+    """Pull beyond what friction holds."""
     pull = (e.force_bw[..., [0, 2]].square().sum(-1) + 1e-12).sqrt()
-    return ((pull - FRICTION * e.force_bw[..., 1]).relu() / 0.02).square().sum(-1).mean()
+    return ((pull - FRICTION * e.force_bw[..., 1]).relu() / beyond).square().sum(-1).mean()
 
 
-def force_change(e: Evidence) -> Tensor:
-    """Jumps of the contact forces: 0.1 body weight in 10 ms, the loading rate of a gentle step."""
+def force_change(e: LossInputs, jump: float) -> Tensor:
+    """Jumps of the contact forces."""
     change = (e.force_bw[:, 1:] - e.force_bw[:, :-1]) * (0.01 / e.signals.step_s)
-    return (change / 0.1).square().sum(dim=(-1, -2)).mean()
+    return (change / jump).square().sum(dim=(-1, -2)).mean()
 
 
-def load_transfer(e: Evidence) -> Tensor:
-    """Load that passes from point to point: 0.1 of it in 10 ms, a step of a tenth of a second."""
+def load_transfer(e: LossInputs, part: float) -> Tensor:
+    """Load that passes from point to point."""
     load = e.force_bw[..., 1]
     total = load.sum(-1, keepdim=True)
     share = load / total.clamp(min=0.05)
     passed = (share[:, 1:] - share[:, :-1]) * (0.01 / e.signals.step_s)
     # What hardly carries anything has nothing to pass.
     carried = torch.minimum(total[:, 1:], total[:, :-1])
-    return (carried * (passed / 0.1).square()).sum(-1).mean()
+    return (carried * (passed / part).square()).sum(-1).mean()
 
 
-def torque(e: Evidence) -> Tensor:
-    """Effort: 0.03 of body weight times height."""
-    return _square(e.tau[..., list(e.subject.roles.actuated)] / (0.03 * e.subject.moment_scale))
+def torque(e: LossInputs, share: float) -> Tensor:
+    """Effort."""
+    return _square(e.tau[..., list(e.subject.roles.actuated)] / (share * e.subject.moment_scale))
 
 
-def joint_limits(e: Evidence) -> Tensor:
-    """Angles close to or beyond the model's ranges: 0.05 rad."""
-    actuated = list(e.subject.roles.actuated)
-    ranges = np.array([e.subject.model.coordinates[i].range for i in actuated])
-    low, high = torch.as_tensor(ranges.T, dtype=e.motion.q.dtype)
-    angle = e.motion.q[..., actuated]
-    beyond = (low + LIMIT_MARGIN_RAD - angle).relu() + (angle - high + LIMIT_MARGIN_RAD).relu()
-    return (beyond / 0.05).square().sum(-1).mean()
+def joint_limits(e: LossInputs, angle: float) -> Tensor:
+    """Angles close to or beyond the model's ranges."""
+    low, high = e.constants.joint_range
+    found = e.motion.q[..., list(e.subject.roles.actuated)]
+    beyond = (low + LIMIT_MARGIN_RAD - found).relu() + (found - high + LIMIT_MARGIN_RAD).relu()
+    return (beyond / angle).square().sum(-1).mean()
 
 
-def unfelt_joints(e: Evidence) -> Tensor:
-    """Angles of joints that move no sensor, from the default posture, where tissue pulls them: 1.0 rad."""
-    unfelt = list(e.subject.unfelt)
-    rest = e.motion.q.new_tensor([e.subject.model.coordinates[i].default for i in unfelt])
-    return (e.motion.q[..., unfelt] - rest).square().sum(-1).mean()
+def unfelt_joints(e: LossInputs, angle: float) -> Tensor:
+    """Angles of joints that move no sensor, from the default posture, where tissue pulls them."""
+    from_default = e.motion.q[..., list(e.subject.unfelt)] - e.constants.unfelt_default
+    return (from_default / angle).square().sum(-1).mean()
 
 
-def trunk(e: Evidence) -> Tensor:
-    """Trunk upright, on average over a window, where no sensor tells: 0.05 rad."""
+def trunk(e: LossInputs, angle: float) -> Tensor:
+    """Trunk upright, on average over a window, where no sensor tells."""
     if e.subject.root_has_sensor:
         return e.tau.new_zeros(())
-    backward = e.subject.root_turns_backward
-    leaning = TRUNK_LEAN_RAD * e.motion.q.new_tensor(list(backward.values()))
-    return ((e.motion.q[..., list(backward)].mean(1) - leaning) / 0.05).square().sum(-1).mean()
+    leaning = e.motion.q[..., list(e.subject.root_turns_backward)].mean(1)
+    return ((leaning - e.constants.trunk_lean) / angle).square().sum(-1).mean()
 
 
-def mean_speed(e: Evidence) -> Tensor:
-    """Mean forward speed of a window against the known one: 15 % and 0.15 m/s, what planar legs lack."""
+def mean_speed(e: LossInputs, share: float, least: float) -> Tensor:
+    """Mean forward speed of a window against the known one."""
     speed = e.signals.speed_m_s
     if speed is None:
         return e.tau.new_zeros(())
     forward = e.motion.u[..., e.subject.roles.forward].mean(1)
-    return ((forward - speed) / (0.15 * speed + 0.15)).square().mean()
+    return ((forward - speed) / (share * speed + least)).square().mean()
 
 
-def vertical_consistency(e: Evidence) -> Tensor:
-    """Change of the root's position against its velocity: 0.1 m/s."""
+def vertical_consistency(e: LossInputs, speed: float) -> Tensor:
+    """Change of the root's position against its velocity."""
     steps = list(e.subject.roles.steps)[1:]
     moved = (e.motion.q[:, 2:, steps] - e.motion.q[:, :-2, steps]) / (2 * e.signals.step_s)
-    return ((moved - e.motion.u[:, 1:-1, steps]) / 0.1).square().sum(-1).mean()
+    return ((moved - e.motion.u[:, 1:-1, steps]) / speed).square().sum(-1).mean()
 
 
-def mounting(e: Evidence) -> Tensor:
-    """Prior on how far a sensor is from its place, mean over sensors: 0.15 rad and 0.03 m."""
-    turned = (e.mounting.rotation / 0.15).square().sum(-1)
-    return (turned + (e.mounting.shift / 0.03).square().sum(-1)).mean()
+def mounting(e: LossInputs, angle: float, shift: float) -> Tensor:
+    """Prior on how far a sensor is from its place, mean over sensors."""
+    turned = (e.mounting.rotation / angle).square().sum(-1)
+    return (turned + (e.mounting.shift / shift).square().sum(-1)).mean()
 
 
-def torque_output(e: Evidence) -> Tensor:
-    """Output torques against those the motion needs (held constant): 0.02 body weight times height."""
+def torque_output(e: LossInputs, share: float) -> Tensor:
+    """Output torques against those the motion needs (held constant)."""
     needed = e.tau[..., list(e.subject.roles.actuated)].detach()
-    return _square((e.raw.torque - needed) / (0.02 * e.subject.moment_scale))
+    return _square((e.raw.torque - needed) / (share * e.subject.moment_scale))
+
+
+def led_force(e: LossInputs, share: float, height: float) -> Tensor:
+    """Contact forces against those the motion needs (held constant), at the lowest points.
+
+    The force the motion needs is what is missing at the root, plus what the contact points already carry; the
+    points share it by their height and over 7 frames, as load moves no faster.
+    """
+    steps = list(e.subject.roles.steps)
+    with torch.no_grad():
+        carried = e.force_bw.sum(-2)
+        missing = torch.zeros_like(carried)
+        missing[..., : len(steps)] = e.tau[..., steps] / e.subject.body_weight
+        needed = carried + missing
+        needed = torch.cat([needed[..., :1], needed[..., 1:2].clamp(min=0.0), needed[..., 2:]], dim=-1)
+        part = functional.softmax(-e.contact_position[..., 1] / height, dim=-1)
+        part = functional.avg_pool1d(part.transpose(1, 2), 7, 1, 3, count_include_pad=False).transpose(1, 2)
+        target = part.unsqueeze(-1) * needed.unsqueeze(-2)
+    return _square((e.force_bw - target) / share)
 
 
 @dataclass(frozen=True)
 class Term:
-    """A loss term: its function, default weight, and whether it speaks of contact forces (ramped in late)."""
+    """A loss term: a quantity, the scale at which it starts to matter, and when it counts.
 
-    function: Callable[[Evidence], Tensor]
+    Attributes
+    ----------
+    function : callable
+        Takes `LossInputs` and the scales; returns the mean square of the quantity over them.
+    scale : tuple of float
+        In the order of the function's arguments.
+    unit : tuple of str
+        Unit of each scale, with what it is a scale of where that is not plain.
+    weight : float
+        Default weight in the total.
+    needs_force : bool
+        Whether it speaks of contact forces and so waits until they are where the motion needs them.
+    leads_force : bool
+        Whether it leads the contact forces there, and fades as the terms that wait for them set in.
+    """
+
+    function: Callable[..., Tensor]
+    scale: tuple[float, ...]
+    unit: tuple[str, ...]
     weight: float
     needs_force: bool = False
+    leads_force: bool = False
+
+    def __call__(self, inputs: LossInputs) -> Tensor:
+        """Return the value, scaled and not weighted."""
+        return self.function(inputs, *self.scale)
+
+    def share(self, ramp: float) -> float:
+        """Return by which share the term counts; `ramp` is that of terms that need forces."""
+        if self.leads_force:
+            return 1 - ramp
+        return ramp if self.needs_force else 1.0
 
 
+_BW, _BWBH = "body weight", "body weight times height"
 TERMS: dict[str, Term] = {
-    "acceleration": Term(acceleration, 1.0),
-    "angular_rate": Term(angular_rate, 1.0),
-    "root_residual": Term(root_residual, 1.0, needs_force=True),
-    "contact_height": Term(contact_height, 1.0, needs_force=True),
-    "contact_speed": Term(contact_speed, 1.0, needs_force=True),
-    "penetration": Term(penetration, 1.0),
-    "friction": Term(friction, 1.0, needs_force=True),
-    "force_change": Term(force_change, 0.1, needs_force=True),
-    "load_transfer": Term(load_transfer, 0.5, needs_force=True),
-    "torque": Term(torque, 0.2, needs_force=True),
-    "joint_limits": Term(joint_limits, 1.0),
-    "unfelt_joints": Term(unfelt_joints, 1.0),
-    "trunk": Term(trunk, 1.0),
-    "mean_speed": Term(mean_speed, 1.0),
-    "vertical_consistency": Term(vertical_consistency, 1.0),
-    "mounting": Term(mounting, 3.0),
-    "torque_output": Term(torque_output, 0.05, needs_force=True),
+    # Soft tissue moves a sensor more than it turns it.
+    "acceleration": Term(acceleration, (2.0,), ("m/s², and the deviation of the mean stride",), 1.0),
+    "angular_rate": Term(angular_rate, (0.1,), ("rad/s, and the deviation of the mean stride",), 1.0),
+    "root_residual": Term(root_residual, (0.1,), (f"{_BW} (times height)",), 1.0, needs_force=True),
+    "contact_height": Term(
+        contact_height,
+        (0.02, 0.04),
+        ("m above it", "m below it, as soles and heel pads give way"),
+        1.0,
+        needs_force=True,
+    ),
+    # A foot of the model is rigid, a real one rolls over heel and toes: its contact may be elsewhere.
+    "contact_speed": Term(
+        contact_speed, (0.2, 0.1), ("m/s", "m times the turning speed of the foot"), 1.0, needs_force=True
+    ),
+    "penetration": Term(penetration, (0.03,), ("m",), 1.0),
+    "friction": Term(friction, (0.02,), (_BW,), 1.0, needs_force=True),
+    "force_change": Term(
+        force_change, (0.1,), (f"{_BW} in 10 ms, the loading rate of a gentle step",), 0.1, needs_force=True
+    ),
+    "load_transfer": Term(
+        load_transfer, (0.1,), ("of it in 10 ms, a step of a tenth of a second",), 0.5, needs_force=True
+    ),
+    "torque": Term(torque, (0.03,), (_BWBH,), 0.2, needs_force=True),
+    "joint_limits": Term(joint_limits, (0.05,), ("rad",), 1.0),
+    "unfelt_joints": Term(unfelt_joints, (1.0,), ("rad",), 1.0),
+    "trunk": Term(trunk, (0.05,), ("rad",), 1.0),
+    "mean_speed": Term(mean_speed, (0.15, 0.15), ("of the speed", "m/s, what planar legs lack"), 1.0),
+    "vertical_consistency": Term(vertical_consistency, (0.1,), ("m/s",), 1.0),
+    "mounting": Term(mounting, (0.15, 0.03), ("rad", "m"), 3.0),
+    "torque_output": Term(torque_output, (0.02,), (_BWBH,), 0.05, needs_force=True),
+    "led_force": Term(
+        led_force, (0.1, 0.02), (_BW, "m of height, by which the points share it"), 1.0, leads_force=True
+    ),
 }
 
 
@@ -247,7 +373,7 @@ def weights(overrides: dict[str, float]) -> dict[str, float]:
                 fix=nearest(name, TERMS) or "name one of these",
             )
     chosen = {name: overrides.get(name, term.weight) for name, term in TERMS.items()}
-    if not any(chosen.values()):
+    if not any(weight for name, weight in chosen.items() if not TERMS[name].leads_force):
         raise InputError(
             "Every loss term has the weight 0: there is nothing to learn from.",
             where="[training.weights] of the study",
@@ -256,22 +382,33 @@ def weights(overrides: dict[str, float]) -> dict[str, float]:
     return chosen
 
 
-def gather(
+def loss_inputs(
     subject: Subject,
     dynamics: TorchFunction,
     signals: Signals,
+    constants: BodyConstants,
     mounting: Mounting,
     windows: Windows,
     raw: RawMotion,
     motion: Motion,
     unscored: int,
-) -> Evidence:
+) -> LossInputs:
     """Run the body model over the scored frames of a batch and return what the terms look at.
 
     Parameters
     ----------
-    subject, dynamics, signals, mounting, windows
-        The body, its compiled dynamics, the recording's channels, the mounting and the batch.
+    subject : Subject
+        The body.
+    dynamics : TorchFunction
+        Its compiled dynamics.
+    signals : Signals
+        The channels of its recording.
+    constants : BodyConstants
+        Those of the body.
+    mounting : Mounting
+        How its sensors are mounted.
+    windows : Windows
+        The batch.
     raw : RawMotion
         (batch, frames, ...).
     motion : Motion
@@ -283,37 +420,35 @@ def gather(
     scored = RawMotion(
         *(x[:, unscored:-1] for x in (raw.posture, raw.velocity, raw.position, raw.force, raw.torque))
     )
-    parameters = torch.as_tensor(subject.functions.parameters, dtype=inner.q.dtype)
-    base = torch.as_tensor(subject.sensor_position, dtype=inner.q.dtype)
     out = dynamics(
         q=inner.q,
         u=inner.u,
         udot=inner.udot,
         contact_force=scored.force.flatten(-2),
-        sensor_position=base + mounting.shift.flatten(),
-        parameters=parameters,
+        sensor_position=constants.sensor_position + mounting.shift.flatten(),
+        parameters=constants.parameters,
     )
-    felt, turned = (mounting.turn(_triples(out[name])) for name in ("imu_acceleration", "imu_angular_rate"))
-    return Evidence(
+    specific_force, rate = (
+        mounting.turn(_triples(out[name])) for name in ("imu_acceleration", "imu_angular_rate")
+    )
+    floor = inner.q.new_tensor([0.0, subject.floor_m, 0.0])
+    return LossInputs(
         subject=subject,
         signals=signals,
+        constants=constants,
         mounting=mounting,
         acceleration=windows.acceleration[:, unscored:-1],
         angular_rate=windows.angular_rate[:, unscored:-1],
-        predicted_acceleration=felt[..., signals.acceleration_channels],
-        predicted_rate=turned[..., signals.rate_channels],
+        predicted_acceleration=specific_force[..., signals.acceleration_channels],
+        predicted_rate=rate[..., signals.rate_channels],
         motion=inner,
         raw=scored,
         tau=out["tau"],
         force_bw=scored.force / subject.body_weight,
-        contact_position=_triples(out["contact_position"]) - _up(subject.floor_m, like=inner.q),
+        contact_position=_triples(out["contact_position"]) - floor,
         # Where no force is modelled, sideways in a planar estimate, nothing can stop a point either.
-        contact_velocity=_triples(out["contact_velocity"]) * torch.as_tensor(subject.modelled.force),
+        contact_velocity=_triples(out["contact_velocity"]) * constants.modelled_force,
     )
-
-
-def _up(height: float, like: Tensor) -> Tensor:
-    return like.new_tensor([0.0, height, 0.0])
 
 
 def _triples(x: Tensor) -> Tensor:
@@ -322,8 +457,3 @@ def _triples(x: Tensor) -> Tensor:
 
 def _square(x: Tensor) -> Tensor:
     return x.square().mean()
-
-
-def _channels(used: Tensor) -> float:
-    """Return the axes per sensor: a mean over channels becomes a mean over sensors, summed over axes."""
-    return float(used.sum()) / max(int(used.any(-1).sum()), 1)

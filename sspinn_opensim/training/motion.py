@@ -1,4 +1,4 @@
-"""What the network says, as a motion of the body."""
+"""Motion of the body from the outputs of the network."""
 
 from __future__ import annotations
 
@@ -54,24 +54,24 @@ class Decoder(nn.Module):
 
     def __init__(self, subject: Subject, speed_m_s: float | None) -> None:
         super().__init__()
-        roles = subject.roles
+        roles, segments = subject.roles, subject.segment_map()
         self._sizes = (
-            subject.segment_map().shape[1],
+            segments.shape[1],
             len(roles.steps),
             len(roles.steps) - 1,
             int(subject.modelled.force.sum()),
             len(roles.actuated),
         )
         defaults = np.array([c.default for c in subject.model.coordinates])
-        self._constant("segments", subject.segment_map().T)
+        self._constant("segments", segments.T)
         self._constant("posture", defaults[list(roles.posture)])
         # Part of what was learnt: the network speaks of velocities as seen from here, at any speed.
         self._constant("centre", [speed_m_s or 1.0] + [0.0] * (len(roles.steps) - 1), persistent=True)
         self._constant("height", [standing_height(subject)] + [0.0] * (len(roles.steps) - 2))
         self._weight, self._moment = subject.body_weight, subject.moment_scale
         # A matrix of ones and zeros puts the forces that move the model in their places: one product.
-        felt = np.flatnonzero(subject.modelled.force)
-        self._constant("felt", np.eye(subject.modelled.force.size)[felt])
+        modelled = np.flatnonzero(subject.modelled.force)
+        self._constant("force_places", np.eye(subject.modelled.force.size)[modelled])
 
     @property
     def size(self) -> int:
@@ -81,7 +81,7 @@ class Decoder(nn.Module):
     def forward(self, raw: Tensor) -> RawMotion:
         """Return the motion of outputs (..., size)."""
         segments, velocity, position, force, torque = raw.split(self._sizes, dim=-1)
-        spread = (force @ self.felt).unflatten(-1, (-1, 3))
+        spread = (force @ self.force_places).unflatten(-1, (-1, 3))
         up = self.FORCE_BW * functional.softplus(spread[..., 1] + self._FORCE_OFFSET)
         along, right = self.FORCE_BW * spread[..., 0], self.FORCE_BW * spread[..., 2]
         return RawMotion(
@@ -131,7 +131,7 @@ def differentiate(raw: RawMotion, subject: Subject, step_s: float) -> Motion:
     q[..., steps[1:]] = raw.position[:, 1:-1]
     u[..., steps] = raw.velocity[:, 1:-1]
     udot[..., steps] = (raw.velocity[:, 2:] - raw.velocity[:, :-2]) / (2 * step_s)
-    for index, value in zip(roles.fixed, subject.fixed.values(), strict=True):
+    for index, value in roles.fixed.items():
         q[..., index] = value
     return Motion(q, u, udot)
 

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.training.batches import Share
+from sspinn_opensim.training.batches import MemberBatch
 from sspinn_opensim.training.cohort import Cohort
-from sspinn_opensim.training.estimator import Estimator
-from sspinn_opensim.training.losses import TERMS, Evidence, gather, weights
+from sspinn_opensim.training.losses import TERMS, BodyConstants, loss_inputs, weights
 from sspinn_opensim.training.motion import differentiate
 from sspinn_opensim.training.processes import mean_over_processes
-from sspinn_opensim.training.settings import Settings
+from sspinn_opensim.training.settings import TrainingSettings
 
-#: Name of the pull on forces before their terms count.
-LED_FORCE = "led_force"
+
+class TrainingDivergedError(InputError):
+    """A loss term, or the gradient of one, is no finite number."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,9 @@ class Loss:
     Attributes
     ----------
     terms : dict of str to Tensor
-        Scaled, unweighted.
+        Scaled, unweighted; those without weight too.
     parts : dict of str to Tensor
-        What is summed: the terms weighted and ramped, and the pull that leads forces at first.
+        What is summed: the terms that count, weighted and ramped.
     """
 
     terms: dict[str, Tensor]
@@ -41,89 +40,79 @@ class Loss:
     @property
     def total(self) -> Tensor:
         """The sum that is minimized."""
-        return sum(self.parts.values())
+        return sum(self.parts.values(), torch.zeros(()))
 
 
-class Objective:
+class Objective(nn.Module):
     """The loss of batches of a cohort.
 
     Parameters
     ----------
     cohort : Cohort
-    settings : Settings
+        Bodies and signals.
+    settings : TrainingSettings
+        Weights, ramp, and the part of a window that is not scored.
+    estimators : ModuleList of Estimator
+        One for each member, all with one network.
     """
 
-    def __init__(self, cohort: Cohort, settings: Settings) -> None:
-        self._cohort, self._settings = cohort, settings
+    def __init__(self, cohort: Cohort, settings: TrainingSettings, estimators: nn.ModuleList) -> None:
+        super().__init__()
         self.weights = weights(settings.weights)
+        self.estimators = estimators
+        self._cohort, self._settings = cohort, settings
+        self._constants = [BodyConstants.of(member.subject) for member in cohort.members]
         self._unscored = max(round(settings.unscored_s / cohort.members[0].signals.step_s), 1)
 
-    def __call__(self, estimators: Sequence[Estimator], batch: Sequence[Share], step: int) -> Loss:
-        """Return the loss of the batch of a step; `estimators` are the members', with one network."""
+    def forward(self, batch: Sequence[MemberBatch], step: int) -> Loss:
+        """Return the loss of the batch of a step."""
         ramp = self._settings.force_ramp(step)
-        outputs, _ = estimators[0].network(torch.cat([share.windows.inputs for share in batch]))
-        split = outputs.split([len(share.windows.inputs) for share in batch])
-        found = [
-            self._of_member(estimators[share.member], share, out, ramp)
-            for share, out in zip(batch, split, strict=True)
-        ]
+        outputs, _ = self.estimators[0].network(torch.cat([part.windows.inputs for part in batch]))
+        split = outputs.split([len(part.windows.inputs) for part in batch])
+        found = [self._of_member(part, out, ramp) for part, out in zip(batch, split, strict=True)]
         averaged = {name: sum(values[name] for values in found) / len(found) for name in found[0]}
-        terms = {name: value for name, value in averaged.items() if name in TERMS}
-        parts = {
-            name: self.weights[name] * value * (ramp if TERMS[name].needs_force else 1.0)
-            for name, value in terms.items()
-        }
-        if ramp < 1:
-            parts[LED_FORCE] = (1 - ramp) * averaged[LED_FORCE]
-        return Loss(terms, parts)
+        return Loss(
+            terms={name: value for name, value in averaged.items() if not TERMS[name].leads_force},
+            parts={
+                name: self.weights[name] * value * TERMS[name].share(ramp)
+                for name, value in averaged.items()
+                if self.weights[name] > 0
+            },
+        )
 
-    def _of_member(
-        self, estimator: Estimator, share: Share, outputs: Tensor, ramp: float
-    ) -> dict[str, Tensor]:
-        member = self._cohort.members[share.member]
+    def _of_member(self, part: MemberBatch, outputs: Tensor, ramp: float) -> dict[str, Tensor]:
+        member, estimator = self._cohort.members[part.member], self.estimators[part.member]
         raw = estimator.decoder(outputs)
-        evidence = gather(
+        inputs = loss_inputs(
             member.subject,
             self._cohort.dynamics,
             member.signals,
+            self._constants[part.member],
             estimator.mounting,
-            share.windows,
+            part.windows,
             raw,
             differentiate(raw, member.subject, member.signals.step_s),
             self._unscored,
         )
-        values = {name: term.function(evidence) for name, term in TERMS.items() if self.weights[name] > 0}
-        return values | {LED_FORCE: led_force(evidence)} if ramp < 1 else values
+        values = {}
+        for name, term in TERMS.items():
+            counts = self.weights[name] > 0
+            if term.leads_force and not (counts and ramp < 1):
+                continue
+            with torch.set_grad_enabled(counts and torch.is_grad_enabled()):
+                values[name] = term(inputs)
+        return values
 
 
-def led_force(evidence: Evidence) -> Tensor:
-    """Pull the contact forces to those the motion needs, at the lowest points (scale 0.1 body weight).
-
-    The force the motion needs is what is missing at the root, plus what the contact points already carry; the
-    points share it by their height (0.02 m) and over 7 frames, as load moves no faster.
-    """
-    e, roles = evidence, evidence.subject.roles
-    with torch.no_grad():
-        carried = e.force_bw.sum(-2)
-        missing = torch.zeros_like(carried)
-        missing[..., : len(roles.steps)] = e.tau[..., list(roles.steps)] / e.subject.body_weight
-        needed = carried + missing
-        needed = torch.cat([needed[..., :1], needed[..., 1:2].clamp(min=0.0), needed[..., 2:]], dim=-1)
-        share = functional.softmax(-e.contact_position[..., 1] / 0.02, dim=-1)
-        share = functional.avg_pool1d(share.transpose(1, 2), 7, 1, 3, count_include_pad=False).transpose(1, 2)
-        target = share.unsqueeze(-1) * needed.unsqueeze(-2)
-    return ((e.force_bw - target) / 0.1).square().mean()
-
-
-def refuse_infinite(values: dict[str, float], where: str) -> None:
-    """Raise `InputError` for the first term that is not a finite number."""
+def refuse_infinite(values: Mapping[str, float], where: str) -> None:
+    """Raise `TrainingDivergedError` for the first term that is not a finite number."""
     for name, value in values.items():
         if not math.isfinite(value):
             raise _diverged(f"the loss term '{name}' is {value}", name, str(value), where)
 
 
 def refuse_gradient(loss: Loss, parameters: Sequence[Tensor], where: str) -> None:
-    """Raise `InputError` for a loss whose gradient is not finite, naming the term with such a gradient."""
+    """Raise `TrainingDivergedError` for a loss whose gradient is not finite, naming a term that makes it."""
     flags = torch.tensor([float(not _finite_gradient(part, parameters)) for part in loss.parts.values()])
     guilty = mean_over_processes(flags) > 0
     name = next((name for name, bad in zip(loss.parts, guilty, strict=True) if bad), "total")
@@ -138,9 +127,9 @@ def _finite_gradient(part: Tensor, parameters: Sequence[Tensor]) -> bool:
     return all(g is None or bool(g.isfinite().all()) for g in gradients)
 
 
-def _diverged(what: str, name: str, found: str, where: str) -> InputError:
+def _diverged(what: str, name: str, found: str, where: str) -> TrainingDivergedError:
     weight = f"lower its weight ([training.weights] {name} in the study) or " if name in TERMS else ""
-    return InputError(
+    return TrainingDivergedError(
         f"The training diverged: {what}.",
         where=where,
         expected="a finite number",

@@ -1,22 +1,24 @@
-"""How to train, and what a step reports."""
+"""Settings of a training, and what a step reports."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 
 from sspinn_opensim.study import TrainingChoice
-from sspinn_opensim.training.networks import DEFAULT
+
+#: Peak learning rate of an adaptation: high enough to find the person's own mounting, too low to forget the
+#: others' gait.
+ADAPTATION_LEARNING_RATE = 1e-3
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How to train.
+class TrainingSettings(TrainingChoice):
+    """What a study says of training, for one seed, and what no study changes.
 
     Attributes
     ----------
-    steps, seed : int
-    weights : dict of str to float
-        Weights of loss terms that differ from the default.
+    seed : int
+        Seed of the first network and of the windows that are drawn.
     batch : int
         Windows per step and device.
     window_s, unscored_s : float
@@ -28,18 +30,9 @@ class Settings:
         are led to where the motion needs them: started from nothing, load sticks to the wrong foot.
     members : int
         How many people of a cohort share a step, at most.
-    patience : int
-        Stop when the mean total loss of this many steps is not below that of as many steps before; 0 never
-        stops early.
-    devices : int
-        Processes that train together, each on windows of its own.
-    network : str
-        Kind of network, a key of `networks.NETWORKS`.
     """
 
-    steps: int
     seed: int = 0
-    weights: dict[str, float] = field(default_factory=dict)
     batch: int = 24
     window_s: float = 1.6
     unscored_s: float = 0.6
@@ -48,9 +41,6 @@ class Settings:
     force_from: float = 0.2
     force_full: float = 0.4
     members: int = 4
-    patience: int = 0
-    devices: int = 1
-    network: str = DEFAULT
 
     def force_ramp(self, step: int) -> float:
         """Return the share with which terms of contact forces count after `step` steps."""
@@ -58,6 +48,10 @@ class Settings:
         if share >= self.force_full:
             return 1.0
         return max((share - self.force_from) / (self.force_full - self.force_from), 0.0)
+
+    def stated(self) -> dict:
+        """Return in plain values what must agree for a training to go on."""
+        return {k: v for k, v in asdict(self).items() if k not in ("seeds", "adaptation_steps")}
 
 
 @dataclass(frozen=True)
@@ -89,13 +83,33 @@ class Progress:
     left_s: float
 
 
-def settings_of(choice: TrainingChoice, seed: int) -> Settings:
+def settings_of(choice: TrainingChoice, seed: int) -> TrainingSettings:
     """Return how a seed is trained."""
-    return Settings(
-        steps=choice.steps,
+    return TrainingSettings(**vars(choice), seed=seed)
+
+
+def adaptation_settings(choice: TrainingChoice, seed: int, steps: int, network: str) -> TrainingSettings:
+    """Return how a network of others is adapted to one more person.
+
+    All terms count from the first step: forces need not be led any more.
+
+    Parameters
+    ----------
+    choice : TrainingChoice
+        Of it the weights.
+    seed : int
+        Of the network.
+    steps : int
+        Optimizer steps.
+    network : str
+        Kind of the network, a key of `networks.NETWORKS`.
+    """
+    return TrainingSettings(
+        steps=steps,
+        weights=choice.weights,
+        network=network,
         seed=seed,
-        weights=dict(choice.weights),
-        patience=choice.patience,
-        devices=choice.devices,
-        network=choice.network,
+        learning_rate=ADAPTATION_LEARNING_RATE,
+        force_from=0.0,
+        force_full=0.0,
     )

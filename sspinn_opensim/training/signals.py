@@ -1,8 +1,9 @@
-"""From a recording to what the network sees and what the losses compare with."""
+"""Signals of a recording as the network sees them and the losses compare with them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -14,8 +15,6 @@ from sspinn_opensim.training.subject import Subject
 #: Scales that bring signals and body constants to the order of one.
 ACCELERATION_SCALE, RATE_SCALE = 10.0, 4.0
 HEIGHT_SCALE_M, MASS_SCALE_KG, SPEED_SCALE_M_S = 1.75, 75.0, 2.0
-#: Soft tissue differs from the model by this much, m/s^2 and rad/s: it moves a sensor more than it turns it.
-ACCELERATION_FLOOR, RATE_FLOOR = 2.0, 0.1
 #: A recording that states how strides differ is their mean; so many are taken to be behind it.
 STRIDES_AVERAGED = 10
 #: Noise on the inputs in training: share of the stride-to-stride deviation, and the gyroscopes' bias, rad/s.
@@ -34,22 +33,24 @@ class Signals:
         (frames, channels), m/s^2 and rad/s.
     acceleration_channels, rate_channels : (k, 3) bool Tensor
         Which channels these are.
-    acceleration_scale, rate_scale : Tensor
-        Per channel, what an error of one means to the losses.
+    acceleration_variance, rate_variance : Tensor
+        Per channel, variance of the mean stride, in double precision; 0 if unknown.
     acceleration_deviation, rate_deviation : Tensor
         Per channel, standard deviation from stride to stride.
     constants : Tensor
         Height, mass and speed (0 if unknown), scaled, and 1 if the speed is known, else 0.
     step_s : float
+        Time from frame to frame, s.
     speed_m_s : float or None
+        Mean forward speed, if known.
     """
 
     acceleration: Tensor
     angular_rate: Tensor
     acceleration_channels: Tensor
     rate_channels: Tensor
-    acceleration_scale: Tensor
-    rate_scale: Tensor
+    acceleration_variance: Tensor
+    rate_variance: Tensor
     acceleration_deviation: Tensor
     rate_deviation: Tensor
     constants: Tensor
@@ -61,6 +62,16 @@ class Signals:
         """Numbers per frame that the network sees."""
         return self.acceleration.shape[-1] + 2 * self.angular_rate.shape[-1] + self.constants.shape[-1]
 
+    @cached_property
+    def acceleration_axes(self) -> float:
+        """Axes per accelerometer: by it a mean over channels is one over sensors, summed over axes."""
+        return _axes(self.acceleration_channels)
+
+    @cached_property
+    def rate_axes(self) -> float:
+        """Axes per gyroscope."""
+        return _axes(self.rate_channels)
+
     def inputs(self, acceleration: Tensor, angular_rate: Tensor) -> Tensor:
         """Return the network's view of signals (..., channels)."""
         constants = self.constants.expand(*acceleration.shape[:-1], -1)
@@ -69,8 +80,10 @@ class Signals:
 
     def pick(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> tuple[Tensor, Tensor]:
         """Return the used channels of signals (..., k, 3)."""
-        felt, turned = self.acceleration_channels.numpy(), self.rate_channels.numpy()
-        picked = np.asarray(acceleration)[..., felt], np.asarray(angular_rate)[..., turned]
+        picked = (
+            np.asarray(acceleration)[..., self.acceleration_channels.numpy()],
+            np.asarray(angular_rate)[..., self.rate_channels.numpy()],
+        )
         # The copy that picking makes is of our own, so torch may have it.
         first, second = (torch.from_numpy(x.astype(np.float32)) for x in picked)
         return first, second
@@ -78,8 +91,10 @@ class Signals:
 
 def channels(recording: Recording, subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     """Return the channels (k, 3) of acceleration and angular rate that recording and model both have."""
-    felt = recording.acceleration_available & subject.modelled.acceleration
-    return felt, recording.angular_rate_available & subject.modelled.angular_rate
+    return (
+        recording.acceleration_available & subject.modelled.acceleration,
+        recording.angular_rate_available & subject.modelled.angular_rate,
+    )
 
 
 def make_signals(recording: Recording, subject: Subject) -> Signals:
@@ -88,23 +103,24 @@ def make_signals(recording: Recording, subject: Subject) -> Signals:
     Parameters
     ----------
     recording : Recording
+        Of one person.
     subject : Subject
         Built with the sensors of the recording.
     """
-    felt, turned = channels(recording, subject)
-    variance_a = recording.acceleration_variance[felt]
-    variance_r = recording.angular_rate_variance[turned]
+    accelerometer, gyroscope = channels(recording, subject)
+    variance_a = recording.acceleration_variance[accelerometer]
+    variance_r = recording.angular_rate_variance[gyroscope]
 
     def tensor(values) -> Tensor:
         return torch.as_tensor(np.array(values), dtype=torch.float32)
 
     return Signals(
-        acceleration=tensor(recording.acceleration[:, felt]),
-        angular_rate=tensor(recording.angular_rate[:, turned]),
-        acceleration_channels=torch.as_tensor(felt),
-        rate_channels=torch.as_tensor(turned),
-        acceleration_scale=tensor(np.sqrt(variance_a / STRIDES_AVERAGED + ACCELERATION_FLOOR**2)),
-        rate_scale=tensor(np.sqrt(variance_r / STRIDES_AVERAGED + RATE_FLOOR**2)),
+        acceleration=tensor(recording.acceleration[:, accelerometer]),
+        angular_rate=tensor(recording.angular_rate[:, gyroscope]),
+        acceleration_channels=torch.as_tensor(accelerometer),
+        rate_channels=torch.as_tensor(gyroscope),
+        acceleration_variance=torch.as_tensor(variance_a / STRIDES_AVERAGED),
+        rate_variance=torch.as_tensor(variance_r / STRIDES_AVERAGED),
         acceleration_deviation=tensor(_deviation(variance_a, UNKNOWN_DEVIATION[0])),
         rate_deviation=tensor(_deviation(variance_r, UNKNOWN_DEVIATION[1])),
         constants=tensor(
@@ -118,6 +134,10 @@ def make_signals(recording: Recording, subject: Subject) -> Signals:
         step_s=1.0 / recording.sampling_rate_hz,
         speed_m_s=recording.speed_m_s,
     )
+
+
+def _axes(used: Tensor) -> float:
+    return float(used.sum()) / max(int(used.any(-1).sum()), 1)
 
 
 def _deviation(variance: np.ndarray, unknown: float) -> np.ndarray:

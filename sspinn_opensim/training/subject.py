@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,7 +21,6 @@ from casadi_dynamics.symbolic.posture import moving_coordinates, posture, withou
 from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.recording import PROXIMAL, Recording, Sensor, check_placement, joint_above
 from sspinn_opensim.training.coordinates import ALL, held_coordinates
-from sspinn_opensim.training.soles import farthest_on_foot
 
 #: Steps are told from turns of the root joint by their direction: this close to an axis of ground counts.
 _ALIGNED = 0.99
@@ -93,8 +92,11 @@ class Subject:
 
     @cached_property
     def farthest_on_foot(self) -> tuple[int, ...]:
-        """For each contact point the one of its foot that is farthest away."""
-        return farthest_on_foot(self.feet, self.contact_in_default_posture)
+        """For each contact point the one of its foot that is farthest away; itself, if alone."""
+        places, feet = self.contact_in_default_posture, np.array(self.feet)
+        apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
+        apart[feet[:, None] != feet[None]] = -1.0
+        return tuple(int(i) for i in apart.argmax(axis=1))
 
     @cached_property
     def contact_in_default_posture(self) -> np.ndarray:
@@ -121,8 +123,8 @@ class Subject:
     @cached_property
     def unfelt(self) -> tuple[int, ...]:
         """Coordinates with a joint moment that move no sensor: only physics and priors speak of them."""
-        felt = moving_coordinates(self.model, [frame.body for frame in self.functions.imu_frames])
-        return tuple(i for i in self.roles.actuated if self.model.coordinate_names[i] not in felt)
+        observed = moving_coordinates(self.model, [frame.body for frame in self.functions.imu_frames])
+        return tuple(i for i in self.roles.actuated if self.model.coordinate_names[i] not in observed)
 
     @cached_property
     def roles(self) -> Roles:
@@ -218,7 +220,8 @@ class Roles:
         Estimated coordinates that a muscle can drive: all but the root's.
     root : tuple of int
         Estimated coordinates of the root: whatever force is left there is a residual.
-    fixed : tuple of int
+    fixed : dict of int to float
+        Coordinates that are held, and their values (rad or m).
     dependent : tuple of int
         Coordinates that couplers set from others.
     """
@@ -229,7 +232,7 @@ class Roles:
     vertical: int
     actuated: tuple[int, ...]
     root: tuple[int, ...]
-    fixed: tuple[int, ...]
+    fixed: dict[int, float]
     dependent: tuple[int, ...]
 
 
@@ -274,8 +277,8 @@ def make_subject(
     Raises
     ------
     InputError
-        If a sensor, body, joint or coordinate is unknown, the model has no floor contact, or it has joints or
-        constraints that training cannot use.
+        If a sensor, body, joint or coordinate is unknown, no joint is estimated, the model has no floor
+        contact, or it has joints or constraints that training cannot use.
     """
     for name in fixed:
         model.coordinate(name)
@@ -292,6 +295,7 @@ def make_subject(
     observed = [frame.body for frame in frames] + [sphere.body for sphere in model.contact_spheres]
     held = held_coordinates(model, estimate, fixed, observed)
     _refuse_what_training_cannot_use(model, held)
+    _refuse_root_alone(model, held)
     functions = build(without_forces(model), frames)
     positions = np.array([x for frame in frames for x in frame.position])
     return Subject(model, functions, held, height_m, positions)
@@ -311,6 +315,20 @@ def _refuse_followers(model: Model, fixed: dict[str, float]) -> None:
             expected=f"coordinates among {', '.join(independent)}",
             found=follows[0],
             fix="fix the coordinate it follows, or remove it from [coordinates] fixed",
+        )
+
+
+def _refuse_root_alone(model: Model, fixed: Mapping[str, float]) -> None:
+    root = model.root_coordinates()
+    free = [name for name in independent_coordinates(model) if name not in fixed]
+    if not set(free) - set(root):
+        joints = [name for name in independent_coordinates(model) if name not in root]
+        raise InputError(
+            "No joint is estimated: a body that moves as one has no joint moments.",
+            where=f"[coordinates] of the study, model '{model.name}'",
+            expected="at least one coordinate beside those of the root, such as " + ", ".join(joints[:3]),
+            found=", ".join(free) or "none",
+            fix="name more coordinates in estimate, or hold fewer with fixed",
         )
 
 
@@ -409,7 +427,7 @@ def _roles(model: Model, fixed: dict[str, float]) -> Roles:
         vertical=along[1],
         actuated=tuple(index[c.name] for c in free if c.name not in root),
         root=tuple(index[c.name] for c in free if c.name in root),
-        fixed=tuple(index[name] for name in fixed),
+        fixed={index[name]: value for name, value in fixed.items()},
         dependent=tuple(index[name] for name in model.coordinate_names if name not in independent),
     )
 

@@ -10,12 +10,12 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from sspinn_opensim.training.batches import Share, WindowSource
+from sspinn_opensim.training.batches import WindowSource
 from sspinn_opensim.training.cohort import Cohort, Member
 from sspinn_opensim.training.estimator import Estimator
 from sspinn_opensim.training.objective import Loss, Objective, refuse_gradient, refuse_infinite
 from sspinn_opensim.training.processes import mean_over_processes, one_thread, together
-from sspinn_opensim.training.settings import Progress, Settings
+from sspinn_opensim.training.settings import Progress, TrainingSettings
 
 
 class Trainer:
@@ -24,8 +24,8 @@ class Trainer:
     Parameters
     ----------
     cohort : Cohort
-        One person (`alone`) or many.
-    settings : Settings
+        One person (`single_person_cohort`) or many.
+    settings : TrainingSettings
     network : dict, optional
         State of a network to start from; random numbers of the seed by default.
 
@@ -41,9 +41,8 @@ class Trainer:
         For each step its number, the terms (scaled, unweighted) and their total.
     """
 
-    def __init__(self, cohort: Cohort, settings: Settings, network: dict | None = None) -> None:
+    def __init__(self, cohort: Cohort, settings: TrainingSettings, network: dict | None = None) -> None:
         self.cohort, self.settings = cohort, settings
-        self.objective = Objective(cohort, settings)
         self.source = WindowSource(cohort, settings)
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
@@ -57,6 +56,7 @@ class Trainer:
         self.estimators = nn.ModuleList([first, *others])
         if network is not None:
             first.load(network, None)
+        self.objective = Objective(cohort, settings, self.estimators)
         self.optimizer = torch.optim.Adam(self.estimators.parameters(), lr=settings.learning_rate)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, settings.learning_rate, total_steps=settings.steps + 1
@@ -101,18 +101,18 @@ class Trainer:
             self._loop(rank, report, save, every)
 
     def _loop(self, rank: int, report: Callable, save: Callable, every: int) -> None:
-        settings, losses = self.settings, self._losses()
+        settings, objective = self.settings, self._parallel()
         parameters = list(self.estimators.parameters())
         started, first = time.monotonic(), self.step
         while not self.finished:
             where = f"step {self.step + 1}, seed {settings.seed}"
             batch = self.source.draw(self.step, rank)
-            loss = losses(batch, self.step)
+            loss = objective(batch, self.step)
             row = _row(loss, where)
             self.optimizer.zero_grad()
             loss.total.backward()
             if not nn.utils.clip_grad_norm_(parameters, settings.clip).isfinite():
-                refuse_gradient(self.objective(self.estimators, batch, self.step), parameters, where)
+                refuse_gradient(self.objective(batch, self.step), parameters, where)
             self.optimizer.step()
             self.schedule.step()
             self.step += 1
@@ -127,14 +127,13 @@ class Trainer:
                 if self.step % every == 0 or self.finished:
                     save(self)
 
-    def _losses(self) -> nn.Module:
-        """Return the loss of a batch as a module; of several processes the gradients are averaged."""
-        losses = _Losses(self.estimators, self.objective)
+    def _parallel(self) -> nn.Module:
+        """Return the objective; of several processes the gradients are averaged."""
         if self.settings.devices == 1:
-            return losses
+            return self.objective
         # A member that is in no window of a step has no gradient in it.
         unused = len(self.cohort.members) > self.settings.members
-        return DistributedDataParallel(losses, find_unused_parameters=unused)
+        return DistributedDataParallel(self.objective, find_unused_parameters=unused)
 
     def state(self) -> dict:
         """Return all that a checkpoint needs to go on as if never stopped."""
@@ -161,16 +160,7 @@ class Trainer:
         self.stopped = state["finished"] and self.step < self.settings.steps
 
 
-class _Losses(nn.Module):
-    def __init__(self, estimators: nn.ModuleList, objective: Objective) -> None:
-        super().__init__()
-        self.estimators, self._objective = estimators, objective
-
-    def forward(self, batch: Sequence[Share], step: int) -> Loss:
-        return self._objective(self.estimators, batch, step)
-
-
-def _follow(rank: int, cohort: Cohort, settings: Settings, state: dict) -> None:
+def _follow(rank: int, cohort: Cohort, settings: TrainingSettings, state: dict) -> None:
     """Train along with the process that reports and saves."""
     trainer = Trainer(cohort, settings)
     trainer.load(state)
@@ -178,15 +168,11 @@ def _follow(rank: int, cohort: Cohort, settings: Settings, state: dict) -> None:
 
 
 def _row(loss: Loss, where: str) -> dict[str, float]:
-    """Return the terms and their total, the mean over processes; one that is not finite is refused."""
-    values = {
-        **loss.terms,
-        **{n: v for n, v in loss.parts.items() if n not in loss.terms},
-        "total": loss.total,
-    }
+    """Return the terms and their total, the mean over processes; a part that is not finite is refused."""
+    values = {**loss.parts, **loss.terms, "total": loss.total}
     shared = mean_over_processes(torch.stack([value.detach() for value in values.values()])).tolist()
     found = dict(zip(values, shared, strict=True))
-    refuse_infinite(found, where)
+    refuse_infinite({name: found[name] for name in (*loss.parts, "total")}, where)
     return {name: found[name] for name in (*loss.terms, "total")}
 
 

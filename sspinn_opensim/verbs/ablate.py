@@ -44,7 +44,9 @@ from sspinn_opensim.report.report import read_histories
 from sspinn_opensim.results.folder import ResultsFolder, seed_name
 from sspinn_opensim.results.study_record import recorded_for
 from sspinn_opensim.study import Person, Study
+from sspinn_opensim.training.losses import TERMS
 from sspinn_opensim.training.losses import weights as loss_weights
+from sspinn_opensim.training.objective import TrainingDivergedError
 from sspinn_opensim.verbs import scale
 from sspinn_opensim.verbs.estimate import estimate_seeds
 from sspinn_opensim.verbs.prepared import Prepared, prepare
@@ -55,9 +57,6 @@ log = logging.getLogger(__name__)
 #: History of a training: its columns by name.
 History = Mapping[str, Sequence[float]]
 
-#: Weight of a term that is off: too small to move a parameter by its last bit, and not 0, so that the history
-#: still tells what becomes of the term.
-OFF = 1e-30
 #: Share of the steps, at the end, over which losses are averaged.
 FINAL_SHARE = 0.1
 
@@ -83,7 +82,12 @@ def ablate(study: Study, out: Path, terms: Sequence[str] | None = None, restart:
         every term diverged.
     """
     log.info("ablate", extra={"heading": True})
-    active = {name: weight for name, weight in loss_weights(study.training.weights).items() if weight > 0}
+    # What leads forces at the start is no part of the loss that is left at the end, nor of the history.
+    active = {
+        name: weight
+        for name, weight in loss_weights(study.training.weights).items()
+        if weight > 0 and not TERMS[name].leads_force
+    }
     terms = _chosen(terms, active)
     recording = read_recording(study)
     out.mkdir(parents=True, exist_ok=True)
@@ -161,7 +165,7 @@ def _chosen(terms: Sequence[str] | None, active: Mapping[str, float]) -> tuple[s
 
 def _arm_study(study: Study, name: str) -> Study:
     """Return the study of an arm, without the reference."""
-    off = {} if name == FULL else {name: OFF}
+    off = {} if name == FULL else {name: 0.0}
     training = replace(study.training, weights=dict(study.training.weights) | off)
     return replace(study, training=training, reference=None, name=f"{study.name}, {Arm(name, {}).title}")
 
@@ -190,9 +194,7 @@ def _train_arm(study: Study, prepared: Prepared, subject: Path, folder: Path, re
                 pass
         with recorded_for(study, folder, "estimate"):
             estimate_seeds(study, prepared, folder)
-    except InputError as error:
-        if not error.what.startswith("The training diverged"):
-            raise
+    except TrainingDivergedError as error:
         failure = f"{error.what} ({error.where})"
     seeds = sorted({*done["seeds"], *study.training.seeds})
     content = {"belongs_to": belongs_to, "seeds": seeds, "failure": failure}

@@ -11,11 +11,10 @@ from sspinn_opensim.files import sha256
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.study_record import recorded_for
 from sspinn_opensim.study import Study
-from sspinn_opensim.training.adaptation import adaptation_settings
 from sspinn_opensim.training.checkpoint import identity, load_network, network_kind
-from sspinn_opensim.training.cohort import alone
+from sspinn_opensim.training.cohort import single_person_cohort
 from sspinn_opensim.training.losses import weights
-from sspinn_opensim.training.settings import Progress
+from sspinn_opensim.training.settings import Progress, adaptation_settings
 from sspinn_opensim.verbs import scale
 from sspinn_opensim.verbs.prepared import prepare
 from sspinn_opensim.verbs.train import train_seed
@@ -67,11 +66,11 @@ def adapt(
     with recorded_for(study, out, "adapt"):
         for seed in study.training.seeds:
             file = ResultsFolder(source).checkpoint(seed)
-            settings = adaptation_settings(steps, seed, study.training.weights, network_kind(file))
+            settings = adaptation_settings(study.training, seed, steps, network_kind(file))
             belongs_to = identity(prepared.subject, prepared.recording, settings)
             network = load_network(file, belongs_to)
             belongs_to["training"]["adapted_from"] = sha256(file)
-            cohort = alone(prepared.subject, prepared.signals)
+            cohort = single_person_cohort(prepared.subject, prepared.signals)
             log.info(train_seed(cohort, settings, belongs_to, out, restart, network, progress))
 
 

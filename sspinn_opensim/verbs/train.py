@@ -14,8 +14,8 @@ from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.checkpoint import identity, resume, save
-from sspinn_opensim.training.cohort import Cohort, alone
-from sspinn_opensim.training.settings import Progress, Settings, settings_of
+from sspinn_opensim.training.cohort import Cohort, single_person_cohort
+from sspinn_opensim.training.settings import Progress, TrainingSettings, settings_of
 from sspinn_opensim.training.trainer import Trainer
 from sspinn_opensim.verbs.prepared import Prepared, prepare
 
@@ -80,7 +80,7 @@ def train_seeds(
     progress: Callable[[Progress], None] | None = None,
 ) -> Iterator[SeedTraining]:
     """Train the network of each seed of a study, and give what came of it."""
-    people = alone(prepared.subject, prepared.signals)
+    people = single_person_cohort(prepared.subject, prepared.signals)
     for seed in study.training.seeds:
         settings = settings_of(study.training, seed)
         belongs_to = identity(prepared.subject, prepared.recording, settings)
@@ -89,7 +89,7 @@ def train_seeds(
 
 def train_seed(
     cohort: Cohort,
-    settings: Settings,
+    settings: TrainingSettings,
     belongs_to: dict,
     out: Path,
     restart: bool = False,
@@ -101,7 +101,7 @@ def train_seed(
     Parameters
     ----------
     cohort : Cohort
-    settings : Settings
+    settings : TrainingSettings
     belongs_to : dict
         What the checkpoint states and is compared with.
     out : Path
@@ -140,7 +140,7 @@ def train_seed(
 
 def _table(history: list[dict[str, float]]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, list(history[-1]), restval="nan", lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
     return text.getvalue()

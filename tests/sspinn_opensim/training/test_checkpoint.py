@@ -1,7 +1,9 @@
 import dataclasses
 import errno
 import os
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,14 +11,14 @@ import torch
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.training.checkpoint import identity, load_estimator, network_kind, resume, save
-from sspinn_opensim.training.cohort import ALONE, alone
+from sspinn_opensim.training.cohort import ONE_PERSON, single_person_cohort
 from sspinn_opensim.training.networks import NETWORKS
-from sspinn_opensim.training.settings import Settings
+from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import make_signals
 from sspinn_opensim.training.subject import make_subject
 from sspinn_opensim.training.trainer import Trainer
 
-SETTINGS = Settings(steps=4, batch=2, window_s=0.3, unscored_s=0.1, weights={"torque": 0.3})
+SETTINGS = TrainingSettings(steps=4, batch=2, window_s=0.3, unscored_s=0.1, weights={"torque": 0.3})
 
 
 OTHER_NETWORK = next(kind for kind in NETWORKS if kind != SETTINGS.network)
@@ -26,7 +28,7 @@ OTHER_NETWORK = next(kind for kind in NETWORKS if kind != SETTINGS.network)
 def trained(walker, tmp_path_factory):
     """Return a trained trainer and its checkpoint."""
     path = tmp_path_factory.mktemp("training") / "seed_0" / "checkpoint.pt"
-    trainer = Trainer(alone(walker.subject, walker.signals), SETTINGS)
+    trainer = Trainer(single_person_cohort(walker.subject, walker.signals), SETTINGS)
     trainer.run(lambda _: None, lambda t: save(path, t, identity(walker.subject, walker.recording, SETTINGS)))
     return trainer, path
 
@@ -45,7 +47,7 @@ def load(path, walker, subject=None, recording=None, settings=SETTINGS):
 
 
 def go_on(path, walker, subject=None, recording=None, settings=SETTINGS):
-    trainer = Trainer(alone(walker.subject, walker.signals), SETTINGS)
+    trainer = Trainer(single_person_cohort(walker.subject, walker.signals), SETTINGS)
     resume(path, trainer, identity(subject or walker.subject, recording or walker.recording, settings))
     return trainer
 
@@ -169,13 +171,16 @@ def test_an_estimate_may_be_of_another_recording(checkpoint, walker):
 def test_an_estimate_is_that_of_the_network_that_was_trained(walker, tmp_path):
     """Whatever kind of network the study asks for by now."""
     settings = dataclasses.replace(SETTINGS, network=OTHER_NETWORK)
-    trainer, path = Trainer(alone(walker.subject, walker.signals), settings), tmp_path / "checkpoint.pt"
+    trainer, path = (
+        Trainer(single_person_cohort(walker.subject, walker.signals), settings),
+        tmp_path / "checkpoint.pt",
+    )
     belongs_to = identity(walker.subject, walker.recording, settings)
     trainer.run(lambda _: None, lambda t: save(path, t, belongs_to))
     found, expected = load(path, walker).network, trainer.estimators[0].network
     assert type(found) is type(expected) is NETWORKS[OTHER_NETWORK] and network_kind(path) == OTHER_NETWORK
     assert all(torch.equal(value, found.state_dict()[name]) for name, value in expected.state_dict().items())
-    again = Trainer(alone(walker.subject, walker.signals), settings)
+    again = Trainer(single_person_cohort(walker.subject, walker.signals), settings)
     resume(path, again, belongs_to)
     assert again.finished and again.history == trainer.history
 
@@ -224,7 +229,29 @@ def without_format(path):
     torch.save(content, path)
 
 
-@pytest.mark.parametrize("spoil", [cut, empty, text, another_content, without_format])
+def flipped(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def another_archive(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("sheet.xml", "<x/>")
+
+
+def another_kind_of_content(path):
+    torch.save([1, 2], path)
+
+
+def an_object(path):
+    torch.save({"format": SimpleNamespace()}, path)
+
+
+SPOILT = [cut, empty, text, flipped, another_archive, another_content, another_kind_of_content, an_object]
+
+
+@pytest.mark.parametrize("spoil", [*SPOILT, without_format])
 def test_a_broken_file_is_one_clear_error(checkpoint, walker, spoil):
     spoil(checkpoint)
     for use in (load, go_on):
@@ -232,6 +259,21 @@ def test_a_broken_file_is_one_clear_error(checkpoint, walker, spoil):
             use(checkpoint, walker)
         assert error.value.where == str(checkpoint) and "--restart" in error.value.fix
         assert "\n" not in error.value.found
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("can't allocate memory"), AttributeError("a bug")]
+)
+def test_what_says_nothing_against_the_file_does_not_advise_to_throw_it_away(
+    checkpoint, walker, monkeypatch, error
+):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(torch, "load", fail)
+    for use in (load, go_on):
+        with pytest.raises(type(error)):
+            use(checkpoint, walker)
 
 
 def test_another_version_is_refused(checkpoint, walker):
@@ -243,7 +285,7 @@ def test_another_version_is_refused(checkpoint, walker):
 
 def test_a_network_of_other_sizes_is_refused(checkpoint, walker):
     content = torch.load(checkpoint, weights_only=True)
-    content["state"]["people"][ALONE].pop("mounting.shift")
+    content["state"]["people"][ONE_PERSON].pop("mounting.shift")
     torch.save(content, checkpoint)
     for use in (load, go_on):
         with pytest.raises(InputError, match="holds another network"):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.training.adaptation import adaptation_settings
+from sspinn_opensim.study import TrainingChoice
 from sspinn_opensim.training.batches import WindowSource
 from sspinn_opensim.training.checkpoint import (
     cohort_identity,
@@ -18,11 +18,11 @@ from sspinn_opensim.training.checkpoint import (
     resume,
     save,
 )
-from sspinn_opensim.training.cohort import Cohort, alone
-from sspinn_opensim.training.settings import Settings
+from sspinn_opensim.training.cohort import Cohort, single_person_cohort
+from sspinn_opensim.training.settings import TrainingSettings, adaptation_settings
 from sspinn_opensim.training.trainer import Trainer
 
-SETTINGS = Settings(steps=4, batch=4, window_s=0.4, unscored_s=0.1)
+SETTINGS = TrainingSettings(steps=4, batch=4, window_s=0.4, unscored_s=0.1)
 
 
 def nothing(*_):
@@ -148,7 +148,7 @@ def crowd(pair):
 
 
 def drawn(source, step, rank=0):
-    return [(share.member, share.windows.inputs) for share in source.draw(step, rank)]
+    return [(part.member, part.windows.inputs) for part in source.draw(step, rank)]
 
 
 def assert_equal(one, other):
@@ -174,9 +174,9 @@ def test_a_step_is_split_over_a_few_members_and_all_get_their_turn(crowd):
     source = WindowSource(crowd, dataclasses.replace(SETTINGS, batch=10))
     seen = set()
     for step in range(12):
-        shares = source.draw(step)
-        members = [share.member for share in shares]
-        assert sorted(len(share.windows.inputs) for share in shares) == [2, 2, 3, 3]
+        parts = source.draw(step)
+        members = [part.member for part in parts]
+        assert sorted(len(part.windows.inputs) for part in parts) == [2, 2, 3, 3]
         assert len(set(members)) == 4
         seen |= set(members)
     assert seen == set(range(6))
@@ -189,12 +189,12 @@ def test_a_cohort_of_equals_learns_what_one_of_them_learns(pair):
     """Two members with the same body and signals: the mean of their losses is the loss of one of them."""
     first = pair[0].members[0]
     settings = dataclasses.replace(SETTINGS, batch=2)
-    one = Trainer(alone(first.subject, first.signals), settings)
+    one = Trainer(single_person_cohort(first.subject, first.signals), settings)
     two = Trainer(Cohort((first, dataclasses.replace(first, name="again"))), settings)
-    (share,) = one.source.draw(0)
-    half = [dataclasses.replace(share, member=place) for place in (0, 1)]
-    alone_loss = one.objective(one.estimators, (share,), 0)
-    shared_loss = two.objective(two.estimators, half, 0)
+    (part,) = one.source.draw(0)
+    half = [dataclasses.replace(part, member=place) for place in (0, 1)]
+    alone_loss = one.objective((part,), 0)
+    shared_loss = two.objective(half, 0)
     for name, value in alone_loss.terms.items():
         assert shared_loss.terms[name].item() == pytest.approx(value.item(), rel=1e-4), name
 
@@ -263,7 +263,7 @@ def test_what_a_checkpoint_of_many_is_not_good_for(trained, pair, make_member):
         load_estimator(path, tall.subject, tall.signals, own)
     assert "sspinn adapt" in error.value.fix
     with pytest.raises(InputError, match="another kind of training"):
-        resume(path, Trainer(alone(tall.subject, tall.signals), SETTINGS), own)
+        resume(path, Trainer(single_person_cohort(tall.subject, tall.signals), SETTINGS), own)
     fewer, recording = make_member("fewer", bodies=("pelvis", "foot_r"))
     for use in (
         lambda: load_network(path, own_identity(fewer, recording)),
@@ -302,14 +302,17 @@ def test_adaptation_helps_an_unseen_person(trained, pair, make_member):
     stranger, recording = make_member("stranger", small=True, seconds=4.0, speed_m_s=1.0)
     network = load_network(trained[1], own_identity(stranger, recording))
     settings = dataclasses.replace(
-        adaptation_settings(20, 0, {}), batch=8, window_s=SETTINGS.window_s, unscored_s=SETTINGS.unscored_s
+        adaptation_settings(TrainingChoice(), 0, 20, "lstm"),
+        batch=8,
+        window_s=SETTINGS.window_s,
+        unscored_s=SETTINGS.unscored_s,
     )
-    cohort = alone(stranger.subject, stranger.signals)
+    cohort = single_person_cohort(stranger.subject, stranger.signals)
 
     def total(trainer):
         with torch.no_grad():
             batch = trainer.source.draw(10**6)
-            return trainer.objective(trainer.estimators, batch, settings.steps).total.item()
+            return trainer.objective(batch, settings.steps).total.item()
 
     adapted, untouched = (Trainer(cohort, settings, network) for _ in range(2))
     before = total(adapted)
@@ -321,7 +324,11 @@ def test_adaptation_helps_an_unseen_person(trained, pair, make_member):
 def test_no_steps_leave_the_network_as_it_is(trained, pair, make_member):
     stranger, recording = make_member("stranger", small=True)
     network = load_network(trained[1], own_identity(stranger, recording))
-    trainer = Trainer(alone(stranger.subject, stranger.signals), adaptation_settings(0, 0, {}), network)
+    trainer = Trainer(
+        single_person_cohort(stranger.subject, stranger.signals),
+        adaptation_settings(TrainingChoice(), 0, 0, "lstm"),
+        network,
+    )
     assert trainer.finished
     for name, value in trainer.estimators[0].network.state_dict().items():
         assert torch.equal(value, network[name]), name

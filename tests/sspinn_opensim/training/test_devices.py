@@ -16,10 +16,10 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.study import examples_folder
 from sspinn_opensim.training.batches import WindowSource
 from sspinn_opensim.training.cohort import Cohort
-from sspinn_opensim.training.settings import Settings
+from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.trainer import Trainer
 
-SETTINGS = Settings(steps=3, batch=2, window_s=0.4, unscored_s=0.1, members=1, devices=2)
+SETTINGS = TrainingSettings(steps=3, batch=2, window_s=0.4, unscored_s=0.1, members=1, devices=2)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_what_one_of_them_cannot_use_is_one_clear_error(crowd, capfd):
     source = WindowSource(crowd, SETTINGS)
     (first,), (second,) = (source.draw(0, rank) for rank in (0, 1))
     signals = crowd.members[first.member].signals
-    rows = [_rows(share.windows.acceleration, signals.acceleration) for share in (first, second)]
+    rows = [_rows(part.windows.acceleration, signals.acceleration) for part in (first, second)]
     only = sorted(rows[1] - rows[0])
     assert first.member == second.member and only
     acceleration = signals.acceleration.clone()

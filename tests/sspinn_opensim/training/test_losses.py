@@ -1,7 +1,6 @@
-"""Each term has the value that its own docstring promises, and the gradient that its value promises."""
+"""Each term is one where its quantity meets the scale of the table, and has the gradient of its value."""
 
 import dataclasses
-import re
 from types import FunctionType, SimpleNamespace
 
 import numpy as np
@@ -10,17 +9,11 @@ import torch
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.training import losses
-from sspinn_opensim.training.losses import TERMS, Mounting, gather, weights
+from sspinn_opensim.training.losses import TERMS, BodyConstants, Mounting, loss_inputs, weights
 from sspinn_opensim.training.motion import Decoder, RawMotion, differentiate
-from sspinn_opensim.training.objective import led_force
 from sspinn_opensim.training.signals import Windows
 
 FRAMES, UNSCORED = 14, 3
-
-
-def scales(name: str) -> list[float]:
-    """Return the numbers with a decimal point in the docstring of a term: its scales, in order."""
-    return [float(number) for number in re.findall(r"\d+\.\d+", TERMS[name].function.__doc__)]
 
 
 def in_double(signals):
@@ -37,13 +30,14 @@ def body(walker):
         subject=walker.subject,
         dynamics=walker.subject.compiled(torch.float64),
         signals=in_double(walker.signals),
+        constants=BodyConstants.of(walker.subject, torch.float64),
         mounting=Mounting(7).double(),
     )
 
 
 @pytest.fixture(scope="module")
 def standing(body):
-    """Return the evidence of a body that stands still on slightly bent knees, held up by the floor alone."""
+    """Return loss inputs of a body that stands still on slightly bent knees, held up by the floor alone."""
     subject, names = body.subject, body.subject.model.coordinate_names
     functions, roles = subject.functions, subject.roles
     bend = {"hip_flexion": 0.3, "knee_angle": -0.6, "ankle_angle": 0.3}
@@ -81,13 +75,15 @@ def standing(body):
     signals = dataclasses.replace(body.signals, speed_m_s=None)
     windows = Windows(frames(felt), frames(turned), frames([0.0]))
     motion = differentiate(raw, subject, signals.step_s)
-    return gather(subject, body.dynamics, signals, body.mounting, windows, raw, motion, UNSCORED)
+    return loss_inputs(
+        subject, body.dynamics, signals, body.constants, body.mounting, windows, raw, motion, UNSCORED
+    )
 
 
-def changed(evidence, **changes):
-    """Return evidence with fields replaced; a lambda is given the old value."""
-    new = {k: v(getattr(evidence, k)) if isinstance(v, FunctionType) else v for k, v in changes.items()}
-    return dataclasses.replace(evidence, **new)
+def changed(e, **changes):
+    """Return inputs with fields replaced; a lambda is given the old value."""
+    new = {k: v(getattr(e, k)) if isinstance(v, FunctionType) else v for k, v in changes.items()}
+    return dataclasses.replace(e, **new)
 
 
 def filled(like, index, value):
@@ -97,8 +93,8 @@ def filled(like, index, value):
     return out
 
 
-def value_of(name, evidence) -> float:
-    return float(TERMS[name].function(evidence).detach())
+def value_of(name, e) -> float:
+    return float(TERMS[name](e).detach())
 
 
 def test_frames_that_are_scored(standing):
@@ -116,7 +112,9 @@ def test_frames_of_motion_and_signals_are_the_same_ones(body):
     raw = dataclasses.replace(raw, posture=count.expand(1, FRAMES, 8), torque=count.expand(1, FRAMES, 7))
     windows = Windows(count.expand(1, FRAMES, 14), count.expand(1, FRAMES, 7), count)
     motion = differentiate(raw, subject, 0.01)
-    e = gather(subject, body.dynamics, body.signals, body.mounting, windows, raw, motion, UNSCORED)
+    e = loss_inputs(
+        subject, body.dynamics, body.signals, body.constants, body.mounting, windows, raw, motion, UNSCORED
+    )
     expected = torch.arange(UNSCORED, FRAMES - 1, dtype=torch.float64)
     for found in (e.acceleration, e.angular_rate, e.raw.torque, e.motion.q[..., [0]]):
         assert (found[0, :, 0] == expected).all()
@@ -129,6 +127,8 @@ def test_standing_still_costs_nothing_but_effort(standing):
     costly = {name: value_of(name, standing) for name in TERMS}
     effort = costly.pop("torque")
     assert 0 < effort < 1
+    # It takes the lowest points for equal, and so knows nothing of moments.
+    assert costly.pop("led_force") > 0
     assert costly == {name: pytest.approx(0, abs=1e-10) for name in costly}
 
 
@@ -136,26 +136,31 @@ def test_standing_forces_are_where_the_warm_start_leads(standing):
     """Four points of equal height share the weight equally; the pull to that is in 0.1 body weight."""
     shared = changed(standing, force_bw=lambda f: filled(f, (..., 1), 0.25))
     # Shared equally, the force is not where the moment wants it, but the sum is what the root misses.
-    assert float(led_force(shared)) == pytest.approx(0, abs=1e-10)
+    assert value_of("led_force", shared) == pytest.approx(0, abs=1e-10)
     off = changed(shared, force_bw=lambda f: f + filled(f, (..., 0, 0), 0.1) - filled(f, (..., 1, 0), 0.1))
-    assert float(led_force(off)) == pytest.approx(2 / 12)
+    assert value_of("led_force", off) == pytest.approx(2 / 12)
 
 
 def term_cases(e):
-    """Return, for every term, evidence in which each scale that its docstring names is met exactly once."""
+    """Return, for every term, inputs in which each scale of the table is met exactly once."""
     weight, moment = e.subject.body_weight, e.subject.moment_scale
     roles, ones = e.subject.roles, torch.ones_like
     actuated = list(roles.actuated)
     knee = e.subject.model.coordinate_names.index("knee_angle_r")
     high = e.subject.model.coordinates[knee].range[1] - losses.LIMIT_MARGIN_RAD
-    only = {name: scales(name)[0] for name in TERMS if scales(name)}
+    only = {name: term.scale[0] for name, term in TERMS.items()}
     loaded = filled(e.force_bw, (..., 0, 1), 1.0)
     frames = torch.arange(e.force_bw.shape[1], dtype=torch.float64)
     rising = filled(e.force_bw, (..., 0, 1), only["force_change"] * frames * e.signals.step_s / 0.01)
     given = only["load_transfer"] * frames * e.signals.step_s / 0.01
     passing = filled(e.force_bw, (..., 0, 1), given) + filled(e.force_bw, (..., 2, 1), 1 - given)
     known = dataclasses.replace(e.signals, speed_m_s=2.0)
-    first, second = scales("mounting")
+    sure = dataclasses.replace(
+        e.signals, **dict.fromkeys(("acceleration_variance", "rate_variance"), torch.zeros(1))
+    )
+    nowhere = changed(e, force_bw=filled(e.force_bw, (..., 1), 0.25))
+    led = changed(nowhere, force_bw=lambda f: f + filled(f, (..., 0, 0), only["led_force"]))
+    first, second = TERMS["mounting"].scale
     mounting = Mounting(7).double()
     with torch.no_grad():
         mounting.rotation[2, 1], mounting.shift[4, 0] = first, second
@@ -177,10 +182,13 @@ def term_cases(e):
     return {
         # Two axes of acceleration and one of angular rate a sensor.
         "acceleration": (
-            changed(e, predicted_acceleration=off(e.acceleration, e.signals.acceleration_scale)),
+            changed(e, signals=sure, predicted_acceleration=off(e.acceleration, only["acceleration"])),
             2,
         ),
-        "angular_rate": (changed(e, predicted_rate=off(e.angular_rate, e.signals.rate_scale)), 1),
+        "angular_rate": (
+            changed(e, signals=sure, predicted_rate=off(e.angular_rate, only["angular_rate"])),
+            1,
+        ),
         "root_residual": (
             changed(
                 e,
@@ -231,6 +239,8 @@ def term_cases(e):
             ),
             1,
         ),
+        # A mean over twelve components, of which one pulls; each is led to a quarter of the sum.
+        "led_force": (led, ((3 / 4) ** 2 + 3 * (1 / 4) ** 2) / 12),
     }
 
 
@@ -262,7 +272,7 @@ def test_joints_beyond_the_last_sensor_are_unfelt(standing):
 
 
 @pytest.mark.parametrize("name", TERMS)
-def test_a_term_is_one_at_its_documented_scale(name, standing):
+def test_a_term_is_one_at_its_scale(name, standing):
     case, expected = term_cases(standing)[name]
     assert value_of(name, case) == pytest.approx(expected, rel=1e-6)
 
@@ -336,7 +346,17 @@ def test_heights_count_from_the_floor(body):
         subject = dataclasses.replace(body.subject, model=model)
         raw = Decoder(subject, None).double()(outputs)
         motion = differentiate(raw, subject, body.signals.step_s)
-        e = gather(subject, body.dynamics, body.signals, body.mounting, windows, raw, motion, UNSCORED)
+        e = loss_inputs(
+            subject,
+            body.dynamics,
+            body.signals,
+            body.constants,
+            body.mounting,
+            windows,
+            raw,
+            motion,
+            UNSCORED,
+        )
         costs.append({name: value_of(name, e) for name in TERMS})
     assert costs[0]["contact_height"] > 0.01
     # Single precision holds the standing height.
@@ -361,8 +381,8 @@ def test_an_unknown_weight_is_refused_with_the_nearest():
 def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
     """Through decoder, derivatives, compiled dynamics and every term, along random directions.
 
-    Two terms are left out, which hold something constant on purpose: the torque output's the torques of the
-    motion, the speed of contact how fast a foot turns.
+    Three terms are left out, which hold something constant on purpose: that of the output torques and that
+    which leads forces what the motion needs, the speed of contact how fast a foot turns.
     """
     torch.manual_seed(0)
     subject, signals = body.subject, body.signals
@@ -381,9 +401,11 @@ def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
     def loss():
         raw = decoder(outputs)
         motion = differentiate(raw, subject, signals.step_s)
-        e = gather(subject, body.dynamics, signals, mounting, windows, raw, motion, UNSCORED)
-        used = [name for name in TERMS if name not in ("torque_output", "contact_speed")]
-        return sum(weights({})[name] * TERMS[name].function(e) for name in used)
+        e = loss_inputs(
+            subject, body.dynamics, signals, body.constants, mounting, windows, raw, motion, UNSCORED
+        )
+        used = [name for name in TERMS if name not in ("torque_output", "contact_speed", "led_force")]
+        return sum(weights({})[name] * TERMS[name](e) for name in used)
 
     def after(directions, length):
         with torch.no_grad():

@@ -51,7 +51,7 @@ def test_roles_of_the_planar_model(walker):
     legs = {f"{joint}_{side}" for joint in ("hip_flexion", "knee_angle", "ankle_angle") for side in "rl"}
     assert set(named(subject, roles.actuated)) == legs | {"lumbar_extension"}
     assert set(named(subject, roles.posture)) == legs | {"lumbar_extension", "pelvis_tilt"}
-    assert roles.fixed == ()
+    assert roles.fixed == {}
 
 
 def test_roles_of_a_spatial_model(on_gait2354):
@@ -70,7 +70,10 @@ def test_locked_and_fixed_coordinates_are_not_estimated(on_gait2354, gait2354):
     locked = {c.name: c.default for c in gait2354.coordinates if c.locked}
     subject = on_gait2354({"pelvis_tz": 0.25, "hip_rotation_r": 0.1})
     assert subject.fixed == locked | {"pelvis_tz": 0.25, "hip_rotation_r": 0.1}
-    assert named(subject, subject.roles.fixed) == list(subject.fixed)
+    assert (
+        dict(zip(named(subject, subject.roles.fixed), subject.roles.fixed.values(), strict=True))
+        == subject.fixed
+    )
     assert named(subject, subject.roles.steps) == ["pelvis_tx", "pelvis_ty"]
     estimated = {*subject.roles.posture, *subject.roles.steps, *subject.roles.actuated}
     assert not estimated & set(subject.roles.fixed)
@@ -222,3 +225,33 @@ def test_standing_height_puts_the_lowest_point_on_the_floor(walker, floor_m):
         parameters=functions.parameters,
     )
     assert np.array(out["contact_position"]).reshape(-1, 3)[:, 1].min() == pytest.approx(floor_m, abs=1e-12)
+
+
+def test_the_farthest_contact_point_is_on_the_same_foot(walker):
+    places = {
+        "a": (0, 0, 0),
+        "b": (0.1, 0, 0),
+        "c": (0.3, 0, 0),
+        "d": (0, 0, 1),
+        "e": (0.2, 0, 1),
+        "f": (5, 0, 0),
+    }
+
+    class Placed(type(walker.subject)):
+        feet = ("r", "r", "r", "l", "l", "toe")
+        contact_in_default_posture = np.array(list(places.values()), float)
+
+    subject = Placed(**{f.name: getattr(walker.subject, f.name) for f in dataclasses.fields(walker.subject)})
+    assert subject.farthest_on_foot == (2, 2, 0, 4, 3, 5)
+
+
+@pytest.mark.parametrize("chosen", [{"estimate": ["pelvis_tx", "pelvis_ty", "pelvis_tilt"]}, {}])
+def test_a_root_without_joints_is_refused(walker, chosen):
+    names = walker.model.coordinate_names
+    fixed = {} if chosen else {name: 0.0 for name in names if not name.startswith("pelvis")}
+    with pytest.raises(InputError, match="No joint is estimated") as error:
+        make_subject(walker.model, walker.recording, fixed, height_m=1.8, **chosen)
+    assert (
+        error.value.found == "pelvis_tilt, pelvis_tx, pelvis_ty" and "hip_flexion_r" in error.value.expected
+    )
+    assert error.value.where == "[coordinates] of the study, model 'planar_gait'" and error.value.fix

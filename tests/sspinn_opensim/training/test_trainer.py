@@ -1,17 +1,21 @@
 import dataclasses
 import signal
 
+import numpy as np
 import pytest
 import torch
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.training import objective
-from sspinn_opensim.training.cohort import alone
+from sspinn_opensim.training.cohort import single_person_cohort
 from sspinn_opensim.training.losses import TERMS, Term
-from sspinn_opensim.training.settings import Settings
+from sspinn_opensim.training.objective import TrainingDivergedError
+from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.trainer import Trainer, no_longer_falls
 
-SETTINGS = Settings(steps=10, batch=4, window_s=0.4, unscored_s=0.1)
+#: Terms of the history: the one that leads forces at the start is none of them.
+RECORDED = {name: term for name, term in TERMS.items() if not term.leads_force}
+SETTINGS = TrainingSettings(steps=10, batch=4, window_s=0.4, unscored_s=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +31,7 @@ def make_trainer(walker):
     subject = Compiled(
         **{f.name: getattr(walker.subject, f.name) for f in dataclasses.fields(walker.subject)}
     )
-    cohort = alone(subject, walker.signals)
+    cohort = single_person_cohort(subject, walker.signals)
     return lambda **changes: Trainer(cohort, dataclasses.replace(SETTINGS, **changes))
 
 
@@ -104,7 +108,7 @@ def test_run_reports_every_step_and_saves_now_and_then(make_trainer):
     trainer, reported, saved = make_trainer(steps=5), [], []
     trainer.run(reported.append, lambda t: saved.append(t.step), every=2)
     assert [p.step for p in reported] == [1, 2, 3, 4, 5] and saved == [2, 4, 5]
-    assert all(p.steps == 5 and set(p.terms) == set(TERMS) for p in reported)
+    assert all(p.steps == 5 and set(p.terms) == set(RECORDED) for p in reported)
     assert reported[-1].left_s == 0 < reported[0].left_s
     assert [row["total"] for row in trainer.history] == [p.total for p in reported]
     trainer.run(reported.append, lambda t: saved.append(t.step))
@@ -118,15 +122,38 @@ def test_the_loss_falls(make_trainer):
     assert sum(totals[-3:]) < 0.8 * sum(totals[:3])
 
 
-def test_a_term_of_weight_zero_is_left_out(make_trainer):
+def test_a_term_of_weight_zero_is_recorded_and_moves_nothing(make_trainer):
+    off, never = make_trainer(weights={"mounting": 0.0}), make_trainer()
+    never.objective.weights["mounting"] = 1e-30
+    for trainer in (off, never):
+        advance(trainer, 3)
+    assert off.history == never.history and off.history[-1]["mounting"] > 0
+    for name, value in off.estimators.state_dict().items():
+        assert torch.equal(value, never.estimators.state_dict()[name]), name
+
+
+def test_a_term_of_weight_zero_may_be_no_number(make_trainer, monkeypatch):
+    spoilt(monkeypatch, "trunk", lambda e: e.tau.sum() * float("nan"))
     trainer = advance(make_trainer(weights={"trunk": 0.0}), 1)
-    assert set(TERMS) - set(trainer.history[0]) == {"trunk"}
+    assert np.isnan(trainer.history[0]["trunk"]) and np.isfinite(trainer.history[0]["total"])
+
+
+def test_forces_are_led_until_their_terms_count(make_trainer):
+    """By a term like any other: its weight is the study's to choose."""
+    (led,) = [name for name, term in TERMS.items() if term.leads_force]
+    trainer, without = make_trainer(), make_trainer(weights={led: 0.0})
+    batch, steps = trainer.source.draw(0), trainer.settings.steps
+    with torch.no_grad():
+        early, half, late = (trainer.objective(batch, step).parts for step in (0, 0.3 * steps, 0.4 * steps))
+    assert early[led] == pytest.approx(2 * half[led]) and led not in late
+    assert led not in without.objective(batch, 0).parts
+    assert half["torque"] == pytest.approx(late["torque"] / 2) and early["torque"] == 0
 
 
 def test_the_total_is_the_weighted_sum_once_all_terms_count(make_trainer):
     trainer = advance(make_trainer(weights={"torque": 2.0}, force_from=-1.0, force_full=-0.5), 1)
     row = trainer.history[0]
-    weighted = {name: term.weight * row[name] for name, term in TERMS.items()} | {
+    weighted = {name: term.weight * row[name] for name, term in RECORDED.items()} | {
         "torque": 2.0 * row["torque"]
     }
     assert row["total"] == pytest.approx(sum(weighted.values()), rel=1e-5)
@@ -134,13 +161,13 @@ def test_the_total_is_the_weighted_sum_once_all_terms_count(make_trainer):
 
 def test_terms_of_force_wait_until_forces_are_in_place(make_trainer):
     early = advance(make_trainer(), 1).history[0]
-    settled = sum(term.weight * early[name] for name, term in TERMS.items() if not term.needs_force)
-    everything = sum(term.weight * early[name] for name, term in TERMS.items())
+    settled = sum(term.weight * early[name] for name, term in RECORDED.items() if not term.needs_force)
+    everything = sum(term.weight * early[name] for name, term in RECORDED.items())
     assert settled < early["total"] and early["total"] != pytest.approx(everything, rel=1e-3)
 
 
 def spoilt(monkeypatch, name, function):
-    monkeypatch.setattr(objective, "TERMS", {**TERMS, name: Term(function, 1.0)})
+    monkeypatch.setattr(objective, "TERMS", {**TERMS, name: Term(function, (), (), 1.0)})
 
 
 @pytest.mark.parametrize(
@@ -156,7 +183,7 @@ def test_a_term_that_diverges_is_named(make_trainer, monkeypatch, function, mess
     spoilt(monkeypatch, "trunk", function)
     trainer = make_trainer(seed=4)
     before = {k: v.clone() for k, v in trainer.estimators.state_dict().items()}
-    with pytest.raises(InputError, match=message) as error:
+    with pytest.raises(TrainingDivergedError, match=message) as error:
         trainer.run(nothing, nothing)
     assert error.value.where == "step 1, seed 4" and "[training.weights] trunk" in error.value.fix
     unchanged = trainer.estimators.state_dict()

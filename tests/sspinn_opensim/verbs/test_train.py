@@ -1,0 +1,25 @@
+"""What a study asks of its training."""
+
+import shutil
+
+import pytest
+
+import osim_models
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.study import examples_folder, read_study
+from sspinn_opensim.verbs import train
+
+
+def test_a_study_that_estimates_the_root_alone_is_refused_before_training(tmp_path):
+    examples = examples_folder()
+    shutil.copytree(examples / "demo", tmp_path / "demo")
+    shutil.copy(osim_models.path("planar_gait.osim"), tmp_path / "subject.osim")
+    text, head = (examples / "demo.toml").read_text(), "[coordinates]\n"
+    assert head in text
+    root = head + 'estimate = ["pelvis_tx", "pelvis_ty", "pelvis_tilt"]\n'
+    study = tmp_path / "study.toml"
+    study.write_text(text.replace(head, root))
+    with pytest.raises(InputError, match="No joint is estimated") as error:
+        train.train(read_study(study), tmp_path)
+    assert "[coordinates]" in error.value.where and "estimate" in error.value.fix
+    assert not (tmp_path / "training").exists()
