@@ -10,6 +10,10 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.model.types import Model
 
 
+class OtherModelError(InputError):
+    """Stored fits are whole, but those of another model."""
+
+
 @dataclass(frozen=True)
 class Piece:
     """A sum of products of Chebyshev polynomials in a box of coordinates.
@@ -77,7 +81,7 @@ def read_fits(path: str | Path, model: Model) -> tuple[PathFit, ...]:
     Raises
     ------
     InputError
-        If the file cannot be read, is not a file of fits, or belongs to another model.
+        If the file cannot be read or is not a file of fits; a `OtherModelError` if it is.
     """
     path = Path(path)
     try:
@@ -89,10 +93,10 @@ def read_fits(path: str | Path, model: Model) -> tuple[PathFit, ...]:
             where=str(path),
             expected="a file that `sspinn convert --paths` wrote",
             found=f"{type(error).__name__}: {error}",
-            fix="convert the model again",
+            fix="delete it, or convert the model again",
         ) from None
     if owner != model.content_hash:
-        raise InputError(
+        raise OtherModelError(
             "The stored muscle paths belong to another model.",
             where=str(path),
             expected=f"those of the model with hash {model.content_hash[:12]}",

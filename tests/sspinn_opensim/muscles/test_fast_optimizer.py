@@ -12,7 +12,7 @@ from casadi_dynamics.model.path_fits import PathFit, Piece, dump_fits
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.cli.command import main
 from sspinn_opensim.muscles import FastOptimizer
-from sspinn_opensim.muscles import setup as fast
+from sspinn_opensim.muscles import fast_optimizer as fast
 from sspinn_opensim.opensim_io.static_optimization.setup import RAW_FOLDER, Settings, prepare
 from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE, read_setup
 from sspinn_opensim.opensim_io.tables.storage import read_storage
@@ -142,3 +142,25 @@ def test_fits_of_another_model_are_passed_over(with_a_wrap, said, tmp_path):
     (tmp_path / "moon.paths.json").write_text(dump_fits(other, fits))
     FastOptimizer(Settings(), [trial.file.parent, tmp_path], said.append)(trial)
     assert len(asked) == 1
+    assert "moon.paths.json" in said[0] and "another model" in said[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["", '{"model": "abc", "fits": [{}]}', "[]", '{"model"', b"\xff\xfe\x00"], ids=repr
+)
+def test_a_damaged_file_of_fits_is_an_error_and_not_minutes_of_fitting(with_a_wrap, said, text):
+    trial, _, asked = with_a_wrap
+    stored = trial.file.parent / "subject.paths.json"
+    stored.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InputError, match="(?s)cannot be read.*subject.paths.json.*delete"):
+        FastOptimizer(Settings(), [trial.file.parent], said.append)(trial)
+    assert not asked and not said
+
+
+def test_a_damaged_file_is_named_where_another_one_serves(with_a_wrap, said):
+    trial, fits, asked = with_a_wrap
+    folder = trial.file.parent
+    (folder / "damaged.paths.json").write_text("{")
+    (folder / "subject.paths.json").write_text(dump_fits(read_model(folder / "subject.osim"), fits))
+    FastOptimizer(Settings(), [folder], said.append)(trial)
+    assert not asked and "damaged.paths.json" in said[0] and "cannot be read" in said[0]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.model.path_fits import PathFit, dump_fits, fits_file, read_fits
+from casadi_dynamics.model.path_fits import OtherModelError, PathFit, dump_fits, fits_file, read_fits
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.files import sha256, write_atomically
 from sspinn_opensim.muscles.solver import MuscleSolver
@@ -88,12 +88,20 @@ class FastOptimizer:
         wrapped = sum(bool(muscle.path.wraps) for muscle in model.muscles)
         if not wrapped:
             return ()
-        for store in self._stores:
-            for stored in sorted(store.glob("*.paths.json")):
-                try:
-                    return read_fits(stored, model)
-                except InputError:  # those of another model
-                    continue
+        damaged = []
+        for stored in (file for store in self._stores for file in sorted(store.glob("*.paths.json"))):
+            try:
+                fits = read_fits(stored, model)
+            except OtherModelError:
+                self._say(f"note: {stored.name} holds the muscle paths of another model")
+            except InputError as error:
+                damaged.append(error)
+            else:
+                for error in damaged:
+                    self._say(f"note: {error.what} ({error.where}: {error.found})")
+                return fits
+        if damaged:  # fitting anew would take minutes, and the file would stay
+            raise damaged[0]
         target = fits_file(self._stores[0] / file.name)
         self._say(f"fitting {wrapped} muscles that wrap around surfaces, once for this model: minutes")
         fits = fit_wrapped_paths(file, model)
