@@ -8,6 +8,7 @@ right counts, tabs, no missing values), and what is read here is checked against
 from __future__ import annotations
 
 import dataclasses
+import re
 import warnings
 from pathlib import Path
 
@@ -16,7 +17,10 @@ import numpy as np
 from casadi_dynamics.errors import InputError, InputWarning, nearest
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.tables.storage_header import Header, split_header, to_lines, unusual_bytes
-from sspinn_opensim.opensim_io.tables.storage_rows import Body, read_body, read_labels
+from sspinn_opensim.opensim_io.tables.storage_rows import Body, read_body, read_labels, read_plain
+
+#: All lines to the end of the header, and those up to the labels.
+_HEAD = re.compile(rb"(?is)(?:[^\n]*\n){0,500}?[ \t,;]*endheader[ \t,;]*\r?\n(?:[ \t,;\r]*\n)*[^\n]*\n")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,15 +137,30 @@ def read_storage(path: Path) -> Table:
     """
     path = Path(path)
     data = _read_bytes(path)
-    text = to_lines(data, str(path))
-    header, lines = split_header(text, str(path))
-    body = read_body(lines, str(path), ends_whole=not text[-1].text.strip())
-    notes = [*unusual_bytes(data), *header.notes, *body.notes, *_miscounted(header, body)]
+    header, body = _read_at_once(data, str(path)) or _read_line_by_line(data, str(path))
+    notes = [*header.notes, *body.notes, *_miscounted(header, body)]
     for note in notes:
         warnings.warn(f"{path}: {note}", StorageWarning, stacklevel=2)
     return Table(
         body.names, body.time_s, body.values, header.in_degrees, header.title or path.stem, tuple(notes)
     )
+
+
+def _read_at_once(data: bytes, where: str) -> tuple[Header, Body] | None:
+    """Return what a file of the usual form holds; None where only the other reader can tell."""
+    found = _HEAD.match(data)
+    if found is None or unusual_bytes(found[0]):
+        return None
+    header, lines = split_header(to_lines(found[0], where), where)
+    body = read_plain(lines[0], data[found.end() :], where) if len(lines) == 1 else None
+    return None if body is None else (header, body)
+
+
+def _read_line_by_line(data: bytes, where: str) -> tuple[Header, Body]:
+    text = to_lines(data, where)
+    header, lines = split_header(text, where)
+    header = dataclasses.replace(header, notes=(*unusual_bytes(data), *header.notes))
+    return header, read_body(lines, where, ends_whole=not text[-1].text.strip())
 
 
 def storage_labels(path: Path) -> tuple[str, ...]:

@@ -20,7 +20,6 @@ _UTF_16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE
 _ALONE = re.compile(rb"\r(?!\n)")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-_NUMBERS = re.compile(rf"({_NUMBER.pattern} )+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,12 +145,6 @@ def separator_of(text: str) -> str | None:
 def is_number(cell: str) -> bool:
     """Whether a cell is a number as OpenSim writes them: no underscore, no comma, no foreign digit."""
     return _NUMBER.fullmatch(cell) is not None and cell.isascii()
-
-
-def are_numbers(cells: list[str]) -> bool:
-    """Whether all cells are numbers; quicker than one by one."""
-    row = " ".join(cells) + " "
-    return _NUMBERS.fullmatch(row) is not None and row.isascii() and row.count(" ") == len(cells)
 
 
 def _find_labels(lines: list[Line]) -> int | None:

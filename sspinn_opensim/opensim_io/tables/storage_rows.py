@@ -1,5 +1,6 @@
 """The body of a storage file: labels, and rows of numbers over time.
 
+What is plain is parsed at once; what is not is read line by line.
 A row or cell is mended only where one reading is possible. Everything else is one error that names the line
 and the column: OpenSim's readers shift or drop what follows, in silence.
 """
@@ -7,6 +8,7 @@ and the column: OpenSim's readers shift or drop what follows, in silence.
 from __future__ import annotations
 
 import dataclasses
+import io
 import math
 import re
 
@@ -15,13 +17,16 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.tables.storage_header import (
     Line,
-    are_numbers,
     cells_of,
     is_number,
     is_time,
     separator_of,
 )
 
+#: What plain numbers and the gaps between them consist of.
+_PLAIN = b"0123456789+-.eE\t \r\n"
+#: Once blanks are gone: an empty cell, also at the start of a line, and a blank line.
+_LEFT_EMPTY = (b"\t\t", b"\n\t", b"\n\n")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 _NOT_MEASURED = {
     "nan",
@@ -89,9 +94,51 @@ def read_body(lines: list[Line], where: str, *, ends_whole: bool = True) -> Body
         labels = [labels[place], *labels[:place], *labels[place + 1 :]]
         numbers = np.column_stack([numbers[:, place], np.delete(numbers, place, axis=1)])
     numbers, rows = _without_repeated_frames(numbers, rows, where, notes)
-    notes += _gap(numbers[:, 0], rows)
+    if (gap := _gap(numbers[:, 0])) is not None:
+        ends = f"{numbers[gap, 0]:.10g} to {numbers[gap + 1, 0]:.10g} s"
+        notes.append(f"line {rows[gap + 1].number}: time jumps from {ends}: frames are missing")
     names, values = _without_repeated_columns(labels[1:], numbers[:, 1:], where, notes)
     return Body(names, numbers[:, 0], values, tuple(notes))
+
+
+def read_plain(labels: Line, rows: bytes, where: str) -> Body | None:
+    """Return a table whose rows need no mending; None where this cannot be said for certain.
+
+    Parameters
+    ----------
+    labels : Line
+        The line above the numbers.
+    rows : bytes
+        All that follows it.
+    where : str
+        The file, for messages.
+
+    Raises
+    ------
+    InputError
+        No time column, or a label that is blank.
+    """
+    separator = separator_of(labels.text)
+    names, place, notes = _read_labels(labels, separator, where)
+    if place or separator in (",", ";") or len(set(names)) < len(names) or not rows.endswith(b"\n"):
+        return None
+    rows = rows.rstrip()
+    # No other letters (nan), no line ends of old, no blank lines, no cells that are left empty.
+    if not rows or rows.translate(None, _PLAIN) or rows.count(b"\r") != rows.count(b"\r\n"):
+        return None
+    dense = rows.translate(None, b" \r")
+    if dense.startswith((b"\t", b"\n")) or any(mark in dense for mark in _LEFT_EMPTY):
+        return None
+    del dense
+    try:
+        numbers = np.loadtxt(io.BytesIO(rows), comments=None, ndmin=2)
+    except ValueError:  # a row of another length, or a cell that is no number
+        return None
+    if numbers.shape[1] != len(names) or not np.isfinite(numbers).all():
+        return None
+    if (np.diff(numbers[:, 0]) <= 0).any() or _gap(numbers[:, 0]) is not None:
+        return None
+    return Body(tuple(names[1:]), numbers[:, 0], numbers[:, 1:], tuple(notes))
 
 
 def read_labels(lines: list[Line], where: str) -> tuple[str, ...]:
@@ -157,20 +204,20 @@ def _numbers(line: Line, cells: list[str], labels: list[str], where: str) -> lis
             found=f"{len(cells)} cells",
             fix="OpenSim would shift all that follows: mend the row, or export the file again",
         )
-    if are_numbers(cells) and all(map(math.isfinite, row := [*map(float, cells)])):
-        return row
-    row = []
-    for label, cell in zip(labels, cells, strict=True):
-        number = float(cell) if is_number(cell) else np.nan
-        if not np.isfinite(number):
-            raise InputError(
-                "a cell is not a finite number",
-                where=f"{where}, line {line.number}, column '{label}'",
-                expected="a number",
-                found=cell[:40] or "an empty cell",
-                fix=_mend(cell),
-            )
-        row.append(number)
+    row = [float(cell) if is_number(cell) else math.nan for cell in cells]
+    if not all(map(math.isfinite, row)):
+        cell, label = next(
+            (cell, label)
+            for number, cell, label in zip(row, cells, labels, strict=True)
+            if not math.isfinite(number)
+        )
+        raise InputError(
+            "a cell is not a finite number",
+            where=f"{where}, line {line.number}, column '{label}'",
+            expected="a number",
+            found=cell[:40] or "an empty cell",
+            fix=_mend(cell),
+        )
     return row
 
 
@@ -205,20 +252,15 @@ def _without_repeated_frames(
     return numbers[kept], [rows[k] for k in kept]
 
 
-def _gap(time_s: np.ndarray, rows: list[Line]) -> list[str]:
-    """Return a note where one step of an otherwise even clock is longer: frames are missing."""
+def _gap(time_s: np.ndarray) -> int | None:
+    """Return after which frame an otherwise even clock makes a longer step: frames are missing there."""
     steps = np.diff(time_s)
     if len(steps) < _FEWEST_STEPS:
-        return []
+        return None
     usual = np.median(steps)
     even = np.abs(steps - usual) <= _EVEN * usual
     longest = int(steps.argmax())
-    if np.mean(even) < _MOSTLY or steps[longest] <= _GAP * usual:
-        return []
-    place = f"line {rows[longest + 1].number}"
-    return [
-        f"{place}: time jumps from {time_s[longest]:.10g} to {time_s[longest + 1]:.10g} s: frames are missing"
-    ]
+    return None if np.mean(even) < _MOSTLY or steps[longest] <= _GAP * usual else longest
 
 
 def _without_repeated_columns(

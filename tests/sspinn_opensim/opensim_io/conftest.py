@@ -115,3 +115,13 @@ def _prepared(_crouch, tmp_path_factory) -> Path:
 def prepared(_prepared, tmp_path) -> Path:
     """Return a fresh results folder with the set-up of static optimization."""
     return Path(shutil.copytree(_prepared, tmp_path / "results"))
+
+
+@pytest.fixture(scope="session")
+def laboratories(shared):
+    """Return the folders of the data sets whose tables every test of the readers reads."""
+    names = "arnold2013_walk_consistent hamner2013_running opencap_s4_walking opensim_scaling schreiber2019_walking"
+    folders = [shared / "data" / name for name in names.split()]
+    if missing := [folder.name for folder in folders if not folder.is_dir()]:
+        pytest.skip(f"the public recordings lack {', '.join(missing)}")
+    return folders

@@ -1,5 +1,4 @@
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -147,7 +146,10 @@ def test_a_single_frame_is_written_twice_for_opensim(read, tmp_path):
 
 
 def test_the_static_trials_of_the_data_sets_are_read(shared):
-    files = sorted(Path(shared / "data").rglob("*static*.trc")) + sorted((shared / "data").rglob("*_ST.trc"))
+    sets = [shared / "data" / name for name in "capsense_walk opensim_scaling schreiber2019_walking".split()]
+    files = sorted(
+        file for place in sets for end in ("static*", "_ST") for file in place.rglob(f"*{end}.trc")
+    )
     assert len(files) >= 15
     for file in files:
         trial = read_marker_trial(file)

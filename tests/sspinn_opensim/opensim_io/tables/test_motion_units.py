@@ -61,8 +61,8 @@ def test_a_motion_at_rest_or_of_another_model_says_nothing(planar):
     assert unit_doubt(motion(planar, True, share=0.05), ranges) == ""
 
 
-def test_no_false_alarm_in_the_motions_of_laboratories_and_every_false_flag_caught(shared):
-    files = sorted({path for pattern in MOTIONS for path in (shared / "data").rglob(pattern)})
+def test_no_false_alarm_in_the_motions_of_laboratories_and_every_false_flag_caught(laboratories):
+    files = sorted({path for place in laboratories for pattern in MOTIONS for path in place.rglob(pattern)})
     known, alarms, missed = {}, [], []
     for path in files[::3]:
         model = min(path.parent.glob("*.osim"))

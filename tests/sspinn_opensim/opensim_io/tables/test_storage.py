@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.opensim_io.tables import storage
 from sspinn_opensim.opensim_io.tables.storage import (
     StorageWarning,
     Table,
@@ -212,11 +213,49 @@ def test_missing_file_and_column(tmp_path):
         table().column("hip_flexion")
 
 
-def test_every_file_of_the_laboratories_is_read_without_a_note(shared):
+def test_every_file_of_the_laboratories_is_read_without_a_note(laboratories):
     """No false alarm: 188 files of seven laboratories, of OpenSim, Moco and others."""
-    files = [path for suffix in ("mot", "sto") for path in sorted((shared / "data").rglob(f"*.{suffix}"))]
-    assert len(files) > 150
+    files = sorted(
+        path for place in laboratories for end in ("mot", "sto") for path in place.rglob(f"*.{end}")
+    )
+    assert len(files) == 188
     with warnings.catch_warnings():
         warnings.simplefilter("error", StorageWarning)
         for path in files[::4]:
             assert read_storage(path).notes == ()
+
+
+PLAIN = {
+    "tabs": "time\ta\tb\n0\t1\t-2.5e-3\n0.01\t.5\t4.\n",
+    "blanks below tabs": "time\ta\tb\n  0  1\t -2.5\n0.01\t3 4\n",
+    "blanks": "time a  b\r\n  0.0  1 +2\r\n 1e-2  3.0 4e0\r\n",
+    "tabs at the ends": "time\ta\tb\t\n0\t1\t2\t\n0.01\t3\t4\t\n\n\n",
+    "time by another name": "Time\ta\tb\n0\t1\t2\n0.01\t3\t4\n",
+    "one row": "time\ta\tb\n0\t1\t2\n",
+}
+UNUSUAL = {
+    "an empty cell": "time\ta\tb\n0\t\t1\t2\n",
+    "an empty first cell": "time\ta\tb\n\t0\t1\t2\n",
+    "no end": "time\ta\tb\n0\t1\t2",
+    "two signs": "time\ta\tb\n0\t1-2\n",
+    "too large": "time\ta\tb\n0\t1e999\t2\n",
+    "a blank line": "time\ta\tb\n0\t1\t2\n\n0.01\t3\t4\n",
+    "a frame twice": "time\ta\tb\n0\t1\t2\n0\t1\t2\n",
+    "old line ends": "time\ta\tb\n0\t1\t2\r0.01\t3\t4\n",
+}
+
+
+@pytest.mark.parametrize("rows", PLAIN.values(), ids=PLAIN)
+def test_plain_rows_are_read_at_once_as_line_by_line(tmp_path, rows):
+    data = (HEAD + rows).encode()
+    (header, body), (expected_header, expected) = (
+        read(data, "x") for read in (storage._read_at_once, storage._read_line_by_line)
+    )
+    assert header == expected_header and (body.names, body.notes) == (expected.names, expected.notes)
+    np.testing.assert_array_equal(body.time_s, expected.time_s)
+    np.testing.assert_array_equal(body.values, expected.values)
+
+
+@pytest.mark.parametrize("rows", UNUSUAL.values(), ids=UNUSUAL)
+def test_unusual_rows_are_left_to_the_reader_that_names_the_line(rows):
+    assert storage._read_at_once((HEAD + rows).encode(), "x") is None
