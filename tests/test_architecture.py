@@ -27,8 +27,9 @@ def _rooms(package: str, table: dict[str, str]) -> dict[str, set[str]]:
     return {full[name]: {f"{package}.{other}" for other in others.split()} for name, others in table.items()}
 
 
-#: What all rooms of sspinn_opensim may stand on: the names of the files of a results folder, and two modules.
-_GROUND = {"sspinn_opensim.results", "sspinn_opensim.files", "sspinn_opensim.text"}
+#: What all rooms of sspinn_opensim may stand on: names of files of a results folder and of parts of a person,
+#: TOML files as dataclasses, and two modules.
+_GROUND = {f"sspinn_opensim.{room}" for room in ("results", "settings", "anatomy", "files", "text")}
 _OF_OPENSIM_IO = _rooms(
     _OPENSIM_IO,
     {
@@ -69,25 +70,23 @@ _OF_SSPINN_OPENSIM = _rooms(
         "results": "",
         "settings": "",
         "anatomy": "",
-        "recording": "settings anatomy",
-        "study": "files settings anatomy recording",
+        "recording": "",
+        "study": "files recording opensim_io",
         # Numbers without files: OpenSim's filter and splines, and how far two curves are apart.
         "dynamics.trial": "",
         "dynamics.agreement": "",
         "dynamics": "files text opensim_io dynamics.trial dynamics.agreement",
         "muscles": "files opensim_io dynamics",
-        "simulation": "files settings anatomy study recording opensim_io dynamics",
-        "training": "files settings anatomy study recording opensim_io",
-        "estimation": "files settings anatomy study recording opensim_io training",
-        "placement": "files settings anatomy study recording opensim_io training estimation",
-        "evaluation": "files settings anatomy study recording opensim_io training estimation "
-        "dynamics.agreement",
-        "report": "files text settings anatomy study recording opensim_io training estimation evaluation "
-        "results.gui_steps",
+        "simulation": "files study recording opensim_io dynamics",
+        "training": "files study recording opensim_io",
+        "estimation": "files study recording opensim_io training",
+        "placement": "files study recording opensim_io training estimation",
+        "evaluation": "files study recording opensim_io training estimation dynamics.agreement",
+        "report": "files text study recording opensim_io training estimation evaluation results.gui_steps",
         "results.gui_steps": "opensim_io",
         "results.manifest": "results.gui_steps",
         "results.study_record": "study results.manifest",
-        "verbs": "files text settings anatomy study recording opensim_io dynamics muscles simulation "
+        "verbs": "files text study recording opensim_io dynamics muscles simulation "
         "training estimation placement evaluation report "
         "results.gui_steps results.manifest results.study_record",
         "cli": "text study training verbs",

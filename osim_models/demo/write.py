@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from casadi_dynamics.osim import read_model
 from osim_models.demo.recording import Truth, record, with_noise
 from osim_models.demo.walk import CYCLE_S, solve
 from sspinn_opensim.files import write_atomically
+from sspinn_opensim.opensim_io.scaling.choices import PersonSize
 from sspinn_opensim.opensim_io.scaling.scale import scale_by_height_and_mass
 from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
@@ -32,18 +32,13 @@ MUSCLE_WINDOW_S = (8 * CYCLE_S, 9 * CYCLE_S)
 _DECIMALS = {"kinematics": 10, "moments": 6, "grf": 6, "muscle_forces": 3, "imu": 5}
 
 
-@dataclass(frozen=True)
-class Person:
-    """Who walks; the study of the demo states the same."""
-
-    name: str = "demo"
-    height_m: float = 1.72
-    mass_kg: float = 68.0
+#: Who walks; the study of the demo states the same.
+PERSON = PersonSize(height_m=1.72, mass_kg=68.0, name="demo")
 
 
 def scaled_model(file: Path) -> Model:
     """Scale the planar model to the demo's person, write it to `file` and return it."""
-    scale_by_height_and_mass(osim_models.path("planar_gait"), file, Person())
+    scale_by_height_and_mass(osim_models.path("planar_gait"), file, PERSON)
     return read_model(file)
 
 

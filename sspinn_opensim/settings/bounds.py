@@ -38,8 +38,10 @@ NonNegative = Annotated[float, Bounds(0.0)]
 Count = Annotated[int, Bounds(1)]
 Seed = Annotated[int, Bounds(0)]
 # From a small child to a very tall or heavy adult: outside, the unit is wrong.
-Height = Annotated[float, Bounds(0.5, 2.5, "give the height in metres")]
-Mass = Annotated[float, Bounds(10.0, 300.0, "give the mass in kilograms")]
+HEIGHT = Bounds(0.5, 2.5, "give the height in metres")
+MASS = Bounds(10.0, 300.0, "give the mass in kilograms")
+Height = Annotated[float, HEIGHT]
+Mass = Annotated[float, MASS]
 Rate = Annotated[float, Bounds(20.0, 10_000.0, "give the rate in samples a second; walking needs about 100")]
 Vector = tuple[float, float, float]
 Names = tuple[str, str, str]

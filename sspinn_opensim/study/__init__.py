@@ -16,7 +16,6 @@ from sspinn_opensim.study.read import (
     override,
     read_scaling,
     read_study,
-    scaling_method,
 )
 
 __all__ = [
@@ -35,5 +34,4 @@ __all__ = [
     "override",
     "read_scaling",
     "read_study",
-    "scaling_method",
 ]

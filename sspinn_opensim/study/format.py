@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from sspinn_opensim.opensim_io.scaling.choices import PersonSize, ScalingChoice
 from sspinn_opensim.recording import FORMATS, OutputChoice, RecordingChoice, SensorChoice
 from sspinn_opensim.settings.bounds import Bounds, Count, Height, Mass, NonNegative, OneOf, Seed
 
 Sole = Annotated[float, Bounds(0.0, 100.0, "give the thickness in millimetres")]
-Length = Annotated[float, Bounds(0.02, 1.5, "give lengths in metres")]
-Girth = Annotated[float, Bounds(0.05, 2.0, "give circumferences in metres")]
 # A longer lag is no latency of sensors but another time axis.
 Lag = Annotated[
     float, Bounds(-0.2, 0.2, "give the lag in seconds; a file of another time axis must be shifted")
@@ -50,7 +49,7 @@ class ModelChoice:
 
 
 @dataclass(frozen=True)
-class Person:
+class Person(PersonSize):
     """``[person]``: who was recorded.
 
     Parameters
@@ -68,99 +67,9 @@ class Person:
 
     height_m: Height
     mass_kg: Mass
-    name: str = "subject"
     shoe_heel_mm: Sole = 0.0
     shoe_forefoot_mm: Sole = 0.0
     id: str = ""
-
-
-@dataclass(frozen=True)
-class MeasurementChoice:
-    """``[scaling.measurements.NAME]``: distances between markers that scale bodies.
-
-    Parameters
-    ----------
-    name : str
-        The NAME of the table.
-    pairs : tuple of (str, str)
-        Pairs of markers; the factor is the mean over pairs of distance measured over distance in the model.
-    bodies : tuple of str
-        Bodies it scales.
-    axes : str
-        Axes of the bodies it scales, some of ``xyz``.
-    """
-
-    name: str
-    pairs: tuple[tuple[str, str], ...]
-    bodies: tuple[str, ...]
-    axes: str = "xyz"
-
-
-@dataclass(frozen=True)
-class SegmentChoice:
-    """``[scaling.segments.NAME]``: a segment measured with a tape.
-
-    Parameters
-    ----------
-    name : str
-        The NAME of the table: a known segment, or one of the user's own with `between` and `bodies`.
-    length_m, circumference_m : float or None
-        Its length and mean girth, m.
-    between : tuple of 2 str or None
-        Joints, bodies or markers of the model whose distance the length corresponds to.
-    bodies : tuple of str
-        Bodies it scales; default: those of the segment.
-    axes : str
-        Axes the length scales, some of ``xyz``; default: all, across the pelvis one.
-    """
-
-    name: str
-    length_m: Length | None = None
-    circumference_m: Girth | None = None
-    between: tuple[str, str] | None = None
-    bodies: tuple[str, ...] = ()
-    axes: str = ""
-
-
-@dataclass(frozen=True)
-class ScalingChoice:
-    """``[scaling]``: how the model becomes the person's, where height and mass are not all that is known.
-
-    Parameters
-    ----------
-    method : {'height', 'markers', 'segments'} or None
-        Left out: what the other keys are for, else ``height``.
-    setup : Path or None
-        The laboratory's own set-up of OpenSim's ScaleTool (markers).
-    static : Path or None
-        Static marker trial, ``.trc`` (markers).
-    markers : Path or None
-        Marker set to put on the model (markers).
-    from_s, to_s : float or None
-        Part of the static trial to use, s (markers).
-    measurements : tuple of MeasurementChoice
-        Instead of a set-up (markers).
-    weights : dict of str to float
-        Weights of markers in the static pose that differ from 1; 0 leaves a marker out (markers).
-    place_markers : bool or None
-        Whether the model's markers move to where they were measured (markers).
-    segments : tuple of SegmentChoice
-        What a tape measured (segments).
-    preserve_mass_distribution : bool or None
-        Whether each body keeps its share of the mass, or gets one by its volume.
-    """
-
-    method: Literal["height", "markers", "segments"] | None = None
-    setup: Path | None = None
-    static: Path | None = None
-    markers: Path | None = None
-    from_s: NonNegative | None = None
-    to_s: NonNegative | None = None
-    measurements: tuple[MeasurementChoice, ...] = ()
-    weights: dict[str, NonNegative] = dataclasses.field(default_factory=dict)
-    place_markers: bool | None = None
-    segments: tuple[SegmentChoice, ...] = ()
-    preserve_mass_distribution: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from casadi_dynamics.errors import nearest
 from sspinn_opensim.recording import FORMATS, RecordingChoice
@@ -20,6 +20,8 @@ from sspinn_opensim.study.checks import (
     check_sensors,
 )
 from sspinn_opensim.study.format import ScalingChoice, ScalingStudy, Study
+
+S = TypeVar("S", Study, ScalingStudy)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) 
     check_reference(named, place)
     check_seeds(named.training, place / "training" / "seeds")
     check_output(named.output, place / "output")
-    scaling_method(named)
+    named = _with_method(named, place / "scaling")
     if sensors is None:
         return _with_sensors(named, named.recording.sensors, str(place / "recording" / "sensors"))
     return _with_sensors(named, sensors, "--sensors")
@@ -86,50 +88,8 @@ def read_scaling(path: str | Path) -> Study | ScalingStudy:
     if "recording" in table or "sensors" in table:
         return read_study(path)
     study = parse(ScalingStudy, table, Place(path, text), path=path)
-    scaling_method(study)
+    study = _with_method(study, Place(path, text) / "scaling")
     return dataclasses.replace(study, name=study.name or path.stem)
-
-
-def scaling_method(study: Study | ScalingStudy) -> str:
-    """Return how a study scales its model: ``scaled`` (not at all), ``height``, ``markers`` or ``segments``.
-
-    Raises
-    ------
-    InputError
-        If keys of two methods are given, or none of those that the stated method needs.
-    """
-    place, choice = Place(study.path, load(study.path)[0]) / "scaling", study.scaling
-    of_method = {
-        "markers": "setup static markers from_s to_s measurements weights place_markers".split(),
-        "segments": ["segments"],
-        "height": [],
-    }
-    unset = ScalingChoice()
-    given = {
-        method: [key for key in keys if getattr(choice, key) != getattr(unset, key)]
-        for method, keys in of_method.items()
-    }
-    stated = [f"method = '{choice.method}'"] if choice.method else []
-    found = {method: keys for method, keys in given.items() if keys}
-    if choice.method:
-        found[choice.method] = stated + given[choice.method]
-    if study.model.scaled:
-        found["scaled"] = ["[model] scaled = true"]
-        if choice.preserve_mass_distribution is not None:
-            found["scaling"] = ["preserve_mass_distribution"]
-    if len(found) > 1:
-        raise place.error(
-            "The study scales the model in two ways.",
-            expected="keys of one method",
-            found="; ".join(", ".join(keys) for keys in found.values()),
-            fix="keep one of them",
-        )
-    method = next(iter(found), "height")
-    if method == "markers":
-        check_marker_scaling(choice, place)
-    if method == "segments" and not choice.segments:
-        raise place.error("No segment is measured.", fix="add a table [scaling.segments.thigh] with length_m")
-    return method
 
 
 def override(study: Study, *, steps: int | None = None, seeds: Iterable[int] | None = None) -> Study:
@@ -162,6 +122,44 @@ def examples_folder() -> Path:
     here = Path(__file__).resolve().parents[1]
     installed = here / "examples"
     return installed if installed.is_dir() else here.parent / "examples"
+
+
+def _with_method(study: S, place: Place) -> S:
+    """Return a study that says how its model is scaled; refuse keys of two methods, or none of one."""
+    choice = study.scaling
+    of_method = {
+        "markers": "setup static markers from_s to_s measurements weights place_markers".split(),
+        "segments": ["segments"],
+        "height": [],
+    }
+    unset = ScalingChoice()
+    given = {
+        method: [key for key in keys if getattr(choice, key) != getattr(unset, key)]
+        for method, keys in of_method.items()
+    }
+    stated = [f"method = '{choice.method}'"] if choice.method else []
+    found = {method: keys for method, keys in given.items() if keys}
+    if choice.method:
+        found[choice.method] = stated + given[choice.method]
+    if study.model.scaled:
+        found["scaled"] = ["[model] scaled = true"]
+        if choice.preserve_mass_distribution is not None:
+            found["scaling"] = ["preserve_mass_distribution"]
+    if len(found) > 1:
+        raise place.error(
+            "The study scales the model in two ways.",
+            expected="keys of one method",
+            found="; ".join(", ".join(keys) for keys in found.values()),
+            fix="keep one of them",
+        )
+    if study.model.scaled:
+        return study
+    method: Any = next(iter(found), "height")
+    if method == "markers":
+        check_marker_scaling(choice, place)
+    if method == "segments" and not choice.segments:
+        raise place.error("No segment is measured.", fix="add a table [scaling.segments.thigh] with length_m")
+    return dataclasses.replace(study, scaling=dataclasses.replace(choice, method=method))
 
 
 def _parse_recording(table: Any, place: Place) -> RecordingChoice:

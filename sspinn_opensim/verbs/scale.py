@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 import shutil
@@ -18,7 +17,8 @@ from sspinn_opensim.opensim_io.model.contact import put_under_feet
 from sspinn_opensim.opensim_io.model.free_root import free_the_way
 from sspinn_opensim.opensim_io.model.shoes import put_on_shoes
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
-from sspinn_opensim.opensim_io.scaling.inputs import MarkerScaling, open_setup
+from sspinn_opensim.opensim_io.scaling.choices import PersonSize, ScalingChoice
+from sspinn_opensim.opensim_io.scaling.inputs import open_setup
 from sspinn_opensim.opensim_io.scaling.markers import FOLDER, scale_from_markers
 from sspinn_opensim.opensim_io.scaling.report import ScalingReport
 from sspinn_opensim.opensim_io.scaling.scale import (
@@ -27,13 +27,12 @@ from sspinn_opensim.opensim_io.scaling.scale import (
     known_height,
     scale_by_height_and_mass,
 )
-from sspinn_opensim.opensim_io.scaling.segments import Segment, scale_by_segments
-from sspinn_opensim.opensim_io.scaling.setup import Measurement
+from sspinn_opensim.opensim_io.scaling.segments import scale_by_segments
 from sspinn_opensim.recording import bodies_of
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.manifest import recorded
 from sspinn_opensim.results.study_record import records
-from sspinn_opensim.study import ScalingStudy, Study, scaling_method
+from sspinn_opensim.study import ScalingStudy, Study
 from sspinn_opensim.training.coordinates import held_coordinates
 
 log = logging.getLogger(__name__)
@@ -104,20 +103,20 @@ def scale_subject(study: Study | ScalingStudy, out: Path) -> ScalingReport:
     InputError
         As `copy_scaled`, `scale_by_height_and_mass`, `scale_by_segments` or `scale_from_markers`.
     """
-    choice, scaling, method = study.model, study.scaling, scaling_method(study)
+    choice, scaling, person = study.model, study.scaling, study.person
     with tempfile.TemporaryDirectory(prefix="upgraded_model_") as folder:
         file, subject = current_file(choice.file, Path(folder)), ResultsFolder(out).subject
         known = {"generic_height_m": choice.generic_height_m}
         preserve = {"preserve_mass_distribution": scaling.preserve_mass_distribution is not False}
-        if method == "scaled":
-            report = copy_scaled(file, subject, study.person)
-        elif method == "segments":
-            segments = [Segment(**_fields(segment)) for segment in scaling.segments]
-            report = scale_by_segments(file, subject, study.person, segments, **known, **preserve)
-        elif method == "markers":
-            report = scale_from_markers(file, subject, study.person, _markers(study, file), **known)
+        if choice.scaled:
+            report = copy_scaled(file, subject, person)
+        elif scaling.method == "segments":
+            report = scale_by_segments(file, subject, person, scaling.segments, **known, **preserve)
+        elif scaling.method == "markers":
+            rest = _rest_factor(study, file)
+            report = scale_from_markers(file, subject, person, scaling, fallback_factor=rest, **known)
         else:
-            report = scale_by_height_and_mass(file, subject, study.person, **known, **preserve)
+            report = scale_by_height_and_mass(file, subject, person, **known, **preserve)
     return _finish(report, out)
 
 
@@ -168,10 +167,10 @@ def scale_model(options: Options, out: Path) -> None:
 
 def _scaled(options: Options, file: Path, subject: Path) -> ScalingReport:
     name = options.name if options.setup else options.name or "subject"
-    person = _Person(name, options.height_m, options.mass_kg)
+    person = PersonSize(options.height_m, options.mass_kg, name)
     known = {"generic_height_m": options.generic_height_m}
     if options.setup:
-        choice = MarkerScaling(setup=options.setup, static=options.static, marker_set=options.markers)
+        choice = ScalingChoice(setup=options.setup, static=options.static, markers=options.markers)
         return scale_from_markers(file, subject, person, choice, **known)
     if options.scaled:
         return copy_scaled(file, subject, person)
@@ -187,13 +186,6 @@ def _scaled(options: Options, file: Path, subject: Path) -> ScalingReport:
 def _recorded(out: Path, name: str, inputs: dict[str, Path | None]) -> AbstractContextManager[None]:
     given = {key: path for key, path in inputs.items() if path is not None and path.is_file()}
     return recorded(out, "scale", f"A model scaled to {name}", inputs=given)
-
-
-@dataclass(frozen=True)
-class _Person:
-    name: str
-    height_m: float | None
-    mass_kg: float | None
 
 
 def _finish(report: ScalingReport, out: Path) -> ScalingReport:
@@ -228,28 +220,7 @@ def _model_of(options: Options) -> Path:
     return file
 
 
-def _markers(study: Study | ScalingStudy, generic: Path) -> MarkerScaling:
-    scaling, model, person = study.scaling, study.model, study.person
-    factor = None
-    if not scaling.setup and (model.generic_height_m or known_height(generic)):
-        factor, _ = height_factor(generic, person, model.generic_height_m)
-    measurements = tuple(
-        Measurement(m.name, m.pairs, {body: m.axes.upper() for body in m.bodies})
-        for m in scaling.measurements
-    )
-    return MarkerScaling(
-        setup=scaling.setup,
-        static=scaling.static,
-        marker_set=scaling.markers,
-        measurements=measurements,
-        weights=scaling.weights,
-        from_s=scaling.from_s,
-        to_s=scaling.to_s,
-        preserve_mass_distribution=scaling.preserve_mass_distribution,
-        place_markers=scaling.place_markers,
-        fallback_factor=factor,
-    )
-
-
-def _fields(segment) -> dict:
-    return {field.name: getattr(segment, field.name) for field in dataclasses.fields(segment)}
+def _rest_factor(study: Study | ScalingStudy, generic: Path) -> float | None:
+    """Return the factor of what no measurement of markers scales: by body height, where it is known."""
+    height_m = study.model.generic_height_m or known_height(generic)
+    return None if study.scaling.setup or not height_m else height_factor(generic, study.person, height_m)[0]

@@ -69,7 +69,7 @@ def degrees(reference, name):
 
 def test_the_study_of_the_demo_scales_to_the_walker():
     study = tomllib.loads((FOLDER.parent / "demo.toml").read_text())
-    person = write.Person()
+    person = write.PERSON
     assert study["person"] == {"name": person.name, "height_m": person.height_m, "mass_kg": person.mass_kg}
 
 

@@ -13,10 +13,10 @@ from lxml import etree
 from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree
+from sspinn_opensim.opensim_io.scaling.choices import PersonSize, ScalingChoice
 from sspinn_opensim.opensim_io.scaling.factors import check_names, scale_factors, usable_measurements
 from sspinn_opensim.opensim_io.scaling.finish import describe
 from sspinn_opensim.opensim_io.scaling.inputs import (
-    MarkerScaling,
     open_setup,
     require,
     take_marker_set,
@@ -25,8 +25,8 @@ from sspinn_opensim.opensim_io.scaling.inputs import (
 )
 from sspinn_opensim.opensim_io.scaling.marker_trials import MarkerTrial, read_marker_trial, write_marker_trial
 from sspinn_opensim.opensim_io.scaling.report import Factors, unscaled
-from sspinn_opensim.opensim_io.scaling.scale import Person, check_person
-from sspinn_opensim.opensim_io.scaling.setup import Measurement, ScaleSetup, make_setup
+from sspinn_opensim.opensim_io.scaling.scale import check_person
+from sspinn_opensim.opensim_io.scaling.setup import AppliedMeasurement, ScaleSetup, make_setup
 
 _SPAN_RANGE_M = (0.05, 4.0)
 _STILL_M = 0.02
@@ -40,7 +40,7 @@ class Case:
     ----------
     setup : ScaleSetup
         What it reads, as written to the folder.
-    person : Person
+    person : PersonSize
         Whom to scale to.
     before : dict
         The generic model in its default pose (`describe`).
@@ -61,7 +61,7 @@ class Case:
     """
 
     setup: ScaleSetup
-    person: Person
+    person: PersonSize
     before: dict
     factors: Factors
     measured: Mapping[str, str]
@@ -72,14 +72,9 @@ class Case:
     where: str
 
 
-@dataclasses.dataclass(frozen=True)
-class _Someone:
-    name: str
-    height_m: float | None
-    mass_kg: float
-
-
-def prepare(generic: Path, work: Path, person: Person, choice: MarkerScaling) -> Case:
+def prepare(
+    generic: Path, work: Path, person: PersonSize, choice: ScalingChoice, fallback_factor: float | None = None
+) -> Case:
     """Check everything that can be checked before ScaleTool runs, and write what it reads.
 
     Parameters
@@ -88,8 +83,11 @@ def prepare(generic: Path, work: Path, person: Person, choice: MarkerScaling) ->
         Model to scale.
     work : Path
         Folder that ScaleTool will read from.
-    person : Person
-    choice : MarkerScaling
+    person : PersonSize
+    choice : ScalingChoice
+        Trial and measurements.
+    fallback_factor : float, optional
+        As in `scale_from_markers`.
 
     Raises
     ------
@@ -112,7 +110,7 @@ def prepare(generic: Path, work: Path, person: Person, choice: MarkerScaling) ->
     trial = read_marker_trial(scaling_file)
     placing = trial if placing_file == scaling_file else read_marker_trial(placing_file)
     if setup is None:
-        setup = _from_measurements(choice, before, placing, str(scaling_file))
+        setup = _from_measurements(choice, fallback_factor, before, placing, str(scaling_file))
     elif choice.preserve_mass_distribution is not None:
         preserve = str(choice.preserve_mass_distribution).lower()
         setup.set("preserve_mass_distribution", preserve, "ModelScaler")
@@ -137,14 +135,20 @@ def prepare(generic: Path, work: Path, person: Person, choice: MarkerScaling) ->
     factors, ratios = scale_factors(
         setup, taken, before["bodies"], _distance_in(before["markers"]), _distance_over(trial)
     )
-    notes += [] if choice.fallback_factor else unscaled(factors)
+    notes += [] if fallback_factor else unscaled(factors)
     _write_inputs(setup, work, whom, trial, placing, marker_set)
     places = {name: placing.place(name).mean(axis=0).tolist() for name in placing.names}
-    words = {m.name: _words(m, ratios[m.name]) for m in taken} | _stated(setup, choice)
+    words = {m.name: _words(m, ratios[m.name]) for m in taken}
+    if choice.setup is not None:
+        words |= _stated(setup)
+    elif fallback_factor:
+        words["body height"] = f"{fallback_factor:.4f} where no measurement scales"
     return Case(setup, whom, before, factors, words, places, weights, moves, notes, str(generic))
 
 
-def _from_measurements(choice: MarkerScaling, before: dict, trial: MarkerTrial, where: str) -> ScaleSetup:
+def _from_measurements(
+    choice: ScalingChoice, factor: float | None, before: dict, trial: MarkerTrial, where: str
+) -> ScaleSetup:
     common = [name for name in before["markers"] if name in trial.names]
     for name in choice.weights:
         if name not in common:
@@ -155,7 +159,6 @@ def _from_measurements(choice: MarkerScaling, before: dict, trial: MarkerTrial, 
                 fix=nearest(name, common),
             )
     weights = {name: choice.weights.get(name, 1.0) for name in common}
-    factor = choice.fallback_factor
     return make_setup(
         choice.measurements,
         {body: (factor,) * 3 for body in before["bodies"]} if factor else {},
@@ -165,7 +168,7 @@ def _from_measurements(choice: MarkerScaling, before: dict, trial: MarkerTrial, 
     )
 
 
-def _person(person: Person, setup: ScaleSetup) -> tuple[_Someone, list[str]]:
+def _person(person: PersonSize, setup: ScaleSetup) -> tuple[PersonSize, list[str]]:
     """Return whom to scale to; what is not given comes from the set-up."""
     mass, stated, notes = person.mass_kg, setup.mass_kg, []
     if mass is None:
@@ -179,13 +182,13 @@ def _person(person: Person, setup: ScaleSetup) -> tuple[_Someone, list[str]]:
         mass = stated
     elif stated > 0 and abs(stated - mass) > 1e-3 * mass:
         notes.append(f"the set-up states {stated:g} kg, the person's {mass:g} kg are used")
-    whom = _Someone(person.name or setup.name, person.height_m or setup.height_m, mass)
+    whom = PersonSize(person.height_m or setup.height_m, mass, person.name or setup.name)
     check_person(whom)
     return whom, notes
 
 
 def _placement(
-    setup: ScaleSetup, choice: MarkerScaling, markers: Mapping, trial: MarkerTrial
+    setup: ScaleSetup, choice: ScalingChoice, markers: Mapping, trial: MarkerTrial
 ) -> tuple[dict[str, float], bool, list[str]]:
     """Return the weights of the markers that count, whether markers move, and what is left out."""
     moves = setup.places_markers if choice.place_markers is None else choice.place_markers
@@ -253,17 +256,14 @@ def _distance_over(trial: MarkerTrial) -> Callable[[str, str], float]:
     return lambda a, b: float(np.linalg.norm(trial.place(a) - trial.place(b), axis=1).mean())
 
 
-def _words(measurement: Measurement, factor: float) -> str:
+def _words(measurement: AppliedMeasurement, factor: float) -> str:
     pairs = ", ".join(" to ".join(pair) for pair in measurement.pairs)
     bodies = ", ".join(f"{body} {axes.lower()}" for body, axes in measurement.bodies.items())
     return f"{factor:.4f} from {pairs}; scales {bodies}"
 
 
-def _stated(setup: ScaleSetup, choice: MarkerScaling) -> dict[str, str]:
+def _stated(setup: ScaleSetup) -> dict[str, str]:
     """Return the factors stated by hand in words; it is the later method of the two that counts."""
-    if choice.setup is None:
-        factor = choice.fallback_factor
-        return {"body height": f"{factor:.4f} where no measurement scales"} if factor else {}
     stated = setup.manual_factors() if "manualScale" in setup.order else {}
     said = ", ".join(f"{body} {' '.join(f'{x:.4f}' for x in xyz)}" for body, xyz in stated.items())
     return {f"stated ({', then '.join(setup.order)})": said} if stated else {}
@@ -272,7 +272,7 @@ def _stated(setup: ScaleSetup, choice: MarkerScaling) -> dict[str, str]:
 def _write_inputs(
     setup: ScaleSetup,
     work: Path,
-    person: Person,
+    person: PersonSize,
     trial: MarkerTrial,
     placing: MarkerTrial,
     marker_set: Path | None,

@@ -18,7 +18,7 @@ from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import child_text
 from sspinn_opensim.opensim_io.scaling.report import Factors
-from sspinn_opensim.opensim_io.scaling.setup import Measurement, ScaleSetup
+from sspinn_opensim.opensim_io.scaling.setup import AppliedMeasurement, ScaleSetup
 
 _AXES = "XYZ"
 
@@ -76,7 +76,7 @@ def check_names(setup: ScaleSetup, anatomy: Mapping, coordinates: Iterable[str])
 
 def usable_measurements(
     setup: ScaleSetup, model_markers: Iterable[str], trial_markers: Iterable[str]
-) -> tuple[tuple[Measurement, ...], list[str]]:
+) -> tuple[tuple[AppliedMeasurement, ...], list[str]]:
     """Return the measurements with the pairs that both model and trial know, and what was left out.
 
     Raises
@@ -109,7 +109,7 @@ def usable_measurements(
 
 def scale_factors(
     setup: ScaleSetup,
-    measurements: Sequence[Measurement],
+    measurements: Sequence[AppliedMeasurement],
     bodies: Iterable[str],
     in_model: Callable[[str, str], float],
     measured: Callable[[str, str], float],
@@ -119,7 +119,7 @@ def scale_factors(
     Parameters
     ----------
     setup : ScaleSetup
-    measurements : sequence of Measurement
+    measurements : sequence of AppliedMeasurement
         Of the set-up, as far as they can be taken.
     bodies : iterable of str
         All bodies of the model.

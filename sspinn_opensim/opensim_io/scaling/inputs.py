@@ -1,11 +1,10 @@
-"""What a scaling from markers is given, and which files and times that means: the user's or the set-up's."""
+"""Files and times of a scaling from markers: the user's or the set-up's."""
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 from lxml import etree
@@ -13,47 +12,9 @@ from lxml import etree
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.documents import child_text
+from sspinn_opensim.opensim_io.scaling.choices import ScalingChoice
 from sspinn_opensim.opensim_io.scaling.finish import TIMEOUT_S
-from sspinn_opensim.opensim_io.scaling.setup import Measurement, ScaleSetup, read_setup
-
-
-@dataclasses.dataclass(frozen=True)
-class MarkerScaling:
-    """What is known of the person by markers.
-
-    Parameters
-    ----------
-    setup : Path or None
-        The laboratory's own set-up of ScaleTool; what it says of files is used where none is given here.
-    static : Path or None
-        Static trial, ``.trc``.
-    marker_set : Path or None
-        Markers to put on the model.
-    measurements : tuple of Measurement
-        Instead of a set-up.
-    weights : mapping
-        Without a set-up: weights of markers in placement that differ from one; zero leaves a marker out.
-    from_s, to_s : float or None
-        Part of the trial to use; left out, what the set-up says, else all of it.
-    preserve_mass_distribution : bool or None
-        Whether bodies keep their share of the mass; left out, what the set-up says, else true.
-    place_markers : bool or None
-        Whether the model's markers move to where they were measured; left out, what the set-up says, else
-        true.
-    fallback_factor : float or None
-        Without a set-up: factor of bodies, and of axes of bodies, that no measurement scales.
-    """
-
-    setup: Path | None = None
-    static: Path | None = None
-    marker_set: Path | None = None
-    measurements: tuple[Measurement, ...] = ()
-    weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    from_s: float | None = None
-    to_s: float | None = None
-    preserve_mass_distribution: bool | None = None
-    place_markers: bool | None = None
-    fallback_factor: float | None = None
+from sspinn_opensim.opensim_io.scaling.setup import ScaleSetup, read_setup
 
 
 def open_setup(path: Path) -> ScaleSetup:
@@ -86,7 +47,7 @@ def open_setup(path: Path) -> ScaleSetup:
 
 
 def take_marker_set(
-    setup: ScaleSetup | None, choice: MarkerScaling, work: Path, bodies: Collection[str]
+    setup: ScaleSetup | None, choice: ScalingChoice, work: Path, bodies: Collection[str]
 ) -> Path | None:
     """Copy the marker set to the folder ScaleTool reads from, if there is one.
 
@@ -95,7 +56,7 @@ def take_marker_set(
     InputError
         It is not there, is no marker set, or has a marker on a body that the model does not have.
     """
-    file = choice.marker_set or (setup.file("marker_set_file", "GenericModelMaker") if setup else None)
+    file = choice.markers or (setup.file("marker_set_file", "GenericModelMaker") if setup else None)
     if file is None:
         return None
     require(file, "marker set", "--markers, or markers in the study")
@@ -121,7 +82,7 @@ def take_marker_set(
     return Path(shutil.copyfile(file, work / "markers.xml"))
 
 
-def trial_files(setup: ScaleSetup | None, choice: MarkerScaling) -> tuple[Path, Path]:
+def trial_files(setup: ScaleSetup | None, choice: ScalingChoice) -> tuple[Path, Path]:
     """Return the trials for scaling and for placing markers, mostly one."""
     named = [
         setup.file("marker_file", section) if setup else None for section in ("ModelScaler", "MarkerPlacer")
@@ -145,7 +106,7 @@ def require(file: Path, what: str, option: str) -> None:
         raise InputError(f"the {what} is not there", where=str(file), fix=f"name another one with {option}")
 
 
-def time_range(setup: ScaleSetup, section: str, choice: MarkerScaling) -> tuple[float | None, float | None]:
+def time_range(setup: ScaleSetup, section: str, choice: ScalingChoice) -> tuple[float | None, float | None]:
     """Return the part of a trial that ``ModelScaler`` or ``MarkerPlacer`` uses, s; None for an open end."""
     if choice.from_s is not None or choice.to_s is not None:
         return choice.from_s, choice.to_s

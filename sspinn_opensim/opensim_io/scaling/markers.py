@@ -20,6 +20,7 @@ from sspinn_opensim.opensim_io.documents import child_text
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree, write_model_tree
 from sspinn_opensim.opensim_io.scaling.anatomy import leg_doubts
 from sspinn_opensim.opensim_io.scaling.case import Case, prepare
+from sspinn_opensim.opensim_io.scaling.choices import PersonSize, ScalingChoice
 from sspinn_opensim.opensim_io.scaling.factors import read_scale_set, write_scale_set
 from sspinn_opensim.opensim_io.scaling.finish import (
     TIMEOUT_S,
@@ -30,14 +31,13 @@ from sspinn_opensim.opensim_io.scaling.finish import (
     telling,
     verify,
 )
-from sspinn_opensim.opensim_io.scaling.inputs import MarkerScaling
 from sspinn_opensim.opensim_io.scaling.report import (
     Factors,
     MarkerErrors,
     ScalingReport,
     factor_doubts,
 )
-from sspinn_opensim.opensim_io.scaling.scale import Person, body_masses, known_height
+from sspinn_opensim.opensim_io.scaling.scale import body_masses, known_height
 
 #: Folder beside the scaled model that holds what ScaleTool read and wrote.
 FOLDER = "scaling"
@@ -47,10 +47,11 @@ _SCALE_TOOL_DIGITS = 2e-5  # it writes six digits
 def scale_from_markers(
     generic: Path,
     subject: Path,
-    person: Person,
-    choice: MarkerScaling,
+    person: PersonSize,
+    choice: ScalingChoice,
     *,
     generic_height_m: float | None = None,
+    fallback_factor: float | None = None,
 ) -> ScalingReport:
     """Scale a model by distances between markers, and move its markers to where they were measured.
 
@@ -58,12 +59,14 @@ def scale_from_markers(
     ----------
     generic, subject : Path
         Model to scale, saved by OpenSim 4, and where to write it; `FOLDER` is written beside it.
-    person : Person
+    person : PersonSize
         Name, mass in kg and, if known, height in m. What is empty or None is taken from the set-up.
-    choice : MarkerScaling
+    choice : ScalingChoice
         Trial and measurements.
     generic_height_m : float, optional
         Height the generic model stands for, m: with the person's it says which factors are plausible.
+    fallback_factor : float, optional
+        Without a set-up: factor of bodies, and of axes of bodies, that no measurement scales.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def scale_from_markers(
     with tempfile.TemporaryDirectory(prefix=".scaling_", dir=subject.parent) as temporary:
         work = Path(temporary) / FOLDER
         work.mkdir()
-        case = prepare(generic, work, person, choice)
+        case = prepare(generic, work, person, choice, fallback_factor)
         generic_height_m = generic_height_m or known_height(generic)
         report = _run(case, work, subject, generic_height_m)
         target = subject.with_name(FOLDER)

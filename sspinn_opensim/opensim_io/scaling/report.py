@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.settings.bounds import Bounds
 
 Factors = Mapping[str, tuple[float, float, float]]
 
@@ -215,17 +216,16 @@ def unscaled(factors: Factors) -> list[str]:
     return [f"no measurement scales {', '.join(kept)}: they keep the generic model's size"]
 
 
-def check_range(what: str, value: float, allowed: tuple[float, float], unit: str, where: str) -> None:
+def check_range(what: str, value: float, allowed: Bounds, unit: str, where: str) -> None:
     """Refuse a height or mass that no person has."""
-    low, high = allowed
-    if not low <= value <= high:  # also catches NaN
+    if not allowed.holds(value):  # also catches NaN
         divisor = {"m": "100 (was it given in cm?)", "kg": "1000 (was it given in g?)"}[unit]
         raise InputError(
             f"{what} is implausible",
             where=where,
-            expected=f"{low:g} to {high:g} {unit}",
+            expected=f"{allowed.low:g} to {allowed.high:g} {unit}",
             found=f"{value:g} {unit}",
-            fix=f"divide it by {divisor}" if value > high else f"give it in {unit}",
+            fix=f"divide it by {divisor}" if value > allowed.high else f"give it in {unit}",
         )
 
 

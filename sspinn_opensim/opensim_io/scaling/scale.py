@@ -1,13 +1,12 @@
 """A generic model scaled to a person: by body height and mass, by factors of each body, or scaled already.
 
-`scaling_segments` finds the factors from measured lengths, `scaling_markers` from a static marker trial.
+`segments` finds the factors from measured lengths, `markers` from a static marker trial.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import osim_models
 from casadi_dynamics.errors import InputError, nearest
@@ -15,6 +14,7 @@ from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.files import draft_of, write_atomically
 from sspinn_opensim.opensim_io.model.model_file import contact_geometry, read_model_tree, write_model_tree
 from sspinn_opensim.opensim_io.scaling.anatomy import leg_doubts
+from sspinn_opensim.opensim_io.scaling.choices import PersonSize
 from sspinn_opensim.opensim_io.scaling.finish import (
     TIMEOUT_S,
     changes,
@@ -25,8 +25,8 @@ from sspinn_opensim.opensim_io.scaling.finish import (
     verify,
 )
 from sspinn_opensim.opensim_io.scaling.report import Factors, ScalingReport, check_range, factor_doubts
+from sspinn_opensim.settings.bounds import HEIGHT, MASS
 
-_HEIGHT_RANGE_M, _MASS_RANGE_KG = (0.5, 2.5), (10.0, 300.0)
 _FACTOR_RANGE = (0.1, 10.0)
 # Gait 2392 and 2354: "about 1.8 m tall", 75.16 kg (OpenSim documentation, "Gait 2392 and 2354 Models");
 # gait10dof18musc is their planar reduction with the same bodies and total mass.
@@ -39,26 +39,10 @@ _GENERIC_HEIGHT_M = {
 }
 
 
-class Person(Protocol):
-    """Whom to scale to.
-
-    Parameters
-    ----------
-    name : str
-        Name of the scaled model.
-    height_m, mass_kg : float or None
-        Body height, m, and mass, kg; None where one is not known and not needed.
-    """
-
-    name: str
-    height_m: float | None
-    mass_kg: float | None
-
-
 def scale_by_height_and_mass(
     generic: Path,
     subject: Path,
-    person: Person,
+    person: PersonSize,
     *,
     generic_height_m: float | None = None,
     preserve_mass_distribution: bool = True,
@@ -74,7 +58,7 @@ def scale_by_height_and_mass(
         Model to scale, saved by OpenSim 4.
     subject : Path
         Where to write the scaled model.
-    person : Person
+    person : PersonSize
         Name, height in m, mass in kg.
     generic_height_m : float, optional
         Height of a person the generic model fits as it is, m. Known for the project's planar model,
@@ -109,7 +93,7 @@ def scale_by_height_and_mass(
 def scale_bodies(
     generic: Path,
     subject: Path,
-    person: Person,
+    person: PersonSize,
     factors: Factors,
     *,
     generic_height_m: float | None = None,
@@ -183,14 +167,14 @@ def scale_bodies(
         )
 
 
-def copy_scaled(model: Path, subject: Path, person: Person) -> ScalingReport:
+def copy_scaled(model: Path, subject: Path, person: PersonSize) -> ScalingReport:
     """Take over a model that is already scaled to the person, after checking its mass.
 
     Parameters
     ----------
     model, subject : Path
         The scaled model and where to copy it.
-    person : Person
+    person : PersonSize
         Whose mass the model must have, within 5 %, where it is given.
 
     Returns
@@ -232,7 +216,7 @@ def copy_scaled(model: Path, subject: Path, person: Person) -> ScalingReport:
     )
 
 
-def height_factor(generic: Path, person: Person, generic_height_m: float | None) -> tuple[float, float]:
+def height_factor(generic: Path, person: PersonSize, generic_height_m: float | None) -> tuple[float, float]:
     """Return height over generic height, and the generic height, m.
 
     Raises
@@ -254,7 +238,7 @@ def height_factor(generic: Path, person: Person, generic_height_m: float | None)
             fix="state generic_height_m under [model] of the study: the height of a person whom the model "
             "fits unscaled; or scaled = true if the model is the person's already",
         )
-    check_range("the generic model's height", generic_height_m, _HEIGHT_RANGE_M, "m", "generic_height_m")
+    check_range("the generic model's height", generic_height_m, HEIGHT, "m", "generic_height_m")
     return person.height_m / generic_height_m, generic_height_m
 
 
@@ -263,12 +247,12 @@ def known_height(generic: Path) -> float | None:
     return _GENERIC_HEIGHT_M.get(read_model_tree(generic).find("Model").get("name", ""))
 
 
-def check_person(person: Person) -> None:
+def check_person(person: PersonSize) -> None:
     """Refuse a height or mass that no person has."""
     if person.height_m is not None:
-        check_range("the person's height", person.height_m, _HEIGHT_RANGE_M, "m", "height_m")
+        check_range("the person's height", person.height_m, HEIGHT, "m", "height_m")
     if person.mass_kg is not None:
-        check_range("the person's mass", person.mass_kg, _MASS_RANGE_KG, "kg", "mass_kg")
+        check_range("the person's mass", person.mass_kg, MASS, "kg", "mass_kg")
 
 
 def body_masses(before: dict, after: dict) -> dict[str, tuple[float, float]]:

@@ -23,9 +23,10 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.opensim_io.scaling.anatomy import NEXT, SIDES, Anatomy
+from sspinn_opensim.opensim_io.scaling.choices import GIRTH, LENGTH, PersonSize, Segment
 from sspinn_opensim.opensim_io.scaling.finish import describe
 from sspinn_opensim.opensim_io.scaling.report import ScalingReport
-from sspinn_opensim.opensim_io.scaling.scale import Person, height_factor, scale_bodies
+from sspinn_opensim.opensim_io.scaling.scale import height_factor, scale_bodies
 
 #: Foot length over body height (Winter 2009, figure 4.1).
 _FOOT_PER_HEIGHT = 0.152
@@ -36,36 +37,6 @@ _DENSITY = {"thigh": 1050.0, "shank": 1090.0, "upper_arm": 1070.0, "forearm": 11
 _HIP_PER_WIDTH, _HIP_OFFSET_M = 0.33, 0.0073
 #: Measures without sides -> the segment they scale.
 _MIDDLE = {"pelvis_width": "pelvis", "asis_width": "pelvis", "trunk": "trunk"}
-_LENGTH_RANGE_M, _GIRTH_RANGE_M = (0.02, 1.5), (0.05, 2.0)
-
-
-@dataclasses.dataclass(frozen=True)
-class Segment:
-    """A segment that was measured.
-
-    Parameters
-    ----------
-    name : str
-        ``thigh``, ``shank``, ``foot``, ``upper_arm``, ``forearm`` for both sides or with ``_r`` or ``_l`` for
-        one; ``trunk``, ``pelvis_width``, ``asis_width``; or a name of the user's own.
-    length_m : float or None
-        Its length, m.
-    circumference_m : float or None
-        Mean girth over its length, m; for thigh, shank, upper arm and forearm.
-    between : tuple of 2 str or None
-        Joints, bodies or markers of the model whose distance the length corresponds to.
-    bodies : tuple of str
-        What it scales; needed for a name of the user's own.
-    axes : str
-        Axes the length scales, some of ``xyz``; left out, all (of the pelvis: the one across).
-    """
-
-    name: str
-    length_m: float | None = None
-    circumference_m: float | None = None
-    between: tuple[str, str] | None = None
-    bodies: tuple[str, ...] = ()
-    axes: str = ""
 
 
 def known_segments() -> tuple[str, ...]:
@@ -76,7 +47,7 @@ def known_segments() -> tuple[str, ...]:
 def scale_by_segments(
     generic: Path,
     subject: Path,
-    person: Person,
+    person: PersonSize,
     segments: Sequence[Segment],
     *,
     generic_height_m: float | None = None,
@@ -175,15 +146,15 @@ def _check(segments: Sequence[Segment], model: Anatomy) -> None:
                 expected=f"one of {', '.join(_DENSITY)}",
                 fix="give its length, or leave it to the body height",
             )
-        for what, value, (low, high) in (
-            ("length_m", segment.length_m, _LENGTH_RANGE_M),
-            ("circumference_m", segment.circumference_m, _GIRTH_RANGE_M),
+        for what, value, allowed in (
+            ("length_m", segment.length_m, LENGTH),
+            ("circumference_m", segment.circumference_m, GIRTH),
         ):
-            if value is not None and not low <= value <= high:
+            if value is not None and not allowed.holds(value):
                 raise InputError(
                     f"no person's {what}",
                     where=where,
-                    expected=f"{low:g} to {high:g} m",
+                    expected=f"{allowed.low:g} to {allowed.high:g} m",
                     found=f"{value:g} m",
                 )
         for body in segment.bodies:
@@ -213,7 +184,7 @@ def _one(segment: Segment, kind: str, side: str, model: Anatomy, height_m: float
         return _One(segment, kind, side, label, bodies, None, _FOOT_PER_HEIGHT * height_m)
     label, ends = _ends(segment, kind, side, model)
     length = float(np.linalg.norm(ends[1] - ends[0]))
-    if length < _LENGTH_RANGE_M[0]:
+    if length < LENGTH.low:
         raise InputError(
             f"in the model '{segment.name}' has no length",
             where=model.where,

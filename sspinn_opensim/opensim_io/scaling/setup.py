@@ -12,6 +12,7 @@ from lxml import etree
 
 from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.opensim_io.documents import child_text
+from sspinn_opensim.opensim_io.scaling.choices import Measurement
 from sspinn_opensim.opensim_io.scaling.report import Factors
 from sspinn_opensim.opensim_io.tables.setup_files import beside
 
@@ -19,8 +20,8 @@ _METHODS = ("measurements", "manualScale")
 
 
 @dataclasses.dataclass(frozen=True)
-class Measurement:
-    """Distances between markers that scale bodies along axes.
+class AppliedMeasurement:
+    """Distances between markers that scale bodies along axes, as a set-up states them.
 
     Parameters
     ----------
@@ -101,7 +102,7 @@ class ScaleSetup:
                 )
         return order
 
-    def measurements(self) -> tuple[Measurement, ...]:
+    def measurements(self) -> tuple[AppliedMeasurement, ...]:
         """Return the measurements that are applied."""
         found = []
         for element in self._applied():
@@ -117,7 +118,7 @@ class ScaleSetup:
                 scale.get("name", ""): child_text(scale, "axes").upper().replace(" ", "")
                 for scale in element.iterfind("BodyScaleSet/objects/BodyScale")
             }
-            found.append(Measurement(name, tuple(pairs), bodies))
+            found.append(AppliedMeasurement(name, tuple(pairs), bodies))
         return tuple(found)
 
     def manual_factors(self) -> Factors:
@@ -176,7 +177,7 @@ class ScaleSetup:
             child = etree.SubElement(parent, element)
         child.text = text
 
-    def keep_pairs(self, measurements: Iterable[Measurement]) -> None:
+    def keep_pairs(self, measurements: Iterable[AppliedMeasurement]) -> None:
         """Keep the pairs of these measurements, given in the order of `measurements`, and remove all others.
 
         One pair that ScaleTool cannot take makes it pass over the whole measurement.
@@ -260,8 +261,8 @@ def make_setup(
         for pair in measurement.pairs:
             _append(etree.SubElement(pairs, "MarkerPair"), markers=" ".join(pair))
         bodies = _path(element, "BodyScaleSet/objects")
-        for body, axes in measurement.bodies.items():
-            _append(etree.SubElement(bodies, "BodyScale", name=body), axes=" ".join(axes.upper()))
+        for body in measurement.bodies:
+            _append(etree.SubElement(bodies, "BodyScale", name=body), axes=" ".join(measurement.axes.upper()))
     scales = _path(scaler, "ScaleSet/objects")
     for body, xyz in factors.items():
         stated = " ".join(repr(float(x)) for x in xyz)

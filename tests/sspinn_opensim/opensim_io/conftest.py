@@ -1,6 +1,6 @@
 """A small motion whose ground forces fit it exactly: crouching and rising on our planar model."""
 
-import dataclasses
+import functools
 import shutil
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 import osim_models
 from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree, switch_contact_off, write_model_tree
+from sspinn_opensim.opensim_io.scaling.choices import PersonSize
 from sspinn_opensim.opensim_io.static_optimization.run import Settings, prepare
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table, moments_table
@@ -18,13 +19,6 @@ from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 MODEL = osim_models.path("planar_gait.osim")
 FEET = ("foot_r", "foot_l")
 FROM_S, TO_S, STEP_S = 0.3, 0.6, 0.01
-
-
-@dataclasses.dataclass(frozen=True)
-class Person:
-    name: str = "P01"
-    height_m: float = 1.73
-    mass_kg: float = 73.0
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +36,7 @@ def model_file() -> Path:
 
 @pytest.fixture(scope="session")
 def person():
-    return Person
+    return functools.partial(PersonSize, height_m=1.73, mass_kg=73.0, name="P01")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 import osim_models
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import cli
-from sspinn_opensim.study import ScalingStudy, read_scaling, scaling_method
+from sspinn_opensim.study import ScalingStudy, read_scaling
 
 MODEL = str(osim_models.path("planar_gait.osim"))
 HEAD = '[model]\nfile = "builtin:planar_gait"\n[person]\nheight_m = 1.73\nmass_kg = 73.0\n'
@@ -43,12 +43,12 @@ def read(tmp_path):
 def test_the_keys_say_how(read, text, method):
     study = read(text)
     assert isinstance(study, ScalingStudy) and study.name == "scaling"
-    assert scaling_method(study) == method
+    assert study.scaling.method == method
 
 
 def test_a_scaled_model_is_taken_as_it_is(read):
     head = HEAD.replace("[person]", "scaled = true\n[person]")
-    assert scaling_method(read("", head)) == "scaled"
+    assert read("", head).model.scaled and read("", head).scaling.method is None
     with pytest.raises(InputError, match="scales the model in two ways") as error:
         read(SEGMENT, head)
     assert "segments" in error.value.found and "scaled = true" in error.value.found

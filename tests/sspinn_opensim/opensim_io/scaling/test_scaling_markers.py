@@ -11,12 +11,13 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim import cli
 from sspinn_opensim.opensim_io.model.model_file import contact_geometry, read_model_tree
 from sspinn_opensim.opensim_io.scaling import case as scaling_case
+from sspinn_opensim.opensim_io.scaling import markers as scaling_markers
+from sspinn_opensim.opensim_io.scaling.choices import Measurement, ScalingChoice
 from sspinn_opensim.opensim_io.scaling.finish import describe
-from sspinn_opensim.opensim_io.scaling.inputs import MarkerScaling, open_setup
+from sspinn_opensim.opensim_io.scaling.inputs import open_setup
 from sspinn_opensim.opensim_io.scaling.marker_trials import MarkerTrial, read_marker_trial, write_marker_trial
-from sspinn_opensim.opensim_io.scaling.markers import scale_from_markers
 from sspinn_opensim.opensim_io.scaling.scale import scale_bodies
-from sspinn_opensim.opensim_io.scaling.setup import Measurement, make_setup
+from sspinn_opensim.opensim_io.scaling.setup import make_setup
 
 #: Marker -> body and place on it, m.
 MARKERS = {
@@ -33,9 +34,9 @@ MARKERS = {
 }
 #: What scales what; the pelvis keeps the factor of the body height.
 MEASUREMENTS = (
-    Measurement("thighs", (("HIP.R", "KNEE.R"), ("HIP.L", "KNEE.L")), {"femur_r": "XYZ", "femur_l": "XYZ"}),
-    Measurement("shanks", (("SHIN.R", "ANKLE.R"),), {"tibia_r": "XYZ", "tibia_l": "XYZ"}),
-    Measurement("feet", (("HEEL.R", "TOE.R"),), {"foot_r": "XYZ", "foot_l": "XYZ"}),
+    Measurement("thighs", (("HIP.R", "KNEE.R"), ("HIP.L", "KNEE.L")), ("femur_r", "femur_l")),
+    Measurement("shanks", (("SHIN.R", "ANKLE.R"),), ("tibia_r", "tibia_l")),
+    Measurement("feet", (("HEEL.R", "TOE.R"),), ("foot_r", "foot_l")),
 )
 TRUE = {
     **{body: (1.02,) * 3 for body in ("pelvis", "torso")},
@@ -43,6 +44,14 @@ TRUE = {
     **{f"tibia_{s}": (0.97,) * 3 for s in "rl"},
     **{f"foot_{s}": (1.1,) * 3 for s in "rl"},
 }
+
+
+def scale_from_markers(generic, subject, person, choice, **known):
+    """Scale; without a set-up, what no measurement scales gets the factor of the body height."""
+    factor = None if choice.setup else 1.02
+    return scaling_markers.scale_from_markers(
+        generic, subject, person, choice, fallback_factor=factor, **known
+    )
 
 
 def marker_set(path, fixed=()):
@@ -90,22 +99,20 @@ def anatomy(laboratory, model_file):
 
 @pytest.fixture
 def choice(laboratory):
-    return MarkerScaling(
+    return ScalingChoice(
         static=laboratory / "static.trc",
-        marker_set=laboratory / "markers.xml",
+        markers=laboratory / "markers.xml",
         measurements=MEASUREMENTS,
-        fallback_factor=1.02,
     )
 
 
 @pytest.fixture(scope="module")
 def scaled(laboratory, model_file, person, tmp_path_factory):
     subject = tmp_path_factory.mktemp("scaled") / "subject.osim"
-    choice = MarkerScaling(
+    choice = ScalingChoice(
         static=laboratory / "static.trc",
-        marker_set=laboratory / "markers.xml",
+        markers=laboratory / "markers.xml",
         measurements=MEASUREMENTS,
-        fallback_factor=1.02,
     )
     return subject, scale_from_markers(model_file, subject, person(), choice)
 
@@ -163,7 +170,7 @@ def test_what_scale_tool_read_stays_with_the_results(scaled, person):
 
 def test_the_kept_set_up_gives_the_same_model_again(scaled, person, tmp_path):
     folder = scaled[0].with_name("scaling")
-    choice = MarkerScaling(setup=folder / "setup.xml")
+    choice = ScalingChoice(setup=folder / "setup.xml")
     report = scale_from_markers(folder / "generic.osim", tmp_path / "subject.osim", person(), choice)
     assert report.factors == scaled[1].factors and not report.doubts
     again, first = describe(tmp_path / "subject.osim"), describe(scaled[0])
@@ -207,12 +214,12 @@ def test_markers_the_trial_lacks_stay_on_the_model(laboratory, choice, model_fil
     ("measurement", "message"),
     [
         (
-            Measurement("arm", (("HIP.R", "HAND.R"),), {"femur_r": "Y"}),
+            Measurement("arm", (("HIP.R", "HAND.R"),), ("femur_r",), "y"),
             "(?s)'arm' cannot be taken.*HAND.R is not in",
         ),
-        (Measurement("leg", (("HIP.R", "KNEE.R"),), {"femur_R": "Y"}), "(?s)scales no body.*femur_r"),
-        (Measurement("leg", (("HIP.R", "KNEE.R"),), {"femur_r": "Q"}), "axes of 'femur_r' are not clear"),
-        (Measurement("leg", (("HIP.R", "HIP.R"),), {"femur_r": "Y"}), "lie at one place"),
+        (Measurement("leg", (("HIP.R", "KNEE.R"),), ("femur_R",), "y"), "(?s)scales no body.*femur_r"),
+        (Measurement("leg", (("HIP.R", "KNEE.R"),), ("femur_r",), "q"), "axes of 'femur_r' are not clear"),
+        (Measurement("leg", (("HIP.R", "HIP.R"),), ("femur_r",), "y"), "lie at one place"),
     ],
 )
 @pytest.mark.usefixtures("without_opensim")
@@ -228,7 +235,7 @@ def test_a_measurement_that_would_do_nothing_is_refused(
 def test_a_pair_that_cannot_be_taken_is_noted_where_another_can(choice, model_file, person, tmp_path):
     pairs = (*MEASUREMENTS[1].pairs, ("SHIN.L", "MALLEOLUS.L"))
     shanks = dataclasses.replace(MEASUREMENTS[1], pairs=pairs)
-    bodies = dataclasses.replace(MEASUREMENTS[0], bodies=MEASUREMENTS[0].bodies | {"patella_r": "X"})
+    bodies = dataclasses.replace(MEASUREMENTS[0], bodies=(*MEASUREMENTS[0].bodies, "patella_r"))
     choice = dataclasses.replace(choice, measurements=(bodies, shanks, MEASUREMENTS[2]))
     report = scale_from_markers(model_file, tmp_path / "subject.osim", person(), choice)
     assert any("MALLEOLUS.L is not in the trial nor in the model" in doubt for doubt in report.doubts)
@@ -240,8 +247,8 @@ def test_a_pair_that_cannot_be_taken_is_noted_where_another_can(choice, model_fi
     ("change", "message"),
     [
         ({"static": "none.trc"}, "static marker trial is not there"),
-        ({"marker_set": "none.xml"}, "marker set is not there"),
-        ({"marker_set": None}, "the model has no markers"),
+        ({"markers": "none.xml"}, "marker set is not there"),
+        ({"markers": None}, "the model has no markers"),
         ({"weights": {"C8": 2.0}}, "(?s)no marker 'C8' to weigh.*did you mean 'C7'"),
         ({"from_s": 3.0, "to_s": 4.0}, "no frame in the time range"),
         ({"static": None}, "no static marker trial is named"),
@@ -278,7 +285,7 @@ def write_setup(laboratory, path, factors=None, **changes):
 
 def test_a_set_up_of_the_laboratory_is_used(laboratory, choice, model_file, person, tmp_path):
     setup = write_setup(laboratory, tmp_path / "setup.xml", {"torso": (1.01, 1.02, 1.03)}, mass="80")
-    given = dataclasses.replace(choice, setup=setup, measurements=(), fallback_factor=None)
+    given = dataclasses.replace(choice, setup=setup, measurements=())
     report = scale_from_markers(model_file, tmp_path / "subject.osim", person(mass_kg=None), given)
     assert report.mass_kg == pytest.approx(80.0, rel=1e-9)
     assert report.factors["torso"] == (1.01, 1.02, 1.03) and report.factors["pelvis"] == (1.0, 1.0, 1.0)
@@ -305,7 +312,7 @@ def test_a_marker_set_of_another_model_is_refused(choice, laboratory, model_file
         ("<OpenSimDocument>", "not a valid XML"),
     ):
         (tmp_path / "markers.xml").write_text(change)
-        other = dataclasses.replace(choice, marker_set=tmp_path / "markers.xml")
+        other = dataclasses.replace(choice, markers=tmp_path / "markers.xml")
         with pytest.raises(InputError, match=message):
             scale_from_markers(model_file, tmp_path / "out" / "subject.osim", person(), other)
 

@@ -2,25 +2,23 @@
 
 import csv
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from sspinn_opensim.opensim_io.scaling.choices import Measurement, PersonSize, ScalingChoice
 from sspinn_opensim.opensim_io.scaling.factors import read_scale_set
 from sspinn_opensim.opensim_io.scaling.finish import describe
-from sspinn_opensim.opensim_io.scaling.inputs import MarkerScaling
 from sspinn_opensim.opensim_io.scaling.markers import scale_from_markers
-from sspinn_opensim.opensim_io.scaling.setup import Measurement
 
 
 def someone(name, height_m=None, mass_kg=None):
-    return SimpleNamespace(name=name, height_m=height_m, mass_kg=mass_kg)
+    return PersonSize(height_m, mass_kg, name)
 
 
 def test_gait2354_by_opensims_own_set_up(shared, tmp_path):
     folder = shared / "data" / "opensim_scaling" / "gait2354"
-    choice = MarkerScaling(setup=folder / "subject01_Setup_Scale.xml")
+    choice = ScalingChoice(setup=folder / "subject01_Setup_Scale.xml")
     subject = tmp_path / "subject.osim"
     report = scale_from_markers(folder / "gait2354_simbody.osim", subject, someone("subject01"), choice)
     assert report.mass_kg == pytest.approx(72.6, rel=1e-9) and report.height_m == pytest.approx(1.8034)
@@ -51,7 +49,7 @@ def test_gait2354_by_opensims_own_set_up(shared, tmp_path):
 )
 def test_rajagopal_by_opensims_own_set_ups(shared, tmp_path, setup, trial, factors, mass_kg, tolerance):
     folder = shared / "data" / "opensim_scaling" / "rajagopal"
-    choice = MarkerScaling(setup=folder / setup, static=folder / trial)
+    choice = ScalingChoice(setup=folder / setup, static=folder / trial)
     generic = shared / "models" / "Rajagopal2016.osim"
     report = scale_from_markers(generic, tmp_path / "subject.osim", someone("walker"), choice)
     published = read_scale_set(folder / factors)
@@ -73,14 +71,12 @@ def test_schreiber_one_published_model_scaled_to_another_person(shared, tmp_path
     for side in "rl":
         s = side.upper()
         measurements += [
-            Measurement(f"thigh_{side}", ((f"{s}_FTC", f"{s}_FLE"),), {f"femur_{side}": "Y"}),
-            Measurement(f"knee_{side}", ((f"{s}_FLE", f"{s}_FME"),), {f"femur_{side}": "XZ"}),
-            Measurement(f"shank_{side}", ((f"{s}_TTC", f"{s}_TAM"),), {f"tibia_{side}": "Y"}),
-            Measurement(
-                f"foot_{side}", ((f"{s}_FCC", f"{s}_FM2"),), {f"calcn_{side}": "X", f"toes_{side}": "X"}
-            ),
+            Measurement(f"thigh_{side}", ((f"{s}_FTC", f"{s}_FLE"),), (f"femur_{side}",), "y"),
+            Measurement(f"knee_{side}", ((f"{s}_FLE", f"{s}_FME"),), (f"femur_{side}",), "xz"),
+            Measurement(f"shank_{side}", ((f"{s}_TTC", f"{s}_TAM"),), (f"tibia_{side}",), "y"),
+            Measurement(f"foot_{side}", ((f"{s}_FCC", f"{s}_FM2"),), (f"calcn_{side}", f"toes_{side}"), "x"),
         ]
-    choice = MarkerScaling(static=folder / "2014004/2014004_ST.trc", measurements=tuple(measurements))
+    choice = ScalingChoice(static=folder / "2014004/2014004_ST.trc", measurements=tuple(measurements))
     subject = tmp_path / "subject.osim"
     whom = someone("2014004", float(person["height"]), float(person["mass"]))
     report = scale_from_markers(first, subject, whom, choice)
@@ -103,25 +99,26 @@ def test_capsense_static_trials_scale_the_model_of_one_to_others(shared, tmp_pat
         return (f"L{a}", f"L{b}"), (f"R{a}", f"R{b}")
 
     def sides(*bodies):
-        return {f"{body}_{side}": "XYZ" for body in bodies for side in "rl"}
+        return tuple(f"{body}_{side}" for body in bodies for side in "rl")
 
     measurements = (
-        Measurement("pelvis_width", (("LASI", "RASI"),), {"pelvis": "Z"}),
-        Measurement("pelvis_depth", both("ASI", "PS2"), {"pelvis": "X"}),
+        Measurement("pelvis_width", (("LASI", "RASI"),), ("pelvis",), "z"),
+        Measurement("pelvis_depth", both("ASI", "PS2"), ("pelvis",), "x"),
         Measurement("thigh", (*both("ASI", "LEP"),), sides("femur", "patella")),
         Measurement("shank", (*both("LEP", "LML"), *both("MEP", "MML")), sides("tibia")),
         Measurement("foot", both("CAL", "5MT"), sides("talus", "calcn", "toes")),
     )
     clusters = {f"{s}{part}{k}": 0.0 for s in "LR" for part in ("TH", "SH") for k in (1, 2, 3)}
-    choice = MarkerScaling(
+    choice = ScalingChoice(
         static=folder / f"{name}_static_markers.trc",
         measurements=measurements,
         weights=clusters,
-        fallback_factor=person["height"] / 1.81,  # the generic model is the first person's, 1.81 m tall
     )
     generic = folder / "Sub01_OpenSimMOCOModel.osim"
     whom = someone(name, person["height"], person["mass"])
-    report = scale_from_markers(generic, tmp_path / "subject.osim", whom, choice, generic_height_m=1.81)
+    # The generic model is the first person's, 1.81 m tall.
+    heights = {"generic_height_m": 1.81, "fallback_factor": person["height"] / 1.81}
+    report = scale_from_markers(generic, tmp_path / "subject.osim", whom, choice, **heights)
     assert report.mass_kg == pytest.approx(person["mass"], rel=1e-9)
     legs = [report.factors[f"{body}_r"][0] for body in ("femur", "tibia")]
     # Legs grow with the body: within a tenth of what the height says.

@@ -6,9 +6,10 @@ import pytest
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree
 from sspinn_opensim.opensim_io.scaling import segments as scaling_segments
+from sspinn_opensim.opensim_io.scaling.choices import Segment
 from sspinn_opensim.opensim_io.scaling.finish import describe
 from sspinn_opensim.opensim_io.scaling.scale import scale_bodies
-from sspinn_opensim.opensim_io.scaling.segments import Segment, scale_by_segments
+from sspinn_opensim.opensim_io.scaling.segments import scale_by_segments
 
 HEIGHT = 1.73 / 1.80
 
