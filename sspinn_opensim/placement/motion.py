@@ -1,16 +1,55 @@
-"""The motion of every segment as a frozen network estimates it."""
+"""Motion of every segment as a frozen network estimates it, and what a sensor on it may read."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from scipy.signal import butter, filtfilt
 
 from casadi_dynamics.symbolic import BodyFunctions
-from sspinn_opensim.placement.fit import SegmentMotion
 from sspinn_opensim.training.estimator import Estimator
 from sspinn_opensim.training.motion import differentiate
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
+
+#: Both sides of the equations are low-passed alike, which takes noise away and changes no solution.
+CUTOFF_HZ = 10.0
+
+
+@dataclass(frozen=True)
+class SegmentMotion:
+    """How one body moves, in its own axes: (n, 3) arrays.
+
+    Attributes
+    ----------
+    force : ndarray
+        Specific force at the origin, m/s^2.
+    rate, acceleration : ndarray
+        Angular velocity (rad/s) and angular acceleration (rad/s^2).
+    """
+
+    force: np.ndarray
+    rate: np.ndarray
+    acceleration: np.ndarray
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What one sensor read, along axes of its own.
+
+    Attributes
+    ----------
+    acceleration, angular_rate : (n, 3) ndarrays
+        m/s^2, rad/s; what stands in channels that are not available is not looked at.
+    acceleration_available, rate_available : (3,) bool ndarrays
+    """
+
+    acceleration: np.ndarray
+    angular_rate: np.ndarray
+    acceleration_available: np.ndarray
+    rate_available: np.ndarray
 
 
 def frozen_motion(estimator: Estimator, subject: Subject, signals: Signals):
@@ -68,3 +107,88 @@ def segment_motions(
         body: SegmentMotion(force[:, i], rate[:, i], acceleration[:, i])
         for i, body in enumerate(functions.bodies)
     }
+
+
+class Segment:
+    """A body's motion, low-passed and condensed, ready for any number of sensors.
+
+    Parameters
+    ----------
+    motion : SegmentMotion
+        As the network estimates it.
+    step_s : float
+        Time from frame to frame, s.
+
+    Attributes
+    ----------
+    force_columns : (n, 13) ndarray
+        Specific force at the origin, the nine numbers of K row by row, and one.
+    rate_columns : (n, 4) ndarray
+        Angular rate and one.
+    planar : bool
+        The body turns about one `axis` (3,) of its own alone.
+    """
+
+    def __init__(self, motion: SegmentMotion, step_s: float) -> None:
+        n = len(motion.force)
+        spin = cross_matrix(motion.rate)
+        turning = cross_matrix(motion.acceleration) + spin @ spin
+        one = np.ones((n, 1))
+        force, turning, rate = (
+            lowpass(x, step_s) for x in (motion.force, turning.reshape(n, 9), motion.rate)
+        )
+        self.step_s = step_s
+        self.force_columns = np.hstack([force, turning, one])
+        self.rate_columns = np.hstack([rate, one])
+        _, strength, axes = np.linalg.svd(rate, full_matrices=False)
+        self.axis, self.planar = axes[0], bool(strength[1] <= 1e-6 * strength[0])
+        self.force_factors = np.linalg.qr(self.force_columns)
+        self.rate_factors = np.linalg.qr(self.rate_columns)
+
+
+def lowpass(signal: np.ndarray, step_s: float) -> np.ndarray:
+    """Return a signal (n, ...) without what is faster than `CUTOFF_HZ`, without delay."""
+    if CUTOFF_HZ >= 0.45 / step_s:
+        return signal
+    b, a = butter(2, 2 * CUTOFF_HZ * step_s)
+    return filtfilt(b, a, signal, axis=0, padlen=min(30, len(signal) - 1))
+
+
+def period(
+    signals: np.ndarray, step_s: float, shortest_s: float = 0.4, longest_s: float = 2.5
+) -> float | None:
+    """Return the period of a repeating movement, s, or None.
+
+    Parameters
+    ----------
+    signals : (n, k) ndarray
+        Channels of any unit.
+    step_s : float
+        Time from frame to frame, s.
+    shortest_s, longest_s : float
+        What a stride may last, s.
+    """
+    centred = signals - signals.mean(axis=0)
+    spread = centred.std(axis=0)
+    centred = centred[:, spread > 0] / spread[spread > 0]
+    first, last = round(shortest_s / step_s), min(round(longest_s / step_s), len(centred) // 2)
+    if last <= first or not centred.size:
+        return None
+    likeness = np.array([np.mean(centred[:-lag] * centred[lag:]) for lag in range(first, last)])
+    best = likeness.max()
+    if best < 0.5:
+        return None
+    # The first peak that is as good as any: later ones are several strides.
+    good = np.flatnonzero(likeness >= 0.9 * best)
+    peak = int(good[0])
+    while peak + 1 < len(likeness) and likeness[peak + 1] > likeness[peak]:
+        peak += 1
+    return (first + peak) * step_s
+
+
+def cross_matrix(vector: np.ndarray) -> np.ndarray:
+    """Return the matrices (..., 3, 3) that multiply like a cross product with vectors (..., 3)."""
+    x, y, z = np.moveaxis(vector, -1, 0)
+    zero = np.zeros_like(x)
+    rows = [[zero, -z, y], [z, zero, -x], [-y, x, zero]]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
@@ -29,15 +30,10 @@ from sspinn_opensim.placement.figure import Mark, placement_figure
 from sspinn_opensim.placement.fit import (
     Guess,
     Place,
-    Readings,
-    Segment,
     locate,
     misfit,
-    period,
-    rotation_of,
-    turn_of,
 )
-from sspinn_opensim.placement.motion import frozen_motion, segment_motions
+from sspinn_opensim.placement.motion import Readings, Segment, frozen_motion, period, segment_motions
 from sspinn_opensim.recording import Recording, Sensor, on_model, read_recording
 from sspinn_opensim.recording.rotation import angles_from_rotation, rotation_from_angles
 from sspinn_opensim.results.folder import ResultsFolder
@@ -380,7 +376,7 @@ def combine(places: Sequence[Place], guess: Guess) -> Place:
     if len(places) == 1:
         return places[0]
     first = places[0]
-    turns = turn_of(np.array([place.rotation @ first.rotation.T for place in places]))
+    turns = Rotation.from_matrix([place.rotation @ first.rotation.T for place in places]).as_rotvec()
     answers = np.hstack([np.array([place.position for place in places]), turns])
     observable = np.all([place.observable for place in places], axis=0)
     mean = answers.mean(axis=0)
@@ -394,7 +390,7 @@ def combine(places: Sequence[Place], guess: Guess) -> Place:
     return replace(
         first,
         position=position,
-        rotation=rotation_of(mean[3:]) @ first.rotation,
+        rotation=Rotation.from_rotvec(mean[3:]).as_matrix() @ first.rotation,
         covariance=within + between,
         observable=observable,
         acceleration_bias=np.mean([p.acceleration_bias for p in places], axis=0),
@@ -521,7 +517,7 @@ def _report(study, frozen: _Frozen, found, assignment, notes) -> dict:
         if f.given is not None:
             entry["given_position_m"] = _list(f.given.position)
             entry["shift_m"] = _list(place.position - f.given.position)
-            turned = turn_of((place.rotation @ f.given.rotation.T)[None])[0]
+            turned = Rotation.from_matrix(place.rotation @ f.given.rotation.T).as_rotvec()
             entry["turn_deg"] = _list(np.degrees(turned))
         if assignment is not None:
             margin = float(assignment.margin[k])
@@ -547,7 +543,7 @@ def table(found: Sequence[Found], assignment: Assignment | None) -> str:
     for k, f in enumerate(found):
         place = f.place
         reference = np.eye(3) if f.given is None else f.given.rotation
-        turned = np.degrees(turn_of((place.rotation @ reference.T)[None])[0])
+        turned = np.degrees(Rotation.from_matrix(place.rotation @ reference.T).as_rotvec())
         half = INTERVAL * place.deviation
         cells = [
             _cell(100 * x, 100 * h, seen, 16)

@@ -14,16 +14,17 @@ from sspinn_opensim.placement.fit import (
     BIAS_DEVIATION,
     QUARTER_TURNS,
     Guess,
+    locate,
+    repetition,
+)
+from sspinn_opensim.placement.motion import (
     Readings,
     Segment,
     SegmentMotion,
-    locate,
     lowpass,
     period,
-    repetition,
-    turn_of,
+    segment_motions,
 )
-from sspinn_opensim.placement.motion import segment_motions
 
 STEP_S = 0.01
 ALL = np.ones(3, bool)
@@ -120,7 +121,7 @@ def test_missing_channels_leave_the_tilt_as_given(planar_model, moving):
     guess = Guess(np.array([0.0, -0.2, 0.055]), 0.2, np.eye(3))
     place = locate(segments["tibia_r"], Readings(*read, *PLANAR), guess)
     np.testing.assert_allclose(place.position[:2], position[:2], atol=1e-6)
-    np.testing.assert_allclose(turn_of(place.rotation[None])[0], [0, 0, 0.4], atol=1e-6)
+    np.testing.assert_allclose(Rotation.from_matrix(place.rotation).as_rotvec(), [0, 0, 0.4], atol=1e-6)
     assert place.observable.tolist() == [True, True, False, False, False, True]
     assert place.position[2] == guess.position[2]
 
@@ -166,7 +167,9 @@ def test_intervals_hold_what_they_promise(planar_model, moving, wobble):
             read = noisy(signals(planar_model, motion, body, position, rotation), random, wobble)
             place = locate(segments[body], Readings(*read, ALL, ALL), guess, stride_s=1.0)
             errors.append(np.linalg.norm(place.position[:2] - position[:2]))
-            off = np.append((place.position - position)[:2], turn_of((place.rotation @ rotation.T)[None]))
+            off = np.append(
+                (place.position - position)[:2], Rotation.from_matrix(place.rotation @ rotation.T).as_rotvec()
+            )
             inside.append(np.abs(off) < 1.96 * place.deviation[[0, 1, 3, 4, 5]])
     assert np.median(errors) < 0.02
     assert np.mean(inside) >= 0.9
@@ -200,7 +203,7 @@ def test_rotation_the_model_does_not_have_is_doubt(planar_model, moving):
     guess = Guess(np.array([0.0, -0.2, 0.05]), 0.2, np.eye(3))
     place = locate(segments["tibia_r"], Readings(read[0], read[1] + swing, ALL, ALL), guess, stride_s=1.0)
     assert not place.observable[3:5].any() and place.observable[5]
-    np.testing.assert_allclose(turn_of(place.rotation[None])[0][:2], 0, atol=1e-12)
+    np.testing.assert_allclose(Rotation.from_matrix(place.rotation).as_rotvec()[:2], 0, atol=1e-12)
 
 
 def test_a_bias_is_no_turn(planar_model, moving):
