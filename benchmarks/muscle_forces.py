@@ -26,13 +26,7 @@ from casadi_dynamics.osim import read_model
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.muscles import MuscleSolver
 from sspinn_opensim.opensim_io.model.path_fits import fit_wrapped_paths
-from sspinn_opensim.opensim_io.static_optimization.setup import (
-    ACTUATORS_FILE,
-    MODEL_FILE,
-    RAW_FOLDER,
-    Settings,
-    prepare,
-)
+from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
 from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads, write_external_loads
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 
@@ -139,12 +133,15 @@ def measure(case: Case, options: argparse.Namespace) -> dict:
     )
     setup = prepare(folder, window=case.window, settings=settings)
     opensims = peer("analyze", setup)
-    raw = read_storage(folder / RAW_FOLDER / "subject_StaticOptimization_force.sto")
+    raw = read_storage(folder / "static_optimization" / "subject_StaticOptimization_force.sto")
     motion, loads = folder / "kinematics.mot", folder / "external_loads.xml"
     start = time.process_time()
     fits = stored_fits(folder / "subject.osim")
     solver = MuscleSolver(
-        folder / MODEL_FILE, actuators=[folder / ACTUATORS_FILE], fits=fits, settings=settings
+        folder / "subject_static_optimization.osim",
+        actuators=[folder / "static_optimization_actuators.xml"],
+        fits=fits,
+        settings=settings,
     )
     found = solver.solve(motion, loads, case.window)
     prepared = time.process_time() - start

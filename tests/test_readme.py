@@ -113,7 +113,7 @@ def numbers() -> list[str]:
 def files() -> list[str]:
     """Return the rows of the files of a results folder."""
     return [
-        row(f"`{file.name}`", file.says, "every verb" if file.verbs == "*" else quoted(file.verbs.split()))
+        row(f"`{file.label}`", file.says, "every verb" if file.verbs == "*" else quoted(file.verbs.split()))
         for file in FILES
     ]
 

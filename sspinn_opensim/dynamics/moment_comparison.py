@@ -16,8 +16,8 @@ from sspinn_opensim.opensim_io.model.model_file import coordinate_facts, read_mo
 from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.opensim_io.tools.inverse_dynamics import InverseDynamics
+from sspinn_opensim.results.folder import ResultsFolder
 
-MOMENTS_FILE = "moments.sto"
 OWN = "converted model"
 
 
@@ -56,7 +56,7 @@ def compared(folder: Path, result: InverseDynamics, moments: Path | None, height
             )
     except InputError as error:
         notes.append(f"not compared with the converted model: {error.what}")
-    given = moments or (folder / MOMENTS_FILE if (folder / MOMENTS_FILE).is_file() else None)
+    given = moments or (ResultsFolder(folder).moments if ResultsFolder(folder).moments.is_file() else None)
     if given is not None:
         curves = _curves(read_storage(given), result)
         follow = [name for name in seen.dependent if not np.any(np.nan_to_num(curves.get(name, 0.0)))]

@@ -15,9 +15,8 @@ from sspinn_opensim.opensim_io.static_optimization.setup import Settings
 from sspinn_opensim.opensim_io.static_optimization.setup_file import Setup
 from sspinn_opensim.opensim_io.static_optimization.solution import Solution
 from sspinn_opensim.opensim_io.tables.storage import write_storage
+from sspinn_opensim.results.folder import ResultsFolder
 
-#: The model of a results folder; the set-up's own is a copy of it without contact.
-_SUBJECT = "subject.osim"
 #: Share of frames beyond the range of a fit from which on it is worth a word.
 _WORTH_A_WORD = 0.01
 
@@ -82,14 +81,16 @@ class FastOptimizer:
 
     def _fits(self, setup: Setup) -> tuple[PathFit, ...]:
         """Return the fits of the wrapped muscles: stored ones of the same model, or new ones."""
-        subject = setup.model.parent / _SUBJECT
+        subject = ResultsFolder(setup.model.parent).subject
         file = subject if subject.is_file() else setup.model
         model = read_model(file)
         wrapped = sum(bool(muscle.path.wraps) for muscle in model.muscles)
         if not wrapped:
             return ()
         damaged = []
-        for stored in (file for store in self._stores for file in sorted(store.glob("*.paths.json"))):
+        for stored in (
+            file for store in self._stores for file in sorted(store.glob(ResultsFolder.path_fits.name))
+        ):
             try:
                 fits = read_fits(stored, model)
             except OtherModelError:

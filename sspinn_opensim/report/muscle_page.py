@@ -10,19 +10,24 @@ from pathlib import Path
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.static_optimization.comparison import VERDICT_COLUMNS, Comparison, verdict_row
 from sspinn_opensim.opensim_io.static_optimization.groups import groups_of
-from sspinn_opensim.opensim_io.static_optimization.setup import ACTIVATIONS_FILE, FORCES_FILE, VERDICT_FILE
 from sspinn_opensim.report.markup import table
 from sspinn_opensim.report.muscle_charts import FOLDER, comparison_figure, words, write_group_figures
 from sspinn_opensim.report.page import Section
 from sspinn_opensim.report.report import page_of
 from sspinn_opensim.report.sections import verdict_block
+from sspinn_opensim.results.folder import ResultsFolder
 
 PAGE = "report.html"
 _ORIGIN = "Muscle forces by OpenSim's static optimization of measured motion and forces"
 
 
 def write_trial_page(
-    folder: Path, title: str, facts: Sequence[str], notes: Sequence[str], *, model: str = "subject.osim"
+    folder: Path,
+    title: str,
+    facts: Sequence[str],
+    notes: Sequence[str],
+    *,
+    model: str = ResultsFolder.subject.name,
 ) -> Path:
     """Write figures and page of a trial.
 
@@ -38,8 +43,10 @@ def write_trial_page(
     model : str
         The model's file in `folder`.
     """
-    figures = write_group_figures(folder, model, FORCES_FILE, ACTIVATIONS_FILE)
-    verdict = json.loads((folder / VERDICT_FILE).read_text(encoding="utf-8"))
+    figures = write_group_figures(
+        folder, model, ResultsFolder.muscle_forces.name, ResultsFolder.muscle_activations.name
+    )
+    verdict = json.loads(ResultsFolder(folder).static_optimization_verdict.read_text(encoding="utf-8"))
     sections = [Section("verdict", "Can the forces be trusted?", verdict_block(verdict) + _notes(notes))]
     sections += _groups(figures)
     return _write(folder / PAGE, title, facts, sections)

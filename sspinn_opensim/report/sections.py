@@ -177,7 +177,7 @@ def files_section(results: Path) -> Section:
     """Say what is in the folder and how to open it in OpenSim."""
     steps = "".join(f"<li>{escape(step)}</li>" for step in gui_steps(opensim_files(results)))
     files = [file for file in ResultsFolder(results).files() if file is not ResultsFolder.report]
-    listed = table(["file", "holds"], [[file.name, file.says] for file in files], wrap=1)
+    listed = table(["file", "holds"], [[file.label, file.says] for file in files], wrap=1)
     return Section("files", "Files, and what to load in OpenSim", f"<ol>{steps}</ol>{listed}")
 
 

@@ -19,8 +19,9 @@ class File:
 
     Parameters
     ----------
-    name : str
-        Relative to the folder. A folder ends in ``/`` and includes all in it; ``*`` stands for any text.
+    label : str
+        Name relative to the results folder. That of a folder ends in ``/`` and includes all in it; ``*``
+        stands for any text.
     holds : str
         What it holds, with units.
     verbs : str
@@ -29,10 +30,15 @@ class File:
         Where it is not always written, for what it is.
     """
 
-    name: str
+    label: str
     holds: str
     verbs: str
     when: str = ""
+
+    @property
+    def name(self) -> str:
+        """The label as a path needs it."""
+        return self.label.rstrip("/")
 
     @property
     def says(self) -> str:
@@ -49,8 +55,7 @@ class File:
 
     def includes(self, name: str) -> bool:
         """Return whether a name, relative to the folder, is this file or one in this folder."""
-        pattern = f"{self.name}*" if self.name.endswith("/") else self.name
-        return fnmatchcase(name, pattern)
+        return fnmatchcase(name, f"{self.label}*" if self.label.endswith("/") else self.label)
 
     def written_by(self, verb: str) -> bool:
         """Return whether a verb may write it."""
@@ -265,7 +270,7 @@ class ResultsFolder:
 
     def files(self) -> list[File]:
         """Return the rows of the table that lie in the folder, in the order of the table."""
-        return [file for file in FILES if next(self.path.glob(file.name), None) is not None]
+        return [file for file in FILES if next(self.path.glob(file.label), None) is not None]
 
 
 def seed_name(seed: int) -> str:

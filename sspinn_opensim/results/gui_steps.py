@@ -152,8 +152,8 @@ def readme(title: str, folder: Path) -> str:
     steps = "\n".join(f"  {number}. {step}" for number, step in numbered)
     there = [*ResultsFolder(folder).files(), ResultsFolder.manifest, ResultsFolder.readme]
     there = [file for file in FILES if file in there]
-    width = max(len(file.name) for file in there) + 2
-    listed = "\n".join(f"  {file.name:{width}}{file.says}" for file in there)
+    width = max(len(file.label) for file in there) + 2
+    listed = "\n".join(f"  {file.label:{width}}{file.says}" for file in there)
     return (
         f"{title}\n\n"
         f"In the OpenSim GUI\n{steps or '  nothing to open yet'}\n\n"

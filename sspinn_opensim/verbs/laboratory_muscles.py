@@ -16,17 +16,17 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.muscles import FastOptimizer
 from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
 from sspinn_opensim.opensim_io.static_optimization.comparison import gather, write_comparison
-from sspinn_opensim.opensim_io.static_optimization.setup import MODEL_FILE, Settings, prepare
+from sspinn_opensim.opensim_io.static_optimization.setup import (
+    Settings,
+    prepare,
+)
 from sspinn_opensim.opensim_io.static_optimization.trial_files import (
-    KINEMATICS,
-    LOAD_DATA,
-    LOADS,
-    MODEL,
     bring_in,
 )
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
 from sspinn_opensim.opensim_io.tables.staging import written_together
-from sspinn_opensim.report.muscle_page import PAGE, write_comparison_page, write_trial_page
+from sspinn_opensim.report.muscle_page import write_comparison_page, write_trial_page
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.manifest import recorded
 
 log = logging.getLogger(__name__)
@@ -215,7 +215,7 @@ def analyse_trial(
         with suppress(OSError):  # there before, or with files in it
             out.rmdir()
         raise
-    log.info(f"report: {out / PAGE}")
+    log.info(f"report: {ResultsFolder(out).report}")
     return verdict
 
 
@@ -231,7 +231,8 @@ def compare_trials(folders: dict[str, Path], out: Path, title: str) -> Path:
     comparison = gather(folders)
     out.mkdir(parents=True, exist_ok=True)
     write_comparison(comparison, out)
-    page = write_comparison_page(comparison, next(iter(folders.values())) / MODEL, out, title)
+    model = ResultsFolder(next(iter(folders.values()))).subject
+    page = write_comparison_page(comparison, model, out, title)
     ok = sum(bool(verdict.get("ok")) for verdict in comparison.verdicts.values())
     log.info(f"{len(folders)} trials, {ok} to be trusted; comparison: {page}")
     return page
@@ -256,15 +257,16 @@ def compare_folders(folders: Sequence[Path], out: Path) -> Path:
 @contextmanager
 def _naming_the_laboratorys_files(folder: Path, model: Path, trial: TrialFiles) -> Iterator[None]:
     """Let an error name the file that the laboratory gave, not the copy that nobody will find."""
-    given = {KINEMATICS: trial.motion, MODEL: model, MODEL_FILE: model}
+    files = ResultsFolder(folder)
+    given = {files.kinematics: trial.motion, files.subject: model, files.static_optimization_model: model}
     if trial.external_loads is not None:
-        given |= {LOADS: trial.external_loads, LOAD_DATA: f"data of {trial.external_loads}"}
+        given |= {files.external_loads: trial.external_loads, files.grf: f"data of {trial.external_loads}"}
     try:
         yield
     except InputError as error:
         where = error.where
-        for name, own in given.items():
-            where = where.replace(str(folder / name), str(own))
+        for copy, own in given.items():
+            where = where.replace(str(copy), str(own))
         raise type(error)(
             error.what, where=where, expected=error.expected, found=error.found, fix=error.fix
         ) from error

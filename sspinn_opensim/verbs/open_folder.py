@@ -17,7 +17,7 @@ from sspinn_opensim.results.manifest import Comparison, compare_with_manifest, r
 log = logging.getLogger(__name__)
 
 #: Folders inside a results folder whose files are parts of it, unless they are results folders themselves.
-_PARTS = {file.name.rstrip("/") for file in FILES if file.name.endswith("/")}
+_PARTS = {file.name for file in FILES if file.label.endswith("/")}
 #: What `sspinn run` does; other verbs are extra.
 _STAGES = ("scale", "convert", "train", "estimate", "muscles", "evaluate")
 _MOST_NAMES = 12
@@ -146,7 +146,7 @@ def _defects(files: OpenSimFiles) -> Iterator[Finding]:
 def _not_yet(folder: Path, manifest: dict) -> Iterator[Finding]:
     """Give the stages of a study that have not run yet, with what they write."""
     for stage in _STAGES if "study" in manifest else ():
-        names = [file.name for file in FILES if file.verbs.split()[0] == stage and not file.when]
+        names = [file.label for file in FILES if file.verbs.split()[0] == stage and not file.when]
         if not any((folder / name).exists() or name in manifest.get("files", {}) for name in names):
             yield Finding(Severity.NOT_YET, f"{_listed(names)} (sspinn {stage})")
 

@@ -19,7 +19,7 @@ from sspinn_opensim.opensim_io.model.shoes import put_on_shoes
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
 from sspinn_opensim.opensim_io.scaling.choices import PersonSize, ScalingChoice
 from sspinn_opensim.opensim_io.scaling.inputs import open_setup
-from sspinn_opensim.opensim_io.scaling.markers import FOLDER, scale_from_markers
+from sspinn_opensim.opensim_io.scaling.markers import scale_from_markers
 from sspinn_opensim.opensim_io.scaling.report import ScalingReport
 from sspinn_opensim.opensim_io.scaling.scale import (
     copy_scaled,
@@ -189,8 +189,9 @@ def _recorded(out: Path, name: str, inputs: dict[str, Path | None]) -> AbstractC
 
 
 def _finish(report: ScalingReport, out: Path) -> ScalingReport:
-    if report.markers is None and (out / FOLDER / "setup.xml").is_file():
-        shutil.rmtree(out / FOLDER)  # of an earlier scaling, by markers
+    scale_tool = ResultsFolder(out).scale_tool
+    if report.markers is None and (scale_tool / "setup.xml").is_file():
+        shutil.rmtree(scale_tool)  # of an earlier scaling, by markers
     write_atomically(ResultsFolder(out).scaling, json.dumps(report.to_json(), indent=1) + "\n")
     log.info(report.table())
     return report
@@ -198,8 +199,9 @@ def _finish(report: ScalingReport, out: Path) -> ScalingReport:
 
 def _say_where(out: Path) -> None:
     log.info(f"wrote {ResultsFolder(out).subject} and scaling.json")
-    if (out / FOLDER / "setup.xml").is_file():
-        log.info(f"ScaleTool's files: {out / FOLDER}; its setup.xml loads in OpenSim, Tools > Scale Model")
+    scale_tool = ResultsFolder(out).scale_tool
+    if (scale_tool / "setup.xml").is_file():
+        log.info(f"ScaleTool's files: {scale_tool}; its setup.xml loads in OpenSim, Tools > Scale Model")
 
 
 def _model_of(options: Options) -> Path:

@@ -10,8 +10,12 @@ from pathlib import Path
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ, filter_margin_s
 from sspinn_opensim.opensim_io.static_optimization.setup import Settings
-from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE, read_setup
-from sspinn_opensim.opensim_io.static_optimization.trial_files import KINEMATICS, LOADS, MODEL, bring_in
+from sspinn_opensim.opensim_io.static_optimization.setup_file import (
+    read_setup,
+)
+from sspinn_opensim.opensim_io.static_optimization.trial_files import (
+    bring_in,
+)
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.tools import inverse_dynamics
 from sspinn_opensim.opensim_io.tools.setups import Trial
@@ -83,11 +87,11 @@ def prepared(folder: Path, laboratory: Laboratory | None, part: Part) -> Trial:
         A file cannot be used, the folder holds an estimate of its own, or no motion.
     """
     if part.lowpass_hz is None:
-        setup = folder / SETUP_FILE
+        setup = ResultsFolder(folder).static_optimization_setup
         known = read_setup(setup).lowpass_hz if setup.is_file() else USUAL_LOWPASS_HZ
         part = replace(part, lowpass_hz=max(known, 0.0))
     window = _gathered(folder, laboratory, part) if laboratory else _window(folder, part)
-    loads = LOADS if (folder / LOADS).is_file() else ""
+    loads = ResultsFolder.external_loads.name if ResultsFolder(folder).external_loads.is_file() else ""
     return inverse_dynamics.prepare(folder, external_loads=loads, window=window, lowpass_hz=part.lowpass_hz)
 
 
@@ -117,7 +121,7 @@ def _gathered(folder: Path, laboratory: Laboratory, part: Part) -> tuple[float, 
 
 
 def _window(folder: Path, part: Part) -> tuple[float, float] | None:
-    for name in (MODEL, KINEMATICS):
+    for name in (ResultsFolder.subject.name, ResultsFolder.kinematics.name):
         if not (folder / name).is_file():
             raise InputError(
                 "the folder holds no motion to analyse",
@@ -126,7 +130,7 @@ def _window(folder: Path, part: Part) -> tuple[float, float] | None:
             )
     if part.from_s is None and part.to_s is None:
         return None
-    time_s = read_storage(folder / KINEMATICS).time_s
+    time_s = read_storage(ResultsFolder(folder).kinematics).time_s
     margin = filter_margin_s(part.lowpass_hz or 0.0)
     return (
         time_s[0] + margin if part.from_s is None else part.from_s,

@@ -38,9 +38,8 @@ from sspinn_opensim.opensim_io.scaling.report import (
     factor_doubts,
 )
 from sspinn_opensim.opensim_io.scaling.scale import body_masses, known_height
+from sspinn_opensim.results.folder import ResultsFolder
 
-#: Folder beside the scaled model that holds what ScaleTool read and wrote.
-FOLDER = "scaling"
 _SCALE_TOOL_DIGITS = 2e-5  # it writes six digits
 
 
@@ -58,7 +57,7 @@ def scale_from_markers(
     Parameters
     ----------
     generic, subject : Path
-        Model to scale, saved by OpenSim 4, and where to write it; `FOLDER` is written beside it.
+        Model to scale, saved by OpenSim 4, and where to write it; `scaling/` is written beside it.
     person : PersonSize
         Name, mass in kg and, if known, height in m. What is empty or None is taken from the set-up.
     choice : ScalingChoice
@@ -83,12 +82,12 @@ def scale_from_markers(
     check_contact_can_scale(generic)
     subject.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".scaling_", dir=subject.parent) as temporary:
-        work = Path(temporary) / FOLDER
+        work = Path(temporary) / ResultsFolder.scale_tool.name
         work.mkdir()
         case = prepare(generic, work, person, choice, fallback_factor)
         generic_height_m = generic_height_m or known_height(generic)
         report = _run(case, work, subject, generic_height_m)
-        target = subject.with_name(FOLDER)
+        target = subject.with_name(ResultsFolder.scale_tool.name)
         if target.exists():
             os.replace(target, Path(temporary) / "replaced")
         os.replace(work, target)

@@ -13,12 +13,14 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import write_atomically
-from sspinn_opensim.opensim_io.static_optimization.setup import ACTIVATIONS_FILE, FORCES_FILE, VERDICT_FILE
 from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.results.folder import ResultsFolder
 
 _PERCENT = np.linspace(0.0, 100.0, 101)
-_TABLES = {"muscle_forces": FORCES_FILE, "muscle_activations": ACTIVATIONS_FILE}
-TRIALS_FILE = "trials.csv"
+_TABLES = {
+    "muscle_forces": ResultsFolder.muscle_forces.name,
+    "muscle_activations": ResultsFolder.muscle_activations.name,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +75,7 @@ def gather(trials: Mapping[str, Path]) -> Comparison:
                 )
             share = 100 * (table.time_s - table.time_s[0]) / max(np.ptp(table.time_s), 1e-9)
             curves[key][name] = {m: np.interp(_PERCENT, share, table.column(m)) for m in muscles}
-        verdict = folder / VERDICT_FILE
+        verdict = ResultsFolder(folder).static_optimization_verdict
         verdicts[name] = json.loads(verdict.read_text(encoding="utf-8")) if verdict.is_file() else {}
     if muscles is None:
         raise InputError("there is nothing to compare", expected="at least one folder with muscle forces")
@@ -101,7 +103,7 @@ def write_comparison(comparison: Comparison, out: Path) -> list[Path]:
     for name in comparison.verdicts:
         peaks = [f"{curve.max():.6g}" for curve in comparison.curves["muscle_forces"][name].values()]
         rows.append([name, *verdict_row(comparison.verdicts[name]), *peaks])
-    written.append(write_atomically(out / TRIALS_FILE, _csv(rows)))
+    written.append(write_atomically(ResultsFolder(out).trials, _csv(rows)))
     return written
 
 

@@ -13,22 +13,22 @@ from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.static_optimization import time_slices
 from sspinn_opensim.opensim_io.static_optimization.checks import Inputs, check_inputs
 from sspinn_opensim.opensim_io.static_optimization.setup import (
-    ACTIVATIONS_FILE,
-    FORCES_FILE,
-    FRAMES_FILE,
     RESERVE,
-    VERDICT_FILE,
     Settings,
     prepare,
     role,
 )
-from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE, Setup, read_setup
+from sspinn_opensim.opensim_io.static_optimization.setup_file import (
+    Setup,
+    read_setup,
+)
 from sspinn_opensim.opensim_io.static_optimization.solution import Solution
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict, frames_table, judge
 from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.opensim_io.trials.joint_moments import joint_moments
 from sspinn_opensim.opensim_io.trials.survey import Survey
+from sspinn_opensim.results.folder import ResultsFolder
 
 __all__ = ["Settings", "Verdict", "prepare", "run", "write_outcome"]
 
@@ -36,7 +36,7 @@ __all__ = ["Settings", "Verdict", "prepare", "run", "write_outcome"]
 def run(
     results: Path,
     *,
-    moments: str = "moments.sto",
+    moments: str = ResultsFolder.moments.name,
     timeout_s: float | None = None,
     workers: int | None = None,
     unit_is_stated: bool = False,
@@ -79,7 +79,7 @@ def run(
         An input would lead to wrong forces without a word from OpenSim, or a job failed.
     """
     results = Path(results)
-    setup = read_setup(results / SETUP_FILE)
+    setup = read_setup(ResultsFolder(results).static_optimization_setup)
     inputs = check_inputs(setup, unit_is_stated=unit_is_stated, measured=measured, seen=seen)
     if not (results / moments).is_file():
         window = setup.from_s, setup.to_s
@@ -104,10 +104,11 @@ def write_outcome(
     verdict frame by frame) and ``static_optimization.json`` (overall).
     """
     verdict = judge(setup, inputs, dict(joint_moments), solution)
-    write_storage(results / FORCES_FILE, solution.forces_table())
-    write_storage(results / ACTIVATIONS_FILE, solution.activations_table())
-    write_storage(results / FRAMES_FILE, frames_table(inputs, solution))
-    write_atomically(results / VERDICT_FILE, json.dumps(verdict.to_json(), indent=1) + "\n")
+    files = ResultsFolder(results)
+    write_storage(files.muscle_forces, solution.forces_table())
+    write_storage(files.muscle_activations, solution.activations_table())
+    write_storage(files.static_optimization_frames, frames_table(inputs, solution))
+    write_atomically(files.static_optimization_verdict, json.dumps(verdict.to_json(), indent=1) + "\n")
     return verdict
 
 

@@ -35,17 +35,13 @@ from sspinn_opensim.opensim_io.model.model_file import (
     switch_contact_off,
     write_model_tree,
 )
-from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE, UNASSIGNED
+from sspinn_opensim.opensim_io.static_optimization.setup_file import (
+    UNASSIGNED,
+)
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.trials.survey import Survey
+from sspinn_opensim.results.folder import ResultsFolder
 
-MODEL_FILE = "subject_static_optimization.osim"
-ACTUATORS_FILE = "static_optimization_actuators.xml"
-RAW_FOLDER = "static_optimization"
-FORCES_FILE = "muscle_forces.sto"
-ACTIVATIONS_FILE = "muscle_activations.sto"
-FRAMES_FILE = "static_optimization_frames.sto"
-VERDICT_FILE = "static_optimization.json"
 TOOL_NAME = "subject"
 
 RESIDUAL, TORQUE, RESERVE = "residual", "torque", "reserve"
@@ -106,9 +102,9 @@ def actuator_name(coordinate: CoordinateFacts) -> str:
 def prepare(
     results: Path,
     *,
-    model: str = "subject.osim",
-    kinematics: str = "kinematics.mot",
-    external_loads: str | None = "external_loads.xml",
+    model: str = ResultsFolder.subject.name,
+    kinematics: str = ResultsFolder.kinematics.name,
+    external_loads: str | None = ResultsFolder.external_loads.name,
     window: tuple[float, float] | None = None,
     settings: Settings | None = None,
     held: Mapping[str, float] | None = None,
@@ -177,9 +173,11 @@ def prepare(
         if applies is None:
             applies = etree.SubElement(force, "appliesForce")
         applies.text = "false"
-    write_model_tree(results / MODEL_FILE, tree)
-    write_atomically(results / ACTUATORS_FILE, _actuators(facts, motions, body_weight))
-    return write_atomically(results / SETUP_FILE, _setup(kinematics, external_loads, window, settings))
+    files = ResultsFolder(results)
+    write_model_tree(files.static_optimization_model, tree)
+    write_atomically(files.static_optimization_actuators, _actuators(facts, motions, body_weight))
+    setup = _setup(kinematics, external_loads, window, settings)
+    return write_atomically(files.static_optimization_setup, setup)
 
 
 def lock(tree: etree._ElementTree, values: Mapping[str, float]) -> None:
@@ -242,9 +240,11 @@ def own_external_forces(tree: etree._ElementTree, *, acting: bool = False) -> li
 
 
 def _remove_outcome(results: Path) -> None:
-    for name in (FORCES_FILE, ACTIVATIONS_FILE, FRAMES_FILE, VERDICT_FILE):
-        (results / name).unlink(missing_ok=True)
-    shutil.rmtree(results / RAW_FOLDER, ignore_errors=True)
+    files = ResultsFolder(results)
+    for file in (files.muscle_forces, files.muscle_activations, files.static_optimization_frames):
+        file.unlink(missing_ok=True)
+    files.static_optimization_verdict.unlink(missing_ok=True)
+    shutil.rmtree(files.static_optimization, ignore_errors=True)
 
 
 def _actuators(facts: tuple[CoordinateFacts, ...], motions: dict[str, str], body_weight: float) -> bytes:
@@ -276,10 +276,10 @@ def _setup(
     tool = etree.SubElement(document, "AnalyzeTool", name=TOOL_NAME)
     lowpass = settings.lowpass_hz if settings.lowpass_hz > 0 else -1.0
     for tag, text in (
-        ("model_file", MODEL_FILE),
+        ("model_file", ResultsFolder.static_optimization_model.name),
         ("replace_force_set", "false"),
-        ("force_set_files", ACTUATORS_FILE),
-        ("results_directory", RAW_FOLDER),
+        ("force_set_files", ResultsFolder.static_optimization_actuators.name),
+        ("results_directory", ResultsFolder.static_optimization.name),
         ("output_precision", "12"),
         ("initial_time", repr(float(window[0]))),
         ("final_time", repr(float(window[1]))),

@@ -11,7 +11,6 @@ from sspinn_opensim.dynamics.trial import filter_margin_s
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import child_text, read_document, to_xml
 
-SETUP_FILE = "static_optimization_setup.xml"
 #: OpenSim's word for a file that is not given.
 UNASSIGNED = "Unassigned"
 

@@ -27,14 +27,8 @@ from sspinn_opensim.opensim_io.tables.motion_files import kinematics_table
 from sspinn_opensim.opensim_io.tables.storage import StorageWarning, Table, read_storage, write_storage
 from sspinn_opensim.opensim_io.trials import load_checks, motion_checks
 from sspinn_opensim.opensim_io.trials.survey import Survey, survey
+from sspinn_opensim.results.folder import ResultsFolder
 
-MODEL, KINEMATICS, LOADS, LOAD_DATA, MOMENTS = (
-    "subject.osim",
-    "kinematics.mot",
-    "external_loads.xml",
-    "grf.mot",
-    "moments.sto",
-)
 UNITS = ("degrees", "radians")
 #: Steps up to this many times the usual one are uneven sampling, resampled here; beyond, frames are missing.
 _LARGEST_STEP = 3.0
@@ -113,8 +107,9 @@ def bring_in(
         current = current_file(Path(model), Path(upgraded))
         if current != Path(model):
             notes.append("the model was upgraded by OpenSim to its newest version")
-        shutil.copyfile(current, folder / MODEL)
-    tree = read_model_tree(folder / MODEL)
+        subject = ResultsFolder(folder).subject
+        shutil.copyfile(current, subject)
+    tree = read_model_tree(subject)
     if needs_muscles:
         usable_muscles(tree, model)
     coordinates = coordinate_facts(tree)
@@ -123,15 +118,13 @@ def bring_in(
     if external_loads is not None:
         bodies = tuple(body.get("name", "") for body in tree.iterfind("Model/BodySet/objects/Body"))
         loads, data = _copy_loads(Path(external_loads), folder, bodies, notes)
-    seen = survey(
-        folder / MODEL, table, loads, data, lowpass_hz=settings.lowpass_hz, every_frame=_determines(tree)
-    )
+    seen = survey(subject, table, loads, data, lowpass_hz=settings.lowpass_hz, every_frame=_determines(tree))
     _write_motion(folder, table, seen, coordinates, notes)
-    (folder / MOMENTS).unlink(missing_ok=True)  # of another motion
+    ResultsFolder(folder).moments.unlink(missing_ok=True)  # of another motion
     window = _window(seen, table, data, settings, from_s, to_s, str(motion), notes)
     supplied = [name not in table.names or name in seen.dependent for name in seen.names]
     seen = dataclasses.replace(seen, q=np.where(supplied, seen.held, seen.q))
-    return Trial(folder, LOADS if loads else None, window, tuple(notes), seen)
+    return Trial(folder, ResultsFolder.external_loads.name if loads else None, window, tuple(notes), seen)
 
 
 def _determines(tree) -> bool:
@@ -232,13 +225,14 @@ def _copy_loads(
             fix="remove it, or set its appliesForce to true",
         )
     for element in document.iter("datafile"):
-        element.text = LOAD_DATA
+        element.text = ResultsFolder.grf.name
     for tag in ("data_source_name", "external_loads_model_kinematics_file"):
         for element in list(document.iter(tag)):  # they name files that are not in the folder
             element.getparent().remove(element)
-    write_storage(folder / LOAD_DATA, Table(data.names, data.time_s, data.values, False, "external forces"))
-    write_atomically(folder / LOADS, to_xml(document.getparent()))
-    return ExternalLoads(loads.forces, folder / LOAD_DATA), data
+    files = ResultsFolder(folder)
+    write_storage(files.grf, Table(data.names, data.time_s, data.values, False, "external forces"))
+    write_atomically(files.external_loads, to_xml(document.getparent()))
+    return ExternalLoads(loads.forces, files.grf), data
 
 
 def _is_off(force) -> bool:
@@ -274,9 +268,8 @@ def _write_motion(
     if filled:
         notes.append(f"the model supplies {', '.join(filled)}")
     kinds = [seen.motions[name] for name in seen.names]
-    write_storage(
-        folder / KINEMATICS, kinematics_table(seen.names, kinds, table.time_s, q, title="kinematics")
-    )
+    kinematics = kinematics_table(seen.names, kinds, table.time_s, q, title="kinematics")
+    write_storage(ResultsFolder(folder).kinematics, kinematics)
 
 
 def _window(seen, table, data, settings, from_s, to_s, where: str, notes: list[str]) -> tuple[float, float]:

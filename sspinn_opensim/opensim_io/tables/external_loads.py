@@ -14,6 +14,7 @@ from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import OPENSIM_DOCUMENT_VERSION, child_text, read_document, to_xml
 from sspinn_opensim.opensim_io.tables.motion_files import force_columns
 from sspinn_opensim.opensim_io.tables.storage import Table
+from sspinn_opensim.results.folder import ResultsFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +56,7 @@ class ExternalLoads:
         return found
 
 
-def write_external_loads(path: Path, feet: Sequence[str], datafile: str = "grf.mot") -> Path:
+def write_external_loads(path: Path, feet: Sequence[str], datafile: str = ResultsFolder.grf.name) -> Path:
     """Write the file that applies a table of `ground_forces_table` to the feet.
 
     Parameters

@@ -30,10 +30,7 @@ from sspinn_opensim.opensim_io.tools.setups import Trial, inverse_dynamics_setup
 from sspinn_opensim.opensim_io.trials import load_checks, motion_checks
 from sspinn_opensim.opensim_io.trials.joint_moments import joint_moments, timeout_s, whole
 from sspinn_opensim.opensim_io.trials.survey import Survey, survey
-
-SETUP_FILE = "inverse_dynamics_setup.xml"
-MODEL_FILE = "subject_inverse_dynamics.osim"
-OUTPUT_FILE = "inverse_dynamics.sto"
+from sspinn_opensim.results.folder import ResultsFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,9 +64,9 @@ class InverseDynamics:
 def prepare(
     folder: Path,
     *,
-    model: str = "subject.osim",
-    kinematics: str = "kinematics.mot",
-    external_loads: str = "external_loads.xml",
+    model: str = ResultsFolder.subject.name,
+    kinematics: str = ResultsFolder.kinematics.name,
+    external_loads: str = ResultsFolder.external_loads.name,
     window: tuple[float, float] | None = None,
     lowpass_hz: float = USUAL_LOWPASS_HZ,
 ) -> Trial:
@@ -114,10 +111,11 @@ def prepare(
         )
     if active_contact(tree):
         switch_contact_off(tree)
-        write_model_tree(folder / MODEL_FILE, tree)
-        trial = dataclasses.replace(trial, model=MODEL_FILE)
+        write_model_tree(ResultsFolder(folder).inverse_dynamics_model, tree)
+        trial = dataclasses.replace(trial, model=ResultsFolder.inverse_dynamics_model.name)
     trial = dataclasses.replace(trial, from_s=window[0], to_s=window[1])
-    write_atomically(folder / SETUP_FILE, inverse_dynamics_setup(trial, OUTPUT_FILE))
+    files = ResultsFolder(folder)
+    write_atomically(files.inverse_dynamics_setup, inverse_dynamics_setup(trial, files.inverse_dynamics.name))
     return trial
 
 
@@ -131,12 +129,13 @@ def run(folder: Path, trial: Trial) -> InverseDynamics:
     """
     folder = Path(folder)
     seen, warnings = _checked(folder, trial)
-    motion, output = read_storage(folder / trial.kinematics), folder / OUTPUT_FILE
+    motion, files = read_storage(folder / trial.kinematics), ResultsFolder(folder)
+    setup, output = files.inverse_dynamics_setup, files.inverse_dynamics
     with tempfile.TemporaryDirectory(prefix="inverse_dynamics_") as temporary:
         filtered = Path(temporary, "coordinates.npz")
         run_job(
             "run_inverse_dynamics",
-            {"setup": folder / SETUP_FILE, "output": output, "coordinates": filtered},
+            {"setup": setup, "output": output, "coordinates": filtered},
             timeout_s=timeout_s(motion),
             outputs=[output, filtered],
         )

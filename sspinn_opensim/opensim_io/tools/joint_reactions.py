@@ -21,8 +21,6 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.model_file import active_contact, read_model_tree
-from sspinn_opensim.opensim_io.static_optimization.setup import VERDICT_FILE
-from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE as STATIC_OPTIMIZATION_SETUP
 from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 from sspinn_opensim.opensim_io.tools.inverse_dynamics import InverseDynamics
@@ -34,11 +32,7 @@ from sspinn_opensim.opensim_io.tools.joint_reaction_checks import (
     of_actuators,
 )
 from sspinn_opensim.opensim_io.tools.setups import TOOL_NAME, Trial, joint_reactions_setup
-
-SETUP_FILE = "joint_reactions_setup.xml"
-FORCES_FILE = "joint_reactions_forces.sto"
-RAW_FOLDER = "joint_reactions"
-OUTPUT_FILE = "joint_reactions.sto"
+from sspinn_opensim.results.folder import ResultsFolder
 
 _TIMEOUT_S, _TIMEOUT_PER_FRAME_S = 120.0, 1.0
 #: Contact forces of any joint stay below this in running and jumping, body weights.
@@ -92,13 +86,14 @@ def sources_of(folder: Path) -> Sources:
         There is no set-up, it cannot serve for joint reactions, or its forces are missing.
     """
     folder = Path(folder)
-    if not (folder / STATIC_OPTIMIZATION_SETUP).is_file():
+    file = ResultsFolder(folder).static_optimization_setup
+    if not file.is_file():
         raise InputError(
             "there are no muscle forces to compute joint reactions from",
-            where=str(folder / STATIC_OPTIMIZATION_SETUP),
+            where=str(file),
             fix="run sspinn muscles first",
         )
-    setup = read_setup(folder / STATIC_OPTIMIZATION_SETUP)
+    setup = read_setup(file)
     if setup.replaces_forces or setup.states:
         raise InputError(
             "joint reactions need the motion of a coordinates file and the muscles of the model",
@@ -160,7 +155,9 @@ def prepare(folder: Path, sources: Sources, choices: Choices) -> Trial:
         )
     check_choices(choices, known["joints"], model)
     forces = read_storage(folder / sources.forces)
-    write_storage(folder / FORCES_FILE, of_actuators(forces, known["actuators"], folder / sources.forces))
+    files = ResultsFolder(folder)
+    given = of_actuators(forces, known["actuators"], folder / sources.forces)
+    write_storage(files.joint_reactions_forces, given)
     window = (
         max(sources.trial.from_s, float(forces.time_s[0])),
         min(sources.trial.to_s, float(forces.time_s[-1])),
@@ -170,16 +167,16 @@ def prepare(folder: Path, sources: Sources, choices: Choices) -> Trial:
     setup = joint_reactions_setup(
         trial,
         actuators=sources.actuators,
-        forces=FORCES_FILE,
+        forces=files.joint_reactions_forces.name,
         joints=choices.joints or ("ALL",),
         on=choices.on,
         expressed_in=choices.expressed_in,
-        folder=RAW_FOLDER,
+        folder=files.joint_reactions_tables.name,
     )
-    for outcome in (OUTPUT_FILE, "joint_reactions.json"):
-        (folder / outcome).unlink(missing_ok=True)
-    shutil.rmtree(folder / RAW_FOLDER, ignore_errors=True)
-    write_atomically(folder / SETUP_FILE, setup)
+    files.joint_reactions.unlink(missing_ok=True)
+    files.joint_reactions_peaks.unlink(missing_ok=True)
+    shutil.rmtree(files.joint_reactions_tables, ignore_errors=True)
+    write_atomically(files.joint_reactions_setup, setup)
     return trial
 
 
@@ -200,23 +197,25 @@ def run(folder: Path, trial: Trial, residuals: InverseDynamics) -> Reactions:
         The forces were computed for another motion or other loads; the job failed, or did not use them.
     """
     folder = Path(folder)
-    forces = read_storage(folder / FORCES_FILE)
-    check_belongs(folder, SETUP_FILE, trial, forces, residuals)
-    raw = folder / RAW_FOLDER / f"{TOOL_NAME}_JointReaction_ReactionLoads.sto"
+    files = ResultsFolder(folder)
+    forces = read_storage(files.joint_reactions_forces)
+    check_belongs(folder, files.joint_reactions_setup.name, trial, forces, residuals)
+    raw = files.joint_reactions_tables / f"{TOOL_NAME}_JointReaction_ReactionLoads.sto"
     job = run_job(
         "joint_reactions",
-        {"setup": folder / SETUP_FILE, "folder": raw.parent},
+        {"setup": files.joint_reactions_setup, "folder": raw.parent},
         timeout_s=_TIMEOUT_S + _TIMEOUT_PER_FRAME_S * len(forces.time_s),
         outputs=[raw],
     )
     if unused := [line for line in job.log.splitlines() if any(words in line for words in _FALLEN_BACK)]:
         raise InputError(
-            "OpenSim did not use the muscle forces", where=str(folder / FORCES_FILE), found="\n".join(unused)
+            "OpenSim did not use the muscle forces",
+            where=str(files.joint_reactions_forces),
+            found="\n".join(unused),
         )
     table = read_storage(raw)
-    write_storage(
-        folder / OUTPUT_FILE, dataclasses.replace(table, in_degrees=False, header="joint reactions")
-    )
+    table = dataclasses.replace(table, in_degrees=False, header="joint reactions")
+    write_storage(files.joint_reactions, table)
     weight = residuals.survey.body_weight_n
     joints = {}
     for prefix in dict.fromkeys(name.rsplit("_", 1)[0] for name in table.names):
@@ -242,7 +241,7 @@ def run(folder: Path, trial: Trial, residuals: InverseDynamics) -> Reactions:
 
 def _of_verdict(folder: Path) -> list[str]:
     """Return why the muscle forces of a folder are not to be trusted."""
-    file = folder / VERDICT_FILE
+    file = ResultsFolder(folder).static_optimization_verdict
     if not file.is_file():
         return []
     return [

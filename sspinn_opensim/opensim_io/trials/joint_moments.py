@@ -9,6 +9,7 @@ from pathlib import Path
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
+from sspinn_opensim.results.folder import ResultsFolder
 
 _TIMEOUT_S, _TIMEOUT_PER_FRAME_S = 120.0, 0.5
 
@@ -43,7 +44,7 @@ def joint_moments(
         The tool fails, or leaves out frames.
     """
     with tempfile.TemporaryDirectory(prefix="inverse_dynamics_") as folder:
-        output = Path(folder, "inverse_dynamics.sto")
+        output = Path(folder, ResultsFolder.inverse_dynamics.name)
         arguments = {
             "model": model,
             "kinematics": kinematics,

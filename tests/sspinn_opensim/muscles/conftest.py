@@ -8,13 +8,7 @@ import pytest
 
 import osim_models
 from casadi_dynamics.opensim_process.jobs import run_job
-from sspinn_opensim.opensim_io.static_optimization.setup import (
-    ACTUATORS_FILE,
-    MODEL_FILE,
-    RAW_FOLDER,
-    Settings,
-    prepare,
-)
+from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 
@@ -39,10 +33,10 @@ class Walk:
     def files(self) -> dict:
         """Arguments of `fast_muscle_forces`."""
         return {
-            "model_file": self.folder / MODEL_FILE,
+            "model_file": self.folder / "subject_static_optimization.osim",
             "motion": self.folder / "kinematics.mot",
             "external_loads": self.folder / "external_loads.xml",
-            "actuators": [self.folder / ACTUATORS_FILE],
+            "actuators": [self.folder / "static_optimization_actuators.xml"],
         }
 
 
@@ -68,7 +62,8 @@ def solve_with_opensim():
         chosen = Settings(**(STRICT | settings))
         setup = prepare(folder, window=window, settings=chosen)
         outputs = [
-            folder / RAW_FOLDER / f"subject_StaticOptimization_{kind}.sto" for kind in ("force", "activation")
+            folder / "static_optimization" / f"subject_StaticOptimization_{kind}.sto"
+            for kind in ("force", "activation")
         ]
         run_job("static_optimization", {"setup": setup}, timeout_s=300, outputs=outputs)
         return Walk(folder, window, chosen, *map(read_storage, outputs))

@@ -13,8 +13,8 @@ from casadi_dynamics.osim import read_model
 from sspinn_opensim.cli.command import main
 from sspinn_opensim.muscles import FastOptimizer
 from sspinn_opensim.muscles import fast_optimizer as fast
-from sspinn_opensim.opensim_io.static_optimization.setup import RAW_FOLDER, Settings, prepare
-from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE, read_setup
+from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
+from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 
 WINDOW = (8.0, 8.05)
@@ -29,7 +29,7 @@ def prepared(walk_files, tmp_path_factory):
 
 @pytest.fixture
 def trial(prepared, tmp_path):
-    return read_setup(shutil.copytree(prepared, tmp_path / "copy") / SETUP_FILE)
+    return read_setup(shutil.copytree(prepared, tmp_path / "copy") / "static_optimization_setup.xml")
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ solver_class = fast.MuscleSolver
 def test_set_ups_for_opensim_alone_are_refused(trial, said, change):
     with pytest.raises(InputError, match="by OpenSim only"):
         FastOptimizer(Settings(), [trial.file.parent], said.append)(dataclasses.replace(trial, **change))
-    assert not (trial.file.parent / RAW_FOLDER).exists()
+    assert not (trial.file.parent / "static_optimization").exists()
 
 
 WRAP = (
@@ -131,7 +131,7 @@ def test_the_verb_takes_the_fast_way(walk_files, tmp_path, capsys):
     verdict = json.loads((tmp_path / "out" / "static_optimization.json").read_text())
     assert verdict["frames"] == 21 and verdict["failed_frames"] == 0 and "compiled" in verdict["method"]
     forces = read_storage(tmp_path / "out" / "muscle_forces.sto")
-    raw = read_storage(table_file(tmp_path / "out" / RAW_FOLDER, "force"))
+    raw = read_storage(table_file(tmp_path / "out" / "static_optimization", "force"))
     np.testing.assert_allclose(forces.values, raw.values[:, :18], atol=1e-6)
     assert (forces.values > 0).any() and "static optimization" in capsys.readouterr().out
 

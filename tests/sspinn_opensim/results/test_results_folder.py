@@ -279,7 +279,7 @@ def test_the_readme_lists_what_is_there_and_where_it_does_not_matter(folder):
     assert text == readme("a walk", folder) and text.startswith("a walk\n")
     assert "1. File > Open Model: subject.osim" in text and "muscle_forces.sto" not in text
     listed = [line.split()[0] for line in text.partition("\nFiles\n")[2].partition("\n\n")[0].splitlines()]
-    assert listed == [file.name for file in FILES if (folder / file.name).exists()]
+    assert listed == [file.label for file in FILES if (folder / file.name).exists()]
     moved = folder.rename(folder.with_name("elsewhere"))
     assert readme("a walk", moved) == text
     assert str(folder.parent) not in text + json.dumps(read_manifest(moved)["files"])

@@ -12,7 +12,7 @@ from casadi_dynamics.symbolic import build
 from sspinn_opensim.dynamics.inverse_dynamics import trial_forces
 from sspinn_opensim.muscles import FastOptimizer
 from sspinn_opensim.opensim_io.static_optimization.run import run
-from sspinn_opensim.opensim_io.static_optimization.setup import MODEL_FILE, Settings, prepare
+from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
 from sspinn_opensim.opensim_io.static_optimization.trial_files import bring_in
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 
@@ -42,7 +42,7 @@ def test_moments_of_a_laboratorys_trial_are_exact_inverse_dynamics(lunge, tmp_pa
     prepare(folder, window=brought.window, settings=settings, seen=brought.seen)
     verdict = run(folder, seen=brought.seen, optimizer=FastOptimizer(settings, [folder], lambda said: None))
     moments = read_storage(folder / "moments.sto")
-    functions = build(read_model(folder / MODEL_FILE))
+    functions = build(read_model(folder / "subject_static_optimization.osim"))
     time_s, tau = trial_forces(
         functions,
         folder / "kinematics.mot",

@@ -16,8 +16,8 @@ import osim_models
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.static_optimization import trial_files
 from sspinn_opensim.opensim_io.static_optimization.checks import check_inputs
-from sspinn_opensim.opensim_io.static_optimization.setup import ACTUATORS_FILE, MODEL_FILE, Settings, prepare
-from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE, read_setup
+from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
+from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
 from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 from sspinn_opensim.opensim_io.trials.survey import survey
@@ -66,7 +66,7 @@ def through(laboratory: Path, out: Path, window=WINDOW, **settings):
         settings=dataclasses.replace(UNFILTERED, **settings),
         seen=brought.seen,
     )
-    return brought, check_inputs(read_setup(out / SETUP_FILE), seen=brought.seen)
+    return brought, check_inputs(read_setup(out / "static_optimization_setup.xml"), seen=brought.seen)
 
 
 def edit(path: Path, pattern: str, replacement) -> None:
@@ -419,7 +419,7 @@ def test_a_malformed_motion_is_refused_or_means_the_same(trial, tmp_path, name, 
     except InputError as error:
         assert str(trial / MOTION) in str(error)
         return
-    after = read_storage(out / trial_files.KINEMATICS)
+    after = read_storage(out / "kinematics.mot")
     assert after.names == before.names and after.in_degrees
     np.testing.assert_array_equal(after.time_s, before.time_s)
     np.testing.assert_allclose(
@@ -447,7 +447,7 @@ def test_malformed_forces_are_refused_or_mean_the_same(trial, tmp_path, name):
     except InputError as error:
         assert str(trial / FORCES) in str(error)
         return
-    np.testing.assert_array_equal(read_storage(out / trial_files.LOAD_DATA).values, before.values)
+    np.testing.assert_array_equal(read_storage(out / "grf.mot").values, before.values)
 
 
 def test_a_file_of_another_kind_is_refused(trial, tmp_path):
@@ -467,7 +467,7 @@ def test_uneven_frames_are_resampled_and_said(trial, tmp_path):
     rewrite(trial / MOTION, stretched)
     brought, _ = through(trial, tmp_path / "out", lowpass_hz=10.0)
     assert any("unevenly spaced" in note for note in brought.notes)
-    assert np.ptp(np.diff(read_storage(tmp_path / "out" / trial_files.KINEMATICS).time_s)) < 1e-9
+    assert np.ptp(np.diff(read_storage(tmp_path / "out" / "kinematics.mot").time_s)) < 1e-9
 
 
 def test_a_unit_that_is_stated_overrules_the_header(trial, tmp_path):
@@ -501,62 +501,84 @@ def _outside_forces(file):
 
 SETUP = {
     "contact acts besides the loads": (
-        lambda r: edit(r / MODEL_FILE, "<appliesForce>false", "<appliesForce>true"),
+        lambda r: edit(r / "subject_static_optimization.osim", "<appliesForce>false", "<appliesForce>true"),
         "contact forces act",
     ),
     "a prescribed force in the model": (
-        lambda r: _outside_forces(r / MODEL_FILE),
+        lambda r: _outside_forces(r / "subject_static_optimization.osim"),
         "(?s)contact forces act.*old",
     ),
     "forces replaced": (
-        lambda r: edit(r / SETUP_FILE, "<replace_force_set>false", "<replace_force_set>true"),
+        lambda r: edit(
+            r / "static_optimization_setup.xml", "<replace_force_set>false", "<replace_force_set>true"
+        ),
         "no muscle is left",
     ),
     "motion from states": (
         lambda r: edit(
-            r / SETUP_FILE, "<coordinates_file>", "<states_file>states.sto</states_file><coordinates_file>"
+            r / "static_optimization_setup.xml",
+            "<coordinates_file>",
+            "<states_file>states.sto</states_file><coordinates_file>",
         ),
         "takes the motion from a file of states",
     ),
     "no actuators": (
-        lambda r: edit(r / SETUP_FILE, "<force_set_files>.*</force_set_files>", "<force_set_files />"),
+        lambda r: edit(
+            r / "static_optimization_setup.xml",
+            "<force_set_files>.*</force_set_files>",
+            "<force_set_files />",
+        ),
         "no reserve or residual actuator",
     ),
     "no residuals": (
         lambda r: edit(
-            r / ACTUATORS_FILE, r'(?s)<CoordinateActuator name="residual_.*?</CoordinateActuator>', ""
+            r / "static_optimization_actuators.xml",
+            r'(?s)<CoordinateActuator name="residual_.*?</CoordinateActuator>',
+            "",
         ),
         "(?s)no reserve or residual.*residual_pelvis_tilt, residual_pelvis_tx, residual_pelvis_ty",
     ),
     "no reserves": (
         lambda r: edit(
-            r / ACTUATORS_FILE, r'(?s)<CoordinateActuator name="reserve_.*?</CoordinateActuator>', ""
+            r / "static_optimization_actuators.xml",
+            r'(?s)<CoordinateActuator name="reserve_.*?</CoordinateActuator>',
+            "",
         ),
         "(?s)no reserve or residual.*reserve_hip_flexion_r",
     ),
-    "bounded reserves": (lambda r: edit(r / ACTUATORS_FILE, "Inf<", "1<"), "actuators have bounds"),
+    "bounded reserves": (
+        lambda r: edit(r / "static_optimization_actuators.xml", "Inf<", "1<"),
+        "actuators have bounds",
+    ),
     "no external loads": (
-        lambda r: edit(r / SETUP_FILE, "<external_loads_file>.*</external_loads_file>", ""),
+        lambda r: edit(
+            r / "static_optimization_setup.xml", "<external_loads_file>.*</external_loads_file>", ""
+        ),
         "no <external_loads_file>",
     ),
     "no static optimization": (
-        lambda r: edit(r / SETUP_FILE, "<on>true</on>", "<on>false</on>"),
+        lambda r: edit(r / "static_optimization_setup.xml", "<on>true</on>", "<on>false</on>"),
         "does no static optimization",
     ),
     "time beyond the motion": (
-        lambda r: edit(r / SETUP_FILE, "<final_time>.*</final_time>", "<final_time>3.0</final_time>"),
+        lambda r: edit(
+            r / "static_optimization_setup.xml", "<final_time>.*</final_time>", "<final_time>3.0</final_time>"
+        ),
         "does not cover the analysed window",
     ),
     "no margin for the filter": (
         lambda r: edit(
-            r / SETUP_FILE,
+            r / "static_optimization_setup.xml",
             "<lowpass_cutoff_frequency_for_coordinates>.*<",
             "<lowpass_cutoff_frequency_for_coordinates>2.0<",
         ),
         "(?s)does not cover.*for the filter on either side",
     ),
-    "actuators missing": (lambda r: (r / ACTUATORS_FILE).unlink(), "cannot read the ForceSet file"),
-    "model missing": (lambda r: (r / MODEL_FILE).unlink(), "cannot read the model"),
+    "actuators missing": (
+        lambda r: (r / "static_optimization_actuators.xml").unlink(),
+        "cannot read the ForceSet file",
+    ),
+    "model missing": (lambda r: (r / "subject_static_optimization.osim").unlink(), "cannot read the model"),
     "motion missing": (lambda r: (r / "kinematics.mot").unlink(), "cannot read the file"),
     "motion that OpenSim misreads": (
         lambda r: edit(r / "kinematics.mot", "nColumns=11", "nColumns=10"),
@@ -572,7 +594,7 @@ SETUP = {
     ),
     "a muscle switched off": (
         lambda r: edit(
-            r / MODEL_FILE,
+            r / "subject_static_optimization.osim",
             r'(?s)(<Millard2012EquilibriumMuscle name="soleus_r">)',
             r"\1<appliesForce>false</appliesForce>",
         ),
@@ -586,15 +608,15 @@ def test_a_fault_in_a_set_up_is_caught_before_the_run(prepared_lunge, name):
     plant, message = SETUP[name]
     plant(prepared_lunge)
     with pytest.raises(InputError, match=message):
-        check_inputs(read_setup(prepared_lunge / SETUP_FILE))
+        check_inputs(read_setup(prepared_lunge / "static_optimization_setup.xml"))
 
 
 def test_a_model_with_forces_of_an_earlier_analysis_is_prepared_without_them(trial, tmp_path):
     _outside_forces(trial / "model.osim")
     through(trial, tmp_path / "out")
-    prepared = (tmp_path / "out" / MODEL_FILE).read_text()
+    prepared = (tmp_path / "out" / "subject_static_optimization.osim").read_text()
     assert re.search(r'(?s)<PrescribedForce name="old">.*?<appliesForce>false</appliesForce>', prepared)
-    check_inputs(read_setup(tmp_path / "out" / SETUP_FILE))
+    check_inputs(read_setup(tmp_path / "out" / "static_optimization_setup.xml"))
 
 
 def test_a_prescribed_coordinate_gets_no_actuator_and_may_be_absent(trial, tmp_path):
@@ -603,8 +625,8 @@ def test_a_prescribed_coordinate_gets_no_actuator_and_may_be_absent(trial, tmp_p
     brought, inputs = through(trial, tmp_path / "out")
     assert any("supplies lumbar_extension" in note for note in brought.notes)
     assert not next(c for c in inputs.coordinates if c.name == "lumbar_extension").is_free
-    assert "lumbar_extension" not in (tmp_path / "out" / ACTUATORS_FILE).read_text()
-    written = read_storage(tmp_path / "out" / trial_files.KINEMATICS).column("lumbar_extension")
+    assert "lumbar_extension" not in (tmp_path / "out" / "static_optimization_actuators.xml").read_text()
+    written = read_storage(tmp_path / "out" / "kinematics.mot").column("lumbar_extension")
     np.testing.assert_allclose(written, np.rad2deg(0.05))
 
 
@@ -634,7 +656,7 @@ def coupled(tmp_path_factory):
 def test_coupled_coordinates_are_supplied_in_radians(coupled):
     folder, brought = coupled
     assert any("supplies knee_angle_r_beta, knee_angle_l_beta" in note for note in brought.notes)
-    table = read_storage(folder / trial_files.KINEMATICS)
+    table = read_storage(folder / "kinematics.mot")
     for side in "rl":
         # The coupler of this model is the identity: degrees beside radians of the same angle.
         knee, beta = (table.column(f"knee_angle_{side}{end}") for end in ("", "_beta"))
@@ -644,18 +666,18 @@ def test_coupled_coordinates_are_supplied_in_radians(coupled):
 def test_a_coupled_coordinate_in_degrees_is_caught(coupled, tmp_path):
     folder = Path(shutil.copytree(coupled[0], tmp_path / "wrong"))
     rewrite(
-        folder / trial_files.KINEMATICS,
+        folder / "kinematics.mot",
         lambda t: {"values": t.values * np.where([n.endswith("_beta") for n in t.names], 180 / np.pi, 1.0)},
     )
     with pytest.raises(
         InputError, match="(?s)'knee_angle_r_beta' does not satisfy its coupler.*never in degrees"
     ):
-        check_inputs(read_setup(folder / SETUP_FILE))
+        check_inputs(read_setup(folder / "static_optimization_setup.xml"))
 
 
 def test_a_coupled_coordinate_in_degrees_is_mended_on_the_way_in(coupled, tmp_path):
     source = SHARED / "data" / "opencap_s4_walking"
-    table = read_storage(coupled[0] / trial_files.KINEMATICS)
+    table = read_storage(coupled[0] / "kinematics.mot")
     wrong = table.values * np.where([n.endswith("_beta") for n in table.names], 180 / np.pi, 1.0)
     write_storage(tmp_path / "walk.mot", dataclasses.replace(table, values=wrong))
     (tmp_path / "out").mkdir()
@@ -667,7 +689,7 @@ def test_a_coupled_coordinate_in_degrees_is_mended_on_the_way_in(coupled, tmp_pa
         settings=Settings(),
     )
     assert any("'knee_angle_r_beta' did not satisfy its coupler" in note for note in brought.notes)
-    mended = read_storage(tmp_path / "out" / trial_files.KINEMATICS)
+    mended = read_storage(tmp_path / "out" / "kinematics.mot")
     np.testing.assert_allclose(mended.values, table.values, atol=1e-9)
 
 
@@ -677,5 +699,5 @@ def test_of_an_estimate_it_is_said_that_forces_do_not_fit(trial, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(InputError):
         through(trial, out)
-    inputs = check_inputs(read_setup(out / SETUP_FILE), measured=False)
+    inputs = check_inputs(read_setup(out / "static_optimization_setup.xml"), measured=False)
     assert any("along x point the wrong way" in warning for warning in inputs.warnings)

@@ -8,14 +8,8 @@ import pytest
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.static_optimization.run import run
-from sspinn_opensim.opensim_io.static_optimization.setup import (
-    ACTUATORS_FILE,
-    MODEL_FILE,
-    RAW_FOLDER,
-    Settings,
-    prepare,
-)
-from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE, read_setup
+from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
+from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 
 FROM_S, TO_S = 0.3, 0.6
@@ -100,25 +94,27 @@ def test_outputs_read_in_both_opensim_readers(solved):
 def test_the_folder_can_be_moved_and_gives_the_same_forces(solved, tmp_path, monkeypatch):
     folder, _ = solved
     moved = shutil.copytree(folder, tmp_path / "else where" / "moved")
-    shutil.rmtree(moved / RAW_FOLDER)
+    shutil.rmtree(moved / "static_optimization")
     monkeypatch.chdir(tmp_path)
-    raw = moved / RAW_FOLDER / "subject_StaticOptimization_force.sto"
-    run_job("static_optimization", {"setup": moved / SETUP_FILE}, timeout_s=60, outputs=[raw])
-    original = read_storage(folder / RAW_FOLDER / raw.name)
+    raw = moved / "static_optimization" / "subject_StaticOptimization_force.sto"
+    run_job(
+        "static_optimization", {"setup": moved / "static_optimization_setup.xml"}, timeout_s=60, outputs=[raw]
+    )
+    original = read_storage(folder / "static_optimization" / raw.name)
     again = read_storage(raw)
     assert again.names == original.names
     np.testing.assert_array_equal(again.values, original.values)
-    for file in (SETUP_FILE, ACTUATORS_FILE, "external_loads.xml"):
+    for file in ("static_optimization_setup.xml", "static_optimization_actuators.xml", "external_loads.xml"):
         assert str(folder) not in (moved / file).read_text()
 
 
 def test_settings_reach_the_set_up(crouch):
     settings = Settings(lowpass_hz=8.0, activation_exponent=3.0, convergence=1e-5, max_iterations=50)
     prepare(crouch, settings=settings)
-    setup = read_setup(crouch / SETUP_FILE)
+    setup = read_setup(crouch / "static_optimization_setup.xml")
     assert setup.lowpass_hz == 8.0 and setup.margin_s == settings.margin_s
     assert (setup.from_s, setup.to_s) == pytest.approx((0.0625, 0.89 - 0.0625))
-    text = (crouch / SETUP_FILE).read_text()
+    text = (crouch / "static_optimization_setup.xml").read_text()
     assert "<activation_exponent>3.0<" in text and "<optimizer_max_iterations>50<" in text
     verdict = run(crouch)
     assert verdict.ok and verdict.lowpass_hz == 8.0
@@ -126,19 +122,19 @@ def test_settings_reach_the_set_up(crouch):
 
 def test_a_new_set_up_removes_the_outcome_of_the_old_one(solved, tmp_path):
     folder = shutil.copytree(solved[0], tmp_path / "again")
-    assert all((folder / name).exists() for name in (*OUTPUTS, RAW_FOLDER))
+    assert all((folder / name).exists() for name in (*OUTPUTS, "static_optimization"))
     prepare(folder, window=(FROM_S, TO_S))
-    assert not any((folder / name).exists() for name in (*OUTPUTS, RAW_FOLDER))
+    assert not any((folder / name).exists() for name in (*OUTPUTS, "static_optimization"))
 
 
 def test_prepare_refuses_a_motion_shorter_than_its_margins(crouch):
     with pytest.raises(InputError, match="no time is left to analyse"):
         prepare(crouch, settings=Settings(lowpass_hz=0.5))
-    assert not (crouch / SETUP_FILE).exists()
+    assert not (crouch / "static_optimization_setup.xml").exists()
 
 
 def test_actuators_have_roles(prepared):
-    text = (prepared / ACTUATORS_FILE).read_text()
+    text = (prepared / "static_optimization_actuators.xml").read_text()
     assert (
         re.findall(r'CoordinateActuator name="(\w+?)_', text)
         == ["residual"] * 3 + ["torque"] + ["reserve"] * 6
@@ -164,9 +160,13 @@ SILENT_FAILURES = {
         r / "kinematics.mot", lambda t: {"time_s": t.time_s[:50], "values": t.values[:50]}
     ),
     "locked coordinate": lambda r: edit(
-        r / MODEL_FILE, r'(?s)(<Coordinate name="knee_angle_r">.*?)<locked>false', r"\1<locked>true"
+        r / "subject_static_optimization.osim",
+        r'(?s)(<Coordinate name="knee_angle_r">.*?)<locked>false',
+        r"\1<locked>true",
     ),
-    "contact acts": lambda r: edit(r / MODEL_FILE, "<appliesForce>false", "<appliesForce>true"),
+    "contact acts": lambda r: edit(
+        r / "subject_static_optimization.osim", "<appliesForce>false", "<appliesForce>true"
+    ),
     "force upside down": lambda r: scaled_columns(r / "grf.mot", "force_vy", -1.0),
     "force in body weights": lambda r: scaled_columns(r / "grf.mot", "force_v", 1 / 735.0),
     "force ends early": lambda r: rewrite(
@@ -183,8 +183,10 @@ SILENT_FAILURES = {
         r / "external_loads.xml", "foot_l_ground_force_v<", "left_ground_force_v<"
     ),
     "moments of another time": lambda r: rewrite(r / "moments.sto", lambda t: {"time_s": t.time_s + 10}),
-    "no set-up": lambda r: (r / SETUP_FILE).unlink(),
-    "no external loads": lambda r: edit(r / SETUP_FILE, "<external_loads_file>.*</external_loads_file>", ""),
+    "no set-up": lambda r: (r / "static_optimization_setup.xml").unlink(),
+    "no external loads": lambda r: edit(
+        r / "static_optimization_setup.xml", "<external_loads_file>.*</external_loads_file>", ""
+    ),
     "no ground forces": lambda r: (r / "grf.mot").unlink(),
 }
 
@@ -216,14 +218,18 @@ def test_silent_failures_are_refused_before_the_run(prepared, name, message):
     SILENT_FAILURES[name](prepared)
     with pytest.raises(InputError, match=message):
         run(prepared)
-    assert not (prepared / RAW_FOLDER).exists()
+    assert not (prepared / "static_optimization").exists()
     assert not any((prepared / output).exists() for output in OUTPUTS)
 
 
 def test_frames_the_optimizer_gave_up_are_a_failure(prepared):
     """One iteration solves nothing: OpenSim returns True, and only its log tells."""
-    edit(prepared / SETUP_FILE, "<optimizer_max_iterations>200<", "<optimizer_max_iterations>1<")
-    edit(prepared / SETUP_FILE, "<final_time>0.6<", "<final_time>0.32<")
+    edit(
+        prepared / "static_optimization_setup.xml",
+        "<optimizer_max_iterations>200<",
+        "<optimizer_max_iterations>1<",
+    )
+    edit(prepared / "static_optimization_setup.xml", "<final_time>0.6<", "<final_time>0.32<")
     verdict = run(prepared)
     assert not verdict.ok and verdict.failed_frames == verdict.frames == 3
     assert verdict.failed_times_s == pytest.approx((0.30, 0.31, 0.32))
@@ -248,11 +254,11 @@ def test_the_verdict_stands_frame_by_frame(solved):
 
 def test_muscles_too_weak_lean_on_reserves_and_fail(prepared):
     edit(
-        prepared / MODEL_FILE,
+        prepared / "subject_static_optimization.osim",
         r"<max_isometric_force>([^<]*)<",
         lambda found: f"<max_isometric_force>{float(found.group(1)) / 50}<",
     )
-    edit(prepared / SETUP_FILE, "<final_time>0.6<", "<final_time>0.35<")
+    edit(prepared / "static_optimization_setup.xml", "<final_time>0.6<", "<final_time>0.35<")
     verdict = run(prepared)
     assert not verdict.ok and verdict.failed_frames == 0
     assert any("reserve at 'knee_angle_r'" in failure for failure in verdict.failures)

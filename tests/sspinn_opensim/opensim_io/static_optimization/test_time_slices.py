@@ -10,7 +10,7 @@ import pytest
 from casadi_dynamics.opensim_process.jobs import JobResult, OpenSimError
 from sspinn_opensim.opensim_io.static_optimization import time_slices
 from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
-from sspinn_opensim.opensim_io.static_optimization.setup_file import SETUP_FILE, read_setup
+from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 
 TIME_S = np.arange(0.0, 2.0, 0.01)
@@ -58,7 +58,7 @@ def long_crouch(_crouch, tmp_path) -> Path:
 
 def test_slices_joined_equal_a_single_run(long_crouch):
     """Filtered, so that OpenSim's frames lie a little beside the file's."""
-    setup = read_setup(long_crouch / SETUP_FILE)
+    setup = read_setup(long_crouch / "static_optimization_setup.xml")
     time_s = read_storage(setup.kinematics).time_s
     muscles = read_storage_muscles(setup)
     single = time_slices.solve(setup, time_s, muscles, workers=1)
@@ -79,7 +79,7 @@ def read_storage_muscles(setup):
 
 
 def test_the_slice_that_failed_is_named(long_crouch, monkeypatch):
-    setup = read_setup(long_crouch / SETUP_FILE)
+    setup = read_setup(long_crouch / "static_optimization_setup.xml")
 
     def one_fails(jobs, *, at_once):
         assert at_once == 3
@@ -93,7 +93,7 @@ def test_the_slice_that_failed_is_named(long_crouch, monkeypatch):
 
 def test_frames_given_up_are_tried_again_with_a_looser_criterion(long_crouch, monkeypatch):
     """OpenSim is made to fail on chosen frames until the criterion is loose enough."""
-    setup = read_setup(long_crouch / SETUP_FILE)
+    setup = read_setup(long_crouch / "static_optimization_setup.xml")
     time_s, muscles = read_storage(setup.kinematics).time_s, read_storage_muscles(setup)
     real, criteria = time_slices.run_jobs, []
 

@@ -209,7 +209,7 @@ def filtered_motion(folder, trial):
 def check_against_sums(folder, joints, tolerance):
     result = compute(folder, Choices(tuple(joints), "child", "ground"))
     trial = joint_reactions.sources_of(folder).trial
-    forces = read_storage(folder / joint_reactions.FORCES_FILE)
+    forces = read_storage(folder / "joint_reactions_forces.sto")
     assert np.array_equal(forces.time_s, result.table.time_s)
     bodies = Bodies(folder / trial.model, filtered_motion(folder, trial), forces.time_s)
     loads = read_external_loads(folder / trial.external_loads)
@@ -228,7 +228,7 @@ def test_reactions_are_what_the_bodies_beyond_a_joint_still_need(folder):
     peak = result.joints["knee_r"]
     assert peak["on"] == "tibia_r" and peak["in"] == "ground"
     assert 2.0 < peak["peak_force_bw"] < 3.0  # crouching: more than the weight, as the vasti pull as well
-    assert read_storage(folder / joint_reactions.OUTPUT_FILE).names == result.table.names
+    assert read_storage(folder / "joint_reactions.sto").names == result.table.names
 
 
 HAMNER = "data/hamner2013_running/subject01"
@@ -288,7 +288,7 @@ def test_the_folder_can_be_moved_and_the_order_of_columns_does_not_matter(folder
     expected = compute(folder, residuals=residuals).table.values
     (tmp_path / "elsewhere").mkdir()
     moved = Path(shutil.move(folder, tmp_path / "elsewhere"))
-    check_files([moved / joint_reactions.SETUP_FILE, moved / joint_reactions.OUTPUT_FILE])
+    check_files([moved / "joint_reactions_setup.xml", moved / "joint_reactions.sto"])
     rewrite(moved / RAW_FORCES, lambda n, t, v: (n[::-1], t, v[:, ::-1]))
     np.testing.assert_array_equal(compute(moved, residuals=residuals).table.values, expected)
 
@@ -412,7 +412,7 @@ def test_a_fault_that_opensim_keeps_silent_about_is_refused(folder, residuals, f
     plant(folder)
     with pytest.raises(InputError, match=f"(?s){message}"):
         compute(folder, residuals=None if "changed since" in fault else residuals)
-    assert not (folder / joint_reactions.OUTPUT_FILE).exists()
+    assert not (folder / "joint_reactions.sto").exists()
 
 
 @pytest.mark.parametrize(
