@@ -1,5 +1,27 @@
-"""Sides, segments, feet and the sagittal plane: how a model's bodies and coordinates relate to a person's."""
+"""Sides, segments, feet and the sagittal plane: how a model's bodies and coordinates relate to a person's.
 
-from sspinn_opensim.anatomy.names import MIDDLE, SIDES, WORDS, segment_of, side_of, without_side
+What names tell is here; what the tree of a model tells is in `anatomy.feet` and `anatomy.sagittal`, which
+import CasADi.
+"""
 
-__all__ = ["MIDDLE", "SIDES", "WORDS", "segment_of", "side_of", "without_side"]
+from sspinn_opensim.anatomy.names import (
+    MIDDLE,
+    SIDES,
+    WORDS,
+    joint_of_leg,
+    other_side,
+    segment_of,
+    side_of,
+    without_side,
+)
+
+__all__ = [
+    "MIDDLE",
+    "SIDES",
+    "WORDS",
+    "joint_of_leg",
+    "other_side",
+    "segment_of",
+    "side_of",
+    "without_side",
+]

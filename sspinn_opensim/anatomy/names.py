@@ -22,6 +22,8 @@ MIDDLE = ("pelvis", "trunk")
 #: Letter -> side in words.
 SIDES = {"r": "right", "l": "left"}
 
+#: Segment that a joint leads to -> the joint.
+_JOINTS = {"thigh": "hip", "shank": "knee", "foot": "ankle"}
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _HEAD_OR_TAIL = re.compile(r"(?P<head>[RrLl])_(?P<of_head>.+)|(?P<of_tail>.+)_(?P<tail>[rRlL])")
 
@@ -54,9 +56,11 @@ def segment_of(name: str, *, beside: bool = False) -> tuple[str, str] | None:
 def side_of(name: str) -> str:
     """Return ``r`` or ``l`` for the one side that the words of a name tell, else nothing.
 
-    Words are split by whatever is no letter: ``calcn_r``, ``right_foot``, ``ground.l.vx``.
+    Words are split by whatever is no letter, and where capitals start: ``calcn_r``, ``RightFoot``,
+    ``ground.l.vx``.
     """
-    sides = {word[0] for word in re.split("[^a-z]+", name.lower()) if word in ("r", "l", "right", "left")}
+    words = re.split("[^a-z]+", _CAMEL.sub("_", name).lower())
+    sides = {word[0] for word in words if word in ("r", "l", "right", "left")}
     return sides.pop() if len(sides) == 1 else ""
 
 
@@ -69,3 +73,29 @@ def without_side(name: str) -> tuple[str, str]:
     if not match:
         return name, ""
     return match["of_head"] or match["of_tail"], (match["head"] or match["tail"]).lower()
+
+
+def other_side(name: str) -> str:
+    """Return the name of the same thing on the other side: ``calcn_l`` of ``calcn_r``; else the same."""
+
+    def swap(match: re.Match) -> str:
+        word = match[0]
+        other = {"r": "l", "l": "r", "right": "left", "left": "right"}[word.lower()]
+        return other.upper() if word.isupper() else other.capitalize() if word.istitle() else other
+
+    return re.sub(r"(?<![a-zA-Z])[rRlL](?![a-zA-Z])|[Rr]ight|[Ll]eft|RIGHT|LEFT", swap, name)
+
+
+def joint_of_leg(child: str, parent: str) -> str:
+    """Return ``hip_r``, ``knee_l`` and so on for the joint between two bodies, as far as their names tell.
+
+    Parameters
+    ----------
+    child, parent : str
+        Bodies. Within one segment there is no joint of the leg: talus to calcaneus.
+    """
+    outer, inner = segment_of(child), segment_of(parent)
+    if outer is None or (inner is not None and inner[0] == outer[0]):
+        return ""
+    joint = _JOINTS.get(outer[0], "")
+    return f"{joint}_{outer[1][0]}" if joint and outer[1] else joint

@@ -18,10 +18,10 @@ from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic.posture import Posture, posture, upright
-from sspinn_opensim.anatomy import segment_of
+from sspinn_opensim.anatomy import joint_of_leg
+from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
 from sspinn_opensim.evaluation.curves import Curves
 from sspinn_opensim.recording import Recording
-from sspinn_opensim.training.coordinates import sagittal_coordinates
 
 #: Stands for a body that is taken as upright.
 UPRIGHT = ""
@@ -125,7 +125,7 @@ def sagittal_joints(model: Model, sensor_bodies: Iterable[str]) -> dict[str, Sag
         turn = _turn_about_z(standing, child) - _turn_about_z(standing, parent)
         offset = turn - signs[name] * values[name]
         offset = 0.0 if abs(offset) < _ROUNDING else offset
-        found[name] = SagittalJoint(child, parent, signs[name], offset, _place(body, inward[body]))
+        found[name] = SagittalJoint(child, parent, signs[name], offset, joint_of_leg(body, inward[body]))
     order = {name: k for k, name in enumerate(model.coordinate_names)}
     return dict(sorted(found.items(), key=lambda item: order[item[0]]))
 
@@ -133,15 +133,6 @@ def sagittal_joints(model: Model, sensor_bodies: Iterable[str]) -> dict[str, Sag
 def _turn_about_z(standing: Posture, body: str) -> float:
     x_axis = standing.rotation[body][:, 0] if body != UPRIGHT else (1.0, 0.0, 0.0)
     return float(np.arctan2(x_axis[1], x_axis[0]))
-
-
-def _place(child: str, parent: str) -> str:
-    """Return 'hip_r', 'knee_l' and so on for the joint between two bodies, as far as their names tell."""
-    outer, inner = segment_of(child), segment_of(parent)
-    if outer is None or (inner is not None and inner[0] == outer[0]):
-        return ""
-    joint = {"thigh": "hip", "shank": "knee", "foot": "ankle"}.get(outer[0], "")
-    return f"{joint}_{outer[1][0]}" if joint and outer[1] else joint
 
 
 def sagittal_signals(recording: Recording, model: Model) -> SagittalSignals:

@@ -11,6 +11,7 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
+from sspinn_opensim.anatomy import side_of
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.results.folder import ResultsFolder
 
@@ -211,16 +212,16 @@ def _side_of(prefix: str, where: str) -> str:
     words = [word for word in re.split("[_.]", prefix.replace("ground_force", "").lower()) if word]
     if not words:
         return "r"
-    sides = {"r": "r", "right": "r", "l": "l", "left": "l", "1": "l"}
-    found = {sides[word] for word in words if word in sides}
-    if len(found) != 1:
+    # OpenSim's examples call the plate under the left foot 1.
+    sides = {side_of(prefix), "l" if "1" in words else ""} - {""}
+    if len(sides) != 1:
         raise InputError(
             "The side of a ground force is not clear.",
             where=where,
             expected="a label with _r or _l, such as foot_r_ground_force_vx",
             found=f"{prefix}vx",
         )
-    return found.pop()
+    return sides.pop()
 
 
 def _span(time_s: np.ndarray) -> str:

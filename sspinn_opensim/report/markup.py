@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from sspinn_opensim.anatomy import SIDES, without_side
+
 
 def keys(entries: Sequence[tuple[str, str]]) -> str:
     """Legend of (role, text) entries."""
@@ -39,11 +41,6 @@ def table(
 
 def words(name: str) -> str:
     """Turn ``knee_angle_r`` into ``Knee angle, right``."""
-    sides = {"_r": ", right", "_l": ", left"}
-    words = without_side(name).replace("_", " ")
-    return words[:1].upper() + words[1:] + sides.get(name[-2:], "")
-
-
-def without_side(name: str) -> str:
-    """Drop ``_r`` or ``_l`` from the end of a name."""
-    return name[:-2] if name.endswith(("_r", "_l")) else name
+    base, side = without_side(name)
+    plain = base.replace("_", " ")
+    return plain[:1].upper() + plain[1:] + (f", {SIDES[side]}" if side else "")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from sspinn_opensim.anatomy import without_side
 from sspinn_opensim.files import write_atomically
-from sspinn_opensim.opensim_io.static_optimization.groups import Group, groups_of, without_side
+from sspinn_opensim.opensim_io.static_optimization.groups import Group, groups_of
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.report.charts import HEIGHT, WIDTH, Band, Line, line_chart
 

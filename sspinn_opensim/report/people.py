@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from sspinn_opensim.anatomy import SIDES
 from sspinn_opensim.evaluation.evaluate import FEWEST_SEEDS
 from sspinn_opensim.evaluation.metrics import NUMBERS, QUANTITIES, mean_key
 from sspinn_opensim.evaluation.people import HOW
@@ -100,8 +101,7 @@ def _by_joint(title: str, quantity: str, block: Mapping[str, Any]) -> tuple[str,
     group, digits = QUANTITIES[quantity][0], _digits(quantity)
     means = {kind: block["means"][mean_key(quantity, kind)] for kind in NUMBERS}
     entries = {
-        words(name) if name not in "rl" else {"r": "right", "l": "left"}[name]: numbers
-        for name, numbers in block[group].items()
+        words(name) if name not in "rl" else SIDES[name]: numbers for name, numbers in block[group].items()
     } | {MEAN: means}
     banded = means["coverage"] is not None
     rivals = [

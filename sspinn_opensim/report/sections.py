@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from sspinn_opensim.anatomy import without_side
 from sspinn_opensim.evaluation.data import EvaluationData
 from sspinn_opensim.evaluation.metrics import BAND_DEVIATIONS, QUANTITIES, STANDARD_GRAVITY, mean_key
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.report.charts import Line, line_chart
-from sspinn_opensim.report.markup import keys, table, without_side, words
+from sspinn_opensim.report.markup import keys, table, words
 from sspinn_opensim.report.muscle_charts import group_details
 from sspinn_opensim.report.page import Page, Section
 from sspinn_opensim.results.folder import ResultsFolder
@@ -111,15 +112,15 @@ def muscle_section(page: Page, results: Path) -> Section | None:
     forces = read_storage(path)
     reference = (page.data.reference and page.data.reference.muscle_forces) or {}
     figures = []
-    for base in dict.fromkeys(without_side(name) for name in forces.names):
+    for base in dict.fromkeys(without_side(name)[0] for name in forces.names):
         lines = []
-        sides = [name for name in forces.names if without_side(name) == base]
+        sides = [name for name in forces.names if without_side(name)[0] == base]
         for name in sides:
             if name in reference:
-                role = "left-reference" if name.endswith("_l") and len(sides) > 1 else "reference"
+                role = "left-reference" if without_side(name)[1] == "l" and len(sides) > 1 else "reference"
                 lines.append((page.data.frames_s, reference[name], role))
         for name in sides:
-            role = "left" if name.endswith("_l") and len(sides) > 1 else "estimate"
+            role = "left" if without_side(name)[1] == "l" and len(sides) > 1 else "estimate"
             lines.append((forces.time_s, forces.column(name), role))
         figures.append(page.chart(lines, title=base.replace("_", " "), unit="N"))
     entries = [("estimate", "right"), ("left", "left")]

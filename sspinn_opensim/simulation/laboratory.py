@@ -10,6 +10,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import BodyFunctions
+from sspinn_opensim.anatomy import side_of
 from sspinn_opensim.dynamics import inverse_dynamics as dynamics
 from sspinn_opensim.dynamics.inverse_dynamics import LoadedMotion, external_wrenches, on_independent
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalForce, read_external_loads
@@ -160,7 +161,7 @@ def ground_forces(
     found: dict[str, np.ndarray] = {}
     for force, parts in zip(loads.forces, np.moveaxis(loads.vectors(table), 1, 0), strict=True):
         _refuse_other_frames(force, path)
-        side = force.body[-1]
+        side = side_of(force.body)
         parts[:, [0, 2]] = low_pass(parts[:, [0, 2]], rate, rate_hz)
         if side in found:
             larger = np.linalg.norm(parts[:, 0], axis=1) > np.linalg.norm(found[side][:, 0], axis=1)
@@ -176,11 +177,11 @@ def _on_time(table: Table, late_s: float) -> Table:
 
 
 def _refuse_other_frames(force: ExternalForce, path: Path) -> None:
-    if force.body[-2:] not in ("_r", "_l") or {force.force_frame, force.point_frame} != {GROUND}:
+    if not side_of(force.body) or {force.force_frame, force.point_frame} != {GROUND}:
         raise InputError(
             "An external force cannot be used as the force on a foot.",
             where=f"{path}, {force.name or force.body}",
-            expected="a force on a body whose name ends in _r or _l, expressed in ground",
+            expected="a force on a body whose name tells a side, such as calcn_r, expressed in ground",
             found=f"on {force.body}, in {force.force_frame} and {force.point_frame}",
         )
 

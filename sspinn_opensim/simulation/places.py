@@ -10,6 +10,7 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
 from casadi_dynamics.model.types import GROUND, Joint
 from casadi_dynamics.symbolic import BodyFunctions
+from sspinn_opensim.anatomy import side_of, without_side
 from sspinn_opensim.recording.rotation import rotation_from_angles
 from sspinn_opensim.simulation.settings import VirtualSensorChoice
 from sspinn_opensim.simulation.states import completed
@@ -77,7 +78,7 @@ def _sensor(functions: BodyFunctions, choice: VirtualSensorChoice) -> VirtualSen
 
 
 def _segment(body: str) -> tuple[str, tuple[float, float, float], float]:
-    stem = body.removesuffix("_r").removesuffix("_l").lower()
+    stem = without_side(body)[0].lower()
     for segment, (bodies, offset, frequency) in SEGMENTS.items():
         if stem in bodies:
             return segment, offset, frequency
@@ -88,7 +89,7 @@ def _surface(functions: BodyFunctions, body: str) -> np.ndarray:
     """Return the usual place on a segment: between its joints, or its mass centre where it has but one."""
     model = functions.tree.model
     segment, offset, _ = _segment(body)
-    outward = {"_r": 1.0, "_l": -1.0}.get(body[-2:], 1.0)
+    outward = -1.0 if side_of(body) == "l" else 1.0
     middle = near_centre(functions, body)
     if segment != "pelvis":
         far = [joint for joint in model.joints if joint.parent.body == body and _leads_on(joint)]
@@ -113,7 +114,7 @@ def near_centre(functions: BodyFunctions, body: str) -> np.ndarray:
     model = functions.tree.model
     joint = model.joint_of(body)
     if joint.parent.body == GROUND:
-        hips = [j for j in model.joints if j.parent.body == body and j.child.body[-2:] in ("_r", "_l")]
+        hips = [j for j in model.joints if j.parent.body == body and side_of(j.child.body)]
         return np.mean([j.parent.translation for j in hips], axis=0) if hips else np.zeros(3)
     while _small(model, joint.parent.body):
         joint = model.joint_of(joint.parent.body)
@@ -122,7 +123,7 @@ def near_centre(functions: BodyFunctions, body: str) -> np.ndarray:
 
 def _small(model: Model, body: str) -> bool:
     """Say whether a body is the talus: a part of the foot that carries no sensor."""
-    return body.removesuffix("_r").removesuffix("_l").lower() == "talus"
+    return without_side(body)[0].lower() == "talus"
 
 
 def _in_body(functions: BodyFunctions, joint: Joint, body: str) -> np.ndarray:
@@ -147,9 +148,12 @@ def on_study(
     The person measures from the joint that carries the segment, so that is what both models share.
     """
     names = set(study.bodies)
-    side = sensor.body[-2:] if sensor.body[-2:] in ("_r", "_l") else ""
+    side = without_side(sensor.body)[1]
     segment, _, _ = _segment(sensor.body)
-    candidates = (sensor.body, *(name + side for name in SEGMENTS.get(segment, ((),))[0]))
+    candidates = (
+        sensor.body,
+        *(f"{name}_{side}" if side else name for name in SEGMENTS.get(segment, ((),))[0]),
+    )
     body = next((name for name in candidates if name in names), None)
     if body is None:
         return None

@@ -10,13 +10,12 @@ from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic.constraints import independent_coordinates
-from casadi_dynamics.symbolic.posture import moving_coordinates, posture
+from casadi_dynamics.symbolic.posture import moving_coordinates
+from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
 
 #: Choices that need no list: every coordinate; those that move a sensor or a foot; of these the sagittal.
 ALL, OBSERVED, PLANAR = "all", "observed", "planar"
 CHOICES = (ALL, OBSERVED, PLANAR)
-#: A joint turns in the sagittal plane if its axis is within 30 degrees of z: ankles are (12), toes not (36).
-_SAGITTAL = 0.866
 
 
 def held_coordinates(
@@ -54,20 +53,6 @@ def held_coordinates(
         kept = _named(model, estimate, fixed, independent)
     held = [c for c in model.coordinates if c.name in independent and (c.locked or c.name not in kept)]
     return {c.name: c.default for c in held} | dict(fixed)
-
-
-def sagittal_coordinates(model: Model) -> dict[str, int]:
-    """Return the joint angles that turn about z of ground when standing, +1 or -1 for the way they count."""
-    axes = posture(model).axis
-    return {
-        c.name: 1 if axes[c.name][2] > 0 else -1
-        for c in model.coordinates
-        if c.motion == "rotational" and c.name in axes and _is_sagittal(axes[c.name])
-    }
-
-
-def _is_sagittal(axis) -> bool:
-    return abs(axis[2]) > _SAGITTAL * (axis @ axis) ** 0.5
 
 
 def _chosen(model: Model, estimate: str, bodies: Iterable[str]) -> set[str]:

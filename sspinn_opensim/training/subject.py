@@ -12,13 +12,14 @@ import torch
 
 from casadi_dynamics.compiled import TorchFunction, compile_torch
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.model import ImuFrame, Joint, Model
+from casadi_dynamics.model import ImuFrame, Model
 from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import BodyFunctions, build, fix_coordinates
 from casadi_dynamics.symbolic.constraints import independent_coordinates
 from casadi_dynamics.symbolic.posture import moving_coordinates, posture, without_forces
-from sspinn_opensim.anatomy import segment_of
+from sspinn_opensim.anatomy import joint_of_leg
+from sspinn_opensim.anatomy.feet import foot_of
 from sspinn_opensim.recording import PROXIMAL, Recording, Sensor, check_placement, joint_above
 from sspinn_opensim.training.coordinates import ALL, held_coordinates
 
@@ -80,15 +81,8 @@ class Subject:
     @cached_property
     def feet(self) -> tuple[str, ...]:
         """For each contact point the body of its foot: toes that do not move in the foot are part of it."""
-        bodies = {sphere.body for sphere in self.model.contact_spheres}
-
-        def foot(body: str) -> str:
-            joint = self.model.joint_of(body)
-            axes = (*joint.rotations, *joint.translations)
-            free = [axis.coordinate for axis in axes if axis.coordinate and axis.coordinate not in self.fixed]
-            return foot(joint.parent.body) if not free and joint.parent.body in bodies else body
-
-        return tuple(foot(sphere.body) for sphere in self.model.contact_spheres)
+        bodies = [sphere.body for sphere in self.model.contact_spheres]
+        return tuple(foot_of(self.model, body, bodies, self.fixed) for body in bodies)
 
     @cached_property
     def farthest_on_foot(self) -> tuple[int, ...]:
@@ -378,7 +372,8 @@ def _origin(model: Model, sensor: Sensor) -> np.ndarray:
     body, flat = sensor.body, np.array([1.0, 1.0, 0.0])
     joint = joint_above(model, body) if sensor.origin == PROXIMAL else model.joint(sensor.origin)
     if joint is None:
-        hips = [j.parent.translation for j in model.joints if _is_hip(j, body)]
+        hanging = [joint for joint in model.joints if joint.parent.body == body]
+        hips = [j.parent.translation for j in hanging if joint_of_leg(j.child.body, body).startswith("hip")]
         return np.mean(hips, axis=0) * flat if hips else np.zeros(3)
     if joint.parent.body == body:
         return np.array(joint.parent.translation) * flat
@@ -386,10 +381,6 @@ def _origin(model: Model, sensor: Sensor) -> np.ndarray:
         return np.array(joint.child.translation)
     standing = posture(model)
     return standing.in_body(body, standing.in_ground(joint.child.body, joint.child.translation))
-
-
-def _is_hip(joint: Joint, body: str) -> bool:
-    return joint.parent.body == body and (segment_of(joint.child.body) or ("",))[0] == "thigh"
 
 
 def _roles(model: Model, fixed: dict[str, float]) -> Roles:

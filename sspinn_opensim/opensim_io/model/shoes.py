@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.model import Model
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import posture
+from sspinn_opensim.anatomy.feet import foot_of
 from sspinn_opensim.opensim_io.documents import child_text
 from sspinn_opensim.opensim_io.model.model_file import contact_geometry, read_model_tree, write_model_tree
 
@@ -57,7 +57,8 @@ def put_on_shoes(subject: Path, heel_mm: float, forefoot_mm: float) -> list[str]
     standing, feet = posture(model), {}
     for name, (body, geometry) in spheres.items():
         location = [float(x) for x in child_text(geometry, "location").split()]
-        feet.setdefault(_foot(model, body, {b for b, _ in spheres.values()}), []).append((name, location))
+        foot = foot_of(model, body, [carrier for carrier, _ in spheres.values()])
+        feet.setdefault(foot, []).append((name, location))
     for foot in feet.values():
         forward = {name: standing.in_ground(spheres[name][0], location)[0] for name, location in foot}
         rear, front = min(forward.values()), max(forward.values())
@@ -69,12 +70,3 @@ def put_on_shoes(subject: Path, heel_mm: float, forefoot_mm: float) -> list[str]
             geometry.find("location").text = " ".join(repr(float(x)) for x in lower)
     write_model_tree(subject, tree)
     return list(spheres)
-
-
-def _foot(model: Model, body: str, carrying: set[str]) -> str:
-    """Return the body nearest to the root that has spheres and carries `body`: toes belong to their foot."""
-    found = body
-    while body != GROUND:
-        found = body if body in carrying else found
-        body = model.joint_of(body).parent.body
-    return found

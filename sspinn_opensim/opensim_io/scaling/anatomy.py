@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
+from sspinn_opensim.anatomy import SIDES, WORDS, segment_of
 
-#: Segment -> what the name of a body says of it.
-_WORDS = {
-    "thigh": "femur|thigh|patella|upper_?leg",
-    "shank": "tibia|fibula|shank|shin|lower_?leg",
-    "foot": "foot|feet|calcn|calcaneus|talus|toe",
-    "pelvis": "pelvis|pelvic|sacrum",
-    "trunk": "torso|trunk|thorax|lumbar|abdomen|spine",
-    "upper_arm": "humerus|upper_?arm",
-    "forearm": "ulna|radius|forearm|lower_?arm",
-    "hand": "hand|wrist|carp",
-}
 #: Segment that has sides -> the segment its far joint leads to; a foot and a hand end freely.
 NEXT = {"thigh": "shank", "shank": "foot", "foot": "", "upper_arm": "forearm", "forearm": "hand"}
-SIDES = {"r": "right", "l": "left"}
 #: Hip to ankle over body height: thigh 0.245 and shank 0.246 (Winter 2009, Biomechanics and Motor Control of
 #: Human Movement, figure 4.1, after Drillis and Contini 1966).
 _LEG_PER_HEIGHT = 0.491
@@ -36,14 +24,14 @@ class Anatomy:
     def __init__(self, anatomy: Mapping, where: str) -> None:
         self.anatomy, self.where = anatomy, where
         self.bodies: Mapping = anatomy["bodies"]
-        self._kinds = {body: _kind_and_side(body) for body in self.bodies}
+        self._segments = {body: segment_of(body, beside=True) for body in self.bodies}
         self._parent = {joint["child"]: joint["parent"] for joint in anatomy["joints"].values()}
 
     def group(self, kind: str, side: str = "") -> tuple[str, ...]:
         """Return the bodies of a segment; none found raises."""
-        found = tuple(body for body, said in self._kinds.items() if said == (kind, side))
+        found = tuple(body for body, said in self._segments.items() if said == (kind, SIDES.get(side, "")))
         if not found:
-            words = _WORDS[kind].replace("_?", "").split("|")
+            words = WORDS[kind].replace("_?", "").split("|")
             raise InputError(
                 f"the model has no body that is called {(SIDES.get(side, '') + ' ' + kind).strip()}",
                 where=self.where,
@@ -112,14 +100,3 @@ def leg_doubts(anatomy: Mapping, height_m: float | None) -> list[str]:
         f"hip to ankle is {leg:.3f} m in the scaled model; with a height of {height_m:.2f} m it is usually "
         f"{_LEG_PER_HEIGHT * height_m:.2f} m"
     ]
-
-
-def _kind_and_side(body: str) -> tuple[str, str]:
-    """Read segment and side from the name of a body, such as ``femur_r``, ``RightFoot`` or ``l_humerus``."""
-    plain = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", body).lower())
-    kinds = [kind for kind, words in _WORDS.items() if re.search(words, plain)]
-    if len(kinds) != 1:
-        return "", ""
-    rest = re.split("[^a-z]+", re.sub(_WORDS[kinds[0]], "_", plain))
-    sides = {word[0] for word in rest if word in ("r", "l", "right", "left")}
-    return kinds[0], sides.pop() if len(sides) == 1 and kinds[0] in (*NEXT, "hand") else ""

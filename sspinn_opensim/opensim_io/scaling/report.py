@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.anatomy import other_side, side_of
 from sspinn_opensim.settings.bounds import Bounds
 
 Factors = Mapping[str, tuple[float, float, float]]
@@ -21,7 +21,6 @@ PLAUSIBLE_DEPARTURE = 0.25
 #: Legs of unequal length usually differ by less.
 PLAUSIBLE_ASYMMETRY = 0.05
 _WORST_SHOWN = 5
-_LEFT = (("_r", "_l"), ("_R", "_L"), ("right", "left"), ("Right", "Left"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,8 +195,8 @@ def factor_doubts(factors: Factors, height_ratio: float | None) -> list[str]:
     found = [f"implausible factors of {', '.join(b)}: {what} ({against})" for what, b in by_value.items()]
     uneven = {}
     for right, xyz in factors.items():
-        left = _other_side(right, factors)
-        if left is None:
+        left = other_side(right)
+        if side_of(right) != "r" or left not in factors:
             continue
         ratio = np.divide(xyz, factors[left])
         worst = int(np.abs(np.log(ratio)).argmax())
@@ -231,13 +230,3 @@ def check_range(what: str, value: float, allowed: Bounds, unit: str, where: str)
 
 def _is_far(factor: float, expected: float) -> bool:
     return not 1 - PLAUSIBLE_DEPARTURE <= factor / expected <= 1 + PLAUSIBLE_DEPARTURE
-
-
-def _other_side(body: str, factors: Factors) -> str | None:
-    """Return the left body of a right one."""
-    for right, left in _LEFT:
-        pattern = rf"{right}$" if right.startswith("_") else right
-        other = re.sub(pattern, left, body)
-        if other != body and other in factors:
-            return other
-    return None

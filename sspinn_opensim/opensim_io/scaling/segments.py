@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
-from sspinn_opensim.opensim_io.scaling.anatomy import NEXT, SIDES, Anatomy
+from sspinn_opensim.anatomy import SIDES, without_side
+from sspinn_opensim.opensim_io.scaling.anatomy import NEXT, Anatomy
 from sspinn_opensim.opensim_io.scaling.choices import GIRTH, LENGTH, PersonSize, Segment
 from sspinn_opensim.opensim_io.scaling.finish import describe
 from sspinn_opensim.opensim_io.scaling.report import ScalingReport
@@ -251,5 +252,5 @@ def _factors(one: _One, model: Anatomy, words: dict[str, str]) -> list[tuple[str
 
 def _base(name: str) -> tuple[str, str]:
     """Return a name without its side, and the side."""
-    base, _, side = name.rpartition("_")
-    return (base, side) if base in NEXT and side in SIDES else (name, "")
+    base, side = without_side(name)
+    return (base, side) if base in NEXT else (name, "")

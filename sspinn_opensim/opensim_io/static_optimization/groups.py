@@ -1,4 +1,4 @@
-"""Which muscles belong together: the groups of the model, or families by name; right beside left."""
+"""Groups of muscles: those of the model, or families by name; right beside left."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from sspinn_opensim.anatomy import SIDES, without_side
 from sspinn_opensim.opensim_io.documents import child_text
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree
 
-_SIDE = re.compile(r"^(?P<head>[RrLl])_(?P<of_head>.+)$|^(?P<of_tail>.+)_(?P<tail>[rRlL])$")
 #: A group with more of the muscles than this is a limb, not a function.
 _LARGEST_SHARE = 0.4
 _OTHERS = "others"
@@ -45,7 +45,7 @@ def groups_of(model: Path, muscles: Sequence[str]) -> tuple[Group, ...]:
     for element in tree.iterfind("Model/ForceSet/groups/ObjectGroup"):
         members = tuple(name for name in child_text(element, "members").split() if name in muscles)
         if members and len(members) <= max(_LARGEST_SHARE * len(muscles), 1):
-            base, side = without_side(element.get("name", ""))
+            base, side = _without_side(element.get("name", ""))
             found.setdefault(base, {})[side] = members
     grouped = {name for sides in found.values() for members in sides.values() for name in members}
     rest = [name for name in muscles if name not in grouped]
@@ -55,20 +55,17 @@ def groups_of(model: Path, muscles: Sequence[str]) -> tuple[Group, ...]:
     return tuple(Group(name, sides) for name, sides in {**found, **families}.items())
 
 
-def without_side(name: str) -> tuple[str, str]:
+def _without_side(name: str) -> tuple[str, str]:
     """Return a name without its side, and the side: ``right``, ``left`` or empty."""
-    match = _SIDE.match(name)
-    if not match:
-        return name, ""
-    letter = (match["head"] or match["tail"]).lower()
-    return match["of_head"] or match["of_tail"], {"r": "right", "l": "left"}[letter]
+    base, side = without_side(name)
+    return base, SIDES.get(side, "")
 
 
 def _families(muscles: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
     """Join the parts of one muscle, which differ in a number: ``glut_med1``, ``glut_med2``, ``glut_med3``."""
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for name in muscles:
-        base, side = without_side(name)
+        base, side = _without_side(name)
         sides = found.setdefault(re.sub(r"_?\d+$", "", base) or base, {})
         sides[side] = (*sides.get(side, ()), name)
     return found
@@ -77,6 +74,6 @@ def _families(muscles: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
 def _by_side(muscles: Sequence[str]) -> dict[str, tuple[str, ...]]:
     sides: dict[str, tuple[str, ...]] = {}
     for name in muscles:
-        side = without_side(name)[1]
+        side = _without_side(name)[1]
         sides[side] = (*sides.get(side, ()), name)
     return sides

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.anatomy import SIDES, side_of
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads, read_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import force_columns
 
-_SIDES = {"r": "right", "l": "left"}
 _PART = re.compile(r"(?P<what>force|torque|moment)_?(?P<part>[vp]?)(?P<axis>[xyz])")
 
 
@@ -46,7 +46,7 @@ def _prefixes(path: Path) -> dict[str, str]:
         if loads.datafile.name != path.name:
             continue
         for force in loads.forces:
-            names = force_columns(_SIDES.get(force.body.rpartition("_")[2], force.body))
+            names = force_columns(SIDES.get(side_of(force.body), force.body))
             given = (force.force_prefix, force.point_prefix, force.torque_prefix)
             found |= {prefix: name for prefix, name in zip(given, names, strict=True) if prefix}
     return found
@@ -57,12 +57,11 @@ def _from_loads(label: str, prefixes: Mapping[str, str]) -> str:
 
 
 def _from_label(label: str) -> str:
-    words = label.split("_")
-    sides = {_SIDES[word.lower()] for word in words if word.lower() in _SIDES}
-    part = _PART.fullmatch("_".join([word for word in words if word.lower() not in _SIDES][-2:]))
-    if len(sides) != 1 or part is None:
+    words = [word for word in label.split("_") if word.lower() not in SIDES]
+    side, part = SIDES.get(side_of(label)), _PART.fullmatch("_".join(words[-2:]))
+    if side is None or part is None:
         return ""
-    force, point, torque = force_columns(sides.pop())
+    force, point, torque = force_columns(side)
     if part["what"] == "force":
         return {"p": point, "v": force, "": force}[part["part"]] + part["axis"]
     return "" if part["part"] else torque + part["axis"]

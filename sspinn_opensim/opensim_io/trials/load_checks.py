@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
+from sspinn_opensim.anatomy import other_side
 from sspinn_opensim.dynamics.agreement import agreement
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads
 from sspinn_opensim.opensim_io.tables.storage import Table
@@ -60,7 +61,7 @@ def check_columns(loads: ExternalLoads, table: Table, bodies: tuple[str, ...], w
                 table.column(prefix + axis)  # raises where it is missing
     loaded = {force.body for force in loads.forces}
     for body in loaded:
-        other = _other_side(body)
+        other = other_side(body)
         if other in bodies and other not in loaded:
             raise InputError(
                 f"external forces act on one foot only: on '{body}' and not on '{other}'",
@@ -162,10 +163,6 @@ def explained_window(survey: Survey, from_s: float, to_s: float) -> tuple[float,
     step = float(np.median(np.diff(survey.time_s)))
     first, last = float(survey.time_s[good[0]]), float(survey.time_s[good[-1]])
     return max(from_s, first - 0.5 * step), min(to_s, last + 0.5 * step)
-
-
-def _other_side(body: str) -> str:
-    return {"_r": body[:-2] + "_l", "_l": body[:-2] + "_r"}.get(body[-2:], "")
 
 
 def _carries_hands(body: str) -> bool:

@@ -6,7 +6,8 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.training.coordinates import held_coordinates, sagittal_coordinates
+from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
+from sspinn_opensim.training.coordinates import held_coordinates
 
 SENSORS = ("pelvis", *(f"{body}_{side}" for side in "rl" for body in ("femur", "tibia", "calcn")))
 PLANAR = {"pelvis_tilt", "pelvis_tx", "pelvis_ty"} | {

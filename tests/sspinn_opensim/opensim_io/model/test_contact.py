@@ -10,7 +10,8 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import posture
-from sspinn_opensim.opensim_io.model.contact import find_feet, foot_spheres, put_under_feet
+from sspinn_opensim.anatomy.feet import find_feet
+from sspinn_opensim.opensim_io.model.contact import foot_spheres, put_under_feet
 from sspinn_opensim.opensim_io.model.shoes import put_on_shoes
 
 SPATIAL = ("gait2392_thelen2003", "Rajagopal2016", "Hamner2010_full_body", "gait2354_subject01")

@@ -4,7 +4,7 @@ import pytest
 import osim_models
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.static_optimization.comparison import gather, write_comparison
-from sspinn_opensim.opensim_io.static_optimization.groups import groups_of, without_side
+from sspinn_opensim.opensim_io.static_optimization.groups import groups_of
 from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
 
 MODEL = """<OpenSimDocument Version="40600"><Model name="m"><ForceSet name="forceset"><objects/><groups>
@@ -14,19 +14,6 @@ MODEL = """<OpenSimDocument Version="40600"><Model name="m"><ForceSet name="forc
 <ObjectGroup name="right_leg"><members>glut_max1_r glut_max2_r soleus_r tib_ant_r</members></ObjectGroup>
 </groups></ForceSet></Model></OpenSimDocument>"""
 MUSCLES = ("glut_max1_r", "glut_max2_r", "soleus_r", "tib_ant_r", "glut_max1_l", "glut_max2_l", "ercspn_l")
-
-
-@pytest.mark.parametrize(
-    "name, expected",
-    [
-        ("R_hip_ext", ("hip_ext", "right")),
-        ("ankle_pf_l", ("ankle_pf", "left")),
-        ("back_ext", ("back_ext", "")),
-        ("soleus_R", ("soleus", "right")),
-    ],
-)
-def test_sides_are_told_from_names(name, expected):
-    assert without_side(name) == expected
 
 
 def test_the_groups_of_the_model_are_used_and_no_muscle_is_lost(tmp_path):
