@@ -220,8 +220,7 @@ def external_wrenches(
     """
     if not loads.forces:
         return {part: np.zeros((len(time_s), 0)) for part in _WRENCH}
-    data = read_storage(loads.datafile)
-    known_s = data.time_s - late_s
+    known_s = loads.time_s - late_s
     if known_s[0] > time_s[0] + 1e-9 or known_s[-1] < time_s[-1] - 1e-9:
         raise InputError(
             "The external loads do not cover the motion.",
@@ -230,7 +229,7 @@ def external_wrenches(
             found=f"{known_s[0]:g} to {known_s[-1]:g} s",
             fix="cut the motion to the times of the loads",
         )
-    given = loads_at(time_s, known_s, loads.vectors(data).reshape(len(known_s), -1))
+    given = loads_at(time_s, known_s, loads.vectors.reshape(len(known_s), -1))
     given = given.reshape(len(time_s), len(loads.forces), 3, 3)
     in_ground = all(load.force_frame == load.point_frame == GROUND for load in loads.forces)
     moved = {} if in_ground else functions.at("kinematics", **state)

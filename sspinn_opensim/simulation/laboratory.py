@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from sspinn_opensim.dynamics import inverse_dynamics as dynamics
 from sspinn_opensim.dynamics.inverse_dynamics import LoadedMotion, external_wrenches, on_independent
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalForce, read_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
-from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
+from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording.resample import low_pass, uniform_clock
 from sspinn_opensim.simulation.motion import Motion
 from sspinn_opensim.simulation.places import moving_joints
@@ -129,8 +128,8 @@ def inverse_dynamics(
     loads = read_external_loads(path)
     for force in loads.forces:
         _refuse_other_frames(force, path)
-    table = _on_time(read_storage(loads.datafile), late_s)
-    measured_s = table.time_s[_inside(table.time_s, motion, loads.datafile)]
+    known_s = loads.time_s - late_s
+    measured_s = known_s[_inside(known_s, motion, loads.datafile)]
     time_s = measured_s[0] + uniform_clock(measured_s[-1] - measured_s[0], rate_hz)
     state = completed(functions, *motion(time_s))
     wrenches = external_wrenches(functions, loads, time_s, state, late_s)
@@ -155,11 +154,11 @@ def ground_forces(
         If a force is not expressed in ground or acts on a body without a side, or no time is in the motion.
     """
     loads = read_external_loads(path)
-    table = _on_time(read_storage(loads.datafile), late_s)
-    inside = _inside(table.time_s, motion, loads.datafile)
-    rate = (len(table.time_s) - 1) / (table.time_s[-1] - table.time_s[0])
+    known_s = loads.time_s - late_s
+    inside = _inside(known_s, motion, loads.datafile)
+    rate = (len(known_s) - 1) / (known_s[-1] - known_s[0])
     found: dict[str, np.ndarray] = {}
-    for force, parts in zip(loads.forces, np.moveaxis(loads.vectors(table), 1, 0), strict=True):
+    for force, parts in zip(loads.forces, np.moveaxis(loads.vectors.copy(), 1, 0), strict=True):
         _refuse_other_frames(force, path)
         side = side_of(force.body)
         parts[:, [0, 2]] = low_pass(parts[:, [0, 2]], rate, rate_hz)
@@ -169,11 +168,7 @@ def ground_forces(
             found[side][:, [0, 2]] += parts[:, [0, 2]]
         else:
             found[side] = parts
-    return table.time_s[inside], {side: parts[inside] for side, parts in found.items()}
-
-
-def _on_time(table: Table, late_s: float) -> Table:
-    return replace(table, time_s=table.time_s - late_s) if late_s else table
+    return known_s[inside], {side: parts[inside] for side, parts in found.items()}
 
 
 def _refuse_other_frames(force: ExternalForce, path: Path) -> None:

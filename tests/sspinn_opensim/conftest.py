@@ -70,7 +70,7 @@ def lunge(tmp_path_factory) -> Path:
     from casadi_dynamics.opensim_process.jobs import run_job
     from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads, write_external_loads
     from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table
-    from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
+    from sspinn_opensim.opensim_io.tables.storage import write_storage
     from sspinn_opensim.opensim_io.trials.survey import survey
 
     folder = tmp_path_factory.mktemp("lunge")
@@ -96,7 +96,7 @@ def lunge(tmp_path_factory) -> Path:
     zero = np.zeros((len(time_s), 2, 3))
     write_storage(folder / LUNGE[2], ground_forces_table(feet, time_s, zero, zero, zero))
     loads = read_external_loads(write_external_loads(folder / LUNGE[1], feet, LUNGE[2]))
-    seen = survey(model, table, loads, read_storage(folder / LUNGE[2]), lowpass_hz=0.0)
+    seen = survey(model, table, loads, lowpass_hz=0.0)
     along, upward, tilt = (
         seen.tau_free[:, seen.column(name)] for name in ("pelvis_tx", "pelvis_ty", "pelvis_tilt")
     )

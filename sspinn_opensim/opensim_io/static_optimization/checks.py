@@ -112,7 +112,7 @@ def check_inputs(
     motion_checks.check_columns(kinematics, coordinates, str(setup.kinematics))
     _check_clean(kinematics, setup.kinematics)
     _check_covers(setup, "the motion", str(setup.kinematics), kinematics.time_s, setup.margin_s)
-    loads, load_data = None, None
+    loads = None
     if setup.external_loads is not None:
         if acting := [
             *active_contact(tree),
@@ -125,15 +125,12 @@ def check_inputs(
                 fix="prepare the set-up again: it switches them off",
             )
         loads = read_external_loads(setup.external_loads)
-        load_data = read_storage(loads.datafile)
         bodies = tuple(body.get("name", "") for body in tree.iterfind("Model/BodySet/objects/Body"))
-        load_checks.check_columns(loads, load_data, bodies, str(setup.external_loads))
-        _check_clean(load_data, loads.datafile)
-        _check_covers(setup, "the ground force", str(loads.datafile), load_data.time_s, 0.0)
-    around = _around(setup, kinematics, load_data)
-    whole = seen or survey(
-        setup.model, kinematics, loads, load_data, lowpass_hz=setup.lowpass_hz, window=around
-    )
+        load_checks.check_columns(loads, bodies, str(setup.external_loads))
+        _check_clean(loads.data, loads.datafile)
+        _check_covers(setup, "the ground force", str(loads.datafile), loads.time_s, 0.0)
+    around = _around(setup, kinematics, loads)
+    whole = seen or survey(setup.model, kinematics, loads, lowpass_hz=setup.lowpass_hz, window=around)
     seen = cut(whole, setup.from_s, setup.to_s)
     warnings = motion_checks.check_motion(
         seen,
@@ -145,9 +142,7 @@ def check_inputs(
         measured=measured,
     )
     if loads is not None:
-        warnings += load_checks.check_loads(
-            seen, loads, load_data, str(loads.datafile), around=cut(whole, *around), measured=measured
-        )
+        warnings += load_checks.check_loads(seen, loads, around=cut(whole, *around), measured=measured)
     elif seen.root_directions:
         warnings.append("no external load acts, and nothing holds the root: residuals will carry the body")
     others = [
@@ -163,17 +158,17 @@ def check_inputs(
         kinematics=kinematics,
         survey=seen,
         body_weight_n=seen.body_weight_n,
-        peak_ground_force_n=_peak_force(setup, loads, load_data) or seen.body_weight_n,
+        peak_ground_force_n=_peak_force(setup, loads) or seen.body_weight_n,
         warnings=tuple(warnings),
     )
 
 
-def _around(setup: Setup, kinematics: Table, load_data: Table | None) -> tuple[float, float]:
+def _around(setup: Setup, kinematics: Table, loads: ExternalLoads | None) -> tuple[float, float]:
     """Return the window, widened to a second where motion and forces reach that far."""
     more = max(_ENOUGH_S - (setup.to_s - setup.from_s), 0.0) / 2
     low, high = kinematics.time_s[0], kinematics.time_s[-1]
-    if load_data is not None:
-        low, high = max(low, load_data.time_s[0]), min(high, load_data.time_s[-1])
+    if loads is not None:
+        low, high = max(low, loads.time_s[0]), min(high, loads.time_s[-1])
     return min(setup.from_s, max(setup.from_s - more, low)), max(setup.to_s, min(setup.to_s + more, high))
 
 
@@ -262,9 +257,9 @@ def _check_covers(setup: Setup, what: str, where: str, time_s: np.ndarray, margi
         )
 
 
-def _peak_force(setup: Setup, loads: ExternalLoads | None, table: Table | None) -> float:
+def _peak_force(setup: Setup, loads: ExternalLoads | None) -> float:
     if loads is None:
         return 0.0
-    inside = (table.time_s >= setup.from_s) & (table.time_s <= setup.to_s)
-    total = loads.vectors(table)[inside, :, 0].sum(axis=1)
+    inside = (loads.time_s >= setup.from_s) & (loads.time_s <= setup.to_s)
+    total = loads.vectors[inside, :, 0].sum(axis=1)
     return float(np.linalg.norm(total, axis=1).max())

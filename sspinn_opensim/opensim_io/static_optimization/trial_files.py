@@ -114,14 +114,14 @@ def bring_in(
         usable_muscles(tree, model)
     coordinates = coordinate_facts(tree)
     table = _read_motion(Path(motion), coordinates, unit, notes)
-    loads, data = None, None
+    loads = None
     if external_loads is not None:
         bodies = tuple(body.get("name", "") for body in tree.iterfind("Model/BodySet/objects/Body"))
-        loads, data = _copy_loads(Path(external_loads), folder, bodies, notes)
-    seen = survey(subject, table, loads, data, lowpass_hz=settings.lowpass_hz, every_frame=_determines(tree))
+        loads = _copy_loads(Path(external_loads), folder, bodies, notes)
+    seen = survey(subject, table, loads, lowpass_hz=settings.lowpass_hz, every_frame=_determines(tree))
     _write_motion(folder, table, seen, coordinates, notes)
     ResultsFolder(folder).moments.unlink(missing_ok=True)  # of another motion
-    window = _window(seen, table, data, settings, from_s, to_s, str(motion), notes)
+    window = _window(seen, table, loads, settings, from_s, to_s, str(motion), notes)
     supplied = [name not in table.names or name in seen.dependent for name in seen.names]
     seen = dataclasses.replace(seen, q=np.where(supplied, seen.held, seen.q))
     return Trial(folder, ResultsFolder.external_loads.name if loads else None, window, tuple(notes), seen)
@@ -164,18 +164,7 @@ def _read_motion(
         np.column_stack([table.values, np.zeros((len(table.time_s), len(left_out)))]),
         in_degrees,
     )
-    try:
-        motion_checks.check_columns(shown, needed, str(path))
-    except InputError as error:
-        if table.in_degrees is None:
-            raise InputError(
-                error.what,
-                where=error.where,
-                expected=error.expected,
-                found=f"numbers up to {np.abs(table.values).max():.3g}",
-                fix="state it with --unit degrees or --unit radians",
-            ) from None
-        raise
+    motion_checks.check_columns(shown, needed, str(path))
     return table
 
 
@@ -208,12 +197,10 @@ def _evenly(table: Table, path: Path, notes: list[str], longest: float, degree: 
     return dataclasses.replace(table, time_s=time_s, values=values)
 
 
-def _copy_loads(
-    path: Path, folder: Path, bodies: tuple[str, ...], notes: list[str]
-) -> tuple[ExternalLoads, Table]:
+def _copy_loads(path: Path, folder: Path, bodies: tuple[str, ...], notes: list[str]) -> ExternalLoads:
     loads = read_external_loads(path)
     data = _read(loads.datafile, notes)
-    load_checks.check_columns(loads, data, bodies, str(path))
+    load_checks.check_columns(ExternalLoads(loads.forces, loads.datafile, data), bodies, str(path))
     data = _evenly(data, loads.datafile, notes, np.inf, degree=1)  # its gaps have been checked
     document = read_document(path, "ExternalLoads")
     off = [f.get("name", "") for f in document.iter("ExternalForce") if _is_off(f)]
@@ -232,7 +219,7 @@ def _copy_loads(
     files = ResultsFolder(folder)
     write_storage(files.grf, Table(data.names, data.time_s, data.values, False, "external forces"))
     write_atomically(files.external_loads, to_xml(document.getparent()))
-    return ExternalLoads(loads.forces, files.grf), data
+    return ExternalLoads(loads.forces, files.grf, data)
 
 
 def _is_off(force) -> bool:
@@ -272,15 +259,15 @@ def _write_motion(
     write_storage(ResultsFolder(folder).kinematics, kinematics)
 
 
-def _window(seen, table, data, settings, from_s, to_s, where: str, notes: list[str]) -> tuple[float, float]:
+def _window(seen, table, loads, settings, from_s, to_s, where: str, notes: list[str]) -> tuple[float, float]:
     """Return what is to be analysed: what was asked for, else all that is covered and explained."""
     time_s = table.time_s
     step = (time_s[-1] - time_s[0]) / max(len(time_s) - 1, 1)
     margin = max(settings.margin_s, _EDGE_FRAMES * step)
     first, last = float(time_s[0] + margin), float(time_s[-1] - margin)
-    if data is not None:
-        first, last = max(first, float(data.time_s[0])), min(last, float(data.time_s[-1]))
-    if data is not None and first < last:
+    if loads is not None:
+        first, last = max(first, float(loads.time_s[0])), min(last, float(loads.time_s[-1]))
+    if loads is not None and first < last:
         trimmed = load_checks.explained_window(seen, first, last)
         if from_s is None and trimmed[0] > first + step:
             notes.append(f"before {trimmed[0]:.3f} s the forces do not carry the body: left out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import OPENSIM_DOCUMENT_VERSION, child_text, read_document, to_xml
 from sspinn_opensim.opensim_io.tables.motion_files import force_columns
-from sspinn_opensim.opensim_io.tables.storage import Table
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.results.folder import ResultsFolder
 
 
@@ -35,24 +36,30 @@ class ExternalForce:
 
 @dataclasses.dataclass(frozen=True)
 class ExternalLoads:
-    """An ExternalLoads file: its forces and the absolute path of their data."""
+    """An ExternalLoads file: its forces, the path of their data, and the data, read when first asked for."""
 
     forces: tuple[ExternalForce, ...]
     datafile: Path
+    table: Table | None = None
 
-    def vectors(self, data: Table) -> np.ndarray:
-        """Return force, point and torque of each of f forces at every row, (n, f, 3, 3); zero if not given.
+    @cached_property
+    def data(self) -> Table:
+        """The table, or what the data file holds."""
+        return self.table or read_storage(self.datafile)
 
-        Raises
-        ------
-        InputError
-            The table lacks a column.
-        """
-        found = np.zeros((len(data.time_s), len(self.forces), 3, 3))
+    @property
+    def time_s(self) -> np.ndarray:
+        """Times of the data, shape (n,), s."""
+        return self.data.time_s
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """Force, point and torque of each of f forces at each time, (n, f, 3, 3); zeros if not given."""
+        found = np.zeros((len(self.time_s), len(self.forces), 3, 3))
         for k, force in enumerate(self.forces):
             for part, prefix in enumerate((force.force_prefix, force.point_prefix, force.torque_prefix)):
                 for axis, letter in enumerate("xyz" if prefix else ""):
-                    found[:, k, part, axis] = data.column(prefix + letter)
+                    found[:, k, part, axis] = self.data.column(prefix + letter)
         return found
 
 

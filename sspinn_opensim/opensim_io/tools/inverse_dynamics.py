@@ -99,8 +99,8 @@ def prepare(
     if window is None:
         window = float(motion.time_s[0] + trial.margin_s), float(motion.time_s[-1] - trial.margin_s)
         if external_loads:
-            forces = read_storage(read_external_loads(folder / external_loads).datafile)
-            window = max(window[0], float(forces.time_s[0])), min(window[1], float(forces.time_s[-1]))
+            known_s = read_external_loads(folder / external_loads).time_s
+            window = max(window[0], float(known_s[0])), min(window[1], float(known_s[-1]))
     if not window[0] < window[1]:
         raise InputError(
             "no time is left to analyse",
@@ -168,13 +168,12 @@ def _checked(folder: Path, trial: Trial) -> tuple[Survey, tuple[str, ...]]:
     table = read_storage(motion)
     motion_checks.check_columns(table, facts, str(motion))
     _check_covers(table, "the motion", motion, trial, trial.margin_s)
-    loads = forces = None
+    loads = None
     if trial.external_loads:
         loads = read_external_loads(folder / trial.external_loads)
-        forces = read_storage(loads.datafile)
-        _check_covers(forces, "the ground force", loads.datafile, trial, 0.0)
+        _check_covers(loads.data, "the ground force", loads.datafile, trial, 0.0)
     window = trial.from_s, trial.to_s
-    seen = survey(folder / trial.model, table, loads, forces, lowpass_hz=trial.lowpass_hz, window=window)
+    seen = survey(folder / trial.model, table, loads, lowpass_hz=trial.lowpass_hz, window=window)
     warnings = motion_checks.check_motion(
         seen,
         table,
@@ -184,8 +183,8 @@ def _checked(folder: Path, trial: Trial) -> tuple[Survey, tuple[str, ...]]:
         noise_matters=trial.lowpass_hz > 0,
     )
     if loads is not None:
-        load_checks.check_columns(loads, forces, seen.bodies, str(folder / trial.external_loads))
-        warnings += load_checks.check_loads(seen, loads, forces, str(loads.datafile))
+        load_checks.check_columns(loads, seen.bodies, str(folder / trial.external_loads))
+        warnings += load_checks.check_loads(seen, loads)
     return seen, tuple(warnings)
 
 

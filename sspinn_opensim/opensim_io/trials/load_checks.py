@@ -12,7 +12,6 @@ from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.anatomy import other_side
 from sspinn_opensim.dynamics.agreement import agreement
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads
-from sspinn_opensim.opensim_io.tables.storage import Table
 from sspinn_opensim.opensim_io.trials.motion_checks import refused_or_said
 from sspinn_opensim.opensim_io.trials.survey import Survey
 
@@ -39,7 +38,7 @@ _TURNED, _SOME_FORCE_BW, _LONG_ENOUGH_S = -0.3, 0.02, 0.5
 _TRIM_SHARE, _TRIM_BW = 0.25, 0.1
 
 
-def check_columns(loads: ExternalLoads, table: Table, bodies: tuple[str, ...], where: str) -> None:
+def check_columns(loads: ExternalLoads, bodies: tuple[str, ...], where: str) -> None:
     """Refuse forces on bodies the model lacks, on one foot alone, with gaps, or from columns not there.
 
     Raises
@@ -56,9 +55,7 @@ def check_columns(loads: ExternalLoads, table: Table, bodies: tuple[str, ...], w
                     expected=", ".join(bodies),
                     fix=nearest(body, bodies),
                 )
-        for prefix in (force.force_prefix, force.point_prefix, force.torque_prefix):
-            for axis in "xyz" if prefix else "":
-                table.column(prefix + axis)  # raises where it is missing
+    loads.vectors  # noqa: B018 - raises where a column is missing
     loaded = {force.body for force in loads.forces}
     for body in loaded:
         other = other_side(body)
@@ -69,9 +66,9 @@ def check_columns(loads: ExternalLoads, table: Table, bodies: tuple[str, ...], w
                 expected="an external force for each foot",
                 fix="add the other foot, with zeros where it is in the air",
             )
-    steps = np.diff(table.time_s)
+    steps = np.diff(loads.time_s)
     if steps.size and steps.max() > LARGEST_GAP_S:
-        at = float(table.time_s[int(np.argmax(steps))])
+        at = float(loads.time_s[int(np.argmax(steps))])
         raise InputError(
             "the external forces have a gap in time",
             where=str(loads.datafile),
@@ -91,8 +88,6 @@ def check_columns(loads: ExternalLoads, table: Table, bodies: tuple[str, ...], w
 def check_loads(
     survey: Survey,
     loads: ExternalLoads,
-    table: Table,
-    where: str,
     *,
     around: Survey | None = None,
     measured: bool = True,
@@ -104,10 +99,7 @@ def check_loads(
     survey : Survey
         Of the motion with these forces.
     loads : ExternalLoads
-    table : Table
-        Their data.
-    where : str
-        Its path.
+        These forces.
     around : Survey, optional
         Of more time, where the analysed part is too short to tell; by default the same.
     measured : bool
@@ -119,7 +111,7 @@ def check_loads(
     InputError
         The forces cannot be what they are read as.
     """
-    weight, warnings, idle = survey.body_weight_n, [], False
+    weight, warnings, idle, where = survey.body_weight_n, [], False, str(loads.datafile)
     support = survey.force @ survey.up
     if not weight:
         return ["the model has no weight: the external forces cannot be checked against it"]

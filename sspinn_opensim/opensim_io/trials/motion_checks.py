@@ -56,7 +56,9 @@ def check_columns(table: Table, coordinates: tuple[CoordinateFacts, ...], where:
             "the motion does not say whether it is in degrees",
             where=where,
             expected="a line inDegrees=yes or inDegrees=no in the header",
-            fix="OpenSim would take it for radians: add the line",
+            found=f"numbers up to {np.abs(table.values).max():.3g}",
+            fix="OpenSim would take it for radians: add the line, or state it with --unit degrees or "
+            "--unit radians",
         )
     if len(table.time_s) < _FEWEST_FRAMES:
         raise InputError(

@@ -102,7 +102,6 @@ def survey(
     model: Path,
     kinematics: Table,
     loads: ExternalLoads | None,
-    load_data: Table | None,
     *,
     lowpass_hz: float,
     window: tuple[float, float] | None = None,
@@ -115,8 +114,8 @@ def survey(
     model : Path
     kinematics : Table
         Columns that are no coordinates are left out.
-    loads, load_data : ExternalLoads and Table, or None
-        External forces and their columns.
+    loads : ExternalLoads or None
+        External forces.
     lowpass_hz : float
         Cut-off for the coordinates, Hz; 0 or less filters nothing.
     window : (float, float), optional
@@ -137,9 +136,8 @@ def survey(
     forces = loads.forces if loads else ()
     wrenches = np.zeros((3, len(frames), len(forces), 3))
     if loads:
-        given = loads.vectors(load_data)
-        at_frames = loads_at(moving.time_s, load_data.time_s, given.reshape(len(given), -1))
-        wrenches = np.moveaxis(at_frames.reshape(len(frames), *given.shape[1:]), 2, 0)
+        at_frames = loads_at(moving.time_s, loads.time_s, loads.vectors.reshape(len(loads.time_s), -1))
+        wrenches = np.moveaxis(at_frames.reshape(len(frames), *loads.vectors.shape[1:]), 2, 0)
     with tempfile.TemporaryDirectory(prefix="muscle_survey_") as folder:
         motion, output = Path(folder, "motion.npz"), Path(folder, "survey.npz")
         np.savez(

@@ -402,9 +402,8 @@ FORMATS = {
 @pytest.fixture(scope="module")
 def seen(lunge):
     """Return what OpenSim sees in the trial as recorded; how a file is read does not depend on it."""
-    loads = read_external_loads(lunge / LOADS)
-    table, data = read_storage(lunge / MOTION), read_storage(lunge / FORCES)
-    return survey(lunge / "model.osim", table, loads, data, lowpass_hz=0.0)
+    table, loads = read_storage(lunge / MOTION), read_external_loads(lunge / LOADS)
+    return survey(lunge / "model.osim", table, loads, lowpass_hz=0.0)
 
 
 @pytest.mark.parametrize("name", FORMATS)
