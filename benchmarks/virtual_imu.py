@@ -325,7 +325,7 @@ def write_study(trial: Trial, out: Path, seed: int = 0, **choices: bool) -> Path
     # Two trials of one person are two days: the sensors are strapped on anew, so their errors differ.
     own_seed = seed * 1000 + sum(map(ord, trial.name))
     settings = settings_of(trial, own_seed, **choices)
-    return simulate_imu(trial.model, trial.motion, out / "studies" / trial.name, settings)
+    return simulate_imu(trial.model, trial.motion, out / "studies" / trial.name, settings).study
 
 
 def folds(found: Sequence[Trial], count: int) -> list[set[str]]:

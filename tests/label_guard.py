@@ -74,7 +74,6 @@ def main(study_file: str, out: str) -> None:
     from sspinn_opensim.study import override, read_study
     from sspinn_opensim.training.losses import TERMS
     from sspinn_opensim.verbs import adapt, estimate, prepared, scale, train
-    from sspinn_opensim.verbs import cohort as cohort_workflows
 
     study, out = override(read_study(study_file), steps=2), Path(out)
     model = out / "subject.osim"
@@ -95,9 +94,10 @@ def main(study_file: str, out: str) -> None:
             estimate.estimate(study, out)
         if everything:
             adapt.adapt(study, out, out / "adapted", steps=1)
-            cohort_workflows.scale(cohort, out / "cohort")
-            cohort_workflows.train(cohort, out / "cohort")
-            cohort_workflows.estimate(cohort, out / "cohort")
+            for person in cohort.people:
+                scale.scale(person, out / "cohort" / "people" / person.name)
+            train.train(cohort, out / "cohort")
+            estimate.estimate(cohort, out / "cohort")
         return sorted(set(guard.found))
 
     leaks = {

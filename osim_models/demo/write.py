@@ -101,7 +101,7 @@ def _muscle_forces(subject: Path, tables: dict[str, tuple[str, Table]], truth: T
         settings = static_optimization.Settings(lowpass_hz=0.0)
         static_optimization.prepare(folder, window=MUSCLE_WINDOW_S, settings=settings)
         verdict = static_optimization.run(folder)
-        print(verdict.summary())
+        print(verdict)
         if not verdict.ok:
             raise RuntimeError("static optimization on the true motion is not to be trusted")
         return _rounded(read_storage(folder / "muscle_forces.sto"), _DECIMALS["muscle_forces"])

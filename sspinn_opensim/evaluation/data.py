@@ -19,10 +19,10 @@ from sspinn_opensim.evaluation.baseline import (
 )
 from sspinn_opensim.evaluation.curves import Curves, read_deviations, read_estimate
 from sspinn_opensim.evaluation.reference import Reference, read_reference
-from sspinn_opensim.recording import FORMATS, Recording, bodies_of, on_model, output_window, read_recording
+from sspinn_opensim.recording import FORMATS, Recording, on_model, output_window, read_recording
 from sspinn_opensim.results.folder import ResultsFolder, seed_name
 from sspinn_opensim.study import ReferenceChoice, Study
-from sspinn_opensim.training.coordinates import held_coordinates
+from sspinn_opensim.training.coordinates import held_in
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def read_evaluation_data(study: Study, results: Path, recording: Recording | Non
         deviations={name: d.select(frames) for name, d in deviations.items() if d is not None},
         baseline=baseline.angles_at(frames_s),
         posture=constant_posture(frames_s, every_joint),
-        joints=_scored_joints(model, study, recording),
+        joints=_scored_joints(results, model, study, recording),
         reference=reference_at and reference_at(frames_s),
         lagged_reference=reference_at(frames_s - lag_s) if reference_at and lag_s else None,
         lag_s=lag_s,
@@ -172,8 +172,7 @@ def _evaluated_frames(
     return frames, cycles
 
 
-def _scored_joints(model: Model, study: Study, recording: Recording) -> tuple[str, ...]:
-    bodies = [*bodies_of(recording.sensors, model), *(sphere.body for sphere in model.contact_spheres)]
-    held = held_coordinates(model, study.coordinates.estimate, study.coordinates.fixed, bodies)
+def _scored_joints(results: Path, model: Model, study: Study, recording: Recording) -> tuple[str, ...]:
+    held = held_in(results, study.coordinates, recording.sensors, model)
     kept = set(model.root_coordinates()) | set(held)
     return tuple(c.name for c in model.coordinates if c.motion == "rotational" and c.name not in kept)

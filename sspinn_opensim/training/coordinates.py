@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +15,9 @@ from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic.constraints import independent_coordinates
 from casadi_dynamics.symbolic.posture import moving_coordinates
 from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
+from sspinn_opensim.recording import bodies_of
+from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.study import CoordinateChoice
 
 #: Choices that need no list: every coordinate; those that move a sensor or a foot; of these the sagittal.
 ALL, OBSERVED, PLANAR = "all", "observed", "planar"
@@ -53,6 +59,59 @@ def held_coordinates(
         kept = _named(model, estimate, fixed, independent)
     held = [c for c in model.coordinates if c.name in independent and (c.locked or c.name not in kept)]
     return {c.name: c.default for c in held} | dict(fixed)
+
+
+def held_by_choice(choice: CoordinateChoice, sensors: Sequence, model: Model) -> dict[str, float]:
+    """Return the coordinates that a study holds of a model and the value each keeps, rad or m."""
+    return held_coordinates(model, choice.estimate, choice.fixed, _observed(sensors, model))
+
+
+def to_store(choice: CoordinateChoice, sensors: Sequence, model: Model) -> dict[str, Any]:
+    """Return the same for `scaling.json`, with what it was decided from."""
+    return _decided_from(choice, sensors, model) | {"held": held_by_choice(choice, sensors, model)}
+
+
+def held_in(folder: Path, choice: CoordinateChoice, sensors: Sequence, model: Model) -> dict[str, float]:
+    """Return the coordinates that were held when the model of a results folder was scaled.
+
+    Parameters
+    ----------
+    folder : Path
+        With `scaling.json`, in which the decision is stored.
+    choice : CoordinateChoice
+        What the study says.
+    sensors : sequence of Sensor or SensorChoice
+        Those that are used.
+    model : Model
+        The scaled model.
+
+    Returns
+    -------
+    dict of str to float
+        Value of each, rad or m. Where study, sensors or model changed since, or nothing is stored, it is
+        decided anew.
+    """
+    file = ResultsFolder(folder).scaling
+    stored = json.loads(file.read_text(encoding="utf-8")).get("held_coordinates") if file.is_file() else None
+    if stored and stored | _decided_from(choice, sensors, model) == stored:
+        return stored["held"]
+    return held_by_choice(choice, sensors, model)
+
+
+def _decided_from(choice: CoordinateChoice, sensors: Sequence, model: Model) -> dict[str, Any]:
+    estimate = choice.estimate if isinstance(choice.estimate, str) else list(choice.estimate)
+    observed = sorted(set(_observed(sensors, model)))
+    return {
+        "estimate": estimate,
+        "fixed": dict(choice.fixed),
+        "bodies": observed,
+        "model": model.content_hash,
+    }
+
+
+def _observed(sensors: Sequence, model: Model) -> list[str]:
+    """Return the bodies with a sensor or a contact point."""
+    return [*bodies_of(sensors, model), *(sphere.body for sphere in model.contact_spheres)]
 
 
 def _chosen(model: Model, estimate: str, bodies: Iterable[str]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,7 +21,6 @@ from casadi_dynamics.symbolic.posture import moving_coordinates, posture, withou
 from sspinn_opensim.anatomy import joint_of_leg
 from sspinn_opensim.anatomy.feet import foot_of
 from sspinn_opensim.recording import PROXIMAL, Recording, Sensor, check_placement, joint_above
-from sspinn_opensim.training.coordinates import ALL, held_coordinates
 
 #: Steps are told from turns of the root joint by their direction: this close to an axis of ground counts.
 _ALIGNED = 0.99
@@ -250,10 +249,9 @@ class Modelled:
 def make_subject(
     model: Model,
     recording: Recording,
-    fixed: dict[str, float],
+    held: Mapping[str, float],
     *,
     height_m: float,
-    estimate: str | Sequence[str] = ALL,
 ) -> Subject:
     """Return a subject for a model and the sensors of a recording.
 
@@ -262,11 +260,9 @@ def make_subject(
     model : Model
         Already scaled.
     recording : Recording
-    fixed : dict of str to float
-        Coordinates that are not estimated and their values; locked coordinates join them at their default.
+    held : mapping of str to float
+        Coordinates that are not estimated and their values, rad or m; locked ones join them at their default.
     height_m : float
-    estimate : str or sequence of str
-        Which coordinates are estimated; see `held_coordinates`.
 
     Raises
     ------
@@ -274,9 +270,9 @@ def make_subject(
         If a sensor, body, joint or coordinate is unknown, no joint is estimated, the model has no floor
         contact, or it has joints or constraints that training cannot use.
     """
-    for name in fixed:
+    for name in held:
         model.coordinate(name)
-    _refuse_followers(model, fixed)
+    _refuse_followers(model, held)
     if not model.contact_spheres:
         raise InputError(
             "The model has no contact points, so ground forces cannot be estimated.",
@@ -286,8 +282,9 @@ def make_subject(
             fix='leave out [model] contact = "model", or add spheres under heel and toe in OpenSim',
         )
     frames = tuple(place(sensor, model) for sensor in recording.sensors)
-    observed = [frame.body for frame in frames] + [sphere.body for sphere in model.contact_spheres]
-    held = held_coordinates(model, estimate, fixed, observed)
+    independent = independent_coordinates(model)
+    locked = {c.name: c.default for c in model.coordinates if c.locked and c.name in independent}
+    held = {name: value for name, value in locked.items() if name not in held} | dict(held)
     _refuse_what_training_cannot_use(model, held)
     _refuse_root_alone(model, held)
     functions = build(without_forces(model), frames)
@@ -299,7 +296,7 @@ def _rebuilt(model: Model, frames: tuple[ImuFrame, ...], fixed, height_m: float,
     return Subject(model, build(without_forces(model), frames), fixed, height_m, positions)
 
 
-def _refuse_followers(model: Model, fixed: dict[str, float]) -> None:
+def _refuse_followers(model: Model, fixed: Mapping[str, float]) -> None:
     independent = independent_coordinates(model)
     follows = [name for name in fixed if name not in independent]
     if follows:

@@ -10,35 +10,36 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import sha256
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.study_record import recorded_for
-from sspinn_opensim.study import Study
+from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.training.checkpoint import identity, load_network, network_kind
 from sspinn_opensim.training.cohort import single_person_cohort
 from sspinn_opensim.training.losses import weights
 from sspinn_opensim.training.settings import Progress, adaptation_settings
 from sspinn_opensim.verbs import scale
 from sspinn_opensim.verbs.prepared import prepare
-from sspinn_opensim.verbs.train import train_seed
+from sspinn_opensim.verbs.train import Training, train_seed
 
 log = logging.getLogger(__name__)
 
 
 def adapt(
-    study: Study,
-    source: Path,
-    out: Path,
+    study: Study | str | Path,
+    source: str | Path,
+    out: str | Path,
     *,
     steps: int | None = None,
     restart: bool = False,
     progress: Callable[[Progress], None] | None = None,
-) -> None:
+) -> Training:
     """Scale the model and train on from the networks of another results folder, one for each seed.
 
     Parameters
     ----------
-    study : Study
-    source : Path
+    study : Study, str or Path
+        Of the person; a path is that of a study file.
+    source : str or Path
         Results folder of a cohort, or of a study, with the same model and sensors.
-    out : Path
+    out : str or Path
         Results folder of this person; every later verb works on it as after a training.
     steps : int, optional
         Optimizer steps, instead of the study's; 0 takes the network as it is.
@@ -52,17 +53,20 @@ def adapt(
     InputError
         If the folder has no finished network of a seed, or one for another model or other sensors.
     """
+    study = study if isinstance(study, Study) else read_study(study)
+    source, out = Path(source).absolute(), Path(out).absolute()
     steps = study.training.adaptation_steps if steps is None else steps
     if steps < 0:
         raise InputError("A number of steps cannot be negative.", where="--steps", found=str(steps))
     weights(study.training.weights)
     for seed in study.training.seeds:
         _require_seed(source, seed)
-    scale.scale(study, out)
+    log.info(scale.scale(study, out))
     log.info(f"adapt: {steps} steps", extra={"heading": True})
     prepared = prepare(study, out)
     for note in prepared.notes:
         log.info(note)
+    people, done = single_person_cohort(prepared.subject, prepared.signals), []
     with recorded_for(study, out, "adapt"):
         for seed in study.training.seeds:
             file = ResultsFolder(source).checkpoint(seed)
@@ -70,8 +74,8 @@ def adapt(
             belongs_to = identity(prepared.subject, prepared.recording, settings)
             network = load_network(file, belongs_to)
             belongs_to["training"]["adapted_from"] = sha256(file)
-            cohort = single_person_cohort(prepared.subject, prepared.signals)
-            log.info(train_seed(cohort, settings, belongs_to, out, restart, network, progress))
+            done.append(train_seed(people, settings, belongs_to, out, restart, network, progress))
+    return Training(out, tuple(done))
 
 
 def _require_seed(source: Path, seed: int) -> None:

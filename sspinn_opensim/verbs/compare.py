@@ -41,33 +41,61 @@ _REACTION_COLUMN = re.compile(r".+_on_.+_in_.+_[fmp][xyz]")
 _GROUND_COLUMN = re.compile(r".*(force|torque|moment).*[xyz]")
 
 
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """How B differs from A.
+
+    Attributes
+    ----------
+    groups : tuple of Group
+        One for each kind of table that both have.
+    refused : tuple of (str, InputError)
+        Kinds that both have and that cannot be compared, and why.
+    page : Path
+        The curves of both.
+    """
+
+    groups: tuple[Group, ...]
+    refused: tuple[tuple[str, InputError], ...]
+    page: Path
+
+    def __str__(self) -> str:
+        lines = [f"\n{group.title}\n{comparison_text(group)}" for group in self.groups]
+        lines += [
+            f"{kind}: not compared. {error.what} ({error.where}: {error.found})"
+            for kind, error in self.refused
+        ]
+        return "\n".join([*lines, f"pictures: {self.page}"]).lstrip()
+
+
 def compare(
-    a: Path, b: Path, out: Path, *, model: Path | None = None, shift_s: float = 0.0
-) -> tuple[Group, ...]:
-    """Print how B differs from A, column by column; write `comparison.json` and `comparison.html`.
+    a: str | Path,
+    b: str | Path,
+    out: str | Path,
+    *,
+    model: str | Path | None = None,
+    shift_s: float = 0.0,
+) -> Comparison:
+    """Compare B with A, column by column; write `comparison.json` and `comparison.html`.
 
     Parameters
     ----------
-    a, b : Path
+    a, b : str or Path
         Two results folders, or two ``.mot`` or ``.sto`` files.
-    out : Path
+    out : str or Path
         Folder for the two files; made if it is not there.
-    model : Path, optional
+    model : str or Path, optional
         Says which coordinates turn; by default the model in one of the folders.
     shift_s : float
         Added to the times of B, s.
-
-    Returns
-    -------
-    tuple of Group
-        One for each kind of table that both have.
 
     Raises
     ------
     InputError
         The two have no kind of table, no column or no time in common, or a file cannot be used.
     """
-    sides = [_read_side(Path(path), model) for path in (a, b)]
+    a, b, out = Path(a), Path(b), Path(out)
+    sides = [_read_side(path, None if model is None else Path(model)) for path in (a, b)]
     groups, refused = [], []
     for title, one, other in _pairs(*sides):
         moved = dataclasses.replace(other, time_s=other.time_s + shift_s)
@@ -85,18 +113,12 @@ def compare(
             found=_kinds(sides[1]) or "no table",
             fix="compare two results folders, or two tables of the same kind",
         )
-    for group in groups:
-        log.info(group.title, extra={"heading": True})
-        log.info(comparison_text(group))
-    for kind, error in refused:
-        log.info(f"{kind}: not compared. {error.what} ({error.where}: {error.found})")
     out.mkdir(parents=True, exist_ok=True)
     names = {"a": str(a), "b": str(b), "shift_s": shift_s}
     content = names | {"groups": [group.to_json() for group in groups]}
     write_atomically(ResultsFolder(out).comparison, json.dumps(content, indent=1) + "\n")
     page = write_atomically(ResultsFolder(out).comparison_page, comparison_page(a.name, b.name, groups))
-    log.info(f"pictures: {page}")
-    return tuple(groups)
+    return Comparison(tuple(groups), tuple(refused), page)
 
 
 def _read_side(path: Path, model: Path | None) -> dict[tuple[str, str], Series]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
-from casadi_dynamics.model.path_fits import dump_fits, fits_file
+from casadi_dynamics.model.path_fits import PathFit, dump_fits, fits_file
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.simbody_defect import with_defect
@@ -21,8 +22,8 @@ from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.path_fits import LENGTH_M, MOMENT_ARM_M, fit_wrapped_paths, worst_fit
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import Study
+from sspinn_opensim.verbs.on_study import on_study
 from sspinn_opensim.verbs.prepared import subject_file
 
 log = logging.getLogger(__name__)
@@ -31,12 +32,68 @@ log = logging.getLogger(__name__)
 LARGEST_CONVERSION_ERROR = 1e-9
 
 
-@records
-def convert(study: Study | Path, out: Path, paths: bool = False) -> None:
+@dataclass(frozen=True)
+class Conversion:
+    """A converted model beside a live OpenSim.
+
+    Attributes
+    ----------
+    model : Model
+        As it was read, upgraded to OpenSim's newest version where it was older.
+    errors : dict of str to float
+        Largest relative difference from OpenSim at random states by quantity.
+    defect : tuple of str
+        Joints in which Simbody's known error was added for the comparison alone.
+    fits : tuple of PathFit
+        Of the muscles that wrap around surfaces, where they were asked for.
+    """
+
+    model: Model
+    errors: dict[str, float]
+    defect: tuple[str, ...]
+    fits: tuple[PathFit, ...] = ()
+
+    @property
+    def worst(self) -> str:
+        """Quantity with the largest difference."""
+        return max(self.errors, key=lambda name: self.errors[name])
+
+    def __str__(self) -> str:
+        model, worst = self.model, self.worst
+        lines = [
+            f"{len(model.bodies)} bodies, {len(model.coordinates)} coordinates, "
+            f"{len(model.contact_spheres)} contact points"
+        ]
+        if not model.contact_spheres:
+            lines.append("note: no contact points; `sspinn scale` puts some under the feet before a training")
+        lines.append(
+            "agrees with OpenSim at random states: "
+            f"largest relative difference {self.errors[worst]:.1e} ({worst})"
+        )
+        if self.defect:
+            joints = ", ".join(self.defect)
+            lines.append(f"for this comparison only, Simbody's known error was added in {joints}")
+        wrapped = sum(bool(muscle.path.wraps) for muscle in model.muscles)
+        if self.fits:
+            lines += _said_of_fits(self.fits)
+        elif wrapped:
+            lines.append(f"{wrapped} muscles wrap around surfaces; `sspinn convert --paths` fits their paths")
+        return "\n".join(lines)
+
+
+@on_study()
+def convert(study: Study | Path, out: Path, *, paths: bool = False) -> Conversion:
     """Convert the subject's model, or any `.osim`, check it against a live OpenSim; write `conversion.json`.
 
-    With `paths` the muscles that wrap around surfaces are fitted, which takes minutes for a large model; the
-    fits are stored as `<name of the model>.paths.json`.
+    Parameters
+    ----------
+    study : Study, str or Path
+        Whose scaled model in the results folder, or the path of a model.
+    out : str or Path
+        Results folder; made if it is not there.
+    paths : bool
+        Also fit the muscles that wrap around surfaces, which takes minutes for a large model; the fits are
+        stored as ``<name of the model>.paths.json``.
 
     Raises
     ------
@@ -58,39 +115,44 @@ def convert(study: Study | Path, out: Path, paths: bool = False) -> None:
         run_job("model_answers", arguments, timeout_s=300, outputs=[answers_file])
         with np.load(answers_file, allow_pickle=False) as answers:
             functions, defect = with_defect(build(model, model.imu_frames))
-            errors = compare(model, functions, answers)
+            found = Conversion(model, compare(model, functions, answers), tuple(defect))
     finally:
         answers_file.unlink(missing_ok=True)
-    worst = max(errors, key=errors.get)
     summary = {
         "model": model.name,
         "hash": model.content_hash,
-        "largest_relative_error": errors,
+        "largest_relative_error": found.errors,
         "simbody_defect_added_in": defect,
     }
     write_atomically(ResultsFolder(out).conversion, json.dumps(summary, indent=1) + "\n")
-    if not errors[worst] <= LARGEST_CONVERSION_ERROR:
+    if not found.errors[found.worst] <= LARGEST_CONVERSION_ERROR:
         raise InputError(
             "The converted model does not agree with OpenSim.",
-            where=f"{path}, {worst}",
+            where=f"{path}, {found.worst}",
             expected=f"a relative difference of at most {LARGEST_CONVERSION_ERROR:g}",
-            found=f"{errors[worst]:.3g}",
+            found=f"{found.errors[found.worst]:.3g}",
             fix="do not use this conversion; report the model to the project",
         )
-    counts = len(model.bodies), len(model.coordinates), len(model.contact_spheres)
-    log.info("{} bodies, {} coordinates, {} contact points".format(*counts))
-    if not model.contact_spheres:
-        log.info("note: no contact points; `sspinn scale` puts some under the feet before a training")
-    log.info(
-        f"agrees with OpenSim at random states: largest relative difference {errors[worst]:.1e} ({worst})"
-    )
-    if defect:
-        log.info(f"for this comparison only, Simbody's known error was added in {', '.join(defect)}")
-    wrapped = sum(bool(muscle.path.wraps) for muscle in model.muscles)
-    if wrapped and paths:
-        _fit_paths(path, model, out)
-    elif wrapped:
-        log.info(f"{wrapped} muscles wrap around surfaces; `sspinn convert --paths` fits their paths")
+    if paths and any(muscle.path.wraps for muscle in model.muscles):
+        fits = fit_wrapped_paths(path, model)
+        target = fits_file(out / path.name)
+        write_atomically(target, dump_fits(model, fits))
+        log.info(f"{len(fits)} wrapped muscles fitted, stored as {target.name}")
+        found = replace(found, fits=tuple(fits))
+    return found
+
+
+def _said_of_fits(fits: Sequence[PathFit]) -> list[str]:
+    worst = worst_fit(fits)
+    missed = [f"{fit.muscle} ({fit.beyond:.1%})" for fit in fits if fit.beyond]
+    return [
+        f"largest difference from OpenSim within physiological ranges: {worst.muscle}, "
+        f"length {1000 * worst.length_error:.2f} mm, moment arm {1000 * worst.moment_arm_error:.2f} mm; "
+        f"at 99 of 100 postures at most {1000 * worst.usual_length_error:.2f} mm "
+        f"and {1000 * worst.usual_moment_arm_error:.2f} mm",
+        f"share of postures with more than {1000 * LENGTH_M:g} mm of length or {1000 * MOMENT_ARM_M:g} mm "
+        f"of moment arm (OpenSim's own paths jump at some): {', '.join(missed) or 'none'}",
+    ]
 
 
 def _not_used(notes: Sequence[str]) -> list[str]:
@@ -103,22 +165,3 @@ def _not_used(notes: Sequence[str]) -> list[str]:
         f"{members[0] if len(members) == 1 else f'{len(members)} {kind}s'}: {reason}"
         for (kind, reason), members in groups.items()
     ]
-
-
-def _fit_paths(path: Path, model: Model, out: Path) -> None:
-    fits = fit_wrapped_paths(path, model)
-    target = fits_file(out / path.name)
-    write_atomically(target, dump_fits(model, fits))
-    worst = worst_fit(fits)
-    log.info(f"{len(fits)} wrapped muscles fitted, stored as {target.name}")
-    log.info(
-        f"largest difference from OpenSim within physiological ranges: {worst.muscle}, "
-        f"length {1000 * worst.length_error:.2f} mm, moment arm {1000 * worst.moment_arm_error:.2f} mm; "
-        f"at 99 of 100 postures at most {1000 * worst.usual_length_error:.2f} mm "
-        f"and {1000 * worst.usual_moment_arm_error:.2f} mm"
-    )
-    missed = [f"{fit.muscle} ({fit.beyond:.1%})" for fit in fits if fit.beyond]
-    log.info(
-        f"share of postures with more than {1000 * LENGTH_M:g} mm of length or {1000 * MOMENT_ARM_M:g} mm "
-        f"of moment arm (OpenSim's own paths jump at some): {', '.join(missed) or 'none'}"
-    )

@@ -6,6 +6,7 @@ a process of its own, so a broken library is reported instead of breaking the re
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import re
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from casadi_dynamics.errors import InputError
+
+log = logging.getLogger(__name__)
 
 PACKAGE = "sspinn_opensim"
 SUPPORTED_PYTHON = ((3, 11), (3, 12))
@@ -39,15 +42,39 @@ class Finding:
         return line if self.good else f"{line}\n        fix: {self.fix}"
 
 
-def main() -> int:
-    """Print the report, line by line as it is found; return 0 if all is well, else 1."""
-    missing = []
+@dataclass(frozen=True)
+class Diagnosis:
+    """The whole report.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        In the order in which they were looked for.
+    """
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names of what is not good."""
+        return tuple(finding.name for finding in self.findings if not finding.good)
+
+    @property
+    def ok(self) -> bool:
+        """Whether all is well."""
+        return not self.missing
+
+    def __str__(self) -> str:
+        return "All is well. Try: sspinn demo" if self.ok else f"Not ready: {', '.join(self.missing)}."
+
+
+def doctor() -> Diagnosis:
+    """Examine the installation; each finding is logged as it is made, for some take seconds."""
+    findings = []
     for finding in examine():
-        print(finding, flush=True)
-        if not finding.good:
-            missing.append(finding.name)
-    print(f"Not ready: {', '.join(missing)}." if missing else "All is well. Try: sspinn demo")
-    return 1 if missing else 0
+        log.info(finding)
+        findings.append(finding)
+    return Diagnosis(tuple(findings))
 
 
 def examine() -> Iterator[Finding]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from sspinn_opensim.estimation import Estimate, write_estimate
@@ -13,12 +14,14 @@ from sspinn_opensim.estimation.write import window
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.staging import written_together
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.study_record import records
+from sspinn_opensim.results.study_record import recorded_for
 from sspinn_opensim.study import Study
-from sspinn_opensim.training.checkpoint import identity, load_estimator
+from sspinn_opensim.study.cohort import CohortStudy
+from sspinn_opensim.training.checkpoint import identity, load_estimator, load_member
 from sspinn_opensim.training.estimator import Estimator
 from sspinn_opensim.training.settings import settings_of
 from sspinn_opensim.training.subject import Subject
+from sspinn_opensim.verbs.on_study import OfPeople, on_study, people_of, person_folder
 from sspinn_opensim.verbs.prepared import Prepared, prepare
 
 log = logging.getLogger(__name__)
@@ -27,19 +30,81 @@ log = logging.getLogger(__name__)
 SETTLED_S = 1.0
 
 
-@records
-def estimate(study: Study, out: Path, *, prepared: Prepared | None = None) -> None:
-    """Write motion and forces of every seed, and the first seed's as the files that OpenSim loads."""
+@dataclass(frozen=True)
+class Estimation:
+    """The estimates of a study.
+
+    Attributes
+    ----------
+    folder : Path
+        Results folder; the first seed's files for OpenSim lie in it, every seed's in ``seeds/seed_<k>/``.
+    seeds : dict of int to Estimate
+        Motion and forces by seed, the first seed first.
+    deviations : Estimate
+        Standard deviation of each number of the first seed's.
+    """
+
+    folder: Path
+    seeds: dict[int, Estimate]
+    deviations: Estimate
+
+    def __str__(self) -> str:
+        files = "kinematics.mot, moments.sto, grf.mot, each with its deviations (_sd), and external_loads.xml"
+        return f"wrote {files}"
+
+
+@on_study(cohorts=True)
+def estimate(
+    study: Study | CohortStudy,
+    out: Path,
+    *,
+    prepared: Prepared | Mapping[str, Prepared] | None = None,
+) -> Estimation | OfPeople[Estimation]:
+    """Write motion and forces of every seed, and the first seed's as the files that OpenSim loads.
+
+    Parameters
+    ----------
+    study : Study, CohortStudy, str or Path
+        Whose recording. People of a cohort whom the network never saw are taken as they are described.
+    out : str or Path
+        Results folder, after `train`.
+    prepared : Prepared or mapping of str to Prepared, optional
+        As for `train`.
+
+    Raises
+    ------
+    InputError
+        There is no finished network of a seed, or it belongs to another model or other sensors.
+    """
     log.info("estimate", extra={"heading": True})
-    estimate_seeds(study, prepared or prepare(study, out), out)
-    log.info(
-        "wrote kinematics.mot, moments.sto, grf.mot, each with its deviations (_sd), and external_loads.xml"
-    )
+    if isinstance(study, CohortStudy):
+        return OfPeople(dict(_estimate_people(study, prepared if isinstance(prepared, Mapping) else {}, out)))
+    prepared = prepared if isinstance(prepared, Prepared) else prepare(study, out)
+    return estimate_seeds(study, prepared, out)
 
 
-def estimate_seeds(study: Study, prepared: Prepared, out: Path) -> None:
+def _estimate_people(
+    cohort: CohortStudy, prepared: Mapping[str, Prepared], out: Path
+) -> Iterator[tuple[str, Estimation]]:
+    for study, seen in people_of(cohort):
+        folder = person_folder(out, study)
+        own = prepared.get(study.name) or prepare(study, folder)
+
+        def estimate_of(seed: int, name: str | None = study.name if seen else None, own=own) -> Estimate:
+            belongs_to = identity(own.subject, own.recording, settings_of(cohort.training, seed))
+            file = ResultsFolder(out).checkpoint(seed)
+            return settled(load_member(file, own.subject, own.signals, belongs_to, name), own)
+
+        with recorded_for(study, folder, "estimate"):
+            found = write_results(study, folder, own.subject, estimate_of)
+        log.info(f"{study.name}: {'trained on' if seen else 'never seen'}, {folder.relative_to(out)}")
+        yield study.name, found
+
+
+def estimate_seeds(study: Study, prepared: Prepared, out: Path) -> Estimation:
     """Write the estimates of the networks that were trained in a folder."""
-    write_results(study, out, prepared.subject, lambda seed: estimate_of_seed(study, prepared, out, seed))
+    subject = prepared.subject
+    return write_results(study, out, subject, lambda seed: estimate_of_seed(study, prepared, out, seed))
 
 
 def estimate_of_seed(study: Study, prepared: Prepared, out: Path, seed: int) -> Estimate:
@@ -50,7 +115,9 @@ def estimate_of_seed(study: Study, prepared: Prepared, out: Path, seed: int) -> 
     return settled(load_estimator(file, subject, prepared.signals, belongs_to), prepared)
 
 
-def write_results(study: Study, out: Path, subject: Subject, estimate_of: Callable[[int], Estimate]) -> None:
+def write_results(
+    study: Study, out: Path, subject: Subject, estimate_of: Callable[[int], Estimate]
+) -> Estimation:
     """Write the estimate of every seed, and the first seed's, with its uncertainty, for OpenSim."""
     results = {seed: estimate_of(seed) for seed in study.training.seeds}
     first, *_ = results.values()
@@ -64,6 +131,7 @@ def write_results(study: Study, out: Path, subject: Subject, estimate_of: Callab
         write_external_loads(ResultsFolder(folder).external_loads, first.ground.feet, ResultsFolder.grf.name)
         title = f"{study.name} standard deviations"
         write_estimate(deviations, subject.model, ResultsFolder(folder).deviations, title)
+    return Estimation(out, results, deviations)
 
 
 def settled(estimator: Estimator, prepared: Prepared) -> Estimate:

@@ -4,38 +4,111 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from sspinn_opensim.estimation.figure import stick_figure
 from sspinn_opensim.estimation.write import window
+from sspinn_opensim.evaluation import PersonTrial, read_evaluation_data, summarize_people, write_metrics
 from sspinn_opensim.evaluation import evaluate as evaluate_results
-from sspinn_opensim.evaluation import read_evaluation_data, write_metrics
-from sspinn_opensim.recording import output_window
+from sspinn_opensim.files import write_atomically
+from sspinn_opensim.recording import output_window, read_recording
+from sspinn_opensim.report.people import people_markdown, write_people
 from sspinn_opensim.report.report import read_histories, write_report
 from sspinn_opensim.report.scores import score_table
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.manifest import versions
-from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import Study
+from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.verbs.estimate import estimate_of_seed
+from sspinn_opensim.verbs.on_study import on_study, people_of, person_folder
 from sspinn_opensim.verbs.prepared import Prepared, prepare, require
 
 log = logging.getLogger(__name__)
 
 
-@records
-def evaluate(study: Study, out: Path, *, prepared: Prepared | None = None) -> None:
-    """Compare with the reference, if the study names one, and write `metrics.json` and `report.html`."""
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of one study's estimates.
+
+    Attributes
+    ----------
+    folder : Path
+        Results folder.
+    metrics : dict
+        What `metrics.json` holds: units and, by trial, errors in degrees and percent of body weight.
+    report : Path
+        The page with everything.
+    """
+
+    folder: Path
+    metrics: dict[str, Any]
+    report: Path
+
+    def __str__(self) -> str:
+        return (
+            f"{score_table(self.metrics)}\nreport: {self.report}\n"
+            f"what to open in OpenSim: sspinn open {self.folder}, or README.txt in it"
+        )
+
+
+@dataclass(frozen=True)
+class PeopleEvaluation:
+    """Scores of everyone of a cohort who has a reference.
+
+    Attributes
+    ----------
+    folder : Path
+        Results folder of the cohort.
+    summary : dict or None
+        What `people.json` holds: errors of the people seen in training and of the others; None where nobody
+        has a reference.
+    page : Path or None
+        The same by person, speed and joint.
+    """
+
+    folder: Path
+    summary: dict[str, Any] | None
+    page: Path | None
+
+    def __str__(self) -> str:
+        if self.summary is None:
+            return "nobody has a reference: nothing is scored"
+        table = people_markdown(self.summary).partition("\n## ")[0]
+        return f"{table}\nby person, speed and joint: {self.page}"
+
+
+@on_study(cohorts=True)
+def evaluate(
+    study: Study | CohortStudy, out: Path, *, prepared: Prepared | None = None
+) -> Evaluation | PeopleEvaluation:
+    """Compare with the reference, if the study names one, and write `metrics.json` and `report.html`.
+
+    Parameters
+    ----------
+    study : Study, CohortStudy, str or Path
+        Names the reference. For a cohort everyone with a reference is scored, and `people.json`, `.md` and
+        `.html` tell the people it was trained on and the others apart.
+    out : str or Path
+        Results folder, after `estimate`.
+    prepared : Prepared, optional
+        What `prepare` returned for the study; else it is called.
+
+    Raises
+    ------
+    InputError
+        There is no estimate, or the reference cannot be used.
+    """
     log.info("evaluate", extra={"heading": True})
-    for seed in study.training.seeds:
-        require(ResultsFolder(out).seed(seed).kinematics, "run sspinn estimate first")
+    if isinstance(study, CohortStudy):
+        return _evaluate_people(study, out)
+    _require_estimates(study, out)
     prepared = prepared or prepare(study, out)
     recording, subject = prepared.recording, prepared.subject
     data = read_evaluation_data(study, out, recording)
     metrics = evaluate_results(study, data)
     write_metrics(out, metrics)
-    log.info(score_table(metrics))
     from_s, to_s = output_window(recording, study.output)
     shown = estimate_of_seed(study, prepared, out, study.training.seeds[0])
     found = versions()
@@ -50,5 +123,36 @@ def evaluate(study: Study, out: Path, *, prepared: Prepared | None = None) -> No
         versions=found,
         settings=settings,
     )
-    log.info(f"report: {report}")
-    log.info(f"what to open in OpenSim: sspinn open {out}, or README.txt in it")
+    return Evaluation(out, metrics, report)
+
+
+def _require_estimates(study: Study, out: Path) -> None:
+    for seed in study.training.seeds:
+        require(ResultsFolder(out).seed(seed).kinematics, "run sspinn estimate first")
+
+
+def _evaluate_people(cohort: CohortStudy, out: Path) -> PeopleEvaluation:
+    trials = []
+    for study, seen in people_of(cohort):
+        folder = person_folder(out, study)
+        _require_estimates(study, folder)
+        recording = read_recording(study)
+        metrics = evaluate_results(study, read_evaluation_data(study, folder, recording))
+        write_metrics(folder, metrics)
+        scores = metrics["trials"].get(study.recording.name)
+        if scores is None:
+            log.info(f"{study.name}: no reference, not scored")
+            continue
+        group = "seen" if seen else "unseen"
+        trials.append(PersonTrial(study.person_id, study.name, group, scores, recording.speed_m_s))
+    summary = summarize_people(trials) if trials else None
+    page = write_people(summary, out, cohort.name) if summary else None
+    manifest = {
+        "versions": versions(),
+        "cohort": cohort.name,
+        "members": [study.name for study in cohort.members],
+        "unseen": [study.name for study in cohort.unseen],
+        "training": asdict(cohort.training),
+    }
+    write_atomically(ResultsFolder(out).manifest, json.dumps(manifest, indent=1) + "\n")
+    return PeopleEvaluation(out, summary, page)

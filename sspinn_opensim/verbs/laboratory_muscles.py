@@ -7,9 +7,9 @@ named, and the others go on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
@@ -52,6 +52,49 @@ class TrialFiles:
     external_loads: Path | None
     from_s: float | None = None
     to_s: float | None = None
+
+
+@dataclass(frozen=True)
+class LaboratoryTrials:
+    """A laboratory's trials with one model, to be analysed.
+
+    Attributes
+    ----------
+    model : Path
+        The subject's model.
+    trials : tuple of TrialFiles
+        One or more; several are compared afterwards.
+    settings : Settings
+        Of static optimization.
+    unit : {'degrees', 'radians'} or None
+        Of the angles, instead of what the headers say.
+    """
+
+    model: Path
+    trials: tuple[TrialFiles, ...]
+    settings: Settings = field(default_factory=Settings)
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class MuscleComparison:
+    """Muscle forces of several trials beside each other.
+
+    Attributes
+    ----------
+    verdicts : dict of str to dict
+        What `static_optimization.json` says of each trial.
+    page : Path or None
+        Their comparison; None of a single trial.
+    """
+
+    verdicts: Mapping[str, Mapping]
+    page: Path | None = None
+
+    def __str__(self) -> str:
+        ok = sum(bool(verdict.get("ok")) for verdict in self.verdicts.values())
+        where = f"; comparison: {self.page}" if self.page else ""
+        return f"{len(self.verdicts)} trials, {ok} to be trusted{where}"
 
 
 def settings_of(lowpass_hz: float | None, *, physiology: bool = True) -> Settings:
@@ -102,16 +145,9 @@ def _names(motions: Sequence[Path]) -> list[str]:
 
 
 def analyse_trials(
-    model: Path,
-    trials: Sequence[TrialFiles],
-    out: Path,
-    settings: Settings,
-    *,
-    unit: str | None = None,
-    workers: int | None = None,
-    fast: bool = False,
-) -> dict[str, Verdict]:
-    """Run static optimization of one or more trials; return their verdicts by name.
+    laboratory: LaboratoryTrials, out: Path, *, workers: int | None = None, fast: bool = False
+) -> MuscleComparison:
+    """Run static optimization of a laboratory's trials.
 
     One trial goes to `out` itself; several go to a folder each, and their comparison to `out`. A `fast` run
     does without OpenSim's optimizer.
@@ -121,19 +157,23 @@ def analyse_trials(
     InputError
         The only trial cannot be used, or, once the others are done, some of several.
     """
+    model, trials, settings = laboratory.model, laboratory.trials, laboratory.settings
     optimizer = FastOptimizer(settings, [out, model.absolute().parent], log.info) if fast else None
-    options = {"unit": unit, "workers": workers, "optimizer": optimizer}
+    options = {"unit": laboratory.unit, "workers": workers, "optimizer": optimizer}
     if len(trials) == 1:
-        return {trials[0].name: analyse_trial(model, trials[0], out, settings, **options)}
+        verdict = analyse_trial(model, trials[0], out, settings, **options)
+        return MuscleComparison({trials[0].name: verdict.to_json()})
     verdicts, refused = {}, {}
     for trial in trials:
         try:
-            verdicts[trial.name] = analyse_trial(model, trial, out / trial.name, settings, **options)
+            verdict = analyse_trial(model, trial, out / trial.name, settings, **options)
+            verdicts[trial.name] = verdict.to_json()
         except InputError as error:
             refused[trial.name] = error
             log.info(f"{trial.name}: {error}")
+    found = MuscleComparison(verdicts)
     if len(verdicts) > 1:
-        compare_trials({name: out / name for name in verdicts}, out, "Muscle forces over trials")
+        found = compare_trials({name: out / name for name in verdicts}, out, "Muscle forces over trials")
     if refused:
         done = f"{len(verdicts)} of {len(trials)} trials are done"
         raise InputError(
@@ -142,7 +182,7 @@ def analyse_trials(
             found="; ".join(f"{name}: {error.what}" for name, error in refused.items()),
             fix=f"see what was said of each above; {done}",
         )
-    return verdicts
+    return found
 
 
 def analyse_trial(
@@ -203,7 +243,7 @@ def analyse_trial(
                 seen=brought.seen,
                 optimizer=optimizer,
             )
-            log.info(verdict.summary())
+            log.info(verdict)
             facts = [
                 f"model {model.name}",
                 f"motion {trial.motion.name}",
@@ -219,8 +259,8 @@ def analyse_trial(
     return verdict
 
 
-def compare_trials(folders: dict[str, Path], out: Path, title: str) -> Path:
-    """Compare the muscle forces of several folders, estimates or laboratory trials; return the page.
+def compare_trials(folders: dict[str, Path], out: Path, title: str) -> MuscleComparison:
+    """Compare the muscle forces of several folders, estimates or laboratory trials.
 
     Raises
     ------
@@ -233,13 +273,11 @@ def compare_trials(folders: dict[str, Path], out: Path, title: str) -> Path:
     write_comparison(comparison, out)
     model = ResultsFolder(next(iter(folders.values()))).subject
     page = write_comparison_page(comparison, model, out, title)
-    ok = sum(bool(verdict.get("ok")) for verdict in comparison.verdicts.values())
-    log.info(f"{len(folders)} trials, {ok} to be trusted; comparison: {page}")
-    return page
+    return MuscleComparison(comparison.verdicts, page)
 
 
-def compare_folders(folders: Sequence[Path], out: Path) -> Path:
-    """Compare the muscle forces of finished folders under their names; return the page.
+def compare_folders(folders: Sequence[Path], out: Path) -> MuscleComparison:
+    """Compare the muscle forces of finished folders under their names.
 
     Raises
     ------
@@ -250,7 +288,7 @@ def compare_folders(folders: Sequence[Path], out: Path) -> Path:
     if len(named) < len(folders):
         named = {f"{f.absolute().parent.name}_{f.absolute().name}": f for f in folders}
     if len(named) < len(folders):
-        raise InputError("two folders have the same name", found=", ".join(map(str, folders)))
+        raise InputError("Two folders have the same name.", found=", ".join(map(str, folders)))
     return compare_trials(named, out, "Muscle forces over trials")
 
 

@@ -34,19 +34,19 @@ from sspinn_opensim.placement.fit import (
     misfit,
 )
 from sspinn_opensim.placement.motion import Readings, Segment, frozen_motion, period, segment_motions
-from sspinn_opensim.recording import Recording, Sensor, on_model, read_recording
+from sspinn_opensim.recording import Recording, Sensor
 from sspinn_opensim.recording.rotation import angles_from_rotation, rotation_from_angles
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.checkpoint import identity, load_estimator, load_member
 from sspinn_opensim.training.settings import settings_of
 from sspinn_opensim.training.signals import Signals, make_signals
-from sspinn_opensim.training.subject import Subject, make_subject
+from sspinn_opensim.training.subject import Subject
+from sspinn_opensim.verbs.estimate import SETTLED_S
+from sspinn_opensim.verbs.prepared import prepare
 
 log = logging.getLogger(__name__)
 
-#: A network needs this long before its estimate can be trusted.
-SETTLED_S = 1.0
 #: No less than this is enough to tell a place from.
 LEAST_S = 2.0
 #: Half-width of a 95 % interval in standard deviations.
@@ -114,20 +114,11 @@ def locate_sensors(
         If there is no trained network, the recording is too short, or the written model does not read back.
     """
     log.info("locate sensors", extra={"heading": True})
-    subject_file = ResultsFolder(out).subject
-    if not subject_file.is_file():
-        raise InputError(
-            "A file of an earlier stage is missing.", where=subject_file, fix="run sspinn scale first"
-        )
-    model = read_model(subject_file)
-    recording = on_model(read_recording(study), model)
+    prepared = prepare(study, out)
+    recording, subject = prepared.recording, prepared.subject
     _check_length(recording)
-    chosen = study.coordinates
-    subject = make_subject(
-        model, recording, chosen.fixed, height_m=study.person.height_m, estimate=chosen.estimate
-    )
     frozen = _Frozen(study, out, network, recording, subject)
-    candidates = moving_bodies(model, subject.fixed, [f.body for f in subject.functions.imu_frames])
+    candidates = moving_bodies(subject.model, subject.fixed, [f.body for f in subject.functions.imu_frames])
     assignment = order = None
     as_given = tuple(range(len(recording.sensors)))
     if segments_unknown and network is not None:

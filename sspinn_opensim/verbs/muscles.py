@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from sspinn_opensim.muscles import FastOptimizer
@@ -12,27 +13,54 @@ from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
 from sspinn_opensim.recording import Recording, output_window
 from sspinn_opensim.report.muscle_charts import write_group_figures
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import OutputChoice, Study
 from sspinn_opensim.verbs.estimate import SETTLED_S
+from sspinn_opensim.verbs.laboratory_muscles import (
+    LaboratoryTrials,
+    MuscleComparison,
+    analyse_trials,
+    compare_folders,
+)
+from sspinn_opensim.verbs.on_study import on_study
 from sspinn_opensim.verbs.prepared import Prepared, prepare, require
 
 log = logging.getLogger(__name__)
 
 
-@records
+@on_study()
 def muscles(
-    study: Study,
+    study: Study | LaboratoryTrials | Sequence[Path],
     out: Path,
     *,
     workers: int | None = None,
     fast: bool = False,
     prepared: Prepared | None = None,
-) -> Verdict:
+) -> Verdict | MuscleComparison:
     """Run static optimization on the estimate; write muscle forces, activations, figures and the verdict.
 
-    A `fast` run does without OpenSim's optimizer.
+    Parameters
+    ----------
+    study : Study, str, Path, LaboratoryTrials or sequence of Path
+        Says which part of the estimate is analysed, and with which filter; a path is that of a study file.
+        Or a laboratory's own trials; or folders with muscle forces, to be compared.
+    out : str or Path
+        Results folder, after `estimate`; of trials or a comparison it need not be there.
+    workers : int, optional
+        Processes at once; by default as many as fit.
+    fast : bool
+        Solve here instead of in OpenSim.
+    prepared : Prepared, optional
+        What `prepare` returned for the study; else it is called.
+
+    Raises
+    ------
+    InputError
+        There is no estimate, or static optimization cannot use it.
     """
+    if isinstance(study, LaboratoryTrials):
+        return analyse_trials(study, out, workers=workers, fast=fast)
+    if not isinstance(study, Study):
+        return compare_folders(study, out)
     log.info("muscles", extra={"heading": True})
     require(ResultsFolder(out).kinematics, "run sspinn estimate first")
     settings = muscle_setup.Settings(
@@ -52,7 +80,6 @@ def muscles(
     verdict = static_optimization.run(
         out, workers=workers, unit_is_stated=True, measured=False, optimizer=optimizer
     )
-    log.info(verdict.summary())
     tables = ResultsFolder.muscle_forces.name, ResultsFolder.muscle_activations.name
     write_group_figures(out, ResultsFolder.subject.name, *tables)
     return verdict

@@ -17,6 +17,7 @@ from sspinn_opensim.recording import (
 )
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
+from sspinn_opensim.training.coordinates import held_in
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
 
@@ -71,10 +72,8 @@ def prepare(study: Study, out: Path, recording: Recording | None = None) -> Prep
     as_read = read_recording(study) if recording is None else recording
     recording = on_model(as_read, model)
     check_placement(recording.sensors, model, str(study.path))
-    chosen = study.coordinates
-    subject = make_subject(
-        model, recording, chosen.fixed, height_m=study.person.height_m, estimate=chosen.estimate
-    )
+    held = held_in(out, study.coordinates, recording.sensors, model)
+    subject = make_subject(model, recording, held, height_m=study.person.height_m)
     doubts = [f"note: {doubt}" for doubt in describe_doubts(recording)]
     notes = (*doubts, *moved_sensors(as_read, model))
     return Prepared(recording, subject, make_signals(recording, subject), notes)

@@ -6,6 +6,7 @@ import json
 import logging
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,47 +29,19 @@ from sspinn_opensim.opensim_io.scaling.scale import (
     scale_by_height_and_mass,
 )
 from sspinn_opensim.opensim_io.scaling.segments import scale_by_segments
-from sspinn_opensim.recording import bodies_of
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.manifest import recorded
-from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import ScalingStudy, Study
-from sspinn_opensim.training.coordinates import held_coordinates
+from sspinn_opensim.study.cohort import CohortStudy
+from sspinn_opensim.training.coordinates import held_by_choice, to_store
+from sspinn_opensim.verbs.on_study import OfPeople, on_study, person_folder
 
 log = logging.getLogger(__name__)
 
 
-@records
-def scale(study: Study, out: Path) -> None:
-    """Write `subject.osim` and `scaling.json`."""
-    log.info("scale", extra={"heading": True})
-    out.mkdir(parents=True, exist_ok=True)
-    scale_subject(study, out)
-    subject = ResultsFolder(out).subject
-    freed = free_the_way(subject)
-    if freed:
-        log.info(f"no longer clamped, so that a walk may leave their range: {', '.join(freed)}")
-    spheres = put_under_feet(subject, _held(study, subject)) if study.model.contact == "auto" else ()
-    if spheres:
-        feet = ", ".join(f"{sphere.name} on {sphere.body}" for sphere in spheres)
-        log.info(f"contact: the model has no spheres on its feet; added {feet}, and a floor if it has none")
-    soles = study.person.shoe_heel_mm, study.person.shoe_forefoot_mm
-    if any(soles):
-        moved = put_on_shoes(subject, *soles)
-        log.info(
-            f"shoes: {soles[0]:g} mm under the heel, {soles[1]:g} mm in front; lowered {', '.join(moved)}"
-        )
-
-
-def _held(study: Study, subject: Path) -> dict[str, float]:
-    """Return the coordinates that the study does not estimate, before there are contact points."""
-    model, chosen = read_model(subject), study.coordinates
-    return held_coordinates(model, chosen.estimate, chosen.fixed, bodies_of(study.sensors, model))
-
-
 @dataclass(frozen=True)
-class Options:
-    """What the command line says of a scaling without a study.
+class ModelScaling:
+    """The scaling of a model without a study.
 
     Parameters
     ----------
@@ -82,6 +55,11 @@ class Options:
         The model is the person's already.
     name : str
         Name of the scaled model; empty: that of the set-up, or ``subject``.
+
+    Raises
+    ------
+    InputError
+        The options contradict each other, or do not say what scales which bodies.
     """
 
     model: Path | None = None
@@ -94,78 +72,132 @@ class Options:
     scaled: bool = False
     name: str = ""
 
+    def __post_init__(self) -> None:
+        markers = [name for name in ("setup", "static", "markers") if getattr(self, name)]
+        if self.scaled and markers:
+            raise InputError(
+                "The model cannot be scaled already and by markers.", found=f"--scaled and --{markers[0]}"
+            )
+        if markers and not self.setup:
+            raise InputError(
+                "Nothing says which distances between markers scale which bodies.",
+                found=", ".join(f"--{name}" for name in markers),
+                fix="give --setup SCALE.xml, or a study with [scaling.measurements.NAME] (docs/scaling.md)",
+            )
 
-def scale_subject(study: Study | ScalingStudy, out: Path) -> ScalingReport:
-    """Write the scaled model of a study as `subject.osim`, and `scaling.json`; print the report.
+
+@dataclass(frozen=True)
+class Scaling:
+    """What a scaling wrote.
+
+    Attributes
+    ----------
+    folder : Path
+        With `subject.osim` and `scaling.json`.
+    report : ScalingReport
+        Factors and masses, read back from the model.
+    notes : tuple of str
+        What was changed beside the sizes, and where ScaleTool's files are.
+    """
+
+    folder: Path
+    report: ScalingReport
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([self.report.table(), *self.notes])
+
+
+@on_study(cohorts=True, scaling=True)
+def scale(study: Study | ScalingStudy | CohortStudy | ModelScaling, out: Path) -> Scaling | OfPeople[Scaling]:
+    """Write the scaled model, `subject.osim`, and what scaling did, `scaling.json`.
+
+    Parameters
+    ----------
+    study : Study, ScalingStudy, CohortStudy, ModelScaling, str or Path
+        Whom to scale which model to; a path is that of a study or of a cohort file.
+    out : str or Path
+        Results folder; of a cohort the people's folders are in it.
 
     Raises
     ------
     InputError
-        As `copy_scaled`, `scale_by_height_and_mass`, `scale_by_segments` or `scale_from_markers`.
+        The model or the person cannot be used; see `copy_scaled`, `scale_by_height_and_mass`,
+        `scale_by_segments` and `scale_from_markers`.
     """
-    choice, scaling, person = study.model, study.scaling, study.person
-    with tempfile.TemporaryDirectory(prefix="upgraded_model_") as folder:
-        file, subject = current_file(choice.file, Path(folder)), ResultsFolder(out).subject
-        known = {"generic_height_m": choice.generic_height_m}
-        preserve = {"preserve_mass_distribution": scaling.preserve_mass_distribution is not False}
-        if choice.scaled:
-            report = copy_scaled(file, subject, person)
-        elif scaling.method == "segments":
-            report = scale_by_segments(file, subject, person, scaling.segments, **known, **preserve)
-        elif scaling.method == "markers":
-            rest = _rest_factor(study, file)
-            report = scale_from_markers(file, subject, person, scaling, fallback_factor=rest, **known)
-        else:
-            report = scale_by_height_and_mass(file, subject, person, **known, **preserve)
-    return _finish(report, out)
-
-
-def scale_only(study: ScalingStudy, out: Path) -> None:
-    """Scale the model of a study that has no recording."""
+    if isinstance(study, CohortStudy):
+        people = {}
+        for person in study.people:
+            people[person.name] = scale(person, person_folder(out, person))
+            log.info(people[person.name])
+        return OfPeople(people)
     log.info("scale", extra={"heading": True})
+    out.mkdir(parents=True, exist_ok=True)
+    if isinstance(study, Study):
+        return _for_training(study, out)
+    if isinstance(study, ModelScaling):
+        model = _model_of(study)
+        inputs = {name: getattr(study, name) for name in ("setup", "static", "markers")}
+        with _recorded(out, study.name or "a person", {"model": model, **inputs}):
+            report = _write(lambda file: _scaled(study, file, ResultsFolder(out).subject), model, out)
+        return Scaling(out, report, _where(out))
     scaling, person = study.scaling, study.person
     files = {"setup": scaling.setup, "static": scaling.static, "markers": scaling.markers}
-    inputs = {"study": study.path, "model": study.model.file, **files}
-    with _recorded(out, person.name, inputs):
-        scale_subject(study, out)
-        soles = person.shoe_heel_mm, person.shoe_forefoot_mm
-        if any(soles):
-            moved = put_on_shoes(ResultsFolder(out).subject, *soles)
-            log.info(
-                f"shoes: {soles[0]:g} mm under the heel, {soles[1]:g} mm in front; lowered {', '.join(moved)}"
+    with _recorded(out, person.name, {"study": study.path, "model": study.model.file, **files}):
+        report = _scale_subject(study, out)
+        shoes = _shoes(study, ResultsFolder(out).subject)
+    return Scaling(out, report, (*shoes, *_where(out)))
+
+
+def _for_training(study: Study, out: Path) -> Scaling:
+    """Scale, and give the model what a training needs: a free root, contact under the feet, shoes."""
+    report, subject, notes = _scale_subject(study, out), ResultsFolder(out).subject, []
+    freed = free_the_way(subject)
+    if freed:
+        notes.append(f"no longer clamped, so that a walk may leave their range: {', '.join(freed)}")
+    if study.model.contact == "auto":
+        spheres = put_under_feet(
+            subject, held_by_choice(study.coordinates, study.sensors, read_model(subject))
+        )
+        if spheres:
+            feet = ", ".join(f"{sphere.name} on {sphere.body}" for sphere in spheres)
+            notes.append(
+                f"contact: the model has no spheres on its feet; added {feet}, and a floor if it has none"
             )
-    _say_where(out)
+    notes += _shoes(study, subject)
+    _write_report(
+        out, report, held_coordinates=to_store(study.coordinates, study.sensors, read_model(subject))
+    )
+    return Scaling(out, report, tuple(notes))
 
 
-def scale_model(options: Options, out: Path) -> None:
-    """Scale a model as the command line says, without any study.
-
-    Raises
-    ------
-    InputError
-        As `scale_subject`; or options contradict each other, or do not suffice.
-    """
-    markers = [name for name in ("setup", "static", "markers") if getattr(options, name)]
-    if options.scaled and markers:
-        raise InputError(
-            "the model cannot be scaled already and by markers", found=f"--scaled and --{markers[0]}"
-        )
-    if markers and not options.setup:
-        raise InputError(
-            "nothing says which distances between markers scale which bodies",
-            found=", ".join(f"--{name}" for name in markers),
-            fix="give --setup SCALE.xml, or a study with [scaling.measurements.NAME] (docs/scaling.md)",
-        )
-    log.info("scale", extra={"heading": True})
-    model = _model_of(options)
-    inputs = {name: getattr(options, name) for name in ("setup", "static", "markers")}
-    with _recorded(out, options.name or "a person", {"model": model, **inputs}):
-        with tempfile.TemporaryDirectory(prefix="upgraded_model_") as folder:
-            _finish(_scaled(options, current_file(model, Path(folder)), ResultsFolder(out).subject), out)
-    _say_where(out)
+def _shoes(study: Study | ScalingStudy, subject: Path) -> list[str]:
+    heel, forefoot = study.person.shoe_heel_mm, study.person.shoe_forefoot_mm
+    if not heel and not forefoot:
+        return []
+    moved = put_on_shoes(subject, heel, forefoot)
+    return [f"shoes: {heel:g} mm under the heel, {forefoot:g} mm in front; lowered {', '.join(moved)}"]
 
 
-def _scaled(options: Options, file: Path, subject: Path) -> ScalingReport:
+def _scale_subject(study: Study | ScalingStudy, out: Path) -> ScalingReport:
+    choice, scaling, person, subject = study.model, study.scaling, study.person, ResultsFolder(out).subject
+    known = {"generic_height_m": choice.generic_height_m}
+    preserve = {"preserve_mass_distribution": scaling.preserve_mass_distribution is not False}
+
+    def scaled(file: Path) -> ScalingReport:
+        if choice.scaled:
+            return copy_scaled(file, subject, person)
+        if scaling.method == "segments":
+            return scale_by_segments(file, subject, person, scaling.segments, **known, **preserve)
+        if scaling.method == "markers":
+            rest = _rest_factor(study, file)
+            return scale_from_markers(file, subject, person, scaling, fallback_factor=rest, **known)
+        return scale_by_height_and_mass(file, subject, person, **known, **preserve)
+
+    return _write(scaled, choice.file, out)
+
+
+def _scaled(options: ModelScaling, file: Path, subject: Path) -> ScalingReport:
     name = options.name if options.setup else options.name or "subject"
     person = PersonSize(options.height_m, options.mass_kg, name)
     known = {"generic_height_m": options.generic_height_m}
@@ -176,7 +208,7 @@ def _scaled(options: Options, file: Path, subject: Path) -> ScalingReport:
         return copy_scaled(file, subject, person)
     if person.mass_kg is None or person.height_m is None:
         raise InputError(
-            "the person is not known",
+            "The person is not known.",
             expected="--height and --mass, or --setup with a static trial, or --scaled",
             fix="for lengths of segments write a study (docs/scaling.md)",
         )
@@ -188,23 +220,31 @@ def _recorded(out: Path, name: str, inputs: dict[str, Path | None]) -> AbstractC
     return recorded(out, "scale", f"A model scaled to {name}", inputs=given)
 
 
-def _finish(report: ScalingReport, out: Path) -> ScalingReport:
+def _write(scaled: Callable[[Path], ScalingReport], model: Path, out: Path) -> ScalingReport:
+    """Scale a model of any version of OpenSim; write the report."""
+    with tempfile.TemporaryDirectory(prefix="upgraded_model_") as folder:
+        report = scaled(current_file(model, Path(folder)))
     scale_tool = ResultsFolder(out).scale_tool
     if report.markers is None and (scale_tool / "setup.xml").is_file():
         shutil.rmtree(scale_tool)  # of an earlier scaling, by markers
-    write_atomically(ResultsFolder(out).scaling, json.dumps(report.to_json(), indent=1) + "\n")
-    log.info(report.table())
+    _write_report(out, report)
     return report
 
 
-def _say_where(out: Path) -> None:
-    log.info(f"wrote {ResultsFolder(out).subject} and scaling.json")
+def _write_report(out: Path, report: ScalingReport, **more: object) -> None:
+    write_atomically(ResultsFolder(out).scaling, json.dumps(report.to_json() | more, indent=1) + "\n")
+
+
+def _where(out: Path) -> tuple[str, ...]:
+    """Return where the files of a scaling without a training are."""
+    written = f"wrote {ResultsFolder(out).subject} and scaling.json"
     scale_tool = ResultsFolder(out).scale_tool
-    if (scale_tool / "setup.xml").is_file():
-        log.info(f"ScaleTool's files: {scale_tool}; its setup.xml loads in OpenSim, Tools > Scale Model")
+    if not (scale_tool / "setup.xml").is_file():
+        return (written,)
+    return (written, f"ScaleTool's files: {scale_tool}; its setup.xml loads in OpenSim, Tools > Scale Model")
 
 
-def _model_of(options: Options) -> Path:
+def _model_of(options: ModelScaling) -> Path:
     """Return the model to scale, which may be named by the set-up only."""
     if options.model is not None:
         file, where = options.model, ""
@@ -213,11 +253,11 @@ def _model_of(options: Options) -> Path:
         where = str(options.setup)
         if file is None:
             raise InputError(
-                "the set-up names no model", where=where, fix="give MODEL.osim --setup SCALE.xml"
+                "The set-up names no model.", where=where, fix="give MODEL.osim --setup SCALE.xml"
             )
     if not file.is_file():
         raise InputError(
-            "the model is not there", where=where, found=str(file), fix="give MODEL.osim --setup SCALE.xml"
+            "The model is not there.", where=where, found=str(file), fix="give MODEL.osim --setup SCALE.xml"
         )
     return file
 

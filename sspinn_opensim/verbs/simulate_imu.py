@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import osim_models
@@ -22,6 +22,22 @@ from sspinn_opensim.simulation.walk import Walk, build_current, read_walk, recor
 BUILTIN = "planar_gait"
 
 
+@dataclass(frozen=True)
+class Simulation:
+    """A virtual recording that was written.
+
+    Attributes
+    ----------
+    study : Path
+        The study file, to run.
+    """
+
+    study: Path
+
+    def __str__(self) -> str:
+        return f"wrote {self.study}\nnext: sspinn run {self.study} --out {self.study.parent / 'results'}"
+
+
 def settings_for(file: Path | None, changes: Mapping[str, object], *, perfect: bool = False) -> Settings:
     """Return the settings of a file, or the defaults, with some of them replaced.
 
@@ -36,27 +52,39 @@ def settings_for(file: Path | None, changes: Mapping[str, object], *, perfect: b
     return changed(settings, changes)
 
 
-def simulate_imu(model: Path, motion: Path, out: Path, settings: Settings) -> Path:
+def simulate_imu(
+    model: str | Path,
+    motion: str | Path,
+    out: str | Path,
+    settings: Settings | str | Path | None = None,
+    *,
+    perfect: bool = False,
+    changes: Mapping[str, object] | None = None,
+) -> Simulation:
     """Write `recording.csv`, `truth.json`, `study.toml` and the reference tables.
 
     Parameters
     ----------
-    model, motion : Path
+    model, motion : str or Path
         OpenSim model, and a ``.mot`` or ``.sto`` file of its coordinates.
-    out : Path
+    out : str or Path
         Folder; made if it is not there.
-    settings : Settings
-
-    Returns
-    -------
-    Path
-        The study.
+    settings : Settings, str or Path, optional
+        All settings, or the TOML file of some; by default those of `Settings`.
+    perfect : bool
+        Whether the sensors are without any error, unless all settings are given.
+    changes : mapping of str to object, optional
+        Settings to replace in the file's, by their keys in it, such as ``study.height_m``.
 
     Raises
     ------
     InputError
         If anything cannot be used; nothing is written then.
     """
+    model, motion, out = Path(model), Path(motion), Path(out).absolute()
+    if not isinstance(settings, Settings):
+        file = None if settings is None else Path(settings)
+        settings = settings_for(file, changes or {}, perfect=perfect)
     check(settings)
     walk = read_walk(model, motion, settings)
     sensors = places.virtual_sensors(walk.functions, settings.sensors)
@@ -98,7 +126,7 @@ def simulate_imu(model: Path, motion: Path, out: Path, settings: Settings) -> Pa
         placed=placed,
         references=tables,
     )
-    return write_atomically(ResultsFolder(out).study, study)
+    return Simulation(write_atomically(ResultsFolder(out).study, study))
 
 
 def _study_model(model: Path, walk: Walk, settings: Settings) -> tuple[BodyFunctions, str, bool]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.study_record import records
 from sspinn_opensim.study import Study
-from sspinn_opensim.training.checkpoint import identity, resume, save
-from sspinn_opensim.training.cohort import Cohort, single_person_cohort
+from sspinn_opensim.study.cohort import CohortStudy
+from sspinn_opensim.training.checkpoint import cohort_identity, identity, resume, save
+from sspinn_opensim.training.cohort import Cohort, Member, single_person_cohort
 from sspinn_opensim.training.settings import Progress, TrainingSettings, settings_of
 from sspinn_opensim.training.trainer import Trainer
+from sspinn_opensim.verbs.on_study import on_study, person_folder
 from sspinn_opensim.verbs.prepared import Prepared, prepare
 
 log = logging.getLogger(__name__)
@@ -50,25 +51,85 @@ class SeedTraining:
         return f"seed {self.seed}: {early.format(self.steps)}"
 
 
-@records
+@dataclass(frozen=True)
+class Training:
+    """The networks of a study or of a cohort.
+
+    Attributes
+    ----------
+    folder : Path
+        Results folder; the networks lie in ``training/seed_<k>/``.
+    seeds : tuple of SeedTraining
+        In the order of the study; the first seed's estimate is the one that OpenSim is given.
+    """
+
+    folder: Path
+    seeds: tuple[SeedTraining, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.seeds))
+
+
+@on_study(cohorts=True)
 def train(
-    study: Study,
+    study: Study | CohortStudy,
     out: Path,
     *,
     restart: bool = False,
     progress: Callable[[Progress], None] | None = None,
-    prepared: Prepared | None = None,
-) -> tuple[SeedTraining, ...]:
-    """Train one network per seed on the IMU signals alone; goes on from the last checkpoint of each."""
-    log.info("train", extra={"heading": True})
-    prepared = prepared or prepare(study, out)
-    for note in (*prepared.notes, prepared.subject.describe()):
-        log.info(note)
-    done = []
-    for trained in train_seeds(study, prepared, out, restart=restart, progress=progress):
-        log.info(trained)
-        done.append(trained)
-    return tuple(done)
+    prepared: Prepared | Mapping[str, Prepared] | None = None,
+) -> Training:
+    """Train one network per seed on the IMU signals alone; goes on from the last checkpoint of each.
+
+    Parameters
+    ----------
+    study : Study, CohortStudy, str or Path
+        Whose signals; a path is that of a study or of a cohort file. The people of a cohort share a network.
+    out : str or Path
+        Results folder, after `scale`.
+    restart : bool
+        Start over, not from the last checkpoint.
+    progress : callable, optional
+        Told of each step.
+    prepared : Prepared or mapping of str to Prepared, optional
+        What `prepare` returned for the study, or for each study of the cohort by name; else it is called.
+
+    Raises
+    ------
+    InputError
+        The model is not scaled, a checkpoint is that of another training, or the training diverges.
+    """
+    if isinstance(study, CohortStudy):
+        log.info(f"train on {len(study.members)} people", extra={"heading": True})
+        done = _train_cohort(study, prepared if isinstance(prepared, Mapping) else {}, out, restart, progress)
+    else:
+        log.info("train", extra={"heading": True})
+        prepared = prepared if isinstance(prepared, Prepared) else prepare(study, out)
+        for note in (*prepared.notes, prepared.subject.describe()):
+            log.info(note)
+        done = train_seeds(study, prepared, out, restart=restart, progress=progress)
+    return Training(out, tuple(done))
+
+
+def _train_cohort(
+    cohort: CohortStudy,
+    prepared: Mapping[str, Prepared],
+    out: Path,
+    restart: bool,
+    progress: Callable[[Progress], None] | None,
+) -> Iterator[SeedTraining]:
+    members, identities = [], {}
+    for study in cohort.members:
+        own = prepared.get(study.name) or prepare(study, person_folder(out, study))
+        for note in own.notes:
+            log.info(f"{study.name}: {note}")
+        members.append(Member(study.name, own.subject, own.signals, study.person_id))
+        settings = settings_of(cohort.training, 0)
+        identities[study.name] = identity(own.subject, own.recording, settings)
+    for seed in cohort.training.seeds:
+        settings = settings_of(cohort.training, seed)
+        belongs_to = cohort_identity(identities, settings)
+        yield train_seed(Cohort(tuple(members)), settings, belongs_to, out, restart, progress=progress)
 
 
 def train_seeds(

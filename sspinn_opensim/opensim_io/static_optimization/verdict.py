@@ -106,8 +106,7 @@ class Verdict:
         """Return the verdict as JSON values."""
         return {"ok": self.ok, "worst_reserve_percent": self.worst_reserve_percent} | dataclasses.asdict(self)
 
-    def summary(self) -> str:
-        """Return the verdict as text for printing."""
+    def __str__(self) -> str:
         strongest = max(self.muscles.items(), key=lambda item: item[1]["peak_activation"])
         lines = [
             f"static optimization {'succeeded' if self.ok else 'is not to be trusted'}: "

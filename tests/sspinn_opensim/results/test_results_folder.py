@@ -18,7 +18,8 @@ from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
 from sspinn_opensim.results.folder import FILES
 from sspinn_opensim.results.gui_steps import gui_steps, opensim_files, readme
 from sspinn_opensim.results.manifest import compare_with_manifest, read_manifest, recorded
-from sspinn_opensim.verbs.open_folder import Severity, open_folder
+from sspinn_opensim.verbs.open import Severity
+from sspinn_opensim.verbs.open import open as open_folder
 
 TIME = np.arange(12) / 100
 #: In the order of a workflow.
@@ -243,7 +244,7 @@ def test_a_study_that_is_not_finished(folder):
         pass
     found = open_folder(folder)
     printed = "\n".join(map(str, found.findings))
-    assert found.in_order and "not yet there: report.html, metrics.json (sspinn evaluate)" in printed
+    assert found.ok and "not yet there: report.html, metrics.json (sspinn evaluate)" in printed
     assert "(sspinn muscles)" in printed and "(sspinn estimate)" not in printed
 
 
@@ -255,7 +256,7 @@ def test_a_finding_counts_by_its_severity_not_by_its_words(folder):
     (folder / "old.osim").write_text("<OpenSimDoc")
     found = open_folder(folder)
     faults = [f for f in found.findings if f.severity is Severity.FAULT]
-    assert not found.in_order and len(faults) == 1 and str(faults[0]).startswith("ok.xml: <model_file>")
+    assert not found.ok and len(faults) == 1 and str(faults[0]).startswith("ok.xml: <model_file>")
     assert any("old.osim" in str(f) for f in found.findings if f.severity is Severity.NOTE)
 
 

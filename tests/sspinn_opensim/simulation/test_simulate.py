@@ -34,7 +34,7 @@ def walking_settings(walker, **changes):
 
 
 def test_the_study_holds_the_recording_its_sensors_and_the_reference(planar_files, planar_model, tmp_path):
-    study = read_study(simulate_imu(planar_files.model, planar_files.motion, tmp_path, settings(True)))
+    study = read_study(simulate_imu(planar_files.model, planar_files.motion, tmp_path, settings(True)).study)
     assert study.model.scaled and study.recording.speed_m_s == pytest.approx(1.2, abs=1e-3)
     recording = read_recording(study)
     assert recording.sampling_rate_hz == pytest.approx(100.0) and recording.time_s[0] == 0.0
@@ -90,7 +90,7 @@ def test_a_planar_model_cannot_be_turned(planar_files):
 def test_conventions_of_the_planar_model_are_kept(walker3d, planar, tmp_path):
     """The knee counts flexion the other way; scored against the reference, the own motion is exact."""
     chosen = walking_settings(walker3d)
-    study = read_study(simulate_imu(walker3d.model, walker3d.motion, tmp_path, chosen))
+    study = read_study(simulate_imu(walker3d.model, walker3d.motion, tmp_path, chosen).study)
     recording = read_recording(study)
     reference = read_reference(study, planar.tree.model)(recording.time_s)
     assert (

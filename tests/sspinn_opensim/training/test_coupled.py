@@ -11,6 +11,8 @@ from casadi_dynamics.model.constraints import CoordinateCouplerConstraint, Point
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.estimation.decode import MotionReader
 from sspinn_opensim.recording import Sensor
+from sspinn_opensim.study import CoordinateChoice
+from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.training.motion import Decoder, differentiate
 from sspinn_opensim.training.subject import make_subject
 
@@ -43,7 +45,8 @@ def rajagopal(repository, planar_model, walker):
 
     def make(fixed=None, estimate="all", **changes):
         changed = dataclasses.replace(model, **changes)
-        return make_subject(changed, recording, fixed or {}, height_m=1.8, estimate=estimate)
+        held = held_by_choice(CoordinateChoice(fixed or {}, estimate), recording.sensors, changed)
+        return make_subject(changed, recording, held, height_m=1.8)
 
     return make
 

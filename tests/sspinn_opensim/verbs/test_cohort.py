@@ -17,7 +17,6 @@ from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import examples_folder, override, read_study
 from sspinn_opensim.study.cohort import read_cohort
 from sspinn_opensim.training.checkpoint import network_kind
-from sspinn_opensim.verbs import cohort as cohort_workflows
 from sspinn_opensim.verbs import estimate, evaluate, train
 from sspinn_opensim.verbs.adapt import adapt
 
@@ -102,7 +101,7 @@ def test_everyone_is_scaled_to_their_own_size(finished):
 
 def test_a_finished_cohort_is_not_trained_again(finished, folder, caplog):
     before = (finished / "training/seed_0/checkpoint.pt").read_bytes()
-    cohort_workflows.train(read_cohort(folder / "all.toml"), finished)
+    train.train(read_cohort(folder / "all.toml"), finished)
     assert "already trained, 3 steps" in caplog.text
     assert (finished / "training/seed_0/checkpoint.pt").read_bytes() == before
 
@@ -110,7 +109,7 @@ def test_a_finished_cohort_is_not_trained_again(finished, folder, caplog):
 def test_a_cohort_with_another_member_does_not_go_on(finished, folder):
     (folder / "other.toml").write_text('members = ["anna.toml", "carla.toml"]\n[training]\nsteps = 3\n')
     with pytest.raises(InputError, match="another 'people.carla'") as error:
-        cohort_workflows.train(read_cohort(folder / "other.toml"), finished)
+        train.train(read_cohort(folder / "other.toml"), finished)
     assert "--restart" in error.value.fix
 
 
@@ -122,7 +121,7 @@ def test_a_member_that_does_not_fit_is_named(finished, folder, tmp_path):
     shutil.copytree(out / "people/ben", out / "people/slow")
     (folder / "mixed.toml").write_text('members = ["anna.toml", "slow.toml"]\n[training]\nsteps = 3\n')
     with pytest.raises(InputError, match="'slow' cannot share a network with 'anna': another sampling rate"):
-        cohort_workflows.train(read_cohort(folder / "mixed.toml"), out, restart=True)
+        train.train(read_cohort(folder / "mixed.toml"), out, restart=True)
 
 
 @pytest.mark.parametrize("stage", ["convert", "muscles"])
@@ -141,12 +140,12 @@ def test_only_one_id_shares_what_is_learnt_of_the_sensors(folder, tmp_path, monk
     )
     trained = []
     prepared = SimpleNamespace(recording=None, subject=None, signals=None, notes=())
-    monkeypatch.setattr(cohort_workflows, "prepare", lambda *_: prepared)
-    monkeypatch.setattr(cohort_workflows, "identity", lambda *_: {})
-    monkeypatch.setattr(cohort_workflows, "cohort_identity", lambda *_: {})
-    monkeypatch.setattr(cohort_workflows, "Cohort", tuple)
-    monkeypatch.setattr(cohort_workflows, "train_seed", lambda people, *_, **__: trained.append(people))
-    cohort_workflows.train(dataclasses.replace(cohort, members=members), tmp_path)
+    monkeypatch.setattr(train, "prepare", lambda *_: prepared)
+    monkeypatch.setattr(train, "identity", lambda *_: {})
+    monkeypatch.setattr(train, "cohort_identity", lambda *_: {})
+    monkeypatch.setattr(train, "Cohort", tuple)
+    monkeypatch.setattr(train, "train_seed", lambda people, *_, **__: trained.append(people))
+    train.train(dataclasses.replace(cohort, members=members), tmp_path)
     assert len({member.person for member in trained[0]}) == people
 
 
@@ -198,7 +197,7 @@ def test_an_adaptation_goes_on_from_the_same_network_only(adapted, finished, fol
     adapt(study, finished, out, steps=2)
     assert "already trained, 2 steps" in caplog.text
     retrained = Path(shutil.copytree(finished, tmp_path / "retrained"))
-    cohort_workflows.train(override(read_cohort(folder / "all.toml"), steps=4), retrained, restart=True)
+    train.train(override(read_cohort(folder / "all.toml"), steps=4), retrained, restart=True)
     with pytest.raises(InputError, match="another 'adapted_from'"):
         adapt(study, retrained, out, steps=2)
     adapt(study, retrained, out, steps=2, restart=True)

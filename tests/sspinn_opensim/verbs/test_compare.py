@@ -80,10 +80,11 @@ def write_results(folder, *, degrees=True, offset_deg=0.0, foot="foot_", extra=(
     return folder
 
 
-def test_two_folders_in_all_they_hold(tmp_path, caplog):
+def test_two_folders_in_all_they_hold(tmp_path):
     a = write_results(tmp_path / "a")
     b = write_results(tmp_path / "b", degrees=False, offset_deg=3, foot="calcn_", extra=["id.sto"])
-    groups = compare(a, b, tmp_path / "out")
+    found = compare(a, b, tmp_path / "out")
+    groups = found.groups
     units = {row.name: row.unit for group in groups for row in group.differences}
     assert units == {
         "knee_angle_r": "deg",
@@ -106,7 +107,7 @@ def test_two_folders_in_all_they_hold(tmp_path, caplog):
     ]
     knee = groups[0].differences[0]
     assert (knee.rmsd, knee.bias) == pytest.approx((3, 3)) and groups[1].differences[0].rmsd == 0
-    printed = caplog.text
+    printed = str(found)
     assert "A a/kinematics.mot, B b/kinematics.mot: 0.000 to 1.000 s, 101 samples" in printed
     assert "knee_angle_r  deg   3.000      +3.000    3.000" in printed
     saved = json.loads((tmp_path / "out" / "comparison.json").read_text())
@@ -120,7 +121,7 @@ def test_joint_reactions_have_their_units(tmp_path):
         folder.mkdir()
         names = tuple(f"knee_r_on_tibia_r_in_ground_{part}x" for part in "fmp")
         write_storage(folder / "joint_reactions.sto", Table(names, TIME, np.outer(SWING, [1, 2, 3])))
-    (group,) = compare(tmp_path / "a", tmp_path / "b", tmp_path / "out")
+    (group,) = compare(tmp_path / "a", tmp_path / "b", tmp_path / "out").groups
     assert group.title == "Joint reactions" and [row.unit for row in group.differences] == ["N", "N m", "m"]
 
 
@@ -145,11 +146,12 @@ def test_files_of_different_kinds_and_places_that_are_not_there(tmp_path, capsys
     assert not (tmp_path / "out").exists()
 
 
-def test_what_one_kind_lacks_does_not_stop_the_others(tmp_path, caplog):
+def test_what_one_kind_lacks_does_not_stop_the_others(tmp_path):
     a, b = write_results(tmp_path / "a"), write_results(tmp_path / "b")
     write_storage(b / "muscle_forces.sto", Table(("gastroc_r",), TIME, SWING[:, None]))
-    assert len(compare(a, b, tmp_path / "out")) == 4
-    assert "Muscle forces: not compared. The two have no column in common." in caplog.text
+    found = compare(a, b, tmp_path / "out")
+    assert len(found.groups) == 4
+    assert "Muscle forces: not compared. The two have no column in common." in str(found)
 
 
 def test_a_motion_without_its_unit_is_refused_and_a_false_one_is_noted(tmp_path, caplog):

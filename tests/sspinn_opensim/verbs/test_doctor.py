@@ -4,6 +4,7 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process import jobs
+from sspinn_opensim import cli
 from sspinn_opensim.verbs import doctor
 
 
@@ -24,7 +25,7 @@ def worker(monkeypatch):
 
 
 def test_a_complete_installation_is_well(worker, capsys):
-    assert doctor.main() == 0
+    assert cli.main(["doctor"]) == 0
     report = capsys.readouterr().out
     for name in ("python", "torch", "casadi", "opensim", "lxml", "4.6-2026", "All is well"):
         assert name in report
@@ -39,7 +40,7 @@ def test_a_missing_library_is_named_with_its_fix(worker, monkeypatch, capsys):
         return installed(name)
 
     monkeypatch.setattr(metadata, "version", version)
-    assert doctor.main() == 1
+    assert cli.main(["doctor"]) == 1
     report = capsys.readouterr().out
     assert "MISSING llvmlite" in report and "pip install -c constraints.txt llvmlite" in report
     assert "Not ready: llvmlite." in report
@@ -47,7 +48,7 @@ def test_a_missing_library_is_named_with_its_fix(worker, monkeypatch, capsys):
 
 def test_a_worker_that_does_not_answer_is_named(worker, capsys):
     worker(InputError("The OpenSim process crashed.", fix="reinstall OpenSim"))
-    assert doctor.main() == 1
+    assert cli.main(["doctor"]) == 1
     report = capsys.readouterr().out
     assert "The OpenSim process crashed." in report and "fix: reinstall OpenSim" in report
 

@@ -65,7 +65,7 @@ def stand_in(known, monkeypatch):
     _, motion = known
 
     def use(recording):
-        monkeypatch.setattr(locate, "read_recording", lambda study: recording)
+        monkeypatch.setattr("sspinn_opensim.verbs.prepared.read_recording", lambda study: recording)
         monkeypatch.setattr(locate, "load_estimator", lambda *arguments: None)
         monkeypatch.setattr(locate, "frozen_motion", lambda *arguments: tuple(x[1:-1] for x in motion))
 

@@ -17,7 +17,7 @@ from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.results.manifest import read_manifest
 from sspinn_opensim.study import examples_folder, override, read_study
 from sspinn_opensim.verbs import convert, estimate, evaluate, muscles, run, scale, train
-from sspinn_opensim.verbs.open_folder import open_folder
+from sspinn_opensim.verbs.open import open as open_folder
 
 STEPS, SECONDS = 6, 3.5
 FROM_S, TO_S = 2.0, 2.3
@@ -117,7 +117,7 @@ def test_the_folder_can_be_moved(finished, tmp_path, caplog):
     """Elsewhere, with the old place gone, every set-up loads and OpenSim repeats the muscle forces."""
     first = Path(shutil.copytree(finished, tmp_path / "first"))
     moved = first.rename(tmp_path / "another place")
-    assert open_folder(moved, check=True).in_order
+    assert open_folder(moved, check=True).ok
     printed = caplog.text
     assert "files are as they were written" in printed and "loads all 3 set-ups" in printed
     raw = next(moved.joinpath("static_optimization").glob("*force.sto"))

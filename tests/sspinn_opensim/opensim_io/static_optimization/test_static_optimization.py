@@ -81,7 +81,7 @@ def test_the_verdict_is_written_and_printable(solved):
     folder, verdict = solved
     written = json.loads((folder / "static_optimization.json").read_text())
     assert written["ok"] is True and written["frames"] == 31 and written["failures"] == []
-    assert "31 frames, 0 failed" in verdict.summary() and "residual pelvis_ty" in verdict.summary()
+    assert "31 frames, 0 failed" in str(verdict) and "residual pelvis_ty" in str(verdict)
 
 
 def test_outputs_read_in_both_opensim_readers(solved):
@@ -233,7 +233,7 @@ def test_frames_the_optimizer_gave_up_are_a_failure(prepared):
     verdict = run(prepared)
     assert not verdict.ok and verdict.failed_frames == verdict.frames == 3
     assert verdict.failed_times_s == pytest.approx((0.30, 0.31, 0.32))
-    assert "found no solution in 3 of 3 frames, at 0.300, 0.310, 0.320 s" in verdict.summary()
+    assert "found no solution in 3 of 3 frames, at 0.300, 0.310, 0.320 s" in str(verdict)
     assert json.loads((prepared / "static_optimization.json").read_text())["ok"] is False
     frames = read_storage(prepared / "static_optimization_frames.sto")
     np.testing.assert_array_equal(frames.column("failed"), 1.0)

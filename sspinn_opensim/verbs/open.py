@@ -45,34 +45,54 @@ class Finding:
 
 @dataclass(frozen=True)
 class OpenedFolder:
-    """A folder as `open_folder` found it.
+    """A folder as `open` found it.
 
     Parameters
     ----------
+    folder : Path
+        As it was given.
+    title : str
+        What it is, by its manifest; else its name.
     steps : tuple of str
         What to do in OpenSim's GUI, in order.
     inside : tuple of str
         Results folders in it, relative to it.
     findings : tuple of Finding
         Whether its files are as written, there, and usable.
+    versions : dict of str to str
+        Of the project and of OpenSim, that wrote it; empty where nothing was recorded.
+    read : str
+        What OpenSim was asked to read, where it was.
     """
 
+    folder: Path
+    title: str
     steps: tuple[str, ...]
     inside: tuple[str, ...]
     findings: tuple[Finding, ...]
+    versions: dict[str, str]
+    read: str = ""
 
     @property
-    def in_order(self) -> bool:
+    def ok(self) -> bool:
         """Whether no file changed since it was written, is missing or cannot be used."""
         return all(finding.severity is not Severity.FAULT for finding in self.findings)
 
+    def __str__(self) -> str:
+        lines = [f"{number}. {step}" for number, step in enumerate(self.steps, start=1)]
+        lines += [f"more in {name}: sspinn open {self.folder / name}" for name in self.inside]
+        if self.versions:
+            ours, opensim = (self.versions.get(name) for name in ("sspinn_opensim", "opensim"))
+            lines.append(f"written by sspinn_opensim {ours} with OpenSim {opensim}")
+        return "\n".join([*lines, *map(str, self.findings), *filter(None, [self.read])])
 
-def open_folder(folder: Path, check: bool = False) -> OpenedFolder:
+
+def open(folder: str | Path, *, check: bool = False) -> OpenedFolder:
     """Say the steps in OpenSim's GUI for what a folder holds, and what changed or is missing.
 
     Parameters
     ----------
-    folder : Path
+    folder : str or Path
         A results folder, or any folder with files for OpenSim.
     check : bool
         Also let OpenSim read every table and load every set-up.
@@ -94,25 +114,18 @@ def open_folder(folder: Path, check: bool = False) -> OpenedFolder:
             expected="a model (.osim), a motion (.mot, .sto) or a set-up (.xml)",
             fix="give the --out folder of an earlier command",
         )
-    log.info(manifest.get("title", folder.name), extra={"heading": True})
-    for number, step in enumerate(steps, start=1):
-        log.info(f"{number}. {step}")
-    for name in inside:
-        log.info(f"more in {name}: sspinn open {folder / name}")
-    if "versions" in manifest:
-        found = manifest["versions"]
-        log.info(
-            f"written by sspinn_opensim {found.get('sspinn_opensim')} with OpenSim {found.get('opensim')}"
-        )
+    title = manifest.get("title", folder.name)
+    log.info(title, extra={"heading": True})
     findings = (*_changes(compare_with_manifest(folder)), *_defects(files), *_not_yet(folder, manifest))
-    for finding in findings:
-        log.info(str(finding))
+    read = ""
     if check:
         setups = [setup.path for setup in files.setups]
         tables = files.motions + files.ground_forces + files.tables
         check_files([*setups, *(folder / name for name in tables)])
-        log.info(f"OpenSim reads all {len(tables)} tables and loads all {len(setups)} set-ups")
-    return OpenedFolder(tuple(steps), tuple(inside), findings)
+        read = f"OpenSim reads all {len(tables)} tables and loads all {len(setups)} set-ups"
+    return OpenedFolder(
+        folder, title, tuple(steps), tuple(inside), findings, manifest.get("versions", {}), read
+    )
 
 
 def _changes(found: Comparison | None) -> Iterator[Finding]:

@@ -1,0 +1,152 @@
+"""Options of the verbs that take a laboratory's files as well as results, and what the verbs get of them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.cli.options import OUT, Option, choice, flag, names, number, path
+
+_UNITS = ("degrees", "radians")
+_MUSCLES = "STUDY.toml; MODEL.osim MOTION.mot ...; or folders of results to compare"
+_TRIALS = (
+    path("--external-loads", "XML", "forces on the feet", nargs="+"),
+    flag("--no-external-loads", "nothing touches the body"),
+    number("--from", float, "S", "start of the part to analyse", dest="from_s", nargs="+"),
+    number("--to", float, "S", "its end", dest="to_s", nargs="+"),
+    number("--lowpass", float, "HZ", "for the motion; 0: none; default: 6"),
+    choice("--unit", _UNITS, "of the angles, instead of what the header says"),
+    flag("--no-physiology", "muscles give their force at any length and speed"),
+)
+MUSCLES = (
+    path("files", "STUDY | MODEL MOTION... | FOLDER...", _MUSCLES, nargs="+"),
+    OUT,
+    number("--workers", int, "N", "processes at once; default: as many as fit"),
+    flag("--fast", "solve here instead of in OpenSim: hundreds of times faster"),
+    *_TRIALS,
+)
+_TRIAL = (
+    path("files", "FOLDER | MODEL MOTION", "results, or a laboratory's trial", nargs="+"),
+    path("--external-loads", "XML", "of the trial"),
+    path("--out", "FOLDER", "for the results of a trial"),
+    choice("--unit", _UNITS, "of MOTION, if it does not say"),
+    number("--lowpass", float, "HZ", "for the motion; 0: none; default: 6"),
+    number("--from", float, "S", "start of the part to analyse", dest="from_s"),
+    number("--to", float, "S", "its end", dest="to_s"),
+)
+INVERSE_DYNAMICS = (
+    *_TRIAL,
+    path("--moments", "STO", "compare with these, not with moments.sto"),
+    number("--height", float, "M", "of the person; default: from scaling.json", dest="height_m"),
+)
+JOINT_REACTIONS = (
+    *_TRIAL,
+    path("--forces", "STO", "of your own static optimization"),
+    path("--actuators", "XML", "its reserves and residuals", nargs="+", default=()),
+    Option(("--joints",), type=names, default=(), metavar="A,B,...", help="default: all"),
+    choice("--on", ("child", "parent"), "the body acted on", default="child"),
+    Option(
+        ("--in",),
+        dest="frame",
+        default="child",
+        metavar="FRAME",
+        help="axes: child, parent, ground or a body",
+    ),
+)
+
+
+def scaling(options: argparse.Namespace, own: Sequence[str]) -> object:
+    """Return what `scale` scales: the options `own` say how, where a model or a set-up is given."""
+    given = {name: getattr(options, name) for name in own if getattr(options, name)}
+    kind = options.study.suffix.lower()
+    if kind not in (".osim", ".xml"):
+        if given:
+            raise InputError(
+                "Options that go with a model are given beside a study.",
+                where=options.study,
+                found=", ".join(given),
+                fix="write them into the study, or give the model (.osim) instead",
+            )
+        return options.study
+    if kind == ".xml" and "setup" in given:
+        raise InputError(
+            "Two set-ups are given.",
+            found=f"{options.study} and {given['setup']}",
+            fix="give MODEL.osim --setup XML",
+        )
+    from sspinn_opensim.verbs.scale import ModelScaling
+
+    return ModelScaling(**given, **{"model" if kind == ".osim" else "setup": options.study})
+
+
+def muscles(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what `muscles` works on, a study, trials or finished folders, and its settings."""
+    first, *others = options.files
+    settings: dict[str, Any] = {"out": options.out, "workers": options.workers, "fast": options.fast}
+    if first.suffix.lower() == ".osim":
+        return settings | {"study": _trials(options, first, others)}
+    given = [option.flags[0] for option in _TRIALS if getattr(options, option.name) not in (None, False)]
+    if given:
+        raise InputError(
+            "Options of a laboratory's trial are given without its model.",
+            found=", ".join(given),
+            fix="give MODEL.osim MOTION.mot; a study has these in [muscles] and [output]",
+        )
+    if all(file.is_dir() for file in options.files):
+        return settings | {"study": tuple(options.files)}
+    if others:
+        raise InputError(
+            "The files to analyse are not clear.",
+            expected=_MUSCLES,
+            found=" ".join(map(str, options.files)),
+        )
+    return settings | {"study": first}
+
+
+def _trials(options: argparse.Namespace, model: Path, motions: Sequence[Path]) -> object:
+    if not motions:
+        raise InputError("There is no motion.", expected="MODEL.osim MOTION.mot", found=str(model))
+    if bool(options.external_loads) == options.no_external_loads:
+        raise InputError(
+            "The external loads are not clear: without them the pelvis would carry the body, in silence.",
+            expected="--external-loads XML, or --no-external-loads where nothing touches the body",
+        )
+    from sspinn_opensim.verbs import laboratory_muscles as verb
+
+    trials = verb.trials_of(motions, options.external_loads or (), options.from_s or (), options.to_s or ())
+    settings = verb.settings_of(options.lowpass, physiology=not options.no_physiology)
+    return verb.LaboratoryTrials(model, tuple(trials), settings, options.unit)
+
+
+def inverse_dynamics(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the folder or the trial that `inverse-dynamics` works on, and its settings."""
+    return _trial(options) | {"moments": options.moments, "height_m": options.height_m}
+
+
+def joint_reactions(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the folder or the trial that `joint-reactions` works on, and its settings."""
+    from sspinn_opensim.verbs.joint_reactions import Choices
+
+    own = {"forces": options.forces, "actuators": tuple(options.actuators)}
+    choices = Choices(options.joints, options.on, options.frame)
+    return _trial(options, **own) | {"choices": choices}
+
+
+def _trial(options: argparse.Namespace, **own: Any) -> dict[str, Any]:
+    from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part
+
+    part = Part(options.from_s, options.to_s, options.lowpass)
+    if len(options.files) == 1:
+        return {"folder": options.files[0].absolute(), "part": part}
+    if len(options.files) != 2 or options.out is None:
+        raise InputError(
+            "The files to analyse are not clear.",
+            expected="FOLDER, or MODEL MOTION --out FOLDER",
+            found=" ".join(map(str, options.files)) + ("" if options.out else " without --out"),
+        )
+    model, motion = options.files
+    laboratory = Laboratory(model, motion, options.external_loads, options.unit, **own)
+    return {"folder": options.out, "laboratory": laboratory, "part": part}

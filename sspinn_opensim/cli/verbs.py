@@ -1,0 +1,230 @@
+"""The table of verbs: each with its purpose and options, and what its function takes of them.
+
+A verb typed as ``a-b`` is the function `a_b` of the module `sspinn_opensim.verbs.a_b`. Its options are given
+to it by name; a row with `takes` says otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sspinn_opensim.cli import laboratory
+from sspinn_opensim.cli.options import OUT, Option, choice, flag, names, number, path, seeds, sensors, word
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One row of the table.
+
+    Attributes
+    ----------
+    name : str
+        As it is typed.
+    purpose : str
+        For the help, without a capital and a full stop.
+    options : tuple of Option
+        In the order of the help.
+    takes : callable, optional
+        Returns the named arguments of the function, from the options as parsed.
+    """
+
+    name: str
+    purpose: str
+    options: tuple[Option, ...] = ()
+    takes: Callable[[argparse.Namespace], dict[str, Any]] | None = None
+
+    @property
+    def function(self) -> str:
+        """Name of the function and of its module."""
+        return self.name.replace("-", "_")
+
+
+_STUDY = path("study", "STUDY", "study file (.toml)")
+_PEOPLE = path("study", "STUDY", "study file (.toml), or cohort file")
+_STEPS = number("--steps", int, "N", "optimizer steps, instead of the study's", dest="study.steps")
+_SEEDS = Option(
+    ("--seeds",), dest="study.seeds", type=seeds, metavar="K,K,...", help="instead of the study's"
+)
+_SENSORS = Option(
+    ("--sensors",),
+    dest="study.sensors",
+    type=sensors,
+    metavar="SET",
+    help="all, F, FT, FS, TS, SP or names: A,B,...",
+)
+_OF_STUDY = (_STEPS, _SEEDS, _SENSORS)
+_RESTART = flag("--restart", "train from the start, not from the last checkpoint")
+_SCALED = (
+    number("--mass", float, "KG", "mass of the person, kg; default: the set-up's", dest="mass_kg"),
+    number("--height", float, "M", "height of the person, m", dest="height_m"),
+    path("--setup", "XML", "set-up of OpenSim's ScaleTool, with a static trial"),
+    path("--static", "TRC", "static marker trial, instead of the set-up's"),
+    path("--markers", "XML", "marker set, instead of the set-up's"),
+    number(
+        "--generic-height",
+        float,
+        "M",
+        "height of a person the model fits, m",
+        dest="generic_height_m",
+    ),
+    word("--name", "NAME", "name of the scaled model"),
+    flag("--scaled", "the model is the person's already"),
+)
+_SIMULATED = (
+    number("--height", float, "M", "height of the person, m", dest="study.height_m"),
+    number("--mass", float, "KG", "mass of the person, kg; default: the model's", dest="study.mass_kg"),
+    number("--rate", float, "HZ", "rate of the recording; default: 100", dest="sampling_rate_hz"),
+    number(
+        "--lowpass",
+        float,
+        "HZ",
+        "cut-off for the motion; default: 12, 0: none",
+        dest="motion.lowpass_hz",
+    ),
+    number("--belt-speed", float, "M/S", "speed of the treadmill's belt", dest="motion.belt_speed_m_s"),
+    number("--strides", int, "N", "repeat one stride of the motion N times", dest="motion.strides"),
+    word("--unit", "UNIT", "degrees or radians, where the motion does not say", dest="motion.unit"),
+    path("--moments", "STO", "inverse dynamics of the motion, for the reference", dest="laboratory.moments"),
+    path("--external-loads", "XML", "ground forces, for the reference", dest="laboratory.external_loads"),
+    number("--seed", int, "K", "seed of all errors of the sensors; default: 0", dest="seed"),
+)
+
+
+def _scale(options: argparse.Namespace) -> dict[str, Any]:
+    return {"study": laboratory.scaling(options, [option.name for option in _SCALED]), "out": options.out}
+
+
+def _simulate_imu(options: argparse.Namespace) -> dict[str, Any]:
+    given = {option.name: getattr(options, option.name) for option in _SIMULATED}
+    changes = {key: value for key, value in given.items() if value is not None}
+    own = ("model", "motion", "out", "settings", "perfect")
+    return {name: getattr(options, name) for name in own} | {"changes": changes}
+
+
+VERBS = (
+    Verb("run", "all stages, from the study to the report", (_PEOPLE, OUT, *_OF_STUDY, _RESTART)),
+    Verb(
+        "scale",
+        "scale the generic model to the person (OpenSim)",
+        (
+            path(
+                "study",
+                "STUDY",
+                "study or cohort file (.toml), model (.osim), or set-up of OpenSim's ScaleTool (.xml)",
+            ),
+            OUT,
+            *_SCALED,
+        ),
+        _scale,
+    ),
+    Verb(
+        "convert",
+        "convert the scaled model to functions with gradients and check them",
+        (
+            path("study", "STUDY", "study file (.toml), or a model (.osim)"),
+            OUT,
+            flag("--paths", "also fit the muscles that wrap around surfaces (minutes)"),
+        ),
+    ),
+    Verb(
+        "train",
+        "train the network on the IMU signals; goes on from its last checkpoint",
+        (_PEOPLE, OUT, *_OF_STUDY, _RESTART),
+    ),
+    Verb("estimate", "write kinematics, moments and ground forces", (_PEOPLE, OUT, *_OF_STUDY)),
+    Verb(
+        "muscles",
+        "static optimization on those files, or on a laboratory's own (OpenSim)",
+        laboratory.MUSCLES,
+        laboratory.muscles,
+    ),
+    Verb("evaluate", "compare with the reference and write the report", (_PEOPLE, OUT, *_OF_STUDY)),
+    Verb(
+        "adapt",
+        "fit the network of a cohort to a new person's recording",
+        (
+            path("study", "STUDY", "study file (.toml) of the person"),
+            path("--from", "FOLDER", "results of the cohort", dest="source", required=True),
+            OUT,
+            number("--steps", int, "N", "optimizer steps; 0: the network as it is"),
+            _SEEDS,
+            _SENSORS,
+            _RESTART,
+        ),
+    ),
+    Verb(
+        "ablate",
+        "train again with each loss term off in turn, and compare",
+        (
+            _STUDY,
+            OUT,
+            Option(("--terms",), type=names, metavar="A,B,...", help="terms to switch off; default: all"),
+            *_OF_STUDY,
+            flag("--restart", "train every arm from the start"),
+        ),
+    ),
+    Verb(
+        "simulate-imu",
+        "write the recording that IMUs on a model would make of a motion, with a study to run",
+        (
+            path("model", "MODEL", "model (.osim)"),
+            path("motion", "MOTION", "its coordinates (.mot or .sto)"),
+            OUT,
+            path("--settings", "TOML", "all settings; see docs/simulation.md"),
+            flag("--perfect", "sensors without any error"),
+            *_SIMULATED,
+        ),
+        _simulate_imu,
+    ),
+    Verb(
+        "locate-sensors",
+        "find where each sensor sits on its body, with a trained network left as it is",
+        (
+            _STUDY,
+            OUT,
+            choice("--segments", ("given", "unknown"), "unknown: find the bodies too", default="given"),
+            path("--network", "FOLDER", "results of another training, with known sensors"),
+        ),
+    ),
+    Verb(
+        "open",
+        "print what to do with a results folder in OpenSim's GUI, and what changed since it was written",
+        (
+            path("folder", "FOLDER", "results, or any folder of OpenSim files"),
+            flag("--check", "also let OpenSim read every table and set-up"),
+        ),
+    ),
+    Verb(
+        "compare",
+        "compare two results folders, or two .mot or .sto files, column by column",
+        (
+            path("a", "A", "folder or file that B is held against"),
+            path("b", "B", "folder or file"),
+            path("--out", "FOLDER", "default: comparison", default=Path("comparison")),
+            path("--model", "OSIM", "says which coordinates turn, for two files"),
+            number("--shift", float, "S", "s to add to the times of B", dest="shift_s", default=0.0),
+        ),
+    ),
+    Verb(
+        "inverse-dynamics",
+        "joint moments by OpenSim's inverse dynamics, compared with those of the estimate",
+        laboratory.INVERSE_DYNAMICS,
+        laboratory.inverse_dynamics,
+    ),
+    Verb(
+        "joint-reactions",
+        "joint contact forces by OpenSim's joint reaction analysis, from the muscle forces",
+        laboratory.JOINT_REACTIONS,
+        laboratory.joint_reactions,
+    ),
+    Verb(
+        "demo",
+        "run the built-in example",
+        (path("--out", "FOLDER", "default: demo_results", default=Path("demo_results")),),
+    ),
+    Verb("doctor", "print versions, what is missing, and the fix"),
+)

@@ -1,0 +1,27 @@
+"""The built-in example."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from sspinn_opensim.study import examples_folder
+from sspinn_opensim.training.settings import Progress
+from sspinn_opensim.verbs.run import Run, run
+
+log = logging.getLogger(__name__)
+
+
+def demo(out: str | Path, *, progress: Callable[[Progress], None] | None = None) -> Run:
+    """Run the built-in example: about a minute of training on a simulated walk with known answers.
+
+    Parameters
+    ----------
+    out : str or Path
+        Results folder; made if it is not there.
+    progress : callable, optional
+        Told of each step of the training.
+    """
+    log.info("The built-in example: about a minute of training on a simulated walk with known answers.")
+    return run(examples_folder() / "demo.toml", out, progress=progress)

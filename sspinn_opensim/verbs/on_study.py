@@ -1,0 +1,121 @@
+"""Verbs on a study: a path is read, the folder is made absolute, and what is done to it is recorded."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.recording import Recording
+from sspinn_opensim.recording import read_recording as read_recording_of
+from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.results.study_record import recorded_for
+from sspinn_opensim.study import ScalingStudy, Study, read_scaling, read_study
+from sspinn_opensim.study.cohort import CohortStudy, is_cohort, read_cohort
+
+Result = TypeVar("Result")
+T = TypeVar("T")
+P = ParamSpec("P")
+_Verb = Callable[Concatenate[Any, Path, P], Result]
+_Called = Callable[Concatenate[Any, str | Path, P], Result]
+
+
+@dataclass(frozen=True)
+class OfPeople(Mapping[str, Result], Generic[Result]):
+    """What a verb came to for everyone of a cohort, by name.
+
+    Attributes
+    ----------
+    people : dict
+        Name of a study to its result.
+    """
+
+    people: dict[str, Result]
+
+    def __getitem__(self, name: str) -> Result:
+        return self.people[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.people)
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+    def __str__(self) -> str:
+        return f"{len(self)} people: {', '.join(self)}"
+
+
+def person_folder(out: Path, study: Study) -> Path:
+    """Return the results folder of one person of a cohort."""
+    return ResultsFolder(out).person(study.name).path
+
+
+def people_of(cohort: CohortStudy) -> list[tuple[Study, bool]]:
+    """Return everyone with the cohort's settings, and whether the network was trained on them."""
+    seen = len(cohort.members)
+    return [(replace(study, training=cohort.training), k < seen) for k, study in enumerate(cohort.people)]
+
+
+def as_study(
+    study: str | Path | T, *, scaling: bool = False
+) -> T | Path | Study | ScalingStudy | CohortStudy:
+    """Return the study or the cohort of a file; what is read already, and a model, stay as they are.
+
+    Parameters
+    ----------
+    study : str, Path or object
+        What a verb was given; text is a path.
+    scaling : bool
+        Whether the study may end with the scaling, without a recording.
+    """
+    if not isinstance(study, str | Path):
+        return study
+    path = Path(study)
+    if path.suffix.lower() == ".osim":
+        return path
+    if is_cohort(path):
+        return read_cohort(path)
+    return read_scaling(path) if scaling else read_study(path)
+
+
+def read_recording(study: Study | str | Path) -> Recording:
+    """Read the recording that a study, or the study file of a path, names: SI units, axes of the bodies."""
+    return read_recording_of(study if isinstance(study, Study) else read_study(study))
+
+
+def on_study(
+    *, cohorts: bool = False, scaling: bool = False
+) -> Callable[[_Verb[P, Result]], _Called[P, Result]]:
+    """Return a decorator that lets a verb take the path of its study, and records what it does to a folder.
+
+    Parameters
+    ----------
+    cohorts : bool
+        Whether the verb works on a `CohortStudy` too; else that is refused.
+    scaling : bool
+        Whether it works on a study without a recording.
+    """
+
+    def decorated(verb: _Verb[P, Result]) -> _Called[P, Result]:
+        @functools.wraps(verb)
+        def called(study: Any, out: str | Path, *arguments: P.args, **settings: P.kwargs) -> Result:
+            study, out = as_study(study, scaling=scaling), Path(out).absolute()
+            if isinstance(study, CohortStudy) and not cohorts:
+                raise InputError(
+                    f"'{verb.__name__}' is for one person.",
+                    where=study.path,
+                    expected="a study file",
+                    found="a cohort file",
+                    fix="give one of its studies, with --out FOLDER/people/NAME",
+                )
+            if not isinstance(study, Study):
+                return verb(study, out, *arguments, **settings)
+            with recorded_for(study, out, verb.__name__):
+                return verb(study, out, *arguments, **settings)
+
+        return called
+
+    return decorated
