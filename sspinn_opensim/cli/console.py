@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
-
 from casadi_dynamics.errors import InputWarning
 
 if TYPE_CHECKING:
+    from rich.console import Console, Group
+    from rich.live import Live
+
     from sspinn_opensim.training.settings import Progress
 
 #: Where output is not a terminal, a line is printed this many times per training.
@@ -27,13 +26,12 @@ _LOGGER = logging.getLogger("sspinn_opensim")
 class Screen(logging.Handler):
     """Handler of the project's logger that prints to a terminal, and shows a training as it goes on.
 
-    A record with ``extra={"heading": True}`` is the name of a stage. A message that is no text, such as the
-    result of a stage, is printed as rich prints it.
+    A record with ``extra={"heading": True}`` is the name of a stage. Texts are printed without rich, so that
+    ``sspinn doctor`` can say that it is missing.
     """
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
-        self._console = Console(highlight=False)
         self._notes: set[str] = set()
         self._live: Live | None = None
         self._smooth: dict[str, float] = {}
@@ -65,21 +63,26 @@ class Screen(logging.Handler):
         """Print what a reader warns of as one line, once, without the place in the code."""
         if text not in self._notes:
             self._notes.add(text)
-            Console(stderr=True, highlight=False).print(f"note: {text}", markup=False, soft_wrap=True)
+            print(f"note: {text}", file=sys.stderr)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record."""
         self._end_live()
         if getattr(record, "heading", False):
             self._console.rule(record.getMessage(), align="left")
-        elif isinstance(record.msg, str):
-            self.show(record.getMessage())
         else:
-            self.show(record.msg)
+            self.show(record.getMessage())
 
     def show(self, result: object) -> None:
-        """Print a text, a table, or what a verb returned."""
-        self._console.print(result, markup=False, soft_wrap=True)
+        """Print what a verb returned, if anything."""
+        if result is not None:
+            print(result, flush=True)
+
+    @functools.cached_property
+    def _console(self) -> Console:
+        from rich.console import Console
+
+        return Console(highlight=False)
 
     def progress(self, progress: Progress) -> None:
         """Show a step of a training: live on a terminal, as lines elsewhere."""
@@ -90,6 +93,8 @@ class Screen(logging.Handler):
         last = progress.step == progress.steps
         if self._console.is_terminal and not last:
             if self._live is None:
+                from rich.live import Live
+
                 self._live = Live(console=self._console, refresh_per_second=4, transient=True)
                 self._live.start()
             self._live.update(self._picture(progress))
@@ -104,6 +109,11 @@ class Screen(logging.Handler):
             self._live = None
 
     def _picture(self, progress: Progress) -> Group:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
         table = Table("loss term", "value", "weight", "share", box=None, padding=(0, 2))
         weighted = {name: progress.weights[name] * value for name, value in self._smooth.items()}
         total = sum(weighted.values()) or 1.0

@@ -88,7 +88,8 @@ def muscles(options: argparse.Namespace) -> dict[str, Any]:
     settings: dict[str, Any] = {"out": options.out, "workers": options.workers, "fast": options.fast}
     if first.suffix.lower() == ".osim":
         return settings | {"study": _trials(options, first, others)}
-    given = [option.flags[0] for option in _TRIALS if getattr(options, option.name) not in (None, False)]
+    values = {option.flags[0]: getattr(options, option.name) for option in _TRIALS}
+    given = [name for name, value in values.items() if value is not None and value is not False]
     if given:
         raise InputError(
             "Options of a laboratory's trial are given without its model.",

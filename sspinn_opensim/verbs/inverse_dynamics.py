@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from sspinn_opensim.dynamics import moment_table
 from sspinn_opensim.dynamics.moment_comparison import compared
@@ -17,6 +18,37 @@ from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part, prepared, rec
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class InverseDynamics:
+    """Joint moments by OpenSim beside others.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        One for each coordinate.
+    compared_with : tuple of str
+        Names of the others.
+    summary : dict
+        What `inverse_dynamics.json` holds.
+    """
+
+    rows: tuple[moment_table.Row, ...]
+    compared_with: tuple[str, ...]
+    summary: dict[str, Any]
+
+    def __str__(self) -> str:
+        (from_s, to_s), lowpass_hz = self.summary["window_s"], self.summary["lowpass_hz"]
+        filtered = f"filtered at {lowpass_hz:g} Hz" if lowpass_hz > 0 else "unfiltered"
+        return "\n".join(
+            [
+                f"{self.summary['frames']} frames from {from_s:.3f} to {to_s:.3f} s, {filtered}",
+                moment_table.as_text(self.rows, self.compared_with),
+                *(f"warning: {warning}" for warning in self.summary["warnings"]),
+                "wrote inverse_dynamics.sto and .json, and inverse_dynamics_setup.xml for the GUI",
+            ]
+        )
+
+
 def inverse_dynamics(
     folder: Path,
     laboratory: Laboratory | None = None,
@@ -24,7 +56,7 @@ def inverse_dynamics(
     part: Part | None = None,
     moments: Path | None = None,
     height_m: float | None = None,
-) -> tuple[moment_table.Row, ...]:
+) -> InverseDynamics:
     """Run OpenSim's inverse dynamics in a folder and compare it, coordinate by coordinate.
 
     It is compared with the folder's `moments.sto` or another table of moments, if there is one, and with the
@@ -65,15 +97,7 @@ def inverse_dynamics(
         write_atomically(
             ResultsFolder(folder).inverse_dynamics_comparison, json.dumps(summary, indent=1) + "\n"
         )
-    log.info(
-        f"{summary['frames']} frames from {trial.from_s:.3f} to {trial.to_s:.3f} s, "
-        + (f"filtered at {trial.lowpass_hz:g} Hz" if trial.lowpass_hz > 0 else "unfiltered")
-    )
-    log.info(moment_table.as_text(table, names))
-    for warning in summary["warnings"]:
-        log.info(f"warning: {warning}")
-    log.info("wrote inverse_dynamics.sto, inverse_dynamics.json and inverse_dynamics_setup.xml for the GUI")
-    return table
+    return InverseDynamics(tuple(table), tuple(names), summary)
 
 
 def _height_m(folder: Path) -> float | None:

@@ -29,7 +29,7 @@ def joint_reactions(
     part: Part | None = None,
     choices: Choices | None = None,
 ) -> Reactions:
-    """Run OpenSim's joint reactions on muscle forces; print the peaks.
+    """Run OpenSim's joint reactions on muscle forces.
 
     Writes `joint_reactions.sto`, `joint_reactions.json`, the table of actuator forces and the set-up.
 
@@ -67,17 +67,6 @@ def joint_reactions(
             "joints": result.joints,
         }
         write_atomically(ResultsFolder(folder).joint_reactions_peaks, json.dumps(summary, indent=1) + "\n")
-    width = max(map(len, result.joints)) + 2
-    log.info(f"{'':{width}}{'peak force':>12}{'':>10}{'at':>10}{'peak moment':>14}")
-    for joint, peak in result.joints.items():
-        log.info(
-            f"{joint:{width}}{peak['peak_force_n']:10.0f} N{peak['peak_force_bw']:7.2f} BW"
-            f"{peak['peak_time_s']:8.3f} s{peak['peak_moment_nm']:10.1f} N m  "
-            f"on {peak['on']}, in {peak['in']}"
-        )
-    for warning in result.warnings:
-        log.info(f"warning: {warning}")
-    log.info("wrote joint_reactions.sto, joint_reactions.json and joint_reactions_setup.xml for the GUI")
     return result
 
 

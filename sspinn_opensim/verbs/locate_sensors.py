@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -37,7 +38,7 @@ from sspinn_opensim.placement.motion import Readings, Segment, frozen_motion, pe
 from sspinn_opensim.recording import Recording, Sensor
 from sspinn_opensim.recording.rotation import angles_from_rotation, rotation_from_angles
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.study import Study
+from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.training.checkpoint import identity, load_estimator, load_member
 from sspinn_opensim.training.settings import settings_of
 from sspinn_opensim.training.signals import Signals, make_signals
@@ -86,27 +87,55 @@ class Found:
     own_axes: np.ndarray
 
 
+@dataclass(frozen=True)
+class SensorPlaces:
+    """Where the sensors of a study were found.
+
+    Attributes
+    ----------
+    sensors : tuple of Found
+        In the order of the study.
+    assignment : Assignment or None
+        How well each sensor fits each body, where the bodies were unknown.
+    notes : tuple of str
+        What a reader of the places should know.
+    """
+
+    sensors: tuple[Found, ...]
+    assignment: Assignment | None
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                table(self.sensors, self.assignment),
+                *(f"note: {note}" for note in self.notes),
+                "wrote sensor_places.json, sensor_places.svg, sensor_places.osim",
+            ]
+        )
+
+
 def locate_sensors(
-    study: Study, out: Path, *, segments_unknown: bool = False, network: Path | None = None
-) -> list[Found]:
+    study: Study | str | Path,
+    out: str | Path,
+    *,
+    segments: Literal["given", "unknown"] = "given",
+    network: str | Path | None = None,
+) -> SensorPlaces:
     """Find where the sensors of a study sit; write `sensor_places.json`, `.svg` and `.osim`.
 
     Parameters
     ----------
-    study : Study
-    out : Path
+    study : Study, str or Path
+        Whose sensors; a path is that of a study file.
+    out : str or Path
         Results of `sspinn scale`, and of `sspinn train` unless another network is given.
-    segments_unknown : bool
-        Also find the body of each sensor, whatever the study says. With a network of others the order of the
-        sensors is unknown to begin with and is searched for.
-    network : Path, optional
+    segments : {'given', 'unknown'}
+        Where unknown, the body of each sensor is found too, whatever the study says. With a network of others
+        the order of the sensors is unknown to begin with and is searched for.
+    network : str or Path, optional
         Results folder of another training with the same bodies and channels, whose sensors were labelled
         correctly.
-
-    Returns
-    -------
-    list of Found
-        In the order of the study.
 
     Raises
     ------
@@ -114,6 +143,8 @@ def locate_sensors(
         If there is no trained network, the recording is too short, or the written model does not read back.
     """
     log.info("locate sensors", extra={"heading": True})
+    study = study if isinstance(study, Study) else read_study(study)
+    out, network = Path(out).absolute(), None if network is None else Path(network).absolute()
     prepared = prepare(study, out)
     recording, subject = prepared.recording, prepared.subject
     _check_length(recording)
@@ -121,10 +152,10 @@ def locate_sensors(
     candidates = moving_bodies(subject.model, subject.fixed, [f.body for f in subject.functions.imu_frames])
     assignment = order = None
     as_given = tuple(range(len(recording.sensors)))
-    if segments_unknown and network is not None:
+    if segments == "unknown" and network is not None:
         order = _search_order(frozen, candidates)
     motions = frozen.motions(order.sensors if order else as_given)
-    if segments_unknown:
+    if segments == "unknown":
         assignment = _assign(frozen, motions[0], candidates)
     found = [
         _find(frozen, motions, k, assignment.bodies[k] if assignment else None)
@@ -134,7 +165,7 @@ def locate_sensors(
         found = bent(found)
     notes = _notes(found, assignment, order, candidates)
     _write(study, out, frozen, motions[0].q, found, assignment, notes)
-    return found
+    return SensorPlaces(tuple(found), assignment, tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -421,10 +452,6 @@ def _write(study, out: Path, frozen: _Frozen, q, found, assignment, notes) -> No
     ]
     svg = placement_figure(subject, subject.completed(q), marks, f"{study.name}: where the sensors sit")
     write_atomically(ResultsFolder(out).sensor_places_picture, svg)
-    log.info(table(found, assignment))
-    for note in notes:
-        log.info(f"note: {note}")
-    log.info("wrote sensor_places.json, sensor_places.svg, sensor_places.osim")
 
 
 def _write_model(out: Path, frames: Sequence[FramePlace]) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from casadi_dynamics.errors import InputError
 from sspinn_opensim.muscles import FastOptimizer
 from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
 from sspinn_opensim.opensim_io.static_optimization import setup as muscle_setup
@@ -57,6 +58,8 @@ def muscles(
     InputError
         There is no estimate, or static optimization cannot use it.
     """
+    if workers is not None and workers < 1:
+        raise InputError("workers is no number of processes.", expected="1 or more", found=str(workers))
     if isinstance(study, LaboratoryTrials):
         return analyse_trials(study, out, workers=workers, fast=fast)
     if not isinstance(study, Study):

@@ -33,6 +33,7 @@ from sspinn_opensim.opensim_io.tools.joint_reaction_checks import (
 )
 from sspinn_opensim.opensim_io.tools.setups import TOOL_NAME, Trial, joint_reactions_setup
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.text import text_table
 
 _TIMEOUT_S, _TIMEOUT_PER_FRAME_S = 120.0, 1.0
 #: Contact forces of any joint stay below this in running and jumping, body weights.
@@ -75,6 +76,28 @@ class Reactions:
     table: Table
     joints: dict[str, dict]
     warnings: tuple[str, ...]
+
+    def __str__(self) -> str:
+        columns = ("", "peak force", "", "at", "peak moment", "on", "in")
+        rows = [
+            (
+                joint,
+                f"{peak['peak_force_n']:.0f} N",
+                f"{peak['peak_force_bw']:.2f} BW",
+                f"{peak['peak_time_s']:.3f} s",
+                f"{peak['peak_moment_nm']:.1f} N m",
+                peak["on"],
+                peak["in"],
+            )
+            for joint, peak in self.joints.items()
+        ]
+        return "\n".join(
+            [
+                text_table(columns, rows),
+                *(f"warning: {warning}" for warning in self.warnings),
+                "wrote joint_reactions.sto, joint_reactions.json and joint_reactions_setup.xml for the GUI",
+            ]
+        )
 
 
 def sources_of(folder: Path) -> Sources:

@@ -1,13 +1,15 @@
 import ast
 import errno
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 import sspinn_opensim
 from casadi_dynamics.errors import InputError
-from sspinn_opensim import cli, verbs
+from sspinn_opensim import cli
+from sspinn_opensim.cli.verbs import VERBS
 
 STUDY = """
 [model]
@@ -35,41 +37,72 @@ def study(tmp_path):
 @pytest.fixture
 def fake(monkeypatch):
     """Stand in for the verbs: note what was called, or raise what a test wants."""
-    calls = []
-    stand = SimpleNamespace(calls=calls, error=None)
+    stand = SimpleNamespace(calls=[], error=None, result=None)
 
-    def stand_in(stage):
-        def call(*arguments, **settings):
-            settings.pop("progress", None)
-            calls.append((stage, arguments, settings))
+    def stand_in(verb):
+        def call(progress=None, **settings):
+            stand.calls.append((verb.name, settings))
             if stand.error is not None:
                 raise stand.error
+            return stand.result
 
         return call
 
-    for stage in (*STAGES, "demo"):
-        setattr(stand, stage, stand_in(stage))
-    for module in (*STAGES, "cohort"):
-        monkeypatch.setitem(sys.modules, f"sspinn_opensim.verbs.{module}", stand)
-        monkeypatch.setattr(verbs, module, stand, raising=False)
+    for verb in VERBS:
+        module = SimpleNamespace(**{verb.function: stand_in(verb)})
+        monkeypatch.setitem(sys.modules, f"sspinn_opensim.verbs.{verb.function}", module)
     return stand
 
 
+def functions(repository, verb):
+    """Return the functions of a verb's module by name, read and not imported."""
+    source = (repository / "sspinn_opensim" / "verbs" / f"{verb.function}.py").read_text(encoding="utf-8")
+    return {n.name: n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_a_verb_is_a_function_of_its_name_in_a_module_of_its_name(repository, verb):
+    function = functions(repository, verb)[verb.function]
+    taken = {argument.arg for argument in function.args.args + function.args.kwonlyargs}
+    if verb.takes is None:
+        assert {option.name for option in verb.options if "." not in option.name} <= taken
+    assert function.returns is not None, "what it returns is what is printed"
+
+
+def test_every_module_of_a_verb_is_in_the_table(repository):
+    """What is no verb is what several verbs share."""
+    shared = {"__init__", "laboratory_muscles", "on_study", "prepared", "trial_of_folder"}
+    modules = {path.stem for path in (repository / "sspinn_opensim" / "verbs").glob("*.py")}
+    assert modules - shared == {verb.function for verb in VERBS}
+
+
 @pytest.mark.parametrize("stage", STAGES)
-def test_each_stage_calls_its_workflow(stage, study, fake, tmp_path):
+def test_each_stage_calls_its_verb(stage, study, fake, tmp_path, capsys):
+    fake.result = "what came of it"
     assert cli.main([stage, str(study), "--out", str(tmp_path / "results")]) == 0
-    ((called, (read, out), settings),) = fake.calls
-    assert called == stage and out == tmp_path / "results"
-    assert read.person.mass_kg == 70.0
-    own = {"run": "restart", "train": "restart", "convert": "paths"}
-    assert settings == ({own[stage]: False} if stage in own else {})
+    ((called, settings),) = fake.calls
+    given = settings.pop("study")
+    assert called == stage and settings.pop("out") == tmp_path / "results"
+    assert (given if isinstance(given, Path) else given.path) == study
+    own = {"run": {"restart": False}, "train": {"restart": False}, "convert": {"paths": False}}
+    own["muscles"] = {"workers": None, "fast": False}
+    assert settings == own.get(stage, {})
+    assert capsys.readouterr().out == "what came of it\n"
 
 
-def test_overrides_reach_the_workflow(study, fake, tmp_path):
+def test_a_verb_that_finds_faults_ends_with_status_1(fake, tmp_path):
+    fake.result = SimpleNamespace(ok=False)
+    assert cli.main(["open", str(tmp_path)]) == 1
+    fake.result = SimpleNamespace(ok=True)
+    assert cli.main(["open", str(tmp_path)]) == 0
+
+
+def test_overrides_reach_the_verb(study, fake, tmp_path):
     arguments = ["--steps", "7", "--seeds", "4,5", "--restart"]
     assert cli.main(["train", str(study), "--out", str(tmp_path), *arguments]) == 0
-    ((_, (read, _), settings),) = fake.calls
-    assert (read.training.steps, read.training.seeds, settings) == (7, (4, 5), {"restart": True})
+    ((_, settings),) = fake.calls
+    training = settings["study"].training
+    assert (training.steps, training.seeds, settings["restart"]) == (7, (4, 5), True)
 
 
 @pytest.mark.parametrize("stage", ["run", "train", "estimate", "evaluate"])
@@ -80,44 +113,54 @@ def test_sensors_of_the_command_line_are_chosen(stage, study, fake, tmp_path, ca
     for chosen, names in (("F", ["foot_l", "b"]), ("pelvis,b", ["pelvis", "b"]), ("b", ["b"])):
         fake.calls.clear()
         assert cli.main([stage, str(study), "--out", str(tmp_path), "--sensors", chosen]) == 0
-        assert [sensor.name for sensor in fake.calls[0][1][0].sensors] == names
+        assert [sensor.name for sensor in fake.calls[0][1]["study"].sensors] == names
     assert cli.main([stage, str(study), "--out", str(tmp_path), "--sensors", "FT"]) == 2
     message = capsys.readouterr().err
     assert "sensor on the left thigh" in message and "--sensors" in message
 
 
-def test_ablate_gets_terms_and_overrides(study, tmp_path, monkeypatch):
-    calls = []
-    fake = SimpleNamespace(ablate=lambda *arguments, **settings: calls.append((arguments, settings)))
-    monkeypatch.setitem(sys.modules, "sspinn_opensim.verbs.ablate", fake)
-    arguments = [
-        "--terms",
-        "torque,trunk",
-        "--steps",
-        "7",
-        "--seeds",
-        "0,1,2",
-        "--sensors",
-        "pelvis",
-        "--restart",
-    ]
-    assert cli.main(["ablate", str(study), "--out", str(tmp_path), *arguments]) == 0
+def test_ablate_gets_terms_and_overrides(study, fake, tmp_path):
+    arguments = ["--terms", "torque,trunk", "--steps", "7", "--seeds", "0,1,2", "--sensors", "pelvis"]
+    assert cli.main(["ablate", str(study), "--out", str(tmp_path), *arguments, "--restart"]) == 0
     assert cli.main(["ablate", str(study), "--out", str(tmp_path)]) == 0
-    ((read, out), settings), (_, plain) = calls
-    assert (read.training.steps, read.training.seeds, out) == (7, (0, 1, 2), tmp_path)
-    assert settings == {"terms": ("torque", "trunk"), "restart": True}
-    assert plain == {"terms": None, "restart": False}
+    (_, settings), (_, plain) = fake.calls
+    read = settings.pop("study")
+    assert (read.training.steps, read.training.seeds) == (7, (0, 1, 2))
+    assert settings == {"out": tmp_path, "terms": ("torque", "trunk"), "restart": True}
+    assert (plain["terms"], plain["restart"]) == (None, False)
+
+
+def test_adapt_has_steps_of_its_own(study, fake, tmp_path):
+    arguments = ["--from", "cohort", "--steps", "0", "--seeds", "3"]
+    assert cli.main(["adapt", str(study), "--out", str(tmp_path), *arguments]) == 0
+    ((_, settings),) = fake.calls
+    assert settings.pop("study").training.seeds == (3,)
+    assert settings == {"source": Path("cohort"), "out": tmp_path, "steps": 0, "restart": False}
+
+
+def test_simulate_imu_gets_the_settings_that_were_typed(fake, tmp_path):
+    arguments = ["a.osim", "walk.mot", "--out", str(tmp_path), "--height", "1.7", "--seed", "3"]
+    assert cli.main(["simulate-imu", *arguments]) == 0
+    ((_, settings),) = fake.calls
+    assert settings.pop("changes") == {"study.height_m": 1.7, "seed": 3}
+    assert settings == {
+        "model": Path("a.osim"),
+        "motion": Path("walk.mot"),
+        "out": tmp_path,
+        "settings": None,
+        "perfect": False,
+    }
 
 
 def test_convert_takes_a_model(fake, tmp_path):
     model = tmp_path / "model.osim"
     assert cli.main(["convert", str(model), "--out", str(tmp_path)]) == 0
-    assert fake.calls[0][1] == (model, tmp_path)
+    assert fake.calls[0][1] == {"study": model, "out": tmp_path, "paths": False}
 
 
 def test_demo(fake, tmp_path):
     assert cli.main(["demo", "--out", str(tmp_path)]) == 0
-    assert fake.calls == [("demo", (tmp_path,), {})]
+    assert fake.calls == [("demo", {"out": tmp_path})]
 
 
 def test_a_wrong_study_is_one_clear_error(study, fake, tmp_path, capsys):
@@ -176,14 +219,3 @@ def test_version(capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main(["--version"])
     assert caught.value.code == 0 and sspinn_opensim.__version__ in capsys.readouterr().out
-
-
-def test_every_verb_has_a_workflow(repository):
-    """Read, not imported: the functions exist and take what the command line gives them."""
-    for stage in STAGES:
-        source = (repository / "sspinn_opensim" / "verbs" / f"{stage}.py").read_text(encoding="utf-8")
-        functions = {n.name: n.args for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)}
-        names = [argument.arg for argument in functions[stage].args + functions[stage].kwonlyargs]
-        assert len(names) >= 2
-        assert ("restart" in names) == (stage in ("run", "train")), stage
-        assert ("paths" in names) == (stage == "convert"), stage

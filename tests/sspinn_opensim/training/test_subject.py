@@ -6,6 +6,8 @@ import pytest
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.recording import Sensor
+from sspinn_opensim.study import CoordinateChoice
+from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.training.motion import standing_height
 from sspinn_opensim.training.subject import Subject, make_subject, place
 
@@ -245,12 +247,13 @@ def test_the_farthest_contact_point_is_on_the_same_foot(walker):
     assert subject.farthest_on_foot == (2, 2, 0, 4, 3, 5)
 
 
-@pytest.mark.parametrize("chosen", [{"estimate": ["pelvis_tx", "pelvis_ty", "pelvis_tilt"]}, {}])
-def test_a_root_without_joints_is_refused(walker, chosen):
+@pytest.mark.parametrize("estimate", [("pelvis_tx", "pelvis_ty", "pelvis_tilt"), "all"])
+def test_a_root_without_joints_is_refused(walker, estimate):
     names = walker.model.coordinate_names
-    fixed = {} if chosen else {name: 0.0 for name in names if not name.startswith("pelvis")}
+    fixed = {name: 0.0 for name in names if not name.startswith("pelvis")} if estimate == "all" else {}
+    held = held_by_choice(CoordinateChoice(fixed, estimate), walker.recording.sensors, walker.model)
     with pytest.raises(InputError, match="No joint is estimated") as error:
-        make_subject(walker.model, walker.recording, fixed, height_m=1.8, **chosen)
+        make_subject(walker.model, walker.recording, held, height_m=1.8)
     assert (
         error.value.found == "pelvis_tilt, pelvis_tx, pelvis_ty" and "hip_flexion_r" in error.value.expected
     )

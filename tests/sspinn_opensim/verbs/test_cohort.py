@@ -99,10 +99,10 @@ def test_everyone_is_scaled_to_their_own_size(finished):
         assert scaling["height_m"] == height_m
 
 
-def test_a_finished_cohort_is_not_trained_again(finished, folder, caplog):
+def test_a_finished_cohort_is_not_trained_again(finished, folder):
     before = (finished / "training/seed_0/checkpoint.pt").read_bytes()
-    train.train(read_cohort(folder / "all.toml"), finished)
-    assert "already trained, 3 steps" in caplog.text
+    done = train.train(read_cohort(folder / "all.toml"), finished)
+    assert str(done) == "seed 0: already trained, 3 steps"
     assert (finished / "training/seed_0/checkpoint.pt").read_bytes() == before
 
 
@@ -191,11 +191,11 @@ def test_no_steps_give_the_estimate_of_the_unseen(finished, folder, tmp_path):
     np.testing.assert_array_equal(one.values, other.values)
 
 
-def test_an_adaptation_goes_on_from_the_same_network_only(adapted, finished, folder, tmp_path, caplog):
+def test_an_adaptation_goes_on_from_the_same_network_only(adapted, finished, folder, tmp_path):
     study = read_study(folder / "carla.toml")
     out = Path(shutil.copytree(adapted, tmp_path / "again"))
-    adapt(study, finished, out, steps=2)
-    assert "already trained, 2 steps" in caplog.text
+    done = adapt(study, finished, out, steps=2)
+    assert str(done) == "seed 0: already trained, 2 steps"
     retrained = Path(shutil.copytree(finished, tmp_path / "retrained"))
     train.train(override(read_cohort(folder / "all.toml"), steps=4), retrained, restart=True)
     with pytest.raises(InputError, match="another 'adapted_from'"):

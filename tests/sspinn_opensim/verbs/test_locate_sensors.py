@@ -83,12 +83,13 @@ def reordered(recording, order, turn=1.0):
     )
 
 
-def test_the_sensors_of_the_walk_sit_where_they_were_put(study, scaled, known, stand_in, caplog):
+def test_the_sensors_of_the_walk_sit_where_they_were_put(study, scaled, known, stand_in):
     stand_in(known[0])
-    found = locate.locate_sensors(study, scaled)
+    places = locate.locate_sensors(study, scaled)
+    found = places.sensors
     moved = [np.linalg.norm((f.place.position - f.given.position)[:2]) for f in found]
     assert np.median(moved) < 0.02
-    shown = caplog.text
+    shown = str(places)
     assert "shift" in shown and "left as given" in shown
     report = json.loads((scaled / "sensor_places.json").read_text())["sensors"]
     frames = {frame.name: frame for frame in read_model(scaled / "sensor_places.osim").imu_frames}
@@ -111,7 +112,8 @@ def test_the_sensors_of_the_walk_sit_where_they_were_put(study, scaled, known, s
 def test_sensors_in_unknown_order_find_their_bodies(study, scaled, known, stand_in, turn, monkeypatch):
     monkeypatch.setattr(locate, "_write_model", lambda *arguments: None)
     stand_in(reordered(known[0], ORDER, turn))
-    found = locate.locate_sensors(study, scaled, segments_unknown=True)
+    places = locate.locate_sensors(study, scaled, segments="unknown")
+    found = places.sensors
     assert [f.body for f in found] == [known[0].sensors[i].name for i in ORDER]
     report = json.loads((scaled / "sensor_places.json").read_text())
     assert all(entry["segment_margin"] > 1.2 for entry in report["sensors"].values())
@@ -133,7 +135,8 @@ def test_the_order_is_searched_for_with_the_network_of_others(study, scaled, kno
 
     monkeypatch.setattr(locate, "frozen_motion", seen)
     monkeypatch.setattr(locate, "load_member", lambda *arguments: None)
-    found = locate.locate_sensors(study, scaled, segments_unknown=True, network=scaled)
+    places = locate.locate_sensors(study, scaled, segments="unknown", network=scaled)
+    found = places.sensors
     assert [f.body for f in found] == [recording.sensors[i].name for i in ORDER]
 
 
@@ -149,7 +152,7 @@ def test_a_network_that_does_not_know_the_movement_is_an_error(study, scaled, kn
     monkeypatch.setattr(locate, "starting_orders", lambda *arguments: [tuple(range(7)), ORDER])
     monkeypatch.setattr(locate, "load_member", lambda *arguments: None)
     with pytest.raises(InputError, match="No order") as error:
-        locate.locate_sensors(study, scaled, segments_unknown=True, network=scaled)
+        locate.locate_sensors(study, scaled, segments="unknown", network=scaled)
     assert "--network" in error.value.fix
 
 
@@ -217,13 +220,13 @@ def test_a_short_recording_is_refused(study, scaled, known, stand_in):
 def test_the_command_reaches_the_workflow(tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr(
-        locate, "locate_sensors", lambda *arguments, **settings: calls.append((arguments, settings))
+        locate, "locate_sensors", lambda study, out, **settings: calls.append((out, settings))
     )
     arguments = ["locate-sensors", str(examples_folder() / "demo.toml"), "--out", str(tmp_path)]
     assert cli.main(arguments) == 0
     assert cli.main([*arguments, "--segments", "unknown", "--network", str(tmp_path)]) == 0
     assert [settings for _, settings in calls] == [
-        {"segments_unknown": False, "network": None},
-        {"segments_unknown": True, "network": tmp_path},
+        {"segments": "given", "network": None},
+        {"segments": "unknown", "network": tmp_path},
     ]
-    assert calls[0][0][1] == tmp_path
+    assert calls[0][0] == tmp_path

@@ -81,7 +81,7 @@ def test_contradictions_and_mistakes_are_one_clear_error(read, text, message):
     ("arguments", "message"),
     [
         (["none.osim"], "model is not there"),
-        ([MODEL], "the person is not known"),
+        ([MODEL], "The person is not known"),
         ([MODEL, "--scaled", "--setup", "s.xml"], "(?s)scaled already and by markers.*--setup"),
         ([MODEL, "--static", "static.trc"], "give --setup SCALE.xml"),
         ([MODEL, "--setup", "none.xml"], "set-up of ScaleTool is not there"),
