@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os import PathLike
+
 
 class InputError(Exception):
     """Something the user gave cannot be used; says what, where, and how to mend it.
@@ -10,7 +12,7 @@ class InputError(Exception):
     ----------
     what : str
         One sentence: what is wrong.
-    where : str, optional
+    where : str or Path, optional
         File with its line, column or element, or the argument.
     expected, found : str, optional
         What would have been right, and what was there.
@@ -27,7 +29,7 @@ class InputError(Exception):
         self,
         what: str,
         *,
-        where: str = "",
+        where: str | PathLike[str] = "",
         expected: str = "",
         found: str = "",
         fix: str = "",

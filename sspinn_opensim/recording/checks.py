@@ -174,7 +174,7 @@ def _no_rotation(recording: Recording) -> list[str]:
 
 def _rest(recording: Recording) -> list[str]:
     """Compare the specific force with gravity in the stillest moment of each sensor that has one."""
-    n = int(round(_REST_S * recording.sampling_rate_hz))
+    n = round(_REST_S * recording.sampling_rate_hz)
     if n < 2 or recording.time_s.size < n:
         return []
     magnitude = np.linalg.norm(recording.acceleration, axis=2)

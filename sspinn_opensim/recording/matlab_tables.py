@@ -99,7 +99,7 @@ def _load(path: str | Path) -> Any:
         # Says which fields keep the library's own form: of all that is used here the form is checked below.
         warnings.simplefilter("ignore", MatConvertWarning)
         try:
-            content = load_from_mat(str(path))
+            content: Any = load_from_mat(str(path))
         except (*_DAMAGE, MatReadError, MatConvertError) as error:
             raise InputError(
                 "The file is not a MATLAB file this reader knows.",

@@ -53,4 +53,4 @@ def _on_model(sensor: Sensor, model: Model) -> Sensor:
     if sensor.imu_frame or sensor.body in known or sensor.body != sensor.name or place is None:
         return sensor
     found = [name for name in known if segment_of(name) == place]
-    return replace(sensor, body=max(found, key=known.get)) if found else sensor
+    return replace(sensor, body=max(found, key=known.__getitem__)) if found else sensor

@@ -67,7 +67,7 @@ def low_pass(signal: np.ndarray, old_rate_hz: float, new_rate_hz: float) -> np.n
 
     # A corner above the old Nyquist frequency cannot be built and is not needed.
     corner = min(_CORNER * new_rate_hz, 0.49 * old_rate_hz)
-    sections = butter(_ORDER, corner, fs=old_rate_hz, output="sos")
+    sections = np.asarray(butter(_ORDER, corner, fs=old_rate_hz, output="sos"))
     padding = min(3 * (2 * len(sections) + 1), signal.shape[0] - 1)
     return sosfiltfilt(sections, signal, axis=0, padlen=padding)
 

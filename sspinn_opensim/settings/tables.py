@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 
 import osim_models
 from casadi_dynamics.errors import InputError, nearest
-from sspinn_opensim.settings.bounds import OneOf
+from sspinn_opensim.settings.bounds import Bounds, OneOf
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def replaced(settings: Any, changes: Mapping[str, Any], place: Place) -> Any:
     return dataclasses.replace(settings, **checked)
 
 
-def parse(kind: type, table: Any, place: Place, **given: Any) -> Any:
+def parse(kind: Any, table: Any, place: Place, **given: Any) -> Any:
     """Build the dataclass `kind` from a TOML table; `given` fields do not come from the table."""
     if not isinstance(table, dict):
         raise place.error(
@@ -161,33 +161,36 @@ def _convert(value: Any, hint: Any, place: Place) -> Any:
         parts = [part for part in typing.get_args(hint) if part is not type(None)]
         listed = isinstance(value, list | tuple)
         hint = next((part for part in parts if (typing.get_origin(part) is tuple) == listed), parts[0])
-    if typing.get_origin(hint) is Annotated:
-        base, bounds = typing.get_args(hint)
-        if isinstance(bounds, OneOf):
-            return _choose(value, bounds, place)
-        number = _convert(value, base, place)
-        if not bounds.holds(number):
-            raise place.error(
-                "The value is out of bounds.", expected=str(bounds), found=f"{number:g}", fix=bounds.hint
-            )
-        return number
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if dataclasses.is_dataclass(hint):
-        return parse(hint, value, place)
+    if origin is Annotated:
+        return _convert_bounded(value, arguments[0], arguments[1], place)
     if origin is Literal:
         return _choose(value, OneOf(arguments), place)
     if origin is dict:
         _require(isinstance(value, dict), value, "a table of names and numbers", place)
         return {key: _convert(entry, arguments[1], place / key) for key, entry in value.items()}
-    if origin is tuple and dataclasses.is_dataclass(arguments[0]):
-        _require(isinstance(value, dict), value, f"tables [{place.keys[-1]}.NAME]", place)
-        return tuple(parse(arguments[0], entry, place / name, name=name) for name, entry in value.items())
     if origin is tuple:
         return _convert_list(value, arguments, place)
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return parse(hint, value, place)
     return _convert_scalar(value, hint, place)
 
 
+def _convert_bounded(value: Any, base: Any, bounds: Bounds | OneOf, place: Place) -> Any:
+    if isinstance(bounds, OneOf):
+        return _choose(value, bounds, place)
+    number = _convert(value, base, place)
+    if not bounds.holds(number):
+        raise place.error(
+            "The value is out of bounds.", expected=str(bounds), found=f"{number:g}", fix=bounds.hint
+        )
+    return number
+
+
 def _convert_list(value: Any, arguments: tuple[Any, ...], place: Place) -> tuple[Any, ...]:
+    if dataclasses.is_dataclass(arguments[0]):
+        _require(isinstance(value, dict), value, f"tables [{place.keys[-1]}.NAME]", place)
+        return tuple(parse(arguments[0], entry, place / name, name=name) for name, entry in value.items())
     _require(isinstance(value, list | tuple), value, "a list in [ ]", place)
     if arguments[-1] is Ellipsis:
         _require(len(value) > 0, value, "at least one entry", place)
@@ -231,11 +234,11 @@ def _resolve(text: str, place: Place) -> Path:
             what = f"There is no built-in model '{text.removeprefix('builtin:')}'."
             raise place.error(what, expected=error.expected, fix=error.fix) from None
     # normpath, not resolve: a study reached through a link names files beside the link.
-    in_file = isinstance(place.path, Path)
-    file = Path(os.path.normpath((place.path.parent if in_file else Path()) / Path(text).expanduser()))
+    folder = place.path.parent if isinstance(place.path, Path) else None
+    file = Path(os.path.normpath((folder or Path()) / Path(text).expanduser()))
     if not file.is_file():
         beside = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
-        fix = nearest(file.name, beside) or ("paths are relative to the study file" if in_file else "")
+        fix = nearest(file.name, beside) or ("paths are relative to the study file" if folder else "")
         raise place.error("The file does not exist.", found=str(file), fix=fix)
     return file
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
@@ -21,7 +21,7 @@ class _CohortTable:
     members: tuple[Path, ...]
     unseen: tuple[Path, ...] = ()
     name: str = ""
-    training: TrainingChoice = TrainingChoice()
+    training: TrainingChoice = field(default_factory=TrainingChoice)
 
 
 @dataclass(frozen=True)

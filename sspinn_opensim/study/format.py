@@ -7,8 +7,7 @@ with this project. Units are in the names of the keys.
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -122,7 +121,7 @@ class TrainingChoice:
 
     steps: Count = 1500
     seeds: tuple[Seed, ...] = (0,)
-    weights: dict[str, NonNegative] = dataclasses.field(default_factory=dict)
+    weights: dict[str, NonNegative] = field(default_factory=dict)
     patience: Annotated[int, Bounds(0)] = 0
     devices: Count = 1
     adaptation_steps: Annotated[int, Bounds(0)] = 300
@@ -142,7 +141,7 @@ class CoordinateChoice:
         sagittal plane; or names. The others are held at their default.
     """
 
-    fixed: dict[str, float] = dataclasses.field(default_factory=dict)
+    fixed: dict[str, float] = field(default_factory=dict)
     estimate: str | tuple[str, ...] = "all"
 
 
@@ -196,11 +195,11 @@ class Study:
     sensors: tuple[SensorChoice, ...]
     name: str = ""
     reference: ReferenceChoice | None = None
-    scaling: ScalingChoice = ScalingChoice()
-    training: TrainingChoice = TrainingChoice()
-    coordinates: CoordinateChoice = CoordinateChoice()
-    muscles: MuscleChoice = MuscleChoice()
-    output: OutputChoice = OutputChoice()
+    scaling: ScalingChoice = field(default_factory=ScalingChoice)
+    training: TrainingChoice = field(default_factory=TrainingChoice)
+    coordinates: CoordinateChoice = field(default_factory=CoordinateChoice)
+    muscles: MuscleChoice = field(default_factory=MuscleChoice)
+    output: OutputChoice = field(default_factory=OutputChoice)
 
     @property
     def person_id(self) -> str:
@@ -221,5 +220,5 @@ class ScalingStudy:
     path: Path
     model: ModelChoice
     person: Person
-    scaling: ScalingChoice = ScalingChoice()
+    scaling: ScalingChoice = field(default_factory=ScalingChoice)
     name: str = ""

@@ -128,7 +128,16 @@ def _with_method(study: S, place: Place) -> S:
     """Return a study that says how its model is scaled; refuse keys of two methods, or none of one."""
     choice = study.scaling
     of_method = {
-        "markers": "setup static markers from_s to_s measurements weights place_markers".split(),
+        "markers": [
+            "setup",
+            "static",
+            "markers",
+            "from_s",
+            "to_s",
+            "measurements",
+            "weights",
+            "place_markers",
+        ],
         "segments": ["segments"],
         "height": [],
     }

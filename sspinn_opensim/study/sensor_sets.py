@@ -8,11 +8,11 @@ makers use.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
 
 from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.anatomy import MIDDLE, segment_of
 from sspinn_opensim.recording.choices import ALL_SENSORS as ALL
+from sspinn_opensim.recording.choices import SensorChoice
 
 #: Set -> segments that carry its sensors, both sides of those that have sides.
 PRESETS = {
@@ -24,18 +24,9 @@ PRESETS = {
 }
 
 
-class Placed(Protocol):
-    """What a choice of sensors looks at."""
-
-    name: str
-    body: str
-    imu_frame: str
-
-
-S = TypeVar("S", bound=Placed)
-
-
-def select(sensors: Sequence[S], chosen: str | Sequence[str], *, where: str) -> tuple[S, ...]:
+def select(
+    sensors: Sequence[SensorChoice], chosen: str | Sequence[str], *, where: str
+) -> tuple[SensorChoice, ...]:
     """Return the sensors of a set, in the order of the study.
 
     Parameters
@@ -73,7 +64,7 @@ def select(sensors: Sequence[S], chosen: str | Sequence[str], *, where: str) -> 
     return _preset(sensors, chosen, where)
 
 
-def _named(sensors: Sequence[S], chosen: Sequence[str], where: str) -> tuple[S, ...]:
+def _named(sensors: Sequence[SensorChoice], chosen: Sequence[str], where: str) -> tuple[SensorChoice, ...]:
     known = [sensor.name for sensor in sensors]
     for name in chosen:
         if name not in known:
@@ -88,7 +79,7 @@ def _named(sensors: Sequence[S], chosen: Sequence[str], where: str) -> tuple[S, 
     return tuple(sensor for sensor in sensors if sensor.name in chosen)
 
 
-def _preset(sensors: Sequence[S], preset: str, where: str) -> tuple[S, ...]:
+def _preset(sensors: Sequence[SensorChoice], preset: str, where: str) -> tuple[SensorChoice, ...]:
     places = [_place(sensor) for sensor in sensors]
     for segment in PRESETS[preset]:
         for side in ("",) if segment in MIDDLE else ("left", "right"):
@@ -111,7 +102,7 @@ def _preset(sensors: Sequence[S], preset: str, where: str) -> tuple[S, ...]:
     )
 
 
-def _place(sensor: Placed) -> tuple[str, str] | None:
+def _place(sensor: SensorChoice) -> tuple[str, str] | None:
     """Read the IMU frame, which decides where a sensor sits; what it does not tell is left to the body."""
     told = [segment_of(name) for name in (sensor.imu_frame, sensor.body) if name]
     whole = [place for place in told if place and (place[1] or place[0] in MIDDLE)]

@@ -158,8 +158,8 @@ def _spheres(model: Model, standing: Posture, foot: Foot, held: Container[str] |
     found = []
     for name, (body, forward, outward) in places.items():
         z = foot.line_z + foot.outward * outward * measure
-        location = standing.in_body(body, (foot.ankle[0] + forward, sole + radius, z))
-        found.append(ContactSphere(f"{name}{_suffix(foot)}", body, tuple(map(float, location)), radius))
+        x, y, z = map(float, standing.in_body(body, (foot.ankle[0] + forward, sole + radius, z)))
+        found.append(ContactSphere(f"{name}{_suffix(foot)}", body, (x, y, z), radius))
     return found
 
 

@@ -136,7 +136,7 @@ def prepare(
         setup, taken, before["bodies"], _distance_in(before["markers"]), _distance_over(trial)
     )
     notes += [] if fallback_factor else unscaled(factors)
-    _write_inputs(setup, work, whom, trial, placing, marker_set)
+    _write_inputs(setup, work, trial, placing, marker_set)
     places = {name: placing.place(name).mean(axis=0).tolist() for name in placing.names}
     words = {m.name: _words(m, ratios[m.name]) for m in taken}
     if choice.setup is not None:
@@ -169,7 +169,7 @@ def _from_measurements(
 
 
 def _person(person: PersonSize, setup: ScaleSetup) -> tuple[PersonSize, list[str]]:
-    """Return whom to scale to; what is not given comes from the set-up."""
+    """Return whom to scale to, and write it into the set-up, which says what is not given."""
     mass, stated, notes = person.mass_kg, setup.mass_kg, []
     if mass is None:
         if stated <= 0:
@@ -184,6 +184,9 @@ def _person(person: PersonSize, setup: ScaleSetup) -> tuple[PersonSize, list[str
         notes.append(f"the set-up states {stated:g} kg, the person's {mass:g} kg are used")
     whom = PersonSize(person.height_m or setup.height_m, mass, person.name or setup.name)
     check_person(whom)
+    setup.tree.getroot().find("ScaleTool").set("name", whom.name)
+    setup.set("mass", repr(float(mass)))
+    setup.set("height", repr(1000 * whom.height_m) if whom.height_m else "-1")
     return whom, notes
 
 
@@ -239,7 +242,7 @@ def _trial_doubts(trial: MarkerTrial, needed: Sequence[str]) -> list[str]:
         axis = "xyz"[int(extent.argmax())]
         found.append(f"the markers extend along {axis}; OpenSim takes y as up, and may not find the pose")
     travel = {name: float(np.linalg.norm(np.ptp(trial.place(name), axis=0))) for name in needed}
-    restless = max(travel, key=travel.get)
+    restless = max(travel, key=travel.__getitem__)
     if travel[restless] > _STILL_M:
         found.append(
             f"the person does not stand still: {restless} moves by {1000 * travel[restless]:.0f} mm in "
@@ -272,7 +275,6 @@ def _stated(setup: ScaleSetup) -> dict[str, str]:
 def _write_inputs(
     setup: ScaleSetup,
     work: Path,
-    person: PersonSize,
     trial: MarkerTrial,
     placing: MarkerTrial,
     marker_set: Path | None,
@@ -283,9 +285,6 @@ def _write_inputs(
     same = same and np.array_equal(trial.position_m, placing.position_m)
     if not same:
         write_marker_trial(work / "static_placing.trc", placing)
-    setup.tree.getroot().find("ScaleTool").set("name", person.name)
-    setup.set("mass", repr(float(person.mass_kg)))
-    setup.set("height", repr(1000 * person.height_m) if person.height_m else "-1")
     setup.set("model_file", "generic.osim", "GenericModelMaker")
     setup.set("marker_set_file", marker_set.name if marker_set else "Unassigned", "GenericModelMaker")
     for section, file, part in (

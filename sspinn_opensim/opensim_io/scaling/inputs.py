@@ -88,16 +88,16 @@ def trial_files(setup: ScaleSetup | None, choice: ScalingChoice) -> tuple[Path, 
         setup.file("marker_file", section) if setup else None for section in ("ModelScaler", "MarkerPlacer")
     ]
     scaling, placing = (choice.static or file for file in named)
-    if scaling is None and placing is None:
+    scaling, placing = scaling or placing, placing or scaling
+    if scaling is None or placing is None:
         raise InputError(
             "no static marker trial is named",
             where=setup.where if setup else "",
             fix="name it: static in the study, --static on the command line",
         )
-    files = scaling or placing, placing or scaling
-    for file in dict.fromkeys(files):
+    for file in dict.fromkeys((scaling, placing)):
         require(file, "static marker trial", "--static, or static in the study")
-    return files
+    return scaling, placing
 
 
 def require(file: Path, what: str, option: str) -> None:

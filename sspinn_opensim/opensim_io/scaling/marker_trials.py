@@ -11,6 +11,7 @@ import dataclasses
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,16 @@ from sspinn_opensim.files import write_atomically
 _METRES_PER = {"m": 1.0, "meter": 1.0, "meters": 1.0, "metre": 1.0, "metres": 1.0, "cm": 0.01, "mm": 0.001}
 #: Without a unit in the header: markers on a person span decimetres to a few metres, in mm some hundreds.
 _LARGEST_SPAN_IN_METRES = 10.0
-_KEYS = "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStartFrame OrigNumFrames".split()
+_KEYS = [
+    "DataRate",
+    "CameraRate",
+    "NumFrames",
+    "NumMarkers",
+    "Units",
+    "OrigDataRate",
+    "OrigDataStartFrame",
+    "OrigNumFrames",
+]
 _NOT_MEASURED = {"", "nan", "-nan", "-", "none", "null", "inf", "-inf"}
 
 
@@ -91,19 +101,19 @@ class MarkerTrial:
         InputError
             If no frame has all of them.
         """
-        seen = np.isfinite(self.position_m).all(axis=2)
+        seen = np.all(np.isfinite(self.position_m), axis=2)
         columns = [self.names.index(name) for name in dict.fromkeys(needed) if name in self.names]
-        frames = seen[:, columns].all(axis=1)
+        frames = np.all(seen[:, columns], axis=1)
         if not frames.any():
             gaps = {self.names[k]: int((~seen[:, k]).sum()) for k in columns if not seen[:, k].all()}
-            worst = sorted(gaps, key=gaps.get, reverse=True)[:6]
+            worst = sorted(gaps, key=gaps.__getitem__, reverse=True)[:6]
             raise InputError(
                 "no frame of the marker trial shows all the markers that are needed",
                 where=str(self.path),
                 found=", ".join(f"{name} missing in {gaps[name]} of {len(seen)} frames" for name in worst),
                 fix="choose another time range, fill the gaps, or leave the marker out of the measurements",
             )
-        always = seen[frames].all(axis=0)
+        always = np.all(seen[frames], axis=0)
         notes = []
         if not frames.all():
             notes.append(
@@ -216,7 +226,7 @@ def _lines(path: Path) -> list[str]:
 
 def _header(lines: Sequence[str]) -> dict[str, str]:
     """Return the keys of the second line with the values of the third, in lower case."""
-    for keys, values in zip(lines, lines[1:], strict=False):
+    for keys, values in pairwise(lines):
         if keys.lower().startswith("datarate"):
             return {k.lower(): v for k, v in zip(keys.split(), values.split(), strict=False)}
     return {}

@@ -6,7 +6,6 @@ loaded in OpenSim: the generic model, the marker set, the frames of the trial th
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -89,8 +88,8 @@ def scale_from_markers(
         report = _run(case, work, subject, generic_height_m)
         target = subject.with_name(ResultsFolder.scale_tool.name)
         if target.exists():
-            os.replace(target, Path(temporary) / "replaced")
-        os.replace(work, target)
+            target.replace(Path(temporary) / "replaced")
+        work.replace(target)
     return report
 
 
@@ -116,7 +115,7 @@ def _run(case: Case, work: Path, subject: Path, generic_height_m: float | None) 
         after = describe(draft)
         verify(
             case.factors,
-            case.person.mass_kg,
+            case.setup.mass_kg,
             case.setup.preserves_mass_distribution,
             case.before,
             after,

@@ -11,7 +11,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.anatomy import other_side, side_of
 from sspinn_opensim.settings.bounds import Bounds
 
-Factors = Mapping[str, tuple[float, float, float]]
+Factors = Mapping[str, tuple[float, ...]]
 
 #: Largest error of a marker and root mean square over markers of a good static pose, m: OpenSim's
 #: documentation, "Scaling Best Practices" (less than 2 cm at bony landmarks, less than 1 cm).

@@ -28,6 +28,7 @@ from sspinn_opensim.opensim_io.scaling.choices import GIRTH, LENGTH, PersonSize,
 from sspinn_opensim.opensim_io.scaling.finish import describe
 from sspinn_opensim.opensim_io.scaling.report import ScalingReport
 from sspinn_opensim.opensim_io.scaling.scale import height_factor, scale_bodies
+from sspinn_opensim.settings.bounds import Bounds
 
 #: Foot length over body height (Winter 2009, figure 4.1).
 _FOOT_PER_HEIGHT = 0.152
@@ -147,17 +148,8 @@ def _check(segments: Sequence[Segment], model: Anatomy) -> None:
                 expected=f"one of {', '.join(_DENSITY)}",
                 fix="give its length, or leave it to the body height",
             )
-        for what, value, allowed in (
-            ("length_m", segment.length_m, LENGTH),
-            ("circumference_m", segment.circumference_m, GIRTH),
-        ):
-            if value is not None and not allowed.holds(value):
-                raise InputError(
-                    f"no person's {what}",
-                    where=where,
-                    expected=f"{allowed.low:g} to {allowed.high:g} m",
-                    found=f"{value:g} m",
-                )
+        _check_size("length_m", segment.length_m, LENGTH, where)
+        _check_size("circumference_m", segment.circumference_m, GIRTH, where)
         for body in segment.bodies:
             if body not in model.bodies:
                 fix = nearest(body, list(model.bodies))
@@ -166,6 +158,16 @@ def _check(segments: Sequence[Segment], model: Anatomy) -> None:
                 )
         if set(segment.axes) - set("xyz"):
             raise InputError("axes are some of x, y, z", where=where, found=segment.axes)
+
+
+def _check_size(what: str, value: float | None, allowed: Bounds, where: str) -> None:
+    if value is not None and not allowed.holds(value):
+        raise InputError(
+            f"no person's {what}",
+            where=where,
+            expected=f"{allowed.low:g} to {allowed.high:g} m",
+            found=f"{value:g} m",
+        )
 
 
 def _sides(segment: Segment, model: Anatomy, height_m: float) -> list[_One]:

@@ -106,14 +106,13 @@ class ScaleSetup:
         """Return the measurements that are applied."""
         found = []
         for element in self._applied():
-            pairs = [
-                tuple(child_text(pair, "markers").split())
-                for pair in element.iterfind("MarkerPairSet/objects/MarkerPair")
-            ]
-            name = element.get("name", "")
-            if any(len(pair) != 2 for pair in pairs):
-                where = f"{self.where}, measurement '{name}'"
-                raise InputError("a pair of markers does not name two", where=where)
+            name, pairs = element.get("name", ""), []
+            for pair in element.iterfind("MarkerPairSet/objects/MarkerPair"):
+                markers = child_text(pair, "markers").split()
+                if len(markers) != 2:
+                    where = f"{self.where}, measurement '{name}'"
+                    raise InputError("a pair of markers does not name two", where=where)
+                pairs.append((markers[0], markers[1]))
             bodies = {
                 scale.get("name", ""): child_text(scale, "axes").upper().replace(" ", "")
                 for scale in element.iterfind("BodyScaleSet/objects/BodyScale")

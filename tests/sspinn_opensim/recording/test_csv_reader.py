@@ -53,7 +53,7 @@ def test_a_table_is_read(write, delimiter):
 
 def test_a_byte_order_mark_blank_lines_and_other_columns_do_no_harm(write):
     header = [*HEADER, "comment number"]
-    path = write(header, [*(row + [""] for row in rows()), []], encoding="utf-8-sig")
+    path = write(header, [*([*row, ""] for row in rows()), []], encoding="utf-8-sig")
     assert read(path).time_s.size == 4
 
 

@@ -127,8 +127,9 @@ def test_body_axes_do_not_matter(planar):
         if joint.child.body == "foot_r":
             inside = np.array(turn) @ np.array(joint.child.translation)
             frame = dataclasses.replace(joint.child, translation=tuple(inside), rotation=turn)
-            joint = dataclasses.replace(joint, child=frame)
-        joints.append(joint)
+            joints.append(dataclasses.replace(joint, child=frame))
+        else:
+            joints.append(joint)
     turned = dataclasses.replace(planar, joints=tuple(joints))
     turned = dataclasses.replace(
         turned,

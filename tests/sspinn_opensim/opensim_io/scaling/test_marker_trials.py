@@ -127,7 +127,7 @@ def test_a_missing_file_is_an_input_error(tmp_path):
 def test_a_part_outside_the_trial_names_what_there_is(read):
     trial = read(text())
     assert len(trial.part(0.01, None).time_s) == 1 and len(trial.part(None, None).time_s) == 2
-    with pytest.raises(InputError, match="(?s)no frame in the time range.*0 to 0.01 s.*1 to 2 s"):
+    with pytest.raises(InputError, match=r"(?s)no frame in the time range.*0 to 0.01 s.*1 to 2 s"):
         trial.part(1.0, 2.0)
 
 
@@ -146,7 +146,7 @@ def test_a_single_frame_is_written_twice_for_opensim(read, tmp_path):
 
 
 def test_the_static_trials_of_the_data_sets_are_read(shared):
-    sets = [shared / "data" / name for name in "capsense_walk opensim_scaling schreiber2019_walking".split()]
+    sets = [shared / "data" / name for name in ["capsense_walk", "opensim_scaling", "schreiber2019_walking"]]
     files = sorted(
         file for place in sets for end in ("static*", "_ST") for file in place.rglob(f"*{end}.trc")
     )

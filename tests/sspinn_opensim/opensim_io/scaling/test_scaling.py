@@ -99,7 +99,7 @@ def test_report_prints_and_serialises(scaled):
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    ("change", "message"),
     [
         ({"height_m": 173.0}, "(?s)height is implausible.*divide it by 100"),
         ({"mass_kg": 73000.0}, "(?s)mass is implausible.*divide it by 1000"),

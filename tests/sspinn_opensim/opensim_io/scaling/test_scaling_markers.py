@@ -259,8 +259,8 @@ def test_wrong_input_is_one_clear_error(choice, laboratory, model_file, person, 
     change = {k: laboratory / v if isinstance(v, str) else v for k, v in change.items()}
     if change == {"static": None}:  # possible with a set-up only
         change |= {"setup": write_setup(laboratory, tmp_path / "setup.xml"), "measurements": ()}
+    choice = dataclasses.replace(choice, **change)
     with pytest.raises(InputError, match=message):
-        choice = dataclasses.replace(choice, **change)
         scale_from_markers(model_file, tmp_path / "out" / "subject.osim", person(), choice)
     assert not (tmp_path / "out" / "subject.osim").exists()
 

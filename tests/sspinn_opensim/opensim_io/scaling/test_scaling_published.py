@@ -65,7 +65,7 @@ def test_schreiber_one_published_model_scaled_to_another_person(shared, tmp_path
     """From the published model of one person the factors of another's follow: the ratio of theirs."""
     folder = shared / "data" / "schreiber2019_walking"
     first, second = (folder / name / f"{name}_scaledModelAdjusted.osim" for name in ("2014001", "2014004"))
-    with open(folder / "anthropometrics.csv", newline="") as file:
+    with (folder / "anthropometrics.csv").open(newline="") as file:
         person = next(row for row in csv.DictReader(file) if row["subjectID"] == "2014004")
     measurements = []
     for side in "rl":
