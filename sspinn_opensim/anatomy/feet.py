@@ -93,6 +93,7 @@ def foot_of(model: Model, body: str, carrying: Collection[str], held: Container[
     Parameters
     ----------
     model : Model
+        Whose tree is climbed from toes to ankle.
     body : str
         One of `carrying`.
     carrying : collection of str

@@ -1,4 +1,4 @@
-"""Does a recording look like what it claims to be? What cannot be true is refused, what is odd is told.
+"""Checks of a recording: what cannot be true is refused, what is odd is told.
 
 The bounds are far from what walking and running give (mean specific force 10 to 32 m/s^2, angular rate 0.7 to
 8 rad/s root mean square, for sensors from pelvis to foot at 1.3 to 3.5 m/s), so that only a wrong unit
@@ -39,6 +39,7 @@ def refuse_implausible(recording: Recording, where: str) -> None:
     Parameters
     ----------
     recording : Recording
+        In SI, as the units of the study say.
     where : str
         The file, named in the error.
 
@@ -74,10 +75,6 @@ def refuse_implausible(recording: Recording, where: str) -> None:
 def describe_doubts(recording: Recording) -> tuple[str, ...]:
     """Return one sentence for each thing that is odd but not impossible.
 
-    Parameters
-    ----------
-    recording : Recording
-
     Returns
     -------
     tuple of str
@@ -99,7 +96,9 @@ def check_placement(sensors: tuple[Sensor, ...], model: Model, where: str = "the
     Parameters
     ----------
     sensors : tuple of Sensor
+        Sensors on the bodies that the study names or `on_model` finds.
     model : Model
+        Scaled or not: only names count.
     where : str
         The study file, named in the error.
 

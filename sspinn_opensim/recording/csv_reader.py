@@ -90,7 +90,9 @@ class Table:
     Parameters
     ----------
     path : Path
+        The file, for messages.
     columns : tuple of m str
+        Names in the first line.
     values : (n, m) array
         NaN where a cell is empty or says ``nan``.
     lines : tuple of n int
@@ -171,13 +173,10 @@ FORMAT = Format("csv", CsvOptions, read_csv, sensor_tables=("columns",))
 def read_table(path: str | Path) -> Table:
     """Read a text table of numbers under one line of names.
 
-    Parameters
-    ----------
-    path : str or Path
-
     Returns
     -------
     Table
+        Every column, whichever a sensor needs.
 
     Raises
     ------

@@ -33,6 +33,7 @@ def place_sensor(choice: SensorChoice, position: tuple[float, float, float] | No
     Parameters
     ----------
     choice : SensorChoice
+        What the study says of the sensor.
     position : tuple of 3 float, optional
         Position in m that the file gives, from the joint that carries the segment; used where the study gives
         none.

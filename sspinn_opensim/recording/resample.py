@@ -21,6 +21,7 @@ def resample(recording: Recording, sampling_rate_hz: float) -> Recording:
     Parameters
     ----------
     recording : Recording
+        At any uniform rate.
     sampling_rate_hz : float
         Rate wanted, Hz.
 
@@ -80,6 +81,7 @@ def interpolate(time_s: np.ndarray, signal: np.ndarray, at_s: np.ndarray) -> np.
     time_s : (n,) array
         Times in s of the signal.
     signal : (n, ...) array
+        Samples at these times.
     at_s : (m,) array
         Times in s wanted.
 

@@ -21,6 +21,7 @@ def output_window(recording: Recording, choice: OutputChoice) -> tuple[float, fl
     Parameters
     ----------
     recording : Recording
+        Whose clock, and whose cycle if it has one, count.
     choice : OutputChoice
         What the study says; parts left out are filled in.
 

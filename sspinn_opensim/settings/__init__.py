@@ -1,14 +1,14 @@
 """TOML files as dataclasses: every key known, every value in its bounds, every file there."""
 
 from sspinn_opensim.settings.bounds import Bounds, Count, NonNegative, OneOf, Positive, Seed
-from sspinn_opensim.settings.tables import Place, load, parse, read_tables, replaced
+from sspinn_opensim.settings.tables import Location, load, parse, read_tables, replaced
 
 __all__ = [
     "Bounds",
     "Count",
     "NonNegative",
     "OneOf",
-    "Place",
+    "Location",
     "Positive",
     "Seed",
     "load",

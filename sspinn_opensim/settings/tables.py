@@ -23,7 +23,7 @@ from sspinn_opensim.settings.bounds import Bounds, OneOf
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """A table or key of a file, or an option of the command line, for messages.
 
     Parameters
@@ -40,7 +40,7 @@ class Place:
     text: str = ""
     keys: tuple[str, ...] = ()
 
-    def __truediv__(self, key: str) -> Place:
+    def __truediv__(self, key: str) -> Location:
         return dataclasses.replace(self, keys=(*self.keys, key))
 
     def __str__(self) -> str:
@@ -114,10 +114,10 @@ def read_tables(path: str | Path, kind: type) -> Any:
     """
     path = Path(path).absolute()
     text, table = load(path)
-    return parse(kind, table, Place(path, text))
+    return parse(kind, table, Location(path, text))
 
 
-def replaced(settings: Any, changes: Mapping[str, Any], place: Place) -> Any:
+def replaced(settings: Any, changes: Mapping[str, Any], place: Location) -> Any:
     """Return a dataclass with some values replaced, each held to its annotation as if it stood in a file.
 
     Parameters
@@ -126,7 +126,7 @@ def replaced(settings: Any, changes: Mapping[str, Any], place: Place) -> Any:
         What is changed.
     changes : mapping of str to object
         By name of the field.
-    place : Place
+    place : Location
         Who changes it, for messages.
     """
     hints = typing.get_type_hints(type(settings), include_extras=True)
@@ -134,7 +134,7 @@ def replaced(settings: Any, changes: Mapping[str, Any], place: Place) -> Any:
     return dataclasses.replace(settings, **checked)
 
 
-def parse(kind: Any, table: Any, place: Place, **given: Any) -> Any:
+def parse(kind: Any, table: Any, place: Location, **given: Any) -> Any:
     """Build the dataclass `kind` from a TOML table; `given` fields do not come from the table."""
     if not isinstance(table, dict):
         raise place.error(
@@ -155,7 +155,7 @@ def parse(kind: Any, table: Any, place: Place, **given: Any) -> Any:
     return kind(**given, **values)
 
 
-def _convert(value: Any, hint: Any, place: Place) -> Any:
+def _convert(value: Any, hint: Any, place: Location) -> Any:
     """Check a TOML value against an annotation and return it in that type."""
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         parts = [part for part in typing.get_args(hint) if part is not type(None)]
@@ -176,7 +176,7 @@ def _convert(value: Any, hint: Any, place: Place) -> Any:
     return _convert_scalar(value, hint, place)
 
 
-def _convert_bounded(value: Any, base: Any, bounds: Bounds | OneOf, place: Place) -> Any:
+def _convert_bounded(value: Any, base: Any, bounds: Bounds | OneOf, place: Location) -> Any:
     if isinstance(bounds, OneOf):
         return _choose(value, bounds, place)
     number = _convert(value, base, place)
@@ -187,7 +187,7 @@ def _convert_bounded(value: Any, base: Any, bounds: Bounds | OneOf, place: Place
     return number
 
 
-def _convert_list(value: Any, arguments: tuple[Any, ...], place: Place) -> tuple[Any, ...]:
+def _convert_list(value: Any, arguments: tuple[Any, ...], place: Location) -> tuple[Any, ...]:
     if dataclasses.is_dataclass(arguments[0]):
         _require(isinstance(value, dict), value, f"tables [{place.keys[-1]}.NAME]", place)
         return tuple(parse(arguments[0], entry, place / name, name=name) for name, entry in value.items())
@@ -199,7 +199,7 @@ def _convert_list(value: Any, arguments: tuple[Any, ...], place: Place) -> tuple
     return tuple(_convert(entry, hint, place) for entry, hint in zip(value, arguments, strict=True))
 
 
-def _convert_scalar(value: Any, hint: type, place: Place) -> Any:
+def _convert_scalar(value: Any, hint: type, place: Location) -> Any:
     if hint is Path:
         _require(isinstance(value, str | Path), value, "a path in quotes", place)
         return _resolve(str(value), place)
@@ -215,7 +215,7 @@ def _convert_scalar(value: Any, hint: type, place: Place) -> Any:
     return value
 
 
-def _choose(value: Any, choices: OneOf, place: Place) -> str:
+def _choose(value: Any, choices: OneOf, place: Location) -> str:
     if value not in choices:
         raise place.error(
             "The value is not one of the choices.",
@@ -226,7 +226,7 @@ def _choose(value: Any, choices: OneOf, place: Place) -> str:
     return value
 
 
-def _resolve(text: str, place: Place) -> Path:
+def _resolve(text: str, place: Location) -> Path:
     if text.startswith("builtin:"):
         try:
             return osim_models.path(text.removeprefix("builtin:").removesuffix(".osim") + ".osim")
@@ -243,7 +243,7 @@ def _resolve(text: str, place: Place) -> Path:
     return file
 
 
-def _require(holds: bool, value: Any, expected: str, place: Place) -> None:
+def _require(holds: bool, value: Any, expected: str, place: Location) -> None:
     if not holds:
         raise place.error("The value is of the wrong kind.", expected=expected, found=_describe(value))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.settings import Place, read_tables, replaced
+from sspinn_opensim.settings import Location, read_tables, replaced
 from sspinn_opensim.settings.bounds import Bounds, Height, Mass, NonNegative, Rate, Seed, Vector
 
 Angle = Annotated[float, Bounds(0.0, 45.0, "give the standard deviation in degrees")]
@@ -211,7 +211,7 @@ def changed(settings: Settings, changes: Mapping[str, object]) -> Settings:
     """
     for key, value in changes.items():
         table, _, name = key.rpartition(".")
-        owner = replaced(getattr(settings, table) if table else settings, {name: value}, Place(name))
+        owner = replaced(getattr(settings, table) if table else settings, {name: value}, Location(name))
         settings = dataclasses.replace(settings, **{table: owner}) if table else owner
     check(settings)
     return settings

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from casadi_dynamics.errors import nearest
 from sspinn_opensim.recording import FORMATS, OutputChoice
-from sspinn_opensim.settings import Place
+from sspinn_opensim.settings import Location
 from sspinn_opensim.study.format import ScalingChoice, Study, TrainingChoice
 
 
-def check_sensors(study: Study, place: Place) -> None:
+def check_sensors(study: Study, place: Location) -> None:
     """Refuse no sensor, and sensors placed or rotated twice or not at all."""
     if not study.sensors:
         raise (place / "sensors").error(
@@ -42,7 +42,7 @@ def check_sensors(study: Study, place: Place) -> None:
             )
 
 
-def check_reference(study: Study, place: Place) -> None:
+def check_reference(study: Study, place: Location) -> None:
     """Refuse a reference whose files are not those of its format."""
     reference = study.reference
     if reference is None:
@@ -63,7 +63,7 @@ def check_reference(study: Study, place: Place) -> None:
         )
 
 
-def check_marker_scaling(choice: ScalingChoice, place: Place) -> None:
+def check_marker_scaling(choice: ScalingChoice, place: Location) -> None:
     """Refuse a scaling from markers that lacks a part, or has one twice."""
     if choice.setup and (choice.measurements or choice.weights):
         own = [key for key in ("measurements", "weights") if getattr(choice, key)]
@@ -83,13 +83,13 @@ def check_marker_scaling(choice: ScalingChoice, place: Place) -> None:
         raise place.error("The part of the static trial ends before it starts.", expected="from_s <= to_s")
 
 
-def check_seeds(training: TrainingChoice, place: Place) -> None:
+def check_seeds(training: TrainingChoice, place: Location) -> None:
     """Refuse a seed that is named twice."""
     if len(set(training.seeds)) < len(training.seeds):
         raise place.error("A seed is repeated.", found=str(list(training.seeds)))
 
 
-def check_output(output: OutputChoice, place: Place) -> None:
+def check_output(output: OutputChoice, place: Location) -> None:
     """Refuse an output that ends before it starts."""
     if output.from_s is not None and output.to_s is not None and output.from_s >= output.to_s:
         raise place.error(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.settings import Place, read_tables
+from sspinn_opensim.settings import Location, read_tables
 from sspinn_opensim.study.checks import check_seeds
 from sspinn_opensim.study.format import Study, TrainingChoice
 from sspinn_opensim.study.read import read_study
@@ -102,7 +102,7 @@ def _check_apart(cohort: CohortStudy) -> None:
                 found=f"{study.recording.file}, also of '{seen[study.recording.file].name}'",
                 fix="name it under members or under unseen",
             )
-    check_seeds(cohort.training, Place(cohort.path, keys=("training", "seeds")))
+    check_seeds(cohort.training, Location(cohort.path, keys=("training", "seeds")))
 
 
 def _check_names(cohort: CohortStudy) -> None:

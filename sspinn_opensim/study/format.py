@@ -1,4 +1,4 @@
-"""What a study file holds: the dataclasses are the format.
+"""The format of study files, as dataclasses.
 
 Field name = key, annotation = what a value may be, default = the value of a key left out; `docs/study.md`
 describes every key. Paths are relative to the study file; ``builtin:planar_gait`` names a model that comes

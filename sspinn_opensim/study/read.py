@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 from casadi_dynamics.errors import nearest
 from sspinn_opensim.recording import FORMATS, RecordingChoice
-from sspinn_opensim.settings import OneOf, Place, load, parse, replaced
+from sspinn_opensim.settings import Location, OneOf, load, parse, replaced
 from sspinn_opensim.study import sensor_sets
 from sspinn_opensim.study.checks import (
     check_marker_scaling,
@@ -54,7 +54,7 @@ def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) 
     """
     path = Path(path).absolute()
     text, table = load(path)
-    place = Place(path, text)
+    place = Location(path, text)
     _refuse_old_columns(table, place)
     if "recording" in table:
         recording = _parse_recording(table.pop("recording"), place / "recording")
@@ -87,8 +87,8 @@ def read_scaling(path: str | Path) -> Study | ScalingStudy:
     text, table = load(path)
     if "recording" in table or "sensors" in table:
         return read_study(path)
-    study = parse(ScalingStudy, table, Place(path, text), path=path)
-    study = _with_method(study, Place(path, text) / "scaling")
+    study = parse(ScalingStudy, table, Location(path, text), path=path)
+    study = _with_method(study, Location(path, text) / "scaling")
     return dataclasses.replace(study, name=study.name or path.stem)
 
 
@@ -98,6 +98,7 @@ def override(study: Study, *, steps: int | None = None, seeds: Iterable[int] | N
     Parameters
     ----------
     study : Study
+        As it was read.
     steps : int, optional
         Optimizer steps, at least 1.
     seeds : iterable of int, optional
@@ -110,10 +111,10 @@ def override(study: Study, *, steps: int | None = None, seeds: Iterable[int] | N
     """
     training = study.training
     if steps is not None:
-        training = replaced(training, {"steps": steps}, Place("--steps"))
+        training = replaced(training, {"steps": steps}, Location("--steps"))
     if seeds is not None:
-        training = replaced(training, {"seeds": tuple(seeds)}, Place("--seeds"))
-        check_seeds(training, Place("--seeds"))
+        training = replaced(training, {"seeds": tuple(seeds)}, Location("--seeds"))
+        check_seeds(training, Location("--seeds"))
     return dataclasses.replace(study, training=training)
 
 
@@ -124,7 +125,7 @@ def examples_folder() -> Path:
     return installed if installed.is_dir() else here.parent / "examples"
 
 
-def _with_method(study: S, place: Place) -> S:
+def _with_method(study: S, place: Location) -> S:
     """Return a study that says how its model is scaled; refuse keys of two methods, or none of one."""
     choice = study.scaling
     of_method = {
@@ -171,7 +172,7 @@ def _with_method(study: S, place: Place) -> S:
     return dataclasses.replace(study, scaling=dataclasses.replace(choice, method=method))
 
 
-def _parse_recording(table: Any, place: Place) -> RecordingChoice:
+def _parse_recording(table: Any, place: Location) -> RecordingChoice:
     """Return ``[recording]`` with the options of its format, which stand in a table named like the format."""
     head = {"format": table["format"]} if isinstance(table, dict) and "format" in table else {}
     form = FORMATS[parse(_Head, head if isinstance(table, dict) else table, place).format]
@@ -204,7 +205,7 @@ def _parse_recording(table: Any, place: Place) -> RecordingChoice:
     return parse(RecordingChoice, own, place, options=options)
 
 
-def _refuse_old_columns(table: dict[str, Any], place: Place) -> None:
+def _refuse_old_columns(table: dict[str, Any], place: Location) -> None:
     """Refuse columns named under a sensor: they belong to the format."""
     sensors = table.get("sensors")
     for name, sensor in sensors.items() if isinstance(sensors, dict) else ():

@@ -1,4 +1,4 @@
-"""Which of a study's sensors are used: all, some by name, or a sparse set by the segments they sit on.
+"""Sets of a study's sensors: all, some by name, or a sparse set by the segments they sit on.
 
 The sparse sets are those of SSPINNpose (arXiv 2506.11786), named by their segments: F(eet), T(highs),
 S(hanks), P(elvis). A segment is recognised by the name of the body, in the words that models and sensor

@@ -79,6 +79,7 @@ def foot_spheres(model: Model, held: Container[str] | None = None) -> tuple[Cont
     Parameters
     ----------
     model : Model
+        In its default posture, upright.
     held : container of str, optional
         Coordinates that do not move: toes whose joint has no other, or none at all, are rigid. Left out, all
         toes are taken to move, which gives the places by anatomy alone.

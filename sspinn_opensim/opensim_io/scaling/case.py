@@ -84,6 +84,7 @@ def prepare(
     work : Path
         Folder that ScaleTool will read from.
     person : PersonSize
+        What is not known is taken from the set-up.
     choice : ScalingChoice
         Trial and measurements.
     fallback_factor : float, optional

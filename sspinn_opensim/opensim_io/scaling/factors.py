@@ -1,4 +1,4 @@
-"""What a set-up of ScaleTool will do to a model, found out before it runs.
+"""Factors that a set-up of ScaleTool means, found out before it runs.
 
 ScaleTool passes over much in silence: a measurement that lacks one marker of one pair leaves its bodies at
 factor one, a body it does not know is skipped, a factor of zero is taken. All of that is named here. The
@@ -119,6 +119,7 @@ def scale_factors(
     Parameters
     ----------
     setup : ScaleSetup
+        Says in which order factors by hand and measurements act.
     measurements : sequence of AppliedMeasurement
         Of the set-up, as far as they can be taken.
     bodies : iterable of str

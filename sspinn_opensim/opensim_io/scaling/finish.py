@@ -1,4 +1,4 @@
-"""What comes after OpenSim has scaled: contact geometry follows, the file is checked, the report is made.
+"""Steps after OpenSim has scaled: contact geometry follows, the file is checked, the report is made.
 
 OpenSim scales bodies, joints, muscles, markers and frames attached to bodies; it leaves contact geometry
 where it was. That is scaled here, with the body that carries it.

@@ -1,4 +1,4 @@
-"""What scaling did, as one report: factors, masses, everything that changed, marker errors, and doubts."""
+"""Report of a scaling: factors, masses, everything that changed, marker errors, and doubts."""
 
 from __future__ import annotations
 

@@ -238,11 +238,13 @@ def make_setup(
     Parameters
     ----------
     measurements : sequence of Measurement
+        What scales which bodies along which axes.
     factors : mapping
         Body -> factors along x, y, z that act before the measurements.
     weights : mapping
         Marker -> weight in placement.
     preserve_mass_distribution : bool
+        Whether each body keeps its share of the mass.
     where : str
         For messages.
     """
