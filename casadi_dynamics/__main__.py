@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.live import ask
 from casadi_dynamics.model import Model
+from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.answers import model_answers
+from casadi_dynamics.opensim_process.worker.models import upgrade
 from casadi_dynamics.osim import is_older, read_model
 from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
@@ -69,7 +71,8 @@ def _verify(options: argparse.Namespace, folder: Path) -> dict:
     file, seed = options.model, None
     if is_older(file):
         file = folder / "upgraded.osim"
-        ask("upgrade", timeout_s=_TIMEOUT_S, model=options.model, output=file)
+        arguments = {"model": options.model, "output": file}
+        run_job(upgrade, arguments, timeout_s=_TIMEOUT_S, outputs=[file])
     model = read_model(file)
     if options.reference is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
@@ -105,7 +108,8 @@ def _errors(model: Model, answers) -> tuple[dict[str, float], tuple[str, ...], d
 
 
 def _live_answers(model: Path, seed: int, output: Path) -> dict[str, np.ndarray]:
-    ask("model_answers", timeout_s=_TIMEOUT_S, model=model, samples=_SAMPLES, seed=seed, output=output)
+    arguments = {"model": model, "samples": _SAMPLES, "seed": seed, "output": output}
+    run_job(model_answers, arguments, timeout_s=_TIMEOUT_S, outputs=[output])
     return _stored_answers(output)
 
 

@@ -1,7 +1,8 @@
-"""The one error and the one warning that users of this project ever see."""
+"""Errors and the one warning that users of this project ever see."""
 
 from __future__ import annotations
 
+import copyreg
 from os import PathLike
 
 
@@ -41,16 +42,16 @@ class InputError(Exception):
         super().__init__("\n".join(lines))
 
     def __reduce__(self):
-        rebuild = _rebuild_input_error
-        return rebuild, (self.what, self.where, self.expected, self.found, self.fix)
+        # As any object, not by a call of the class: its parts have names, and subclasses may have more.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__
 
 
 class InputWarning(UserWarning):
     """Something the user gave is odd, and was taken all the same; shown to users as a note of one line."""
 
 
-def _rebuild_input_error(what, where, expected, found, fix):
-    return InputError(what, where=where, expected=expected, found=found, fix=fix)
+class OpenSimError(InputError):
+    """An OpenSim job did not deliver: crash, a limit, an error inside OpenSim, or an output not whole."""
 
 
 def nearest(name: str, known) -> str:

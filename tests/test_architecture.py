@@ -11,14 +11,14 @@ import pytest
 
 PACKAGES = ("casadi_dynamics", "osim_models", "sspinn_opensim")
 
-_CASADI = "errors opensim_process model osim symbolic compiled simbody_defect verify".split()
+_WORKER = "opensim_process.worker"
+_CASADI = f"errors opensim_process {_WORKER} model osim symbolic compiled simbody_defect verify".split()
 _DYNAMICS = {"casadi_dynamics"} | {f"casadi_dynamics.{room}" for room in _CASADI}
 _TRAINING, _ESTIMATION, _EVALUATION = (
     f"sspinn_opensim.{room}" for room in ("training", "estimation", "evaluation")
 )
 _OPENSIM_IO = "sspinn_opensim.opensim_io"
 _OF_NUMBERS = {"sspinn_opensim.dynamics.trial", "sspinn_opensim.dynamics.agreement"}
-_WORKER = "casadi_dynamics.opensim_process.worker"
 
 
 def _rooms(package: str, table: dict[str, str]) -> dict[str, set[str]]:
@@ -34,13 +34,14 @@ _OF_OPENSIM_IO = _rooms(
     _OPENSIM_IO,
     {
         "": "",
+        "worker": "",
         "documents": "",
-        "model": "documents",
-        "tables": "documents model",
-        "trials": "model tables",
-        "scaling": "documents model tables",
-        "static_optimization": "documents model tables trials",
-        "tools": "documents model static_optimization tables trials",
+        "model": "documents worker",
+        "tables": "documents model worker",
+        "trials": "model tables worker",
+        "scaling": "documents model tables worker",
+        "static_optimization": "documents model tables trials worker",
+        "tools": "documents model static_optimization tables trials worker",
     },
 )
 _OF_CASADI_DYNAMICS = _rooms(
@@ -49,15 +50,15 @@ _OF_CASADI_DYNAMICS = _rooms(
         "": "errors",
         "errors": "",
         "opensim_process": "errors",
-        "opensim_process.worker": "errors opensim_process",
+        # What runs in the process of OpenSim: others import its jobs, to name them.
+        _WORKER: "opensim_process",
         "model": "errors",
         "osim": "errors model",
         "symbolic": "errors model",
         "compiled": "errors model symbolic",
         "simbody_defect": "model symbolic",
         "verify": "errors model osim symbolic compiled simbody_defect",
-        "live": "errors",
-        "__main__": "errors model osim symbolic compiled simbody_defect verify live",
+        "__main__": f"errors opensim_process {_WORKER} model osim symbolic compiled simbody_defect verify",
     },
 )
 #: Rooms of sspinn_opensim from the lowest up: each may import those before it that its row names.
@@ -116,7 +117,7 @@ ALLOWED = (
 LIBRARIES = {
     "torch": {"casadi_dynamics.compiled", _TRAINING, _ESTIMATION, "sspinn_opensim.placement"},
     "lxml": {"casadi_dynamics.osim", _OPENSIM_IO, "osim_models"},
-    "opensim": {"casadi_dynamics.opensim_process.worker"},
+    "opensim": {"casadi_dynamics.opensim_process.worker.__main__"},
     "daqp": {"sspinn_opensim.muscles"},
     "matio": {"sspinn_opensim.recording"},
 }
@@ -297,6 +298,19 @@ def test_nothing_that_training_imports_knows_a_reference(repository):
     assert not [sentence for sentence in label_uses("", mixed) if "mentions" in sentence]
 
 
+def test_nothing_that_runs_beside_opensim_loads_casadi(repository):
+    """Its libraries and those that OpenSim brings along do not share a process."""
+    sources = dict(modules(repository))
+    start = [module for module in sources if "worker" in module.split(".")]
+    found = reached(start, sources)
+    assert len(start) > 8
+    heavy = {"casadi", "torch"}
+    loaded = {
+        module: {name.split(".")[0] for _, name in imported(ast.parse(sources[module]))} for module in found
+    }
+    assert not [module for module, libraries in loaded.items() if libraries & heavy]
+
+
 def test_a_leak_at_second_hand_is_reached():
     helper = "def f():\n    import a.evaluation"
     sources = {"a.training": "from a import helper", "a.helper": helper, "a.evaluation": ""}
@@ -317,7 +331,8 @@ def test_a_leak_at_second_hand_is_reached():
         ("sspinn_opensim.training.losses", "from sspinn_opensim.evaluation.reference import read"),
         ("sspinn_opensim.report.report", "from lxml import etree"),
         ("casadi_dynamics.opensim_process.jobs", "import opensim"),
-        ("sspinn_opensim.verbs.run", "from casadi_dynamics.opensim_process.worker import tools"),
+        ("casadi_dynamics.opensim_process.worker.models", "import opensim"),
+        ("casadi_dynamics.opensim_process.jobs", "from casadi_dynamics.opensim_process.worker import models"),
         ("sspinn_opensim.opensim_io.tables.storage", "from sspinn_opensim.opensim_io.scaling import report"),
         ("sspinn_opensim.verbs.run", "from .cli import main"),
     ],
@@ -329,7 +344,7 @@ def test_a_wrong_import_is_caught(module, source):
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("casadi_dynamics.opensim_process.worker", "import opensim"),
+        ("casadi_dynamics.opensim_process.worker.__main__", "import opensim"),
         ("sspinn_opensim.training.losses", "from sspinn_opensim.recording import Recording\nimport torch"),
         ("sspinn_opensim.cli.command", "def run():\n    from sspinn_opensim.verbs import run"),
         ("casadi_dynamics.verify", "from casadi_dynamics.compiled import compile"),

@@ -1,4 +1,4 @@
-"""What goes wrong with a job, as one error each: what, where, OpenSim's last words, and the way out."""
+"""Errors of OpenSim jobs: what went wrong, where, the last lines that OpenSim printed, and the way out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from casadi_dynamics.errors import InputError
+from casadi_dynamics.errors import OpenSimError
 from casadi_dynamics.opensim_process.groups import NO_LONGER_WANTED, TOO_LONG, TOO_TALKATIVE, Limits
 from casadi_dynamics.opensim_process.outputs import Outputs
 
@@ -16,10 +16,6 @@ _LOG_LINES_SHOWN, _LOG_LINE_WIDTH = 8, 300
 _LITTLE_SPACE_BYTES = 2**20
 _INSTALL = 'python -m pip install "opensim==4.6" (Python 3.11 or 3.12); then "sspinn doctor" checks'
 _WRITABLE = "name a folder that exists, can be written to and has free space"
-
-
-class OpenSimError(InputError):
-    """An OpenSim job did not deliver: crash, a limit, an error inside OpenSim, or an output not whole."""
 
 
 def failure(name, arguments, limits: Limits, code, log: str, reply) -> OpenSimError | None:
@@ -115,7 +111,13 @@ def _describe_exit(code: int) -> str:
 
 def _out_of_memory(text: str) -> bool:
     """Whether a text says so in the words of Python, C++ or the loader of libraries."""
-    words = ("MemoryError", "bad_alloc", "Cannot allocate memory", "failed to map segment")
+    words = (
+        "MemoryError",
+        "bad_alloc",
+        "Cannot allocate memory",
+        "failed to map segment",
+        "Memory allocation",
+    )
     return any(word in text[-20000:] for word in words)
 
 

@@ -48,13 +48,22 @@ class Limits:
     log_bytes: int = 64 * 2**20
 
 
-def usual_memory_limit() -> int:
-    """Return half of the memory of this machine, or of its container, and at least 2 GiB; bytes."""
+def memory_limit(processes: int = 1) -> int:
+    """Return what each of some processes may use, bytes.
+
+    Together they get half of the memory of this machine, or of its container, so that it survives them; each
+    gets 2 GiB at least, which OpenSim needs as address space and rarely uses.
+
+    Parameters
+    ----------
+    processes : int
+        Number of processes that run at once.
+    """
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 8 * _GIB
     for file in _CGROUP_LIMITS:
         with contextlib.suppress(OSError, ValueError):  # absent, or the word "max"
             pages = min(pages, int(Path(file).read_text()))
-    return max(pages // 2, _SMALLEST_MEMORY_LIMIT)
+    return max(pages // 2 // processes, _SMALLEST_MEMORY_LIMIT)
 
 
 def run_group(
@@ -91,7 +100,7 @@ def run_group(
         if os.name == "nt"
         else {"start_new_session": True}
     )
-    with open(log_file, "wb") as log:
+    with log_file.open("wb") as log:
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

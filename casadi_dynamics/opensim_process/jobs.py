@@ -14,21 +14,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from casadi_dynamics.opensim_process.errors import (
-    OpenSimError,
-    failure,
-    missing_outputs,
-    with_full_disk,
-    writing,
-)
-from casadi_dynamics.opensim_process.groups import Limits, run_group, usual_memory_limit
+from casadi_dynamics.opensim_process.errors import failure, missing_outputs, with_full_disk, writing
+from casadi_dynamics.opensim_process.groups import Limits, memory_limit, run_group
 from casadi_dynamics.opensim_process.outputs import Outputs
-
-__all__ = ["Job", "JobResult", "OpenSimError", "run_job", "run_jobs"]
 
 WORKER = "casadi_dynamics.opensim_process.worker"
 
@@ -37,10 +29,10 @@ WORKER = "casadi_dynamics.opensim_process.worker"
 class JobResult:
     """What a job answered.
 
-    Parameters
+    Attributes
     ----------
     values : dict
-        The job's answer.
+        What the function of the job returned.
     log : str
         All that OpenSim printed.
     log_warnings : list of str
@@ -59,7 +51,7 @@ class JobResult:
 class Job:
     """A job to run: the arguments of `run_job`."""
 
-    name: str
+    function: Callable
     arguments: Mapping
     timeout_s: float
     outputs: Sequence[Path] = ()
@@ -67,7 +59,7 @@ class Job:
 
 
 def run_job(
-    name: str,
+    function: Callable,
     arguments: Mapping,
     *,
     timeout_s: float,
@@ -81,12 +73,13 @@ def run_job(
 
     Parameters
     ----------
-    name : str
-        A job of `casadi_dynamics.opensim_process.worker`.
+    function : callable
+        What to do: a function of a module that imports neither `opensim` nor CasADi. In the worker it is
+        handed the `opensim` library and the arguments, and it returns JSON values.
     arguments : Mapping
-        Keyword arguments of the job; JSON values, and paths, which are made absolute. Where one names a file
-        of `outputs`, or a folder that holds one, the job writes to a temporary folder beside it, from which
-        files are moved once all are whole.
+        Keyword arguments of the function; JSON values, and paths, which are made absolute. Where one names a
+        file of `outputs`, or a folder that holds one, the job writes to a temporary folder beside it, from
+        which files are moved once all are whole.
     timeout_s : float
         The job and all its children are killed after this time, s.
     outputs : sequence of Path
@@ -96,7 +89,7 @@ def run_job(
     worker : str
         Module that runs the job as ``__main__``, given the paths of a request and an answer file.
     memory_bytes : int, optional
-        Address space the job may use; by default half of the machine's memory, and at least 2 GiB.
+        Address space that each process of the job may use; by default `memory_limit()`.
     stop : threading.Event, optional
         Ends the job from another thread.
 
@@ -113,12 +106,13 @@ def run_job(
         then, and no file of `outputs` was touched that an argument names.
     """
     start = time.monotonic()
-    limits = Limits(timeout_s, memory_bytes or usual_memory_limit())
+    job, name = _reference(function), function.__name__
+    limits = Limits(timeout_s, memory_bytes or memory_limit())
     files = Outputs(outputs, arguments)
     with contextlib.ExitStack() as stack:
         stack.enter_context(writing(name, "the folder of its output", outputs))
         given, folders = stack.enter_context(files.staged())
-        code, log, reply = _run(name, given, folders, limits, cwd, worker, stop)
+        code, log, reply = _run(job, given, folders, limits, cwd, worker, stop)
         error = failure(name, arguments, limits, code, log, reply) or missing_outputs(name, files, log)
         if error is not None:
             raise with_full_disk(error, [*folders, tempfile.gettempdir()])
@@ -139,28 +133,31 @@ def run_jobs(jobs: Iterable[Job], *, at_once: int) -> list[JobResult]:
     Parameters
     ----------
     jobs : iterable of Job
+        None may need what another one writes.
     at_once : int
-        Number of worker processes.
+        Number of worker processes, which share the memory that one alone may use.
 
     Raises
     ------
     OpenSimError
         As `run_job`, for the first job that failed.
     """
-    stop, errors = threading.Event(), []
+    stop, at_once = threading.Event(), max(at_once, 1)
+    memory_bytes = memory_limit(at_once)
+    errors: list[BaseException] = []
 
-    def run(job: Job) -> JobResult | None:
+    def run(job: Job) -> JobResult:
         if stop.is_set():
-            return None
+            raise CancelledError
         try:
             arguments = {field.name: getattr(job, field.name) for field in dataclasses.fields(job)}
-            return run_job(**arguments, stop=stop)
-        except Exception as error:
+            return run_job(**arguments, memory_bytes=memory_bytes, stop=stop)
+        except BaseException as error:
             errors.append(error)  # the first one is the cause: later ones may be of jobs it stopped
             stop.set()
             raise
 
-    with ThreadPoolExecutor(max(at_once, 1)) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         futures = [pool.submit(run, job) for job in jobs]
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
@@ -172,16 +169,24 @@ def run_jobs(jobs: Iterable[Job], *, at_once: int) -> list[JobResult]:
     return [future.result() for future in futures]
 
 
-def _run(name, arguments, folders, limits, cwd, worker, stop) -> tuple[int | str, str, dict | None]:
+def _reference(function: Callable) -> str:
+    """Return what the worker imports a function by: its module and its name."""
+    module, name = function.__module__, function.__name__
+    if getattr(sys.modules[module], name, None) is not function or module == "__main__":
+        raise ValueError(f"a job is a function of a module that can be imported, not {function!r}")
+    return f"{module}:{name}"
+
+
+def _run(job, arguments, folders, limits, cwd, worker, stop) -> tuple[int | str, str, dict | None]:
     """Run the worker; return its exit code or why it was stopped, its log and its answer."""
     with (
-        writing(name, "the temporary folder"),
+        writing(job.partition(":")[2], "the temporary folder"),
         tempfile.TemporaryDirectory(prefix="opensim_job_", ignore_cleanup_errors=True) as folder,
     ):
         request, answer, log_file = (
             Path(folder, file) for file in ("request.json", "answer.json", "log.txt")
         )
-        asked = {"job": name, "arguments": arguments, "temporary": [*folders, folder]}
+        asked = {"job": job, "arguments": arguments, "temporary": [*folders, folder]}
         request.write_text(json.dumps(asked, default=_absolute), encoding="utf-8")
         (empty := Path(folder, "work")).mkdir()
         command = [sys.executable, "-P", "-m", worker, str(request), str(answer)]
@@ -194,7 +199,7 @@ def _run(name, arguments, folders, limits, cwd, worker, stop) -> tuple[int | str
 
 
 def _read_log(path: Path, most_bytes: int) -> str:
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         file.seek(max(path.stat().st_size - most_bytes, 0))
         return file.read().decode("utf-8", errors="replace")
 

@@ -14,6 +14,7 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
 from casadi_dynamics.model.path_fits import PathFit, dump_fits, fits_file
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.answers import model_answers
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
@@ -112,7 +113,7 @@ def convert(study: Study | Path, out: Path, *, paths: bool = False) -> Conversio
     answers_file = out / ".opensim_answers.npz"
     try:
         arguments = {"model": path, "samples": 10, "seed": 0, "output": answers_file}
-        run_job("model_answers", arguments, timeout_s=300, outputs=[answers_file])
+        run_job(model_answers, arguments, timeout_s=300, outputs=[answers_file])
         with np.load(answers_file, allow_pickle=False) as answers:
             functions, defect = with_defect(build(model, model.imu_frames))
             found = Conversion(model, compare(model, functions, answers), tuple(defect))

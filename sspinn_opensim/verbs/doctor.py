@@ -115,9 +115,10 @@ def check_library(name: str) -> Finding:
 def check_opensim() -> Finding:
     """Start OpenSim in its own process and ask for its version."""
     from casadi_dynamics.opensim_process.jobs import run_job
+    from casadi_dynamics.opensim_process.worker.models import version
 
     try:
-        answer = run_job("version", {}, timeout_s=60)
+        answer = run_job(version, {}, timeout_s=60)
     except InputError as error:
         fix = error.fix or "pip install -c constraints.txt --force-reinstall opensim"
         return Finding("worker", " ".join(str(error).split()), False, fix)

@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.answers import model_answers
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import compare
@@ -461,7 +462,7 @@ def _write_model(out: Path, frames: Sequence[FramePlace]) -> None:
         write_imu_frames(ResultsFolder(out).subject, draft, frames)
         model = read_model(draft)
         arguments = {"model": draft, "samples": 2, "seed": 0, "output": answers_file}
-        run_job("model_answers", arguments, timeout_s=300, outputs=[answers_file])
+        run_job(model_answers, arguments, timeout_s=300, outputs=[answers_file])
         with np.load(answers_file, allow_pickle=False) as stored:
             errors = compare(model, build(model, model.imu_frames), dict(stored))
         sensed = {name: value for name, value in errors.items() if name.startswith("imu")}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.answers import model_answers
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
@@ -21,7 +22,7 @@ def ask(tmp_path):
         file, output = tmp_path / "tiny.osim", tmp_path / "answers.npz"
         file.write_text(text)
         request = {"model": file, "samples": samples, "seed": 5, "output": output}
-        run_job("model_answers", request, timeout_s=120.0, outputs=[output])
+        run_job(model_answers, request, timeout_s=120.0, outputs=[output])
         with np.load(output) as stored:
             answers = dict(stored)
         model = read_model(file)

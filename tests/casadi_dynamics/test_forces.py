@@ -8,6 +8,7 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.answers import model_answers
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import compare, states_left_out
@@ -149,7 +150,7 @@ def every_force(text, tmp_path_factory):
     path.write_text(text(*FORCES))
     saved = path.with_suffix(".npz")
     arguments = {"model": str(path), "samples": 40, "seed": 5, "output": str(saved)}
-    run_job("model_answers", arguments, timeout_s=120, outputs=[saved])
+    run_job(model_answers, arguments, timeout_s=120, outputs=[saved])
     model = read_model(path)
     with np.load(saved) as answers:
         return model, build(model), dict(answers)

@@ -5,6 +5,7 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.answers import model_answers
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import answer_sensors, compare
@@ -20,7 +21,7 @@ def agree(tmp_path):
     def agree_with_opensim(text: str):
         file, output = tmp_path / "tiny.osim", tmp_path / "answers.npz"
         file.write_text(text.replace('"/>', '"><range>-1.3 1.3</range></Coordinate>'))
-        run_job("model_answers", {"model": file, "samples": 5, "seed": 3, "output": output}, timeout_s=120)
+        run_job(model_answers, {"model": file, "samples": 5, "seed": 3, "output": output}, timeout_s=120)
         with np.load(output) as stored:
             answers = dict(stored)
         model = read_model(file)

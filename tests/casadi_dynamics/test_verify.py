@@ -8,6 +8,7 @@ import pytest
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import ImuFrame
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.models import upgrade
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
@@ -75,7 +76,7 @@ def test_public_models_agree_with_opensim(public_models, with_answers, name):
 def test_an_older_model_agrees_with_opensim_once_opensim_has_upgraded_it(public_models, tmp_path):
     upgraded = tmp_path / "gait3d.osim"
     arguments = {"model": public_models / "gait3d_pelvis213.osim", "output": upgraded}
-    run_job("upgrade", arguments, timeout_s=120, outputs=[upgraded])
+    run_job(upgrade, arguments, timeout_s=120, outputs=[upgraded])
     model = read_model(upgraded)
     with np.load(public_models / "gait3d_pelvis213.npz") as stored:
         answers = dict(stored)

@@ -14,6 +14,7 @@ from sspinn_opensim.opensim_io.model.model_file import read_model_tree, switch_c
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
 from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.opensim_io.worker.tools import inverse_dynamics
 
 FOLDER = Path(__file__).parents[2] / write.FOLDER
 CYCLE = slice(KNOTS, 2 * KNOTS)  # of the samples
@@ -122,7 +123,7 @@ def test_opensim_agrees(contact, subject, reference, tmp_path):
     write_model_tree(tmp_path / "subject.osim", tree)
     output = tmp_path / "moments.sto"
     run_job(
-        "inverse_dynamics",
+        inverse_dynamics,
         {
             "model": tmp_path / "subject.osim",
             "kinematics": FOLDER / "reference_kinematics.mot",

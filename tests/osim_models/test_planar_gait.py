@@ -10,6 +10,7 @@ import pytest
 import osim_models
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.models import describe_model
 from casadi_dynamics.osim import read_model
 from osim_models import bodies, geometry, muscles, tables, write
 from sspinn_opensim.opensim_io.model import stored_answers
@@ -210,7 +211,7 @@ def test_opensim_still_answers_the_same(stored, tmp_path):
 
 
 def test_opensim_loads_the_model_without_a_warning():
-    result = run_job("describe_model", {"model": Path(MODEL)}, timeout_s=120.0)
+    result = run_job(describe_model, {"model": Path(MODEL)}, timeout_s=120.0)
     assert result.log_warnings == []
     assert "Parameter update" not in result.log
     assert result.values["total_mass_kg"] == pytest.approx(75.0, rel=1e-12)

@@ -68,6 +68,7 @@ def walker(planar_model):
 def lunge(tmp_path_factory) -> Path:
     """A laboratory's folder: swaying in a lunge, with the ground forces on each foot that this takes."""
     from casadi_dynamics.opensim_process.jobs import run_job
+    from casadi_dynamics.opensim_process.worker.models import describe_model
     from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads, write_external_loads
     from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table
     from sspinn_opensim.opensim_io.tables.storage import write_storage
@@ -76,7 +77,7 @@ def lunge(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("lunge")
     model = osim_models.path("planar_gait.osim")
     shutil.copy(model, folder / "model.osim")
-    motions = run_job("describe_model", {"model": model}, timeout_s=60).values["motions"]
+    motions = run_job(describe_model, {"model": model}, timeout_s=60).values["motions"]
     time_s = np.arange(0.0, 1.2, 0.01)
     sway = np.sin(2 * np.pi * 1.5 * time_s)
     posture = {

@@ -1,1 +1,1 @@
-"""What runs inside the process of OpenSim; nothing else may import it."""
+"""Program in OpenSim's process, and the jobs that every model can be asked: what it is, how it answers."""

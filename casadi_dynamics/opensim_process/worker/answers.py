@@ -1,7 +1,7 @@
 """OpenSim's own answers at random states of a model, to test converted models against.
 
-Used inside the worker process, which hands over its `opensim` module; nothing here imports it. OpenSim
-objects whose children are used stay in named variables, as a child dangles when its parent is collected.
+OpenSim objects whose children are used stay in named variables, as a child dangles when its parent is
+collected.
 """
 
 from __future__ import annotations
@@ -29,9 +29,6 @@ def model_answers(opensim, model: str, samples: int, seed: int, output: str) -> 
     with open(output, "wb") as file:  # savez would append its own suffix to a bare name
         np.savez_compressed(file, **answers)
     return {"arrays": sorted(answers)}
-
-
-JOBS = (model_answers,)
 
 
 def answers_at_states(

@@ -1,4 +1,4 @@
-"""OpenSim's muscles, contact and other forces at given or random states; part of `worker_answers`."""
+"""OpenSim's muscles, contact and other forces at given or random states."""
 
 from __future__ import annotations
 

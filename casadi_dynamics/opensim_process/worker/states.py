@@ -1,7 +1,7 @@
 """A model loaded in OpenSim to be asked at many states, and the random states themselves.
 
-Used inside the worker process, which hands over its `opensim` module; nothing here imports it. OpenSim
-objects whose children are used stay in named variables, as a child dangles when its parent is collected.
+OpenSim objects whose children are used stay in named variables, as a child dangles when its parent is
+collected.
 """
 
 from __future__ import annotations

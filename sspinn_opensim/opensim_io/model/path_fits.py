@@ -25,6 +25,7 @@ from casadi_dynamics.model.muscles import ConditionalPathPoint, GeometryPath, Mu
 from casadi_dynamics.model.path_fits import PathFit, Piece
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.opensim_process.jobs import run_job
+from sspinn_opensim.opensim_io.worker.paths import muscle_paths
 
 #: Accuracy asked for: of the length, m, and of the moment arms, m per rad.
 LENGTH_M, MOMENT_ARM_M = 1e-3, 2e-3
@@ -342,7 +343,7 @@ def _ask(model_file, spanned, coordinates, postures, timeout_s):
             "postures": given,
             "output": answers,
         }
-        run_job("muscle_paths", arguments, timeout_s=timeout_s, outputs=[answers])
+        run_job(muscle_paths, arguments, timeout_s=timeout_s, outputs=[answers])
         with np.load(answers, allow_pickle=False) as stored:
             return stored["length"], stored["moment_arm"]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import osim_models
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.answers import model_answers
 from sspinn_opensim.files import draft_of
 
 SAMPLES = 20
@@ -26,7 +27,7 @@ def compute(model: Path, target: Path) -> None:
         OpenSim is not installed or failed.
     """
     arguments = {"model": model, "samples": SAMPLES, "seed": SEED, "output": target}
-    run_job("model_answers", arguments, timeout_s=300.0, outputs=[target])
+    run_job(model_answers, arguments, timeout_s=300.0, outputs=[target])
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.models import upgrade
 from casadi_dynamics.osim import is_older, read_model
 
 _TIMEOUT_S = 120
@@ -38,7 +39,7 @@ def current_file(path: Path, folder: Path) -> Path:
     if not is_older(path):
         return path
     upgraded = folder / f"{path.stem}_upgraded.osim"
-    run_job("upgrade", {"model": path, "output": upgraded}, timeout_s=_TIMEOUT_S, outputs=[upgraded])
+    run_job(upgrade, {"model": path, "output": upgraded}, timeout_s=_TIMEOUT_S, outputs=[upgraded])
     return upgraded
 
 

@@ -16,6 +16,7 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.documents import child_text
 from sspinn_opensim.opensim_io.model.model_file import contact_geometry, read_model_tree
+from sspinn_opensim.opensim_io.worker.scaling import describe_anatomy
 
 TIMEOUT_S = 120.0
 _TOLERANCE = 1e-9
@@ -25,7 +26,7 @@ _CHANGED_MUSCLE = ("length_m", "optimal_fiber_length_m", "tendon_slack_length_m"
 def describe(model: Path, marker_set: Path | None = None) -> dict:
     """Return masses, joint centres, markers and muscles of a model in its default pose, from OpenSim."""
     arguments = {"model": model} | ({"marker_set": marker_set} if marker_set else {})
-    return run_job("describe_anatomy", arguments, timeout_s=TIMEOUT_S).values
+    return run_job(describe_anatomy, arguments, timeout_s=TIMEOUT_S).values
 
 
 def telling(log_warnings: Sequence[str]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from sspinn_opensim.opensim_io.documents import child_text
 from sspinn_opensim.opensim_io.scaling.choices import ScalingChoice
 from sspinn_opensim.opensim_io.scaling.finish import TIMEOUT_S
 from sspinn_opensim.opensim_io.scaling.setup import ScaleSetup, read_setup
+from sspinn_opensim.opensim_io.worker.scaling import upgrade_scale_setup
 
 
 def open_setup(path: Path) -> ScaleSetup:
@@ -42,7 +43,7 @@ def open_setup(path: Path) -> ScaleSetup:
                 "not a set-up of OpenSim's ScaleTool", where=str(path), expected="<ScaleTool>", found=found
             )
         arguments = {"setup": path, "output": current}
-        run_job("upgrade_scale_setup", arguments, timeout_s=TIMEOUT_S, outputs=[current])
+        run_job(upgrade_scale_setup, arguments, timeout_s=TIMEOUT_S, outputs=[current])
         return read_setup(current, path)
 
 

@@ -37,6 +37,7 @@ from sspinn_opensim.opensim_io.scaling.report import (
     factor_doubts,
 )
 from sspinn_opensim.opensim_io.scaling.scale import body_masses, known_height
+from sspinn_opensim.opensim_io.worker.scaling import marker_errors, scale_tool
 from sspinn_opensim.results.folder import ResultsFolder
 
 _SCALE_TOOL_DIGITS = 2e-5  # it writes six digits
@@ -97,12 +98,12 @@ def _run(case: Case, work: Path, subject: Path, generic_height_m: float | None) 
     scaled, placed, pose = (work / name for name in ("scaled_only.osim", "scaled.osim", "static_pose.mot"))
     arguments = {"setup": work / "setup.xml", "move_markers": case.moves}
     outputs = [scaled, placed, pose, work / "scale_set.xml"]
-    job = run_job("scale_tool", arguments, timeout_s=TIMEOUT_S, outputs=outputs)
+    job = run_job(scale_tool, arguments, timeout_s=TIMEOUT_S, outputs=outputs)
     _check_applied(read_scale_set(work / "scale_set.xml"), case)
     tree, generic_tree = read_model_tree(scaled), read_model_tree(work / "generic.osim")
     moved = _move_markers(tree, read_model_tree(placed)) if case.moves else {}
     fit = run_job(
-        "marker_errors", {"model": scaled, "pose": pose, "measured": dict(case.places)}, timeout_s=TIMEOUT_S
+        marker_errors, {"model": scaled, "pose": pose, "measured": dict(case.places)}, timeout_s=TIMEOUT_S
     ).values
     errors = MarkerErrors(fit["errors_m"], case.weights, moved, fit["pose"])
     tree.find("Model").set("name", case.person.name)

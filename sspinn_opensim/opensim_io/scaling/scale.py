@@ -25,6 +25,7 @@ from sspinn_opensim.opensim_io.scaling.finish import (
     verify,
 )
 from sspinn_opensim.opensim_io.scaling.report import Factors, ScalingReport, check_range, factor_doubts
+from sspinn_opensim.opensim_io.worker.scaling import scale
 from sspinn_opensim.settings.bounds import HEIGHT, MASS
 
 _FACTOR_RANGE = (0.1, 10.0)
@@ -132,7 +133,7 @@ def scale_bodies(
     subject.parent.mkdir(parents=True, exist_ok=True)
     with draft_of(subject) as draft:
         job = run_job(
-            "scale",
+            scale,
             {
                 "model": generic,
                 "output": draft,

@@ -24,6 +24,7 @@ from lxml import etree
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.models import describe_model
 from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ, filter_margin_s
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import OPENSIM_DOCUMENT_VERSION, child_text, to_xml
@@ -149,7 +150,7 @@ def prepare(
     unclamp(tree)
     facts = coordinate_facts(tree)
     if seen is None:
-        described = run_job("describe_model", {"model": results / model}, timeout_s=120.0).values
+        described = run_job(describe_model, {"model": results / model}, timeout_s=120.0).values
         motions = described["motions"]
         body_weight = described["total_mass_kg"] * float(np.linalg.norm(described["gravity"]))
     else:

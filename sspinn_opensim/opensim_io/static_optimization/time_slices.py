@@ -17,11 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from casadi_dynamics.errors import InputError
-from casadi_dynamics.opensim_process.jobs import Job, JobResult, OpenSimError, run_jobs
+from casadi_dynamics.errors import InputError, OpenSimError
+from casadi_dynamics.opensim_process.jobs import Job, JobResult, run_jobs
 from sspinn_opensim.opensim_io.static_optimization.setup_file import Setup, write_slice
 from sspinn_opensim.opensim_io.static_optimization.solution import Solution
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
+from sspinn_opensim.opensim_io.worker.tools import static_optimization
 
 _OVERLAP_FRAMES = 2
 #: Factors on the criterion of convergence for frames that were given up. In running at 5 m/s they solved 16
@@ -253,7 +254,7 @@ def _job(setup: Setup, part: Slice, folder: Path, timeout_s: float | None, loose
     file = write_slice(setup, own / "setup.xml", raw, part.runs_from_s, part.runs_to_s, looser)
     outputs = [raw / f"{setup.tool_name}_StaticOptimization_{kind}.sto" for kind in ("force", "activation")]
     limit = timeout_s or _TIMEOUT_S + _TIMEOUT_PER_FRAME_S * part.frames
-    return Job("static_optimization", {"setup": file}, limit, outputs)
+    return Job(static_optimization, {"setup": file}, limit, outputs)
 
 
 def _named(error: OpenSimError, slices: list[Slice]) -> OpenSimError:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from casadi_dynamics.errors import InputError
-from casadi_dynamics.opensim_process.jobs import OpenSimError, run_job
+from casadi_dynamics.errors import InputError, OpenSimError
+from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.tables.setup_files import read_setup_file
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
+from sspinn_opensim.opensim_io.worker.tables import inspect_files
 
 _TABLES = (".mot", ".sto")
 _MISREAD = "OpenSim does not read the file as it was meant"
@@ -83,7 +84,7 @@ def check_files(files: Sequence[Path]) -> None:
     with tempfile.TemporaryDirectory(prefix="opensim_readings_") as folder:
         output = Path(folder, "readings.npz")
         answer = run_job(
-            "check_files",
+            inspect_files,
             {
                 "tables": list(tables),
                 "setups": {path: setup.tool for path, setup in setups.items()},

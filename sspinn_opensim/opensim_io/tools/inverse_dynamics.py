@@ -30,6 +30,7 @@ from sspinn_opensim.opensim_io.tools.setups import Trial, inverse_dynamics_setup
 from sspinn_opensim.opensim_io.trials import load_checks, motion_checks
 from sspinn_opensim.opensim_io.trials.joint_moments import joint_moments, timeout_s, whole
 from sspinn_opensim.opensim_io.trials.survey import Survey, survey
+from sspinn_opensim.opensim_io.worker.tools import run_inverse_dynamics
 from sspinn_opensim.results.folder import ResultsFolder
 
 
@@ -134,7 +135,7 @@ def run(folder: Path, trial: Trial) -> InverseDynamics:
     with tempfile.TemporaryDirectory(prefix="inverse_dynamics_") as temporary:
         filtered = Path(temporary, "coordinates.npz")
         run_job(
-            "run_inverse_dynamics",
+            run_inverse_dynamics,
             {"setup": setup, "output": output, "coordinates": filtered},
             timeout_s=timeout_s(motion),
             outputs=[output, filtered],

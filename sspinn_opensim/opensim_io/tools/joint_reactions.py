@@ -32,6 +32,7 @@ from sspinn_opensim.opensim_io.tools.joint_reaction_checks import (
     of_actuators,
 )
 from sspinn_opensim.opensim_io.tools.setups import TOOL_NAME, Trial, joint_reactions_setup
+from sspinn_opensim.opensim_io.worker.tools import actuators, joint_reactions
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.text import text_table
 
@@ -168,7 +169,7 @@ def prepare(folder: Path, sources: Sources, choices: Choices) -> Trial:
             fix="switch them off (appliesForce false), or let sspinn muscles prepare the model",
         )
     files = [str((folder / name).absolute()) for name in sources.actuators]
-    known = run_job("actuators", {"model": model, "force_sets": files}, timeout_s=_TIMEOUT_S).values
+    known = run_job(actuators, {"model": model, "force_sets": files}, timeout_s=_TIMEOUT_S).values
     if known["unlisted"]:
         raise InputError(
             "actuators outside the ForceSet would act without their forces",
@@ -225,7 +226,7 @@ def run(folder: Path, trial: Trial, residuals: InverseDynamics) -> Reactions:
     check_belongs(folder, files.joint_reactions_setup.name, trial, forces, residuals)
     raw = files.joint_reactions_tables / f"{TOOL_NAME}_JointReaction_ReactionLoads.sto"
     job = run_job(
-        "joint_reactions",
+        joint_reactions,
         {"setup": files.joint_reactions_setup, "folder": raw.parent},
         timeout_s=_TIMEOUT_S + _TIMEOUT_PER_FRAME_S * len(forces.time_s),
         outputs=[raw],

@@ -9,6 +9,7 @@ from pathlib import Path
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
+from sspinn_opensim.opensim_io.worker.tools import inverse_dynamics
 from sspinn_opensim.results.folder import ResultsFolder
 
 _TIMEOUT_S, _TIMEOUT_PER_FRAME_S = 120.0, 0.5
@@ -54,9 +55,7 @@ def joint_moments(
             "to_s": window[1],
             "lowpass_hz": lowpass_hz if lowpass_hz > 0 else -1.0,
         }
-        run_job(
-            "inverse_dynamics", arguments, timeout_s=timeout_s(read_storage(kinematics)), outputs=[output]
-        )
+        run_job(inverse_dynamics, arguments, timeout_s=timeout_s(read_storage(kinematics)), outputs=[output])
         return whole(read_storage(output), window, kinematics)
 
 

@@ -17,6 +17,7 @@ from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.dynamics.trial import differentiated, inside, loads_at
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads
 from sspinn_opensim.opensim_io.tables.storage import Table
+from sspinn_opensim.opensim_io.worker.survey import muscle_survey
 
 _TIMEOUT_S = 300.0
 #: More frames than this make no check sharper; longer trials are looked at in every second, third, ... frame.
@@ -155,7 +156,7 @@ def survey(
             **dict(zip(("force", "point", "torque"), wrenches, strict=True)),
         )
         arguments = {"model": model, "motion": motion, "output": output}
-        facts = run_job("muscle_survey", arguments, timeout_s=_TIMEOUT_S, outputs=[output]).values
+        facts = run_job(muscle_survey, arguments, timeout_s=_TIMEOUT_S, outputs=[output]).values
         with np.load(output, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     gravity = np.array(facts["gravity"])

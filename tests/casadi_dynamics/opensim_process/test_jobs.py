@@ -1,5 +1,6 @@
 """Every way a worker process can fail must become one clear error: no process left, nothing half-written."""
 
+import importlib
 import os
 import shutil
 import signal
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from casadi_dynamics.errors import InputError
+from casadi_dynamics.errors import InputError, OpenSimError
 from casadi_dynamics.opensim_process import groups as processes
 from casadi_dynamics.opensim_process import jobs
-from casadi_dynamics.opensim_process.jobs import Job, OpenSimError, run_job, run_jobs
+from casadi_dynamics.opensim_process.jobs import Job, run_job, run_jobs
+from casadi_dynamics.opensim_process.worker.models import describe_model, upgrade, version
 
 PREAMBLE = """
 import json, os, signal, subprocess, sys, time
@@ -27,6 +29,11 @@ def reply(values):
 """
 #: A table with all that its header states.
 TABLE = "whole\nversion=1\nnRows=2\nnColumns=2\ninDegrees=no\nendheader\ntime\tx\n0\t1\n1\t2\n"
+
+
+def pretended(opensim):
+    """Stand for the job of a fake worker, which does not call it."""
+
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, limits memory")
 
@@ -50,9 +57,15 @@ def run_fake(fake):
     """Return run_job with a worker of a few lines in place of OpenSim's."""
 
     def run(body, arguments=None, **options):
-        return run_job("fake", arguments or {}, worker=fake(body), **{"timeout_s": 20.0, **options})
+        return run_job(pretended, arguments or {}, worker=fake(body), **{"timeout_s": 20.0, **options})
 
     return run
+
+
+@pytest.fixture
+def model_file(repository):
+    """Return the built-in model."""
+    return repository / "osim_models" / "planar_gait.osim"
 
 
 @pytest.fixture
@@ -177,7 +190,7 @@ def test_a_failing_worker_is_one_error_and_leaves_nothing(run_fake, tmp_path, mo
     start = time.monotonic()
     # Time to start Python twice on a loaded machine, where the end of the time is not the point.
     patience = 1.5 if "hangs" in case else 20.0
-    with pytest.raises(OpenSimError, match=f"(?s)OpenSim job 'fake' {message}") as caught:
+    with pytest.raises(OpenSimError, match=f"(?s)OpenSim job 'pretended' {message}") as caught:
         run_fake(
             WRITES_FIRST + child + body,
             {"out": results / "out.sto", "pids": pids},
@@ -203,7 +216,7 @@ def test_opensim_that_hangs_in_its_own_code_is_ended(tmp_path):
     nested = ("<a>" * depth + "</a>" * depth) * 100
     model.write_text(f"<OpenSimDocument Version='40000'><Model name='m'>{nested}</Model></OpenSimDocument>")
     with pytest.raises(OpenSimError, match="(?s)did not end within 4 s and was stopped.*nested.osim"):
-        run_job("describe_model", {"model": model}, timeout_s=4.0)
+        run_job(describe_model, {"model": model}, timeout_s=4.0)
 
 
 @linux
@@ -226,8 +239,9 @@ def test_nothing_outlives_an_interrupted_or_killed_parent(tmp_path, results, sen
     script = f"""
 from pathlib import Path
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.models import upgrade
 out = Path({str(results)!r}, "out.sto")
-run_job("upgrade", {{"model": "m", "output": out}}, timeout_s=60, outputs=[out])
+run_job(upgrade, {{"model": "m", "output": out}}, timeout_s=60, outputs=[out])
 """
     parent = subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.PIPE)
     assert wait_until(lambda: pids.exists() and pids.read_text().endswith(" "))
@@ -242,14 +256,14 @@ run_job("upgrade", {{"model": "m", "output": out}}, timeout_s=60, outputs=[out])
 
 
 @linux
-def test_a_launched_job_ends_with_the_program_that_asked(tmp_path):
+def test_a_job_ends_with_the_command_that_asked(tmp_path, model_file):
     pid = tmp_path / "pid"
     environment = opensim_of(
         tmp_path / "fakes",
         f"import os, time\nopen({str(pid)!r}, 'w').write(f'{{os.getpid()}} ')\ntime.sleep(60)",
     )
-    script = "from casadi_dynamics.live import ask; ask('version', timeout_s=60)"
-    parent = subprocess.Popen([sys.executable, "-c", script], env=environment)
+    command = [sys.executable, "-m", "casadi_dynamics", "verify", str(model_file)]
+    parent = subprocess.Popen(command, env=environment)
     assert wait_until(lambda: pid.exists() and pid.read_text().endswith(" "))
     parent.kill()
     parent.wait()
@@ -331,36 +345,45 @@ def test_an_output_folder_that_cannot_be_written_is_one_error(run_fake, tmp_path
         run_fake("reply({})", {"out": output}, outputs=[output])
 
 
-FULL_DISK_JOBS = {
-    "upgrade": """run_job("upgrade", {"model": model, "output": out}, timeout_s=60, outputs=[out])""",
-    # The table is cut and the tool says it succeeded.
-    "inverse_dynamics": """
-out = out.with_suffix(".sto")
-arguments = {"model": model, "kinematics": kinematics, "output": out, "from_s": 0.0, "to_s": 0.8}
-run_job("inverse_dynamics", arguments, timeout_s=60, outputs=[out])
-""",
-}
+#: OpenSim cuts this table and says nothing, as its tools do.
+PRINTS_A_TABLE = """
+def table(opensim, model, output):
+    storage, labels = opensim.Storage(), opensim.ArrayStr()
+    for label in ("time", "x"):
+        labels.append(label)
+    storage.setColumnLabels(labels)
+    for k in range(5000):
+        storage.append(0.01 * k, opensim.Vector(1, 0.5))
+    storage.printToFile(output, "w")
+    return {}
+"""
 
 
 @linux
-@pytest.mark.parametrize("job", FULL_DISK_JOBS)
-def test_a_disk_that_fills_up_is_one_error(tmp_path, model_file, crouch, job):
+@pytest.mark.parametrize(
+    ("module", "job", "suffix"),
+    [("casadi_dynamics.opensim_process.worker.models", "upgrade", "osim"), ("tables", "table", "sto")],
+)
+def test_a_disk_that_fills_up_is_one_error(tmp_path, model_file, module, job, suffix):
     """OpenSim itself writes to a disk too small for its output."""
+    (tmp_path / "tables.py").write_text(PRINTS_A_TABLE)
     disk = tmp_path / "disk"
     disk.mkdir()
     script = f"""
 import subprocess
 from pathlib import Path
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12k", "tmpfs", {str(disk)!r}], check=True)
-from casadi_dynamics.opensim_process.jobs import OpenSimError, run_job
-out, model, kinematics = map(Path, {(f"{disk}/out.osim", str(model_file), str(crouch / "kinematics.mot"))!r})
+from casadi_dynamics.errors import OpenSimError
+from casadi_dynamics.opensim_process.jobs import run_job
+from {module} import {job}
+out = Path({str(disk)!r}, "out.{suffix}")
 try:
-    {FULL_DISK_JOBS[job].strip().replace(chr(10), chr(10) + "    ")}
+    run_job({job}, {{"model": {str(model_file)!r}, "output": out}}, timeout_s=60, outputs=[out])
 except OpenSimError as error:
     print(error)
 print("left:", [path.name for path in out.parent.iterdir()])
 """
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
     isolated = ["unshare", "-Urm"]
     if (
         shutil.which("unshare") is None
@@ -383,7 +406,7 @@ def test_a_model_that_needs_too_much_memory_is_one_error(tmp_path, model_file):
         OpenSimError, match="OpenSim job 'upgrade' needed more memory than its limit of 0.2 GiB"
     ):
         run_job(
-            "upgrade",
+            upgrade,
             {"model": model_file, "output": tmp_path / "out.osim"},
             timeout_s=60,
             outputs=[tmp_path / "out.osim"],
@@ -409,7 +432,7 @@ def test_jobs_in_threads_do_not_disturb_each_other(fake, tmp_path):
         output = tmp_path / f"{k}.sto"
         try:
             answer = run_job(
-                "fake", {"k": k, "out": output}, timeout_s=5, outputs=[output], worker="fake_worker"
+                pretended, {"k": k, "out": output}, timeout_s=5, outputs=[output], worker="fake_worker"
             )
             return answer.values["k"]
         except OpenSimError as error:
@@ -431,7 +454,7 @@ def fake_jobs(fake, monkeypatch, tmp_path, bodies):
         jobs.run_job, "__kwdefaults__", jobs.run_job.__kwdefaults__ | {"worker": "fake_worker"}
     )
     (tmp_path / "pids").mkdir()
-    return [Job("fake", {"k": k, "pids": f"{tmp_path}/pids/"}, 30.0) for k in range(len(bodies))]
+    return [Job(pretended, {"k": k, "pids": f"{tmp_path}/pids/"}, 30.0) for k in range(len(bodies))]
 
 
 def test_several_jobs_answer_in_order(fake, monkeypatch, tmp_path):
@@ -461,7 +484,8 @@ def test_an_interruption_ends_all_jobs(tmp_path):
     )
     script = (
         "from casadi_dynamics.opensim_process.jobs import Job, run_jobs\n"
-        "run_jobs([Job('version', {}, 60.0) for _ in range(3)], at_once=2)"
+        "from casadi_dynamics.opensim_process.worker.models import version\n"
+        "run_jobs([Job(version, {}, 60.0) for _ in range(3)], at_once=2)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.PIPE)
     assert wait_until(lambda: len(list(pids.iterdir())) == 2)
@@ -481,45 +505,74 @@ def test_a_job_can_be_stopped_from_another_thread(run_fake):
 def test_the_memory_limit_follows_the_machine_and_its_container(tmp_path, monkeypatch):
     half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     monkeypatch.setattr(processes, "_CGROUP_LIMITS", (str(tmp_path / "absent"),))
-    assert processes.usual_memory_limit() == max(half, 2 << 30)
+    assert processes.memory_limit() == max(half, 2 << 30)
     for text, expected in (("max\n", max(half, 2 << 30)), (str(1 << 30), 2 << 30)):
         (tmp_path / "limit").write_text(text)
         monkeypatch.setattr(processes, "_CGROUP_LIMITS", (str(tmp_path / "limit"),))
-        assert processes.usual_memory_limit() == expected
+        assert processes.memory_limit() == expected
+
+
+@linux
+def test_jobs_at_once_share_the_memory_that_one_may_use(fake, monkeypatch, tmp_path):
+    """Together they get half of the machine; before, each of as many as there are cores got that."""
+    pages = (40 << 30) // os.sysconf("SC_PAGE_SIZE")
+    real = os.sysconf
+    monkeypatch.setattr("os.sysconf", lambda name: pages if name == "SC_PHYS_PAGES" else real(name))
+    monkeypatch.setattr(processes, "_CGROUP_LIMITS", ())
+    assert [processes.memory_limit(n) >> 30 for n in (1, 4, 100)] == [20, 5, 2]
+    limit = "__import__('resource').getrlimit(__import__('resource').RLIMIT_AS)[0] >> 30"
+    wait_for_the_limit = "time.sleep(0.5)"  # it is set on the process that has started
+    wanted = fake_jobs(
+        fake, monkeypatch, tmp_path, [f"({wait_for_the_limit}, reply({{'GiB': {limit}}}))"] * 4
+    )
+    assert [result.values["GiB"] for result in run_jobs(wanted, at_once=4)] == [5, 5, 5, 5]
 
 
 def test_without_opensim_the_error_names_the_command(tmp_path, monkeypatch):
     (tmp_path / "opensim.py").write_text("raise ImportError(\"No module named 'opensim'\")")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(OpenSimError, match='pip install "opensim'):
-        run_job("version", {}, timeout_s=60)
+        run_job(version, {}, timeout_s=60)
 
 
 def test_a_temporary_folder_that_cannot_be_used_is_one_error(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
     with pytest.raises(OpenSimError, match="(?s)cannot write to the temporary folder.*missing.*free space"):
-        run_job("version", {}, timeout_s=60)
+        run_job(version, {}, timeout_s=60)
 
 
-def test_unknown_job_and_unreadable_model(tmp_path):
-    with pytest.raises(OpenSimError, match="no job 'versoin'"):
-        run_job("versoin", {}, timeout_s=60)
+def test_an_unreadable_model(tmp_path):
     with pytest.raises(OpenSimError, match="(?s)describe_model.*none.osim.*Cannot open file"):
-        run_job("describe_model", {"model": tmp_path / "none.osim"}, timeout_s=60)
+        run_job(describe_model, {"model": tmp_path / "none.osim"}, timeout_s=60)
 
 
-def test_the_worker_loads_no_casadi_and_leaves_no_log_file(tmp_path, model_file):
-    script = (
-        "import sys, casadi_dynamics.opensim_process.worker; print([m for m in sys.modules if 'casadi' in m])"
+def test_a_job_that_the_worker_could_not_import_is_refused():
+    def inside(opensim):
+        return {}
+
+    for function in (inside, lambda opensim: {}):
+        with pytest.raises(ValueError, match="a function of a module that can be imported"):
+            run_job(function, {}, timeout_s=60)
+
+
+def test_a_job_beside_casadi_is_refused(tmp_path, monkeypatch):
+    """OpenSim would find symbols of the other CasADi; the module is imported before OpenSim is."""
+    (tmp_path / "mixed.py").write_text("import casadi\ndef job(opensim):\n    return {}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    mixed = importlib.import_module("mixed")
+    with pytest.raises(OpenSimError, match="(?s)'job' ended with exit code 1.*mixed loads CasADi"):
+        run_job(mixed.job, {}, timeout_s=60)
+
+
+def test_jobs_of_another_package_are_imported_on_request(tmp_path, monkeypatch):
+    (tmp_path / "added.py").write_text(
+        "def job(opensim, a):\n    return {'sum': a + len(opensim.__name__)}\n"
     )
-    search = os.pathsep.join(filter(None, sys.path))
-    found = subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | {"PYTHONPATH": search},
-        capture_output=True,
-        text=True,
-    )
-    assert found.stdout.strip() == "[]", found.stderr
-    described = run_job("describe_model", {"model": model_file}, timeout_s=60, cwd=tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert run_job(importlib.import_module("added").job, {"a": 1}, timeout_s=60).values == {"sum": 8}
+
+
+def test_the_worker_leaves_no_log_file(tmp_path, model_file):
+    described = run_job(describe_model, {"model": model_file}, timeout_s=60, cwd=tmp_path)
     assert described.values["total_mass_kg"] == pytest.approx(75.0)
     assert not list(tmp_path.iterdir())

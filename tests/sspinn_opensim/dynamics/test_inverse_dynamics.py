@@ -18,6 +18,7 @@ from sspinn_opensim.opensim_io.tables.motion_files import (
     moment_columns,
 )
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
+from sspinn_opensim.opensim_io.worker.tools import inverse_dynamics
 
 #: The tool prints eight decimals.
 PRINTED = 1e-7
@@ -44,7 +45,7 @@ def opensims_forces(model, kinematics, loads, folder):
     time_s, output = read_storage(kinematics).time_s, folder / "id.sto"
     arguments = {"model": model, "kinematics": kinematics, "output": output, "external_loads": str(loads)}
     arguments |= {"from_s": time_s[0], "to_s": time_s[-1]}
-    run_job("inverse_dynamics", arguments, timeout_s=300, outputs=[output])
+    run_job(inverse_dynamics, arguments, timeout_s=300, outputs=[output])
     table, converted = read_storage(output), read_model(model)
     columns = moment_columns(converted.coordinate_names, [c.motion for c in converted.coordinates])
     return table.time_s, np.column_stack([table.column(name) for name in columns])

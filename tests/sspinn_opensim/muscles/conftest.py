@@ -11,6 +11,7 @@ from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
+from sspinn_opensim.opensim_io.worker.tools import static_optimization
 
 #: Part of the walk that is kept.
 FROM_S, TO_S = 7.6, 8.4
@@ -65,7 +66,7 @@ def solve_with_opensim():
             folder / "static_optimization" / f"subject_StaticOptimization_{kind}.sto"
             for kind in ("force", "activation")
         ]
-        run_job("static_optimization", {"setup": setup}, timeout_s=300, outputs=outputs)
+        run_job(static_optimization, {"setup": setup}, timeout_s=300, outputs=outputs)
         return Walk(folder, window, chosen, *map(read_storage, outputs))
 
     return solve

@@ -9,12 +9,14 @@ import pytest
 
 import osim_models
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.models import describe_model
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree, switch_contact_off, write_model_tree
 from sspinn_opensim.opensim_io.scaling.choices import PersonSize
 from sspinn_opensim.opensim_io.static_optimization.run import Settings, prepare
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table, moments_table
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
+from sspinn_opensim.opensim_io.worker.tools import inverse_dynamics
 
 MODEL = osim_models.path("planar_gait.osim")
 FEET = ("foot_r", "foot_l")
@@ -44,7 +46,7 @@ def _crouch(tmp_path_factory) -> Path:
     """Compute the motion once: inverse dynamics gives the ground force that leaves no residual."""
     folder = tmp_path_factory.mktemp("crouch")
     shutil.copy(MODEL, folder / "subject.osim")
-    motions = run_job("describe_model", {"model": MODEL}, timeout_s=60).values["motions"]
+    motions = run_job(describe_model, {"model": MODEL}, timeout_s=60).values["motions"]
     names = list(motions)
     time_s = np.arange(0, 0.9, STEP_S)
     bend = 0.3 + 0.1 * np.sin(2 * np.pi * time_s)
@@ -68,7 +70,7 @@ def _crouch(tmp_path_factory) -> Path:
             "output": output,
             **loads,
         }
-        run_job("inverse_dynamics", arguments | {"from_s": 0.0, "to_s": 0.89}, timeout_s=60, outputs=[output])
+        run_job(inverse_dynamics, arguments | {"from_s": 0.0, "to_s": 0.89}, timeout_s=60, outputs=[output])
         return read_storage(output)
 
     tree = read_model_tree(MODEL)

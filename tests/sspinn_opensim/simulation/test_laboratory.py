@@ -10,6 +10,7 @@ from casadi_dynamics.symbolic import build
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, moment_columns
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
+from sspinn_opensim.opensim_io.worker.tools import inverse_dynamics
 from sspinn_opensim.simulation import laboratory
 from sspinn_opensim.simulation.motion import read_motion, through
 
@@ -40,7 +41,7 @@ def test_forces_between_samples_are_those_of_opensims_tool(planar_files, tmp_pat
         "from_s": float(own_s[0]),
         "to_s": float(own_s[-1]),
     }
-    run_job("inverse_dynamics", arguments, timeout_s=120, outputs=[tmp_path / "id.sto"])
+    run_job(inverse_dynamics, arguments, timeout_s=120, outputs=[tmp_path / "id.sto"])
     expected = read_storage(tmp_path / "id.sto")
     np.testing.assert_allclose(own_s, expected.time_s, atol=1e-9)
     columns = moment_columns(model.coordinate_names, [c.motion for c in model.coordinates])

@@ -14,6 +14,7 @@ import pytest
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.opensim_io.worker.tools import static_optimization
 from sspinn_opensim.results.manifest import read_manifest
 from sspinn_opensim.study import examples_folder, override, read_study
 from sspinn_opensim.verbs import convert, estimate, evaluate, muscles, run, scale, train
@@ -125,7 +126,7 @@ def test_the_folder_can_be_moved(finished, tmp_path):
     before = read_storage(raw)
     raw.unlink()
     setup = moved / "static_optimization_setup.xml"
-    run_job("static_optimization", {"setup": setup}, timeout_s=300, outputs=[raw])
+    run_job(static_optimization, {"setup": setup}, timeout_s=300, outputs=[raw])
     again = read_storage(raw)
     assert again.names == before.names and not first.exists()
     np.testing.assert_allclose(again.values, before.values, rtol=1e-6, atol=1e-6)  # of an optimizer

@@ -8,6 +8,7 @@ import pytest
 import osim_models
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.models import describe_model
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import posture
 from sspinn_opensim.anatomy.feet import find_feet
@@ -157,14 +158,14 @@ def test_models_without_feet_are_refused(shared_folder, name):
 def test_the_written_model_is_read_by_opensim_and_stands(shared_folder, tmp_path):
     path = tmp_path / "subject.osim"
     path.write_bytes((shared_folder / "models" / "gait2392_thelen2003.osim").read_bytes())
-    mass = run_job("describe_model", {"model": path}, timeout_s=120).values["total_mass_kg"]
+    mass = run_job(describe_model, {"model": path}, timeout_s=120).values["total_mass_kg"]
     added = put_under_feet(path)
     assert {sphere.body for sphere in added} == {"calcn_r", "toes_r", "calcn_l", "toes_l"}
     model = read_model(path)
     assert model.contact_spheres == added
     (floor,) = model.half_spaces
     assert floor.height == 0.0
-    assert run_job("describe_model", {"model": path}, timeout_s=120).values["total_mass_kg"] == mass
+    assert run_job(describe_model, {"model": path}, timeout_s=120).values["total_mass_kg"] == mass
     assert put_under_feet(path) == (), "spheres are there now and are kept"
 
 

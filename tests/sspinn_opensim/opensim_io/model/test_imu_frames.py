@@ -5,6 +5,7 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.answers import model_answers
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.opensim_io.model.imu_frames import FramePlace, frame_names, write_imu_frames
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree
@@ -37,7 +38,7 @@ def test_our_reader_finds_every_frame_in_its_place(written, model_file):
 def test_opensim_finds_every_frame_in_its_place(written, tmp_path):
     answers = tmp_path / "answers.npz"
     arguments = {"model": written, "samples": 2, "seed": 0, "output": answers}
-    run_job("model_answers", arguments, timeout_s=120, outputs=[answers])
+    run_job(model_answers, arguments, timeout_s=120, outputs=[answers])
     with np.load(answers) as stored:
         names, bodies = list(stored["imu_frames"]), list(stored["body_names"])
         for frame in FRAMES:

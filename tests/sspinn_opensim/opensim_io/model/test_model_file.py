@@ -4,6 +4,7 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.models import describe_model
 from sspinn_opensim.opensim_io.model.model_file import (
     active_contact,
     contact_geometry,
@@ -43,7 +44,7 @@ def test_contact_switched_off_stays_off_in_opensim(model_file, tmp_path):
     assert sorted(active_contact(tree)) == sorted(switch_contact_off(tree)) and not active_contact(tree)
     written = write_model_tree(tmp_path / "off.osim", tree)
     assert not active_contact(read_model_tree(written))
-    assert run_job("describe_model", {"model": written}, timeout_s=60).values["name"] == "planar_gait"
+    assert run_job(describe_model, {"model": written}, timeout_s=60).values["name"] == "planar_gait"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from sspinn_opensim.opensim_io.model import path_fits
 from sspinn_opensim.opensim_io.model.path_fits import Samples, fit_path, spanned_coordinates, worst_fit
+from sspinn_opensim.opensim_io.worker.paths import muscle_paths
 from sspinn_opensim.verbs import convert
 
 _AT = (0.0, 0.0, 0.0)
@@ -119,7 +120,7 @@ def test_wrapped_muscles_of_a_model_agree_with_opensim(public_models, tmp_path, 
         "postures": tmp_path / "q.npy",
         "output": tmp_path / "answers.npz",
     }
-    run_job("muscle_paths", arguments, timeout_s=120, outputs=[tmp_path / "answers.npz"])
+    run_job(muscle_paths, arguments, timeout_s=120, outputs=[tmp_path / "answers.npz"])
     answers = np.load(tmp_path / "answers.npz")
     outputs = functions.muscles(names, fits).map(len(q))(
         q=q.T, u=np.zeros(q.T.shape), parameters=np.tile(functions.parameters[:, None], len(q))

@@ -7,6 +7,7 @@ import pytest
 import osim_models
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.models import describe_model
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.opensim_io.model.shoes import put_on_shoes
 
@@ -40,9 +41,9 @@ def test_the_foot_stands_tilted_by_the_drop(feet):
 
 
 def test_opensim_loads_the_model_in_shoes(feet):
-    mass = run_job("describe_model", {"model": feet}, timeout_s=120).values["total_mass_kg"]
+    mass = run_job(describe_model, {"model": feet}, timeout_s=120).values["total_mass_kg"]
     put_on_shoes(feet, 30.0, 20.0)
-    assert run_job("describe_model", {"model": feet}, timeout_s=120).values["total_mass_kg"] == mass
+    assert run_job(describe_model, {"model": feet}, timeout_s=120).values["total_mass_kg"] == mass
 
 
 def test_a_point_between_heel_and_toe_gets_a_sole_between(feet):

@@ -1,9 +1,5 @@
 """Old model files: OpenSim writes them anew, and what is read agrees with what OpenSim answers."""
 
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -59,24 +55,3 @@ def test_what_opensim_cannot_upgrade_is_refused(tmp_path, text):
     with pytest.raises(InputError) as caught:
         read_any_model(path)
     assert str(path) in str(caught.value)
-
-
-def test_a_job_asked_for_from_outside(tmp_path):
-    """The program that `casadi_dynamics.live` starts by its name answers values and errors alike."""
-    request, answer = tmp_path / "request.json", tmp_path / "answer.json"
-
-    def launched(job, **arguments):
-        request.write_text(json.dumps({"job": job, "arguments": arguments, "timeout_s": 60}))
-        command = [
-            sys.executable,
-            "-m",
-            "casadi_dynamics.opensim_process.launch",
-            str(request),
-            str(answer),
-        ]
-        subprocess.run(command, check=True, timeout=120)
-        return json.loads(answer.read_text())
-
-    assert launched("version")["values"]["opensim"]
-    error = launched("upgrade", model="absent.osim", output=str(tmp_path / "new.osim"))["error"]
-    assert error["what"] and error["fix"]

@@ -6,6 +6,7 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.models import describe_model
 from sspinn_opensim.opensim_io.documents import child_text
 from sspinn_opensim.opensim_io.model.model_file import contact_geometry, read_model_tree
 from sspinn_opensim.opensim_io.scaling.scale import copy_scaled, scale_bodies, scale_by_height_and_mass
@@ -32,7 +33,7 @@ def scaled(model_file, person, tmp_path_factory):
 
 def test_total_mass_is_exact_and_shares_are_kept(scaled, model_file):
     subject, report = scaled
-    after = run_job("describe_model", {"model": subject}, timeout_s=60)
+    after = run_job(describe_model, {"model": subject}, timeout_s=60)
     assert after.values["total_mass_kg"] == pytest.approx(73.0, rel=1e-9) == report.mass_kg
     assert not after.log_warnings
     for before_kg, after_kg in report.body_mass_kg.values():
@@ -41,8 +42,8 @@ def test_total_mass_is_exact_and_shares_are_kept(scaled, model_file):
 
 
 def test_inertia_and_muscles_scale(scaled, model_file):
-    before = run_job("describe_model", {"model": model_file}, timeout_s=60).values
-    after = run_job("describe_model", {"model": scaled[0]}, timeout_s=60).values
+    before = run_job(describe_model, {"model": model_file}, timeout_s=60).values
+    after = run_job(describe_model, {"model": scaled[0]}, timeout_s=60).values
     for body, inertia in before["body_inertia"].items():
         expected = np.array(inertia) * (73.0 / 75.0) * FACTOR**2
         np.testing.assert_allclose(after["body_inertia"][body], expected, rtol=1e-12)
@@ -77,7 +78,7 @@ def test_contact_parameters_stay(scaled, model_file):
 
 
 def test_each_body_may_have_its_own_factors(model_file, person, tmp_path):
-    bodies = run_job("describe_model", {"model": model_file}, timeout_s=60).values["body_mass_kg"]
+    bodies = run_job(describe_model, {"model": model_file}, timeout_s=60).values["body_mass_kg"]
     factors = {body: (1.0, 1.0, 1.0) for body in bodies} | {"foot_r": (1.1, 0.9, 1.2)}
     scale_bodies(model_file, tmp_path / "subject.osim", person(), factors)
     before, after = (

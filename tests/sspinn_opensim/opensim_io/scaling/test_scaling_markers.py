@@ -392,7 +392,7 @@ def test_the_command_scales_a_model_by_a_set_up(laboratory, model_file, tmp_path
     options = ["--static", str(laboratory / "static.trc"), "--markers", str(laboratory / "markers.xml")]
     out = ["--out", str(tmp_path / "out")]
     assert cli.main(["scale", str(setup), *options, *out]) == 2
-    assert "the set-up names no model" in capsys.readouterr().err
+    assert "The set-up names no model" in capsys.readouterr().err
     assert cli.main(["scale", str(model_file), "--setup", str(setup), *options, *out]) == 0
     report = json.loads((tmp_path / "out" / "scaling.json").read_text())
     assert report["mass_kg"] == pytest.approx(66.0, rel=1e-9) and report["height_m"] is None

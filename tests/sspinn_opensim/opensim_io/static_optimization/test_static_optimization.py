@@ -11,6 +11,8 @@ from sspinn_opensim.opensim_io.static_optimization.run import run
 from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
 from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
+from sspinn_opensim.opensim_io.worker.tables import summarize_table
+from sspinn_opensim.opensim_io.worker.tools import static_optimization
 
 FROM_S, TO_S = 0.3, 0.6
 OUTPUTS = ("muscle_forces.sto", "muscle_activations.sto", "static_optimization.json")
@@ -87,7 +89,7 @@ def test_the_verdict_is_written_and_printable(solved):
 def test_outputs_read_in_both_opensim_readers(solved):
     folder, _ = solved
     for name in ("muscle_forces.sto", "kinematics.mot", "grf.mot", "moments.sto"):
-        found = run_job("read_storage", {"path": folder / name}, timeout_s=60).values
+        found = run_job(summarize_table, {"path": folder / name}, timeout_s=60).values
         assert found["table"] == found["storage"]
 
 
@@ -98,7 +100,7 @@ def test_the_folder_can_be_moved_and_gives_the_same_forces(solved, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     raw = moved / "static_optimization" / "subject_StaticOptimization_force.sto"
     run_job(
-        "static_optimization", {"setup": moved / "static_optimization_setup.xml"}, timeout_s=60, outputs=[raw]
+        static_optimization, {"setup": moved / "static_optimization_setup.xml"}, timeout_s=60, outputs=[raw]
     )
     original = read_storage(folder / "static_optimization" / raw.name)
     again = read_storage(raw)

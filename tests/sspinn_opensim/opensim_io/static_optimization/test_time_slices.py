@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from casadi_dynamics.opensim_process.jobs import JobResult, OpenSimError
+from casadi_dynamics.errors import OpenSimError
+from casadi_dynamics.opensim_process.jobs import JobResult
 from sspinn_opensim.opensim_io.static_optimization import time_slices
 from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
 from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup

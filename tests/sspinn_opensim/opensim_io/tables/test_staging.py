@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 import osim_models
-from casadi_dynamics.errors import InputError
-from casadi_dynamics.opensim_process.jobs import OpenSimError, run_job
+from casadi_dynamics.errors import InputError, OpenSimError
+from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.opensim_io.tables import staging
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table, moments_table
 from sspinn_opensim.opensim_io.tables.staging import check_files, written_together
 from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
+from sspinn_opensim.opensim_io.worker.tables import inspect_files, read_coordinates
 
 FEET = ("foot_r", "foot_l")
 
@@ -37,16 +38,14 @@ def write_set(folder):
 
 def test_a_set_is_checked_in_one_process_and_moved(tmp_path, monkeypatch):
     jobs = []
-    monkeypatch.setattr(
-        staging, "run_job", lambda name, *a, **k: (jobs.append(name), run_job(name, *a, **k))[1]
-    )
+    monkeypatch.setattr(staging, "run_job", lambda job, *a, **k: (jobs.append(job), run_job(job, *a, **k))[1])
     out = tmp_path / "new" / "results"
     with written_together(out) as folder:
         write_set(folder)
         (folder / "seeds").mkdir()
         write_storage(folder / "seeds" / "a.sto", random_table())
         assert [path.name for path in out.iterdir()] == [folder.name]
-    assert jobs == ["check_files"]
+    assert jobs == [inspect_files]
     found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert found == {"kinematics.mot", "moments.sto", "grf.mot", "external_loads.xml", "seeds/a.sto"}
     assert {path.name for path in out.iterdir()} == {name.split("/")[0] for name in found}
@@ -159,7 +158,7 @@ def test_opensim_takes_our_degrees_back_to_the_same_coordinates(shared, tmp_path
     table = kinematics_table(list(motions), list(motions.values()), np.arange(5) / 100, q)
     motion, output = write_storage(tmp_path / "kinematics.mot", table), tmp_path / "readings.npz"
     arguments = {"model": shared / "models" / f"{name}.osim", "motion": motion, "output": output}
-    answer = run_job("read_coordinates", arguments, timeout_s=120, outputs=[output])
+    answer = run_job(read_coordinates, arguments, timeout_s=120, outputs=[output])
     assert answer.values["labels"] == list(motions)
     with np.load(output) as readings:
         np.testing.assert_allclose(readings["motion"][:, 1:], q, rtol=1e-14, atol=1e-15)

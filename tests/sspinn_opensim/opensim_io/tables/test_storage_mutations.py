@@ -13,6 +13,7 @@ import pytest
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.tables.storage import StorageWarning, Table, read_storage, write_storage
+from sspinn_opensim.opensim_io.worker.tables import inspect_files
 
 # Benchmarks are not installed with the packages: the module is taken from its file.
 _FILE = Path(__file__).resolve().parents[4] / "benchmarks" / "storage_mutations.py"
@@ -71,7 +72,7 @@ def test_what_is_read_without_a_note_means_the_same_to_opensim_or_is_refused_by_
                 read[str(path)] = table
     output = tmp_path / "readings.npz"
     arguments = {"tables": list(read), "setups": {}, "output": output}
-    found = run_job("check_files", arguments, timeout_s=120, outputs=[output]).values["tables"]
+    found = run_job(inspect_files, arguments, timeout_s=120, outputs=[output]).values["tables"]
     same = 0
     with np.load(output) as readings:
         for place, (path, table) in enumerate(read.items()):

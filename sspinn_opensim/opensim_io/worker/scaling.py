@@ -1,7 +1,4 @@
-"""The worker's jobs for scaling: what a model measures, OpenSim's ScaleTool, and how well markers fit.
-
-Runs in the worker process, which hands `opensim` over; imports nothing of this project that loads CasADi.
-"""
+"""Jobs of scaling: what a model measures, OpenSim's scaling and its ScaleTool, how well markers fit."""
 
 from __future__ import annotations
 
@@ -73,6 +70,32 @@ def describe_anatomy(opensim, model: str, marker_set: str = "") -> dict:
     return answer
 
 
+def scale(
+    opensim,
+    model: str,
+    output: str,
+    name: str,
+    mass_kg: float,
+    factors: dict,
+    preserve_mass_distribution: bool = True,
+) -> dict:
+    """Scale every body along its axes, and the total mass, as ScaleTool's manual scaling does."""
+    generic = opensim.Model(model)
+    state = generic.initSystem()
+    scale_set = opensim.ScaleSet()
+    for body, (x, y, z) in factors.items():
+        segment = opensim.Scale()
+        segment.setSegmentName(body)
+        segment.setScaleFactors(opensim.Vec3(x, y, z))
+        segment.setApply(True)
+        scale_set.cloneAndAppend(segment)
+    if not generic.scale(state, scale_set, preserve_mass_distribution, mass_kg):
+        raise RuntimeError("OpenSim could not scale the model")
+    generic.setName(name)
+    generic.printToXML(output)
+    return {}
+
+
 def upgrade_scale_setup(opensim, setup: str, output: str) -> dict:
     """Write a set-up of ScaleTool of any version in OpenSim's newest."""
     tool = opensim.ScaleTool(setup)
@@ -120,6 +143,3 @@ def marker_errors(opensim, model: str, pose: str, measured: dict) -> dict:
 
 def _vec3(vector) -> list[float]:
     return [vector.get(0), vector.get(1), vector.get(2)]
-
-
-JOBS = (describe_anatomy, upgrade_scale_setup, scale_tool, marker_errors)

@@ -1,7 +1,7 @@
-"""Job that surveys a motion before static optimization: what OpenSim's model says to each of its frames.
+"""Job that surveys a motion: what OpenSim's model says to each of its frames.
 
-Used inside the worker process, which hands over its `opensim` module; nothing here imports it. OpenSim
-objects whose children are used stay in named variables, as a child dangles when its parent is collected.
+OpenSim objects whose children are used stay in named variables, as a child dangles when its parent is
+collected.
 """
 
 from __future__ import annotations
@@ -230,6 +230,3 @@ def _root_directions(loaded) -> dict[str, list[float]]:
         if np.linalg.norm(mean) > 0.99:
             found[name] = mean.tolist()
     return found
-
-
-JOBS = (muscle_survey,)

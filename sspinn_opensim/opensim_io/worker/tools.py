@@ -1,7 +1,7 @@
 """Jobs that run OpenSim's tools: static optimization, inverse dynamics, joint reactions.
 
-Used inside the worker process, which hands over its `opensim` module; nothing here imports it. A tool's
-`run` returns True also after failing: its log, which the job returns, and its files are the witnesses.
+A tool's `run` returns True also after failing: its log, which the job returns, and its files are the
+witnesses.
 """
 
 from __future__ import annotations
@@ -128,6 +128,3 @@ def _save_storage(storage, path: str) -> None:
     names = np.array([labels.get(k) for k in range(1, labels.getSize())], str)
     with open(path, "wb") as file:  # savez would append its own suffix to a bare name
         np.savez(file, names=names, time_s=table[:, 0], values=table[:, 1:])
-
-
-JOBS = (static_optimization, inverse_dynamics, run_inverse_dynamics, actuators, joint_reactions)

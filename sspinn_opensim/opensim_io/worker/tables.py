@@ -1,7 +1,4 @@
-"""Jobs about files: tables as OpenSim's two readers see them, set-ups as its tools load them.
-
-Used inside the worker process, which hands over its `opensim` module; nothing here imports it.
-"""
+"""Jobs about files: tables as OpenSim's two readers see them, set-ups as its tools load them."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ _SETUPS = (
 )
 
 
-def check_files(opensim, tables: list[str], setups: dict, output: str) -> dict:
+def inspect_files(opensim, tables: list[str], setups: dict, output: str) -> dict:
     """Read tables with both readers and load set-ups, each as the class that its tag names.
 
     Numbers are saved in an ``.npz`` at `output`: arrays ``<reader>_<place in tables>``, the times in their
@@ -53,6 +50,33 @@ def read_coordinates(opensim, model: str, motion: str, output: str) -> dict:
     with open(output, "wb") as file:
         np.savez(file, motion=_rows(storage))
     return {"labels": _labels(storage)}
+
+
+def summarize_table(opensim, path: str) -> dict:
+    """Read one table with OpenSim's two readers and return what each found."""
+    table = opensim.TimeSeriesTable(path)
+    time = np.array(table.getIndependentColumn())
+    matrix = table.getMatrix()
+    values = matrix.to_numpy().copy()
+    has_flag = table.hasTableMetaDataKey("inDegrees")
+    labels = list(table.getColumnLabels())
+    answer = {
+        "table": _summary(labels, time, values, table.getTableMetaDataString("inDegrees") if has_flag else "")
+    }
+    storage = opensim.Storage(path)
+    array_names = storage.getColumnLabels()
+    names = [array_names.get(k) for k in range(array_names.getSize())][1:]
+    times, columns = opensim.ArrayDouble(), []
+    storage.getTimeColumn(times)
+    for name in names:
+        column = opensim.ArrayDouble()
+        storage.getDataColumn(name, column)
+        columns.append([column.get(k) for k in range(column.getSize())])
+    stored_time = np.array([times.get(k) for k in range(times.getSize())])
+    answer["storage"] = _summary(
+        names, stored_time, np.array(columns).T, "yes" if storage.isInDegrees() else "no"
+    )
+    return answer
 
 
 def _load_setups(opensim, setups: dict) -> dict:
@@ -101,4 +125,11 @@ def _rows(storage) -> np.ndarray:
     return np.array(rows)
 
 
-JOBS = (check_files, read_coordinates)
+def _summary(labels: list[str], time: np.ndarray, values: np.ndarray, in_degrees: str) -> dict:
+    return {
+        "labels": labels,
+        "rows": len(time),
+        "time_range_s": [float(time[0]), float(time[-1])],
+        "in_degrees": in_degrees,
+        "max_abs": [float(value) for value in np.abs(values).max(axis=0)],
+    }

@@ -1,7 +1,7 @@
 """OpenSim's lengths and moment arms of muscles at many postures, for fits of paths that wrap.
 
-Used inside the worker process, which hands over its `opensim` module; nothing here imports it. OpenSim
-objects whose children are used stay in named variables, as a child dangles when its parent is collected.
+OpenSim objects whose children are used stay in named variables, as a child dangles when its parent is
+collected.
 """
 
 from __future__ import annotations
@@ -56,9 +56,6 @@ def muscle_paths(opensim, model: str, muscles: dict, coordinates: list, postures
     with open(output, "wb") as file:
         np.savez(file, **answers)
     return {"muscles": list(muscles)}
-
-
-JOBS = (muscle_paths,)
 
 
 class _Loaded:
