@@ -2,6 +2,7 @@
 
 from sspinn_opensim.estimation.offline import Estimate, estimate
 from sspinn_opensim.estimation.streaming import Frame, StreamingEstimator
+from sspinn_opensim.estimation.trained import Estimator
 from sspinn_opensim.estimation.write import write_estimate
 
-__all__ = ["Estimate", "Frame", "StreamingEstimator", "estimate", "write_estimate"]
+__all__ = ["Estimate", "Estimator", "Frame", "StreamingEstimator", "estimate", "write_estimate"]

@@ -48,21 +48,26 @@ def identity(subject: Subject, recording: Recording, settings: TrainingSettings)
     ):
         signals.update(array.tobytes())
     return {
-        "body": {
-            "model": subject.model.content_hash,
-            "height_m": subject.height_m,
-            "fixed": dict(subject.fixed),
-            "sensors": [asdict(sensor) for sensor in recording.sensors],
-            "acceleration_available": recording.acceleration_available.tolist(),
-            "angular_rate_available": recording.angular_rate_available.tolist(),
-            "sampling_rate_hz": round(recording.sampling_rate_hz, 6),
-        },
+        "body": body_identity(subject, recording),
         "training": {
             "recording": signals.hexdigest(),
             "speed_m_s": recording.speed_m_s,
             "settings": settings.stated(),
         },
         "network": topology(subject, *channels(recording, subject), recording.sampling_rate_hz),
+    }
+
+
+def body_identity(subject: Subject, recording: Recording) -> dict:
+    """Return what an estimate depends on beside the network, in plain values: the `body` of `identity`."""
+    return {
+        "model": subject.model.content_hash,
+        "height_m": subject.height_m,
+        "fixed": dict(subject.fixed),
+        "sensors": [asdict(sensor) for sensor in recording.sensors],
+        "acceleration_available": recording.acceleration_available.tolist(),
+        "angular_rate_available": recording.angular_rate_available.tolist(),
+        "sampling_rate_hz": round(recording.sampling_rate_hz, 6),
     }
 
 
@@ -130,6 +135,17 @@ def load_estimator(path: Path, subject: Subject, signals: Signals, belongs_to: d
     InputError
         If there is no checkpoint, the training is unfinished, or it was made for another body or sensor set.
     """
+    content = _read_of_one_person(path)
+    _compare(path, content["identity"]["body"], belongs_to["body"], "train again for this model and sensors")
+    return _estimator(path, content, subject, signals, ONE_PERSON)
+
+
+def read_body(path: Path) -> dict:
+    """Return the `body_identity` that a checkpoint of one person was trained for."""
+    return _read_of_one_person(path)["identity"]["body"]
+
+
+def _read_of_one_person(path: Path) -> dict:
     content = _read(path)
     if "people" in content["identity"]:
         raise InputError(
@@ -139,8 +155,7 @@ def load_estimator(path: Path, subject: Subject, signals: Signals, belongs_to: d
             found="one of " + ", ".join(content["identity"]["people"]),
             fix="give the cohort file, or adapt the network to this person with sspinn adapt",
         )
-    _compare(path, content["identity"]["body"], belongs_to["body"], "train again for this model and sensors")
-    return _estimator(path, content, subject, signals, ONE_PERSON)
+    return content
 
 
 def load_member(

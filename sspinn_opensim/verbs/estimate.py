@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sspinn_opensim.estimation import Estimate, write_estimate
 from sspinn_opensim.estimation import estimate as estimate_recording
+from sspinn_opensim.estimation.trained import settled
 from sspinn_opensim.estimation.uncertainty import band
-from sspinn_opensim.estimation.write import window
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.staging import written_together
 from sspinn_opensim.results.folder import ResultsFolder
@@ -25,9 +25,6 @@ from sspinn_opensim.verbs.on_study import OfPeople, on_study, people_of, person_
 from sspinn_opensim.verbs.prepared import Prepared, prepare
 
 log = logging.getLogger(__name__)
-
-#: A network needs this long before its estimate can be trusted; earlier frames are not written.
-SETTLED_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ def _estimate_people(
         def estimate_of(seed: int, name: str | None = study.name if seen else None, own=own) -> Estimate:
             belongs_to = identity(own.subject, own.recording, settings_of(cohort.training, seed))
             file = ResultsFolder(out).checkpoint(seed)
-            return settled(load_member(file, own.subject, own.signals, belongs_to, name), own)
+            return _settled(load_member(file, own.subject, own.signals, belongs_to, name), own)
 
         with recorded_for(study, folder, "estimate"):
             found = write_results(study, folder, own.subject, estimate_of)
@@ -112,7 +109,7 @@ def estimate_of_seed(study: Study, prepared: Prepared, out: Path, seed: int) -> 
     subject, settings = prepared.subject, settings_of(study.training, seed)
     belongs_to = identity(subject, prepared.recording, settings)
     file = ResultsFolder(out).checkpoint(seed)
-    return settled(load_estimator(file, subject, prepared.signals, belongs_to), prepared)
+    return _settled(load_estimator(file, subject, prepared.signals, belongs_to), prepared)
 
 
 def write_results(
@@ -134,8 +131,6 @@ def write_results(
     return Estimation(out, results, deviations)
 
 
-def settled(estimator: Estimator, prepared: Prepared) -> Estimate:
-    """Return the estimate of a recording without its start, where the network still settles."""
+def _settled(estimator: Estimator, prepared: Prepared) -> Estimate:
     time_s = prepared.recording.time_s
-    whole = estimate_recording(estimator, prepared.subject, prepared.signals, time_s)
-    return window(whole, float(time_s[0]) + SETTLED_S, float(time_s[-1]))
+    return settled(estimate_recording(estimator, prepared.subject, prepared.signals, time_s))

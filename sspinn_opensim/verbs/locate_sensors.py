@@ -38,13 +38,13 @@ from sspinn_opensim.placement.fit import (
 from sspinn_opensim.placement.motion import Readings, Segment, frozen_motion, period, segment_motions
 from sspinn_opensim.recording import Recording, Sensor
 from sspinn_opensim.recording.rotation import angles_from_rotation, rotation_from_angles
+from sspinn_opensim.recording.window import SETTLING_S
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.training.checkpoint import identity, load_estimator, load_member
 from sspinn_opensim.training.settings import settings_of
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject
-from sspinn_opensim.verbs.estimate import SETTLED_S
 from sspinn_opensim.verbs.prepared import prepare
 
 log = logging.getLogger(__name__)
@@ -187,7 +187,7 @@ class _Frozen:
         self._study, self._out, self._network = study, out, network
         self.step_s = 1.0 / recording.sampling_rate_hz
         # Central differences lose the first and the last frame.
-        self.rows = slice(round(SETTLED_S / self.step_s), len(recording.time_s) - 1)
+        self.rows = slice(round(SETTLING_S / self.step_s), len(recording.time_s) - 1)
         everything = np.concatenate([recording.acceleration, recording.angular_rate], axis=2)[self.rows]
         self.stride_s = recording.cycle_s or period(everything.reshape(len(everything), -1), self.step_s)
 
@@ -250,11 +250,11 @@ class _Frozen:
 
 def _check_length(recording: Recording) -> None:
     length = float(recording.time_s[-1] - recording.time_s[0])
-    if length < SETTLED_S + LEAST_S:
+    if length < SETTLING_S + LEAST_S:
         raise InputError(
             "The recording is too short to locate sensors.",
             where=f"recording '{recording.name}'",
-            expected=f"at least {SETTLED_S + LEAST_S:g} s",
+            expected=f"at least {SETTLING_S + LEAST_S:g} s",
             found=f"{length:g} s",
             fix="give a longer recording",
         )

@@ -12,10 +12,10 @@ from sspinn_opensim.opensim_io.static_optimization import run as static_optimiza
 from sspinn_opensim.opensim_io.static_optimization import setup as muscle_setup
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
 from sspinn_opensim.recording import Recording, output_window
+from sspinn_opensim.recording.window import SETTLING_S
 from sspinn_opensim.report.muscle_charts import write_group_figures
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import OutputChoice, Study
-from sspinn_opensim.verbs.estimate import SETTLED_S
 from sspinn_opensim.verbs.laboratory_muscles import (
     LaboratoryTrials,
     MuscleComparison,
@@ -95,7 +95,7 @@ def _muscle_window(
     from_s, to_s = output_window(recording, choice)
     margin = settings.margin_s + 3 / recording.sampling_rate_hz
     if choice.from_s is None:
-        from_s = max(from_s, float(recording.time_s[0]) + SETTLED_S + margin)
+        from_s = max(from_s, float(recording.time_s[0]) + SETTLING_S + margin)
     if choice.to_s is None:
         to_s = min(to_s, float(recording.time_s[-1]) - margin)
     return from_s, to_s

@@ -5,19 +5,28 @@ import dataclasses
 import importlib
 import json
 import re
+import runpy
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import sspinn_opensim as so
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.osim import read_model
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.worker.tools import static_optimization
+from sspinn_opensim.recording import csv_reader
+from sspinn_opensim.recording.window import SETTLING_S
 from sspinn_opensim.results.manifest import read_manifest
 from sspinn_opensim.study import examples_folder, override, read_study
-from sspinn_opensim.verbs import convert, estimate, evaluate, muscles, run, scale, train
+from sspinn_opensim.study import read as study_reader
+from sspinn_opensim.training import coordinates
+from sspinn_opensim.training.networks.causal import CausalNetwork
+from sspinn_opensim.verbs import convert, estimate, evaluate, muscles, prepared, run, scale, train
 from sspinn_opensim.verbs.open import open as open_folder
 
 STEPS, SECONDS = 6, 3.5
@@ -65,8 +74,8 @@ def study(tmp_path_factory):
     imu.write_text("".join(lines[: header + 1 + round(SECONDS * 100)]))
     text = (examples / "demo.toml").read_text()
     text = re.sub(r"\[output\][^\[]*", "", text) + f"\n[output]\nfrom_s = {FROM_S}\nto_s = {TO_S}\n"
-    (folder / "tiny.toml").write_text(text)
-    return override(read_study(folder / "tiny.toml"), steps=STEPS)
+    (folder / "tiny.toml").write_text(re.sub(r"steps = \d+", f"steps = {STEPS}", text))
+    return read_study(folder / "tiny.toml")
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +87,37 @@ def scaled(study, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(study, tmp_path_factory):
+def whole(study, tmp_path_factory):
+    """Return what a whole run returns, and how often it did what takes long."""
+    out, counts = tmp_path_factory.mktemp("finished") / "new" / "results", Counter()
+
+    def counted(function, what, counts_as=lambda *arguments: True):
+        def call(*arguments, **settings):
+            counts[what] += counts_as(*arguments)
+            return function(*arguments, **settings)
+
+        return call
+
+    def of_recording(network, signals, state=None):
+        return signals.shape[1] == round(SECONDS * 100)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name, what in (
+            (csv_reader, "read_table", "tables of signals"),
+            (study_reader, "load", "study files"),
+            (prepared, "make_subject", "subjects"),
+            (evaluate, "read_evaluation_data", "evaluations"),
+        ):
+            patch.setattr(module, name, counted(getattr(module, name), what))
+        forward = CausalNetwork.forward
+        patch.setattr(CausalNetwork, "forward", counted(forward, "passes", of_recording))
+        return run.run(study.path, out), counts
+
+
+@pytest.fixture(scope="module")
+def finished(whole):
     """Return the results folder of a whole run."""
-    out = tmp_path_factory.mktemp("finished") / "new" / "results"
-    run.run(study, out)
-    return out
+    return whole[0].folder
 
 
 @pytest.fixture
@@ -106,6 +141,57 @@ def test_a_run_leaves_all_files_and_nothing_else(finished):
     found = {name for name in files(finished) if not name.startswith(folders)}
     assert found == FILES
     assert any(finished.joinpath("static_optimization").glob("*force.sto"))
+
+
+def test_a_run_does_once_what_takes_long(whole):
+    """Signals and study are read, the subject is built and the evaluation's data are read once."""
+    _, counts = whole
+    del counts["passes"]
+    assert counts == {"tables of signals": 1, "study files": 1, "subjects": 1, "evaluations": 1}
+
+
+def test_a_run_returns_what_it_wrote(whole, study):
+    result, _ = whole
+    written = read_storage(result.folder / "kinematics.mot")
+    knee = result.estimate.coordinates.index("knee_angle_r")
+    np.testing.assert_array_equal(np.degrees(result.estimate.q[:, knee]), written.column("knee_angle_r"))
+    assert result.metrics == json.loads((result.folder / "metrics.json").read_text())
+    assert [seed.steps for seed in result.training.seeds] == [STEPS] and result.verdict.ok
+    assert study.recording.name in str(result) and "report.html" in str(result)
+
+
+def test_what_is_held_is_decided_once_and_read(finished, study, monkeypatch):
+    """Whoever asks later reads the decision; another choice, other sensors or another model decide anew."""
+    model = read_model(finished / "subject.osim")
+    asked = finished, study.coordinates, study.sensors, model
+    decided = coordinates.held_by_choice(*asked[1:])
+    assert json.loads((finished / "scaling.json").read_text())["held_coordinates"]["held"] == decided
+    other = dataclasses.replace(study.coordinates, estimate=("pelvis_tilt", "knee_angle_r"))
+    anew = coordinates.held_by_choice(other, study.sensors, model)
+    assert coordinates.held_in(finished, other, study.sensors, model) == anew != decided
+    monkeypatch.setattr(coordinates, "held_by_choice", None)
+    assert coordinates.held_in(*asked) == decided == {"lumbar_extension": 0.0}
+    with pytest.raises(TypeError):
+        coordinates.held_in(finished, study.coordinates, study.sensors, dataclasses.replace(model, name="b"))
+
+
+@pytest.mark.usefixtures("without_opensim")
+def test_the_example_in_python_runs(finished, study, repository, tmp_path, capsys):
+    out = Path(shutil.copytree(finished, tmp_path / "results"))
+    example = runpy.run_path(str(repository / "examples" / "python_api.py"))
+    example["main"](study.path, out)
+    printed = capsys.readouterr().out
+    assert "the same numbers: True" in printed and "right knee: " in printed
+    assert "kinematics.mot" in printed and "joint angles within" in printed
+
+
+def test_a_trained_folder_estimates_recordings_of_its_sensors_only(finished, study):
+    estimator = so.Estimator.load(finished)
+    other = so.read_recording(read_study(study.path, sensors="FT"))
+    with pytest.raises(so.InputError, match="another 'sensors'"):
+        estimator.estimate(other)
+    with pytest.raises(so.InputError, match="There is no trained network"):
+        so.Estimator.load(finished, seed=7)
 
 
 def test_no_file_for_opensim_knows_where_it_lies(finished, study):
@@ -134,7 +220,7 @@ def test_the_folder_can_be_moved(finished, tmp_path):
 
 def test_the_estimate_covers_the_recording_but_its_start(finished, study):
     table = read_storage(finished / "kinematics.mot")
-    assert (table.time_s[0], table.time_s[-1]) == (estimate.SETTLED_S, pytest.approx(SECONDS - 0.01))
+    assert (table.time_s[0], table.time_s[-1]) == (SETTLING_S, pytest.approx(SECONDS - 0.01))
     assert (finished / "seeds/seed_0/grf.mot").read_text().splitlines()[1:] == (
         (finished / "grf.mot").read_text().splitlines()[1:]
     )

@@ -1,0 +1,91 @@
+"""A trained results folder as something that estimates recordings in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from casadi_dynamics.model import Model
+from casadi_dynamics.osim import read_model
+from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.estimation.offline import estimate as estimate_whole
+from sspinn_opensim.estimation.write import window
+from sspinn_opensim.recording import Recording, Sensor, check_placement, on_model
+from sspinn_opensim.recording.window import SETTLING_S
+from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.training.checkpoint import body_identity, load_estimator, read_body
+from sspinn_opensim.training.signals import make_signals
+from sspinn_opensim.training.subject import Subject, make_subject
+
+
+def settled(estimate: Estimate) -> Estimate:
+    """Return an estimate without its start, where the network still settles."""
+    return window(estimate, float(estimate.time_s[0]) + SETTLING_S, float(estimate.time_s[-1]))
+
+
+class Estimator:
+    """The network, the body and the sensors of a finished training.
+
+    Parameters
+    ----------
+    model : Model
+        The scaled model that the network was trained with.
+    checkpoint : Path
+        The trained network.
+
+    See Also
+    --------
+    sspinn_opensim.estimation.StreamingEstimator : The same sample by sample.
+    """
+
+    def __init__(self, model: Model, checkpoint: Path) -> None:
+        self._model, self._checkpoint, self._body = model, checkpoint, read_body(checkpoint)
+        self._subject: Subject | None = None
+        self._sensors: tuple[Sensor, ...] = ()
+
+    @classmethod
+    def load(cls, folder: str | Path, seed: int = 0) -> Estimator:
+        """Return the estimator of a results folder after ``sspinn run`` or ``sspinn train``.
+
+        Parameters
+        ----------
+        folder : str or Path
+            With the scaled model and the network.
+        seed : int
+            Which of the trained networks.
+
+        Raises
+        ------
+        InputError
+            There is no model or no network, or the network is that of a cohort.
+        """
+        files = ResultsFolder(Path(folder))
+        return cls(read_model(files.subject), files.checkpoint(seed))
+
+    def estimate(self, recording: Recording) -> Estimate:
+        """Return motion and forces of a recording, in memory.
+
+        Parameters
+        ----------
+        recording : Recording
+            Of the same person, with the same sensors at the same places and rate.
+
+        Returns
+        -------
+        Estimate
+            SI units, radians, in ground. The first second, where the network still settles, is left out.
+
+        Raises
+        ------
+        InputError
+            The sensors are not those of the training, or the training is not finished.
+        """
+        recording = on_model(recording, self._model)
+        check_placement(recording.sensors, self._model, f"recording '{recording.name}'")
+        if self._subject is None or recording.sensors != self._sensors:
+            held, height_m = self._body["fixed"], self._body["height_m"]
+            self._subject = make_subject(self._model, recording, held, height_m=height_m)
+            self._sensors = recording.sensors
+        subject, signals = self._subject, make_signals(recording, self._subject)
+        belongs_to = {"body": body_identity(subject, recording)}
+        network = load_estimator(self._checkpoint, subject, signals, belongs_to)
+        return settled(estimate_whole(network, subject, signals, recording.time_s))
