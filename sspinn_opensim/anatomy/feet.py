@@ -60,13 +60,7 @@ class Foot:
 
 
 def find_feet(model: Model, standing: Posture) -> tuple[Foot, ...]:
-    """Return the feet: what hangs on the lowest two joints that carry the ends of the tree.
-
-    Raises
-    ------
-    InputError
-        If no leg with a knee and an ankle ends lowest.
-    """
+    """Return the feet: what hangs on the lowest two joints that carry the ends of the tree."""
     chains = [_to_root(model, body.name) for body in model.bodies if _ends(model, body.name)]
     centre = {joint.child.body: _centre(standing, joint) for joint in model.joints}
     chains = [chain for chain in chains if len(chain) >= 3]  # a foot, a shank and what carries it

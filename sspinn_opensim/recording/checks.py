@@ -42,11 +42,6 @@ def refuse_implausible(recording: Recording, where: str) -> None:
         In SI, as the units of the study say.
     where : str
         The file, named in the error.
-
-    Raises
-    ------
-    InputError
-        If the mean specific force is far from gravity or angular rates are beyond any sensor's range.
     """
     complete = np.count_nonzero(recording.acceleration_available, axis=1) >= 2
     if np.any(complete):
@@ -101,11 +96,6 @@ def check_placement(sensors: tuple[Sensor, ...], model: Model, where: str = "the
         Scaled or not: only names count.
     where : str
         The study file, named in the error.
-
-    Raises
-    ------
-    InputError
-        If a name is unknown, or the joint neither touches the body nor carries its segment.
     """
     bodies = [body.name for body in model.bodies]
     frames = [frame.name for frame in model.imu_frames]

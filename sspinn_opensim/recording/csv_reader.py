@@ -139,11 +139,6 @@ def read_csv(choice: RecordingChoice, sensors: Sequence[SensorChoice]) -> Record
     -------
     Recording
         At the file's own mean rate: a clock that is rounded or jitters is replaced by a uniform one.
-
-    Raises
-    ------
-    InputError
-        If a column is missing, a cell is no number, time does not increase, or samples are lost.
     """
     table, options = read_table(choice.file), choice.options or CsvOptions()
     clock = _clock(table, options.time_column)
@@ -177,12 +172,6 @@ def read_table(path: str | Path) -> Table:
     -------
     Table
         Every column, whichever a sensor needs.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, has no line of names or no rows, repeats a name, or a row has too few or
-        many cells or one that is no number; the message names line and column.
     """
     path = Path(path)
     try:

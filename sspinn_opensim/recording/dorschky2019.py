@@ -76,12 +76,6 @@ def read_dorschky2019(choice: RecordingChoice, sensors: Sequence[SensorChoice]) 
     Recording
         As many cycles from time 0, with their period, the speed if file or study know it, and the variance of
         each channel (mean over the cycle; zero where the file has none).
-
-    Raises
-    ------
-    InputError
-        If the file is of another kind, lacks a sensor or the duration of the cycle, or neither file nor study
-        say where a sensor sits.
     """
     file, rows = choice.file, read_rows(choice.file, KINDS)
     options = choice.options or Dorschky2019Options()

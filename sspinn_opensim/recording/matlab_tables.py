@@ -77,11 +77,6 @@ def read_rows(path: str | Path, kinds: Collection[str]) -> tuple[Row, ...]:
     -------
     tuple of Row
         What a row lacks, or holds as something else than numbers or text, is an empty array, NaN or ``""``.
-
-    Raises
-    ------
-    InputError
-        If the file is not such a table.
     """
     table = _load(path)
     return tuple(_row(table.iloc[index]) for index, kind in enumerate(table["type"]) if _text(kind) in kinds)

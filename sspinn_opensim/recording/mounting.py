@@ -12,13 +12,7 @@ from sspinn_opensim.recording.types import PROXIMAL, Sensor
 
 
 def mounting_rotation(choice: SensorChoice) -> np.ndarray:
-    """Return the axes of the sensor in the body as the columns of a (3, 3) array; identity by default.
-
-    Raises
-    ------
-    InputError
-        If the named axes are not those of a right-handed sensor.
-    """
+    """Return the axes of the sensor in the body as the columns of a (3, 3) array; identity by default."""
     if choice.axes is not None:
         return rotation_from_axes(choice.axes, f"[sensors.{choice.name}] axes of the study")
     if choice.orientation_deg is not None:

@@ -56,11 +56,6 @@ def rotation_from_axes(axes: tuple[str, str, str], where: str) -> np.ndarray:
     -------
     (3, 3) array
         Columns are the axes of the sensor in the body.
-
-    Raises
-    ------
-    InputError
-        If an axis is unknown or named twice, or the three axes are left-handed.
     """
     rotation = np.zeros((3, 3))
     for column, axis in enumerate(axes):

@@ -86,12 +86,6 @@ class Recording:
         Period in s, if the recording was tiled from one cycle.
     notes : tuple of str
         What the reader changed, one sentence each.
-
-    Raises
-    ------
-    InputError
-        If shapes disagree, a value is not finite, time does not increase uniformly, or two sensors share a
-        name.
     """
 
     name: str
@@ -174,11 +168,6 @@ def check_time(
         Largest departure of a step from the median step, as a fraction of it.
     lines : sequence of n int, optional
         Line of the file of each sample, named in the error instead of the number of the sample.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than two samples, or a step is not finite, not positive or not uniform.
     """
 
     def place(row: int) -> str:

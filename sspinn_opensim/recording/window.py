@@ -29,11 +29,6 @@ def output_window(recording: Recording, choice: OutputChoice) -> tuple[float, fl
     -------
     float, float
         Times on the clock of the recording.
-
-    Raises
-    ------
-    InputError
-        If the window is empty or leaves the recording.
     """
     first, last = float(recording.time_s[0]), float(recording.time_s[-1])
     from_s, to_s = min(first + SETTLING_S, last), last

@@ -103,11 +103,6 @@ def override(study: Study, *, steps: int | None = None, seeds: Iterable[int] | N
         Optimizer steps, at least 1.
     seeds : iterable of int, optional
         At least one, none negative, no two equal.
-
-    Raises
-    ------
-    InputError
-        If a value is out of bounds.
     """
     training = study.training
     if steps is not None:

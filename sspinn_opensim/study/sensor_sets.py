@@ -42,11 +42,6 @@ def select(
     -------
     tuple of SensorChoice
         All the sensors on the segments of a preset: of two on one foot, both.
-
-    Raises
-    ------
-    InputError
-        There is no such set or sensor, a sensor is named twice, or a preset lacks the sensor of a segment.
     """
     if chosen == ALL:
         return tuple(sensors)

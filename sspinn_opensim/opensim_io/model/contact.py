@@ -58,11 +58,6 @@ def put_under_feet(subject: Path, held: Container[str] = ()) -> tuple[ContactSph
     -------
     tuple of ContactSphere
         Those that were added; empty if the model has its own.
-
-    Raises
-    ------
-    InputError
-        The model cannot be read, or no feet can be told.
     """
     tree = read_model_tree(subject)
     if any(g.tag == "ContactSphere" and body != GROUND for body, g in contact_geometry(tree)):

@@ -89,11 +89,6 @@ def prepare(
         Trial and measurements.
     fallback_factor : float, optional
         As in `scale_from_markers`.
-
-    Raises
-    ------
-    InputError
-        As `scale_from_markers`.
     """
     setup = None if choice.setup is None else open_setup(choice.setup)
     shutil.copyfile(generic, work / "generic.osim")

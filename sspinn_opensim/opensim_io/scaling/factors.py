@@ -30,11 +30,6 @@ def check_names(setup: ScaleSetup, anatomy: Mapping, coordinates: Iterable[str])
     -------
     list of str
         What ScaleTool passes over although the rest of it can be done.
-
-    Raises
-    ------
-    InputError
-        A measurement or a stated factor that would do nothing; axes that are none.
     """
     bodies, notes = list(anatomy["bodies"]), []
     for measurement in setup.measurements():
@@ -77,13 +72,7 @@ def check_names(setup: ScaleSetup, anatomy: Mapping, coordinates: Iterable[str])
 def usable_measurements(
     setup: ScaleSetup, model_markers: Iterable[str], trial_markers: Iterable[str]
 ) -> tuple[tuple[AppliedMeasurement, ...], list[str]]:
-    """Return the measurements with the pairs that both model and trial know, and what was left out.
-
-    Raises
-    ------
-    InputError
-        If a measurement keeps no pair: its bodies would silently stay at factor one.
-    """
+    """Return the measurements with the pairs that both model and trial know, and what was left out."""
     model_markers, trial_markers = list(model_markers), list(trial_markers)
     kept, notes = [], []
     for measurement in setup.measurements():
@@ -126,11 +115,6 @@ def scale_factors(
         All bodies of the model.
     in_model, measured : callable
         Two markers -> their distance in the model, and its mean over the trial, m.
-
-    Raises
-    ------
-    InputError
-        If two markers of a pair lie at one place.
     """
     factors = {body: [1.0, 1.0, 1.0] for body in bodies}
     found: dict[str, float] = {}

@@ -70,13 +70,7 @@ def scale_contact(tree, factors: Mapping) -> tuple[str, ...]:
 def verify(
     factors: Mapping, mass_kg: float, keeps_shares: bool, before: dict, after: dict, generic_tree, tree
 ) -> None:
-    """Compare the written model with what scaling by `factors` means.
-
-    Raises
-    ------
-    InputError
-        If total mass, mass of a body, mass centre, joint frame, IMU frame or contact sphere differs.
-    """
+    """Hold masses, mass centres, frames and spheres of the written model against what `factors` mean."""
     _expect("the total mass", after["total_mass_kg"], mass_kg)
     volumes = {body: 1.0 if keeps_shares else float(np.prod(xyz)) for body, xyz in factors.items()}
     masses = {body: before["bodies"][body]["mass_kg"] * volumes[body] for body in factors}

@@ -19,13 +19,7 @@ from sspinn_opensim.opensim_io.worker.scaling import upgrade_scale_setup
 
 
 def open_setup(path: Path) -> ScaleSetup:
-    """Read a set-up of ScaleTool of any version.
-
-    Raises
-    ------
-    InputError
-        OpenSim cannot read it, or it sets up another tool.
-    """
+    """Read a set-up of ScaleTool of any version."""
     path = Path(path)
     if not path.is_file():
         raise InputError("the set-up of ScaleTool is not there", where=str(path))
@@ -50,13 +44,7 @@ def open_setup(path: Path) -> ScaleSetup:
 def take_marker_set(
     setup: ScaleSetup | None, choice: ScalingChoice, work: Path, bodies: Collection[str]
 ) -> Path | None:
-    """Copy the marker set to the folder ScaleTool reads from, if there is one.
-
-    Raises
-    ------
-    InputError
-        It is not there, is no marker set, or has a marker on a body that the model does not have.
-    """
+    """Copy the marker set to the folder ScaleTool reads from, if there is one."""
     file = choice.markers or (setup.file("marker_set_file", "GenericModelMaker") if setup else None)
     if file is None:
         return None

@@ -60,13 +60,7 @@ class MarkerTrial:
     notes: tuple[str, ...] = ()
 
     def part(self, from_s: float | None, to_s: float | None) -> MarkerTrial:
-        """Return the frames of a time range.
-
-        Raises
-        ------
-        InputError
-            If the trial does not reach into it.
-        """
+        """Return the frames of a time range."""
         low, high = -math.inf if from_s is None else from_s, math.inf if to_s is None else to_s
         # Times in text are rounded: a range that names the last frame should hold it.
         slack = 1e-6
@@ -95,11 +89,6 @@ class MarkerTrial:
             Without gaps.
         tuple of str
             What was left out, in words.
-
-        Raises
-        ------
-        InputError
-            If no frame has all of them.
         """
         seen = np.all(np.isfinite(self.position_m), axis=2)
         columns = [self.names.index(name) for name in dict.fromkeys(needed) if name in self.names]
@@ -146,12 +135,6 @@ def read_marker_trial(path: Path) -> MarkerTrial:
     Returns
     -------
     MarkerTrial
-
-    Raises
-    ------
-    InputError
-        The file cannot be read, has no line of names, an unknown unit, a row that is too long, text where a
-        number should be, time that does not increase, or the same name twice.
     """
     path = Path(path)
     lines = _lines(path)

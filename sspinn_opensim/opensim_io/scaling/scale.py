@@ -218,13 +218,7 @@ def copy_scaled(model: Path, subject: Path, person: PersonSize) -> ScalingReport
 
 
 def height_factor(generic: Path, person: PersonSize, generic_height_m: float | None) -> tuple[float, float]:
-    """Return height over generic height, and the generic height, m.
-
-    Raises
-    ------
-    InputError
-        If either is unknown or implausible.
-    """
+    """Return height over generic height, and the generic height, m."""
     check_person(person)
     if person.height_m is None:
         raise InputError("the person's height is needed", where="height_m", expected="a height in m")

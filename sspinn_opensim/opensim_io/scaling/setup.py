@@ -211,13 +211,7 @@ class ScaleSetup:
 
 
 def read_setup(path: Path, where: Path) -> ScaleSetup:
-    """Read a set-up in OpenSim's newest version; `where` is the user's own file, for paths and messages.
-
-    Raises
-    ------
-    InputError
-        If it is no set-up of ScaleTool.
-    """
+    """Read a set-up in OpenSim's newest version; `where` is the user's own file, for paths and messages."""
     tree = etree.parse(str(path))
     for section in ("ScaleTool", "ScaleTool/ModelScaler", "ScaleTool/MarkerPlacer"):
         if tree.getroot().find(section) is None:
