@@ -95,7 +95,9 @@ def read_reference(
 
 def _read_dorschky2019(study: Study, joints: Mapping[str, SagittalJoint]) -> ReferenceAt:
     path = Path(study.reference.file)
-    rows = {(row.kind, row.name): row.mean for row in read_rows(path, {"angle", "moment", "GRF", "dur"})}
+    read = read_rows(path, {"angle", "moment", "GRF", "dur"})
+    # A row that holds something else than numbers is as good as none.
+    rows = {(r.kind, r.name): r.mean for r in read if r.mean.size and np.all(np.isfinite(r.mean))}
     body_weight_n = study.person.mass_kg * STANDARD_GRAVITY
 
     def row(kind: str, name: str) -> np.ndarray:

@@ -9,6 +9,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.evaluation import SagittalJoint, read_estimate, read_reference
 from sspinn_opensim.evaluation.curves import ground_force_of
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
+from sspinn_opensim.recording import matlab_tables
 from sspinn_opensim.study import Person, RecordingChoice, ReferenceChoice
 
 
@@ -128,6 +129,25 @@ def test_public_data_set(dorschky2019, study, model):
     named = {"RightKneeFlexion": dataclasses.replace(other_way, offset=0.0, place="knee_r")}
     renamed = read_reference(study, model, joints=named)(time_s)
     assert renamed.angles["RightKneeFlexion"] == pytest.approx(-knee) and "knee_angle_r" not in renamed.angles
+
+
+@pytest.mark.parametrize("nothing", [np.zeros((0, 0)), np.full((100, 1), np.nan), np.array(["unknown"])])
+def test_rows_of_the_data_set_that_hold_no_numbers_say_nothing(
+    dorschky2019, study, model, monkeypatch, nothing
+):
+    file = dorschky2019 / "P01_normwalking.mat"
+    study = dataclasses.replace(study, reference=ReferenceChoice("dorschky2019", file))
+    table = matlab_tables._load(file).copy()
+    cells, kinds = list(table["mean"]), [kind[0] for kind in table["type"]]
+    cells[kinds.index("angle")] = cells[kinds.index("GRF")] = nothing
+    table["mean"] = cells
+    monkeypatch.setattr(matlab_tables, "_load", lambda _: table)
+    with pytest.raises(InputError, match="no row GRF 'GRF_x_r'"):
+        read_reference(study, model)(np.zeros(1))
+    cells[kinds.index("GRF") + 1] = nothing
+    table["mean"] = cells
+    reference = read_reference(study, model)(np.zeros(1))
+    assert set(reference.angles) == {"knee_angle_r", "ankle_angle_r"} and not reference.ground_force
 
 
 def test_damaged_data_set_file_is_one_error(study, model, tmp_path):
