@@ -1,4 +1,4 @@
-"""A tape written out in a language: one walk for every language that numbers and masks can be written in."""
+"""Walk through a tape that writes it out: as text of LLVM, or as calls of numpy."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ from threading import Lock
 
 import torch
 
-from casadi_dynamics.compiled.backends import load_program
+from casadi_dynamics.compiled.llvm.program import load_program
+from casadi_dynamics.compiled.numpy_tape import NumpyProgram
 from casadi_dynamics.compiled.program import Program, run
 from casadi_dynamics.compiled.source import Source
 from casadi_dynamics.errors import InputError
@@ -28,12 +29,12 @@ class Kernel:
     order : int
         How often results can be differentiated.
     backend : str
-        Of programs for the CPU; see `load_program`.
+        'llvm' or 'numpy'.
     """
 
     def __init__(self, source: Source, dtype: torch.dtype, order: int, backend: str) -> None:
         self.source, self._dtype, self._order, self._backend = source, dtype, order, backend
-        self._programs: dict[torch.device, Program] = {}
+        self._program: Program | None = None
         self._gradients: dict[tuple[int, ...], Kernel] = {}
         self._making = Lock()
         self._pack_inputs = Struct(f"{3 * len(source.input_sizes)}q").pack
@@ -57,8 +58,7 @@ class Kernel:
     def evaluate(self, samples: int, tensors) -> tuple[torch.Tensor, ...]:
         """Return the outputs (samples, m), whatever gradients are wanted."""
         like = tensors[0] if tensors else torch.empty(0, dtype=self._dtype)
-        device = like.device
-        program = self._programs.get(device) or self._program(device)
+        program = self._program or self._make_program()
         outputs = _new(like, samples, self.source.output_sizes)
         places: list[int] = []
         for tensor in tensors:
@@ -87,12 +87,16 @@ class Kernel:
                 self._gradients[wrt] = Kernel(source, self._dtype, self._order - 1, self._backend)
             return self._gradients[wrt]
 
-    def _program(self, device: torch.device) -> Program:
+    def _make_program(self) -> Program:
         with self._making:
-            if device not in self._programs:
-                scalar = SCALARS[self._dtype]
-                self._programs[device] = load_program(self.source, scalar, self._backend, device)
-            return self._programs[device]
+            if self._program is None:
+                source, scalar = self.source, SCALARS[self._dtype]
+                self._program = (
+                    NumpyProgram(source.tape(), scalar)
+                    if self._backend == "numpy"
+                    else load_program(source.key, source.tape, scalar)
+                )
+            return self._program
 
 
 def _new(like: torch.Tensor, samples: int, sizes: tuple[int, ...]) -> tuple[torch.Tensor, ...]:

@@ -11,7 +11,7 @@ import torch
 from casadi_dynamics.compiled.torch_function import compile_torch
 
 
-def compile_numpy(function: ca.Function, *, backend: str = "auto") -> Callable[..., dict[str, np.ndarray]]:
+def compile_numpy(function: ca.Function, *, backend: str = "llvm") -> Callable[..., dict[str, np.ndarray]]:
     """Compile a CasADi function of vectors into a function of numpy arrays.
 
     Parameters

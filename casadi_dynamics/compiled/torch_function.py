@@ -5,14 +5,15 @@ from __future__ import annotations
 import casadi as ca
 import torch
 
-from casadi_dynamics.compiled.backends import check_backend
 from casadi_dynamics.compiled.kernel import SCALARS, Kernel
 from casadi_dynamics.compiled.source import Source
 from casadi_dynamics.errors import InputError, nearest
 
+BACKENDS = ("llvm", "numpy")
+
 
 def compile_torch(
-    function: ca.Function, dtype: torch.dtype = torch.float64, *, order: int = 1, backend: str = "auto"
+    function: ca.Function, dtype: torch.dtype = torch.float64, *, order: int = 1, backend: str = "llvm"
 ) -> TorchFunction:
     """Compile a CasADi function of vectors into a torch function.
 
@@ -25,9 +26,8 @@ def compile_torch(
     order : int
         How often results can be differentiated.
     backend : str
-        How the program for tensors on the CPU is made: 'llvm' (machine code, kept on disk), 'c' (by the C++
-        compiler of the system), 'numpy' (slow, needs nothing), or 'auto' for LLVM where llvmlite is installed
-        and numpy elsewhere. Tensors on an NVIDIA GPU run a CUDA kernel.
+        'llvm' for machine code, kept on disk; 'numpy' for the same operations one array at a time: slow, and
+        what the tests hold machine code against.
 
     Returns
     -------
@@ -84,13 +84,21 @@ class TorchFunction:
                 fix="1 is enough to train; 2 gives Hessians",
             )
         source = Source(function)
+        if backend not in BACKENDS:
+            raise InputError(
+                "There is no such backend.",
+                where="argument 'backend'",
+                expected=" or ".join(BACKENDS),
+                found=str(backend),
+                fix="leave it out to get the fastest",
+            )
         self.dtype = dtype
         self.input_names = tuple(function.name_in())
         self.output_names = tuple(function.name_out())
         self.output_sizes, self._input_sizes = source.output_sizes, source.input_sizes
         self._made_from = {"dtype": dtype, "order": order, "backend": backend}
         self._function = function
-        self._kernel = Kernel(source, dtype, order, check_backend(backend))
+        self._kernel = Kernel(source, dtype, order, backend)
 
     def __call__(self, **inputs: torch.Tensor) -> dict[str, torch.Tensor]:
         """Evaluate the function; see the class."""
@@ -128,27 +136,14 @@ class TorchFunction:
         for name, tensor, size in zip(self.input_names, tensors, self._input_sizes, strict=True):
             if not self._fits(tensor, size):
                 raise self._other_value(name, tensor, size)
-        if not all([tensor.is_cpu for tensor in tensors]):
-            self._check_one_device(tensors)
         return tensors
 
     def _fits(self, value, size: int) -> bool:
         try:
             right_kind = value.dtype is self.dtype and value.layout is torch.strided
-            return right_kind and (value.is_cpu or value.is_cuda) and value.shape[-1] == size
+            return right_kind and value.is_cpu and value.shape[-1] == size
         except (AttributeError, IndexError):
             return False
-
-    def _check_one_device(self, tensors: list[torch.Tensor]) -> None:
-        for name, tensor in zip(self.input_names, tensors, strict=True):
-            if tensor.device != tensors[0].device:
-                raise InputError(
-                    f"The inputs of '{self._function.name()}' lie on different devices.",
-                    where=f"argument '{name}'",
-                    expected=f"{tensors[0].device}, as '{self.input_names[0]}'",
-                    found=str(tensor.device),
-                    fix="move them to one device; nothing is moved silently",
-                )
 
     def _other_names(self, inputs) -> InputError:
         unknown = [name for name in inputs if name not in self.input_names]
@@ -165,7 +160,7 @@ class TorchFunction:
         tensor = isinstance(value, torch.Tensor)
         return InputError(
             f"The input '{name}' of '{self._function.name()}' does not fit.",
-            expected=f"a dense tensor of shape (..., {size}) and {self.dtype} on the CPU or a CUDA GPU",
+            expected=f"a dense tensor of shape (..., {size}) and {self.dtype} on the CPU",
             found=f"{tuple(value.shape)}, {value.dtype}, {value.device}, {value.layout}"
             if tensor
             else type(value).__name__,

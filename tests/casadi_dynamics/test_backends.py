@@ -1,108 +1,21 @@
-"""Every backend against CasADi's own evaluation: single operations, and the dynamics of the planar model.
-
-No GPU is needed: the text of the CUDA kernel is compiled by the C++ compiler of the machine and launched
-through a driver that stands in for CUDA's, so that all but the GPU itself is the real thing.
-"""
+"""Both backends against CasADi's own evaluation: single operations, and the dynamics of the planar model."""
 
 import ctypes
-import sys
-import types
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import casadi as ca
 import numpy as np
 import pytest
-import torch
 
-from casadi_dynamics.compiled import compile_torch
-from casadi_dynamics.compiled.c import compiler as c_compiler
-from casadi_dynamics.compiled.c.compiler import HostProgram, compile_library, find_compiler
-from casadi_dynamics.compiled.c.family import constant
-from casadi_dynamics.compiled.cuda import nvrtc
-from casadi_dynamics.compiled.cuda import program as cuda
-from casadi_dynamics.compiled.cuda import text as cuda_text
-from casadi_dynamics.compiled.cuda.program import CudaProgram
+from casadi_dynamics.compiled.llvm.program import load_program
 from casadi_dynamics.compiled.numpy_tape import NumpyProgram
+from casadi_dynamics.compiled.source import Source
 from casadi_dynamics.compiled.tape import OPERATIONS, record, vector_jacobian
-from casadi_dynamics.errors import InputError
 
 INF, NAN = np.inf, np.nan
-BACKENDS = ("numpy", "c", "cuda", "llvm")
+BACKENDS = ("numpy", "llvm")
 KINDS = {"double": np.float64, "float": np.float32}
-
-#: What the C++ of the machine needs to understand CUDA, and a launch as the driver does it.
-_SHIM = """
-#include <math.h>
-#include <string.h>
-#define __global__
-#define __restrict__ __restrict
-static thread_local struct {{ unsigned x, y, z; }} gridDim, blockDim, blockIdx, threadIdx;
-static double __longlong_as_double(long long bits) {{ double x; memcpy(&x, &bits, 8); return x; }}
-{kernel}
-extern "C" void launch(void** arguments, unsigned blocks, unsigned threads) {{
-  gridDim.x = blocks, blockDim.x = threads;
-  for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++)
-    for (threadIdx.x = 0; threadIdx.x < threads; threadIdx.x++) run(*(const Arguments*)arguments[0]);
-}}
-"""
-
-
-class DriverOnHost:
-    """Stands in for `cuda.bindings.driver`: its code is the text of a kernel, and its GPU this processor."""
-
-    def __init__(self):
-        self.contexts, self.launches = [], []
-        kinds = ("COMPUTE_CAPABILITY_MAJOR", "COMPUTE_CAPABILITY_MINOR")
-        self.CUdevice_attribute = types.SimpleNamespace(
-            **{f"CU_DEVICE_ATTRIBUTE_{kind}": value for kind, value in zip(kinds, (9, 0), strict=True)}
-        )
-
-    def cuInit(self, flags):
-        return (0,)
-
-    def cuDeviceGet(self, number):
-        return (0, f"device {number}")
-
-    def cuDeviceGetAttribute(self, kind, device):
-        return (0, kind)
-
-    def cuDevicePrimaryCtxRetain(self, device):
-        return (0, f"context of {device}")
-
-    def cuCtxPushCurrent(self, context):
-        self.contexts.append(context)
-        return (0,)
-
-    def cuCtxPopCurrent(self):
-        return (0, self.contexts.pop())
-
-    def cuModuleLoadData(self, code):
-        assert self.contexts
-        return (0, compile_library(_SHIM.format(kernel=code.decode())))
-
-    def cuModuleGetFunction(self, module, name):
-        return (0, getattr(module, {b"run": "launch"}[name]))
-
-    def cuLaunchKernel(self, kernel, *rest):
-        (blocks, *_, shared_memory, stream, arguments, extra) = rest
-        assert self.contexts and rest[1:3] == (1, 1) and rest[4:6] == (1, 1) and shared_memory == extra == 0
-        self.launches.append((blocks, rest[3], stream))
-        kernel(ctypes.c_void_p(arguments), blocks, rest[3])
-        return (0,)
-
-
-def program(backend, tape, scalar):
-    """Return a program; skip where the machine has no compiler."""
-    if backend == "numpy":
-        return NumpyProgram(tape, scalar)
-    try:
-        find_compiler()
-    except InputError:
-        pytest.skip("there is no C++ compiler on this machine")
-    if backend == "c":
-        return HostProgram(tape, scalar)
-    return CudaProgram(DriverOnHost(), cuda_text.source(tape, scalar).encode(), 0, lambda: 7)
 
 
 def addresses(arrays):
@@ -124,15 +37,17 @@ def run(made, tape, arrays, samples, ranges=None):
     return outputs
 
 
+def program(backend, function, scalar):
+    """Return the program of a function, and its tape."""
+    source = Source(function)
+    made = NumpyProgram(source.tape(), scalar) if backend == "numpy" else None
+    return made or load_program(source.key, source.tape, scalar), source.tape()
+
+
 def evaluate(backend, function, arrays, samples):
     """Return the outputs of a function by a backend."""
     scalar = "double" if arrays[0].dtype == np.float64 else "float"
-    if backend == "llvm":
-        tensors = {n: torch.from_numpy(a.copy()) for n, a in zip(function.name_in(), arrays, strict=True)}
-        compiled = compile_torch(function, torch.float64 if scalar == "double" else torch.float32)
-        return [output.numpy() for output in compiled(**tensors).values()]
-    tape = record(function)
-    return run(program(backend, tape, scalar), tape, arrays, samples)
+    return run(*program(backend, function, scalar), arrays, samples)
 
 
 def by_casadi(function, arrays, samples):
@@ -258,11 +173,6 @@ def test_constants_keep_all_digits(backend, scalar):
         )
 
 
-def test_constants_are_written_exactly():
-    for value in (*VALUES[:-3], -0.0):
-        assert float.fromhex(constant(value)[len("number(") : -1]).hex() == value.hex()
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_functions_with_little_in_them(backend):
     x, nothing = ca.SX.sym("x", 2), ca.SX.sym("nothing", 0)
@@ -276,7 +186,7 @@ def test_functions_with_little_in_them(backend):
 
 
 @pytest.mark.parametrize(("scalar", "largest"), [("double", 1e5), ("float", 1e3)])
-@pytest.mark.parametrize("backend", ["c"])
+@pytest.mark.parametrize("backend", ["llvm"])
 def test_sine_and_cosine_are_right_to_the_last_places(backend, scalar, largest):
     random = np.random.default_rng(4)
     near_zeros = np.pi / 2 * np.arange(-200, 200)  # where most digits cancel
@@ -293,7 +203,7 @@ def test_sine_and_cosine_are_right_to_the_last_places(backend, scalar, largest):
 def test_sine_of_huge_angles_is_the_c_librarys():
     huge = np.array([[1e9], [-3e12], [1e22], [0.5], [INF], [NAN], [-0.0]])
     x = ca.SX.sym("x")
-    found = evaluate("c", ca.Function("f", [x], [ca.sin(x), ca.cos(x)]), [huge], len(huge))
+    found = evaluate("llvm", ca.Function("f", [x], [ca.sin(x), ca.cos(x)]), [huge], len(huge))
     with np.errstate(invalid="ignore"):
         np.testing.assert_allclose(np.hstack(found), np.hstack([np.sin(huge), np.cos(huge)]), rtol=4e-16)
 
@@ -346,11 +256,10 @@ def test_planar_model_in_single_precision(backend, dynamics, inputs):
     close(found, by_casadi(dynamics["forward"], arrays, 50), 1e-5)
 
 
-@pytest.fixture(scope="module", params=["numpy", "c", "cuda"])
+@pytest.fixture(scope="module", params=BACKENDS)
 def made(request, dynamics):
     """Return a program of the planar model's dynamics, and its tape."""
-    tape = record(dynamics["forward"])
-    return program(request.param, tape, "double"), tape
+    return program(request.param, dynamics["forward"], "double")
 
 
 def test_every_layout_of_inputs_is_read(made, dynamics, inputs):
@@ -442,143 +351,3 @@ def test_numpy_is_silent_about_infinities(recwarn):
     function = ca.Function("f", [x], [ca.log(x), 1 / x, ca.sqrt(-x), ca.exp(x)])
     evaluate("numpy", function, [np.array([[0.0], [-1.0], [1.0], [1e4]])], 4)
     assert not recwarn.list
-
-
-# --- C++ ------------------------------------------------------------------------------------------
-
-
-def test_c_in_many_parts_is_the_same(dynamics, inputs, monkeypatch):
-    monkeypatch.setattr("casadi_dynamics.compiled.c.host.LONGEST_PART", 60)
-    arrays = inputs(dynamics["backward"], 37)
-    expected = by_casadi(dynamics["backward"], arrays, 37)
-    close(evaluate("c", dynamics["backward"], arrays, 37), expected, 1e-14)
-
-
-def test_a_machine_without_a_compiler_is_told_so(monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv("CXX", raising=False)
-    with pytest.raises(InputError, match=r"no C\+\+ compiler[\s\S]*needs none"):
-        HostProgram(record(all_operations()), "double")
-    monkeypatch.setenv("CXX", "another-c++ -m64")
-    with pytest.raises(InputError, match=r"CXX[\s\S]*another-c\+\+ -m64"):
-        find_compiler()
-
-
-def test_a_compiler_that_fails_is_one_error(monkeypatch, tmp_path):
-    compiler = tmp_path / "broken"
-    compiler.write_text("#!/bin/sh\necho 'tape.cpp:1: error: no such vector' >&2\nexit 1\n")
-    compiler.chmod(0o755)
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    monkeypatch.setenv("CXX", str(compiler))
-    monkeypatch.setattr(c_compiler.tempfile, "tempdir", str(folder))
-    with pytest.raises(InputError, match="no such vector"):
-        compile_library("int x;")
-    assert not list(folder.iterdir())
-
-
-# --- CUDA -----------------------------------------------------------------------------------------
-
-
-def test_launches_go_to_the_stream_and_leave_the_context_as_it_was(dynamics, inputs):
-    tape = record(dynamics["forward"])
-    made = program("cuda", tape, "double")
-    arrays = inputs(dynamics["forward"], 300)
-    run(made, tape, arrays, 300, [(0, 300), (5, 5), (0, 1)])
-    assert made._driver.launches == [(3, 128, 7), (1, 128, 7)]
-    assert made._driver.contexts == []
-
-
-def test_a_kernel_with_fewer_threads_than_samples_computes_all(dynamics, inputs, monkeypatch):
-    tape = record(dynamics["forward"])
-    made = program("cuda", tape, "double")
-    arrays = inputs(dynamics["forward"], 300)
-    expected = run(made, tape, arrays, 300)
-    monkeypatch.setattr(cuda, "_MOST_BLOCKS", 1)
-    for value, right in zip(run(made, tape, arrays, 300), expected, strict=True):
-        np.testing.assert_array_equal(value, right)
-
-
-@pytest.fixture
-def real_nvrtc():
-    """Skip where NVIDIA's run-time compiler is not installed."""
-    try:
-        nvrtc.bindings()
-    except InputError as error:
-        pytest.skip(f"NVRTC is not installed: {error.found}")
-
-
-@pytest.fixture
-def no_cache(monkeypatch):
-    """Keep nothing that was compiled."""
-    monkeypatch.setenv("CASADI_DYNAMICS_CACHE", "off")
-
-
-@pytest.mark.parametrize("scalar", ["double", "float"])
-def test_nvrtc_understands_every_operation(scalar, real_nvrtc, no_cache):
-    text = cuda_text.source(record(all_operations()), scalar)
-    assert nvrtc.compiled(text, nvrtc.architecture(90)).startswith(b"\x7fELF")
-    newer_than_any = nvrtc.architecture(9990)
-    assert newer_than_any.startswith("compute_")
-    assert b".entry run(" in nvrtc.compiled(text, newer_than_any)
-
-
-def test_nvrtc_compiles_the_planar_model(dynamics, real_nvrtc, no_cache):
-    for function in dynamics.values():
-        assert nvrtc.compiled(cuda_text.source(record(function), "double"), nvrtc.architecture(90))
-
-
-def test_what_nvrtc_made_is_kept(real_nvrtc, monkeypatch, tmp_path):
-    monkeypatch.setenv("CASADI_DYNAMICS_CACHE", str(tmp_path / "cache"))
-    text = cuda_text.source(record(ca.Function("f", [], [ca.SX(2)])), "double")
-    first = nvrtc.compiled(text, nvrtc.architecture(90))
-    monkeypatch.setattr(nvrtc, "_compile", lambda *_: pytest.fail("compiled again"))
-    assert nvrtc.compiled(text, nvrtc.architecture(90)) == first
-
-
-def test_what_nvrtc_refuses_is_one_error(real_nvrtc, no_cache):
-    with pytest.raises(InputError, match="too old"):
-        nvrtc.architecture(20)
-    with pytest.raises(InputError, match=r"sm_90[\s\S]*error"):
-        nvrtc.compiled("no kernel", "sm_90")
-
-
-def test_missing_cuda_packages_are_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cuda.bindings", None)
-    with pytest.raises(InputError, match="pip install cuda-bindings nvidia-cuda-nvrtc"):
-        cuda.load_program(record(all_operations()), "double", 0, lambda: 0)
-
-
-def test_a_driver_that_refuses_is_one_error():
-    class Status(int):
-        name = "CUDA_ERROR_NO_DEVICE"
-
-    driver = DriverOnHost()
-    driver.cuDeviceGet = lambda number: (Status(100), None)
-    with pytest.raises(InputError, match=r"cuDeviceGet: CUDA_ERROR_NO_DEVICE"):
-        CudaProgram(driver, b"", 0, lambda: 0)
-    driver = DriverOnHost()
-    driver.cuModuleLoadData = lambda code: (Status(200), None)
-    with pytest.raises(InputError, match="update the driver"):
-        CudaProgram(driver, b"", 0, lambda: 0)
-    assert driver.contexts == []
-
-
-def test_planar_model_on_a_gpu(dynamics, inputs):
-    if not torch.cuda.is_available():
-        pytest.skip("torch sees no GPU")
-    function = dynamics["forward"]
-    tape, arrays = record(function), inputs(function, 1000)
-    made = cuda.load_program(tape, "double", 0, lambda: torch.cuda.current_stream(0).cuda_stream)
-    given = [torch.from_numpy(array).cuda(0) for array in arrays]
-    outputs = [torch.empty(1000, size, dtype=torch.float64, device="cuda:0") for size in tape.output_sizes]
-    places = []
-    for tensor in given:
-        places += [tensor.data_ptr(), *(tensor.stride() if tensor.dim() == 2 else (0, tensor.stride(0)))]
-    made.run(
-        (ctypes.c_int64 * len(places))(*places),
-        (ctypes.c_int64 * len(outputs))(*(output.data_ptr() for output in outputs)),
-        0,
-        1000,
-    )
-    close([output.cpu().numpy() for output in outputs], by_casadi(function, arrays, 1000), 1e-14)

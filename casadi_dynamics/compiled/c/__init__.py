@@ -1,1 +1,0 @@
-"""Tapes as C++, for the system's compiler; CUDA shares the dialect."""

@@ -1,1 +1,0 @@
-"""Tapes as kernels of an NVIDIA GPU."""
