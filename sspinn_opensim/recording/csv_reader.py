@@ -17,9 +17,8 @@ import numpy as np
 from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.recording import units
 from sspinn_opensim.recording.choices import Format, RecordingChoice, SensorChoice
-from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor
+from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor, rotate
 from sspinn_opensim.recording.resample import interpolate
-from sspinn_opensim.recording.rotation import rotate
 from sspinn_opensim.recording.types import Recording, check_time
 from sspinn_opensim.settings.bounds import Names, OneOf
 

@@ -1,4 +1,4 @@
-"""A sensor of the study as the recording knows it: its place, and the rotation into body axes."""
+"""Sensors as a study mounts them: where each sits, and its axes turned into those of the body."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
+from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.choices import SensorChoice
-from sspinn_opensim.recording.rotation import angles_from_rotation, rotation_from_angles, rotation_from_axes
-from sspinn_opensim.recording.types import PROXIMAL, Sensor
+from sspinn_opensim.recording.types import AXES, PROXIMAL, Sensor
 
 
 def mounting_rotation(choice: SensorChoice) -> np.ndarray:
@@ -46,3 +46,93 @@ def place_sensor(choice: SensorChoice, position: tuple[float, float, float] | No
         orientation=angles_from_rotation(mounting_rotation(choice)),
         origin=choice.origin or (PROXIMAL if from_file else ""),
     )
+
+
+def rotation_from_angles(angles: tuple[float, float, float]) -> np.ndarray:
+    """Return the matrix of body-fixed XYZ angles, ``R = Rx(a) Ry(b) Rz(c)``, as in OpenSim's frames.
+
+    Parameters
+    ----------
+    angles : tuple of 3 float
+        Angles in rad.
+
+    Returns
+    -------
+    (3, 3) array
+        Columns are the axes of the sensor in the body.
+    """
+    from scipy.spatial.transform import Rotation  # takes long to import, and a study needs none of it
+
+    return Rotation.from_euler("XYZ", angles).as_matrix()
+
+
+def angles_from_rotation(rotation: np.ndarray) -> tuple[float, float, float]:
+    """Return the body-fixed XYZ angles in rad of a rotation matrix; the third is zero at gimbal lock."""
+    # Written out: sensors do sit at gimbal lock (axes -z, y, x), where SciPy warns the user.
+    middle = math.asin(float(np.clip(rotation[0, 2], -1.0, 1.0)))
+    if abs(rotation[0, 2]) > 1 - 1e-12:
+        first, last = math.atan2(rotation[2, 1], rotation[1, 1]), 0.0
+    else:
+        first = math.atan2(-rotation[1, 2], rotation[2, 2])
+        last = math.atan2(-rotation[0, 1], rotation[0, 0])
+    # Adding zero turns -0.0 into 0.0.
+    return first + 0.0, middle + 0.0, last + 0.0
+
+
+def rotation_from_axes(axes: tuple[str, str, str], where: str) -> np.ndarray:
+    """Return the rotation matrix of named axes.
+
+    Parameters
+    ----------
+    axes : tuple of 3 str
+        For the sensor's x, y and z the body axis it points along: ``x``, ``y`` or ``z``, with ``-`` for the
+        opposite way.
+    where : str
+        Place named in an error.
+
+    Returns
+    -------
+    (3, 3) array
+        Columns are the axes of the sensor in the body.
+    """
+    rotation = np.zeros((3, 3))
+    for column, axis in enumerate(axes):
+        name = axis.removeprefix("-").removeprefix("+")
+        if name not in AXES or len(axis) > 2:
+            raise InputError(
+                f"Unknown axis '{axis}'.", where=where, expected="x, y, z, or one of them with - before it"
+            )
+        rotation[AXES.index(name), column] = -1.0 if axis.startswith("-") else 1.0
+    if np.any(np.count_nonzero(rotation, axis=1) != 1):
+        raise InputError("A body axis is named twice.", where=where, found=", ".join(axes))
+    if np.linalg.det(rotation) < 0:
+        raise InputError(
+            "The axes are left-handed: no sensor can sit that way.",
+            where=where,
+            found=", ".join(axes),
+            fix="flip the sign of one axis, after comparing it with the axes printed on the sensor",
+        )
+    return rotation
+
+
+def rotate(signal: np.ndarray, available: np.ndarray, rotation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rotate a signal into body axes; a body axis is available if all sensor axes it is made of are.
+
+    Parameters
+    ----------
+    signal : (n, 3) array
+        Signal along the sensor's axes; zero where not available.
+    available : (3,) array of bool
+        Which of them were measured.
+    rotation : (3, 3) array
+        Columns are the axes of the sensor in the body.
+
+    Returns
+    -------
+    (n, 3) array, (3,) array of bool
+        Signal in body axes, zero where not available, and the flags.
+    """
+    # Below a millionth of a radian a mounting angle is rounding, not a mixture of axes.
+    needed = np.abs(rotation) > 1e-6
+    rotated_available = ~np.any(needed & ~available, axis=1)
+    return np.where(rotated_available, signal @ rotation.T, 0.0), rotated_available

@@ -11,7 +11,7 @@ from casadi_dynamics.model import Model
 from casadi_dynamics.model.types import GROUND, Joint
 from casadi_dynamics.symbolic import BodyFunctions
 from sspinn_opensim.anatomy import side_of, without_side
-from sspinn_opensim.recording.rotation import rotation_from_angles
+from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.simulation.settings import VirtualSensorChoice
 from sspinn_opensim.simulation.states import completed
 from sspinn_opensim.simulation.virtual import VirtualSensor

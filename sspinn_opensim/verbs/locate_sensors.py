@@ -37,7 +37,7 @@ from sspinn_opensim.placement.fit import (
 )
 from sspinn_opensim.placement.motion import Readings, Segment, frozen_motion, period, segment_motions
 from sspinn_opensim.recording import Recording, Sensor
-from sspinn_opensim.recording.rotation import angles_from_rotation, rotation_from_angles
+from sspinn_opensim.recording.mounting import angles_from_rotation, rotation_from_angles
 from sspinn_opensim.recording.window import SETTLING_S
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study, read_study

@@ -3,9 +3,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor
-from sspinn_opensim.recording.rotation import (
+from sspinn_opensim.recording.mounting import (
     angles_from_rotation,
+    mounting_rotation,
+    place_sensor,
     rotate,
     rotation_from_angles,
     rotation_from_axes,
