@@ -100,8 +100,6 @@ ALLOWED = (
     _OF_CASADI_DYNAMICS
     | {
         "osim_models": _DYNAMICS,
-        # Scripts that ask OpenSim for the built-in recording.
-        "osim_models.demo": _DYNAMICS | {"osim_models", _OPENSIM_IO, "sspinn_opensim.files"},
     }
     | {
         room: others | {"sspinn_opensim", *_GROUND, "osim_models"} | _OF_NUMBERS | _DYNAMICS

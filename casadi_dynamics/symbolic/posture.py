@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -70,9 +71,15 @@ def posture(model: Model, values: Mapping[str, float] | None = None) -> Posture:
     Returns
     -------
     Posture
+        Its arrays are shared by all who ask for the same posture: they cannot be written to.
     """
-    functions = build(without_forces(model))
-    given = upright(model) | dict(values or {})
+    return _posture(model, tuple(sorted((upright(model) | dict(values or {})).items())))
+
+
+@lru_cache(maxsize=64)
+def _posture(model: Model, values: tuple[tuple[str, float], ...]) -> Posture:
+    functions = _functions(model)
+    given = dict(values)
     names = functions.independent
     still = np.zeros(len(names))
     whole = functions.coupling(
@@ -92,11 +99,18 @@ def posture(model: Model, values: Mapping[str, float] | None = None) -> Posture:
     for i, name in enumerate(names):
         parent, child = carried[model.coordinate(name).joint]
         axis[name] = turning[child][:, i] - turning[parent][:, i]
+    for array in (position, rotation, *axis.values()):
+        array.flags.writeable = False
     return Posture(
         dict(zip(functions.bodies, position, strict=True)),
         dict(zip(functions.bodies, rotation, strict=True)),
         axis,
     )
+
+
+@lru_cache(maxsize=16)
+def _functions(model: Model) -> BodyFunctions:
+    return build(without_forces(model))
 
 
 def moving_coordinates(model: Model, bodies) -> set[str]:

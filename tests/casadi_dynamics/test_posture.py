@@ -1,10 +1,12 @@
 """Where bodies stand, about which axes coordinates turn them, and which coordinates move which bodies."""
 
 import dataclasses
+import importlib
 
 import numpy as np
 import pytest
 
+import osim_models
 from casadi_dynamics.model import Linear
 from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from casadi_dynamics.osim import read_model
@@ -79,3 +81,18 @@ def test_a_model_without_forces_moves_alike(spatial):
     bare = build(without_forces(spatial))
     assert not bare.tree.model.muscles and len(bare.parameters) < len(build(spatial).parameters)
     assert bare.coordinates == spatial.coordinate_names
+
+
+def test_a_posture_is_worked_out_once_and_cannot_be_changed(monkeypatch):
+    # `symbolic.posture` names the function; its module has to be asked for.
+    posture_module = importlib.import_module("casadi_dynamics.symbolic.posture")
+    model = dataclasses.replace(read_model(osim_models.path("planar_gait")), name="asked for twice")
+    built, builder = [], posture_module.build
+    monkeypatch.setattr(posture_module, "build", lambda of: (built.append(of), builder(of))[1])
+    first = posture_module.posture(model, {"hip_flexion_r": 0.2})
+    assert posture_module.posture(model, {"hip_flexion_r": 0.2}) is first
+    other = posture_module.posture(model, {"hip_flexion_r": 0.3})
+    assert len(built) == 1
+    assert not np.array_equal(first.position["tibia_r"], other.position["tibia_r"])
+    with pytest.raises(ValueError, match="read-only"):
+        first.position["tibia_r"][0] = 0.0

@@ -6,17 +6,17 @@ import pytest
 
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.symbolic.build import build, sensor_positions
-from osim_models.demo import recording, write
-from osim_models.demo.gait_curves import ANGLES, CLEARANCE, SOURCES, VERTICAL_FORCE, Curve
-from osim_models.demo.periodic import closed_basis, symmetric_motion
-from osim_models.demo.walk import CYCLE_S, KNOTS, driven_by_contact, solve
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree, switch_contact_off, write_model_tree
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.worker.tools import inverse_dynamics
+from sspinn_opensim.simulation.demo import recording, write
+from sspinn_opensim.simulation.demo.gait_curves import ANGLES, CLEARANCE, SOURCES, VERTICAL_FORCE, Curve
+from sspinn_opensim.simulation.demo.periodic import closed_basis, symmetric_motion
+from sspinn_opensim.simulation.demo.walk import CYCLE_S, KNOTS, driven_by_contact, solve
 
-FOLDER = Path(__file__).parents[2] / write.FOLDER
+FOLDER = Path(__file__).parents[3] / write.FOLDER
 CYCLE = slice(KNOTS, 2 * KNOTS)  # of the samples
 FEET = ("foot_r", "foot_l")
 # The files keep 10 decimals of a metre and 6 of N. Twice differentiated at 100 Hz the first leave 1e-5 m/s^2,

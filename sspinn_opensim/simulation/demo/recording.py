@@ -8,7 +8,7 @@ import numpy as np
 
 from casadi_dynamics.model import Model
 from casadi_dynamics.symbolic.build import build, sensor_positions
-from osim_models.demo.walk import CYCLE_S, KNOTS, Walk, driven_by_contact
+from sspinn_opensim.simulation.demo.walk import CYCLE_S, KNOTS, Walk, driven_by_contact
 
 #: One sample a knot: there the dynamics hold exactly.
 SAMPLING_RATE_HZ = KNOTS / CYCLE_S

@@ -1,4 +1,4 @@
-"""Write the built-in recording into ``examples/demo``: ``python -m osim_models.demo.write``.
+"""Write the built-in recording into ``examples/demo``: ``python -m sspinn_opensim.simulation.demo.write``.
 
 Solves the walk anew and runs OpenSim on it: a quarter of a minute on one core, and the same files each time.
 """
@@ -14,8 +14,6 @@ import numpy as np
 import osim_models
 from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
-from osim_models.demo.recording import Truth, record, with_noise
-from osim_models.demo.walk import CYCLE_S, solve
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.scaling.choices import PersonSize
 from sspinn_opensim.opensim_io.scaling.scale import scale_by_height_and_mass
@@ -23,6 +21,8 @@ from sspinn_opensim.opensim_io.static_optimization import run as static_optimiza
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table, moments_table
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
+from sspinn_opensim.simulation.demo.recording import Truth, record, with_noise
+from sspinn_opensim.simulation.demo.walk import CYCLE_S, solve
 
 #: Destination, from the root of the repository.
 FOLDER = Path("examples") / "demo"

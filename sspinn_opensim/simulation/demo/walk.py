@@ -17,8 +17,8 @@ from casadi_dynamics.symbolic.contact import smooth_force, surface, touch
 from casadi_dynamics.symbolic.dynamics import force_at, generalized_forces
 from casadi_dynamics.symbolic.parameters import Parameters
 from casadi_dynamics.symbolic.tree import grow
-from osim_models.demo.gait_curves import ANGLES, CLEARANCE, FORWARD_FORCE, VERTICAL_FORCE
-from osim_models.demo.periodic import Motion, coefficients_of, symmetric_motion
+from sspinn_opensim.simulation.demo.gait_curves import ANGLES, CLEARANCE, FORWARD_FORCE, VERTICAL_FORCE
+from sspinn_opensim.simulation.demo.periodic import Motion, coefficients_of, symmetric_motion
 
 #: About 109 steps a minute. A whole number of samples, so that the recording's samples are knots.
 CYCLE_S = 1.10
