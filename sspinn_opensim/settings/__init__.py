@@ -6,9 +6,9 @@ from sspinn_opensim.settings.tables import Location, load, parse, read_tables, r
 __all__ = [
     "Bounds",
     "Count",
+    "Location",
     "NonNegative",
     "OneOf",
-    "Location",
     "Positive",
     "Seed",
     "load",
