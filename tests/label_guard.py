@@ -30,7 +30,7 @@ class LabelGuard:
 
     def __init__(self, files) -> None:
         self.files = {os.path.realpath(file) for file in files}
-        self.folders = {os.path.dirname(file) for file in self.files}
+        self.folders = {str(Path(file).parent) for file in self.files}
         self.found: list[str] = []
         self._looking = False
         sys.addaudithook(self._note)
@@ -47,11 +47,11 @@ class LabelGuard:
     def _named(self, event: str, arguments: tuple) -> set[str]:
         if event in STARTING:
             words = " ".join(_texts(arguments))
-            return {os.path.basename(file) for file in self.files if os.path.basename(file) in words}
+            return {name for name in (Path(file).name for file in self.files) if name in words}
         if not arguments or not isinstance(arguments[0], str | bytes | os.PathLike):
             return set()
         path = os.path.realpath(os.fsdecode(arguments[0]))
-        return {os.path.basename(path)} if path in self.files | self.folders else set()
+        return {Path(path).name} if path in self.files | self.folders else set()
 
 
 def reference_files(study) -> list[Path]:
@@ -82,8 +82,8 @@ def main(study_file: str, out: str) -> None:
     scale.scale = lambda study, out: _copy(model, out)
     guard = LabelGuard(reference_files(study))
     file = str(reference_files(study)[0])
-    link = str(out / "innocent.csv")
-    os.symlink(file, link)
+    link = out / "innocent.csv"
+    link.symlink_to(file)
     guard.found.clear()
     cohort = cohort_file.CohortStudy(study.path, "two", (study, replace(study, name="b")), (), study.training)
 
@@ -103,8 +103,8 @@ def main(study_file: str, out: str) -> None:
     leaks = {
         "file": lambda: Path(file).read_bytes(),
         "low level": lambda: os.close(os.open(file, os.O_RDONLY)),
-        "link": lambda: Path(link).read_bytes(),
-        "folder": lambda: os.listdir(os.path.dirname(file)),
+        "link": link.read_bytes,
+        "folder": lambda: os.listdir(Path(file).parent),  # noqa: PTH208 (the event under test)
         "process": lambda: subprocess.run(["cat", file], capture_output=True, check=False),
         "shell": lambda: os.system(f"cat '{file}' > /dev/null"),
     }

@@ -1,4 +1,4 @@
-"""Which body a sensor is on, and where on it a sensor may be before its signals are looked at."""
+"""Bodies of sensors: which one a sensor is on, and where on it before its signals are looked at."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def assign(
     Parameters
     ----------
     misfit : (k, b) ndarray
-        `estimation.placement.misfit` of each sensor on each body.
+        `placement.fit.misfit` of each sensor on each body.
     bodies : sequence of str
     channels : (k,) ndarray
         Number of channels of each sensor.
@@ -69,14 +69,15 @@ def assign(
     if cost.shape[0] > cost.shape[1]:
         raise ValueError("more sensors than places")
     names = np.array(bodies, dtype=object)[columns]
-    best = _solve(cost)
+    best = linear_sum_assignment(cost)[1]
     total = cost[np.arange(len(cost)), best].sum()
     margin, second = np.full(len(cost), np.inf), []
     for sensor in range(len(cost)):
         barred = cost.copy()
         barred[sensor, names == names[best[sensor]]] = np.inf
-        other = _solve(barred)
-        if other is None:
+        try:
+            other = linear_sum_assignment(barred)[1]
+        except ValueError:  # no order avoids what is barred
             second.append("")
             continue
         moved = names[other] != names[best]
@@ -84,13 +85,6 @@ def assign(
         margin[sensor] = np.exp(max(growth, 0.0) / channels[moved].sum())
         second.append(str(names[other[sensor]]))
     return Assignment(tuple(str(n) for n in names[best]), margin, tuple(second))
-
-
-def _solve(cost: np.ndarray) -> np.ndarray | None:
-    try:
-        return linear_sum_assignment(cost)[1]
-    except ValueError:  # no order avoids what is barred
-        return None
 
 
 def moving_bodies(

@@ -148,9 +148,9 @@ class Segment:
 
 def lowpass(signal: np.ndarray, step_s: float) -> np.ndarray:
     """Return a signal (n, ...) without what is faster than `CUTOFF_HZ`, without delay."""
-    if CUTOFF_HZ >= 0.45 / step_s:
+    if 0.45 / step_s <= CUTOFF_HZ:
         return signal
-    b, a = butter(2, 2 * CUTOFF_HZ * step_s)
+    b, a = np.asarray(butter(2, 2 * CUTOFF_HZ * step_s))
     return filtfilt(b, a, signal, axis=0, padlen=min(30, len(signal) - 1))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -119,8 +120,8 @@ def resume(path: Path, trainer: Trainer, belongs_to: dict) -> None:
             found=f"one of {kinds['people' in found]}",
             fix="choose another --out, or " + fix,
         )
-    for part in belongs_to:
-        _compare(path, found[part], belongs_to[part], fix, "people." if part == "people" else "")
+    for part, own in belongs_to.items():
+        _compare(path, found[part], own, fix, "people." if part == "people" else "")
     # A library that a training depended on once, but no more, does not count.
     now = versions()
     _compare(path, {name: content["versions"].get(name) for name in now}, now, fix, "versions.")
@@ -202,12 +203,12 @@ def load_network(path: Path, belongs_to: dict) -> dict:
     return content["state"]["network"]
 
 
-def network_kind(path: Path) -> str:
+def network_kind(path: Path) -> Literal["lstm", "gated"]:
     """Return the kind of network in a checkpoint, a key of `networks.NETWORKS`."""
     return _kind(_read(path))
 
 
-def _kind(content: dict) -> str:
+def _kind(content: dict) -> Literal["lstm", "gated"]:
     # Before there was a choice, nothing was said about it.
     return content["identity"]["training"]["settings"].get("network", "lstm")
 
@@ -238,7 +239,7 @@ def _read(path: Path) -> dict:
     try:
         # Of a whole file only its content can be wrong; whatever else fails says nothing against it.
         content = torch.load(data, weights_only=True)
-        content["format"], content["identity"]["training"]["settings"], content["state"]["step"]
+        _ = content["format"], content["identity"]["training"]["settings"], content["state"]["step"]
     except (pickle.UnpicklingError, KeyError, TypeError) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from None
     if content["format"] != FORMAT:

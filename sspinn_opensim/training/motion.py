@@ -14,7 +14,7 @@ from sspinn_opensim.training.subject import Subject
 
 @dataclass(frozen=True)
 class RawMotion:
-    """The network's words for every frame, shapes (..., frames, size).
+    """Outputs of the network in physical units for every frame, shapes (..., frames, size).
 
     Attributes
     ----------
@@ -43,6 +43,7 @@ class Decoder(nn.Module):
     Parameters
     ----------
     subject : Subject
+        Whose coordinates the outputs mean.
     speed_m_s : float or None
         Where velocities are centred; 1 m/s if unknown.
     """
@@ -51,6 +52,12 @@ class Decoder(nn.Module):
     ANGLE_RAD, HEIGHT_M, VELOCITY_M_S, FORCE_BW, TORQUE_BWBH = 0.5, 0.05, 0.5, 0.5, 0.05
     #: At an output of zero every point carries softplus(-1.5) of `FORCE_BW`: a tenth of body weight.
     _FORCE_OFFSET = -1.5
+
+    segments: Tensor
+    posture: Tensor
+    centre: Tensor
+    height: Tensor
+    force_places: Tensor
 
     def __init__(self, subject: Subject, speed_m_s: float | None) -> None:
         super().__init__()
@@ -118,7 +125,9 @@ def differentiate(raw: RawMotion, subject: Subject, step_s: float) -> Motion:
     raw : RawMotion
         (batch, frames, ...).
     subject : Subject
+        Whose coordinates these are.
     step_s : float
+        Time from frame to frame, s.
     """
     roles = subject.roles
     batch, frames = raw.posture.shape[:2]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.training.batches import MemberBatch
 from sspinn_opensim.training.cohort import Cohort
+from sspinn_opensim.training.estimator import Estimator
 from sspinn_opensim.training.losses import TERMS, BodyConstants, loss_inputs, weights
 from sspinn_opensim.training.motion import differentiate
 from sspinn_opensim.training.processes import mean_over_processes
@@ -40,7 +42,7 @@ class Loss:
     @property
     def total(self) -> Tensor:
         """The sum that is minimized."""
-        return sum(self.parts.values(), torch.zeros(()))
+        return _sum(self.parts.values())
 
 
 class Objective(nn.Module):
@@ -52,14 +54,14 @@ class Objective(nn.Module):
         Bodies and signals.
     settings : TrainingSettings
         Weights, ramp, and the part of a window that is not scored.
-    estimators : ModuleList of Estimator
+    estimators : sequence of Estimator
         One for each member, all with one network.
     """
 
-    def __init__(self, cohort: Cohort, settings: TrainingSettings, estimators: nn.ModuleList) -> None:
+    def __init__(self, cohort: Cohort, settings: TrainingSettings, estimators: Sequence[Estimator]) -> None:
         super().__init__()
         self.weights = weights(settings.weights)
-        self.estimators = estimators
+        self.estimators, self._members = nn.ModuleList(estimators), tuple(estimators)
         self._cohort, self._settings = cohort, settings
         self._constants = [BodyConstants.of(member.subject) for member in cohort.members]
         self._unscored = max(round(settings.unscored_s / cohort.members[0].signals.step_s), 1)
@@ -67,10 +69,10 @@ class Objective(nn.Module):
     def forward(self, batch: Sequence[MemberBatch], step: int) -> Loss:
         """Return the loss of the batch of a step."""
         ramp = self._settings.force_ramp(step)
-        outputs, _ = self.estimators[0].network(torch.cat([part.windows.inputs for part in batch]))
+        outputs, _ = self._members[0].network(torch.cat([part.windows.inputs for part in batch]))
         split = outputs.split([len(part.windows.inputs) for part in batch])
         found = [self._of_member(part, out, ramp) for part, out in zip(batch, split, strict=True)]
-        averaged = {name: sum(values[name] for values in found) / len(found) for name in found[0]}
+        averaged = {name: _sum([values[name] for values in found]) / len(found) for name in found[0]}
         return Loss(
             terms={name: value for name, value in averaged.items() if not TERMS[name].leads_force},
             parts={
@@ -81,7 +83,7 @@ class Objective(nn.Module):
         )
 
     def _of_member(self, part: MemberBatch, outputs: Tensor, ramp: float) -> dict[str, Tensor]:
-        member, estimator = self._cohort.members[part.member], self.estimators[part.member]
+        member, estimator = self._cohort.members[part.member], self._members[part.member]
         raw = estimator.decoder(outputs)
         inputs = loss_inputs(
             member.subject,
@@ -102,6 +104,10 @@ class Objective(nn.Module):
             with torch.set_grad_enabled(counts and torch.is_grad_enabled()):
                 values[name] = term(inputs)
         return values
+
+
+def _sum(values: Iterable[Tensor]) -> Tensor:
+    return reduce(torch.add, values)
 
 
 def refuse_infinite(values: Mapping[str, float], where: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from sspinn_opensim.study import TrainingChoice
 
@@ -88,7 +89,9 @@ def settings_of(choice: TrainingChoice, seed: int) -> TrainingSettings:
     return TrainingSettings(**vars(choice), seed=seed)
 
 
-def adaptation_settings(choice: TrainingChoice, seed: int, steps: int, network: str) -> TrainingSettings:
+def adaptation_settings(
+    choice: TrainingChoice, seed: int, steps: int, network: Literal["lstm", "gated"]
+) -> TrainingSettings:
     """Return how a network of others is adapted to one more person.
 
     All terms count from the first step: forces need not be led any more.

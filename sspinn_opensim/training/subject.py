@@ -356,8 +356,8 @@ def place(sensor: Sensor, model: Model) -> ImuFrame:
         frame = next(f for f in model.imu_frames if f.name == sensor.imu_frame)
         return ImuFrame(sensor.name, frame.body, frame.position, frame.rotation)
     origin = _origin(model, sensor) if sensor.origin else np.zeros(3)
-    position = tuple(float(x) for x in origin + np.array(sensor.position))
-    return ImuFrame(sensor.name, sensor.body, position, _IDENTITY)
+    x, y, z = (origin + np.array(sensor.position)).tolist()
+    return ImuFrame(sensor.name, sensor.body, (x, y, z), _IDENTITY)
 
 
 def _origin(model: Model, sensor: Sensor) -> np.ndarray:
@@ -442,9 +442,9 @@ def _modelled(subject: Subject) -> Modelled:
     dynamics = subject.dynamics
     inputs, outputs = dynamics.name_in(), dynamics.name_out()
 
-    def depends(output: str, *on: str) -> ca.DM:
-        patterns = [dynamics.jac_sparsity(outputs.index(output), inputs.index(name)) for name in on]
-        return sum(np.array(ca.DM(pattern, 1)) for pattern in patterns) > 0
+    def depends(output: str, on: str) -> np.ndarray:
+        pattern = dynamics.jac_sparsity(outputs.index(output), inputs.index(on))
+        return np.array(ca.DM(pattern, 1)) > 0
 
     acceleration = depends("imu_acceleration", "udot").any(axis=1).reshape(-1, 3)
     angular_rate = depends("imu_angular_rate", "u").any(axis=1).reshape(-1, 3)

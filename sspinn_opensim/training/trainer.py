@@ -26,6 +26,7 @@ class Trainer:
     cohort : Cohort
         One person (`single_person_cohort`) or many.
     settings : TrainingSettings
+        How long and on what to train.
     network : dict, optional
         State of a network to start from; random numbers of the seed by default.
 
@@ -47,16 +48,16 @@ class Trainer:
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
             first = Estimator(cohort.members[0].subject, cohort.members[0].signals, kind=settings.network)
-        mountings = {_person(cohort.members[0]): first.mounting}
-        others = []
+        mountings, others = {_person(cohort.members[0]): first.mounting}, []
         for member in cohort.members[1:]:
             mounting = mountings.get(_person(member))
             others.append(Estimator(member.subject, member.signals, first.network, mounting))
             mountings.setdefault(_person(member), others[-1].mounting)
-        self.estimators = nn.ModuleList([first, *others])
+        self._members = [first, *others]
         if network is not None:
             first.load(network, None)
-        self.objective = Objective(cohort, settings, self.estimators)
+        self.objective = Objective(cohort, settings, self._members)
+        self.estimators = self.objective.estimators
         self.optimizer = torch.optim.Adam(self.estimators.parameters(), lr=settings.learning_rate)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, settings.learning_rate, total_steps=settings.steps + 1
@@ -140,10 +141,10 @@ class Trainer:
         return {
             "step": self.step,
             "finished": self.finished,
-            "network": self.estimators[0].network.state_dict(),
+            "network": self._members[0].network.state_dict(),
             "people": {
                 name: estimator.personal_state()
-                for name, estimator in zip(self.cohort.names, self.estimators, strict=True)
+                for name, estimator in zip(self.cohort.names, self._members, strict=True)
             },
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
@@ -152,7 +153,7 @@ class Trainer:
 
     def load(self, state: dict) -> None:
         """Go on from `state`."""
-        for name, estimator in zip(self.cohort.names, self.estimators, strict=True):
+        for name, estimator in zip(self.cohort.names, self._members, strict=True):
             estimator.load(state["network"], state["people"][name])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])

@@ -1,4 +1,4 @@
-"""What all networks have in common: a memory of the past, and a head that reads it."""
+"""Base of all networks: a memory of the past, and a head that reads it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ State = tuple[Tensor, ...]
 
 def reading_head(memory: int, inputs: int, outputs: int, width: int) -> nn.Sequential:
     """Return the layers from what is remembered and the present signals to the outputs."""
-    head = nn.Sequential(nn.Linear(memory + inputs, width), nn.GELU(), nn.Linear(width, outputs))
+    first, last = nn.Linear(memory + inputs, width), nn.Linear(width, outputs)
     # The first estimate is the default posture, moving forward.
-    nn.init.zeros_(head[-1].bias)
-    head[-1].weight.data *= 0.1
-    return head
+    nn.init.zeros_(last.bias)
+    last.weight.data *= 0.1
+    return nn.Sequential(first, nn.GELU(), last)
 
 
 class CausalNetwork(nn.Module, ABC):

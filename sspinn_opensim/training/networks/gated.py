@@ -71,19 +71,20 @@ class GatedNetwork(CausalNetwork):
     ) -> None:
         super().__init__()
         self.into = nn.Linear(inputs, width)
-        self.blocks = nn.ModuleList(GatedBlock(width, memory) for _ in range(blocks))
+        self._in_order = [GatedBlock(width, memory) for _ in range(blocks)]
+        self.blocks = nn.ModuleList(self._in_order)
         self.norm = nn.LayerNorm(width)
         self.head = reading_head(width, inputs, outputs, head)
 
     def start(self, signals: Tensor) -> State:
         """Return zeros."""
-        return tuple(signals.new_zeros(len(signals), block.memory) for block in self.blocks)
+        return tuple(signals.new_zeros(len(signals), block.memory) for block in self._in_order)
 
     def remember(self, signals: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the last block's answer for every frame, and the state after the last."""
         # Time first: what belongs to a frame lies together.
         x, after = self.into(signals.transpose(0, 1)), []
-        for block, before in zip(self.blocks, state, strict=True):
+        for block, before in zip(self._in_order, state, strict=True):
             x, last = block(x, before)
             after.append(last)
         return self.norm(x).transpose(0, 1), tuple(after)
@@ -91,7 +92,7 @@ class GatedNetwork(CausalNetwork):
     def remember_one(self, signals: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the last block's answer for a frame, and the state after it."""
         x, after = self.into(signals), []
-        for block, before in zip(self.blocks, state, strict=True):
+        for block, before in zip(self._in_order, state, strict=True):
             x, last = block.step(x, before)
             after.append(last)
         return self.norm(x), tuple(after)

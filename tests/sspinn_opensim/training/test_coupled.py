@@ -198,7 +198,7 @@ def test_toes_that_are_held_are_part_of_their_foot(rajagopal):
     base = rajagopal(estimate="planar").model.contact_spheres
     toe = dataclasses.replace(base[0], name="tip_r", body="toes_r")
     rigid = rajagopal(estimate="planar", contact_spheres=(*base, toe))
-    assert rigid.feet == tuple(sphere.body for sphere in base) + ("calcn_r",)
+    assert rigid.feet == (*tuple(sphere.body for sphere in base), "calcn_r")
     unlocked = tuple(dataclasses.replace(c, locked=False) for c in rigid.model.coordinates)
     rolling = rajagopal({"subtalar_angle_r": 0.0}, contact_spheres=(*base, toe), coordinates=unlocked)
     assert rolling.feet[-1] == "toes_r"

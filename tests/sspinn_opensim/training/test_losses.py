@@ -396,7 +396,7 @@ def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
     unknowns = [outputs, mounting.rotation, mounting.shift]
     with torch.no_grad():
         for unknown in unknowns[1:]:
-            unknown += 0.1 * torch.randn_like(unknown)
+            unknown.add_(0.1 * torch.randn_like(unknown))
 
     def loss():
         raw = decoder(outputs)
@@ -410,10 +410,10 @@ def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
     def after(directions, length):
         with torch.no_grad():
             for unknown, direction in zip(unknowns, directions, strict=True):
-                unknown += length * direction
+                unknown.add_(length * direction)
             total = float(loss())
             for unknown, direction in zip(unknowns, directions, strict=True):
-                unknown -= length * direction
+                unknown.sub_(length * direction)
         return total
 
     gradients = torch.autograd.grad(loss(), unknowns)
