@@ -96,7 +96,7 @@ def _study(path: Path, changes: dict[str, Any]) -> object:
     if not changes:
         return path
     own = {name.removeprefix(_OF_STUDY): value for name, value in changes.items()}
-    study = (read_cohort if is_cohort(path) else read_study)(path, sensors=own.pop("sensors"))
+    study: Any = (read_cohort if is_cohort(path) else read_study)(path, sensors=own.pop("sensors"))
     return override(study, **own)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -25,19 +24,6 @@ def recorded_for(study: Study, out: Path, verb: str) -> AbstractContextManager[N
         inputs=dict(_inputs(study, verb)),
         settings={"study": json.loads(json.dumps(dataclasses.asdict(study), default=lambda path: path.name))},
     )
-
-
-def records(verb: Callable) -> Callable:
-    """Record what a workflow does; its first arguments are a study, or a model file, and a folder."""
-
-    @functools.wraps(verb)
-    def recording(study: Study | Path, out: Path, *arguments, **settings):
-        if not isinstance(study, Study):
-            return verb(study, out, *arguments, **settings)
-        with recorded_for(study, out, verb.__name__):
-            return verb(study, out, *arguments, **settings)
-
-    return recording
 
 
 def _inputs(study: Study, verb: str) -> Iterator[tuple[str, Path]]:

@@ -13,9 +13,10 @@ import logging
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ from sspinn_opensim.report.ablation import (
 from sspinn_opensim.report.report import read_histories
 from sspinn_opensim.results.folder import ResultsFolder, seed_name
 from sspinn_opensim.results.study_record import recorded_for
-from sspinn_opensim.study import Person, Study
+from sspinn_opensim.study import Person, Study, read_study
 from sspinn_opensim.training.losses import TERMS
 from sspinn_opensim.training.losses import weights as loss_weights
 from sspinn_opensim.training.objective import TrainingDivergedError
@@ -61,14 +62,42 @@ History = Mapping[str, Sequence[float]]
 FINAL_SHARE = 0.1
 
 
-def ablate(study: Study, out: Path, terms: Sequence[str] | None = None, restart: bool = False) -> None:
+@dataclass(frozen=True)
+class AblationFiles:
+    """What an ablation found, and where.
+
+    Attributes
+    ----------
+    found : Ablation
+        Numbers of every arm.
+    table, plot : Path
+        The same as a text and as a picture.
+    """
+
+    found: Ablation
+    table: Path
+    plot: Path
+
+    def __str__(self) -> str:
+        zero = ", ".join(self.found.silent)
+        left_out = [f"left out, because they are zero throughout here: {zero}"] if zero else []
+        return "\n".join([*left_out, f"table: {self.table}", f"plot: {self.plot}"])
+
+
+def ablate(
+    study: Study | str | Path,
+    out: str | Path,
+    terms: Sequence[str] | None = None,
+    *,
+    restart: bool = False,
+) -> AblationFiles:
     """Train with every loss term and with each one off; write ``ablation.csv``, ``.md`` and ``.svg``.
 
     Parameters
     ----------
-    study : Study
-        Its seeds are the repetitions, its weights those of the full set.
-    out : Path
+    study : Study, str or Path
+        A path is that of a study file. Its seeds are the repetitions, its weights those of the full set.
+    out : str or Path
         Folder of the result; arms lie in ``arms/``. Finished ones are kept, an unfinished one goes on.
     terms : sequence of str, optional
         Terms to switch off. Default: all that have a weight.
@@ -81,6 +110,7 @@ def ablate(study: Study, out: Path, terms: Sequence[str] | None = None, restart:
         A term is unknown or has no weight, an arm was trained with other settings, or the training with
         every term diverged.
     """
+    study, out = study if isinstance(study, Study) else read_study(study), Path(out).absolute()
     log.info("ablate", extra={"heading": True})
     # What leads forces at the start is no part of the loss that is left at the end, nor of the history.
     active = {
@@ -92,7 +122,7 @@ def ablate(study: Study, out: Path, terms: Sequence[str] | None = None, restart:
     recording = read_recording(study)
     out.mkdir(parents=True, exist_ok=True)
     if not ResultsFolder(out).subject.is_file():
-        scale.scale(study, out)
+        log.info(scale.scale(study, out))
     prepared = prepare(_arm_study(study, FULL), out, recording)
     functions = build(read_model(ResultsFolder(out).subject))
     started = time.monotonic()
@@ -129,10 +159,7 @@ def ablate(study: Study, out: Path, terms: Sequence[str] | None = None, restart:
         write_atomically(files.ablation_table, as_csv(found))
         write_atomically(files.ablation_text, as_markdown(found))
         write_atomically(files.ablation_plot, as_svg(found))
-    if found.silent:
-        log.info(f"left out, because they are zero throughout here: {', '.join(found.silent)}")
-    log.info(f"table: {ResultsFolder(out).ablation_text}")
-    log.info(f"plot: {ResultsFolder(out).ablation_plot}")
+    return AblationFiles(found, ResultsFolder(out).ablation_text, ResultsFolder(out).ablation_plot)
 
 
 # --- running ---
@@ -176,7 +203,9 @@ def _train_arm(study: Study, prepared: Prepared, subject: Path, folder: Path, re
     belongs_to = _fingerprint(study, subject)
     if restart:
         note.unlink(missing_ok=True)
-    done = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {"seeds": []}
+    done: dict[str, Any] = {"seeds": []}
+    if note.is_file():
+        done = json.loads(note.read_text(encoding="utf-8"))
     if done.setdefault("belongs_to", belongs_to) != belongs_to:
         raise InputError(
             "This arm was trained with other settings, sensors, recording or model.",
@@ -286,7 +315,7 @@ def root_residual(
     from_s, to_s = max(window_s[0], time_s[0] + 0.1), min(window_s[1], time_s[-1] - 0.1)
     frames = (time_s >= from_s) & (time_s < to_s)
     force, moment = (
-        float(np.sqrt(np.mean(np.sum(tau[np.ix_(frames, places[kind])] ** 2, axis=1))))
+        float(np.sqrt(np.mean(np.sum(tau[frames][:, places[kind]] ** 2, axis=1))))
         for kind in ("translational", "rotational")
     )
     weight_n = person.mass_kg * STANDARD_GRAVITY

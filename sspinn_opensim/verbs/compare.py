@@ -186,21 +186,18 @@ def _series(stored: Table, path: Path, known: Mapping[str, Coordinate]) -> tuple
 
 def _kind(names: list[str], path: Path, known: Mapping[str, Coordinate]) -> str:
     stem = path.stem.lower()
-    if any(name.endswith("_moment") for name in names):
-        return MOMENTS
-    if any(_REACTION_COLUMN.fullmatch(name) for name in names):
-        return REACTIONS
-    if "activation" in stem:
-        return ACTIVATIONS
-    if any(name in known for name in names):
-        return COORDINATES
-    if all(_GROUND_COLUMN.fullmatch(name) for name in names):
-        return GROUND
-    if "force" in stem:
-        return MUSCLES
-    if not known and any(_TRANSLATION.fullmatch(name) or "angle" in name for name in names):
-        return COORDINATES
-    return OTHER
+    like_coordinates = any(_TRANSLATION.fullmatch(name) or "angle" in name for name in names)
+    rules = (
+        (MOMENTS, any(name.endswith("_moment") for name in names)),
+        (REACTIONS, any(_REACTION_COLUMN.fullmatch(name) for name in names)),
+        (ACTIVATIONS, "activation" in stem),
+        (COORDINATES, any(name in known for name in names)),
+        (GROUND, all(_GROUND_COLUMN.fullmatch(name) for name in names)),
+        (MUSCLES, "force" in stem),
+        (COORDINATES, not known and like_coordinates),
+        (OTHER, True),
+    )
+    return next(kind for kind, holds in rules if holds)
 
 
 def _unit(kind: str, name: str) -> str:

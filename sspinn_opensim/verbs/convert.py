@@ -143,7 +143,7 @@ def convert(study: Study | Path, out: Path, *, paths: bool = False) -> Conversio
     return found
 
 
-def _said_of_fits(fits: Sequence[PathFit]) -> list[str]:
+def _said_of_fits(fits: tuple[PathFit, ...]) -> list[str]:
     worst = worst_fit(fits)
     missed = [f"{fit.muscle} ({fit.beyond:.1%})" for fit in fits if fit.beyond]
     return [

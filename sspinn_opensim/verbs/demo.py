@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from sspinn_opensim.study import examples_folder
+from sspinn_opensim.study import examples_folder, read_study
 from sspinn_opensim.training.settings import Progress
-from sspinn_opensim.verbs.run import Run, run
+from sspinn_opensim.verbs.run import Run, run_study
 
 log = logging.getLogger(__name__)
 
@@ -24,4 +24,5 @@ def demo(out: str | Path, *, progress: Callable[[Progress], None] | None = None)
         Told of each step of the training.
     """
     log.info("The built-in example: about a minute of training on a simulated walk with known answers.")
-    return run(examples_folder() / "demo.toml", out, progress=progress)
+    study = read_study(examples_folder() / "demo.toml")
+    return run_study(study, Path(out).absolute(), progress=progress)

@@ -93,7 +93,7 @@ def required_libraries() -> tuple[str, ...]:
         requirements = metadata.requires(PACKAGE) or ()
     except metadata.PackageNotFoundError:
         return _LIBRARIES
-    return tuple(re.match(r"[\w.-]+", line)[0] for line in requirements if "extra ==" not in line)
+    return tuple(re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in requirements if "extra ==" not in line)
 
 
 def check_python() -> Finding:

@@ -154,7 +154,7 @@ def locate_sensors(
     assignment = order = None
     as_given = tuple(range(len(recording.sensors)))
     if segments == "unknown" and network is not None:
-        order = _search_order(frozen, candidates)
+        order = _search_order(frozen)
     motions = frozen.motions(order.sensors if order else as_given)
     if segments == "unknown":
         assignment = _assign(frozen, motions[0], candidates)
@@ -280,7 +280,7 @@ def _assign(frozen: _Frozen, moved: _Moved, candidates) -> Assignment:
     return assign(_misfits(frozen, moved, candidates), list(candidates), channels, room)
 
 
-def _search_order(frozen: _Frozen, candidates) -> _Order:
+def _search_order(frozen: _Frozen) -> _Order:
     """Return the order of sensors that a network trained on others finds consistent with itself.
 
     From several starts: the network is fed, the sensors are assigned to the motion it sees, and it is fed
@@ -298,7 +298,8 @@ def _search_order(frozen: _Frozen, candidates) -> _Order:
     guesses = [frozen.given(slot)[1] for slot in range(len(slots))]
     totals: dict[tuple[int, ...], float] = {}
     tried: set[tuple[int, ...]] = set()
-    for order in starting_orders(rate, [_depth(model, body) for body in slots]):
+    for start in starting_orders(rate, [_depth(model, body) for body in slots]):
+        order = start
         for _ in range(_MOST_ROUNDS):
             if order in tried:
                 break
@@ -326,7 +327,7 @@ def _search_order(frozen: _Frozen, candidates) -> _Order:
             found=f"{len(tried)} orders tried",
             fix="train on more people and speeds, and name that folder with --network",
         )
-    ranked = sorted(totals, key=totals.get)
+    ranked = sorted(totals, key=lambda order: totals[order])
     channels = frozen.recording.acceleration_available.sum() + frozen.recording.angular_rate_available.sum()
     margin = np.exp((totals[ranked[1]] - totals[ranked[0]]) / channels) if len(ranked) > 1 else np.inf
     return _Order(ranked[0], float(margin), len(tried))
@@ -426,15 +427,10 @@ def combine(places: Sequence[Place], guess: Guess) -> Place:
 def _write(study, out: Path, frozen: _Frozen, q, found, assignment, notes) -> None:
     subject = frozen.subject
     names = frame_names([f.sensor.name for f in found])
-    frames = [
-        FramePlace(
-            name,
-            f.body,
-            tuple(float(x) for x in f.place.position),
-            angles_from_rotation(f.own_axes),
-        )
-        for f, name in zip(found, names, strict=True)
-    ]
+    frames = []
+    for f, name in zip(found, names, strict=True):
+        x, y, z = map(float, f.place.position)
+        frames.append(FramePlace(name, f.body, (x, y, z), angles_from_rotation(f.own_axes)))
     _write_model(out, frames)
     report = _report(study, frozen, found, assignment, notes)
     write_atomically(ResultsFolder(out).sensor_places, json.dumps(report, indent=1) + "\n")
@@ -466,7 +462,7 @@ def _write_model(out: Path, frames: Sequence[FramePlace]) -> None:
         with np.load(answers_file, allow_pickle=False) as stored:
             errors = compare(model, build(model, model.imu_frames), dict(stored))
         sensed = {name: value for name, value in errors.items() if name.startswith("imu")}
-        worst = max(sensed, key=sensed.get)
+        worst = max(sensed, key=lambda name: sensed[name])
         if not sensed[worst] <= _READ_BACK:
             raise InputError(
                 "OpenSim does not read the places as they were found.",

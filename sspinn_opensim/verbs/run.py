@@ -6,11 +6,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation import Estimate
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
-from sspinn_opensim.recording import output_window, read_recording
+from sspinn_opensim.recording import Recording, output_window, read_recording
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.losses import weights as loss_weights
@@ -19,12 +20,13 @@ from sspinn_opensim.verbs.convert import Conversion, convert
 from sspinn_opensim.verbs.estimate import Estimation, estimate
 from sspinn_opensim.verbs.evaluate import Evaluation, PeopleEvaluation, evaluate
 from sspinn_opensim.verbs.muscles import muscles
-from sspinn_opensim.verbs.on_study import as_study, person_folder
+from sspinn_opensim.verbs.on_study import as_study, people_of, person_folder
 from sspinn_opensim.verbs.prepared import prepare
 from sspinn_opensim.verbs.scale import Scaling, scale
 from sspinn_opensim.verbs.train import Training, train
 
 log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -86,27 +88,60 @@ def run(
     InputError
         Something that the study names cannot be used; what is written by then is complete.
     """
-    study, out = as_study(study), Path(out).absolute()
-    people = study.people if isinstance(study, CohortStudy) else (study,)
-    # What cannot be used should say so before OpenSim and the training have run.
-    recordings = {person.name: read_recording(person) for person in people}
-    for person in people:
-        output_window(recordings[person.name], person.output)
-    loss_weights(study.training.weights)
-    scaling = scale(study, out)
-    if isinstance(study, CohortStudy):
-        shared = {
-            person.name: prepare(person, person_folder(out, person), recordings[person.name])
-            for person in people
-        }
-        log.info(train(study, out, restart=restart, progress=progress, prepared=shared))
-        estimate(study, out, prepared=shared)
-        return evaluate(study, out)
-    log.info(scaling)
-    log.info(conversion := convert(study, out))
-    prepared = prepare(study, out, recordings[study.name])
-    log.info(training := train(study, out, restart=restart, progress=progress, prepared=prepared))
-    log.info(estimation := estimate(study, out, prepared=prepared))
-    log.info(verdict := muscles(study, out, prepared=prepared))
+    known, out = as_study(study), Path(out).absolute()
+    if isinstance(known, CohortStudy):
+        return _run_cohort(known, out, restart, progress)
+    if not isinstance(known, Study):
+        raise InputError("A model alone cannot be run.", where=str(study), expected="a study file")
+    return run_study(known, out, restart=restart, progress=progress)
+
+
+def run_study(
+    study: Study,
+    out: Path,
+    *,
+    restart: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Run:
+    """Do all stages for one person; see `run`."""
+    recording = _check(study)
+    scaling = _told(scale(study, out), Scaling)
+    conversion = _told(convert(study, out), Conversion)
+    prepared = prepare(study, out, recording)
+    training = _told(train(study, out, restart=restart, progress=progress, prepared=prepared), Training)
+    estimation = _told(estimate(study, out, prepared=prepared), Estimation)
+    verdict = _told(muscles(study, out, prepared=prepared), Verdict)
     evaluation = evaluate(study, out, prepared=prepared)
+    assert isinstance(evaluation, Evaluation)
     return Run(out, scaling, conversion, training, estimation, verdict, evaluation)
+
+
+def _run_cohort(
+    cohort: CohortStudy, out: Path, restart: bool, progress: Callable[[Progress], None] | None
+) -> PeopleEvaluation:
+    people = [study for study, _ in people_of(cohort)]
+    recordings = {person.name: _check(person) for person in people}
+    scale(cohort, out)
+    prepared = {
+        person.name: prepare(person, person_folder(out, person), recordings[person.name]) for person in people
+    }
+    _told(train(cohort, out, restart=restart, progress=progress, prepared=prepared), Training)
+    estimate(cohort, out, prepared=prepared)
+    evaluation = evaluate(cohort, out)
+    assert isinstance(evaluation, PeopleEvaluation)
+    return evaluation
+
+
+def _check(study: Study) -> Recording:
+    """Return the recording; what cannot be used should say so before OpenSim and the training have run."""
+    recording = read_recording(study)
+    output_window(recording, study.output)
+    loss_weights(study.training.weights)
+    return recording
+
+
+def _told(result: object, kind: type[Result]) -> Result:
+    """Log what a stage came to; that of one person is of one kind."""
+    assert isinstance(result, kind)
+    log.info(result)
+    return result

@@ -78,6 +78,8 @@ class ModelScaling:
             raise InputError(
                 "The model cannot be scaled already and by markers.", found=f"--scaled and --{markers[0]}"
             )
+        if not self.model and not self.setup:
+            raise InputError("There is no model to scale.", fix="give MODEL.osim, or a set-up that names one")
         if markers and not self.setup:
             raise InputError(
                 "Nothing says which distances between markers scale which bodies.",
@@ -181,18 +183,28 @@ def _shoes(study: Study | ScalingStudy, subject: Path) -> list[str]:
 
 def _scale_subject(study: Study | ScalingStudy, out: Path) -> ScalingReport:
     choice, scaling, person, subject = study.model, study.scaling, study.person, ResultsFolder(out).subject
-    known = {"generic_height_m": choice.generic_height_m}
-    preserve = {"preserve_mass_distribution": scaling.preserve_mass_distribution is not False}
+    height_m, preserve = choice.generic_height_m, scaling.preserve_mass_distribution is not False
 
     def scaled(file: Path) -> ScalingReport:
         if choice.scaled:
             return copy_scaled(file, subject, person)
         if scaling.method == "segments":
-            return scale_by_segments(file, subject, person, scaling.segments, **known, **preserve)
+            return scale_by_segments(
+                file,
+                subject,
+                person,
+                scaling.segments,
+                generic_height_m=height_m,
+                preserve_mass_distribution=preserve,
+            )
         if scaling.method == "markers":
             rest = _rest_factor(study, file)
-            return scale_from_markers(file, subject, person, scaling, fallback_factor=rest, **known)
-        return scale_by_height_and_mass(file, subject, person, **known, **preserve)
+            return scale_from_markers(
+                file, subject, person, scaling, fallback_factor=rest, generic_height_m=height_m
+            )
+        return scale_by_height_and_mass(
+            file, subject, person, generic_height_m=height_m, preserve_mass_distribution=preserve
+        )
 
     return _write(scaled, choice.file, out)
 
@@ -200,10 +212,10 @@ def _scale_subject(study: Study | ScalingStudy, out: Path) -> ScalingReport:
 def _scaled(options: ModelScaling, file: Path, subject: Path) -> ScalingReport:
     name = options.name if options.setup else options.name or "subject"
     person = PersonSize(options.height_m, options.mass_kg, name)
-    known = {"generic_height_m": options.generic_height_m}
+    height_m = options.generic_height_m
     if options.setup:
         choice = ScalingChoice(setup=options.setup, static=options.static, markers=options.markers)
-        return scale_from_markers(file, subject, person, choice, **known)
+        return scale_from_markers(file, subject, person, choice, generic_height_m=height_m)
     if options.scaled:
         return copy_scaled(file, subject, person)
     if person.mass_kg is None or person.height_m is None:
@@ -212,7 +224,7 @@ def _scaled(options: ModelScaling, file: Path, subject: Path) -> ScalingReport:
             expected="--height and --mass, or --setup with a static trial, or --scaled",
             fix="for lengths of segments write a study (docs/scaling.md)",
         )
-    return scale_by_height_and_mass(file, subject, person, **known)
+    return scale_by_height_and_mass(file, subject, person, generic_height_m=height_m)
 
 
 def _recorded(out: Path, name: str, inputs: dict[str, Path | None]) -> AbstractContextManager[None]:
@@ -246,7 +258,7 @@ def _where(out: Path) -> tuple[str, ...]:
 
 def _model_of(options: ModelScaling) -> Path:
     """Return the model to scale, which may be named by the set-up only."""
-    if options.model is not None:
+    if options.setup is None or options.model is not None:
         file, where = options.model, ""
     else:
         file = open_setup(options.setup).file("model_file", "GenericModelMaker")
@@ -255,7 +267,7 @@ def _model_of(options: ModelScaling) -> Path:
             raise InputError(
                 "The set-up names no model.", where=where, fix="give MODEL.osim --setup SCALE.xml"
             )
-    if not file.is_file():
+    if file is None or not file.is_file():
         raise InputError(
             "The model is not there.", where=where, found=str(file), fix="give MODEL.osim --setup SCALE.xml"
         )

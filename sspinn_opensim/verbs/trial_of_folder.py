@@ -86,20 +86,23 @@ def prepared(folder: Path, laboratory: Laboratory | None, part: Part) -> Trial:
     InputError
         A file cannot be used, the folder holds an estimate of its own, or no motion.
     """
-    if part.lowpass_hz is None:
+    lowpass_hz = part.lowpass_hz
+    if lowpass_hz is None:
         setup = ResultsFolder(folder).static_optimization_setup
         known = read_setup(setup).lowpass_hz if setup.is_file() else USUAL_LOWPASS_HZ
-        part = replace(part, lowpass_hz=max(known, 0.0))
-    window = _gathered(folder, laboratory, part) if laboratory else _window(folder, part)
+        lowpass_hz = max(known, 0.0)
+    part = replace(part, lowpass_hz=lowpass_hz)
+    settings = Settings(lowpass_hz=lowpass_hz)
+    window = _gathered(folder, laboratory, part, settings) if laboratory else _window(folder, part)
     loads = ResultsFolder.external_loads.name if ResultsFolder(folder).external_loads.is_file() else ""
-    return inverse_dynamics.prepare(folder, external_loads=loads, window=window, lowpass_hz=part.lowpass_hz)
+    return inverse_dynamics.prepare(folder, external_loads=loads, window=window, lowpass_hz=lowpass_hz)
 
 
-def _gathered(folder: Path, laboratory: Laboratory, part: Part) -> tuple[float, float]:
+def _gathered(folder: Path, laboratory: Laboratory, part: Part, settings: Settings) -> tuple[float, float]:
     """Bring the laboratory's files into the folder; return what is to be analysed."""
     if ResultsFolder(folder).training.exists():
         raise InputError(
-            "the folder holds an estimate, whose files would be replaced",
+            "The folder holds an estimate, whose files would be replaced.",
             where=str(folder),
             fix="choose another --out",
         )
@@ -109,7 +112,7 @@ def _gathered(folder: Path, laboratory: Laboratory, part: Part) -> tuple[float, 
         laboratory.motion,
         laboratory.external_loads,
         folder,
-        settings=Settings(lowpass_hz=part.lowpass_hz),
+        settings=settings,
         from_s=part.from_s,
         to_s=part.to_s,
         unit=laboratory.unit,
@@ -124,7 +127,7 @@ def _window(folder: Path, part: Part) -> tuple[float, float] | None:
     for name in (ResultsFolder.subject.name, ResultsFolder.kinematics.name):
         if not (folder / name).is_file():
             raise InputError(
-                "the folder holds no motion to analyse",
+                "The folder holds no motion to analyse.",
                 where=str(folder / name),
                 fix="run sspinn estimate first, or give MODEL MOTION --external-loads XML --out FOLDER",
             )

@@ -31,7 +31,7 @@ def results(repository, tmp_path_factory):
 
 
 def test_all_coordinates_are_written_and_kneecaps_follow(results):
-    study, out = results
+    _study, out = results
     model = read_model(out / "subject.osim")
     table = read_storage(out / "kinematics.mot")
     assert table.in_degrees and set(table.names) == set(model.coordinate_names) and len(table.names) == 39

@@ -108,7 +108,7 @@ def test_a_finished_cohort_is_not_trained_again(finished, folder):
 
 def test_a_cohort_with_another_member_does_not_go_on(finished, folder):
     (folder / "other.toml").write_text('members = ["anna.toml", "carla.toml"]\n[training]\nsteps = 3\n')
-    with pytest.raises(InputError, match="another 'people.carla'") as error:
+    with pytest.raises(InputError, match=r"another 'people\.carla'") as error:
         train.train(read_cohort(folder / "other.toml"), finished)
     assert "--restart" in error.value.fix
 
@@ -217,5 +217,5 @@ def test_what_cannot_be_adapted(finished, folder, tmp_path):
         adapt(study, finished, tmp_path, steps=-1)
     assert files(tmp_path) == set()
     fewer = read_study(folder / "carla.toml", sensors=["pelvis", "foot_r"])
-    with pytest.raises(InputError, match="another 'network.sensors'"):
+    with pytest.raises(InputError, match=r"another 'network\.sensors'"):
         adapt(fewer, finished, tmp_path / "fewer")

@@ -49,7 +49,7 @@ def test_only_common_time_counts_on_the_coarser_clock():
 
 
 @pytest.mark.parametrize(
-    "b, message",
+    ("b", "message"),
     [
         (series(TIME, "b", elbow=SWING), "no column in common"),
         (series(TIME + 5, "b", knee=SWING), "too little time in common"),
@@ -130,7 +130,7 @@ def test_two_files_by_the_command(tmp_path, capsys):
     files = [str(a / "kinematics.mot"), str(b / "kinematics.mot")]
     model = ["--model", str(a / "subject.osim"), "--out", str(tmp_path / "out")]
     assert cli.main(["compare", *files, *model]) == 0
-    assert "knee_angle_r  deg   1.000      −1.000" in capsys.readouterr().out
+    assert "knee_angle_r  deg   1.000      \u22121.000" in capsys.readouterr().out
     late = ["--shift", "0.5"]
     assert cli.main(["compare", *files, *model, *late]) == 0
     assert "0.500 to 1.000 s, 51 samples" in capsys.readouterr().out
@@ -166,7 +166,7 @@ def test_a_motion_without_its_unit_is_refused_and_a_false_one_is_noted(tmp_path,
 
 
 @pytest.mark.parametrize(
-    "label, name",
+    ("label", "name"),
     [
         ("ground_force_r_vy", "right_ground_force_vy"),
         ("R_ground_force_px", "right_ground_force_px"),

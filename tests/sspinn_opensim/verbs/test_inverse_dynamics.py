@@ -153,9 +153,9 @@ def test_a_folder_with_an_estimate_is_not_filled_with_other_files(folder):
 
 
 def test_a_folder_without_a_motion_says_what_to_do(tmp_path):
-    with pytest.raises(InputError, match="(?s)no motion to analyse.*sspinn estimate"):
+    with pytest.raises(InputError, match=r"(?s)no motion to analyse.*sspinn estimate"):
         inverse_dynamics(tmp_path / "empty")
-    with pytest.raises(InputError, match="(?s)no muscle forces.*sspinn muscles"):
+    with pytest.raises(InputError, match=r"(?s)no muscle forces.*sspinn muscles"):
         joint_reactions(tmp_path)
 
 

@@ -124,7 +124,7 @@ def test_a_refused_trial_leaves_earlier_results_as_they_were(done, status, tmp_p
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         (["model.osim"], "There is no motion"),
         (["model.osim", "walk.mot"], "external loads are not clear"),

@@ -335,7 +335,7 @@ def test_an_interrupted_training_goes_on(study, out, monkeypatch):
 
 def test_a_training_with_other_settings_does_not_go_on_but_starts_over(study, out):
     train.train(override(study, steps=2), out)
-    with pytest.raises(InputError, match="another 'settings.steps'") as error:
+    with pytest.raises(InputError, match=r"another 'settings\.steps'") as error:
         train.train(override(study, steps=3), out)
     assert "--restart" in error.value.fix
     train.train(override(study, steps=3), out, restart=True)
