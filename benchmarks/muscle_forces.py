@@ -21,11 +21,8 @@ import numpy as np
 import osim_models
 from benchmarks.machine import processor
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.model.path_fits import dump_fits, fits_file, read_fits
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.files import write_atomically
 from sspinn_opensim.muscles import MuscleSolver
-from sspinn_opensim.opensim_io.model.path_fits import fit_wrapped_paths
 from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
 from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads, write_external_loads
 from sspinn_opensim.opensim_io.tables.storage import read_storage
@@ -98,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.muscle_forces", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the public recordings")
     parser.add_argument("--models", type=Path, default=Path("../shared/models"), help="public models")
-    parser.add_argument("--out", type=Path, required=True, help="folder for set-ups, results and path fits")
+    parser.add_argument("--out", type=Path, required=True, help="folder for set-ups and results")
     parser.add_argument("--case", action="append", help="only cases whose name holds this")
     parser.add_argument("--convergence", type=float, default=1e-4, help="where OpenSim's optimizer stops")
     parser.add_argument("--exponent", type=float, default=2.0, help="power of the activations")
@@ -136,11 +133,9 @@ def measure(case: Case, options: argparse.Namespace) -> dict:
     raw = read_storage(folder / "static_optimization" / "subject_StaticOptimization_force.sto")
     motion, loads = folder / "kinematics.mot", folder / "external_loads.xml"
     start = time.process_time()
-    fits = stored_fits(folder / "subject.osim")
     solver = MuscleSolver(
         folder / "subject_static_optimization.osim",
         actuators=[folder / "static_optimization_actuators.xml"],
-        fits=fits,
         settings=settings,
     )
     found = solver.solve(motion, loads, case.window)
@@ -156,11 +151,10 @@ def measure(case: Case, options: argparse.Namespace) -> dict:
         "ours": frames / (total - seconds["reading"]),
         "ours_with_reading": frames / total,
     }
-    beyond = solver.beyond_fits(solver.read(motion, loads, case.window))
     return {
         "case": case.name,
         "muscles": len(solver.muscles),
-        "wrapped": len(fits),
+        "wrapped": sum(bool(m.path.wraps) for m in read_model(folder / "subject.osim").muscles),
         "frames": {"opensim": len(raw.time_s), "ours": frames},
         "frames_per_s": speed,
         "ratio": speed["ours"] / speed["opensim"],
@@ -174,7 +168,6 @@ def measure(case: Case, options: argparse.Namespace) -> dict:
         "objective": float(found.objective.mean()),
         "failed": {"opensim": opensims["failed"], "ours": int(found.failed.sum())},
         "failed_times_s": [float(t) for t in found.time_s[found.failed]],
-        "beyond_fits": beyond,
         "rmsd_percent": dict(zip(solver.muscles, map(float, rmsd), strict=True)),
         "machine": f"{processor()}, load {os.getloadavg()[0]:.1f}",
     }
@@ -225,14 +218,6 @@ def peer(*arguments) -> dict:
     if done.returncode:
         raise InputError("OpenSim did not run", found=done.stderr.strip().splitlines()[-1])
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def stored_fits(model_file: Path) -> tuple:
-    """Return the fits of a model's wrapped muscles; the first time OpenSim is asked, which takes minutes."""
-    model, stored = read_model(model_file), fits_file(model_file)
-    if not stored.is_file():
-        write_atomically(stored, dump_fits(model, fit_wrapped_paths(model_file, model)))
-    return read_fits(stored, model)
 
 
 def loaded_window(motion: Path, loads: Path) -> tuple[float, float]:

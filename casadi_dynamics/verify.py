@@ -90,8 +90,8 @@ def compare(model: Model, functions: BodyFunctions, answers: Mapping[str, np.nda
           energy,
         - `constraint_error` (N, e), `constraint_G` (N, e, n), the equations of constraints between bodies and
           the Jacobian of their rates, where the model has no couplers beside them,
-        - `musc_names` (m,) with `musc_len` (N, m) and `musc_ma` (N, m, n), of which those are compared of
-          muscles that wrap around nothing, along coordinates that follow no other,
+        - `musc_names` (m,) with `musc_len` (N, m) and `musc_ma` (N, m, n), of which those are compared
+          along coordinates that follow no other,
         - `imu_frames` or `imu_bodies` (k,) with `imu_gyro`, `imu_acc` (N, k, 3; in sensor axes),
         - `contact_names` (c,) with `contact_force` (Nc, c, 6) or `contact_values` (Nc, c, 12), whose first
           six columns are the force on the sphere's body and the torque about its origin, in ground, at the
@@ -252,26 +252,24 @@ def _between_bodies(functions: BodyFunctions, answers, state, order):
 
 
 def _muscles(functions: BodyFunctions, answers, order):
-    """Compare the muscles whose paths do not wrap: those are exact on both sides."""
-    tree, known = functions.tree, {muscle.name: muscle for muscle in functions.tree.model.muscles}
+    """Compare the muscles' paths; where OpenSim finds none around a surface, there is nothing to compare."""
     names = [str(name) for name in answers["musc_names"]]
-    _places(tuple(known), names, "muscle")
-    chosen = [i for i, name in enumerate(names) if not known[name].path.wraps]
-    if not chosen:
+    _places(functions.muscle_names(), names, "muscle")
+    if not names:
         return
-    paths = muscle_paths(tree, [names[i] for i in chosen])
     q = answers["q"][:, order]
-    outputs = functions.at(paths, q=q, u=np.zeros_like(q))
+    outputs = functions.at(muscle_paths(functions.tree, names), q=q, u=np.zeros_like(q))
     if "musc_len" in answers:
-        yield "muscle length", outputs["length"], answers["musc_len"][:, chosen]
+        found = np.isfinite(answers["musc_len"])
+        yield "muscle length", outputs["length"][found], answers["musc_len"][found]
     if "musc_ma" in answers:
-        arms = outputs["moment_arm"].reshape(len(q), len(chosen), len(order))
-        stored = answers["musc_ma"][:, chosen][:, :, order]
+        arms = outputs["moment_arm"].reshape(len(q), len(names), len(order))
         # They take OpenSim long, so that only the first samples may have them. Along a coupled coordinate
         # OpenSim divides by the slope of the coupler, which may vanish: nothing to compare with there.
-        answered = np.flatnonzero(~np.isnan(stored).all(axis=(1, 2)))
         free = [functions.coordinates.index(name) for name in functions.independent]
-        yield "moment arm", arms[answered][..., free], stored[answered][..., free]
+        arms, stored = arms[..., free], answers["musc_ma"][:, :, order][..., free]
+        found = np.isfinite(stored)
+        yield "moment arm", arms[found], stored[found]
 
 
 def _whole(functions: BodyFunctions, answers, state):

@@ -57,6 +57,7 @@ def capabilities() -> list[str]:
         "functions": support.SUPPORTED_FUNCTIONS,
         "constraints": support.SUPPORTED_CONSTRAINTS,
         "muscles": support.SUPPORTED_MUSCLES,
+        "surfaces that paths wrap around": support.SUPPORTED_WRAP_OBJECTS,
         "contact geometry": support.SUPPORTED_CONTACT_GEOMETRY,
         "forces": support.SUPPORTED_FORCES,
     }

@@ -68,19 +68,66 @@ Point = PathPoint | ConditionalPathPoint | MovingPathPoint
 
 @dataclass(frozen=True)
 class WrapObject:
-    """A surface that a path may wrap around; `kind` is OpenSim's class."""
+    """A surface that a path may wrap around.
+
+    Attributes
+    ----------
+    name, kind : str
+        `kind` is OpenSim's class: WrapCylinder (about the z axis of its frame), WrapSphere, WrapEllipsoid or
+        WrapTorus (about the z axis).
+    frame : Frame
+        Of the surface on its body.
+    dimensions : tuple of float
+        m: radius and length of a cylinder; radius of a sphere; three radii of an ellipsoid; of a torus the
+        radius of the tube and of the circle in its middle (OpenSim's inner_radius and outer_radius).
+    quadrant : str
+        Half of the surface that may be touched: '' for all of it, or one of '+x', '-x', '+y' ...
+    active : bool
+        Whether it is in the way at all.
+    """
 
     name: str
     kind: str
-    body: str
+    frame: Frame
+    dimensions: tuple[float, ...]
+    quadrant: str = ""
+    active: bool = True
+
+    @property
+    def body(self) -> str:
+        """The body that carries the surface."""
+        return self.frame.body
+
+
+@dataclass(frozen=True)
+class PathWrap:
+    """A surface in the way of a path.
+
+    Attributes
+    ----------
+    surface : WrapObject
+    method : str
+        How the plane of an ellipsoid's wrap is found: 'hybrid', 'midpoint' or 'axial'.
+    range : tuple of 2 int
+        First and last point of the path between which it may wrap, counted from 1; below 1, the path's ends.
+    """
+
+    surface: WrapObject
+    method: str = "hybrid"
+    range: tuple[int, int] = (-1, -1)
+
+    @property
+    def body(self) -> str:
+        """The body that carries the surface."""
+        return self.surface.body
 
 
 @dataclass(frozen=True)
 class GeometryPath:
-    """Straight lines through points, and around the surfaces `wraps` where those are in the way."""
+    """Straight lines through points, and around the surfaces of `wraps` where those are in the way."""
 
     points: tuple[Point, ...]
-    wraps: tuple[WrapObject, ...] = ()
+    wraps: tuple[PathWrap, ...] = ()
 
     @property
     def bodies(self) -> tuple[str, ...]:

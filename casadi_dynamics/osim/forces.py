@@ -23,7 +23,6 @@ from casadi_dynamics.model.forces import (
     PointToPointSpring,
     SpringGeneralizedForce,
 )
-from casadi_dynamics.model.muscles import GeometryPath
 from casadi_dynamics.osim.context import Context
 from casadi_dynamics.osim.expressions import read_expression
 from casadi_dynamics.osim.frames import FrameTable
@@ -195,7 +194,7 @@ def _point_spring(path: Path, item, context: Context) -> PointToPointSpring:
 
 def _path_spring(path: Path, item, context: Context) -> PathSpring:
     values = (number(path, item, name) for name in ("resting_length", "stiffness", "dissipation"))
-    return PathSpring(name_of(path, item), _exact_path(path, item, context), *values)
+    return PathSpring(name_of(path, item), read_path(path, item, context), *values)
 
 
 def _ligament(path: Path, item, context: Context) -> Ligament:
@@ -208,7 +207,7 @@ def _ligament(path: Path, item, context: Context) -> Ligament:
     if len(curves) != 1:
         raise refuse(path, item, "give it exactly one force_length_curve")
     curve = read_function(path, curves[0])
-    return Ligament(name_of(path, item), _exact_path(path, item, context), length, force, curve)
+    return Ligament(name_of(path, item), read_path(path, item, context), length, force, curve)
 
 
 def _knee_ligament(path: Path, item, context: Context) -> Blankevoort1991Ligament:
@@ -216,14 +215,7 @@ def _knee_ligament(path: Path, item, context: Context) -> Blankevoort1991Ligamen
     for name, value in numbers_of_law.items():
         if value < 0 or (value == 0 and name in ("transition_strain", "slack_length")):
             raise _bad_number(path, item, name, "a number above 0", value)
-    return Blankevoort1991Ligament(name_of(path, item), _exact_path(path, item, context), **numbers_of_law)
-
-
-def _exact_path(path: Path, item, context: Context) -> GeometryPath:
-    route = read_path(path, item, context)
-    if route.wraps:
-        raise refuse(path, item, "its path wraps around a surface; run it through path points only")
-    return route
+    return Blankevoort1991Ligament(name_of(path, item), read_path(path, item, context), **numbers_of_law)
 
 
 def _bad_number(path: Path, item, tag: str, expected: str, found: float) -> InputError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.errors import InputError
 from casadi_dynamics.model.functions import Constant
 from casadi_dynamics.model.muscles import (
     ConditionalPathPoint,
@@ -12,13 +12,11 @@ from casadi_dynamics.model.muscles import (
     MovingPathPoint,
     Muscle,
     PathPoint,
-    WrapObject,
 )
-from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.osim.context import Context
 from casadi_dynamics.osim.functions import read_function
+from casadi_dynamics.osim.wraps import read_wrap
 from casadi_dynamics.osim.xml import (
-    address_of,
     child_value,
     children,
     locate,
@@ -36,8 +34,6 @@ _PROPERTIES = {
     "pennation_angle_at_optimal": 0.0,
     "max_contraction_velocity": 10.0,
 }
-_WRAP_OBJECTS = ("WrapCylinder", "WrapEllipsoid", "WrapSphere", "WrapTorus")
-_CARRIERS = ("Body", "Ground", "PhysicalOffsetFrame")
 
 
 def read_muscle(path: Path, item, context: Context) -> Muscle:
@@ -78,7 +74,7 @@ def read_path(path: Path, item, context: Context) -> GeometryPath:
             fix="correct its <PathPointSet>",
         )
     wraps = children(found[0], "PathWrapSet", "objects")
-    return GeometryPath(points, tuple(_read_wrap(path, wrap, context) for wrap in wraps))
+    return GeometryPath(points, tuple(read_wrap(path, wrap, context) for wrap in wraps))
 
 
 def _read_point(path: Path, item, context: Context):
@@ -104,23 +100,3 @@ def _read_axis(path: Path, item, axis: str, context: Context):
     function = read_function(path, functions[0]) if functions else Constant(0.0)
     socket = child_value(path, item, f"socket_{axis}_coordinate", "")
     return function, context.coordinate(item, socket).name if socket else None
-
-
-def _read_wrap(path: Path, item, context: Context) -> WrapObject:
-    wanted = child_value(path, item, "wrap_object")
-    surfaces = {}
-    for surface in item.getroottree().iter(*_WRAP_OBJECTS):
-        carriers = [e for e in surface.iterancestors() if e.tag in _CARRIERS]
-        if carriers:  # a surface among the defaults has none; of a name OpenSim takes the first
-            surfaces.setdefault(surface.get("name"), (surface.tag, carriers[0]))
-    if item.tag != "PathWrap" or wanted not in surfaces:
-        raise InputError(
-            f"{item.tag} '{item.get('name', '')}' names the surface '{wanted}', which no body carries.",
-            where=locate(path, item),
-            expected=f"a PathWrap with one of {', '.join(filter(None, surfaces)) or 'no surface'}",
-            found=wanted,
-            fix=nearest(wanted, filter(None, surfaces)) or "correct its <wrap_object>",
-        )
-    kind, carrier = surfaces[wanted]
-    body = GROUND if carrier.tag == "Ground" else context.frames.at(address_of(carrier)).body
-    return WrapObject(wanted, kind, body)

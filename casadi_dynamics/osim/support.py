@@ -64,6 +64,9 @@ SUPPORTED_MUSCLES = frozenset(
     }
 )
 
+#: Surfaces that the path of a muscle, spring or ligament may wrap around.
+SUPPORTED_WRAP_OBJECTS = frozenset({"WrapCylinder", "WrapSphere", "WrapEllipsoid", "WrapTorus"})
+
 SUPPORTED_CONSTRAINTS = frozenset(
     {
         "CoordinateCouplerConstraint",

@@ -12,7 +12,6 @@ import numpy as np
 
 from casadi_dynamics.model import Frame, ImuFrame, Model
 from casadi_dynamics.model.forces import HuntCrossleyForce
-from casadi_dynamics.model.path_fits import PathFit
 from casadi_dynamics.symbolic.constraints import (
     acceleration_errors,
     constraint_equations,
@@ -462,18 +461,16 @@ class BodyFunctions:
         """`contact_position` and `contact_velocity` (3 per contact point) of `q` and `u`."""
         return self.tree.function("foot_points", "q u", _points_motion(self._points))
 
-    def muscles(self, names: Sequence[str] | None = None, fits: Sequence[PathFit] = ()) -> ca.Function:
-        """Return length, moment arms and lengthening speed of muscles, of `q` and `u`.
+    def muscles(self, names: Sequence[str] | None = None) -> ca.Function:
+        """Return length, moment arms and lengthening speed of muscles (by default all), of `q` and `u`.
 
-        Without `names` the muscles are those of `muscle_names(fits)`; see
-        `casadi_dynamics.symbolic.paths.muscle_paths`.
+        See `casadi_dynamics.symbolic.paths.muscle_paths`.
         """
-        return muscle_paths(self.tree, self.muscle_names(fits) if names is None else names, fits)
+        return muscle_paths(self.tree, self.muscle_names() if names is None else names)
 
-    def muscle_names(self, fits: Sequence[PathFit] = ()) -> tuple[str, ...]:
-        """Return the muscles whose path is known: exactly if it does not wrap, else by one of the `fits`."""
-        fitted = {fit.muscle for fit in fits}
-        return tuple(m.name for m in self.tree.model.muscles if not m.path.wraps or m.name in fitted)
+    def muscle_names(self) -> tuple[str, ...]:
+        """Return the names of all muscles."""
+        return tuple(m.name for m in self.tree.model.muscles)
 
     @cached_property
     def _actions(self) -> dict[str, Action]:

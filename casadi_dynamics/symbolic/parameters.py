@@ -19,9 +19,9 @@ class Parameters:
     """Symbols for the masses, lengths, scale factors and force constants of a model.
 
     They are masses, mass centres, inertias, joint offsets, the factors of `MultiplierFunction`s, places of
-    IMUs, contact geometry, path points and springs on bodies, and the constants of muscles, springs and
-    contact. Orientations, ranges and the points of functions are numbers of the program: scaling leaves them
-    alone and multiplies the function around them.
+    IMUs, contact geometry, path points, wrap objects and springs on bodies, and the constants of muscles,
+    springs and contact. Orientations, ranges and the points of functions are numbers of the program: scaling
+    leaves them alone and multiplies the function around them.
 
     Numbers that are zero in the model stay zero: scaling multiplies, so it cannot change them, and the
     program stays small. Two subjects scaled from one generic model therefore share one program.
@@ -151,6 +151,10 @@ class Parameters:
                     self._multipliers(f"{name}.{point.name}.{axis}", function)
             else:
                 self._column(f"{name}.{point.name}.location", point.location)
+        for surface in (wrap.surface for wrap in path.wraps):
+            if f"{surface.name}.dimensions" not in self._known:  # several paths may wrap around one surface
+                self._column(f"{surface.name}.dimensions", surface.dimensions)
+                self._column(f"{surface.name}.frame", surface.frame.translation)
 
     def _multipliers(self, place: str, function) -> None:
         factors = []

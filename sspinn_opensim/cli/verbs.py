@@ -127,7 +127,6 @@ VERBS = (
         (
             path("study", "STUDY", "study file (.toml), or a model (.osim)"),
             OUT,
-            flag("--paths", "also fit the muscles that wrap around surfaces (minutes)"),
         ),
     ),
     Verb(

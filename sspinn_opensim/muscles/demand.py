@@ -10,7 +10,6 @@ import numpy as np
 
 from casadi_dynamics.compiled.numpy_function import compile_numpy
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.model.path_fits import PathFit
 from casadi_dynamics.symbolic import BodyFunctions
 
 
@@ -51,13 +50,11 @@ class DemandFunction:
         The coordinate of each actuator.
     loaded : sequence of str
         The body of each external load.
-    fits : sequence of PathFit
-        For muscles that wrap.
 
     Raises
     ------
     InputError
-        If a wrapped muscle has no fit, or the model holds constraints other than couplers.
+        If the model holds constraints other than couplers.
     """
 
     def __init__(
@@ -67,7 +64,6 @@ class DemandFunction:
         muscles: Sequence[str],
         driven: Sequence[str],
         loaded: Sequence[str],
-        fits: Sequence[PathFit] = (),
     ) -> None:
         if functions.constraint_equations:
             raise InputError(
@@ -92,7 +88,7 @@ class DemandFunction:
         tau = _call(functions.inverse_dynamics(loaded), whole, loads, parameters)["tau"]
         if functions.forces:
             tau -= _call(functions.passive_forces, whole, {}, parameters)["total"]
-        paths = _call(functions.muscles(muscles, fits), whole, {}, parameters)
+        paths = _call(functions.muscles(muscles), whole, {}, parameters)
         independent = [functions.coordinates.index(name) for name in free]
         pulls = coupling[[functions.coordinates.index(name) for name in driven], :]
         arms = ca.sparsify(ca.vertcat(paths["moment_arm"][:, independent], pulls))

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
-from casadi_dynamics.model.path_fits import PathFit, fits_file, read_fits
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from sspinn_opensim.dynamics.inverse_dynamics import LoadedMotion
@@ -41,16 +40,14 @@ class MuscleSolver:
         Model whose ForceSet holds the muscles; contact forces that act in it act here as well.
     actuators : sequence of Path
         Files of added forces, such as reserves and residuals.
-    fits : sequence of PathFit, optional
-        For muscles that wrap around surfaces; by default those stored beside the model file.
     settings : Settings, optional
         Physiology, exponent and filter; an active-set method needs no criterion to stop at.
 
     Raises
     ------
     InputError
-        If the model or the actuators cannot be used, a wrapped muscle has no fit, or force is to depend on
-        length and velocity by curves that are not known here.
+        If the model or the actuators cannot be used, or force is to depend on length and velocity by curves
+        that are not known here.
     """
 
     def __init__(
@@ -58,7 +55,6 @@ class MuscleSolver:
         model_file: Path,
         *,
         actuators: Sequence[Path] = (),
-        fits: Sequence[PathFit] | None = None,
         settings: Settings | None = None,
     ) -> None:
         self._file, self._settings = Path(model_file), settings or Settings()
@@ -67,7 +63,6 @@ class MuscleSolver:
         self._laws = read_muscle_laws(self._file)
         self._actuators = read_actuators(self._file, actuators)
         self._capacity = Capacity(self._laws, self._settings.muscle_physiology)
-        self._fits = tuple(self._stored_fits() if fits is None else fits)
         facts = coordinate_facts(tree)
         self._free = tuple(fact.name for fact in facts if fact.is_free)
         self._locked = {fact.name for fact in facts if fact.locked}
@@ -169,7 +164,6 @@ class MuscleSolver:
                 self.muscles,
                 [actuator.coordinate for actuator in self._actuators],
                 trial.loaded,
-                self._fits,
             )
         loads = {name: value[frames] for name, value in trial.loads.items()}
         return self._demands[trial.loaded](trial.q[frames], trial.u[frames], trial.udot[frames], loads)
@@ -187,31 +181,10 @@ class MuscleSolver:
         exponent = self._settings.activation_exponent
         return share(demand.arms * strength[:, None, :], demand.tau, lower, upper, exponent)
 
-    def beyond_fits(self, trial: LoadedMotion) -> dict[str, float]:
-        """Return the wrapped muscles whose fit the motion leaves, with the share of the frames.
-
-        Beyond its range a fit goes on as a straight line, which need not be where the path goes.
-        """
-        beyond = {}
-        for fit in self._fits:
-            places = [self._functions.coordinates.index(name) for name in fit.coordinates]
-            low, high = (
-                f([getattr(piece, end) for piece in fit.pieces], axis=0)
-                for f, end in ((np.min, "lower"), (np.max, "upper"))
-            )
-            outside = ((trial.q[:, places] < low) | (trial.q[:, places] > high)).any(axis=1)
-            if outside.any():
-                beyond[fit.muscle] = float(outside.mean())
-        return beyond
-
     def _solve(self, trial: LoadedMotion, frames: slice) -> tuple[np.ndarray, Shares]:
         demand = self.demand(trial, frames)
         strength = self.strength(demand)
         return strength, self.share(demand, strength)
-
-    def _stored_fits(self) -> Sequence[PathFit]:
-        stored = fits_file(self._file)
-        return read_fits(stored, self._model) if stored.is_file() else ()
 
     def _check_coordinates(self) -> None:
         held = {*self._free, *self._locked}
@@ -246,8 +219,7 @@ def fast_muscle_forces(
     *,
     actuators: Sequence[Path] = (),
     window: tuple[float, float] | None = None,
-    fits: Sequence[PathFit] | None = None,
 ) -> Solution:
     """Return the muscle forces of one trial; see `MuscleSolver`, which serves several trials of a model."""
-    solver = MuscleSolver(model_file, actuators=actuators, fits=fits, settings=settings)
+    solver = MuscleSolver(model_file, actuators=actuators, settings=settings)
     return solver.solve(motion, external_loads, window)

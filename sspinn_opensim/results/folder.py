@@ -92,12 +92,6 @@ class ResultsFolder:
     upgraded_model = File(
         "*_upgraded.osim", "the model as OpenSim upgraded it", "convert", when="an old model"
     )
-    path_fits = File(
-        "*.paths.json",
-        "lengths and moment arms of muscles that wrap around surfaces, fitted: m",
-        "convert muscles",
-        when="fitted paths",
-    )
     training = File("training/", "networks and loss histories", "train adapt")
     kinematics = File(
         "kinematics.mot", "every coordinate of the model: degrees, metres", f"estimate {_TRIAL} simulate-imu"

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
-from casadi_dynamics.model.path_fits import PathFit, dump_fits, fits_file
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.opensim_process.worker.answers import model_answers
 from casadi_dynamics.osim import read_model
@@ -20,7 +19,6 @@ from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import compare
 from sspinn_opensim.files import write_atomically
-from sspinn_opensim.opensim_io.model.path_fits import LENGTH_M, MOMENT_ARM_M, fit_wrapped_paths, worst_fit
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
@@ -45,14 +43,11 @@ class Conversion:
         Largest relative difference from OpenSim at random states by quantity.
     defect : tuple of str
         Joints in which Simbody's known error was added for the comparison alone.
-    fits : tuple of PathFit
-        Of the muscles that wrap around surfaces, where they were asked for.
     """
 
     model: Model
     errors: dict[str, float]
     defect: tuple[str, ...]
-    fits: tuple[PathFit, ...] = ()
 
     @property
     def worst(self) -> str:
@@ -74,16 +69,11 @@ class Conversion:
         if self.defect:
             joints = ", ".join(self.defect)
             lines.append(f"for this comparison only, Simbody's known error was added in {joints}")
-        wrapped = sum(bool(muscle.path.wraps) for muscle in model.muscles)
-        if self.fits:
-            lines += _said_of_fits(self.fits)
-        elif wrapped:
-            lines.append(f"{wrapped} muscles wrap around surfaces; `sspinn convert --paths` fits their paths")
         return "\n".join(lines)
 
 
 @on_study()
-def convert(study: Study | Path, out: Path, *, paths: bool = False) -> Conversion:
+def convert(study: Study | Path, out: Path) -> Conversion:
     """Convert the subject's model, or any `.osim`, check it against a live OpenSim; write `conversion.json`.
 
     Parameters
@@ -92,9 +82,6 @@ def convert(study: Study | Path, out: Path, *, paths: bool = False) -> Conversio
         Whose scaled model in the results folder, or the path of a model.
     out : str or Path
         Results folder; made if it is not there.
-    paths : bool
-        Also fit the muscles that wrap around surfaces, which takes minutes for a large model; the fits are
-        stored as ``<name of the model>.paths.json``.
 
     Raises
     ------
@@ -134,26 +121,7 @@ def convert(study: Study | Path, out: Path, *, paths: bool = False) -> Conversio
             found=f"{found.errors[found.worst]:.3g}",
             fix="do not use this conversion; report the model to the project",
         )
-    if paths and any(muscle.path.wraps for muscle in model.muscles):
-        fits = fit_wrapped_paths(path, model)
-        target = fits_file(out / path.name)
-        write_atomically(target, dump_fits(model, fits))
-        log.info(f"{len(fits)} wrapped muscles fitted, stored as {target.name}")
-        found = replace(found, fits=tuple(fits))
     return found
-
-
-def _said_of_fits(fits: tuple[PathFit, ...]) -> list[str]:
-    worst = worst_fit(fits)
-    missed = [f"{fit.muscle} ({fit.beyond:.1%})" for fit in fits if fit.beyond]
-    return [
-        f"largest difference from OpenSim within physiological ranges: {worst.muscle}, "
-        f"length {1000 * worst.length_error:.2f} mm, moment arm {1000 * worst.moment_arm_error:.2f} mm; "
-        f"at 99 of 100 postures at most {1000 * worst.usual_length_error:.2f} mm "
-        f"and {1000 * worst.usual_moment_arm_error:.2f} mm",
-        f"share of postures with more than {1000 * LENGTH_M:g} mm of length or {1000 * MOMENT_ARM_M:g} mm "
-        f"of moment arm (OpenSim's own paths jump at some): {', '.join(missed) or 'none'}",
-    ]
 
 
 def _not_used(notes: Sequence[str]) -> list[str]:

@@ -158,7 +158,7 @@ def analyse_trials(
         The only trial cannot be used, or, once the others are done, some of several.
     """
     model, trials, settings = laboratory.model, laboratory.trials, laboratory.settings
-    optimizer = FastOptimizer(settings, [out, model.absolute().parent], log.info) if fast else None
+    optimizer = FastOptimizer(settings) if fast else None
     options = {"unit": laboratory.unit, "workers": workers, "optimizer": optimizer}
     if len(trials) == 1:
         verdict = analyse_trial(model, trials[0], out, settings, **options)

@@ -79,7 +79,7 @@ def muscles(
         log.info(
             f"{len(held)} coordinates that were not estimated are locked: no muscle is asked to hold them"
         )
-    optimizer = FastOptimizer(settings, [out], log.info) if fast or study.muscles.fast else None
+    optimizer = FastOptimizer(settings) if fast or study.muscles.fast else None
     verdict = static_optimization.run(
         out, workers=workers, unit_is_stated=True, measured=False, optimizer=optimizer
     )

@@ -308,17 +308,6 @@ def test_refuses_what_has_no_meaning(text, read, force, given, wrong, part):
     assert part in str(caught.value) and "line" in str(caught.value)
 
 
-def test_refuses_a_spring_that_wraps(text, read):
-    wrap = (
-        '<PathWrapSet><objects><PathWrap name="around"><wrap_object>bone</wrap_object></PathWrap></objects>'
-        "</PathWrapSet></GeometryPath>"
-    )
-    surface = '<WrapObjectSet><objects><WrapSphere name="bone"/></objects></WrapObjectSet></Body>'
-    written = text("band").replace("</GeometryPath>", wrap).replace("</Body>", surface, 1)
-    with pytest.raises(InputError, match="through path points only"):
-        read(written)
-
-
 def test_a_force_that_is_switched_off_is_ignored_with_the_reason(text, read):
     off = "<appliesForce>false</appliesForce><stiffness>12"
     model = read(text("spring", "limit").replace("<stiffness>12", off))

@@ -1,15 +1,11 @@
 """Lengths, moment arms and lengthening speeds of muscle paths."""
 
-import dataclasses
-
 import casadi as ca
 import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.model.path_fits import PathFit, Piece, dump_fits, fits_file, read_fits
 from casadi_dynamics.symbolic import build
-from casadi_dynamics.symbolic.paths import fitted_length
 
 _FIXED = (
     '<{kind} name="{name}"><socket_parent_frame>{frame}</socket_parent_frame>'
@@ -173,77 +169,18 @@ WRAPPED = muscle(
     START + END,
     more="<PathWrapSet><objects><PathWrap><wrap_object>drum</wrap_object></PathWrap></objects></PathWrapSet>",
 )
-#: L = 0.3 + 0.1 T1 + 0.02 T2 of the angle scaled from (-0.5, 0.3); right of that 0.5 - 0.05 T1.
-FIT = PathFit(
-    "puller",
-    ("angle",),
-    (
-        Piece((-0.5,), (0.3,), ((0,), (1,), (2,)), (0.3, 0.1, 0.02)),
-        Piece((0.3,), (0.8,), ((0,), (1,)), (0.5, -0.05)),
-    ),
-    1e-4,
-    2e-4,
-    1e-5,
-    2e-5,
-)
 
 
-def test_a_wrapped_muscle_needs_a_fit(tiny):
+def test_a_muscle_that_is_not_there_is_refused(tiny):
     model = tiny(WRAPPED, WRAP)
-    assert build(model).muscle_names() == () and model.muscles[0].path.bodies == ("ground", "rod")
-    with pytest.raises(InputError, match="'puller' wraps"):
-        build(model).muscles(["puller"])
+    assert build(model).muscle_names() == ("puller",) and model.muscles[0].path.bodies == ("ground", "rod")
     with pytest.raises(InputError, match="no muscle named 'pul'"):
-        build(model).muscles(["pul"], [FIT])
-
-
-@pytest.mark.parametrize("angle", [-0.4, 0.1, 0.5])
-def test_a_fit_gives_length_and_slope(tiny, angle):
-    x = (angle + 0.1) / 0.4
-    below = 0.3 + 0.1 * x + 0.02 * (2 * x * x - 1), (0.1 + 0.08 * x) / 0.4
-    expected = below if angle < 0.3 else (0.5 - 0.05 * (angle - 0.55) / 0.25, -0.2)
-    length, arm, speed = evaluate(tiny(WRAPPED, WRAP), angle, 3.0, fits=[FIT])
-    assert (length, arm, speed) == pytest.approx((expected[0], -expected[1], 3 * expected[1]))
-
-
-@pytest.mark.parametrize(("angle", "end"), [(-0.9, -0.5), (1.4, 0.8)])
-def test_a_fit_goes_on_straight_outside_its_range(tiny, angle, end):
-    model = tiny(WRAPPED, WRAP)
-    length, arm, _ = evaluate(model, end, fits=[FIT])
-    beyond = evaluate(model, angle, fits=[FIT])
-    assert beyond[:2] == pytest.approx((length - arm * (angle - end), arm))
-
-
-def test_slopes_outside_the_range_are_those_of_the_length():
-    terms = tuple((i, j) for i in range(4) for j in range(4))
-    rng = np.random.default_rng(2)
-    fit = dataclasses.replace(
-        FIT, coordinates=("a", "b"), pieces=(Piece((-1, -0.5), (1, 2), terms, tuple(rng.normal(size=16))),)
-    )
-    q = ca.SX.sym("q", 2)
-    length = fitted_length(fit, q)
-    values = ca.Function("values", [q], [length, ca.jacobian(length, q)])
-    for at in ([1.4, 0.3], [0.2, -0.9], [1.5, 2.5]):
-        steps = 1e-6 * np.eye(2)
-        ends = [float(values(at + s)[0]) - float(values(at - s)[0]) for s in steps]
-        assert values(at)[1].full().ravel() == pytest.approx(np.array(ends) / 2e-6, rel=1e-6)
-
-
-def test_stored_fits_come_back_for_the_same_model_only(tiny, tmp_path):
-    model = tiny(WRAPPED, WRAP)
-    path = fits_file(tmp_path / "subject.osim")
-    path.write_text(dump_fits(model, (FIT,)))
-    assert path.name == "subject.paths.json" and read_fits(path, model) == (FIT,)
-    with pytest.raises(InputError, match="another model"):
-        read_fits(path, dataclasses.replace(model, name="somebody else"))
-    path.write_text(path.read_text()[:50])
-    with pytest.raises(InputError, match="cannot be read"):
-        read_fits(path, model)
+        build(model).muscles(["pul"])
 
 
 @pytest.mark.parametrize("name", ["gait2392_thelen2003", "wrist", "Rajagopal2016", "SoccerKickingModel"])
-def test_paths_without_wrapping_agree_with_opensim(public_models, with_answers, name):
-    """Independent and coupled coordinates, conditional and moving points."""
+def test_paths_agree_with_opensim(public_models, with_answers, name):
+    """Independent and coupled coordinates, conditional and moving points, surfaces."""
     model, functions, answers = with_answers(public_models, f"{name}.osim", f"{name}.npz")
     muscles = functions.muscle_names()
     order = [list(answers["coord_names"]).index(c) for c in functions.coordinates]

@@ -143,7 +143,6 @@ def test_one_solver_serves_several_trials(walk):
     first = solver.solve(motion, loads, WINDOW)
     solver.solve(motion, None, (7.8, 7.85))
     np.testing.assert_array_equal(solver.solve(motion, loads, WINDOW).forces, first.forces)
-    assert solver.beyond_fits(solver.read(motion, loads, WINDOW)) == {}
 
 
 def test_the_whole_motion_is_the_window_by_default(walk):
@@ -180,25 +179,6 @@ def test_an_actuator_of_another_model_is_refused(files):
     edit(files["actuators"][0], "<coordinate>knee_angle_r<", "<coordinate>knee_flexion_r<")
     with pytest.raises(InputError, match="knee_flexion_r|reserve_knee_angle_r"):
         fast_muscle_forces(**files)
-
-
-def test_a_muscle_that_wraps_needs_a_fit(files):
-    edit(
-        files["model_file"],
-        r'(<Millard2012EquilibriumMuscle name="vasti_r">[\s\S]*?</PathPointSet>)',
-        r'\1<PathWrapSet name="w"><objects><PathWrap name="p"><wrap_object>roll</wrap_object></PathWrap>'
-        r"</objects></PathWrapSet>",
-    )
-    edit(
-        files["model_file"],
-        r'(<Body name="femur_r">)',
-        r'\1<WrapObjectSet name="s"><objects><WrapCylinder name="roll"><radius>0.01</radius>'
-        r"<length>0.1</length>"
-        r"</WrapCylinder></objects></WrapObjectSet>",
-    )
-    with pytest.raises(InputError, match="vasti_r") as refused:
-        fast_muscle_forces(**files, window=WINDOW)
-    assert "--paths" in refused.value.fix
 
 
 def test_constraints_between_bodies_are_refused(files):

@@ -40,7 +40,7 @@ def test_moments_of_a_laboratorys_trial_are_exact_inverse_dynamics(lunge, tmp_pa
         to_s=0.7,
     )
     prepare(folder, window=brought.window, settings=settings, seen=brought.seen)
-    verdict = run(folder, seen=brought.seen, optimizer=FastOptimizer(settings, [folder], lambda said: None))
+    verdict = run(folder, seen=brought.seen, optimizer=FastOptimizer(settings))
     moments = read_storage(folder / "moments.sto")
     functions = build(read_model(folder / "subject_static_optimization.osim"))
     time_s, tau = trial_forces(

@@ -1,4 +1,4 @@
-"""OpenSim's lengths and moment arms of muscles at many postures, for fits of paths that wrap.
+"""OpenSim's lengths and moment arms of muscles at given postures.
 
 OpenSim objects whose children are used stay in named variables, as a child dangles when its parent is
 collected.
@@ -9,52 +9,39 @@ from __future__ import annotations
 import numpy as np
 
 
-def path_samples(
-    opensim,
-    model_path: str,
-    muscles: dict[str, list[str]],
-    postures: np.ndarray,
-    coordinates: list[str],
-) -> dict[str, np.ndarray]:
-    """Evaluate muscle paths at given postures.
+def muscle_paths(opensim, model: str, muscles: dict, coordinates: list, postures: str, output: str) -> dict:
+    """Save lengths and moment arms of muscles.
 
     Coordinates that are not given stay at their default, those that a coupler drives follow it. The postures
-    are visited in the order given: OpenSim starts the search for a wrapped path at the path before.
+    are visited in the order given.
 
     Parameters
     ----------
     opensim : module
         The imported ``opensim``.
-    model_path : str
+    model : str
         File of the model.
     muscles : dict of str to list of str
         For each muscle the coordinates whose moment arms are wanted.
-    postures : (N, k) ndarray
-        Values of `coordinates`, rad and m.
-    coordinates : list of str
-
-    Returns
-    -------
-    dict of ndarray
-        ``length`` (N, m), m, and ``moment_arm`` (N, m, k), m per rad or m per m: zero where not wanted.
+    coordinates : list of k str
+    postures : str
+        ``.npy`` file of their values (N, k), rad and m.
+    output : str
+        ``.npz`` file of ``length`` (N, m), m, and ``moment_arm`` (N, m, k), m per rad or m per m: zero where
+        not wanted.
     """
-    length = np.full((len(postures), len(muscles)), np.nan)
+    values = np.load(postures)
+    length = np.full((len(values), len(muscles)), np.nan)
     arm = np.zeros((*length.shape, len(coordinates)))
-    loaded = _Loaded(opensim, model_path, muscles, coordinates)
-    for i, posture in enumerate(postures):
+    loaded = _Loaded(opensim, model, muscles, coordinates)
+    for i, posture in enumerate(values):
         loaded.pose(posture)
         length[i], arm[i] = loaded.paths()
         if not (np.isfinite(length[i]).all() and np.isfinite(arm[i]).all()):
             # Once a path is not a number it stays so at all later postures of this model.
-            loaded = _Loaded(opensim, model_path, muscles, coordinates)
-    return {"length": length, "moment_arm": arm}
-
-
-def muscle_paths(opensim, model: str, muscles: dict, coordinates: list, postures: str, output: str) -> dict:
-    """Save lengths and moment arms of muscles at the postures of an ``.npy`` file, as an ``.npz``."""
-    answers = path_samples(opensim, model, muscles, np.load(postures), coordinates)
+            loaded = _Loaded(opensim, model, muscles, coordinates)
     with open(output, "wb") as file:
-        np.savez(file, **answers)
+        np.savez(file, length=length, moment_arm=arm)
     return {"muscles": list(muscles)}
 
 

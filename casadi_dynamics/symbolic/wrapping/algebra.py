@@ -1,0 +1,75 @@
+"""What all surfaces share: how a wrap ends, selections, signs and unit vectors without division by zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+
+import casadi as ca
+
+#: What became of a line and a surface, as OpenSim counts it: no wrap; an end within the surface; a wrap that
+#: competes with those of other segments; a wrap of the first segment that meets the surface, which is taken.
+NO_WRAP, INSIDE, WRAPPED, MANDATORY = range(4)
+_TINY = 1e-100
+
+
+@dataclass(frozen=True)
+class Touch:
+    """How a line from one point to another wraps around a surface.
+
+    Attributes
+    ----------
+    action : SX
+        `NO_WRAP`, `INSIDE`, `WRAPPED` or `MANDATORY`.
+    found : SX
+        Whether the line wraps; the rest counts only then.
+    start, end : (3,) SX
+        Where it meets the surface and where it leaves, m.
+    length : SX
+        Of the part on the surface, m.
+    """
+
+    action: ca.SX
+    found: ca.SX
+    start: ca.SX
+    end: ca.SX
+    length: ca.SX
+
+    @property
+    def parts(self) -> list[ca.SX]:
+        """All of it, in the order of the fields."""
+        return [self.action, self.found, self.start, self.end, self.length]
+
+
+def every(*conditions):
+    """Return whether all conditions hold."""
+    return reduce(ca.logic_and, conditions)
+
+
+def either(*conditions):
+    """Return whether one of the conditions holds."""
+    return reduce(ca.logic_or, conditions)
+
+
+def pick(index, choices):
+    """Return the choice at an index that is an expression."""
+    chosen = choices[0]
+    for i, choice in enumerate(choices[1:], 1):
+        chosen = ca.if_else(index == i, choice, chosen)
+    return chosen
+
+
+def unit(vector):
+    """Return a vector over its length; the zero vector stays zero."""
+    return vector / ca.fmax(ca.norm_2(vector), _TINY)
+
+
+def on_side(point, quadrant: str):
+    """Return whether a point is on the side of a quadrant such as '-x'; a zero counts as positive."""
+    positive = point["xyz".index(quadrant[1])] >= 0
+    return positive if quadrant[0] == "+" else ca.logic_not(positive)
+
+
+def across(vector):
+    """Return the first two entries turned by a quarter, in the plane across the z axis."""
+    return ca.vertcat(-vector[1], vector[0])

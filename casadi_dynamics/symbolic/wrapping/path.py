@@ -1,0 +1,125 @@
+"""A path around surfaces: its length, its rate, and the part of the rate that a tension works on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import casadi as ca
+
+from casadi_dynamics.model.muscles import PathWrap
+from casadi_dynamics.symbolic.kinematics import point_velocity
+from casadi_dynamics.symbolic.path_points import PlacedPoint, segment, used_segments
+from casadi_dynamics.symbolic.tree import Tree
+from casadi_dynamics.symbolic.wrapping.algebra import MANDATORY, every
+from casadi_dynamics.symbolic.wrapping.route import Obstacle, route
+from casadi_dynamics.symbolic.wrapping.surfaces import wrap_function
+
+
+def wrapped_path(
+    points: Sequence[PlacedPoint], wraps: Sequence[PathWrap], tree: Tree
+) -> tuple[ca.SX, ca.SX, ca.SX]:
+    """Return the length of a path (m), its rate (m/s), and the rate without segments within one body.
+
+    The rates are those of the straight lines between points that are fixed to their bodies, as in OpenSim:
+    along a surface nothing moves. Nothing is differentiated for them, so that they hold where OpenSim's way
+    is not the shortest.
+
+    Parameters
+    ----------
+    points : sequence of PlacedPoint
+    wraps : sequence of PathWrap
+    tree : Tree
+    """
+    if len(wraps) == 1 and wraps[0].surface.kind in ("WrapCylinder", "WrapSphere"):
+        return _around_one(points, wraps[0], tree)
+    return _around_several(points, wraps, tree)
+
+
+def _span(wrap: PathWrap, count: int) -> tuple[int, int]:
+    first, last = wrap.range
+    return max(first - 1, 0), (last - 1 if last >= 1 else count - 1)
+
+
+def _place(wrap: PathWrap, tree: Tree) -> tuple[ca.SX, ca.SX, ca.SX]:
+    """Return axes and origin of a surface in ground, and its dimensions."""
+    surface, motion = wrap.surface, tree.motions[wrap.body]
+    axes = motion.rotation @ ca.DM(surface.frame.rotation)
+    origin = motion.position + motion.rotation @ tree.parameters[f"{surface.name}.frame"]
+    return axes, origin, tree.parameters[f"{surface.name}.dimensions"]
+
+
+def _ridden(body: str, position: ca.SX, tree: Tree) -> PlacedPoint:
+    """Return a place in ground as a point of a body."""
+    motion = tree.motions[body]
+    station = motion.rotation.T @ (position - motion.position)
+    return PlacedPoint(body, position, motion.rotation @ point_velocity(motion, station), ca.SX(1))
+
+
+def _around_one(points: Sequence[PlacedPoint], wrap: PathWrap, tree: Tree):
+    """Return what `wrapped_path` does for one surface whose wrap is a formula: one expression, no calls."""
+    axes, origin, dimensions = _place(wrap, tree)
+    touch_of = wrap_function(wrap.surface, wrap.method, alone=True)
+    first, last = _span(wrap, len(points))
+    segments, least, settled = [], ca.SX.inf(), ca.SX(0)
+    for i, j, used in used_segments(points):
+        straight = _sums([(points[i], points[j])])
+        chosen, bent = ca.SX(0), straight
+        if wrap.surface.active and first <= i and j <= last:
+            ends = (axes.T @ (points[k].position - origin) for k in (i, j))
+            action, found, near, far, arc = touch_of(*ends, dimensions)
+            near, far = (_ridden(wrap.body, origin + axes @ place, tree) for place in (near, far))
+            lines = _sums([(points[i], near), (far, points[j])])
+            bent = (lines[0] + arc, *lines[1:])
+            change = bent[0] - straight[0]
+            must = every(found, used, action == MANDATORY)
+            better = ca.logic_or(must, change < least)
+            chosen = every(found, used, ca.logic_not(settled), better)
+            least, settled = ca.if_else(chosen, change, least), ca.logic_or(settled, must)
+            # a better segment takes the place of those before
+            segments = [(u, s, b, ca.logic_and(c, ca.logic_not(chosen))) for u, s, b, c in segments]
+        segments.append((used, straight, bent, chosen))
+    totals = [ca.SX(0)] * 3
+    for used, straight, bent, chosen in segments:
+        parts = [ca.if_else(chosen, b, s) for b, s in zip(bent, straight, strict=True)]
+        totals = [total + ca.if_else(used, part, 0) for total, part in zip(totals, parts, strict=True)]
+    return tuple(totals)
+
+
+def _sums(lines: Sequence[tuple[PlacedPoint, PlacedPoint]]) -> tuple[ca.SX, ca.SX, ca.SX]:
+    """Return the length of straight lines, its rate, and the rate of those between two bodies."""
+    length, speed, pull = ca.SX(0), ca.SX(0), ca.SX(0)
+    for start, end in lines:
+        distance, rate = segment(start, end)
+        length, speed = length + distance, speed + rate
+        pull += rate if start.body != end.body else 0
+    return length, speed, pull
+
+
+def _around_several(points: Sequence[PlacedPoint], wraps: Sequence[PathWrap], tree: Tree):
+    bodies = list(dict.fromkeys(part.body for part in (*points, *wraps)))
+    alone = len(wraps) == 1
+    obstacles = [
+        Obstacle(
+            wrap_function(wrap.surface, wrap.method, alone=alone),
+            len(wrap.surface.dimensions),
+            wrap.surface.active,
+            _span(wrap, len(points)),
+            bodies.index(wrap.body),
+        )
+        for wrap in wraps
+    ]
+    way = route([bodies.index(point.body) for point in points], obstacles)
+    axes, origins, dimensions = zip(*(_place(wrap, tree) for wrap in wraps), strict=True)
+    length, arcs, all_pulls, pulls = way(
+        ca.horzcat(*(point.position for point in points)),
+        ca.vertcat(*(point.active for point in points)),
+        ca.horzcat(*axes),
+        ca.horzcat(*origins),
+        ca.vertcat(*dimensions),
+    )
+    ends = [_ridden(wraps[i // 2].body, arcs[:, i], tree) for i in range(2 * len(wraps))]
+    speed, pull = ca.SX(0), ca.SX(0)
+    for i, point in enumerate((*points, *ends)):
+        speed -= ca.dot(all_pulls[:, i], point.velocity)
+        pull -= ca.dot(pulls[:, i], point.velocity)
+    return length, speed, pull
