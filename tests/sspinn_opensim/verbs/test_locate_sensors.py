@@ -13,6 +13,7 @@ from casadi_dynamics.osim import read_model
 from sspinn_opensim import cli
 from sspinn_opensim.opensim_io.scaling.scale import scale_by_height_and_mass
 from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.placement import search
 from sspinn_opensim.placement.fit import Guess, Place
 from sspinn_opensim.recording import Sensor, read_recording
 from sspinn_opensim.recording.mounting import rotation_from_angles
@@ -67,7 +68,7 @@ def stand_in(known, monkeypatch):
     def use(recording):
         monkeypatch.setattr("sspinn_opensim.verbs.prepared.read_recording", lambda study: recording)
         monkeypatch.setattr(locate, "load_estimator", lambda *arguments: None)
-        monkeypatch.setattr(locate, "frozen_motion", lambda *arguments: tuple(x[1:-1] for x in motion))
+        monkeypatch.setattr(search, "frozen_motion", lambda *arguments: tuple(x[1:-1] for x in motion))
 
     return use
 
@@ -133,7 +134,7 @@ def test_the_order_is_searched_for_with_the_network_of_others(study, scaled, kno
         q, u, udot = (x[1:-1] for x in motion)
         return q, u * (1 + wrong), udot * (1 + wrong)
 
-    monkeypatch.setattr(locate, "frozen_motion", seen)
+    monkeypatch.setattr(search, "frozen_motion", seen)
     monkeypatch.setattr(locate, "load_member", lambda *arguments: None)
     places = locate.locate_sensors(study, scaled, segments="unknown", network=scaled)
     found = places.sensors
@@ -148,8 +149,8 @@ def test_a_network_that_does_not_know_the_movement_is_an_error(study, scaled, kn
         random = np.random.default_rng(next(count))
         return tuple(random.normal(0, 1, x[1:-1].shape) for x in known[1])
 
-    monkeypatch.setattr(locate, "frozen_motion", nonsense)
-    monkeypatch.setattr(locate, "starting_orders", lambda *arguments: [tuple(range(7)), ORDER])
+    monkeypatch.setattr(search, "frozen_motion", nonsense)
+    monkeypatch.setattr(search, "starting_orders", lambda *arguments: [tuple(range(7)), ORDER])
     monkeypatch.setattr(locate, "load_member", lambda *arguments: None)
     with pytest.raises(InputError, match="No order") as error:
         locate.locate_sensors(study, scaled, segments="unknown", network=scaled)
@@ -164,12 +165,12 @@ def test_several_networks_give_their_mean_and_their_differences():
         Place(np.array([x, 0.1, 0.0]), np.eye(3), covariance, seen, np.zeros(3), np.zeros(3), 1.0, 0.1)
         for x in (0.1, 0.2, 0.3)
     ]
-    place = locate.combine(places, guess)
+    place = search.combine(places, guess)
     np.testing.assert_allclose(place.position, [0.2, 0.1, 0.0])
     np.testing.assert_allclose(np.diag(place.covariance)[:3], [1e-4 + 0.01, 1e-4, 0.04])
-    assert locate.combine(places[:1], guess) is places[0]
+    assert search.combine(places[:1], guess) is places[0]
     blind = dataclasses.replace(places[0], observable=np.zeros(6, bool), covariance=np.eye(6) * 0.04)
-    assert not locate.combine([places[0], blind], guess).observable.any()
+    assert not search.combine([places[0], blind], guess).observable.any()
 
 
 def test_a_shift_of_one_sensor_is_a_doubt_about_all():
@@ -177,7 +178,7 @@ def test_a_shift_of_one_sensor_is_a_doubt_about_all():
     seen = np.array([True, True, False, True, True, True])
     nothing = np.zeros(3)
     found = [
-        locate.Found(
+        search.LocatedSensor(
             Sensor(name, "tibia_r"),
             "tibia_r",
             Place(np.array([x, 0.0, 0.0]), np.eye(3), 1e-6 * np.eye(6), seen, nothing, nothing, 1.0, 0.1),
@@ -186,11 +187,21 @@ def test_a_shift_of_one_sensor_is_a_doubt_about_all():
         )
         for name, x in (("moved", 0.1), ("still", 0.0))
     ]
-    doubt = locate.BENT * 0.1 / 2
-    for f in locate.bent(found):
+    doubt = search.TRAINING_PULL * 0.1 / 2
+    for f in search.with_training_doubt(found):
         np.testing.assert_allclose(np.diag(f.place.covariance)[:3], [1e-6 + doubt**2] * 2 + [1e-6])
-    unmoved = locate.bent(found[1:])
+    unmoved = search.with_training_doubt(found[1:])
     np.testing.assert_array_equal(unmoved[0].place.covariance, found[1].place.covariance)
+
+
+def test_a_model_that_opensim_reads_otherwise_is_our_own_error(study, scaled, known, stand_in, monkeypatch):
+    """Nothing that a user could mend: it keeps its traceback, and no model is left."""
+    stand_in(known[0])
+    (scaled / "sensor_places.osim").unlink(missing_ok=True)
+    monkeypatch.setattr(locate, "compare", lambda *arguments: {"imu_acceleration": 1e-3})
+    with pytest.raises(RuntimeError, match="imu_acceleration differs by 0.001"):
+        locate.locate_sensors(study, scaled)
+    assert not (scaled / "sensor_places.osim").exists()
 
 
 def test_without_a_network_or_a_model_it_says_what_to_run(study, scaled, tmp_path):
