@@ -121,7 +121,7 @@ class Screen(logging.Handler):
             share = f"{100 * weighted[name] / total:.0f} %"
             table.add_row(name, f"{value:.3g}", f"{progress.weights[name]:g}", share)
         bar = ProgressBar(total=progress.steps, completed=progress.step, width=60)
-        return Group(Text(_head(progress)), bar, table)
+        return Group(Text(_head(progress)), bar, Text(), table)  # a bar does not end its line
 
 
 def _head(progress: Progress) -> str:

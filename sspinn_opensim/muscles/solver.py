@@ -62,7 +62,7 @@ class MuscleSolver:
         self._model = read_model(self._file)
         self._laws = read_muscle_laws(self._file)
         self._actuators = read_actuators(self._file, actuators)
-        self._capacity = Capacity(self._laws, self._settings.muscle_physiology)
+        self._capacity = Capacity(self._laws, self._settings.physiology)
         facts = coordinate_facts(tree)
         self._free = tuple(fact.name for fact in facts if fact.is_free)
         self._locked = {fact.name for fact in facts if fact.locked}

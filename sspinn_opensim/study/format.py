@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from sspinn_opensim.opensim_io.scaling.choices import PersonSize, ScalingChoice
+from sspinn_opensim.opensim_io.static_optimization.choices import MuscleChoice
 from sspinn_opensim.recording import FORMATS, OutputChoice, RecordingChoice, SensorChoice
 from sspinn_opensim.settings.bounds import Bounds, Count, Height, Mass, NonNegative, OneOf, Seed
 
@@ -143,27 +144,6 @@ class CoordinateChoice:
 
     fixed: dict[str, float] = field(default_factory=dict)
     estimate: str | tuple[str, ...] = "all"
-
-
-@dataclass(frozen=True)
-class MuscleChoice:
-    """``[muscles]``: static optimization.
-
-    Parameters
-    ----------
-    lowpass_hz : float
-        Cut-off of OpenSim's low-pass filter on the coordinates, Hz: 6 is usual for walking, 15 for running;
-        0 filters nothing.
-    physiology : bool
-        Whether muscle force depends on fibre length and velocity. OpenSim takes tendons as rigid here, which
-        robs fast push-off of its strength: false for running.
-    fast : bool
-        Whether the same program is solved here instead of in OpenSim, hundreds of times faster.
-    """
-
-    lowpass_hz: NonNegative = 6.0
-    physiology: bool = True
-    fast: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
@@ -99,10 +99,8 @@ class MuscleComparison:
 
 def settings_of(lowpass_hz: float | None, *, physiology: bool = True) -> Settings:
     """Return the usual settings with another filter, Hz, or with muscles that ignore length and speed."""
-    usual = Settings()
-    return Settings(
-        lowpass_hz=usual.lowpass_hz if lowpass_hz is None else lowpass_hz, muscle_physiology=physiology
-    )
+    chosen = Settings(physiology=physiology)
+    return chosen if lowpass_hz is None else replace(chosen, lowpass_hz=lowpass_hz)
 
 
 def trials_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
@@ -66,9 +67,7 @@ def muscles(
         return compare_folders(study, out)
     log.info("muscles", extra={"heading": True})
     require(ResultsFolder(out).kinematics, "run sspinn estimate first")
-    settings = muscle_setup.Settings(
-        lowpass_hz=study.muscles.lowpass_hz, muscle_physiology=study.muscles.physiology
-    )
+    settings = muscle_setup.Settings(**asdict(study.muscles))
     prepared = prepared or prepare(study, out)
     recording, subject = prepared.recording, prepared.subject
     held = {name: subject.fixed[name] for name in subject.fixed if not subject.model.coordinate(name).locked}
@@ -79,7 +78,7 @@ def muscles(
         log.info(
             f"{len(held)} coordinates that were not estimated are locked: no muscle is asked to hold them"
         )
-    optimizer = FastOptimizer(settings) if fast or study.muscles.fast else None
+    optimizer = FastOptimizer(settings) if fast or settings.fast else None
     verdict = static_optimization.run(
         out, workers=workers, unit_is_stated=True, measured=False, optimizer=optimizer
     )

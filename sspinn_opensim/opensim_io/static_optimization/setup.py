@@ -25,7 +25,7 @@ from lxml import etree
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.opensim_process.worker.models import describe_model
-from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ, filter_margin_s
+from sspinn_opensim.dynamics.trial import filter_margin_s
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import OPENSIM_DOCUMENT_VERSION, child_text, to_xml
 from sspinn_opensim.opensim_io.model.model_file import (
@@ -36,6 +36,7 @@ from sspinn_opensim.opensim_io.model.model_file import (
     switch_contact_off,
     write_model_tree,
 )
+from sspinn_opensim.opensim_io.static_optimization.choices import MuscleChoice
 from sspinn_opensim.opensim_io.static_optimization.setup_file import (
     UNASSIGNED,
 )
@@ -56,18 +57,14 @@ _EXTERNAL_FORCES = ("ExternalForce", "PrescribedForce")
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
-    """Choices of static optimization.
+class Settings(MuscleChoice):
+    """All choices of static optimization: those of a study, and the optimizer's.
+
+    Without `physiology` a muscle gives up to its maximal isometric force: in fast push-off, with a rigid
+    tendon, fibres seem to shorten at a speed that in life the Achilles tendon has.
 
     Parameters
     ----------
-    lowpass_hz : float
-        Cut-off of OpenSim's low-pass filter on the coordinates, Hz; 0 or less filters nothing. 6 Hz is
-        the common choice for walking.
-    muscle_physiology : bool
-        Whether force depends on fibre length and velocity. OpenSim takes the tendon as rigid here, so in fast
-        push-off fibres seem to shorten at a speed that in life the Achilles tendon has; without, a muscle
-        gives up to its maximal isometric force.
     activation_exponent : float
         The sum of activations to this power is minimised.
     convergence : float
@@ -76,8 +73,6 @@ class Settings:
         Iterations allowed for each frame.
     """
 
-    lowpass_hz: float = USUAL_LOWPASS_HZ
-    muscle_physiology: bool = True
     activation_exponent: float = 2.0
     convergence: float = 1e-4
     max_iterations: int = 200
@@ -298,7 +293,7 @@ def _setup(
         ("in_degrees", "true"),
         ("use_model_force_set", "true"),
         ("activation_exponent", repr(float(settings.activation_exponent))),
-        ("use_muscle_physiology", str(settings.muscle_physiology).lower()),
+        ("use_muscle_physiology", str(settings.physiology).lower()),
         ("optimizer_convergence_criterion", repr(float(settings.convergence))),
         ("optimizer_max_iterations", str(int(settings.max_iterations))),
     ):

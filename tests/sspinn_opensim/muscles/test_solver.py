@@ -78,7 +78,7 @@ def test_reserves_and_residuals_are_opensims(walk):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"lowpass_hz": 4.0}, {"muscle_physiology": False}, {"activation_exponent": 3.0}],
+    [{"lowpass_hz": 4.0}, {"physiology": False}, {"activation_exponent": 3.0}],
     ids=lambda settings: next(iter(settings)),
 )
 def test_every_setting_means_what_it_means_in_opensim(walk_files, tmp_path, solve_with_opensim, settings):
