@@ -84,7 +84,7 @@ def test_each_stage_calls_its_verb(stage, study, fake, tmp_path, capsys):
     given = settings.pop("study")
     assert called == stage and settings.pop("out") == tmp_path / "results"
     assert (given if isinstance(given, Path) else given.path) == study
-    own = {"run": {"restart": False}, "train": {"restart": False}, "convert": {"paths": False}}
+    own = {"run": {"restart": False}, "train": {"restart": False}}
     own["muscles"] = {"workers": None, "fast": False}
     assert settings == own.get(stage, {})
     assert capsys.readouterr().out == "what came of it\n"
@@ -155,7 +155,7 @@ def test_simulate_imu_gets_the_settings_that_were_typed(fake, tmp_path):
 def test_convert_takes_a_model(fake, tmp_path):
     model = tmp_path / "model.osim"
     assert cli.main(["convert", str(model), "--out", str(tmp_path)]) == 0
-    assert fake.calls[0][1] == {"study": model, "out": tmp_path, "paths": False}
+    assert fake.calls[0][1] == {"study": model, "out": tmp_path}
 
 
 def test_demo(fake, tmp_path):
