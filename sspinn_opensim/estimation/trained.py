@@ -17,7 +17,7 @@ from sspinn_opensim.training.signals import make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
 
 
-def settled(estimate: Estimate) -> Estimate:
+def without_start(estimate: Estimate) -> Estimate:
     """Return an estimate without its start, where the network still settles."""
     return window(estimate, float(estimate.time_s[0]) + SETTLING_S, float(estimate.time_s[-1]))
 
@@ -88,4 +88,4 @@ class Estimator:
         subject, signals = self._subject, make_signals(recording, self._subject)
         belongs_to = {"body": body_identity(subject, recording)}
         network = load_estimator(self._checkpoint, subject, signals, belongs_to)
-        return settled(estimate_whole(network, subject, signals, recording.time_s))
+        return without_start(estimate_whole(network, subject, signals, recording.time_s))

@@ -1,4 +1,4 @@
-"""How far an estimate may be off: one standard deviation for every number in it.
+"""Uncertainty of an estimate: one standard deviation for every number in it.
 
 Two things add up: how far networks of different seeds differ, which shows where the signals leave room, and
 what all of them share, such as the plane the model moves in or the places of the sensors. The second cannot
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.estimation.offline import Estimate
 
 
@@ -45,14 +44,42 @@ CALIBRATION = Calibration(
 )
 
 
-def band(
+@dataclass(frozen=True)
+class Deviations:
+    """One standard deviation for every number of an estimate, in its units.
+
+    Attributes
+    ----------
+    time_s : (n,) ndarray
+        Times of the frames, s.
+    coordinates, actuated : tuple of str
+        Names along the columns of `q` and `moments`.
+    q, moments : (n, c) and (n, a) ndarrays
+        Of the coordinates (rad or m) and of the joint moments (N m).
+    feet : tuple of str
+        Names along the second axis of `force` and `point`.
+    force, point : (n, f, 3) ndarrays
+        Of the force on each foot (N) and of where it acts (m).
+    """
+
+    time_s: np.ndarray
+    coordinates: tuple[str, ...]
+    q: np.ndarray
+    actuated: tuple[str, ...]
+    moments: np.ndarray
+    feet: tuple[str, ...]
+    force: np.ndarray
+    point: np.ndarray
+
+
+def standard_deviations(
     estimates: Sequence[Estimate],
     rotational: Sequence[bool],
     body_weight_n: float,
     height_m: float,
     calibration: Calibration = CALIBRATION,
-) -> Estimate:
-    """Return standard deviations in the place of numbers.
+) -> Deviations:
+    """Return how far estimates of one recording may be off.
 
     Parameters
     ----------
@@ -61,13 +88,9 @@ def band(
     rotational : (c,) sequence of bool
         Which coordinates are angles.
     body_weight_n, height_m : float
+        Of the person, N and m: moments and forces are known in parts of them.
     calibration : Calibration, optional
         By default that of the virtual benchmark.
-
-    Returns
-    -------
-    Estimate
-        In the units of the estimates. The torques on the feet have none.
     """
     first, factor = estimates[0], calibration.spread
     angles = np.where(rotational, calibration.angle_rad, calibration.length_m)
@@ -79,17 +102,13 @@ def band(
         return np.hypot(factor * between, shared)
 
     grounds = [estimate.ground for estimate in estimates]
-    ground = GroundForces(
-        grounds[0].feet,
-        spread([g.force for g in grounds], force),
-        spread([g.point for g in grounds], calibration.length_m),
-        np.zeros_like(grounds[0].torque),
-    )
-    return Estimate(
+    return Deviations(
         first.time_s,
         first.coordinates,
         spread([e.q for e in estimates], angles),
         first.actuated,
         spread([e.moments for e in estimates], moments),
-        ground,
+        first.ground.feet,
+        spread([g.force for g in grounds], force),
+        spread([g.point for g in grounds], calibration.length_m),
     )

@@ -1,4 +1,4 @@
-"""An estimate as the files OpenSim loads."""
+"""Files of an estimate that OpenSim loads."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 from casadi_dynamics.model import Model
 from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.estimation.uncertainty import Deviations
 from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table, moments_table
-from sspinn_opensim.opensim_io.tables.storage import write_storage
+from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
 
 
 def window(estimate: Estimate, from_s: float, to_s: float) -> Estimate:
@@ -29,7 +30,7 @@ def window(estimate: Estimate, from_s: float, to_s: float) -> Estimate:
 
 
 def write_estimate(estimate: Estimate, model: Model, files: tuple[Path, Path, Path], title: str) -> None:
-    """Write the motion, the moments and the ground forces of an estimate, or of standard deviations.
+    """Write the motion, the moments and the ground forces of an estimate.
 
     Parameters
     ----------
@@ -38,16 +39,45 @@ def write_estimate(estimate: Estimate, model: Model, files: tuple[Path, Path, Pa
     model : Model
         Says which coordinates turn: they are written in degrees.
     files : tuple of 3 Path
-        `ResultsFolder.estimate` or `ResultsFolder.deviations`; their folder is made if it is not there.
+        `ResultsFolder.estimate`; their folder is made if it is not there.
     title : str
         Name in the headers.
     """
+    ground = estimate.ground
+    forces = ground_forces_table(
+        ground.feet, estimate.time_s, ground.force, ground.point, ground.torque, title=title
+    )
+    _write(estimate, forces, model, files, title)
+
+
+def write_deviations(
+    deviations: Deviations, model: Model, files: tuple[Path, Path, Path], title: str
+) -> None:
+    """Write standard deviations as the files of an estimate; the torques on the feet have none.
+
+    Parameters
+    ----------
+    deviations : Deviations
+        In radians and SI units.
+    model : Model
+        Says which coordinates turn: theirs are written in degrees.
+    files : tuple of 3 Path
+        `ResultsFolder.deviations`; their folder is made if it is not there.
+    title : str
+        Name in the headers.
+    """
+    d = deviations
+    forces = ground_forces_table(d.feet, d.time_s, d.force, d.point, np.zeros_like(d.force), title=title)
+    _write(d, forces, model, files, title)
+
+
+def _write(
+    numbers: Estimate | Deviations, forces: Table, model: Model, files: tuple[Path, Path, Path], title: str
+) -> None:
     files[0].parent.mkdir(parents=True, exist_ok=True)
     motion = {c.name: c.motion for c in model.coordinates}
-    names, time_s, ground = estimate.coordinates, estimate.time_s, estimate.ground
-    kinematics = kinematics_table(names, [motion[n] for n in names], time_s, estimate.q, title=title)
-    actuated = [motion[n] for n in estimate.actuated]
-    moments = moments_table(estimate.actuated, actuated, time_s, estimate.moments, title=title)
-    forces = ground_forces_table(ground.feet, time_s, ground.force, ground.point, ground.torque, title=title)
+    names, time_s, actuated = numbers.coordinates, numbers.time_s, numbers.actuated
+    kinematics = kinematics_table(names, [motion[n] for n in names], time_s, numbers.q, title=title)
+    moments = moments_table(actuated, [motion[n] for n in actuated], time_s, numbers.moments, title=title)
     for file, table in zip(files, (kinematics, moments, forces), strict=True):
         write_storage(file, table)

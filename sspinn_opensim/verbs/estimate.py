@@ -9,8 +9,9 @@ from pathlib import Path
 
 from sspinn_opensim.estimation import Estimate, write_estimate
 from sspinn_opensim.estimation import estimate as estimate_recording
-from sspinn_opensim.estimation.trained import settled
-from sspinn_opensim.estimation.uncertainty import band
+from sspinn_opensim.estimation.trained import without_start
+from sspinn_opensim.estimation.uncertainty import Deviations, standard_deviations
+from sspinn_opensim.estimation.write import write_deviations
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.staging import written_together
 from sspinn_opensim.results.folder import ResultsFolder
@@ -37,13 +38,13 @@ class Estimation:
         Results folder; the first seed's files for OpenSim lie in it, every seed's in ``seeds/seed_<k>/``.
     seeds : dict of int to Estimate
         Motion and forces by seed, the first seed first.
-    deviations : Estimate
+    deviations : Deviations
         Standard deviation of each number of the first seed's.
     """
 
     folder: Path
     seeds: dict[int, Estimate]
-    deviations: Estimate
+    deviations: Deviations
 
     def __str__(self) -> str:
         files = "kinematics.mot, moments.sto, grf.mot, each with its deviations (_sd), and external_loads.xml"
@@ -90,7 +91,7 @@ def _estimate_people(
         def estimate_of(seed: int, name: str | None = study.name if seen else None, own=own) -> Estimate:
             belongs_to = identity(own.subject, own.recording, settings_of(cohort.training, seed))
             file = ResultsFolder(out).checkpoint(seed)
-            return _settled(load_member(file, own.subject, own.signals, belongs_to, name), own)
+            return _estimate_of(load_member(file, own.subject, own.signals, belongs_to, name), own)
 
         with recorded_for(study, folder, "estimate"):
             found = write_results(study, folder, own.subject, estimate_of)
@@ -109,7 +110,7 @@ def estimate_of_seed(study: Study, prepared: Prepared, out: Path, seed: int) -> 
     subject, settings = prepared.subject, settings_of(study.training, seed)
     belongs_to = identity(subject, prepared.recording, settings)
     file = ResultsFolder(out).checkpoint(seed)
-    return _settled(load_estimator(file, subject, prepared.signals, belongs_to), prepared)
+    return _estimate_of(load_estimator(file, subject, prepared.signals, belongs_to), prepared)
 
 
 def write_results(
@@ -119,7 +120,9 @@ def write_results(
     results = {seed: estimate_of(seed) for seed in study.training.seeds}
     first, *_ = results.values()
     rotational = [c.motion == "rotational" for c in subject.model.coordinates]
-    deviations = band(list(results.values()), rotational, subject.body_weight, subject.height_m)
+    deviations = standard_deviations(
+        list(results.values()), rotational, subject.body_weight, subject.height_m
+    )
     with written_together(out) as folder:
         for seed, result in results.items():
             name = f"{study.name} seed {seed}"
@@ -127,10 +130,10 @@ def write_results(
         write_estimate(first, subject.model, ResultsFolder(folder).estimate, study.name)
         write_external_loads(ResultsFolder(folder).external_loads, first.ground.feet, ResultsFolder.grf.name)
         title = f"{study.name} standard deviations"
-        write_estimate(deviations, subject.model, ResultsFolder(folder).deviations, title)
+        write_deviations(deviations, subject.model, ResultsFolder(folder).deviations, title)
     return Estimation(out, results, deviations)
 
 
-def _settled(estimator: Estimator, prepared: Prepared) -> Estimate:
+def _estimate_of(estimator: Estimator, prepared: Prepared) -> Estimate:
     time_s = prepared.recording.time_s
-    return settled(estimate_recording(estimator, prepared.subject, prepared.signals, time_s))
+    return without_start(estimate_recording(estimator, prepared.subject, prepared.signals, time_s))
