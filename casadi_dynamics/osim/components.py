@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from casadi_dynamics.osim.support import IGNORED, KINDS, advice
-from casadi_dynamics.osim.xml import children, distinct_tags, flag, name_of, refuse, unique_names
+from casadi_dynamics.osim.xml import Element, unique_names
 
 #: Sets of a model in OpenSim's order -> the kinds of component they hold; `components` may hold any kind.
 _SETS = {
@@ -33,14 +32,14 @@ class Component:
 
     Attributes
     ----------
-    element : lxml element
+    element : Element
     address : str
         OpenSim's absolute path of the component.
     kind : str
         'body', 'joint', 'frame', 'coordinate', 'constraint', 'force', 'muscle' or 'contact geometry'.
     """
 
-    element: object
+    element: Element
     address: str
     kind: str
 
@@ -55,11 +54,11 @@ class Component:
         return self.address.rsplit("/", 1)[0]
 
 
-def _applies(path: Path, force) -> bool:
-    return force.find("appliesForce") is None or flag(path, force, "appliesForce")
+def _applies(force: Element) -> bool:
+    return not force.has("appliesForce") or force.flag("appliesForce")
 
 
-def collect(path: Path, model) -> tuple[list[Component], list[str]]:
+def collect(model: Element) -> tuple[list[Component], list[str]]:
     """Return the components of a model in OpenSim's order, and what is ignored, with the reason.
 
     Raises
@@ -75,31 +74,31 @@ def collect(path: Path, model) -> tuple[list[Component], list[str]]:
         for item in elements:
             kind = KINDS.get(item.tag)
             if item.tag in IGNORED:
-                ignored.append(f"{item.tag} '{item.get('name', '')}': {IGNORED[item.tag]}")
+                ignored.append(f"{item}: {IGNORED[item.tag]}")
             elif kind is None or (kinds is not None and kind not in kinds):
-                raise refuse(path, item, advice(item.tag))
-            elif kind == "force" and not _applies(path, item):
-                ignored.append(f"{item.tag} '{item.get('name', '')}': it is switched off (appliesForce)")
+                raise item.refusal(advice(item.tag))
+            elif kind == "force" and not _applies(item):
+                ignored.append(f"{item}: it is switched off (appliesForce)")
             else:
                 kept.append((item, kind))
-        unique_names(path, [i for i, _ in kept], kinds[0] if kinds and len(kinds) == 1 else "component")
+        unique_names([i for i, _ in kept], kinds[0] if kinds and len(kinds) == 1 else "component")
         for item, kind in kept:
-            distinct_tags(path, item)
-            component = Component(item, f"{owner}/{name_of(path, item)}", kind)
+            item.check_tags()
+            component = Component(item, f"{owner}/{item.name}", kind)
             found.append(component)
-            visit(children(item, "frames"), component.address, ("frame",))
-            visit(children(item, "coordinates"), component.address, ("coordinate",))
-            visit(children(item, "components"), component.address, None)
+            visit(item.children("frames"), component.address, ("frame",))
+            visit(item.children("coordinates"), component.address, ("coordinate",))
+            visit(item.children("components"), component.address, None)
 
-    for part in children(model):
+    for part in model.children():
         if part.tag not in _SETS and part.tag not in _DESCRIPTIVE:
-            raise refuse(path, part, "this part of a model is not known")
-        for inner in children(part) if part.tag in _SETS else ():
+            raise part.refusal("this part of a model is not known")
+        for inner in part.children() if part.tag in _SETS else ():
             if inner.tag not in ("objects", "groups"):
-                raise refuse(path, inner, f"a {part.tag} holds <objects> and <groups>")
+                raise inner.refusal(f"a {part.tag} holds <objects> and <groups>")
     # OpenSim's own order, whatever the order in the file; it decides that of the coordinates.
-    visit(children(model, "components"), "", None)
-    visit(children(model, "Ground", "components"), "/ground", None)
+    visit(model.children("components"), "", None)
+    visit(model.children("Ground", "components"), "/ground", None)
     for name, kinds in _SETS.items():
-        visit(children(model, name, "objects"), f"/{name.lower()}", kinds)
+        visit(model.children(name, "objects"), f"/{name.lower()}", kinds)
     return found, ignored

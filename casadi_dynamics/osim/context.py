@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.errors import nearest
 from casadi_dynamics.model import ContactSphere, Coordinate, Frame, HalfSpace
 from casadi_dynamics.osim.frames import FrameTable, absolute
-from casadi_dynamics.osim.xml import child_value, locate
+from casadi_dynamics.osim.xml import Element
 
 
 @dataclass(frozen=True)
@@ -18,8 +17,6 @@ class Context:
 
     Attributes
     ----------
-    path : Path
-        The file, for messages.
     frames : FrameTable
     coordinates : mapping of str to Coordinate
         By OpenSim's absolute path, in the order of the model.
@@ -27,28 +24,26 @@ class Context:
         By OpenSim's absolute path.
     """
 
-    path: Path
     frames: FrameTable
     coordinates: Mapping[str, Coordinate]
     geometry: Mapping[str, ContactSphere | HalfSpace]
 
-    def frame(self, item, socket: str) -> Frame:
+    def frame(self, item: Element, socket: str) -> Frame:
         """Return the frame that child element `socket` (such as `socket_frame`) of an element names."""
-        return self.frames.resolve(item, child_value(self.path, item, socket))
+        return self.frames.resolve(item, item.text(socket))
 
-    def coordinate(self, item, given: str) -> Coordinate:
+    def coordinate(self, item: Element, given: str) -> Coordinate:
         """Return the coordinate that an element names, by its own name or by a socket's path."""
         named = [c for c in self.coordinates.values() if c.name == given]
         return named[0] if named else self.lookup(self.coordinates, item, given, "coordinate")
 
-    def lookup(self, known: Mapping, item, socket: str, kind: str):
+    def lookup(self, known: Mapping, item: Element, socket: str, kind: str):
         """Return what is `known` at the path `socket` of an element; `kind` is for messages."""
         address = absolute(item, socket)
         if address in known:
             return known[address]
-        raise InputError(
-            f"{item.tag} '{item.get('name', '')}' names the {kind} '{socket}', which is not in the model.",
-            where=locate(self.path, item),
+        raise item.error(
+            f"{item} names the {kind} '{socket}', which is not in the model.",
             expected=f"one of {', '.join(known) or 'none'}",
             found=socket,
             fix=nearest(address, known) or "correct the name in the model file",

@@ -9,7 +9,7 @@ from pathlib import Path
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.osim.xml import children, distinct_tags, locate
+from casadi_dynamics.osim.xml import Element
 
 #: Files are read from the version in which sockets came, to the one that OpenSim 4.6 writes.
 OLDEST_VERSION, NEWEST_VERSION = 40000, 40600
@@ -19,7 +19,7 @@ _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _SAVE_AGAIN = "open the model in OpenSim and save it again"
 
 
-def read_document(path: Path):
+def read_document(path: Path) -> Element:
     """Return the `<Model>` element of a file of a version that is read directly.
 
     Raises
@@ -38,7 +38,7 @@ def read_document(path: Path):
             found=f"Version '{version}'",
             fix=f"open the model in OpenSim {'4' if older else '4.6'} and save it",
         )
-    parts = children(root)
+    parts = Element(path, root).children()
     if [child.tag for child in parts] != ["Model"]:
         raise InputError(
             "The file is not an OpenSim model.",
@@ -48,31 +48,29 @@ def read_document(path: Path):
             fix="name the .osim file of a model, not a set-up file",
         )
     model = parts[0]
-    distinct_tags(path, model)
-    _apply_defaults(path, model)
+    model.check_tags()
+    _apply_defaults(model)
     return model
 
 
-def _apply_defaults(path: Path, model) -> None:
+def _apply_defaults(model: Element) -> None:
     """Give every element the properties it lacks and the default object of its class has, as OpenSim does."""
-    holder = model.find("defaults")
-    if holder is None:
+    if not model.has("defaults"):
         return
-    model.remove(holder)
-    distinct: dict[str, object] = {}
-    for item in children(holder):
-        if distinct.setdefault(item.tag, item) is not item:
-            raise InputError(
+    given: dict[str, Element] = {}
+    for item in model.children("defaults"):
+        first = given.setdefault(item.tag, item)
+        if first is not item:
+            raise item.error(
                 f"There are two default objects of class {item.tag}.",
-                where=locate(path, item),
                 expected="one in <defaults>",
-                found=f"another in line {distinct[item.tag].sourceline}",
+                found=f"another in line {first.line}",
                 fix="remove the one that is not meant",
             )
-    elements = list(model.iter(*distinct)) if distinct else []
-    for element in elements:
-        has = {child.tag for child in element}
-        element.extend([deepcopy(p) for p in children(distinct[element.tag]) if p.tag not in has])
+    model.node.remove(model.node.find("defaults"))
+    for node in list(model.node.iter(*given)) if given else []:
+        has = {child.tag for child in node}
+        node.extend([deepcopy(p.node) for p in given[node.tag].children() if p.tag not in has])
 
 
 def is_older(path: str | Path) -> bool:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
-from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.errors import nearest
 from casadi_dynamics.model.expressions import Expression
-from casadi_dynamics.osim.xml import child_value, locate
+from casadi_dynamics.osim.xml import Element
 
 _TOKEN = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[A-Za-z_]\w*|[-+*/^(),]")
 _ORDER = {"+": 0, "-": 0, "*": 1, "/": 1, "^": 3}
@@ -19,7 +18,7 @@ FUNCTIONS = frozenset(
 )
 
 
-def read_expression(path: Path, item, tag: str, variables: Iterable[str], default: str) -> Expression:
+def read_expression(item: Element, tag: str, variables: Iterable[str], default: str) -> Expression:
     """Return the formula in child `tag` of an element.
 
     Raises
@@ -27,13 +26,12 @@ def read_expression(path: Path, item, tag: str, variables: Iterable[str], defaul
     InputError
         If it is no formula, or speaks of another variable or function than there is.
     """
-    text = "".join(child_value(path, item, tag, default).split())
+    text = "".join(item.text(tag, default).split())
     try:
         return _Parser(text, tuple(variables)).whole()
     except ValueError as error:
-        raise InputError(
-            f"<{tag}> of {item.tag} '{item.get('name', '')}' cannot be converted: {error}.",
-            where=locate(path, item),
+        raise item.error(
+            f"<{tag}> of {item} cannot be converted: {error}.",
             expected=f"a formula of {', '.join(variables)} with + - * / ^ and {', '.join(sorted(FUNCTIONS))}",
             found=text[:80] or "nothing",
             fix="correct the formula in the model file",

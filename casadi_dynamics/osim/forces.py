@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import pi
-from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Constant, ContactForce, ContactSphere, Function, HalfSpace
@@ -28,7 +27,7 @@ from casadi_dynamics.osim.expressions import read_expression
 from casadi_dynamics.osim.frames import FrameTable
 from casadi_dynamics.osim.functions import read_function
 from casadi_dynamics.osim.muscles import read_path
-from casadi_dynamics.osim.xml import child_value, children, locate, name_of, number, numbers, refuse
+from casadi_dynamics.osim.xml import Element
 
 # OpenSim leaves out of a file what was never set; below are its defaults then.
 _ZERO = (0.0, 0.0, 0.0)
@@ -65,170 +64,170 @@ _TO_RADIANS = pi / 180
 _ROUNDING = 1e-15
 
 
-def read_geometry(path: Path, item, frames: FrameTable) -> ContactSphere | HalfSpace:
+def read_geometry(item: Element, frames: FrameTable) -> ContactSphere | HalfSpace:
     """Return an element of contact geometry."""
-    frame = frames.resolve(item, child_value(path, item, "socket_frame"))
-    location = frames.place(frame, numbers(path, item, "location", 3, default=_ZERO))
+    frame = frames.resolve(item, item.text("socket_frame"))
+    location = frames.place(frame, item.numbers("location", 3, default=_ZERO))
     if item.tag == "ContactSphere":
-        radius = number(path, item, "radius", 0.0)
+        radius = item.number("radius", 0.0)
         if radius <= 0:
-            raise _bad_number(path, item, "radius", "a radius above 0 m", radius)
-        return ContactSphere(name_of(path, item), frame.body, location, radius)
-    normal = frames.turn(frame, numbers(path, item, "orientation", 3, default=_ZERO), axis=0)
+            raise _bad_number(item, "radius", "a radius above 0 m", radius)
+        return ContactSphere(item.name, frame.body, location, radius)
+    normal = frames.turn(frame, item.numbers("orientation", 3, default=_ZERO), axis=0)
     inward = tuple(0.0 if abs(x) < _ROUNDING else x for x in normal)
-    return HalfSpace(name_of(path, item), frame.body, location, inward)
+    return HalfSpace(item.name, frame.body, location, inward)
 
 
-def read_force(path: Path, item, context: Context) -> ContactForce | Force:
+def read_force(item: Element, context: Context) -> ContactForce | Force:
     """Return a force element."""
-    return _READERS[item.tag](path, item, context)
+    return _READERS[item.tag](item, context)
 
 
-def _smooth_contact(path: Path, item, context: Context) -> ContactForce:
+def _smooth_contact(item: Element, context: Context) -> ContactForce:
     sphere, half_space = (
-        context.lookup(context.geometry, item, child_value(path, item, f"socket_{role}"), "contact geometry")
+        context.lookup(context.geometry, item, item.text(f"socket_{role}"), "contact geometry")
         for role in ("sphere", "half_space")
     )
     if not (isinstance(sphere, ContactSphere) and isinstance(half_space, HalfSpace)):
-        raise refuse(path, item, "it acts between a ContactSphere and a ContactHalfSpace")
-    law = {name: number(path, item, name, default) for name, default in _CONTACT_LAW.items()}
+        raise item.refusal("it acts between a ContactSphere and a ContactHalfSpace")
+    law = {name: item.number(name, default) for name, default in _CONTACT_LAW.items()}
     for name in ("stiffness", "transition_velocity"):
         if law[name] <= 0:
-            raise _bad_number(path, item, name, "a number above 0", law[name])
-    return ContactForce(name_of(path, item), sphere.name, half_space.name, **law)
+            raise _bad_number(item, name, "a number above 0", law[name])
+    return ContactForce(item.name, sphere.name, half_space.name, **law)
 
 
-def _hunt_crossley(path: Path, item, context: Context) -> HuntCrossleyForce:
+def _hunt_crossley(item: Element, context: Context) -> HuntCrossleyForce:
     surfaces = []
-    for element in (e for e in item.iter() if str(e.tag).endswith("ContactParameters")):
-        material = Material(*(number(path, element, name, 0.0) for name in _MATERIAL))
+    parameters = (e for e in item.node.iter() if str(e.tag).endswith("ContactParameters"))
+    for element in (Element(item.path, e) for e in parameters):
+        material = Material(*(element.number(name, 0.0) for name in _MATERIAL))
         if material.stiffness <= 0:
-            raise _bad_number(path, element, "stiffness", "a stiffness above 0", material.stiffness)
-        for name in child_value(path, element, "geometry", "").split():
-            surfaces.append((_geometry(path, item, context, name).name, material))
+            raise _bad_number(element, "stiffness", "a stiffness above 0", material.stiffness)
+        for name in element.text("geometry", "").split():
+            surfaces.append((_geometry(item, context, name).name, material))
     if len({name for name, _ in surfaces}) < len(surfaces):
-        raise refuse(path, item, "it lists one contact geometry twice; list each once")
-    speed = number(path, item, "transition_velocity", 0.01)
+        raise item.refusal("it lists one contact geometry twice; list each once")
+    speed = item.number("transition_velocity", 0.01)
     if speed <= 0:
-        raise _bad_number(path, item, "transition_velocity", "a speed above 0 m/s", speed)
-    return HuntCrossleyForce(name_of(path, item), tuple(surfaces), speed)
+        raise _bad_number(item, "transition_velocity", "a speed above 0 m/s", speed)
+    return HuntCrossleyForce(item.name, tuple(surfaces), speed)
 
 
-def _geometry(path: Path, item, context: Context, name: str) -> ContactSphere | HalfSpace:
+def _geometry(item: Element, context: Context, name: str) -> ContactSphere | HalfSpace:
     """Return contact geometry that is named without its path, as the older of OpenSim's contact forces do."""
     named = {geometry.name: geometry for geometry in context.geometry.values()}
     return named[name] if name in named else context.lookup(context.geometry, item, name, "contact geometry")
 
 
-def _coordinate_limit(path: Path, item, context: Context) -> CoordinateLimitForce:
-    coordinate = context.coordinate(item, child_value(path, item, "coordinate"))
-    given = {name: number(path, item, name, default) for name, default in _LIMIT.items()}
+def _coordinate_limit(item: Element, context: Context) -> CoordinateLimitForce:
+    coordinate = context.coordinate(item, item.text("coordinate"))
+    given = {name: item.number(name, default) for name, default in _LIMIT.items()}
     for name in ("upper_stiffness", "lower_stiffness", "transition"):
         if given[name] == 0 or (name == "transition" and given[name] < 0):
             # OpenSim divides by each of them
-            raise _bad_number(path, item, name, "a number above 0", given[name])
+            raise _bad_number(item, name, "a number above 0", given[name])
     unit = _TO_RADIANS if coordinate.motion == "rotational" else 1.0
     si = {name: x / unit if name in _PER_DEGREE else x * unit for name, x in given.items()}
-    return CoordinateLimitForce(name_of(path, item), coordinate.name, **si)
+    return CoordinateLimitForce(item.name, coordinate.name, **si)
 
 
-def _coordinate_spring(path: Path, item, context: Context) -> SpringGeneralizedForce:
-    coordinate = context.coordinate(item, child_value(path, item, "coordinate"))
-    values = (number(path, item, name, 0.0) for name in ("stiffness", "rest_length", "viscosity"))
-    return SpringGeneralizedForce(name_of(path, item), coordinate.name, *values)
+def _coordinate_spring(item: Element, context: Context) -> SpringGeneralizedForce:
+    coordinate = context.coordinate(item, item.text("coordinate"))
+    values = (item.number(name, 0.0) for name in ("stiffness", "rest_length", "viscosity"))
+    return SpringGeneralizedForce(item.name, coordinate.name, *values)
 
 
-def _bushing(path: Path, item, context: Context) -> BushingForce:
+def _bushing(item: Element, context: Context) -> BushingForce:
     names = [f"{kind}_{law}" for law in ("stiffness", "damping") for kind in ("rotational", "translational")]
-    loads = {name: numbers(path, item, name, 3, default=_ZERO) for name in names}
+    loads = {name: item.numbers(name, 3, default=_ZERO) for name in names}
     frames = (context.frame(item, f"socket_frame{i}") for i in (1, 2))
-    return BushingForce(name_of(path, item), *frames, **loads)
+    return BushingForce(item.name, *frames, **loads)
 
 
-def _function_bushing(path: Path, item, context: Context) -> FunctionBasedBushingForce:
+def _function_bushing(item: Element, context: Context) -> FunctionBasedBushingForce:
     return FunctionBasedBushingForce(
-        name_of(path, item),
+        item.name,
         *(context.frame(item, f"socket_frame{i}") for i in (1, 2)),
-        moments=tuple(_load(path, item, f"m_{axis}_theta_{axis}_function") for axis in "xyz"),
-        forces=tuple(_load(path, item, f"f_{axis}_delta_{axis}_function") for axis in "xyz"),
-        rotational_damping=numbers(path, item, "rotational_damping", 3, default=_ZERO),
-        translational_damping=numbers(path, item, "translational_damping", 3, default=_ZERO),
+        moments=tuple(_load(item, f"m_{axis}_theta_{axis}_function") for axis in "xyz"),
+        forces=tuple(_load(item, f"f_{axis}_delta_{axis}_function") for axis in "xyz"),
+        rotational_damping=item.numbers("rotational_damping", 3, default=_ZERO),
+        translational_damping=item.numbers("translational_damping", 3, default=_ZERO),
     )
 
 
-def _load(path: Path, item, tag: str) -> Function:
+def _load(item: Element, tag: str) -> Function:
     """Return the function in child `tag`; a missing one is OpenSim's default, no load."""
-    given = children(item, tag)
-    return read_function(path, given[0]) if given else Constant(0.0)
+    given = item.children(tag)
+    return read_function(given[0]) if given else Constant(0.0)
 
 
-def _coordinate_formula(path: Path, item, context: Context) -> ExpressionBasedCoordinateForce:
-    coordinate = context.coordinate(item, child_value(path, item, "coordinate"))
-    law = read_expression(path, item, "expression", ("q", "qdot"), "0.0")
-    return ExpressionBasedCoordinateForce(name_of(path, item), coordinate.name, law)
+def _coordinate_formula(item: Element, context: Context) -> ExpressionBasedCoordinateForce:
+    coordinate = context.coordinate(item, item.text("coordinate"))
+    law = read_expression(item, "expression", ("q", "qdot"), "0.0")
+    return ExpressionBasedCoordinateForce(item.name, coordinate.name, law)
 
 
-def _bushing_of_formulas(path: Path, item, context: Context) -> ExpressionBasedBushingForce:
+def _bushing_of_formulas(item: Element, context: Context) -> ExpressionBasedBushingForce:
     offsets = [f"{kind}_{axis}" for kind in ("theta", "delta") for axis in "xyz"]
     return ExpressionBasedBushingForce(
-        name_of(path, item),
+        item.name,
         *(context.frame(item, f"socket_frame{i}") for i in (1, 2)),
         tuple(
-            read_expression(path, item, f"{load}{axis}_expression", offsets, "0.0")
+            read_expression(item, f"{load}{axis}_expression", offsets, "0.0")
             for load in "MF"
             for axis in "xyz"
         ),
-        rotational_damping=numbers(path, item, "rotational_damping", 3, default=_ZERO),
-        translational_damping=numbers(path, item, "translational_damping", 3, default=_ZERO),
+        rotational_damping=item.numbers("rotational_damping", 3, default=_ZERO),
+        translational_damping=item.numbers("translational_damping", 3, default=_ZERO),
     )
 
 
-def _point_spring(path: Path, item, context: Context) -> PointToPointSpring:
+def _point_spring(item: Element, context: Context) -> PointToPointSpring:
     ends = []
     for i in (1, 2):
         frame = context.frame(item, f"socket_body{i}")
-        ends += [frame.body, numbers(path, item, f"point{i}", 3, default=_ZERO)]
-    stiffness, rest = number(path, item, "stiffness", 1.0), number(path, item, "rest_length", 0.0)
-    return PointToPointSpring(name_of(path, item), *ends, stiffness, rest)
+        ends += [frame.body, item.numbers(f"point{i}", 3, default=_ZERO)]
+    stiffness, rest = item.number("stiffness", 1.0), item.number("rest_length", 0.0)
+    return PointToPointSpring(item.name, *ends, stiffness, rest)
 
 
-def _path_spring(path: Path, item, context: Context) -> PathSpring:
-    values = (number(path, item, name) for name in ("resting_length", "stiffness", "dissipation"))
-    return PathSpring(name_of(path, item), read_path(path, item, context), *values)
+def _path_spring(item: Element, context: Context) -> PathSpring:
+    values = (item.number(name) for name in ("resting_length", "stiffness", "dissipation"))
+    return PathSpring(item.name, read_path(item, context), *values)
 
 
-def _ligament(path: Path, item, context: Context) -> Ligament:
-    length, force = number(path, item, "resting_length", 0.0), number(path, item, "pcsa_force", 0.0)
+def _ligament(item: Element, context: Context) -> Ligament:
+    length, force = item.number("resting_length", 0.0), item.number("pcsa_force", 0.0)
     if length <= 0:
-        raise _bad_number(path, item, "resting_length", "a length above 0 m", length)
+        raise _bad_number(item, "resting_length", "a length above 0 m", length)
     # OpenSim writes the curve under its own class and this name; other writers put it into such a tag.
-    named = [child for child in children(item) if child.get("name") == "force_length_curve"]
-    curves = named or children(item, "force_length_curve")
+    named = [child for child in item.children() if child.label == "force_length_curve"]
+    curves = named or item.children("force_length_curve")
     if len(curves) != 1:
-        raise refuse(path, item, "give it exactly one force_length_curve")
-    curve = read_function(path, curves[0])
-    return Ligament(name_of(path, item), read_path(path, item, context), length, force, curve)
+        raise item.refusal("give it exactly one force_length_curve")
+    curve = read_function(curves[0])
+    return Ligament(item.name, read_path(item, context), length, force, curve)
 
 
-def _knee_ligament(path: Path, item, context: Context) -> Blankevoort1991Ligament:
-    numbers_of_law = {name: number(path, item, name, default) for name, default in _KNEE_LIGAMENT.items()}
+def _knee_ligament(item: Element, context: Context) -> Blankevoort1991Ligament:
+    numbers_of_law = {name: item.number(name, default) for name, default in _KNEE_LIGAMENT.items()}
     for name, value in numbers_of_law.items():
         if value < 0 or (value == 0 and name in ("transition_strain", "slack_length")):
-            raise _bad_number(path, item, name, "a number above 0", value)
-    return Blankevoort1991Ligament(name_of(path, item), read_path(path, item, context), **numbers_of_law)
+            raise _bad_number(item, name, "a number above 0", value)
+    return Blankevoort1991Ligament(item.name, read_path(item, context), **numbers_of_law)
 
 
-def _bad_number(path: Path, item, tag: str, expected: str, found: float) -> InputError:
-    return InputError(
-        f"<{tag}> of {item.tag} '{item.get('name', '')}' cannot be used.",
-        where=locate(path, item),
+def _bad_number(item: Element, tag: str, expected: str, found: float) -> InputError:
+    return item.error(
+        f"<{tag}> of {item} cannot be used.",
         expected=expected,
         found=f"{found:g}",
         fix="correct the value in the model file",
     )
 
 
-_READERS: dict[str, Callable[[Path, object, Context], ContactForce | Force]] = {
+_READERS: dict[str, Callable[[Element, Context], ContactForce | Force]] = {
     "SmoothSphereHalfSpaceForce": _smooth_contact,
     "HuntCrossleyForce": _hunt_crossley,
     "CoordinateLimitForce": _coordinate_limit,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from posixpath import normpath
 
 import numpy as np
 
-from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.errors import nearest
 from casadi_dynamics.model import Frame
 from casadi_dynamics.model.types import GROUND, Matrix3, Vector3
 from casadi_dynamics.osim.components import Component
-from casadi_dynamics.osim.xml import address_of, child_value, locate, numbers
+from casadi_dynamics.osim.xml import Element
 
 IDENTITY: Matrix3 = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
@@ -31,21 +30,18 @@ class FrameTable:
 
     Parameters
     ----------
-    path : Path
-        For messages.
     components : iterable of Component
         Those of the model; bodies and frames are used.
     """
 
-    def __init__(self, path: Path, components: Iterable[Component]) -> None:
-        self._path = path
+    def __init__(self, components: Iterable[Component]) -> None:
         components = list(components)
         origin = (0.0, 0.0, 0.0)
         self._frames = {f"/{GROUND}": Frame(GROUND, origin, IDENTITY)}
         self._frames |= {c.address: Frame(c.name, origin, IDENTITY) for c in components if c.kind == "body"}
         self._hang_up([c for c in components if c.kind == "frame"])
 
-    def resolve(self, item, socket: str) -> Frame:
+    def resolve(self, item: Element, socket: str) -> Frame:
         """Return the frame at the path `socket` of element `item`, as OpenSim finds it: by the whole path."""
         address = absolute(item, socket)
         if address in self._frames:
@@ -53,9 +49,8 @@ class FrameTable:
         known = {known.rsplit("/", 1)[-1]: known for known in self._frames}
         name = address.rsplit("/", 1)[-1]
         fix = f"did you mean '{known[name]}'?" if name in known else nearest(name, known)
-        raise InputError(
-            f"{item.tag} '{item.get('name')}' is attached to '{name}', which the model does not have there.",
-            where=locate(self._path, item),
+        raise item.error(
+            f"{item} is attached to '{name}', which the model does not have there.",
             expected="the path of a body, ground or an offset frame of this model",
             found=socket,
             fix=fix or "correct the socket in the model file",
@@ -81,31 +76,30 @@ class FrameTable:
         hanging_on: dict[str, list[str]] = {}
         ready = []
         for address, element in pending.items():
-            parent = absolute(element, child_value(self._path, element, "socket_parent"))
+            parent = absolute(element, element.text("socket_parent"))
             (hanging_on.setdefault(parent, []) if parent in pending else ready).append(address)
         while ready:
             address = ready.pop()
             element = pending.pop(address)
-            parent = self.resolve(element, child_value(self._path, element, "socket_parent"))
+            parent = self.resolve(element, element.text("socket_parent"))
             self._frames[address] = self._offset(parent, element)
             ready += hanging_on.get(address, [])
         if pending:
             element = next(iter(pending.values()))
-            raise InputError(
-                f"The offset frame '{element.get('name')}' hangs on itself.",
-                where=locate(self._path, element),
+            raise element.error(
+                f"The offset frame '{element.label}' hangs on itself.",
                 fix="correct its <socket_parent>",
             )
 
-    def _offset(self, parent: Frame, element) -> Frame:
-        translation = numbers(self._path, element, "translation", 3, default=(0.0, 0.0, 0.0))
-        angles = numbers(self._path, element, "orientation", 3, default=(0.0, 0.0, 0.0))
+    def _offset(self, parent: Frame, element: Element) -> Frame:
+        translation = element.numbers("translation", 3, default=(0.0, 0.0, 0.0))
+        angles = element.numbers("orientation", 3, default=(0.0, 0.0, 0.0))
         rotation = np.array(parent.rotation) @ rotation_from_xyz(angles)
         rows = tuple(tuple(float(x) for x in row) for row in rotation)
         return Frame(parent.body, self.place(parent, translation), rows)
 
 
-def absolute(item, socket: str) -> str:
+def absolute(item: Element, socket: str) -> str:
     """Return the absolute path that `socket` of element `item` means."""
-    path = socket if socket.startswith("/") else f"{address_of(item)}/{socket}"
+    path = socket if socket.startswith("/") else f"{item.address}/{socket}"
     return normpath("/" + path.lstrip("/"))

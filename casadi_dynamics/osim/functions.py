@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model.functions import (
@@ -19,10 +18,10 @@ from casadi_dynamics.model.functions import (
     Step,
 )
 from casadi_dynamics.osim.support import SUPPORTED_FUNCTIONS, advice
-from casadi_dynamics.osim.xml import children, locate, number, numbers, refuse
+from casadi_dynamics.osim.xml import Element
 
 
-def read_function(path: Path, item) -> Function:
+def read_function(item: Element) -> Function:
     """Return a function element as one of the functions of `casadi_dynamics.model.functions`.
 
     Raises
@@ -31,64 +30,63 @@ def read_function(path: Path, item) -> Function:
         If the class is not supported, or its numbers are not those of a function.
     """
     if item.tag not in SUPPORTED_FUNCTIONS:
-        raise refuse(path, item, advice(item.tag))
-    return _READERS[item.tag](path, item)
+        raise item.refusal(advice(item.tag))
+    return _READERS[item.tag](item)
 
 
-def _constant(path: Path, item) -> Constant:
-    return Constant(number(path, item, "value", 0.0))
+def _constant(item: Element) -> Constant:
+    return Constant(item.number("value", 0.0))
 
 
-def _linear(path: Path, item) -> Linear:
-    return Linear(*numbers(path, item, "coefficients", 2, default=(1.0, 0.0)))
+def _linear(item: Element) -> Linear:
+    return Linear(*item.numbers("coefficients", 2, default=(1.0, 0.0)))
 
 
-def _polynomial(path: Path, item) -> Polynomial:
-    return Polynomial(numbers(path, item, "coefficients", None))
+def _polynomial(item: Element) -> Polynomial:
+    return Polynomial(item.numbers("coefficients", None))
 
 
-def _sine(path: Path, item) -> Sine:
+def _sine(item: Element) -> Sine:
     defaults = {"amplitude": 1.0, "omega": 1.0, "phase": 0.0, "offset": 0.0}
-    return Sine(**{name: number(path, item, name, default) for name, default in defaults.items()})
+    return Sine(**{name: item.number(name, default) for name, default in defaults.items()})
 
 
-def _step(path: Path, item) -> Step:
-    start = number(path, item, "transition_start_time", 0.99)
-    end = number(path, item, "transition_end_time", 1.01)
+def _step(item: Element) -> Step:
+    start = item.number("transition_start_time", 0.99)
+    end = item.number("transition_end_time", 1.01)
     if not start < end:
-        raise _not_a_function(path, item, "a start before the end", f"start {start}, end {end}")
-    before, after = number(path, item, "start_value", 0.0), number(path, item, "end_value", 1.0)
+        raise _not_a_function(item, "a start before the end", f"start {start}, end {end}")
+    before, after = item.number("start_value", 0.0), item.number("end_value", 1.0)
     return Step(start, end, before, after)
 
 
-def _piecewise_linear(path: Path, item) -> PiecewiseLinear:
-    return PiecewiseLinear(*_points(path, item, 2))
+def _piecewise_linear(item: Element) -> PiecewiseLinear:
+    return PiecewiseLinear(*_points(item, 2))
 
 
-def _simm_spline(path: Path, item) -> SimmSpline:
-    return SimmSpline(*_points(path, item, 2))
+def _simm_spline(item: Element) -> SimmSpline:
+    return SimmSpline(*_points(item, 2))
 
 
-def _natural_spline(path: Path, item) -> NaturalSpline:
-    half_order = number(path, item, "half_order", 0.0)
+def _natural_spline(item: Element) -> NaturalSpline:
+    half_order = item.number("half_order", 0.0)
     if half_order not in (1, 2, 3, 4):
-        raise _not_a_function(path, item, "<half_order> 1, 2, 3 or 4", f"{half_order:g}")
-    if number(path, item, "error_variance", 0.0) != 0:
-        raise refuse(path, item, "set <error_variance> to 0, so that the spline passes through its points")
-    return NaturalSpline(int(half_order), *_points(path, item, 2 * int(half_order)))
+        raise _not_a_function(item, "<half_order> 1, 2, 3 or 4", f"{half_order:g}")
+    if item.number("error_variance", 0.0) != 0:
+        raise item.refusal("set <error_variance> to 0, so that the spline passes through its points")
+    return NaturalSpline(int(half_order), *_points(item, 2 * int(half_order)))
 
 
-def _multiplier(path: Path, item) -> Multiplier:
-    inner = children(item, "function")
+def _multiplier(item: Element) -> Multiplier:
+    inner = item.children("function")
     if len(inner) != 1:
-        raise InputError(
-            f"MultiplierFunction '{item.get('name', '')}' needs exactly one function.",
-            where=locate(path, item),
+        raise item.error(
+            f"MultiplierFunction '{item.label}' needs exactly one function.",
             expected="one function",
             found=str(len(inner)),
             fix="open the model in OpenSim and save it again",
         )
-    return Multiplier(number(path, item, "scale", 1.0), read_function(path, inner[0]))
+    return Multiplier(item.number("scale", 1.0), read_function(inner[0]))
 
 
 _READERS = {
@@ -104,19 +102,18 @@ _READERS = {
 }
 
 
-def _points(path: Path, item, fewest: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    x, y = numbers(path, item, "x", None), numbers(path, item, "y", None)
+def _points(item: Element, fewest: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    x, y = item.numbers("x", None), item.numbers("y", None)
     rising = all(a < b for a, b in pairwise(x))
     if len(x) != len(y) or len(x) < fewest or not rising:
         found = f"{len(x)} x and {len(y)} y" + ("" if rising else ", x not rising")
-        raise _not_a_function(path, item, f"as many x as y, {fewest} or more, x rising", found)
+        raise _not_a_function(item, f"as many x as y, {fewest} or more, x rising", found)
     return x, y
 
 
-def _not_a_function(path: Path, item, expected: str, found: str) -> InputError:
-    return InputError(
-        f"{item.tag} '{item.get('name', '')}' is not a function.",
-        where=locate(path, item),
+def _not_a_function(item: Element, expected: str, found: str) -> InputError:
+    return item.error(
+        f"{item} is not a function.",
         expected=expected,
         found=found,
         fix="correct the numbers in the model file",

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
-from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.errors import nearest
 from casadi_dynamics.model import Coordinate, Frame, Joint, TransformAxis, Winging
 from casadi_dynamics.model.functions import Constant, Linear
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.osim.frames import FrameTable
 from casadi_dynamics.osim.functions import read_function
 from casadi_dynamics.osim.support import SUPPORTED_JOINTS, advice
-from casadi_dynamics.osim.xml import child_value, children, flag, locate, name_of, number, numbers, refuse
+from casadi_dynamics.osim.xml import Element
 
 _X, _Y, _Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
@@ -35,34 +34,34 @@ _SIMPLE_JOINTS = {
 _SPINNING = ("BallJoint", "FreeJoint", "EllipsoidJoint", "ScapulothoracicJoint")
 
 
-def read_joint(path: Path, item, frames: FrameTable) -> tuple[Joint, list[Coordinate]]:
+def read_joint(item: Element, frames: FrameTable) -> tuple[Joint, list[Coordinate]]:
     """Return a joint element as `Joint`, and its coordinates."""
     if item.tag not in SUPPORTED_JOINTS:
-        raise refuse(path, item, advice(item.tag))
-    parent = frames.resolve(item, child_value(path, item, "socket_parent_frame"))
-    child = frames.resolve(item, child_value(path, item, "socket_child_frame"))
-    elements = children(item, "coordinates")
-    names = [name_of(path, element) for element in elements]
+        raise item.refusal(advice(item.tag))
+    parent = frames.resolve(item, item.text("socket_parent_frame"))
+    child = frames.resolve(item, item.text("socket_child_frame"))
+    elements = item.children("coordinates")
+    names = [element.name for element in elements]
     if item.tag == "CustomJoint":
-        rotations, translations = _spatial_transform(path, item, names)
+        rotations, translations = _spatial_transform(item, names)
     else:
-        rotations, translations = _simple_transform(path, item, names)
-    name = name_of(path, item)
+        rotations, translations = _simple_transform(item, names)
+    name = item.name
     motions = _motions(rotations, translations)
     if item.tag == "ScapulothoracicJoint":
         motions[names[-1]] = "rotational"
-    coordinates = [_read_coordinate(path, e, name, motions.get(e.get("name"), "coupled")) for e in elements]
+    coordinates = [_read_coordinate(e, name, motions.get(e.label, "coupled")) for e in elements]
     joint = Joint(name, item.tag, parent, child, rotations, translations)
     if item.tag in _SPINNING:
         joint = replace(joint, speeds="angular velocity")
     if item.tag == "EllipsoidJoint":
-        joint = replace(joint, radii=_radii(path, item, "radii_x_y_z"))
+        joint = replace(joint, radii=_radii(item, "radii_x_y_z"))
     if item.tag == "ScapulothoracicJoint":
-        joint = _on_thorax(path, item, joint, names[-1])
+        joint = _on_thorax(item, joint, names[-1])
     return joint, coordinates
 
 
-def order_by_tree(path: Path, joints: list[Joint], joint_elements, body_elements) -> tuple[Joint, ...]:
+def order_by_tree(joints: list[Joint], joint_elements, body_elements) -> tuple[Joint, ...]:
     """Return the joints parents first, reversed where the file's child is the side towards ground.
 
     Every body must hang on ground by exactly one chain of joints. The elements that joints and bodies were
@@ -75,32 +74,29 @@ def order_by_tree(path: Path, joints: list[Joint], joint_elements, body_elements
         if ready.parent.body not in reached:
             ready = replace(ready, parent=ready.child, child=ready.parent, reversed=True)
         if ready.child.body in reached:
-            raise InputError(
+            raise element[ready.name].error(
                 f"Joint '{ready.name}' closes a loop of joints.",
-                where=locate(path, element[ready.name]),
                 expected="one tree: every body reached from ground through one chain of joints",
                 found=f"parent '{ready.parent.body}', child '{ready.child.body}'",
                 fix="remove the joint that closes the loop, or replace it by a constraint",
             )
         ordered.append(ready)
         reached.add(ready.child.body)
-    loose = [item for item in body_elements if item.get("name") not in reached]
+    loose = [item for item in body_elements if item.label not in reached]
     if loose:
-        raise InputError(
-            f"No chain of joints leads from ground to body '{loose[0].get('name')}'.",
-            where=locate(path, loose[0]),
+        raise loose[0].error(
+            f"No chain of joints leads from ground to body '{loose[0].label}'.",
             expected="every body reached from ground through one chain of joints",
             fix="add the joint in OpenSim, which would otherwise let the body float free",
         )
     return tuple(ordered)
 
 
-def _simple_transform(path, item, names):
+def _simple_transform(item: Element, names):
     layout = _SIMPLE_JOINTS[item.tag]
     if len(names) != len(layout):
-        raise InputError(
-            f"{item.tag} '{item.get('name')}' has the wrong number of coordinates.",
-            where=locate(path, item),
+        raise item.error(
+            f"{item} has the wrong number of coordinates.",
             expected=str(len(layout)),
             found=str(len(names)),
             fix="open the model in OpenSim and save it again",
@@ -113,12 +109,11 @@ def _simple_transform(path, item, names):
     return _three("r", driven), _three("t", driven)
 
 
-def _radii(path, item, tag):
-    radii = numbers(path, item, tag, 3)
+def _radii(item: Element, tag):
+    radii = item.numbers(tag, 3)
     if min(radii) <= 0:
-        raise InputError(
-            f"{item.tag} '{item.get('name')}' has no ellipsoid to ride on.",
-            where=locate(path, item),
+        raise item.error(
+            f"{item} has no ellipsoid to ride on.",
             expected=f"three positive numbers in <{tag}>",
             found=" ".join(map(str, radii)),
             fix="correct the radii in the model file",
@@ -126,15 +121,15 @@ def _radii(path, item, tag):
     return radii
 
 
-def _on_thorax(path, item, joint, coordinate):
+def _on_thorax(item: Element, joint, coordinate):
     """Return OpenSim's joint between thorax and scapula: an ellipsoid, then a hinge in its tangent plane.
 
     OpenSim turns the frames of the ellipsoid by a right angle about z, so that abduction and elevation are
     positive, and means radii and hinge in the frames before that turn.
     """
-    x, y, z = _radii(path, item, "thoracic_ellipsoid_radii_x_y_z")
-    across, up = numbers(path, item, "scapula_winging_axis_origin", 2, default=(0.0, 0.0))
-    direction = number(path, item, "scapula_winging_axis_direction", 0.0)
+    x, y, z = _radii(item, "thoracic_ellipsoid_radii_x_y_z")
+    across, up = item.numbers("scapula_winging_axis_origin", 2, default=(0.0, 0.0))
+    direction = item.number("scapula_winging_axis_direction", 0.0)
     return replace(
         joint,
         parent=_quarter_turn(joint.parent),
@@ -155,58 +150,53 @@ def _three(kind, driven):
     return tuple(axes + [idle] * (3 - len(axes)))
 
 
-def _spatial_transform(path, item, names):
-    transform = item.find("SpatialTransform")
-    axes = {axis.get("name"): axis for axis in children(transform)}
+def _spatial_transform(item: Element, names):
+    axes = {axis.label: axis for axis in item.children("SpatialTransform")}
     wanted = [f"rotation{i}" for i in (1, 2, 3)] + [f"translation{i}" for i in (1, 2, 3)]
     missing = [name for name in wanted if name not in axes]
     if missing:
-        raise InputError(
-            f"CustomJoint '{item.get('name')}' has no axis '{missing[0]}'.",
-            where=locate(path, item),
+        raise item.error(
+            f"CustomJoint '{item.label}' has no axis '{missing[0]}'.",
             expected="<SpatialTransform> with " + ", ".join(wanted),
             found=", ".join(filter(None, axes)) or "none",
             fix="open the model in OpenSim and save it again",
         )
-    read = [_read_axis(path, axes[name], names) for name in wanted]
+    read = [_read_axis(axes[name], names) for name in wanted]
     return tuple(read[:3]), tuple(read[3:])
 
 
-def _read_axis(path, item, names):
-    axis = numbers(path, item, "axis", 3)
+def _read_axis(item: Element, names):
+    axis = item.numbers("axis", 3)
     length = math.sqrt(sum(x * x for x in axis))
     if length == 0:
-        raise InputError(
-            f"Axis '{item.get('name')}' has no direction.",
-            where=locate(path, item),
+        raise item.error(
+            f"Axis '{item.label}' has no direction.",
             expected="an axis that is not zero",
             found="0 0 0",
             fix="correct the axis in the model file",
         )
-    used = child_value(path, item, "coordinates", "").split()
+    used = item.text("coordinates", "").split()
     if len(used) > 1:
-        raise refuse(path, item, "an axis driven by several coordinates is not converted; split the joint")
+        raise item.refusal("an axis driven by several coordinates is not converted; split the joint")
     for name in used:
         if name not in names:
-            raise InputError(
-                f"Axis '{item.get('name')}' is driven by '{name}', which its joint does not have.",
-                where=locate(path, item),
+            raise item.error(
+                f"Axis '{item.label}' is driven by '{name}', which its joint does not have.",
                 expected=f"one of {', '.join(names) or 'no coordinate'}",
                 found=name,
                 fix=nearest(name, names) or "correct the axis in the model file",
             )
-    functions = [child for child in children(item) if child.tag not in ("coordinates", "axis")]
+    functions = [child for child in item.children() if child.tag not in ("coordinates", "axis")]
     if len(functions) == 1 and functions[0].tag == "function":
-        functions = children(functions[0])
+        functions = functions[0].children()
     if len(functions) != 1:
-        raise InputError(
-            f"Axis '{item.get('name')}' needs exactly one function.",
-            where=locate(path, item),
+        raise item.error(
+            f"Axis '{item.label}' needs exactly one function.",
             expected="one function",
             found=", ".join(f.tag for f in functions) or "none",
             fix="open the model in OpenSim and save it again",
         )
-    function = read_function(path, functions[0])
+    function = read_function(functions[0])
     unit = tuple(x / length for x in axis)
     return TransformAxis(unit, used[0] if used else None, function)
 
@@ -224,16 +214,16 @@ def _motions(rotations, translations) -> dict[str, str]:
     }
 
 
-def _read_coordinate(path, item, joint, motion):
-    low, high = numbers(path, item, "range", 2, default=(-10.0, 10.0))  # OpenSim's own
-    if children(item, "prescribed_function") and flag(path, item, "prescribed"):
-        raise refuse(path, item, "its motion is prescribed by a function; switch <prescribed> off")
+def _read_coordinate(item: Element, joint, motion):
+    low, high = item.numbers("range", 2, default=(-10.0, 10.0))  # OpenSim's own
+    if item.children("prescribed_function") and item.flag("prescribed"):
+        raise item.refusal("its motion is prescribed by a function; switch <prescribed> off")
     return Coordinate(
-        name=item.get("name"),
+        name=item.label,
         joint=joint,
         motion=motion,
-        default=number(path, item, "default_value", 0.0),
+        default=item.number("default_value", 0.0),
         range=(low, high),
-        locked=flag(path, item, "locked"),
-        clamped=flag(path, item, "clamped"),
+        locked=item.flag("locked"),
+        clamped=item.flag("clamped"),
     )

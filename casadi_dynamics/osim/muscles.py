@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from casadi_dynamics.errors import InputError
 from casadi_dynamics.model.functions import Constant
 from casadi_dynamics.model.muscles import (
     ConditionalPathPoint,
@@ -16,15 +13,7 @@ from casadi_dynamics.model.muscles import (
 from casadi_dynamics.osim.context import Context
 from casadi_dynamics.osim.functions import read_function
 from casadi_dynamics.osim.wraps import read_wrap
-from casadi_dynamics.osim.xml import (
-    child_value,
-    children,
-    locate,
-    name_of,
-    number,
-    numbers,
-    refuse,
-)
+from casadi_dynamics.osim.xml import Element
 
 #: What a muscle is and does as OpenSim's `Muscle` knows it, with the values of elements that are absent.
 _PROPERTIES = {
@@ -36,7 +25,7 @@ _PROPERTIES = {
 }
 
 
-def read_muscle(path: Path, item, context: Context) -> Muscle:
+def read_muscle(item: Element, context: Context) -> Muscle:
     """Return a muscle element as `Muscle`.
 
     Raises
@@ -45,13 +34,13 @@ def read_muscle(path: Path, item, context: Context) -> Muscle:
         If its path is of a class that is not known, or one of its numbers cannot be read.
     """
     force, fiber, tendon, pennation, velocity = (
-        number(path, item, tag, default) for tag, default in _PROPERTIES.items()
+        item.number(tag, default) for tag, default in _PROPERTIES.items()
     )
-    route = read_path(path, item, context)
-    return Muscle(name_of(path, item), item.tag, route, force, fiber, tendon, pennation, velocity)
+    route = read_path(item, context)
+    return Muscle(item.name, item.tag, route, force, fiber, tendon, pennation, velocity)
 
 
-def read_path(path: Path, item, context: Context) -> GeometryPath:
+def read_path(item: Element, context: Context) -> GeometryPath:
     """Return the path of an element that pulls along one: a muscle, a path spring, a ligament.
 
     Raises
@@ -60,43 +49,42 @@ def read_path(path: Path, item, context: Context) -> GeometryPath:
         If the element has no `GeometryPath`, the path has fewer than two points, or a point or a surface is
         of a class that is not known.
     """
-    found = [child for child in (*children(item), *children(item, "path")) if child.tag.endswith("Path")]
+    found = [child for child in (*item.children(), *item.children("path")) if child.tag.endswith("Path")]
     if len(found) != 1 or found[0].tag != "GeometryPath":
         other = next((child for child in found if child.tag != "GeometryPath"), item)
-        raise refuse(path, other, "only paths through points are converted: give it one <GeometryPath>")
-    points = tuple(_read_point(path, p, context) for p in children(found[0], "PathPointSet", "objects"))
+        raise other.refusal("only paths through points are converted: give it one <GeometryPath>")
+    points = tuple(_read_point(p, context) for p in found[0].children("PathPointSet", "objects"))
     if len(points) < 2:
-        raise InputError(
-            f"The path of {item.tag} '{item.get('name', '')}' does not run anywhere.",
-            where=locate(path, found[0]),
+        raise found[0].error(
+            f"The path of {item} does not run anywhere.",
             expected="two points or more",
             found=str(len(points)),
             fix="correct its <PathPointSet>",
         )
-    wraps = children(found[0], "PathWrapSet", "objects")
-    return GeometryPath(points, tuple(read_wrap(path, wrap, context) for wrap in wraps))
+    wraps = found[0].children("PathWrapSet", "objects")
+    return GeometryPath(points, tuple(read_wrap(wrap, context) for wrap in wraps))
 
 
-def _read_point(path: Path, item, context: Context):
+def _read_point(item: Element, context: Context):
     if item.tag not in ("PathPoint", "ConditionalPathPoint", "MovingPathPoint"):
-        raise refuse(path, item, "only fixed, conditional and moving path points are converted")
-    frame, name = context.frame(item, "socket_parent_frame"), name_of(path, item)
+        raise item.refusal("only fixed, conditional and moving path points are converted")
+    frame, name = context.frame(item, "socket_parent_frame"), item.name
     if item.tag == "MovingPathPoint":
-        read = [_read_axis(path, item, axis, context) for axis in "xyz"]
+        read = [_read_axis(item, axis, context) for axis in "xyz"]
         return MovingPathPoint(name, frame, tuple(f for f, _ in read), tuple(c for _, c in read))
-    location = context.frames.place(frame, numbers(path, item, "location", 3, default=(0.0, 0.0, 0.0)))
+    location = context.frames.place(frame, item.numbers("location", 3, default=(0.0, 0.0, 0.0)))
     if item.tag == "PathPoint":
         return PathPoint(name, frame.body, location)
-    coordinate = context.coordinate(item, child_value(path, item, "socket_coordinate"))
-    low, high = numbers(path, item, "range", 2, default=(0.0, 0.0))
+    coordinate = context.coordinate(item, item.text("socket_coordinate"))
+    low, high = item.numbers("range", 2, default=(0.0, 0.0))
     return ConditionalPathPoint(name, frame.body, location, coordinate.name, (low, high))
 
 
-def _read_axis(path: Path, item, axis: str, context: Context):
+def _read_axis(item: Element, axis: str, context: Context):
     """Return the function of one axis of a moving point, and the coordinate that it is of."""
-    functions = children(item, f"{axis}_location")
+    functions = item.children(f"{axis}_location")
     if len(functions) > 1:
-        raise refuse(path, item, f"its <{axis}_location> holds more than one function; leave one")
-    function = read_function(path, functions[0]) if functions else Constant(0.0)
-    socket = child_value(path, item, f"socket_{axis}_coordinate", "")
+        raise item.refusal(f"its <{axis}_location> holds more than one function; leave one")
+    function = read_function(functions[0]) if functions else Constant(0.0)
+    socket = item.text(f"socket_{axis}_coordinate", "")
     return function, context.coordinate(item, socket).name if socket else None

@@ -1,6 +1,7 @@
 """Formulas of expression-based forces: read as OpenSim's parser reads them, refused where they are none."""
 
 import math
+from pathlib import Path
 
 import casadi as ca
 import pytest
@@ -8,6 +9,7 @@ from lxml import etree
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim.expressions import FUNCTIONS, read_expression
+from casadi_dynamics.osim.xml import Element
 from casadi_dynamics.symbolic.expressions import formula
 
 Q, RATE = 0.7, -1.3
@@ -15,7 +17,7 @@ Q, RATE = 0.7, -1.3
 
 def read(text, default="0.0"):
     item = etree.fromstring(f"<Force name='f'><expression>{text}</expression></Force>")
-    return read_expression("model.osim", item, "expression", ("q", "qdot"), default)
+    return read_expression(Element(Path("model.osim"), item), "expression", ("q", "qdot"), default)
 
 
 def value(text):
