@@ -85,11 +85,11 @@ _OF_SSPINN_OPENSIM = _rooms(
         "evaluation": "files study recording opensim_io training estimation dynamics.agreement",
         "report": "files text study recording opensim_io training estimation evaluation results.gui_steps",
         "results.gui_steps": "opensim_io",
-        "results.manifest": "results.gui_steps",
-        "results.study_record": "study results.manifest",
+        "results.manifest": "",
+        "results.record": "study results.gui_steps results.manifest",
         "verbs": "files text study recording opensim_io dynamics muscles simulation "
         "training estimation placement evaluation report "
-        "results.gui_steps results.manifest results.study_record",
+        "results.gui_steps results.manifest results.record",
         "cli": "text study training verbs",
         "__main__": "cli",
     },

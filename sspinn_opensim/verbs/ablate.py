@@ -43,13 +43,14 @@ from sspinn_opensim.report.ablation import (
 )
 from sspinn_opensim.report.report import read_histories
 from sspinn_opensim.results.folder import ResultsFolder, seed_name
-from sspinn_opensim.results.study_record import recorded_for
+from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Person, Study, read_study
 from sspinn_opensim.training.losses import TERMS
 from sspinn_opensim.training.losses import weights as loss_weights
 from sspinn_opensim.training.objective import TrainingDivergedError
 from sspinn_opensim.verbs import scale
 from sspinn_opensim.verbs.estimate import estimate_seeds
+from sspinn_opensim.verbs.on_study import on_study
 from sspinn_opensim.verbs.prepared import Prepared, prepare
 from sspinn_opensim.verbs.train import train_seeds
 
@@ -84,6 +85,7 @@ class AblationFiles:
         return "\n".join([*left_out, f"table: {self.table}", f"plot: {self.plot}"])
 
 
+@on_study()
 def ablate(
     study: Study | str | Path,
     out: str | Path,
@@ -218,10 +220,10 @@ def _train_arm(study: Study, prepared: Prepared, subject: Path, folder: Path, re
     shutil.copy(subject, ResultsFolder(folder).subject)
     failure = ""
     try:
-        with recorded_for(study, folder, "train"):
+        with recorded(folder, "train", study=study):
             for _ in train_seeds(study, prepared, folder, restart=restart):
                 pass
-        with recorded_for(study, folder, "estimate"):
+        with recorded(folder, "estimate", study=study):
             estimate_seeds(study, prepared, folder)
     except TrainingDivergedError as error:
         failure = f"{error.what} ({error.where})"

@@ -9,7 +9,7 @@ from pathlib import Path
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import sha256
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.study_record import recorded_for
+from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.training.checkpoint import identity, load_network, network_kind
 from sspinn_opensim.training.cohort import single_person_cohort
@@ -67,7 +67,7 @@ def adapt(
     for note in prepared.notes:
         log.info(note)
     people, done = single_person_cohort(prepared.subject, prepared.signals), []
-    with recorded_for(study, out, "adapt"):
+    with recorded(out, "adapt", study=study, steps=steps, restart=restart):
         for seed in study.training.seeds:
             file = ResultsFolder(source).checkpoint(seed)
             settings = adaptation_settings(study.training, seed, steps, network_kind(file))

@@ -23,6 +23,7 @@ from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.report.comparison import comparison_page, comparison_text
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.gui_steps import opensim_files
+from sspinn_opensim.results.record import records
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class Comparison:
         return "\n".join([*lines, f"pictures: {self.page}"]).lstrip()
 
 
+@records("compare", "Comparison of {a.name} and {b.name}")
 def compare(
     a: str | Path,
     b: str | Path,

@@ -15,7 +15,7 @@ from sspinn_opensim.estimation.write import write_deviations
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.staging import written_together
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.study_record import recorded_for
+from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.checkpoint import identity, load_estimator, load_member
@@ -93,7 +93,7 @@ def _estimate_people(
             file = ResultsFolder(out).checkpoint(seed)
             return _estimate_of(load_member(file, own.subject, own.signals, belongs_to, name), own)
 
-        with recorded_for(study, folder, "estimate"):
+        with recorded(folder, "estimate", study=study):
             found = write_results(study, folder, own.subject, estimate_of)
         log.info(f"{study.name}: {'trained on' if seen else 'never seen'}, {folder.relative_to(out)}")
         yield study.name, found

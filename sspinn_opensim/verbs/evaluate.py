@@ -12,13 +12,13 @@ from sspinn_opensim.estimation.figure import stick_figure
 from sspinn_opensim.estimation.write import window
 from sspinn_opensim.evaluation import PersonTrial, read_evaluation_data, summarize_people, write_metrics
 from sspinn_opensim.evaluation import evaluate as evaluate_results
-from sspinn_opensim.files import write_atomically
 from sspinn_opensim.recording import output_window, read_recording
 from sspinn_opensim.report.people import people_markdown, write_people
 from sspinn_opensim.report.report import read_histories, write_report
 from sspinn_opensim.report.scores import score_table
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.manifest import versions
+from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.verbs.estimate import estimate_of_seed
@@ -138,7 +138,8 @@ def _evaluate_people(cohort: CohortStudy, out: Path) -> PeopleEvaluation:
         _require_estimates(study, folder)
         recording = read_recording(study)
         metrics = evaluate_results(study, read_evaluation_data(study, folder, recording))
-        write_metrics(folder, metrics)
+        with recorded(folder, "evaluate", study=study):
+            write_metrics(folder, metrics)
         scores = metrics["trials"].get(study.recording.name)
         if scores is None:
             log.info(f"{study.name}: no reference, not scored")
@@ -147,12 +148,4 @@ def _evaluate_people(cohort: CohortStudy, out: Path) -> PeopleEvaluation:
         trials.append(PersonTrial(study.person_id, study.name, group, scores, recording.speed_m_s))
     summary = summarize_people(trials) if trials else None
     page = write_people(summary, out, cohort.name) if summary else None
-    manifest = {
-        "versions": versions(),
-        "cohort": cohort.name,
-        "members": [study.name for study in cohort.members],
-        "unseen": [study.name for study in cohort.unseen],
-        "training": asdict(cohort.training),
-    }
-    write_atomically(ResultsFolder(out).manifest, json.dumps(manifest, indent=1) + "\n")
     return PeopleEvaluation(out, summary, page)

@@ -13,7 +13,8 @@ from sspinn_opensim.dynamics.moment_comparison import compared
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as tool
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part, prepared, recording_inputs
+from sspinn_opensim.results.record import recorded
+from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part, prepared, title_of
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ def inverse_dynamics(
         An input cannot be used, or the tool did not deliver.
     """
     log.info("inverse dynamics", extra={"heading": True})
-    with recording_inputs(folder, "inverse-dynamics", laboratory):
+    with recorded(folder, "inverse-dynamics", title=title_of(laboratory), laboratory=laboratory, part=part):
         trial = prepared(folder, laboratory, part or Part())
         result = tool.run(folder, trial)
         height_m = height_m or _height_m(folder)

@@ -15,7 +15,8 @@ from sspinn_opensim.opensim_io.tools import inverse_dynamics
 from sspinn_opensim.opensim_io.tools import joint_reactions as tool
 from sspinn_opensim.opensim_io.tools.joint_reactions import Choices, Reactions, Sources
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part, prepared, recording_inputs
+from sspinn_opensim.results.record import recorded
+from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part, prepared, title_of
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def joint_reactions(
     """
     log.info("joint reactions", extra={"heading": True})
     choices = choices or Choices()
-    with recording_inputs(folder, "joint-reactions", laboratory):
+    with recorded(folder, "joint-reactions", title=title_of(laboratory), laboratory=laboratory, part=part):
         sources = (
             _sources(folder, laboratory, part or Part())
             if laboratory is not None

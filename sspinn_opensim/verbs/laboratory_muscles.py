@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
@@ -27,7 +27,7 @@ from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
 from sspinn_opensim.opensim_io.tables.staging import written_together
 from sspinn_opensim.report.muscle_page import write_comparison_page, write_trial_page
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.manifest import recorded
+from sspinn_opensim.results.record import recorded, records
 
 log = logging.getLogger(__name__)
 
@@ -202,13 +202,10 @@ def analyse_trial(
         as it was before.
     """
     log.info(f"muscles: {trial.name}", extra={"heading": True})
-    inputs = {"model": model, "motion": trial.motion}
-    if trial.external_loads is not None:
-        inputs["external_loads"] = trial.external_loads
-    settled = {"muscles": asdict(settings) | {"fast": optimizer is not None}}
+    title, fast = f"Muscle forces of {trial.name}", optimizer is not None
     try:
         with (
-            recorded(out, "muscles", f"Muscle forces of {trial.name}", inputs=inputs, settings=settled),
+            recorded(out, "muscles", title=title, model=model, trial=trial, settings=settings, fast=fast),
             written_together(out) as folder,
             _naming_the_laboratorys_files(folder, model, trial),
         ):
@@ -257,6 +254,7 @@ def analyse_trial(
     return verdict
 
 
+@records("muscles", "{title}")
 def compare_trials(folders: dict[str, Path], out: Path, title: str) -> MuscleComparison:
     """Compare the muscle forces of several folders, estimates or laboratory trials.
 

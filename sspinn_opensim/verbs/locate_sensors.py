@@ -30,6 +30,7 @@ from sspinn_opensim.training.checkpoint import identity, load_estimator, load_me
 from sspinn_opensim.training.estimator import Estimator
 from sspinn_opensim.training.settings import settings_of
 from sspinn_opensim.training.signals import Signals
+from sspinn_opensim.verbs.on_study import on_study
 from sspinn_opensim.verbs.prepared import prepare
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class SensorPlaces:
         )
 
 
+@on_study()
 def locate_sensors(
     study: Study | str | Path,
     out: str | Path,

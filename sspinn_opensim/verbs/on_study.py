@@ -12,7 +12,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording import read_recording as read_recording_of
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.study_record import recorded_for
+from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import ScalingStudy, Study, read_scaling, read_study
 from sspinn_opensim.study.cohort import CohortStudy, is_cohort, read_cohort
 
@@ -111,9 +111,12 @@ def on_study(
                     found="a cohort file",
                     fix="give one of its studies, with --out FOLDER/people/NAME",
                 )
-            if not isinstance(study, Study):
+            name, title = verb.__name__.replace("_", "-"), ""
+            if isinstance(study, Path):
+                title = f"{study.name}, by sspinn {name}"
+            elif not isinstance(study, Study | CohortStudy):  # it records what it is given itself
                 return verb(study, out, *arguments, **settings)
-            with recorded_for(study, out, verb.__name__):
+            with recorded(out, name, title=title, study=study, **settings):
                 return verb(study, out, *arguments, **settings)
 
         return called

@@ -7,7 +7,6 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from sspinn_opensim.opensim_io.scaling.scale import (
 )
 from sspinn_opensim.opensim_io.scaling.segments import scale_by_segments
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.manifest import recorded
+from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import ScalingStudy, Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.coordinates import held_by_choice, to_store
@@ -139,13 +138,11 @@ def scale(study: Study | ScalingStudy | CohortStudy | ModelScaling, out: Path) -
         return _for_training(study, out)
     if isinstance(study, ModelScaling):
         model = _model_of(study)
-        inputs = {name: getattr(study, name) for name in ("setup", "static", "markers")}
-        with _recorded(out, study.name or "a person", {"model": model, **inputs}):
+        title = f"A model scaled to {study.name or 'a person'}"
+        with recorded(out, "scale", title=title, options=study, model=model):
             report = _write(lambda file: _scaled(study, file, ResultsFolder(out).subject), model, out)
         return Scaling(out, report, _where(out))
-    scaling, person = study.scaling, study.person
-    files = {"setup": scaling.setup, "static": scaling.static, "markers": scaling.markers}
-    with _recorded(out, person.name, {"study": study.path, "model": study.model.file, **files}):
+    with recorded(out, "scale", title=f"A model scaled to {study.person.name}", study=study):
         report = _scale_subject(study, out)
         shoes = _shoes(study, ResultsFolder(out).subject)
     return Scaling(out, report, (*shoes, *_where(out)))
@@ -225,11 +222,6 @@ def _scaled(options: ModelScaling, file: Path, subject: Path) -> ScalingReport:
             fix="for lengths of segments write a study (docs/scaling.md)",
         )
     return scale_by_height_and_mass(file, subject, person, generic_height_m=height_m)
-
-
-def _recorded(out: Path, name: str, inputs: dict[str, Path | None]) -> AbstractContextManager[None]:
-    given = {key: path for key, path in inputs.items() if path is not None and path.is_file()}
-    return recorded(out, "scale", f"A model scaled to {name}", inputs=given)
 
 
 def _write(scaled: Callable[[Path], ScalingReport], model: Path, out: Path) -> ScalingReport:

@@ -13,6 +13,7 @@ from casadi_dynamics.symbolic import BodyFunctions, build
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.tables.storage import write_storage
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.results.record import records
 from sspinn_opensim.simulation import laboratory, places
 from sspinn_opensim.simulation.reference_tables import reference_tables
 from sspinn_opensim.simulation.settings import PERFECT, Settings, changed, check, read_settings
@@ -52,6 +53,7 @@ def settings_for(file: Path | None, changes: Mapping[str, object], *, perfect: b
     return changed(settings, changes)
 
 
+@records("simulate-imu", "A virtual recording of {motion.stem}")
 def simulate_imu(
     model: str | Path,
     motion: str | Path,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.tools import inverse_dynamics
 from sspinn_opensim.opensim_io.tools.setups import Trial
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.manifest import read_manifest, recorded
 
 log = logging.getLogger(__name__)
 
@@ -67,15 +65,9 @@ class Part:
     lowpass_hz: float | None = None
 
 
-def recording_inputs(folder: Path, verb: str, laboratory: Laboratory | None) -> AbstractContextManager:
-    """Return a context that records a verb on a trial, and the files that were given, in the manifest."""
-    inputs = {}
-    if laboratory is not None:
-        given = {"model": laboratory.model, "motion": laboratory.motion}
-        given |= {"external loads": laboratory.external_loads, "muscle forces": laboratory.forces}
-        inputs = {role: path for role, path in given.items() if path is not None and path.is_file()}
-    title = laboratory.motion.stem if laboratory else read_manifest(folder).get("title", folder.name)
-    return recorded(folder, verb, title, inputs=inputs)
+def title_of(laboratory: Laboratory | None) -> str:
+    """Return what a trial is called in its results folder; empty where the folder has its own title."""
+    return laboratory.motion.stem if laboratory else ""
 
 
 def prepared(folder: Path, laboratory: Laboratory | None, part: Part) -> Trial:

@@ -17,7 +17,9 @@ from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
 from sspinn_opensim.results.folder import FILES
 from sspinn_opensim.results.gui_steps import gui_steps, opensim_files, readme
-from sspinn_opensim.results.manifest import compare_with_manifest, read_manifest, recorded
+from sspinn_opensim.results.manifest import compare_with_manifest, read_manifest
+from sspinn_opensim.results.record import recorded
+from sspinn_opensim.study import examples_folder, read_study
 from sspinn_opensim.verbs.open import Severity
 from sspinn_opensim.verbs.open import open as open_folder
 
@@ -36,7 +38,7 @@ def folder(tmp_path) -> Path:
     folder = tmp_path / "results"
     folder.mkdir()
     shutil.copy(osim_models.path("planar_gait.osim"), folder / "subject.osim")
-    with recorded(folder, "estimate", "a walk", inputs={"recording": osim_models.path("planar_gait.osim")}):
+    with recorded(folder, "estimate", title="a walk", recording=osim_models.path("planar_gait.osim")):
         write_table(folder / "kinematics.mot", "pelvis_tilt", "knee_angle_r")
         write_table(folder / "kinematics_sd.mot", "pelvis_tilt", "knee_angle_r")
         write_table(folder / "moments.sto", "knee_angle_r_moment")
@@ -80,14 +82,14 @@ def test_changes_are_named_and_a_later_verb_does_not_hide_them(folder):
     with open(folder / "grf.mot", "a") as file:
         file.write(" ")
     (folder / "moments.sto").unlink()
-    with recorded(folder, "muscles", "a walk"):
+    with recorded(folder, "muscles", title="a walk"):
         (folder / "static_optimization").mkdir()
         write_table(folder / "muscle_forces.sto", "soleus_r")
         write_table(folder / "static_optimization" / "raw.sto", "soleus_r")
     found = compare_with_manifest(folder)
     assert found.changed == ("grf.mot",) and found.missing == ("moments.sto",)
     assert {"muscle_forces.sto", "static_optimization/raw.sto"} <= set(found.same)
-    with recorded(folder, "estimate", "a walk"):
+    with recorded(folder, "estimate", title="a walk"):
         write_table(folder / "grf.mot", "foot_r_ground_force_vx")
         (folder / "muscle_forces.sto").unlink()
     found = compare_with_manifest(folder)
@@ -97,14 +99,14 @@ def test_changes_are_named_and_a_later_verb_does_not_hide_them(folder):
 
 def test_a_verb_that_fails_is_recorded_only_where_it_wrote(folder, tmp_path):
     before = (folder / "manifest.json").read_bytes()
-    with pytest.raises(InputError), recorded(folder, "muscles", "a walk"):
+    with pytest.raises(InputError), recorded(folder, "muscles", title="a walk"):
         raise InputError("no")
     assert (folder / "manifest.json").read_bytes() == before
-    with pytest.raises(InputError), recorded(folder, "muscles", "a walk"):
+    with pytest.raises(InputError), recorded(folder, "muscles", title="a walk"):
         write_table(folder / "muscle_forces.sto", "soleus_r")
         raise InputError("no")
     assert "muscle_forces.sto" in compare_with_manifest(folder).same
-    with pytest.raises(InputError), recorded(tmp_path / "never", "scale", "a walk"):
+    with pytest.raises(InputError), recorded(tmp_path / "never", "scale", title="a walk"):
         raise InputError("no")
     assert not (tmp_path / "never").exists()
 
@@ -114,7 +116,7 @@ def record_many(folder: Path, verb: str) -> None:
 
     def record_one(number: int) -> None:
         with recorded(
-            folder, verb, "a walk", inputs={f"{verb}_{number}": osim_models.path("planar_gait.osim")}
+            folder, verb, title="a walk", **{f"{verb}_{number}": osim_models.path("planar_gait.osim")}
         ):
             (folder / f"{verb}_{number}.txt").write_text(f"{verb} {number}")
 
@@ -144,7 +146,7 @@ def test_verbs_that_end_together_lose_no_entry(folder):
 def test_an_input_that_changed_or_moved_is_named(folder, tmp_path):
     recording = tmp_path / "walk.csv"
     recording.write_text("1")
-    with recorded(folder, "train", "a walk", inputs={"recording.file": recording}):
+    with recorded(folder, "train", title="a walk", recording={"file": recording}):
         pass
     recording.write_text("2")
     assert compare_with_manifest(folder).inputs_changed == ("recording.file (../walk.csv)",)
@@ -156,7 +158,7 @@ def test_a_damaged_manifest(folder):
     (folder / "manifest.json").write_text('{"files": ')
     with pytest.raises(InputError, match="cannot read the manifest"):
         open_folder(folder)
-    with recorded(folder, "estimate", "a walk"):
+    with recorded(folder, "estimate", title="a walk"):
         pass
     assert compare_with_manifest(folder).changed == ()
 
@@ -200,7 +202,7 @@ def test_a_laboratorys_folder_gets_its_steps_too(shared):
 
 
 def test_open_says_what_is_well(folder, capsys):
-    with recorded(folder, "scale", "a walk"):
+    with recorded(folder, "scale", title="a walk"):
         shutil.copy(osim_models.path("planar_gait.osim"), folder / "subject.osim")
     assert cli.main(["open", str(folder)]) == 0
     printed = capsys.readouterr().out
@@ -228,7 +230,7 @@ def test_open_says_what_is_wrong(folder, capsys, spoil, said):
 
 
 def test_open_lets_opensim_read_everything(folder, capsys):
-    with recorded(folder, "estimate", "a walk"):
+    with recorded(folder, "estimate", title="a walk"):
         (folder / "external_loads.xml").unlink()
         write_table(folder / "grf.mot", *(f"foot_r_ground_{what}" for what in FORCE))
         write_external_loads(folder / "external_loads.xml", ["foot_r"])
@@ -240,7 +242,7 @@ FORCE = [f"force_{part}{axis}" for part in "vp" for axis in "xyz"] + [f"torque_{
 
 
 def test_a_study_that_is_not_finished(folder):
-    with recorded(folder, "train", "a walk", settings={"study": {"name": "walk"}}):
+    with recorded(folder, "train", study=read_study(examples_folder() / "demo.toml")):
         pass
     found = open_folder(folder)
     printed = "\n".join(map(str, found.findings))
@@ -250,7 +252,7 @@ def test_a_study_that_is_not_finished(folder):
 
 def test_a_finding_counts_by_its_severity_not_by_its_words(folder):
     """Files whose names begin like a harmless finding are faults all the same."""
-    with recorded(folder, "estimate", "a walk"):
+    with recorded(folder, "estimate", title="a walk"):
         pass
     setup(folder, "ok.xml", "InverseDynamicsTool", "/home/a/b.osim")
     (folder / "old.osim").write_text("<OpenSimDoc")

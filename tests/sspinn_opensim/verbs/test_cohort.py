@@ -77,7 +77,7 @@ def files(folder: Path) -> set[str]:
 
 def test_a_run_leaves_a_folder_for_everyone_and_one_network(finished):
     everyone = {f"people/{name}/{file}" for name in PEOPLE for file in PERSON_FILES}
-    own = {"training/seed_0/checkpoint.pt", "training/seed_0/history.csv", "manifest.json"}
+    own = {"training/seed_0/checkpoint.pt", "training/seed_0/history.csv", "manifest.json", "README.txt"}
     assert files(finished) == everyone | own | {"people.json", "people.md", "people.html"}
 
 
@@ -89,8 +89,15 @@ def test_seen_and_unseen_people_are_scored_apart(finished):
     }
     assert groups["unseen"]["all"]["means"]["angle_rmsd_deg"]["median"] > 0
     manifest = json.loads((finished / "manifest.json").read_text())
-    assert manifest["members"] == ["anna", "ben"] and manifest["training"]["steps"] == 3
+    cohort = manifest["cohort"]
+    assert cohort["members"] == ["anna", "ben"] and cohort["training"]["steps"] == 3
     assert {"torch", "casadi"} <= manifest["versions"].keys()
+    assert {"cohort", "people.anna", "people.carla"} <= manifest["inputs"].keys()
+    assert manifest["files"]["people.json"]["verb"] == "evaluate"
+    assert manifest["files"]["training/seed_0/checkpoint.pt"]["verb"] == "train"
+    assert not [name for name in manifest["files"] if name.startswith("people/")]  # in theirs
+    anna = json.loads((finished / "people" / "anna" / "manifest.json").read_text())
+    assert anna["files"]["metrics.json"]["verb"] == "evaluate"
 
 
 def test_everyone_is_scaled_to_their_own_size(finished):

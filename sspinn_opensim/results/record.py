@@ -1,0 +1,208 @@
+"""A record of what each verb did, in the manifest of its results folder: one way for all verbs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import inspect
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.files import locked, write_atomically
+from sspinn_opensim.results.folder import ResultsFolder, file_of
+from sspinn_opensim.results.gui_steps import readme
+from sspinn_opensim.results.manifest import entry_of, read_manifest, same, stamps, versions
+from sspinn_opensim.study import Study
+from sspinn_opensim.study.cohort import CohortStudy
+
+_FORMAT = 1
+#: Only these verbs open the reference, so only they may read it, even for a hash.
+_WITH_REFERENCE = ("evaluate",)
+
+
+@contextlib.contextmanager
+def recorded(folder: Path, verb: str, *, title: str = "", **given: object) -> Iterator[None]:
+    """Record what a verb does to a results folder; when the block ends, write README.txt and the manifest.
+
+    Only files that the block wrote get a new hash: what was changed by hand before stays known as changed.
+    After an error, files already written are recorded too.
+
+    Parameters
+    ----------
+    folder : Path
+        Made by the block if it is not there.
+    verb : str
+        Verb of ``sspinn``.
+    title : str
+        First line of README.txt; by default what the study is about, else the line that is there.
+    **given : object
+        What the verb works with. Every file in it, also in a field of a dataclass, is an input and gets a
+        hash; studies, numbers, texts and dataclasses of them are settings; anything else is passed over.
+    """
+    folder = Path(folder)
+    before = stamps(folder)
+    try:
+        yield
+    except BaseException:
+        if stamps(folder) != before:
+            with contextlib.suppress(InputError, OSError):
+                _record(folder, verb, title, before, given)
+        raise
+    _record(folder, verb, title, before, given)
+
+
+def records(verb: str, title: str = "") -> Callable:
+    """Record every call of a function; its argument `out`, or else `folder`, is the results folder.
+
+    Parameters
+    ----------
+    verb : str
+        Verb of ``sspinn``.
+    title : str
+        As for `recorded`, with arguments in braces: ``"Comparison of {a.name} and {b.name}"``.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def recording(*arguments, **named):
+            bound = signature.bind(*arguments, **named)
+            bound.apply_defaults()
+            given = {key: _as_path(value) for key, value in bound.arguments.items()}
+            folder = given.pop("out" if "out" in given else "folder")
+            with recorded(folder, verb, title=title.format_map(given), **given):
+                return function(*arguments, **named)
+
+        return recording
+
+    return decorate
+
+
+def _as_path(value: object) -> object:
+    """Return a text that names a file or folder as its path; anything else as it is."""
+    return Path(value) if isinstance(value, str) and Path(value).exists() else value
+
+
+def _record(folder: Path, verb: str, title: str, before: Mapping, given: Mapping) -> None:
+    if not folder.is_dir():
+        return
+    with locked(folder):  # another verb may end at the same time
+        try:
+            manifest = read_manifest(folder)
+        except InputError:  # damaged: every file counts as of unknown origin, and is hashed as it is now
+            manifest = {}
+        manifest["title"] = title or _title(given) or manifest.get("title", folder.name)
+        file, text = ResultsFolder(folder).readme, readme(manifest["title"], folder).encode()
+        if not file.is_file() or file.read_bytes() != text:
+            write_atomically(file, text)
+        settings = manifest.get("settings", {}) | {verb: dict(_settings(given))}
+        inputs = {
+            role: {"path": _relative(path, folder)} | entry_of(path) for role, path in _inputs(given, verb)
+        }
+        manifest |= {
+            "format": _FORMAT,
+            "versions": versions(),
+            **dict(_studies(given)),
+            "settings": settings,
+            "inputs": dict(sorted((manifest.get("inputs", {}) | inputs).items())),
+            "files": _files(folder, verb, before, manifest.get("files", {})),
+        }
+        write_atomically(ResultsFolder(folder).manifest, json.dumps(manifest, indent=1) + "\n")
+
+
+def _files(folder: Path, verb: str, before: Mapping, known: Mapping) -> dict[str, dict]:
+    """Return the entries of the files now: those the verb wrote are hashed, the others stay as known."""
+    files, now = {}, stamps(folder)
+    for name, stamp in now.items():
+        if before.get(name) != stamp:
+            row = file_of(name)
+            if row and not row.written_by(verb):  # of another verb that is at work, or a hand's
+                continue
+            with contextlib.suppress(FileNotFoundError):  # gone again
+                entry = entry_of(folder / name)
+                files[name] = known[name] if same(entry, known.get(name)) else entry | {"verb": verb}
+    # What lay there unrecorded before is not this project's; what was deleted by hand stays known as missing.
+    kept = {name: entry for name, entry in known.items() if name in now or name not in before}
+    return dict(sorted((kept | files).items()))
+
+
+def _title(given: Mapping) -> str:
+    for value in given.values():
+        if isinstance(value, Study):
+            return f"{value.name}: motion and forces of {value.person.name}, estimated from inertial sensors"
+        if isinstance(value, CohortStudy):
+            return f"{value.name}: one network for {len(value.people)} people"
+    return ""
+
+
+def _studies(given: Mapping) -> Iterator[tuple[str, object]]:
+    for value in given.values():
+        if isinstance(value, Study):
+            yield "study", _plain(value)
+        elif isinstance(value, CohortStudy):
+            names = {key: [study.name for study in getattr(value, key)] for key in ("members", "unseen")}
+            yield "cohort", {"name": value.name, **names, "training": _plain(value.training)}
+
+
+def _settings(given: Mapping) -> Iterator[tuple[str, object]]:
+    """Give the arguments that JSON can hold and that are no studies."""
+    for name, value in given.items():
+        if not isinstance(value, Study | CohortStudy):
+            with contextlib.suppress(TypeError):
+                yield name, _plain(value)
+
+
+def _plain(value):
+    """Return a value as JSON holds it, a file by its name; anything else is a `TypeError`."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return value.name
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(type(value).__name__)
+
+
+def _inputs(given: Mapping, verb: str) -> Iterator[tuple[str, Path]]:
+    """Give every file that an argument names and the verb may read, with the key that names it."""
+    for name, value in given.items():
+        if isinstance(value, CohortStudy):
+            leaves = [("cohort", value.path), *((f"people.{s.name}", s.path) for s in value.people)]
+        else:
+            leaves = _leaves(value, "" if dataclasses.is_dataclass(value) else name)
+        for key, leaf in leaves:
+            hidden = key.startswith("reference.") and verb not in _WITH_REFERENCE
+            if isinstance(leaf, Path) and not hidden and leaf.is_file():
+                yield ("study" if key == "path" else key), leaf
+
+
+def _leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
+    """Give what a value holds in its fields and items, with their dotted keys."""
+    if dataclasses.is_dataclass(value):
+        items = [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+    elif isinstance(value, Mapping):
+        items = list(value.items())
+    elif isinstance(value, list | tuple):
+        items = list(enumerate(value))
+    else:
+        yield key, value
+        return
+    for name, item in items:
+        yield from _leaves(item, f"{key}.{name}" if key else str(name))
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """Return the way from the folder to an input, so that both can move together."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # another drive on Windows
+        return Path(path).name
