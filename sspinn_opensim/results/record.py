@@ -75,7 +75,9 @@ def records(verb: str, title: str = "") -> Callable:
             bound.apply_defaults()
             given = {key: _as_path(value) for key, value in bound.arguments.items()}
             folder = given.pop("out" if "out" in given else "folder")
-            with recorded(folder, verb, title=title.format_map(given), **given):
+            line = title.format_map(given)
+            given.pop("title", None)
+            with recorded(folder, verb, title=line, **given):
                 return function(*arguments, **named)
 
         return recording

@@ -13,6 +13,8 @@ import pytest
 import osim_models
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.recording import Recording, Sensor
+from sspinn_opensim.results.folder import file_of
+from sspinn_opensim.results.manifest import compare_with_manifest, read_manifest
 
 BODIES = ("pelvis", "femur_r", "tibia_r", "foot_r", "femur_l", "tibia_l", "foot_l")
 RATE_HZ = 100.0
@@ -37,6 +39,25 @@ def record():
 def make_motion():
     """Return a function: times to (q, u, udot), each (n, coordinates), of a planar, walking-like motion."""
     return _motion
+
+
+@pytest.fixture(scope="session")
+def only_files_of_the_table():
+    """Return a check: all that lies in a results folder was recorded and is in the table under its verb.
+
+    Files that the test itself put there are named in `given`.
+    """
+
+    def check(folder: Path, *verbs: str, given: tuple[str, ...] = ()) -> None:
+        assert set(verbs) <= read_manifest(folder)["settings"].keys()
+        for manifest in folder.rglob("manifest.json"):
+            for name, entry in read_manifest(manifest.parent)["files"].items():
+                row = file_of(name)
+                assert row is not None and row.written_by(entry["verb"]), (name, entry["verb"])
+            found = compare_with_manifest(manifest.parent)
+            assert set(found.added) <= set(given) and not found.missing, (manifest, found)
+
+    return check
 
 
 @pytest.fixture(scope="session")

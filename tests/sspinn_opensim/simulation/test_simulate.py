@@ -194,12 +194,13 @@ def run(*arguments):
     return cli.main(["simulate-imu", *map(str, arguments)])
 
 
-def test_the_command_writes_and_says_what_is_next(planar_files, tmp_path, capsys):
+def test_the_command_writes_and_says_what_is_next(planar_files, tmp_path, capsys, only_files_of_the_table):
     out = tmp_path / "virtual"
     assert run(planar_files.model, planar_files.motion, "--out", out, "--height", 1.8, "--perfect") == 0
     assert "next: sspinn run" in capsys.readouterr().out
-    names = {"recording.csv", "truth.json", "study.toml", "kinematics.mot"}
+    names = {"recording.csv", "truth.json", "study.toml", "kinematics.mot", "manifest.json", "README.txt"}
     assert {file.name for file in out.iterdir()} == names
+    only_files_of_the_table(out, "simulate-imu")
     assert "hip_flexion_r" in read_storage(out / "kinematics.mot").names
 
 

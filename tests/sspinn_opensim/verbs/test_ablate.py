@@ -70,7 +70,8 @@ def network(folder, seed=0) -> dict:
     return {**state["network"], **people}
 
 
-def test_every_arm_is_trained_estimated_and_scored(finished):
+def test_every_arm_is_trained_estimated_and_scored(finished, only_files_of_the_table):
+    only_files_of_the_table(finished, "ablate", given=("subject.osim", "arm.json"))
     table = rows(finished)
     # No step of these four pulls beyond what friction holds.
     assert set(table) == {"", "torque"}

@@ -75,10 +75,11 @@ def files(folder: Path) -> set[str]:
     return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_a_run_leaves_a_folder_for_everyone_and_one_network(finished):
+def test_a_run_leaves_a_folder_for_everyone_and_one_network(finished, only_files_of_the_table):
     everyone = {f"people/{name}/{file}" for name in PEOPLE for file in PERSON_FILES}
     own = {"training/seed_0/checkpoint.pt", "training/seed_0/history.csv", "manifest.json", "README.txt"}
     assert files(finished) == everyone | own | {"people.json", "people.md", "people.html"}
+    only_files_of_the_table(finished, "scale", "train", "estimate", "evaluate")
 
 
 def test_seen_and_unseen_people_are_scored_apart(finished):
@@ -175,8 +176,9 @@ def without_opensim(monkeypatch):
 
 
 @pytest.mark.usefixtures("without_opensim")
-def test_the_network_stays_of_its_kind(finished, adapted, folder):
+def test_the_network_stays_of_its_kind(finished, adapted, folder, only_files_of_the_table):
     """Whatever the study of the person says."""
+    only_files_of_the_table(adapted, "scale", "adapt")
     assert read_study(folder / "carla.toml").training.network != "gated"
     for out in (finished, adapted):
         assert network_kind(ResultsFolder(out).checkpoint(0)) == "gated"

@@ -125,12 +125,13 @@ def test_joint_reactions_have_their_units(tmp_path):
     assert group.title == "Joint reactions" and [row.unit for row in group.differences] == ["N", "N m", "m"]
 
 
-def test_two_files_by_the_command(tmp_path, capsys):
+def test_two_files_by_the_command(tmp_path, capsys, only_files_of_the_table):
     a, b = write_results(tmp_path / "a"), write_results(tmp_path / "b", degrees=False, offset_deg=-1)
     files = [str(a / "kinematics.mot"), str(b / "kinematics.mot")]
     model = ["--model", str(a / "subject.osim"), "--out", str(tmp_path / "out")]
     assert cli.main(["compare", *files, *model]) == 0
     assert "knee_angle_r  deg   1.000      \u22121.000" in capsys.readouterr().out
+    only_files_of_the_table(tmp_path / "out", "compare")
     late = ["--shift", "0.5"]
     assert cli.main(["compare", *files, *model, *late]) == 0
     assert "0.500 to 1.000 s, 51 samples" in capsys.readouterr().out

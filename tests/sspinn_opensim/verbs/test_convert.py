@@ -17,9 +17,10 @@ def public_models(repository):
     return folder
 
 
-def test_an_old_model_is_upgraded_first(public_models, tmp_path, caplog):
+def test_an_old_model_is_upgraded_first(public_models, tmp_path, caplog, only_files_of_the_table):
     given = public_models / "gait3d_pelvis213.osim"
     convert.convert(given, tmp_path)
+    only_files_of_the_table(tmp_path, "convert")
     upgraded = tmp_path / "gait3d_pelvis213_upgraded.osim"
     assert is_older(given) and not is_older(upgraded)
     summary = json.loads((tmp_path / "conversion.json").read_text())

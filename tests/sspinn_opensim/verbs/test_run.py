@@ -136,11 +136,13 @@ def files(folder: Path) -> set[str]:
     return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_a_run_leaves_all_files_and_nothing_else(finished):
+def test_a_run_leaves_all_files_and_nothing_else(finished, only_files_of_the_table):
     folders = ("static_optimization/", "muscle_groups/")
     found = {name for name in files(finished) if not name.startswith(folders)}
     assert found == FILES
     assert any(finished.joinpath("static_optimization").glob("*force.sto"))
+    stages = ("scale", "convert", "train", "estimate", "muscles", "evaluate")
+    only_files_of_the_table(finished, *stages)
 
 
 def test_a_run_does_once_what_takes_long(whole):
