@@ -34,9 +34,10 @@ def test_gait2354_by_opensims_own_set_up(shared, tmp_path):
         # Its masses were divided with a rounded total.
         assert report.body_mass_kg[body][1] == pytest.approx(values["mass_kg"], rel=1e-5)
     assert compared >= 15
-    # What OpenSim prints for this pose: RMS = 0.0331033, max = 0.0921271 (Top.Head).
-    assert report.markers.rms_m == pytest.approx(0.0331033, abs=1e-6)
-    assert report.markers.fitted["Top.Head"] == pytest.approx(0.0921271, abs=1e-6)
+    # What OpenSim prints for this pose: RMS = 0.0331033, max = 0.0921271 (Top.Head). Its optimizer stops at
+    # `AssemblySolver`'s accuracy of 1e-4, a part of the values; where below that depends on the processor.
+    assert report.markers.rms_m == pytest.approx(0.0331033, rel=1e-4)
+    assert report.markers.fitted["Top.Head"] == pytest.approx(0.0921271, rel=1e-4)
 
 
 @pytest.mark.parametrize(
