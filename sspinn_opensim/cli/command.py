@@ -70,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
         description = f"{verb.purpose[0].upper()}{verb.purpose[1:]}."
         own = verbs.add_parser(verb.name, help=verb.purpose, description=description)
         for option in verb.options:
-            option.add_to(own)
+            own.add_argument(option.typed, **option.settings)
         own.set_defaults(verb=verb)
     return parser
 

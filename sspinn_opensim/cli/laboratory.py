@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.cli.options import OUT, Option, choice, flag, names, number, path
+from sspinn_opensim.cli.options import OUT, Option, flag, names, number, path
 
 _UNITS = ("degrees", "radians")
 _MUSCLES = "STUDY.toml; MODEL.osim MOTION.mot ...; or folders of results to compare"
@@ -18,7 +18,7 @@ _TRIALS = (
     number("--from", float, "S", "start of the part to analyse", dest="from_s", nargs="+"),
     number("--to", float, "S", "its end", dest="to_s", nargs="+"),
     number("--lowpass", float, "HZ", "for the motion; 0: none; default: 6"),
-    choice("--unit", _UNITS, "of the angles, instead of what the header says"),
+    Option("--unit", "of the angles, instead of what the header says", choices=_UNITS),
     flag("--no-physiology", "muscles give their force at any length and speed"),
 )
 MUSCLES = (
@@ -32,7 +32,7 @@ _TRIAL = (
     path("files", "FOLDER | MODEL MOTION", "results, or a laboratory's trial", nargs="+"),
     path("--external-loads", "XML", "of the trial"),
     path("--out", "FOLDER", "for the results of a trial"),
-    choice("--unit", _UNITS, "of MOTION, if it does not say"),
+    Option("--unit", "of MOTION, if it does not say", choices=_UNITS),
     number("--lowpass", float, "HZ", "for the motion; 0: none; default: 6"),
     number("--from", float, "S", "start of the part to analyse", dest="from_s"),
     number("--to", float, "S", "its end", dest="to_s"),
@@ -46,15 +46,9 @@ JOINT_REACTIONS = (
     *_TRIAL,
     path("--forces", "STO", "of your own static optimization"),
     path("--actuators", "XML", "its reserves and residuals", nargs="+", default=()),
-    Option(("--joints",), type=names, default=(), metavar="A,B,...", help="default: all"),
-    choice("--on", ("child", "parent"), "the body acted on", default="child"),
-    Option(
-        ("--in",),
-        dest="frame",
-        default="child",
-        metavar="FRAME",
-        help="axes: child, parent, ground or a body",
-    ),
+    Option("--joints", "default: all", type=names, default=(), metavar="A,B,..."),
+    Option("--on", "the body acted on", choices=("child", "parent"), default="child"),
+    Option("--in", "axes: child, parent, ground or a body", dest="frame", default="child", metavar="FRAME"),
 )
 
 
@@ -88,7 +82,7 @@ def muscles(options: argparse.Namespace) -> dict[str, Any]:
     settings: dict[str, Any] = {"out": options.out, "workers": options.workers, "fast": options.fast}
     if first.suffix.lower() == ".osim":
         return settings | {"study": _trials(options, first, others)}
-    values = {option.flags[0]: getattr(options, option.name) for option in _TRIALS}
+    values = {option.typed: getattr(options, option.name) for option in _TRIALS}
     given = [name for name, value in values.items() if value is not None and value is not False]
     if given:
         raise InputError(
@@ -100,9 +94,7 @@ def muscles(options: argparse.Namespace) -> dict[str, Any]:
         return settings | {"study": tuple(options.files)}
     if others:
         raise InputError(
-            "The files to analyse are not clear.",
-            expected=_MUSCLES,
-            found=" ".join(map(str, options.files)),
+            "The files to analyse are not clear.", expected=_MUSCLES, found=" ".join(map(str, options.files))
         )
     return settings | {"study": first}
 

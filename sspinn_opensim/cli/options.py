@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,48 +15,36 @@ class Option:
 
     Parameters
     ----------
-    flags : sequence of str
+    typed : str
         Name of the argument, or the option as it is typed.
+    purpose : str
+        For the help.
     settings
         As for `argparse.ArgumentParser.add_argument`.
     """
 
-    def __init__(self, flags: Sequence[str], **settings: Any) -> None:
-        self.flags, self.settings = tuple(flags), settings
+    def __init__(self, typed: str, purpose: str, **settings: Any) -> None:
+        self.typed, self.settings = typed, {"help": purpose, **settings}
 
     @property
     def name(self) -> str:
         """Name of its value among the parsed ones."""
-        return self.settings.get("dest") or self.flags[0].lstrip("-").replace("-", "_")
-
-    def add_to(self, parser: argparse.ArgumentParser) -> None:
-        """Let a parser know it."""
-        parser.add_argument(*self.flags, **self.settings)
+        return self.settings.get("dest") or self.typed.lstrip("-").replace("-", "_")
 
 
-def path(flag: str, unit: str, purpose: str, **settings: Any) -> Option:
+def path(typed: str, unit: str, purpose: str, **settings: Any) -> Option:
     """Return an option that takes a path."""
-    return Option((flag,), type=Path, metavar=unit, help=purpose, **settings)
+    return Option(typed, purpose, type=Path, metavar=unit, **settings)
 
 
-def number(flag: str, kind: Callable[[str], float], unit: str, purpose: str, **settings: Any) -> Option:
+def number(typed: str, kind: Callable[[str], float], unit: str, purpose: str, **settings: Any) -> Option:
     """Return an option that takes a number of a kind, `int` or `float`."""
-    return Option((flag,), type=kind, metavar=unit, help=purpose, **settings)
+    return Option(typed, purpose, type=kind, metavar=unit, **settings)
 
 
-def word(flag: str, unit: str, purpose: str, **settings: Any) -> Option:
-    """Return an option that takes text."""
-    return Option((flag,), metavar=unit, help=purpose, **settings)
-
-
-def choice(flag: str, choices: Sequence[str], purpose: str, **settings: Any) -> Option:
-    """Return an option that takes one of a few words."""
-    return Option((flag,), choices=choices, help=purpose, **settings)
-
-
-def flag(flag: str, purpose: str) -> Option:
+def flag(typed: str, purpose: str) -> Option:
     """Return an option that is there or not."""
-    return Option((flag,), action="store_true", help=purpose)
+    return Option(typed, purpose, action="store_true")
 
 
 def names(text: str) -> tuple[str, ...]:

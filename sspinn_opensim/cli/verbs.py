@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sspinn_opensim.cli import laboratory
-from sspinn_opensim.cli.options import OUT, Option, choice, flag, names, number, path, seeds, sensors, word
+from sspinn_opensim.cli.options import OUT, Option, flag, names, number, path, seeds, sensors
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,9 @@ class Verb:
 _STUDY = path("study", "STUDY", "study file (.toml)")
 _PEOPLE = path("study", "STUDY", "study file (.toml), or cohort file")
 _STEPS = number("--steps", int, "N", "optimizer steps, instead of the study's", dest="study.steps")
-_SEEDS = Option(
-    ("--seeds",), dest="study.seeds", type=seeds, metavar="K,K,...", help="instead of the study's"
-)
+_SEEDS = Option("--seeds", "instead of the study's", dest="study.seeds", type=seeds, metavar="K,K,...")
 _SENSORS = Option(
-    ("--sensors",),
-    dest="study.sensors",
-    type=sensors,
-    metavar="SET",
-    help="all, F, FT, FS, TS, SP or names: A,B,...",
+    "--sensors", "all, F, FT, FS, TS, SP or names: A,B,...", dest="study.sensors", type=sensors, metavar="SET"
 )
 _OF_STUDY = (_STEPS, _SEEDS, _SENSORS)
 _RESTART = flag("--restart", "train from the start, not from the last checkpoint")
@@ -64,14 +58,8 @@ _SCALED = (
     path("--setup", "XML", "set-up of OpenSim's ScaleTool, with a static trial"),
     path("--static", "TRC", "static marker trial, instead of the set-up's"),
     path("--markers", "XML", "marker set, instead of the set-up's"),
-    number(
-        "--generic-height",
-        float,
-        "M",
-        "height of a person the model fits, m",
-        dest="generic_height_m",
-    ),
-    word("--name", "NAME", "name of the scaled model"),
+    number("--generic-height", float, "M", "height of a person the model fits, m", dest="generic_height_m"),
+    Option("--name", "name of the scaled model", metavar="NAME"),
     flag("--scaled", "the model is the person's already"),
 )
 _SIMULATED = (
@@ -79,15 +67,11 @@ _SIMULATED = (
     number("--mass", float, "KG", "mass of the person, kg; default: the model's", dest="study.mass_kg"),
     number("--rate", float, "HZ", "rate of the recording; default: 100", dest="sampling_rate_hz"),
     number(
-        "--lowpass",
-        float,
-        "HZ",
-        "cut-off for the motion; default: 12, 0: none",
-        dest="motion.lowpass_hz",
+        "--lowpass", float, "HZ", "cut-off for the motion; default: 12, 0: none", dest="motion.lowpass_hz"
     ),
     number("--belt-speed", float, "M/S", "speed of the treadmill's belt", dest="motion.belt_speed_m_s"),
     number("--strides", int, "N", "repeat one stride of the motion N times", dest="motion.strides"),
-    word("--unit", "UNIT", "degrees or radians, where the motion does not say", dest="motion.unit"),
+    Option("--unit", "degrees or radians, where the motion does not say", metavar="UNIT", dest="motion.unit"),
     path("--moments", "STO", "inverse dynamics of the motion, for the reference", dest="laboratory.moments"),
     path("--external-loads", "XML", "ground forces, for the reference", dest="laboratory.external_loads"),
     number("--seed", int, "K", "seed of all errors of the sensors; default: 0", dest="seed"),
@@ -124,10 +108,7 @@ VERBS = (
     Verb(
         "convert",
         "convert the scaled model to functions with gradients and check them",
-        (
-            path("study", "STUDY", "study file (.toml), or a model (.osim)"),
-            OUT,
-        ),
+        (path("study", "STUDY", "study file (.toml), or a model (.osim)"), OUT),
     ),
     Verb(
         "train",
@@ -161,7 +142,7 @@ VERBS = (
         (
             _STUDY,
             OUT,
-            Option(("--terms",), type=names, metavar="A,B,...", help="terms to switch off; default: all"),
+            Option("--terms", "terms to switch off; default: all", type=names, metavar="A,B,..."),
             *_OF_STUDY,
             flag("--restart", "train every arm from the start"),
         ),
@@ -185,7 +166,7 @@ VERBS = (
         (
             _STUDY,
             OUT,
-            choice("--segments", ("given", "unknown"), "unknown: find the bodies too", default="given"),
+            Option("--segments", "unknown: also the bodies", choices=("given", "unknown"), default="given"),
             path("--network", "FOLDER", "results of another training, with known sensors"),
         ),
     ),

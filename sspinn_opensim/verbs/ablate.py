@@ -87,11 +87,7 @@ class AblationFiles:
 
 @on_study()
 def ablate(
-    study: Study | str | Path,
-    out: str | Path,
-    terms: Sequence[str] | None = None,
-    *,
-    restart: bool = False,
+    study: Study | str | Path, out: str | Path, terms: Sequence[str] | None = None, *, restart: bool = False
 ) -> AblationFiles:
     """Train with every loss term and with each one off; write ``ablation.csv``, ``.md`` and ``.svg``.
 

@@ -71,12 +71,7 @@ class Comparison:
 
 @records("compare", "Comparison of {a.name} and {b.name}")
 def compare(
-    a: str | Path,
-    b: str | Path,
-    out: str | Path,
-    *,
-    model: str | Path | None = None,
-    shift_s: float = 0.0,
+    a: str | Path, b: str | Path, out: str | Path, *, model: str | Path | None = None, shift_s: float = 0.0
 ) -> Comparison:
     """Compare B with A, column by column; write `comparison.json` and `comparison.html`.
 

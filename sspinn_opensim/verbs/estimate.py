@@ -53,10 +53,7 @@ class Estimation:
 
 @on_study(cohorts=True)
 def estimate(
-    study: Study | CohortStudy,
-    out: Path,
-    *,
-    prepared: Prepared | Mapping[str, Prepared] | None = None,
+    study: Study | CohortStudy, out: Path, *, prepared: Prepared | Mapping[str, Prepared] | None = None
 ) -> Estimation | OfPeople[Estimation]:
     """Write motion and forces of every seed, and the first seed's as the files that OpenSim loads.
 

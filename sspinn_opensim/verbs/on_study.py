@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Recording
@@ -23,26 +23,8 @@ _Verb = Callable[Concatenate[Any, Path, P], Result]
 _Called = Callable[Concatenate[Any, str | Path, P], Result]
 
 
-@dataclass(frozen=True)
-class OfPeople(Mapping[str, Result], Generic[Result]):
-    """What a verb came to for everyone of a cohort, by name.
-
-    Attributes
-    ----------
-    people : dict
-        Name of a study to its result.
-    """
-
-    people: dict[str, Result]
-
-    def __getitem__(self, name: str) -> Result:
-        return self.people[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.people)
-
-    def __len__(self) -> int:
-        return len(self.people)
+class OfPeople(dict[str, Result]):
+    """What a verb came to for everyone of a cohort, by name."""
 
     def __str__(self) -> str:
         return f"{len(self)} people: {', '.join(self)}"

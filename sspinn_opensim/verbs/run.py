@@ -97,11 +97,7 @@ def run(
 
 
 def run_study(
-    study: Study,
-    out: Path,
-    *,
-    restart: bool = False,
-    progress: Callable[[Progress], None] | None = None,
+    study: Study, out: Path, *, restart: bool = False, progress: Callable[[Progress], None] | None = None
 ) -> Run:
     """Do all stages for one person; see `run`."""
     recording = _check(study)

@@ -127,11 +127,11 @@ def scale(study: Study | ScalingStudy | CohortStudy | ModelScaling, out: Path) -
         `scale_by_segments` and `scale_from_markers`.
     """
     if isinstance(study, CohortStudy):
-        people = {}
+        people = OfPeople()
         for person in study.people:
             people[person.name] = scale(person, person_folder(out, person))
             log.info(people[person.name])
-        return OfPeople(people)
+        return people
     log.info("scale", extra={"heading": True})
     out.mkdir(parents=True, exist_ok=True)
     if isinstance(study, Study):

@@ -199,7 +199,7 @@ def test_a_model_that_opensim_reads_otherwise_is_our_own_error(study, scaled, kn
     stand_in(known[0])
     (scaled / "sensor_places.osim").unlink(missing_ok=True)
     monkeypatch.setattr(locate, "compare", lambda *arguments: {"imu_acceleration": 1e-3})
-    with pytest.raises(RuntimeError, match="imu_acceleration differs by 0.001"):
+    with pytest.raises(RuntimeError, match=r"imu_acceleration differs by 0.001"):
         locate.locate_sensors(study, scaled)
     assert not (scaled / "sensor_places.osim").exists()
 
