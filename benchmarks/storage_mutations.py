@@ -138,7 +138,7 @@ def _long_row(cells, chance):
 
 def _joined_cells(cells, chance):
     k = _at(cells, chance)
-    return cells[:k] + [b"".join(cells[k : k + 2])] + cells[k + 2 :]
+    return [*cells[:k], b"".join(cells[k : k + 2]), *cells[k + 2 :]]
 
 
 def _trailing_tabs(body, chance):
@@ -162,7 +162,7 @@ def _other_separator(body, chance):
     return [line.replace(b"\t", mark) for line in body]
 
 
-def _decimal_commas(body, chance):
+def _decimal_commas(body, _chance):
     return body[:1] + [line.replace(b".", b",") for line in body[1:]]
 
 
@@ -171,7 +171,7 @@ def _time_label(body, chance):
     return [re.sub(rb"^\s*time", new, body[0], count=1), *body[1:]] if body else body
 
 
-def _paths(body, chance):
+def _paths(body, _chance):
     labels = body[0].split(b"\t")
     if any(b"/" in label for label in labels):
         return body
@@ -181,7 +181,7 @@ def _paths(body, chance):
     ]
 
 
-def _time_last(body, chance):
+def _time_last(body, _chance):
     return [
         b"\t".join(line.split(b"\t")[1:] + line.split(b"\t")[:1]) if line.strip() else line for line in body
     ]
@@ -224,14 +224,14 @@ def _lost_rows(body, chance):
 
 def _joined_lines(body, chance):
     k = chance.randrange(len(body))
-    return body[:k] + [b"".join(body[k : k + 2])] + body[k + 2 :]
+    return [*body[:k], b"".join(body[k : k + 2]), *body[k + 2 :]]
 
 
 def _no_rows(body, chance):
     return body[: chance.choice((0, 1))]
 
 
-def _twice(data, chance):
+def _twice(data, _chance):
     return data + data
 
 
@@ -255,7 +255,7 @@ def _no_end_of_header(data, chance):
     )
 
 
-def _no_header(data, chance):
+def _no_header(data, _chance):
     return b"\n".join(_parts(data)[1])
 
 
@@ -307,7 +307,8 @@ def outcome(path: Path, truth: Table) -> str:
             warnings.simplefilter("always", StorageWarning)
             found = read_storage(path)
     except InputError as error:
-        assert error.what and str(path) in error.where, f"a refusal without what or where: {error}"
+        if not error.what or str(path) not in error.where:
+            raise AssertionError(f"a refusal without what or where: {error}") from error
         return "refused"
     assert len(caught) == len(found.notes)
     same = _same(found, truth)
@@ -343,7 +344,7 @@ def run(files: list[Path], count: int, seed: int, keep: Path | None = None) -> t
             try:
                 found = outcome(path, truths[which])
                 fault = found if found == "wrong in silence" else ""
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever a reader raises but InputError is a fault
                 found, fault = "fault", traceback.format_exc(limit=-4)
             counts[found] += 1
             if fault:

@@ -137,24 +137,10 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     if options.data is None or (options.out is None and not options.clocks):
         raise InputError("--data and --out are needed.", expected="--data ../shared/data --out DIR")
-    found = trials(options.data)
-    if options.quick:
-        found = quick(found)
-    if options.people:
-        found = first_people(found, options.people)
-    if options.floor:
-        from benchmarks.planar_floor import floor, format_floor
-
-        measured = floor(
-            found, options.out, partial(settings_of, perfect=True, shipped=options.shipped_moments)
-        )
-        print(json.dumps(measured, indent=1) if options.json else format_floor(measured))
-        return 0
-    if options.clocks:
-        from benchmarks.laboratory_clocks import clocks, format_clocks
-
-        measured = clocks(found, partial(settings_of, perfect=True, late_plates=True))
-        print(json.dumps(measured, indent=1) if options.json else format_clocks(measured))
+    found = quick(trials(options.data)) if options.quick else trials(options.data)
+    found = first_people(found, options.people) if options.people else found
+    if options.floor or options.clocks:
+        _measure(found, options)
         return 0
     choices = {
         "perfect": options.perfect,
@@ -171,6 +157,20 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{len(written)} studies in {options.out / 'studies'}")
         print("\n".join(f"cohort: {cohort}" for cohort in cohorts))
     return 0
+
+
+def _measure(found: list[Trial], options: argparse.Namespace) -> None:
+    """Print what the planar projection costs, or how late the force plates are."""
+    if options.floor:
+        from benchmarks.planar_floor import floor, format_floor
+
+        chosen = partial(settings_of, perfect=True, shipped=options.shipped_moments)
+        measured, shown = floor(found, options.out, chosen), format_floor
+    else:
+        from benchmarks.laboratory_clocks import clocks, format_clocks
+
+        measured, shown = clocks(found, partial(settings_of, perfect=True, late_plates=True)), format_clocks
+    print(json.dumps(measured, indent=1) if options.json else shown(measured))
 
 
 def trials(data: Path) -> list[Trial]:

@@ -142,7 +142,7 @@ class _Program:
 
     def closest(self, matrix: np.ndarray, tau: np.ndarray) -> np.ndarray:
         """Return controls within the bounds that leave as little of `tau` undone as can be."""
-        rows, columns = matrix.shape
+        columns = matrix.shape[1]
         weight = _PENALTY * matrix
         hessian = self._identity + weight.T @ weight
         bounds = np.zeros((0, columns)), self._upper, self._lower

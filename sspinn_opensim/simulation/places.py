@@ -94,10 +94,7 @@ def _surface(functions: BodyFunctions, body: str) -> np.ndarray:
     if segment != "pelvis":
         far = [joint for joint in model.joints if joint.parent.body == body and _leads_on(joint)]
         ends = [np.array(joint.parent.translation) for joint in far]
-        if ends:
-            middle = 0.5 * (middle + np.mean(ends, axis=0))
-        else:
-            middle = np.array(model.body(body).mass_center)
+        middle = 0.5 * (middle + np.mean(ends, axis=0)) if ends else np.array(model.body(body).mass_center)
     return middle + np.array(offset) * (1.0, 1.0, outward)
 
 
@@ -116,14 +113,9 @@ def near_centre(functions: BodyFunctions, body: str) -> np.ndarray:
     if joint.parent.body == GROUND:
         hips = [j for j in model.joints if j.parent.body == body and side_of(j.child.body)]
         return np.mean([j.parent.translation for j in hips], axis=0) if hips else np.zeros(3)
-    while _small(model, joint.parent.body):
+    while without_side(joint.parent.body)[0].lower() == "talus":  # a part of the foot without a sensor
         joint = model.joint_of(joint.parent.body)
     return _in_body(functions, joint, body)
-
-
-def _small(model: Model, body: str) -> bool:
-    """Say whether a body is the talus: a part of the foot that carries no sensor."""
-    return without_side(body)[0].lower() == "talus"
 
 
 def _in_body(functions: BodyFunctions, joint: Joint, body: str) -> np.ndarray:
@@ -179,7 +171,8 @@ def joint_distance(functions: BodyFunctions, first: str, second: str) -> float:
 def moving_joints(model: Model, bodies: Iterable[str]) -> set[str]:
     """Return the joints between ground and these bodies."""
     found = set()
-    for body in bodies:
+    for carrier in bodies:
+        body = carrier
         while body != GROUND:
             joint = model.joint_of(body)
             found.add(joint.name)

@@ -90,7 +90,7 @@ def _taken_over(tree, bodies: dict, frame: FramePlace, model: Path) -> etree._El
                 continue
             if name == frame.body and child_text(element, "socket_parent") == "..":
                 return element
-            _refuse_if_used(tree, element, frame, name, model)
+            _refuse_if_used(tree, frame, name, model)
             element.getparent().remove(element)
     body = bodies[frame.body]
     components = body.find("components")
@@ -100,7 +100,7 @@ def _taken_over(tree, bodies: dict, frame: FramePlace, model: Path) -> etree._El
     return etree.SubElement(components, "PhysicalOffsetFrame", name=frame.name)
 
 
-def _refuse_if_used(tree, element, frame: FramePlace, body: str, model: Path) -> None:
+def _refuse_if_used(tree, frame: FramePlace, body: str, model: Path) -> None:
     for other in tree.iter():
         socket = isinstance(other.tag, str) and other.tag.startswith("socket_")
         if socket and (other.text or "").strip().rstrip("/").endswith(f"{body}/{frame.name}"):

@@ -6,6 +6,7 @@ Numbers that need OpenSim (masses, lengths) come from the worker; here is only w
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 from lxml import etree
@@ -253,6 +254,6 @@ def _joints_crossed_by_muscles(tree, parent_of: dict, joint_of_child: dict) -> s
         points = muscle.iterfind("GeometryPath/PathPointSet/objects/*")
         sockets = (child_text(point, "socket_parent_frame") for point in points)
         bodies = list(dict.fromkeys(base_body(tree, socket) for socket in sockets))
-        for one, other in zip(bodies, bodies[1:], strict=False):
+        for one, other in itertools.pairwise(bodies):
             crossed.update(joint_of_child[body] for body in set(to_ground(one)) ^ set(to_ground(other)))
     return crossed

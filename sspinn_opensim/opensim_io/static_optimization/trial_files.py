@@ -119,7 +119,7 @@ def bring_in(
         bodies = tuple(body.get("name", "") for body in tree.iterfind("Model/BodySet/objects/Body"))
         loads = _copy_loads(Path(external_loads), folder, bodies, notes)
     seen = survey(subject, table, loads, lowpass_hz=settings.lowpass_hz, every_frame=_determines(tree))
-    _write_motion(folder, table, seen, coordinates, notes)
+    _write_motion(folder, table, seen, notes)
     ResultsFolder(folder).moments.unlink(missing_ok=True)  # of another motion
     window = _window(seen, table, loads, settings, from_s, to_s, str(motion), notes)
     supplied = [name not in table.names or name in seen.dependent for name in seen.names]
@@ -226,13 +226,7 @@ def _is_off(force) -> bool:
     return child_text(force, "appliesForce") == "false" or child_text(force, "isDisabled") == "true"
 
 
-def _write_motion(
-    folder: Path,
-    table: Table,
-    seen: Survey,
-    coordinates: tuple[CoordinateFacts, ...],
-    notes: list[str],
-) -> None:
+def _write_motion(folder: Path, table: Table, seen: Survey, notes: list[str]) -> None:
     """Write every coordinate of the model; dependent ones as their couplers want them."""
     q = np.empty((len(table.time_s), len(seen.names)))
     whole = len(seen.time_s) == len(table.time_s)

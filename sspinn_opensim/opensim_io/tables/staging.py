@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -53,7 +52,7 @@ def written_together(folder: Path) -> Iterator[Path]:
             for file in files:
                 place = folder / file.relative_to(staged)
                 place.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(file, place)
+                file.replace(place)
 
 
 def check_files(files: Sequence[Path]) -> None:

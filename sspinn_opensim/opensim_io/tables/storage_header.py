@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import dataclasses
+import itertools
 import re
 
 from casadi_dynamics.errors import InputError
@@ -116,7 +117,7 @@ def split_header(lines: list[Line], where: str) -> tuple[Header, list[Line]]:
         notes.append(f"no line 'endheader': labels taken from line {lines[start].number}")
     body = [line for line in below if line.text.strip(" \t,;")]
     header = _read_keys(above, where, notes)
-    inner = [one for one, other in zip(body, body[1:], strict=False) if other.number > one.number + 1]
+    inner = [one for one, other in itertools.pairwise(body) if other.number > one.number + 1]
     if "rows" not in header.counts and inner[-1:] and inner[-1] is not body[0]:
         note = f"a blank line after line {inner[-1].number}: OpenSim reads no further, as nRows is not stated"
         header = dataclasses.replace(header, notes=(*header.notes, note))
@@ -149,7 +150,7 @@ def is_number(cell: str) -> bool:
 
 def _find_labels(lines: list[Line]) -> int | None:
     filled = [k for k, line in enumerate(lines) if line.text.strip()]
-    for k, following in zip(filled, filled[1:], strict=False):
+    for k, following in itertools.pairwise(filled):
         separator = separator_of(lines[k].text)
         labels, row = (cells_of(lines[i].text, separator) for i in (k, following))
         if len(labels) > 1 and len(row) == len(labels) and is_time(labels[0]) and all(map(is_number, row)):

@@ -123,22 +123,25 @@ def read_plain(labels: Line, rows: bytes, where: str) -> Body | None:
     if place or separator in (",", ";") or len(set(names)) < len(names) or not rows.endswith(b"\n"):
         return None
     rows = rows.rstrip()
-    # No other letters (nan), no line ends of old, no blank lines, no cells that are left empty.
-    if not rows or rows.translate(None, _PLAIN) or rows.count(b"\r") != rows.count(b"\r\n"):
+    if not _is_plain(rows):
         return None
-    dense = rows.translate(None, b" \r")
-    if dense.startswith((b"\t", b"\n")) or any(mark in dense for mark in _LEFT_EMPTY):
-        return None
-    del dense
     try:
         numbers = np.loadtxt(io.BytesIO(rows), comments=None, ndmin=2)
     except ValueError:  # a row of another length, or a cell that is no number
         return None
-    if numbers.shape[1] != len(names) or not np.isfinite(numbers).all():
+    time_s, values = numbers[:, 0], numbers[:, 1:]
+    whole = numbers.shape[1] == len(names) and np.isfinite(numbers).all()
+    if not whole or (np.diff(time_s) <= 0).any() or _gap(time_s) is not None:
         return None
-    if (np.diff(numbers[:, 0]) <= 0).any() or _gap(numbers[:, 0]) is not None:
-        return None
-    return Body(tuple(names[1:]), numbers[:, 0], numbers[:, 1:], tuple(notes))
+    return Body(tuple(names[1:]), time_s, values, tuple(notes))
+
+
+def _is_plain(rows: bytes) -> bool:
+    """Whether there are no other letters (nan), no line ends of old, no blank lines and no empty cells."""
+    if not rows or rows.translate(None, _PLAIN) or rows.count(b"\r") != rows.count(b"\r\n"):
+        return False
+    dense = rows.translate(None, b" \r")
+    return not dense.startswith((b"\t", b"\n")) and not any(mark in dense for mark in _LEFT_EMPTY)
 
 
 def read_labels(lines: list[Line], where: str) -> tuple[str, ...]:

@@ -286,7 +286,7 @@ def _unexplained(survey: Survey, share: float, weights: float) -> np.ndarray:
     needed = survey.needed_along(survey.up)
     if needed is None or not survey.body_weight_n:
         return np.zeros(len(survey.time_s), bool)
-    frames = max(int(round(_SMOOTHED_S / _step(survey))), 1)
+    frames = max(round(_SMOOTHED_S / _step(survey)), 1)
     given = _smooth(survey.force.sum(axis=1) @ survey.up, frames) / survey.body_weight_n
     needed = _smooth(needed, frames) / survey.body_weight_n
     allowed = share * np.maximum(np.maximum(needed, given), 0) + weights

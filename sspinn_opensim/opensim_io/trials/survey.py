@@ -176,5 +176,5 @@ def survey(
 def cut(seen: Survey, from_s: float, to_s: float) -> Survey:
     """Return a survey of a part of its time."""
     kept = inside(seen.time_s, from_s, to_s)
-    arrays = "time_s q held force point torque body_position tau_free tau".split()
+    arrays = ["time_s", "q", "held", "force", "point", "torque", "body_position", "tau_free", "tau"]
     return dataclasses.replace(seen, **{name: getattr(seen, name)[kept] for name in arrays})

@@ -133,7 +133,7 @@ def test_forces_expressed_in_a_body_are_turned_with_it(files, planar_model):
     turned = loads.with_name("turned.xml")
     turned.write_text(text)
     functions = build(planar_model)
-    time_s, tau = trial_forces(functions, kinematics, turned)
+    tau = trial_forces(functions, kinematics, turned)[1]
     free = trial_forces(functions, kinematics)[1]
     data, n = read_storage(loads.with_name("grf.mot")), len(planar_model.coordinates)
     moved = kinematics_at(functions, kinematics, 30)
@@ -185,8 +185,7 @@ def test_loads_that_end_early_are_refused(files, planar_model):
         trial_forces(build(planar_model), kinematics, loads)
 
 
-def test_a_table_of_another_model_is_refused(files, planar_model, tmp_path):
-    kinematics, _ = files
+def test_a_table_of_another_model_is_refused(planar_model, tmp_path):
     other = tmp_path / "other.mot"
     other.write_text("other\nversion=1\nnRows=1\nnColumns=2\ninDegrees=no\nendheader\ntime\tx\n0\t1\n")
     with pytest.raises(InputError, match="no coordinate of the model"):

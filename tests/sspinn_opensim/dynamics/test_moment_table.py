@@ -11,7 +11,7 @@ TIME = np.linspace(0, 2 * np.pi, 400, endpoint=False)
 def made(height_m):
     knee = 40 * np.sin(TIME)
     lift = np.full(400, 500.0)
-    partly = np.where(TIME < np.pi, knee, np.nan)
+    partly = np.where(np.pi > TIME, knee, np.nan)
     return moment_table.rows(
         {"knee": knee, "ty": lift},
         {"shifted": {"knee": knee + 6.0, "ty": lift + 7.0}, "partly": {"knee": partly}},

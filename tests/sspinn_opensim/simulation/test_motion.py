@@ -144,10 +144,10 @@ def test_a_motion_without_a_whole_stride_has_none():
         stride_time(through(samples(strides(0.5)[1])), [0, 1])
 
 
-def test_a_repeated_stride_is_smooth_and_leaves_what_is_kept(count=6):
+def test_a_repeated_stride_is_smooth_and_leaves_what_is_kept():
     original = through(samples(strides(1.4)[1]))
     period, keep = 1.1, (0.2, 0.8)
-    motion = repeat_stride(original, period, keep, [2], count)
+    motion = repeat_stride(original, period, keep, [2], 6)
     kept = np.linspace(*keep, 40)
     for ours, theirs in zip(motion(kept), original(kept), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=5e-3)

@@ -186,7 +186,7 @@ def test_a_settings_file_is_read_and_its_errors_name_the_line(tmp_path):
     found = settings_for(file, HEIGHT)
     assert found.seed == 4 and found.errors.wobble == 0.5 and found.sensors[0].body == "tibia_r"
     file.write_text("[errors]\nwoble = 0.5\n", encoding="utf-8")
-    with pytest.raises(InputError, match="line 2.*\n.*\n.*did you mean 'wobble'"):
+    with pytest.raises(InputError, match=r"line 2.*\n.*\n.*did you mean 'wobble'"):
         settings_for(file, {})
 
 

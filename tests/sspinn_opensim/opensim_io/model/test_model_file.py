@@ -48,7 +48,7 @@ def test_contact_switched_off_stays_off_in_opensim(model_file, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, message",
+    ("text", "message"),
     [
         (None, "cannot read the model"),
         ("<OpenSimDocument Version='40600'><Model>", "not a valid XML"),

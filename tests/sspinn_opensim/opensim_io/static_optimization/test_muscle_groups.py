@@ -69,7 +69,7 @@ def test_trials_of_other_muscles_are_not_compared(trials):
     write_storage(
         trials["fast"] / "muscle_forces.sto", Table(("a_r", "b_r"), np.arange(3.0), np.ones((3, 2)))
     )
-    with pytest.raises(InputError, match="(?s)different muscles.*a_l, b_r"):
+    with pytest.raises(InputError, match=r"(?s)different muscles.*a_l, b_r"):
         gather(trials)
 
 

@@ -194,7 +194,7 @@ SILENT_FAILURES = {
 
 
 @pytest.mark.parametrize(
-    "name, message",
+    ("name", "message"),
     [
         silent("degrees flag wrong", "turns implausibly far"),
         silent("degrees flag missing", "does not say whether it is in degrees"),

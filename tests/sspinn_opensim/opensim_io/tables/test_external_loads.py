@@ -14,7 +14,7 @@ def test_round_trip_and_relative_data_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, message",
+    ("text", "message"),
     [
         (None, "cannot read"),
         ("<OpenSimDocument><ExternalLoads>", "cannot read"),

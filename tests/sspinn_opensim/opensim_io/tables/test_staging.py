@@ -1,6 +1,7 @@
 """A set of files gets its names only after OpenSim has read every one of them."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,7 +89,7 @@ def careless_reader(monkeypatch):
 @pytest.mark.filterwarnings("ignore::sspinn_opensim.opensim_io.tables.storage.StorageWarning")
 @pytest.mark.usefixtures("careless_reader")
 @pytest.mark.parametrize(
-    "spoil, message",
+    ("spoil", "message"),
     [
         (misread, "(?s)does not read the file as it was meant.*Storage"),
         (misread_unit, "(?s)does not read the file as it was meant.*inDegrees="),
@@ -111,20 +112,21 @@ def test_what_our_reader_notes_is_not_given_to_opensim(tmp_path, monkeypatch):
     monkeypatch.setattr(staging, "run_job", None)
     path = write_storage(tmp_path / "a.sto", random_table())
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r"))
-    with pytest.raises(OpenSimError, match="(?s)as it was meant.*on which OpenSim hangs"):
+    with pytest.raises(OpenSimError, match=r"(?s)as it was meant.*on which OpenSim hangs"):
         check_files([path])
 
 
 def test_nothing_is_left_after_an_error_or_without_space(tmp_path, monkeypatch):
+    unknown = dataclasses.replace(random_table(), values=np.full((40, 3), np.nan))
+    tables = {"a.sto": random_table(), "b.sto": unknown}
     with pytest.raises(InputError, match="not a finite number"), written_together(tmp_path) as folder:
-        write_storage(folder / "a.sto", random_table())
-        write_storage(folder / "b.sto", dataclasses.replace(random_table(), values=np.full((40, 3), np.nan)))
+        [write_storage(folder / name, table) for name, table in tables.items()]
     assert not list(tmp_path.iterdir())
 
     def full_disk(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(staging, "check_files", lambda files: monkeypatch.setattr("os.replace", full_disk))
+    monkeypatch.setattr(staging, "check_files", lambda files: monkeypatch.setattr(Path, "replace", full_disk))
     with pytest.raises(InputError, match="No space left on device"), written_together(tmp_path) as folder:
         (folder / "a.txt").write_text("a")
     assert not list(tmp_path.iterdir())

@@ -39,7 +39,7 @@ def test_round_trip_restores_every_bit(tmp_path, suffix, in_degrees):
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    ("change", "message"),
     [
         ({"values": np.full((7, 3), np.nan)}, "not a finite number"),
         ({"values": np.full((7, 3), np.inf)}, "not a finite number"),
@@ -62,7 +62,7 @@ def test_refuses_to_write_what_opensim_misreads(tmp_path, change, message):
 def test_refuses_unknown_extension_and_missing_folder(tmp_path):
     with pytest.raises(InputError, match="not a storage file name"):
         write_storage(tmp_path / "x.txt", table())
-    with pytest.raises(InputError, match="Cannot write x.sto"):
+    with pytest.raises(InputError, match=r"Cannot write x.sto"):
         write_storage(tmp_path / "missing" / "x.sto", table())
 
 
@@ -104,7 +104,7 @@ def test_reads_the_spellings_found_in_the_wild(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    "text, note",
+    ("text", "note"),
     [
         (HEAD.replace("nRows=2", "nRows=9") + LABELS + ROWS, "states 9 rows, the file holds 2"),
         (HEAD.replace("nRows=2", "nRows=1") + LABELS + ROWS, "states 1 rows, the file holds 2"),
@@ -174,7 +174,7 @@ def test_reports_a_missing_degrees_flag_as_unknown(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, message",
+    ("text", "message"),
     [
         ("", "the file is empty"),
         (b"\0\1\2binary", "the file is no text"),

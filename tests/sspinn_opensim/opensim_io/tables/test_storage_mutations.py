@@ -20,7 +20,9 @@ _FILE = Path(__file__).resolve().parents[4] / "benchmarks" / "storage_mutations.
 _SPEC = importlib.util.spec_from_file_location("storage_mutations", _FILE)
 _module = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_module)
-MUTATIONS, mutate, outcome, run = (getattr(_module, name) for name in "MUTATIONS mutate outcome run".split())
+MUTATIONS, mutate, outcome, run = (
+    getattr(_module, name) for name in ["MUTATIONS", "mutate", "outcome", "run"]
+)
 
 
 @pytest.fixture(params=[True, False])

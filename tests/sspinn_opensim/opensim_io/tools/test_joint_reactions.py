@@ -1,6 +1,7 @@
 """Joint reactions against sums of forces on the bodies beyond a joint, and faults OpenSim is silent about."""
 
 import dataclasses
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -141,28 +142,27 @@ def reaction(bodies, joint_name, loads, forces):
         inertia = axes @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) @ axes.transpose(0, 2, 1)
         spin = np.einsum("nij,nj->ni", inertia, alpha) + np.cross(w, np.einsum("nij,nj->ni", inertia, w))
         add(body.mass * (a - gravity), bodies.placed(body.name, body.mass_center), spin)
-    data = read_storage(loads.datafile)
-    for load in loads.forces:
+    vectors = CubicSpline(loads.time_s, loads.vectors, bc_type="natural")(forces.time_s)
+    for load, (f, at, torque) in zip(loads.forces, np.moveaxis(vectors, 0, 2), strict=True):
         if load.body in beyond:
-            f, at, torque = (
-                CubicSpline(
-                    data.time_s, np.column_stack([data.column(p + x) for x in "xyz"]), bc_type="natural"
-                )(forces.time_s)
-                for p in (load.force_prefix, load.point_prefix, load.torque_prefix)
-            )
             add(-f, at, -torque)
+    for k, body, at, f in _pulls(bodies, forces):
+        if body in beyond:
+            force[k] -= f
+            moment[k] -= np.cross(at - centre[k], f)
+    return force, moment, centre
+
+
+def _pulls(bodies, forces):
+    """Yield frame, body, point and force of every pull of a muscle on a point of its path."""
     for muscle in bodies.model.muscles:
-        tension = forces.column(muscle.name)
-        points = bodies.path(muscle)
+        tension, points = forces.column(muscle.name), bodies.path(muscle)
         for k in range(bodies.frames):
             on_path = [(body, at[k]) for body, at, active in points if active[k]]
-            for (one, start), (other, end) in zip(on_path, on_path[1:], strict=False):
+            for (one, start), (other, end) in itertools.pairwise(on_path):
                 pull = tension[k] * (end - start) / np.linalg.norm(end - start)
-                for body, at, f in ((one, start, pull), (other, end, -pull)):
-                    if body in beyond:
-                        force[k] -= f
-                        moment[k] -= np.cross(at - centre[k], f)
-    return force, moment, centre
+                yield k, one, start, pull
+                yield k, other, end, -pull
 
 
 def reported(table, joint, body):
