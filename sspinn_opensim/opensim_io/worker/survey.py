@@ -6,10 +6,12 @@ collected.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
-from scipy.interpolate import make_interp_spline
 
 from casadi_dynamics.opensim_process.worker.states import array, components, load, rotation, set_state
+from sspinn_opensim.dynamics.trial import natural_quintic
 
 _GROUND = "ground"
 _NUDGE = 0.01  # of a root translation, m, to see which way it points
@@ -43,7 +45,7 @@ def muscle_survey(opensim, model: str, motion: str, output: str) -> dict:
         q[:, column] = values_at(q, given["time_s"])
         u[:, column], udot[:, column] = _rates(given["time_s"], q[:, column])
     answers = {"q": as_given, "held": held, **_mechanics(loaded, q, u, udot, given)}
-    with open(output, "wb") as file:
+    with Path(output).open("wb") as file:
         np.savez(file, **answers)
     return facts | {"root_directions": _root_directions(loaded)}
 
@@ -78,18 +80,18 @@ def _determined(opensim, model, loaded) -> list[tuple]:
             found.append(
                 (
                     column(coordinate.getName()),
-                    lambda q, time_s, f=function: _at_each(opensim, f, time_s[:, None]),
+                    lambda _q, time_s, f=function: _at_each(opensim, f, time_s[:, None]),
                 )
             )
         elif coordinate.get_locked():
             value = coordinate.getDefaultValue()
-            found.append((column(coordinate.getName()), lambda q, time_s, v=value: np.full(len(time_s), v)))
+            found.append((column(coordinate.getName()), lambda _q, time_s, v=value: np.full(len(time_s), v)))
     for name, inputs, function, scale in _couplers(opensim, model):
         columns = [column(other) for other in inputs]
         found.append(
             (
                 column(name),
-                lambda q, time_s, f=function, c=columns, s=scale: s * _at_each(opensim, f, q[:, c]),
+                lambda q, _time_s, f=function, c=columns, s=scale: s * _at_each(opensim, f, q[:, c]),
             )
         )
     return found
@@ -98,8 +100,8 @@ def _determined(opensim, model, loaded) -> list[tuple]:
 def _rates(time_s: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if len(time_s) < _FEWEST_FOR_SPLINE or np.ptp(values) == 0:
         return np.zeros(len(time_s)), np.zeros(len(time_s))
-    spline = make_interp_spline(time_s, values, k=5)
-    return spline(time_s, 1), spline(time_s, 2)
+    spline = natural_quintic(time_s, values[:, None])
+    return spline(time_s, 1)[:, 0], spline(time_s, 2)[:, 0]
 
 
 def _facts(opensim, model, state) -> dict:

@@ -30,12 +30,12 @@ def inspect_files(opensim, tables: list[str], setups: dict, output: str) -> dict
         for reader, read in (("TimeSeriesTable", _read_table), ("Storage", _read_storage)):
             try:
                 labels, values, in_degrees = read(opensim, path)
-            except Exception as error:  # the caller names the file and the reader
+            except Exception as error:  # noqa: BLE001 - the caller names the file and the reader
                 answer[path][reader] = {"error": f"{type(error).__name__}: {error}"}
                 continue
             arrays[f"{reader}_{place}"] = values
             answer[path][reader] = {"labels": labels, "in_degrees": in_degrees}
-    with open(output, "wb") as file:
+    with Path(output).open("wb") as file:
         np.savez(file, **arrays)
     return {"tables": answer, "setup_errors": _load_setups(opensim, setups)}
 
@@ -47,7 +47,7 @@ def read_coordinates(opensim, model: str, motion: str, output: str) -> dict:
     storage = opensim.Storage(motion)
     if storage.isInDegrees():
         loaded.getSimbodyEngine().convertDegreesToRadians(storage)
-    with open(output, "wb") as file:
+    with Path(output).open("wb") as file:
         np.savez(file, motion=_rows(storage))
     return {"labels": _labels(storage)}
 
@@ -90,7 +90,7 @@ def _load_setups(opensim, setups: dict) -> dict:
                 getattr(opensim, tag)(path)
             else:
                 errors[path] = f"no tool of OpenSim loads a <{tag}>"
-        except Exception as error:  # every error of OpenSim arrives as some exception
+        except Exception as error:  # noqa: BLE001 - every error of OpenSim arrives as some exception
             errors[path] = f"{type(error).__name__}: {error}"
     return errors
 

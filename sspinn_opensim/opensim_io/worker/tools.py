@@ -126,5 +126,5 @@ def _save_storage(storage, path: str) -> None:
         rows.append([vector.getTime(), *(data.get(i) for i in range(data.getSize()))])
     table = np.array(rows)
     names = np.array([labels.get(k) for k in range(1, labels.getSize())], str)
-    with open(path, "wb") as file:  # savez would append its own suffix to a bare name
+    with Path(path).open("wb") as file:  # savez would append its own suffix to a bare name
         np.savez(file, names=names, time_s=table[:, 0], values=table[:, 1:])

@@ -109,7 +109,7 @@ def test_a_resting_upright_sensor_reads_gravity_and_its_bias(planar):
     errors = replace(PERFECT, acceleration_bias=0.2, angular_rate_bias=0.01, wobble=1.0)
     recording = record(planar, state, time_s, [SENSOR], errors, 5)
     truth = recording.truth[0]
-    wanted = [*truth.acceleration_bias, 0.0, 9.80665, 0.0]
+    wanted = truth.acceleration_bias + np.array([0.0, 9.80665, 0.0])
     np.testing.assert_allclose(recording.acceleration[:, 0], np.tile(wanted, (50, 1)), atol=1e-9)
     np.testing.assert_allclose(
         recording.angular_rate[:, 0], np.tile(truth.angular_rate_bias, (50, 1)), atol=1e-9
