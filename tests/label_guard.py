@@ -104,7 +104,7 @@ def main(study_file: str, out: str) -> None:
         "file": lambda: Path(file).read_bytes(),
         "low level": lambda: os.close(os.open(file, os.O_RDONLY)),
         "link": link.read_bytes,
-        "folder": lambda: os.listdir(Path(file).parent),  # noqa: PTH208 (the event under test)
+        "folder": lambda: os.listdir(Path(file).parent),
         "process": lambda: subprocess.run(["cat", file], capture_output=True, check=False),
         "shell": lambda: os.system(f"cat '{file}' > /dev/null"),
     }
