@@ -38,7 +38,6 @@ def answer_sensors(model: Model, answers: Mapping[str, np.ndarray]) -> tuple[Imu
 
     Parameters
     ----------
-    model : Model
     answers : mapping of str to ndarray
         With `imu_frames` (frames of the model), or with `imu_bodies`, `imu_offset` (m) and `imu_euler` (rad,
         body-fixed XYZ): one placement on each of these bodies, whose names then are the sensors' names.
@@ -72,7 +71,6 @@ def compare(model: Model, functions: BodyFunctions, answers: Mapping[str, np.nda
 
     Parameters
     ----------
-    model : Model
     functions : BodyFunctions
         Built from `model` with the sensors of `answer_sensors`.
     answers : mapping of str to ndarray

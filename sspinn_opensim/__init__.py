@@ -1,4 +1,4 @@
-"""From IMU recordings to joint angles, moments, ground and muscle forces of OpenSim models, without labels.
+"""Joint angles, moments, ground and muscle forces of OpenSim models from IMU recordings, without labels.
 
 Conventions: OpenSim's ground frame (x forward, y up, z right), SI units and radians inside, degrees only in
 files, accelerometers report specific force ``R^T (a - g)``.

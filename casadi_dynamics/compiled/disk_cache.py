@@ -29,7 +29,6 @@ def load_or_make(key: str, make: Callable[[], bytes]) -> bytes:
     ----------
     key : str
         All that the entry depends on, in full.
-    make : callable
     """
     folder = cache_folder()
     if folder is None:

@@ -42,7 +42,6 @@ def walk(part: Part, dialect: Dialect, store: Callable[[int, str], None]) -> Non
 
     Parameters
     ----------
-    part : Part
     dialect : Dialect
         Is called once per instruction, in their order.
     store : callable

@@ -24,8 +24,6 @@ class Kernel:
 
     Parameters
     ----------
-    source : Source
-    dtype : torch.dtype
     order : int
         How often results can be differentiated.
     backend : str
@@ -45,7 +43,6 @@ class Kernel:
 
         Parameters
         ----------
-        samples : int
         tensors : sequence of torch.Tensor
             Per input (samples, n), or (n,) for all samples.
         """

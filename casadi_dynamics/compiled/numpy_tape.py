@@ -84,7 +84,6 @@ class NumpyProgram:
 
     Parameters
     ----------
-    tape : Tape
     scalar : str
         'double' or 'float'.
     """

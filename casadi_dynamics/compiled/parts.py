@@ -35,7 +35,6 @@ def cut(tape: Tape, longest: int) -> tuple[tuple[Part, ...], int]:
 
     Parameters
     ----------
-    tape : Tape
     longest : int
         Instructions of a part, without constants and inputs, which every part reads for itself.
 

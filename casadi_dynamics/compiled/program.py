@@ -1,4 +1,4 @@
-"""What a tape becomes: something that computes a range of samples, alone or shared among threads."""
+"""Programs made of a tape: each computes a range of samples, in one thread or in several."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ class Program(Protocol):
             in entries. A stride of 0 between samples is one value for all.
         outputs : bytes
             Per output, as such a number, the address of its contiguous rows, one per sample.
-        first, last : int
         """
 
 

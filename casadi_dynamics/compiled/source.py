@@ -19,7 +19,6 @@ class Source:
 
     Attributes
     ----------
-    input_sizes, output_sizes : tuple of int
     key : str
         Of two sources with one key the tapes are equal.
 

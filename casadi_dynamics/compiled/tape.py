@@ -38,10 +38,8 @@ class Tape:
 
     Attributes
     ----------
-    instructions : tuple of Instruction
     outputs : tuple of tuples of int
         Place of each entry of each output.
-    input_sizes, output_sizes : tuple of int
     """
 
     instructions: tuple[Instruction, ...]

@@ -29,10 +29,6 @@ def compile_torch(
         'llvm' for machine code, kept on disk; 'numpy' for the same operations one array at a time: slow, and
         what the tests hold machine code against.
 
-    Returns
-    -------
-    TorchFunction
-
     Raises
     ------
     InputError
@@ -43,19 +39,6 @@ def compile_torch(
 
 class TorchFunction:
     """A batched, differentiable torch function; machine code is made when it is first needed.
-
-    Parameters
-    ----------
-    function : casadi.Function
-    dtype : torch.dtype
-    order : int
-    backend : str
-
-    Attributes
-    ----------
-    dtype : torch.dtype
-    input_names, output_names : tuple of str
-    output_sizes : tuple of int
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""What a model is: frozen dataclasses of numbers and names."""
+"""A model as frozen dataclasses of numbers and names."""
 
 from casadi_dynamics.model.functions import (
     Constant,

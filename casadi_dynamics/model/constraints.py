@@ -42,8 +42,6 @@ class PointOnLineConstraint:
 
     Attributes
     ----------
-    name : str
-    frame1, frame2 : Frame
     direction : tuple of 3 floats
         Unit vector along the line, in frame 1.
     """

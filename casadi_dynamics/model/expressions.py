@@ -15,7 +15,6 @@ class Expression:
         'number', 'variable', one of ``+ - * / ^``, 'negative', or the name of a function such as 'exp'.
     value : float or str
         Of a number; name of a variable; else nothing.
-    operands : tuple of Expression
     """
 
     operation: str

@@ -19,7 +19,6 @@ class CoordinateLimitForce:
 
     Attributes
     ----------
-    name, coordinate : str
     upper_stiffness, lower_stiffness : float
         N m/rad or N/m.
     upper_limit, lower_limit : float
@@ -57,8 +56,6 @@ class BushingForce:
 
     Attributes
     ----------
-    name : str
-    frame1, frame2 : Frame
     rotational_stiffness, rotational_damping : tuple of 3 floats
         Per body-fixed XYZ angle of frame 2 in frame 1, N m/rad and N m s/rad.
     translational_stiffness, translational_damping : tuple of 3 floats
@@ -80,11 +77,10 @@ class FunctionBasedBushingForce:
 
     Attributes
     ----------
-    name : str
-    frame1, frame2 : Frame
     moments, forces : tuple of 3 functions
         Load that resists each angle (rad to N m) and each translation (m to N).
     rotational_damping, translational_damping : tuple of 3 floats
+        N m s/rad and N s/m.
     """
 
     name: str
@@ -111,11 +107,10 @@ class ExpressionBasedBushingForce:
 
     Attributes
     ----------
-    name : str
-    frame1, frame2 : Frame
     loads : tuple of 6 Expression
         Moments about, then forces along x, y, z that resist the offsets ``theta_x`` ... ``delta_z``.
     rotational_damping, translational_damping : tuple of 3 floats
+        N m s/rad and N s/m.
     """
 
     name: str
@@ -159,7 +154,6 @@ class HuntCrossleyForce:
 
     Attributes
     ----------
-    name : str
     surfaces : tuple of (str, Material)
         Name of a contact sphere or half space of the model, and its material.
     transition_velocity : float
@@ -177,7 +171,6 @@ class PathSpring:
 
     Attributes
     ----------
-    name : str
     path : GeometryPath
         As of a muscle.
     resting_length : float
@@ -212,8 +205,6 @@ class Blankevoort1991Ligament:
 
     Attributes
     ----------
-    name : str
-    path : GeometryPath
     linear_stiffness : float
         N per unit of strain.
     transition_strain : float

@@ -23,10 +23,8 @@ class ConditionalPathPoint:
 
     Attributes
     ----------
-    name, body : str
     location : tuple of 3 floats
         m, in body axes.
-    coordinate : str
     range : tuple of 2 floats
         rad or m.
     """
@@ -44,8 +42,6 @@ class MovingPathPoint:
 
     Attributes
     ----------
-    name : str
-    frame : Frame
     location : tuple of 3 functions
         m, of the value of the coordinate.
     coordinates : tuple of 3 str or None
@@ -105,7 +101,6 @@ class PathWrap:
 
     Attributes
     ----------
-    surface : WrapObject
     method : str
         How the plane of an ellipsoid's wrap is found: 'hybrid', 'midpoint' or 'axial'.
     range : tuple of 2 int
@@ -143,7 +138,6 @@ class Muscle:
     ----------
     name, kind : str
         `kind` is the OpenSim class it was read from.
-    path : GeometryPath
     max_isometric_force : float
         N.
     optimal_fiber_length, tendon_slack_length : float

@@ -22,7 +22,6 @@ class Body:
 
     Attributes
     ----------
-    name : str
     mass : float
         kg.
     mass_center : tuple of 3 floats
@@ -52,13 +51,11 @@ class Coordinate:
 
     Attributes
     ----------
-    name, joint : str
     motion : str
         'rotational' (rad), 'translational' (m), or 'coupled' where the coordinate is not itself the
         displacement along an axis; OpenSim's files keep coupled coordinates in rad and m, never in degrees.
-    default : float
-    range : tuple of 2 floats
-    locked, clamped : bool
+    default, range : float, tuple of 2 floats
+        rad or m.
     """
 
     name: str
@@ -110,8 +107,6 @@ class Joint:
     ----------
     name, kind : str
         `kind` is the OpenSim class the joint was read from.
-    parent, child : Frame
-    rotations, translations : tuple of 3 TransformAxis
     speeds : str
         'rates': speeds are the rates of the coordinates. 'angular velocity': those of the three rotations
         are the angular velocity of the child frame in the parent frame, expressed there (Ball, Free,
@@ -164,7 +159,6 @@ class HalfSpace:
 
     Attributes
     ----------
-    name, body : str
     location : tuple of 3 floats
         A point of its surface, m, in body axes.
     inward : tuple of 3 floats
@@ -214,17 +208,14 @@ class Model:
 
     Attributes
     ----------
-    name : str
     gravity : tuple of 3 floats
         m/s^2, in ground.
-    bodies : tuple of Body
     joints : tuple of Joint
         Every joint after the joint that carries its parent body.
     coordinates : tuple of Coordinate
         In the order of OpenSim's `CoordinateSet`; the order of every coordinate axis in this project.
     imu_frames : tuple of ImuFrame
         Frames on bodies whose name ends in `_imu`.
-    contact_spheres, half_spaces, contact_forces : tuples
     ignored : tuple of str
         What the file holds beside that, each with the reason why inverse dynamics does not need it.
     forces, muscles, constraints : tuples

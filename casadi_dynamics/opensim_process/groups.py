@@ -79,13 +79,10 @@ def run_group(
 
     Parameters
     ----------
-    command : sequence of str
     log_file : Path
         Receives standard output and standard error.
-    limits : Limits
     cwd : Path
         Working folder.
-    environment : mapping of str to str
     stop : threading.Event, optional
         Ends the run from another thread.
 

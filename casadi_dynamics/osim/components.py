@@ -32,7 +32,6 @@ class Component:
 
     Attributes
     ----------
-    element : Element
     address : str
         OpenSim's absolute path of the component.
     kind : str

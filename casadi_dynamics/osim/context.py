@@ -1,4 +1,4 @@
-"""What the readers of forces, muscles and constraints may refer to."""
+"""Frames, coordinates and geometry to which forces, muscles and constraints of a file refer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ class Context:
 
     Attributes
     ----------
-    frames : FrameTable
     coordinates : mapping of str to Coordinate
         By OpenSim's absolute path, in the order of the model.
     geometry : mapping of str to ContactSphere or HalfSpace

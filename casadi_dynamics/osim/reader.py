@@ -28,10 +28,6 @@ def read_model(path: str | Path) -> Model:
     path : str or Path
         `.osim` file of version 40000 or later.
 
-    Returns
-    -------
-    Model
-
     Raises
     ------
     InputError

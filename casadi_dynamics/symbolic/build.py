@@ -506,17 +506,12 @@ def build(
 
     Parameters
     ----------
-    model : Model
     sensors : tuple of ImuFrame
         What carries the sensors. Body and orientation become part of the functions; the position is the
         input `sensor_position` (see `sensor_positions`).
     parameter_names : sequence of str, optional
         Names that are to be parameters even where the number is zero in this model: those of another subject,
         so that both share one program although a number is zero in one of them only.
-
-    Returns
-    -------
-    BodyFunctions
 
     Raises
     ------

@@ -50,14 +50,8 @@ def couple(model: Model, parameters: Parameters, q: ca.SX, u: ca.SX, udot: ca.SX
 
     Parameters
     ----------
-    model : Model
-    parameters : Parameters
     q, u, udot : (independent,) SX
         In the order of `independent_coordinates`; speeds of coupled coordinates are their rates.
-
-    Returns
-    -------
-    Coupling
     """
     names = independent_coordinates(model)
     units = ca.vertsplit(ca.SX.eye(len(names))) if names else []

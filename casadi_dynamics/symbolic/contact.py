@@ -22,7 +22,6 @@ class ContactPoint:
         From the body's origin, in body axes, m.
     position, velocity : (3,) SX
         Of the material point of the sphere that is lowest at this instant, in ground, m and m/s.
-    radius : SX
     """
 
     arm: ca.SX

@@ -60,7 +60,6 @@ def generalized_forces(
 
     Parameters
     ----------
-    tree : Tree
     external : dict of str to Wrench, optional
         Wrench on each body that has one, about its origin and in its axes.
     gravity : tuple of 3 floats, optional

@@ -21,13 +21,8 @@ def fix_coordinates(model: Model, values: Mapping[str, float]) -> Model:
 
     Parameters
     ----------
-    model : Model
     values : mapping of str to float
         For each coordinate to fix its value, rad or m.
-
-    Returns
-    -------
-    Model
 
     Raises
     ------
@@ -72,7 +67,6 @@ def keep_coordinates(model: Model, names: Iterable[str], values: Mapping[str, fl
 
     Parameters
     ----------
-    model : Model
     names : iterable of str
         Coordinates that stay free.
     values : mapping of str to float, optional

@@ -1,4 +1,4 @@
-"""What acts on the bodies and coordinates of a model without muscles: springs, limits, bushings, contact.
+"""Passive forces on the bodies and coordinates of a model: springs, limits, bushings, contact.
 
 Each force is an `Action`: wrenches on bodies and forces along coordinates. Formulas are those of OpenSim's
 classes of the same names, which the dataclasses of `casadi_dynamics.model.forces` describe.

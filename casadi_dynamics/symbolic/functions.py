@@ -29,15 +29,10 @@ def evaluate(function: Function, x: ca.SX, scales: Sequence[ca.SX] = ()) -> tupl
 
     Parameters
     ----------
-    function : Function
     x : casadi.SX
         Scalar.
     scales : sequence of casadi.SX, optional
         Symbols that stand for the scales of nested multipliers, outermost first; by default their numbers.
-
-    Returns
-    -------
-    tuple of 3 casadi.SX
     """
     if isinstance(function, Constant):
         return ca.SX(function.value), ca.SX(0), ca.SX(0)

@@ -69,7 +69,6 @@ def joint_motion(joint: Joint, state: dict[str, tuple], parameters: Parameters) 
 
     Parameters
     ----------
-    joint : Joint
     state : dict of str to (q, u, udot)
         For each coordinate.
     parameters : Parameters

@@ -28,7 +28,6 @@ class Parameters:
 
     Parameters
     ----------
-    model : Model
     kept : sequence of str, optional
         Names that become parameters even where the number is zero.
 

@@ -23,7 +23,6 @@ class PlacedPoint:
 
     Attributes
     ----------
-    body : str
     position, velocity : (3,) SX
         In ground, m and m/s.
     active : SX

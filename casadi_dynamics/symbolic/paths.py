@@ -39,7 +39,6 @@ def muscle_paths(tree: Tree, names: Sequence[str]) -> ca.Function:
 
     Parameters
     ----------
-    tree : Tree
     names : sequence of str
         The muscles wanted.
 
@@ -109,8 +108,6 @@ def path_motion(name: str, path: GeometryPath, tree: Tree) -> PathMotion:
     ----------
     name : str
         Of the muscle, for messages and parameters.
-    path : GeometryPath
-    tree : Tree
     """
     points = [place(name, point, tree) for point in path.points]
     if path.wraps:

@@ -1,4 +1,4 @@
-"""Where bodies are in a posture, and about which axes coordinates turn them there."""
+"""Postures: the frames of bodies at given coordinates, and the axes about which coordinates turn them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,6 @@ def posture(model: Model, values: Mapping[str, float] | None = None) -> Posture:
 
     Parameters
     ----------
-    model : Model
     values : mapping of str to float, optional
         rad and m; those left out are `upright`. Coordinates that couplers set follow the others.
 

@@ -18,11 +18,8 @@ class Tree:
 
     Attributes
     ----------
-    model : Model
-    parameters : Parameters
     q, u, udot : (n,) SX
         Coordinates, speeds and their derivatives, in the model's order.
-    joints : dict of str to JointMotion
     motions : dict of str to BodyMotion
         Of every body, and of ground.
     """

@@ -19,7 +19,7 @@ class Option:
         Name of the argument, or the option as it is typed.
     purpose : str
         For the help.
-    settings
+    **settings
         As for `argparse.ArgumentParser.add_argument`.
     """
 

@@ -1,7 +1,7 @@
 """The table of verbs: each with its purpose and options, and what its function takes of them.
 
-A verb typed as ``a-b`` is the function `a_b` of the module `sspinn_opensim.verbs.a_b`. Its options are given
-to it by name; a row with `takes` says otherwise.
+A verb typed as ``a-b`` is the function `a_b` of the module of that name in `sspinn_opensim.verbs`. Its
+options are given to it by name; a row with `takes` says otherwise.
 """
 
 from __future__ import annotations

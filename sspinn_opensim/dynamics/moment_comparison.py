@@ -26,12 +26,10 @@ def compared(folder: Path, result: InverseDynamics, moments: Path | None, height
 
     Parameters
     ----------
-    folder : Path
     result : InverseDynamics
         Of `opensim_io.tools.inverse_dynamics.run` in the folder.
     moments : Path, optional
         Table to compare with; by default `moments.sto` of the folder, if there is one.
-    height_m : float, optional
 
     Returns
     -------

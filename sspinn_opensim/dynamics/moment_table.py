@@ -73,10 +73,8 @@ def rows(
     sources : mapping
         By name of the source, its curves at the same frames; frames it does not cover are NaN, and
         coordinates it does not have are absent.
-    rotational : mapping of str to bool
     roots : sequence of str
         Coordinates that carry the whole body.
-    body_weight_n, height_m : float
     """
     found = []
     for coordinate, curve in expected.items():

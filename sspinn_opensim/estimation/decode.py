@@ -13,12 +13,7 @@ from sspinn_opensim.training.subject import Subject
 
 
 class MotionReader:
-    """Reads a `RawMotion` of one person; made once, so that a frame costs little.
-
-    Parameters
-    ----------
-    subject : Subject
-    """
+    """Reads a `RawMotion` of one person; made once, so that a frame costs little."""
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject

@@ -14,11 +14,6 @@ from sspinn_opensim.training.subject import Subject
 def stick_figure(subject: Subject, estimate: Estimate) -> dict[str, Any]:
     """Return points and lines of the body in the sagittal plane over time.
 
-    Parameters
-    ----------
-    subject : Subject
-    estimate : Estimate
-
     Returns
     -------
     dict

@@ -38,7 +38,6 @@ def ground_forces(subject: Subject, position: np.ndarray, force: np.ndarray) -> 
 
     Parameters
     ----------
-    subject : Subject
     position, force : (..., p, 3) ndarrays
         Of each contact point, in the order of the model's spheres; in ground, m and N.
     """

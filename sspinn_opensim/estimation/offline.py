@@ -46,8 +46,6 @@ def estimate(estimator: Estimator, subject: Subject, signals: Signals, time_s: n
 
     Parameters
     ----------
-    estimator : Estimator
-    subject : Subject
     signals : Signals
         Of the recording.
     time_s : (n,) ndarray

@@ -39,7 +39,6 @@ class StreamingEstimator:
     ----------
     estimator : Estimator
         Trained.
-    subject : Subject
     signals : Signals
         Of the recording it was trained on, or of another with the same sensors: channels and body constants.
     """

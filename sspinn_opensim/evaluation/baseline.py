@@ -1,4 +1,4 @@
-"""What gyroscopes and gravity give without a network, physics or labels: the bar a method must clear.
+"""Baseline: joint angles from gyroscopes and gravity, without a network, physics or labels.
 
 Each segment's sagittal rate is integrated over the recording; the angle left open by integration is the
 one that makes the mean specific force vertical, because a body that keeps moving (a gait cycle, several
@@ -89,7 +89,6 @@ def sagittal_joints(model: Model, sensor_bodies: Iterable[str]) -> dict[str, Sag
 
     Parameters
     ----------
-    model : Model
     sensor_bodies : iterable of str
         Bodies with an angular rate and an acceleration.
 
@@ -176,8 +175,6 @@ def segment_angle_baseline(
 
     Parameters
     ----------
-    signals : SagittalSignals
-    joints : mapping of coordinate to SagittalJoint
     knee_full_extension : float or None
         Angle of the shank against the thigh about +z, rad (flexion is negative), given to the straightest
         frame of every knee; None leaves the knee as integrated.

@@ -40,7 +40,6 @@ class Difference:
 
     Parameters
     ----------
-    name, unit : str
     rmsd, bias, largest : float
         Root mean square, mean, and largest magnitude of B - A.
     largest_at_s : float
@@ -67,13 +66,10 @@ class Group:
 
     Parameters
     ----------
-    title : str
-    sources : tuple of 2 str
     window_s : tuple of 2 floats
         What both cover, s, on the clock of A.
     samples : int
         Number of times compared: those of the source with fewer; the other is interpolated linearly.
-    differences : tuple of Difference
     only_a, only_b : tuple of str
         Columns that the other lacks.
     time_s : ndarray, shape (samples,)
@@ -103,7 +99,6 @@ def compare_series(title: str, a: Series, b: Series) -> Group:
 
     Parameters
     ----------
-    title : str
     a, b : Series
         Columns of the same name are the same quantity.
 

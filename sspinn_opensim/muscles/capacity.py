@@ -28,7 +28,6 @@ class Capacity:
 
     Parameters
     ----------
-    laws : sequence of MuscleLaw
     physiology : bool
         Whether force depends on fibre length and velocity; without, it is the maximal isometric force.
 

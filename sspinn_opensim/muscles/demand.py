@@ -1,4 +1,4 @@
-"""What muscles must do in each frame of a trial, and what each can do, by the model's compiled functions."""
+"""Required moments and the moment arms of muscles in each frame, by the compiled functions of a model."""
 
 from __future__ import annotations
 
@@ -42,10 +42,8 @@ class DemandFunction:
 
     Parameters
     ----------
-    functions : BodyFunctions
     free : sequence of str
         Coordinates along which muscles and actuators must give what the motion takes.
-    muscles : sequence of str
     driven : sequence of str
         The coordinate of each actuator.
     loaded : sequence of str
@@ -117,10 +115,6 @@ class DemandFunction:
             Along all coordinates of the model, in its order.
         loads : dict of str to (N, 3 l) ndarray
             ``force``, ``point`` and ``torque`` of each external load, in ground; SI units.
-
-        Returns
-        -------
-        Demand
         """
         given = {"q": q[:, self._places], "u": u[:, self._places], "udot": udot[:, self._places]}
         if loads["force"].shape[1]:

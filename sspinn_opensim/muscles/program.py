@@ -1,4 +1,4 @@
-"""How muscles and actuators share the work of a frame at the least sum of powers of their controls.
+"""Sharing of a frame among muscles and actuators at the least sum of powers of their controls.
 
     minimise sum_i |x_i|^p   subject to   A x = tau,   lower <= x <= upper
 

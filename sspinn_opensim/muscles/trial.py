@@ -28,7 +28,6 @@ def read_trial(
 
     Parameters
     ----------
-    functions : BodyFunctions
     motion : Path
         ``.mot`` or ``.sto`` file of the coordinates.
     external_loads : Path or None

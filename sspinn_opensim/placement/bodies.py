@@ -53,7 +53,6 @@ def assign(
     ----------
     misfit : (k, b) ndarray
         `placement.fit.misfit` of each sensor on each body.
-    bodies : sequence of str
     channels : (k,) ndarray
         Number of channels of each sensor.
     room : mapping of str to int, optional
@@ -94,7 +93,6 @@ def moving_bodies(
 
     Parameters
     ----------
-    model : Model
     fixed : mapping of str to float
         Coordinates that do not move.
     named : sequence of str

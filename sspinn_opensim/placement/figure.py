@@ -33,7 +33,6 @@ class Mark:
 
     Attributes
     ----------
-    name, body, label : str
     position, given : (3,) ndarrays
         Where it was found and where it was thought to be, in axes of `body`, m; `given` may be None.
     covariance : (3, 3) ndarray
@@ -59,11 +58,8 @@ def placement_figure(subject: Subject, q: np.ndarray, marks: Sequence[Mark], tit
 
     Parameters
     ----------
-    subject : Subject
     q : (n, c) ndarray
         Postures; the one whose limbs are furthest apart is drawn.
-    marks : sequence of Mark
-    title : str
     """
     posture = _widest(subject, q)
     figure = stick_figure(subject, _still(subject, posture[None]))

@@ -1,4 +1,4 @@
-"""Where a sensor sits on a moving body: position and orientation from its signals, with their uncertainty.
+"""Position and orientation of a sensor on a moving body from its signals, with their uncertainty.
 
 A sensor at `p` of a body, whose axes are the columns of `C` there, reads
 

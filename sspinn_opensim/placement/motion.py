@@ -61,8 +61,6 @@ def frozen_motion(estimator: Estimator, subject: Subject, signals: Signals):
     ----------
     estimator : Estimator
         Trained.
-    subject : Subject
-    signals : Signals
     """
     with torch.inference_mode():
         outputs, _ = estimator.network(signals.inputs(signals.acceleration, signals.angular_rate)[None])
@@ -77,7 +75,6 @@ def segment_motions(
 
     Parameters
     ----------
-    functions : BodyFunctions
     q, u, udot : (n, c) ndarrays
         Of all coordinates; those that couplers set follow the others, whatever is given for them.
     """

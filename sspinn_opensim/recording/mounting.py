@@ -31,10 +31,6 @@ def place_sensor(choice: SensorChoice, position: tuple[float, float, float] | No
     position : tuple of 3 float, optional
         Position in m that the file gives, from the joint that carries the segment; used where the study gives
         none.
-
-    Returns
-    -------
-    Sensor
     """
     if choice.imu_frame:
         return Sensor(name=choice.name, body=choice.body, imu_frame=choice.imu_frame)

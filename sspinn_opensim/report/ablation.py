@@ -96,7 +96,6 @@ class Ablation:
 
     Attributes
     ----------
-    title : str
     steps, seeds : int
         Of every training, and how many trainings an arm is.
     scored : bool

@@ -27,7 +27,6 @@ class Panel:
 
     Attributes
     ----------
-    title, unit : str
     bars : mapping of variant to (middle, lowest, highest)
         None of them negative; a variant without the number is left out.
     """
@@ -46,7 +45,6 @@ def bar_panels(variants: Sequence[str], panels: Sequence[Panel], *, title: str) 
         Rows from top to bottom; a dashed line carries the first one's value through all others.
     panels : sequence of Panel
         Those without a bar are left out.
-    title : str
 
     Returns
     -------

@@ -67,7 +67,6 @@ def line_chart(
         Drawn in order, the last on top; at least one with a finite point.
     title, unit, note : str
         Caption, unit of the vertical axis (shown with the title) and a remark beside the title.
-    x_label : str
     x_range : tuple of 2 floats, optional
         By default what the lines span.
     y_range : tuple of 2 floats, optional

@@ -63,7 +63,6 @@ def write_group_figures(folder: Path, model: str, forces: str, activations: str)
     ----------
     folder : Path
         Holds the files that follow; the figures go to its folder ``muscle_groups``.
-    model, forces, activations : str
 
     Raises
     ------
@@ -110,12 +109,10 @@ def comparison_figure(
 
     Parameters
     ----------
-    group : Group
     percent : ndarray, shape (n,)
         Of the analysed window.
     trials : mapping
         By trial, the curve of each muscle at `percent`.
-    unit : str
     """
     panels = []
     for names in group.sides.values():

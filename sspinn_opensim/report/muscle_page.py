@@ -35,7 +35,6 @@ def write_trial_page(
     ----------
     folder : Path
         A finished folder of static optimization.
-    title : str
     facts : sequence of str
         What was analysed, in a line under the title.
     notes : sequence of str

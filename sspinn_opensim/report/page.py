@@ -1,4 +1,4 @@
-"""What the parts of one report share: the data, and the horizontal axis of every chart."""
+"""Data that the parts of one report share, and the horizontal axis of every chart."""
 
 from __future__ import annotations
 
@@ -37,8 +37,6 @@ class Page:
 
     Attributes
     ----------
-    study : Study
-    data : EvaluationData
     trial : dict or None
         This recording's entry of the metrics; None without a reference.
     """

@@ -57,7 +57,6 @@ def write_report(
     results : Path
         A finished results folder: ``subject.osim`` and ``seeds/``; muscle forces, the verdict of static
         optimization and ``scaling.json`` are shown where they are there.
-    study : Study
     data : EvaluationData
         What was compared.
     metrics : dict

@@ -1,4 +1,4 @@
-"""Which way a motion leads, and the same motion turned about the vertical."""
+"""Heading of a motion, and the same motion turned about the vertical."""
 
 from __future__ import annotations
 

@@ -32,7 +32,6 @@ def shared_coordinates(source: BodyFunctions, study: BodyFunctions, carriers: se
 
     Parameters
     ----------
-    source, study : BodyFunctions
     carriers : set of str
         Bodies of the study's model that carry sensors.
     """
@@ -116,8 +115,6 @@ def inverse_dynamics(
     ----------
     path : Path
         ExternalLoads file.
-    functions : BodyFunctions
-    motion : Motion
     turn : (3, 3) array
         Rotation from the laboratory's ground to that of the motion.
     rate_hz : float

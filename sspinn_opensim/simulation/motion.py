@@ -95,8 +95,6 @@ def read_motion(path: Path, model: Model, unit: str | None = None) -> Samples:
 
     Parameters
     ----------
-    path : Path
-    model : Model
     unit : {'degrees', 'radians'}, optional
         Where the file does not say ``inDegrees``.
 
@@ -160,7 +158,6 @@ def filtered(samples: Samples, lowpass_hz: float) -> Samples:
 
     Parameters
     ----------
-    samples : Samples
     lowpass_hz : float
         Cut-off, -3 dB; 0 filters nothing.
 
@@ -236,14 +233,12 @@ def repeat_stride(
 
     Parameters
     ----------
-    motion : Motion
     stride_s : float
         Duration of the stride, s.
     keep : tuple of 2 float
         Start and end of the part that is not touched, on the clock of the motion, s.
     advancing : list of int
         Coordinates that travel: they go on by as much with every stride.
-    strides : int
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Where virtual sensors sit, on the model of the motion and on the model of the study."""
+"""Places of virtual sensors on the model of the motion and on the model of the study."""
 
 from __future__ import annotations
 

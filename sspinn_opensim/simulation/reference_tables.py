@@ -1,4 +1,4 @@
-"""What a laboratory measured beside a motion, in the conventions of a study's model and on its clock."""
+"""Reference tables: a laboratory's measurements in the conventions of a study's model and on its clock."""
 
 from __future__ import annotations
 

@@ -173,8 +173,6 @@ class Settings:
         Rate of the recording, Hz.
     seed : int
         Seed of everything random.
-    motion, errors, study, laboratory : MotionSettings, ErrorSettings, StudySettings, LaboratorySettings
-    sensors : tuple of VirtualSensorChoice
     """
 
     sampling_rate_hz: Rate = 100.0

@@ -1,4 +1,4 @@
-"""What IMUs on moving bodies measure: exact signals first, then everything that is wrong with sensors.
+"""Virtual IMUs on moving bodies: exact signals first, then everything that is wrong with sensors.
 
 A sensor at the station r of a body reads the specific force R^T (a(r) - g) and the angular rate R^T omega, of
 the converted model. On soft tissue the station moves by delta and turns by phi within the body: the sensor
@@ -31,7 +31,6 @@ class VirtualSensor:
 
     Attributes
     ----------
-    name, body : str
     position : tuple of 3 float
         From the body's origin, along its axes, m.
     rotation : 3 rows of 3 float
@@ -78,10 +77,8 @@ class VirtualRecording:
     Attributes
     ----------
     time_s : (n,) array
-    sensors : tuple of k VirtualSensor
     acceleration, angular_rate : (n, k, 3) array
         In sensor axes, m/s^2 (specific force) and rad/s.
-    truth : tuple of k Truth
     """
 
     time_s: np.ndarray
@@ -109,20 +106,13 @@ def record(
 
     Parameters
     ----------
-    functions : BodyFunctions
     state : dict of (N, c) arrays
         `q`, `u` and `udot` on a uniform clock.
     time_s : (N,) array
-    sensors : sequence of VirtualSensor
-    errors : ErrorSettings
     seed : int
         The same sensor has the same errors whatever other sensors there are.
     every : int
         One state in so many is a sample; see `oversampling`.
-
-    Returns
-    -------
-    VirtualRecording
     """
     bodies = [sensor.body for sensor in sensors]
     drawn = [_draw(sensor, errors, seed) for sensor in sensors]
@@ -206,7 +196,6 @@ def wobble(force: np.ndarray, time_s: np.ndarray, frequency_hz: float, damping: 
     force : (n, 3) array
         Specific force of the bone, in body axes, m/s^2.
     time_s : (n,) array
-    frequency_hz, damping, gain : float
     """
     w = 2 * np.pi * frequency_hz
     system = (

@@ -42,7 +42,6 @@ class Walk:
     ----------
     functions : BodyFunctions
         Of its model.
-    motion : Motion
     samples : Samples
         What was read.
     from_s, to_s : float

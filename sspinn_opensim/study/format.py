@@ -58,11 +58,11 @@ class Person(PersonSize):
         Height in m and mass in kg.
     name : str
         A label for reports.
+    shoe_heel_mm, shoe_forefoot_mm : float
+        Thickness of the shoes' soles under heel and forefoot, mm.
     id : str
         Who it is: trials in a cohort whose studies give the same id are of one person. Empty: each study is
         of a person of its own.
-    shoe_heel_mm, shoe_forefoot_mm : float
-        Thickness of the shoes' soles under heel and forefoot, mm.
     """
 
     height_m: Height

@@ -41,10 +41,6 @@ def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) 
     sensors : str or iterable of str, optional
         The sensors to use, instead of the study's choice: ``all``, a set such as ``FT``, or names.
 
-    Returns
-    -------
-    Study
-
     Raises
     ------
     InputError

@@ -79,7 +79,6 @@ def cohort_identity(people: Mapping[str, dict], settings: TrainingSettings) -> d
     ----------
     people : mapping of str to dict
         `identity` of each member by name.
-    settings : TrainingSettings
     """
     first = next(iter(people.values()))
     return {
@@ -166,8 +165,6 @@ def load_member(
 
     Parameters
     ----------
-    path : Path
-    subject, signals : Subject, Signals
     belongs_to : dict
         `identity` of the person.
     name : str or None

@@ -24,9 +24,6 @@ class Member:
 
     Attributes
     ----------
-    name : str
-    subject : Subject
-    signals : Signals
     person : str
         Whose trial it is. The trials of one person share what is learnt about the mounting of the sensors;
         left empty, the member is a person of its own.
@@ -41,10 +38,6 @@ class Member:
 @dataclass(frozen=True)
 class Cohort:
     """People, or trials, that train one network together: bodies of one topology with equal sensors.
-
-    Attributes
-    ----------
-    members : tuple of Member
 
     Raises
     ------
@@ -102,10 +95,8 @@ def topology(
 
     Parameters
     ----------
-    subject : Subject
     accelerometer, gyroscope : (k, 3) bool arrays
         Channels of acceleration and angular rate that the network sees.
-    sampling_rate_hz : float
     """
     functions = subject.functions
     bodies = [frame.body for frame in functions.imu_frames]

@@ -1,4 +1,4 @@
-"""Which coordinates of a model are estimated; all others are held at a value."""
+"""Choice of the coordinates that are estimated; all others are held at a value."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ def held_coordinates(
 
     Parameters
     ----------
-    model : Model
     estimate : str or sequence of str
         One of `CHOICES`, or the names of the coordinates to estimate.
     fixed : mapping of str to float

@@ -16,8 +16,6 @@ class Estimator(nn.Module):
 
     Parameters
     ----------
-    subject : Subject
-    signals : Signals
     network : CausalNetwork, optional
         A network shared with others; a new one by default.
     mounting : Mounting, optional

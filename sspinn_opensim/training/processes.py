@@ -42,7 +42,7 @@ def together(devices: int, follow: Callable[..., None], *given: object) -> Itera
         Number of processes; one needs no group.
     follow : callable
         Function of a module that the others call with their rank and `given`.
-    given : object
+    *given : object
         What can be pickled.
 
     Yields

@@ -35,7 +35,6 @@ class Subject:
 
     Attributes
     ----------
-    model : Model
     functions : BodyFunctions
         With one virtual IMU per sensor of the recording, in the axes its signals are in.
     fixed : dict of str to float
@@ -208,7 +207,6 @@ class Roles:
         Angles that the network gives.
     steps : tuple of int
         Translations of the root, in the order forward, up, right as far as the model has them.
-    forward, vertical : int
     actuated : tuple of int
         Estimated coordinates that a muscle can drive: all but the root's.
     root : tuple of int
@@ -259,10 +257,8 @@ def make_subject(
     ----------
     model : Model
         Already scaled.
-    recording : Recording
     held : mapping of str to float
         Coordinates that are not estimated and their values, rad or m; locked ones join them at their default.
-    height_m : float
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What each loss term is worth: the training repeated with one term switched off at a time.
+"""Ablation of the loss terms: the training repeated with one term switched off at a time.
 
 Training sees the study without its reference; scores come from the evaluation afterwards. What needs no
 reference is told for every study: the force that would have to hold the pelvis from outside, the sum of the
@@ -291,7 +291,6 @@ def root_residual(
         Of one estimate: ``kinematics.mot`` and ``grf.mot``; ``external_loads.xml`` is written beside them.
     functions : BodyFunctions
         Of the scaled model.
-    person : Person
     window_s : tuple of 2 float
         From and to, s; the outermost 0.1 s of the estimate, where a spline is poor, never count.
 

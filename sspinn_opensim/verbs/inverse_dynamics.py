@@ -68,8 +68,6 @@ def inverse_dynamics(
     ----------
     folder : Path
         Results, or where those of the laboratory's files go.
-    laboratory : Laboratory, optional
-    part : Part, optional
     moments : Path, optional
         Table with columns ``<coordinate>_moment`` or ``_force``.
     height_m : float, optional

@@ -42,7 +42,6 @@ def joint_reactions(
         With its own muscle forces.
     part : Part, optional
         With the laboratory's files: what its muscle forces were computed with.
-    choices : Choices, optional
 
     Raises
     ------

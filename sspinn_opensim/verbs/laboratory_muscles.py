@@ -35,7 +35,6 @@ class TrialFiles:
     ----------
     name : str
         Of its folder among several.
-    motion : Path
     external_loads : Path or None
         None where nothing touches the body.
     from_s, to_s : float or None

@@ -161,8 +161,6 @@ def train_seed(
 
     Parameters
     ----------
-    cohort : Cohort
-    settings : TrainingSettings
     belongs_to : dict
         What the checkpoint states and is compared with.
     out : Path

@@ -25,8 +25,6 @@ class Laboratory:
 
     Parameters
     ----------
-    model, motion : Path
-    external_loads : Path, optional
     unit : {'degrees', 'radians'}, optional
         Of the motion, where its header does not say.
     forces : Path, optional

@@ -26,7 +26,6 @@ def transfers(lanes: int, scalar: str) -> tuple[str, set[str]]:
 
     Parameters
     ----------
-    lanes : int
     scalar : str
         'double' or 'float'.
 

@@ -37,7 +37,6 @@ def module_text(tape: Tape, scalar: str) -> str:
 
     Parameters
     ----------
-    tape : Tape
     scalar : str
         'double' or 'float'.
     """

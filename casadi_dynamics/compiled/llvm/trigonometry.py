@@ -20,7 +20,6 @@ def sine_cosine(lanes: int, scalar: str) -> tuple[str, set[str]]:
 
     Parameters
     ----------
-    lanes : int
     scalar : str
         'double' or 'float'.
 

@@ -12,7 +12,6 @@ class VectorText:
 
     Parameters
     ----------
-    lanes : int
     scalar : str
         'double' or 'float'.
 

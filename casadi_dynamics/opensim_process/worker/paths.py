@@ -23,7 +23,6 @@ def muscle_paths(opensim, model: str, muscles: dict, coordinates: list, postures
         File of the model.
     muscles : dict of str to list of str
         For each muscle the coordinates whose moment arms are wanted.
-    coordinates : list of k str
     postures : str
         ``.npy`` file of their values (N, k), rad and m.
     output : str

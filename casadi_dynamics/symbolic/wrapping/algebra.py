@@ -1,4 +1,4 @@
-"""What all surfaces share: how a wrap ends, selections, signs and unit vectors without division by zero."""
+"""Shared parts of all surfaces: ends of a wrap, selections, signs, unit vectors without division by zero."""
 
 from __future__ import annotations
 

@@ -38,7 +38,6 @@ def cylinder(start, end, dimensions, quadrant: str) -> tuple[Touch, ca.SX]:
         Of the line, in the frame of the cylinder.
     dimensions : (2,) SX
         Radius and length.
-    quadrant : str
     """
     radius, half = dimensions[0], dimensions[1] / 2
     distances = ca.norm_2(start[:2]), ca.norm_2(end[:2])

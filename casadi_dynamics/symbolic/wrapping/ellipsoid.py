@@ -44,7 +44,6 @@ def ellipsoid(start, end, dimensions, quadrant: str, method: str) -> tuple[ca.MX
         Of the line, in the frame of the ellipsoid.
     dimensions : (3,) MX
         Radii.
-    quadrant : str
     method : str
         As in `PathWrap`.
     """

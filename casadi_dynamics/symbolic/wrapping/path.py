@@ -23,12 +23,6 @@ def wrapped_path(
     The rates are those of the straight lines between points that are fixed to their bodies, as in OpenSim:
     along a surface nothing moves. Nothing is differentiated for them, so that they hold where OpenSim's way
     is not the shortest.
-
-    Parameters
-    ----------
-    points : sequence of PlacedPoint
-    wraps : sequence of PathWrap
-    tree : Tree
     """
     if len(wraps) == 1 and wraps[0].surface.kind in ("WrapCylinder", "WrapSphere"):
         return _around_one(points, wraps[0], tree)

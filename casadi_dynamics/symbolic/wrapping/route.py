@@ -42,7 +42,6 @@ class Obstacle:
         See `wrap_function`.
     dimensions : int
         How many numbers it takes.
-    active : bool
     span : (int, int)
         Numbers of the first and the last point between which it may be wrapped.
     body : int

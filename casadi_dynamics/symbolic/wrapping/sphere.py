@@ -33,7 +33,6 @@ def sphere(start, end, dimensions, quadrant: str) -> Touch:
         Of the line, in the frame of the sphere.
     dimensions : (1,) SX
         Radius.
-    quadrant : str
     """
     radius = dimensions[0]
     back = start - end

@@ -21,7 +21,6 @@ def wrap_function(surface: WrapObject, method: str, *, alone: bool) -> ca.Functi
 
     Parameters
     ----------
-    surface : WrapObject
     method : str
         As in `PathWrap`.
     alone : bool

@@ -41,7 +41,6 @@ def torus(start, end, dimensions, quadrant: str, alone: bool) -> tuple[ca.MX, ..
         Of the line, in the frame of the torus, whose axis is z.
     dimensions : (2,) MX
         Radius of the tube and of the circle.
-    quadrant : str
     alone : bool
         Whether the path has no other surface.
     """

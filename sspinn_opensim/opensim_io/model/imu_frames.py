@@ -20,7 +20,6 @@ class FramePlace:
 
     Attributes
     ----------
-    name, body : str
     position : tuple of 3 floats
         m, in body axes.
     orientation : tuple of 3 floats
@@ -48,11 +47,6 @@ def frame_names(sensors: Sequence[str]) -> tuple[str, ...]:
 
 def write_imu_frames(model: Path, output: Path, frames: Sequence[FramePlace]) -> Path:
     """Write a copy of a model with frames on its bodies; frames of the same names are replaced.
-
-    Parameters
-    ----------
-    model, output : Path
-    frames : sequence of FramePlace
 
     Returns
     -------

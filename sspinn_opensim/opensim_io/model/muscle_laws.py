@@ -1,4 +1,4 @@
-"""How strong the muscles of an ``.osim`` file are, and which other actuators share the work.
+"""Strength of the muscles of an ``.osim`` file, and the other actuators that share the work.
 
 Only what static optimization asks of a muscle: the curves by which its active force depends on the length
 and speed of its fibres, and the bounds of its control. Tendons and passive fibres play no part in it.

@@ -131,10 +131,6 @@ def read_marker_trial(path: Path) -> MarkerTrial:
         The file. Byte order marks, any line ends, blank lines, wrong counts in the header, cells separated by
         blanks, decimal commas, empty cells, a prefix ``Subject:`` of all names and markers at exactly zero
         (taken as not seen) are accepted; where this is a guess a note says so.
-
-    Returns
-    -------
-    MarkerTrial
     """
     path = Path(path)
     lines = _lines(path)

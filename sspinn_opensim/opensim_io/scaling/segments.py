@@ -66,10 +66,6 @@ def scale_by_segments(
     preserve_mass_distribution : bool
         False: the mass of a body follows its volume, which is of use where girths were measured.
 
-    Returns
-    -------
-    ScalingReport
-
     Raises
     ------
     InputError

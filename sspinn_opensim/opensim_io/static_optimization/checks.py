@@ -1,4 +1,4 @@
-"""What must hold before static optimization runs.
+"""Checks before static optimization runs.
 
 OpenSim says nothing when kinematics are in the wrong unit, a column is missing, ground forces are upside
 down or end early, contact acts twice, or actuators are missing: it returns muscle forces, and they are
@@ -90,7 +90,6 @@ def check_inputs(
 
     Parameters
     ----------
-    setup : Setup
     unit_is_stated : bool
         A person, not only the file, says that the angles of the motion are in the unit its header states.
     measured : bool

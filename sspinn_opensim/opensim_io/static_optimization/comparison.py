@@ -31,7 +31,6 @@ class Comparison:
     ----------
     percent : ndarray, shape (101,)
         Of each trial's analysed window.
-    muscles : tuple of str
     curves : dict
         By ``muscle_forces`` (N) or ``muscle_activations``, then by trial and muscle, shape (101,).
     verdicts : dict

@@ -39,7 +39,6 @@ def groups_of(model: Path, muscles: Sequence[str]) -> tuple[Group, ...]:
     ----------
     model : Path
         ``.osim`` file, whose ObjectGroups are used where it has any.
-    muscles : sequence of str
     """
     tree, found = read_model_tree(model), {}
     for element in tree.iterfind("Model/ForceSet/groups/ObjectGroup"):

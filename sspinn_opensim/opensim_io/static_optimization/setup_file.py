@@ -97,7 +97,6 @@ def write_slice(
 
     Parameters
     ----------
-    setup : Setup
     file : Path
         Destination.
     folder : Path

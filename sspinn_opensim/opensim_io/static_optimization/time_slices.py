@@ -111,10 +111,8 @@ def solve(
 
     Parameters
     ----------
-    setup : Setup
     time_s : ndarray
         Frames of the motion, s.
-    muscles : tuple of str
     workers : int, optional
         Processes at once; by default as many as the machine carries.
     timeout_s : float, optional

@@ -45,7 +45,6 @@ class Trial:
 
     Parameters
     ----------
-    folder : Path
     external_loads : str or None
         Its file of external loads.
     window : (float, float)

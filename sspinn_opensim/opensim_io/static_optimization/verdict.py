@@ -1,4 +1,4 @@
-"""Whether muscle forces are to be trusted, overall and frame by frame.
+"""Verdict on muscle forces: whether to trust them, overall and frame by frame.
 
 OpenSim reports success in every case that raises no exception. The verdict is formed here: frames the
 optimizer gave up, reserves beside the joint moments they should be small against, residuals, muscles at
@@ -47,8 +47,6 @@ class Verdict:
         First and last frame of the output, s.
     body_weight_n, peak_ground_force_n : float
         N.
-    relaxed_frames : int
-        Frames that were solved at a later attempt, with a looser criterion.
     max_constraint_violation : float
         Largest acceleration error that the optimizer left in a frame.
     muscles : dict
@@ -70,6 +68,8 @@ class Verdict:
         Which optimizer found the forces.
     workers : int
         Processes that shared the work.
+    relaxed_frames : int
+        Frames that were solved at a later attempt, with a looser criterion.
     """
 
     frames: int
@@ -137,7 +137,6 @@ def judge(setup: Setup, inputs: Inputs, joint_moments: dict[str, float], solutio
         The checked inputs.
     joint_moments : dict
         Peak moment of each coordinate that muscles drive, N m or N.
-    solution : Solution
     """
     muscles = {
         name: {

@@ -48,7 +48,6 @@ class InverseDynamics:
         The tool's output: ``<coordinate>_moment`` (N m) or ``<coordinate>_force`` (N).
     filtered : Table or None
         The coordinates as the tool filtered them, in the unit of their file, beyond the part at both ends.
-    warnings : tuple of str
     """
 
     trial: Trial
@@ -75,7 +74,6 @@ def prepare(
 
     Parameters
     ----------
-    folder : Path
     model, kinematics, external_loads : str
         Files in it; no external loads if the last is empty.
     window : (float, float), optional

@@ -1,4 +1,4 @@
-"""What must hold before OpenSim's joint reaction analysis runs: which reactions, and of which forces."""
+"""Checks before OpenSim's joint reaction analysis runs: its joints and the forces it applies."""
 
 from __future__ import annotations
 

@@ -71,7 +71,6 @@ class Reactions:
         ``<joint>_on_<body>_in_<frame>_`` with ``fx fy fz`` (N), ``mx my mz`` (N m), ``px py pz`` (m).
     joints : dict
         By joint: ``on``, ``in``, ``peak_force_n``, ``peak_force_bw``, ``peak_time_s``, ``peak_moment_nm``.
-    warnings : tuple of str
     """
 
     table: Table
@@ -209,7 +208,6 @@ def run(folder: Path, trial: Trial, residuals: InverseDynamics) -> Reactions:
 
     Parameters
     ----------
-    folder : Path
     trial : Trial
         Of `prepare`.
     residuals : InverseDynamics

@@ -74,12 +74,10 @@ def joint_reactions_setup(
 
     Parameters
     ----------
-    trial : Trial
     actuators : sequence of str
         Files of force sets that are added to the model.
     forces : str
         Table with the force of every actuator.
-    joints : sequence of str
     on : str
         ``child`` or ``parent``: the body the reaction acts on.
     expressed_in : str

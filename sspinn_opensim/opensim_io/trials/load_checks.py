@@ -1,4 +1,4 @@
-"""Whether external forces are those of the motion they are applied to.
+"""Checks of external forces against the motion they are applied to.
 
 A missing foot, a turned sign, exchanged feet, another time axis: OpenSim applies what the file says, and
 residuals and muscles pay for it. Each check stands for one such silence.

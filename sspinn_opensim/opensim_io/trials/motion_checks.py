@@ -1,4 +1,4 @@
-"""Whether a motion means to OpenSim what it means to whoever recorded it.
+"""Checks that a motion means to OpenSim what it means to whoever recorded it.
 
 OpenSim holds missing and locked coordinates at their defaults, takes degrees for radians and the reverse,
 and differentiates noise, all without a word. Each check stands for one such silence.
@@ -98,7 +98,6 @@ def check_motion(
         Of the motion.
     table : Table
         Its file.
-    coordinates : tuple of CoordinateFacts
     where : str
         Its path.
     lowpass_hz : float

@@ -1,4 +1,4 @@
-"""What a motion, its external forces and its model say together, before static optimization runs.
+"""Survey of a motion with its external forces and its model, before static optimization runs.
 
 One OpenSim process evaluates the motion frame by frame: where the loaded bodies are, what the couplers
 ask for, and which generalized forces drive the motion with and without the external forces. What disagrees
@@ -41,7 +41,6 @@ class Survey:
     bodies : tuple of str
         Of the model.
     gravity : ndarray, shape (3,)
-    body_weight_n : float
     time_s : ndarray, shape (N,)
         Frames that were looked at.
     q : ndarray, shape (N, n)
@@ -112,7 +111,6 @@ def survey(
 
     Parameters
     ----------
-    model : Path
     kinematics : Table
         Columns that are no coordinates are left out.
     loads : ExternalLoads or None

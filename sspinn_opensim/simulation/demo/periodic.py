@@ -81,10 +81,6 @@ def symmetric_motion(names, cycle_s: float, knots: int, time_s) -> Motion:
         Knots of the whole cycle, even.
     time_s : (m,) array_like
         Instants, s.
-
-    Returns
-    -------
-    Motion
     """
     time_s = np.asarray(time_s, float)
     phase, n = time_s / cycle_s, len(names)

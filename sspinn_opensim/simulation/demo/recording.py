@@ -1,4 +1,4 @@
-"""What sensors and a laboratory would record of the walk: IMU signals with noise, and the truth without."""
+"""Virtual measurements of the walk: IMU signals with noise, and the truth without."""
 
 from __future__ import annotations
 
@@ -63,11 +63,6 @@ def record(model: Model, walk: Walk) -> Truth:
     ----------
     model : Model
         The one that walked.
-    walk : Walk
-
-    Returns
-    -------
-    Truth
     """
     count = round(DURATION_S * SAMPLING_RATE_HZ)
     time_s = np.arange(count) / SAMPLING_RATE_HZ

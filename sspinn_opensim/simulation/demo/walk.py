@@ -82,8 +82,6 @@ class Walk:
         Coordinates.
     unknowns : (k,) ndarray
         Speed and spline coefficients, see `symmetric_motion`.
-    iterations : int
-    objective : float
     """
 
     names: tuple[str, ...]
@@ -104,10 +102,6 @@ class Walk:
 
 def driven_by_contact(model: Model) -> ca.Function:
     """Return inverse dynamics under the model's own contact forces.
-
-    Parameters
-    ----------
-    model : Model
 
     Returns
     -------
@@ -140,10 +134,6 @@ def solve(model: Model) -> Walk:
     ----------
     model : Model
         The planar model, scaled to the walker.
-
-    Returns
-    -------
-    Walk
 
     Raises
     ------

@@ -53,7 +53,6 @@ def write(folder: Path, subject: Path, model: Model, truth: Truth) -> None:
         The scaled model's file.
     model : Model
         The same, read.
-    truth : Truth
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write_imu(folder / "imu.csv", truth)
