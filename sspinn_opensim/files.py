@@ -91,13 +91,15 @@ def locked(folder: Path) -> Iterator[None]:
         The file ``.lock`` of another stays for `LONGEST_WAIT_S`.
     """
     with contextlib.ExitStack() as stack:
-        if fcntl is None or not _lock_itself(folder, stack):
+        if not _lock_itself(folder, stack):
             _lock_by_file(Path(folder) / _LOCK_FILE, stack)
         yield
 
 
 def _lock_itself(folder: Path, stack: contextlib.ExitStack) -> bool:
-    """Lock a folder by its own handle until the stack ends; return whether its file system can."""
+    """Lock a folder by its own handle until the stack ends; return whether the system can."""
+    if fcntl is None:
+        return False
     handle = os.open(folder, os.O_RDONLY)
     stack.callback(os.close, handle)
     try:

@@ -112,7 +112,7 @@ class ResultsFolder:
     external_loads = File(
         "external_loads.xml", "says on which body each ground force acts", f"estimate {_TRIAL}"
     )
-    seeds = File("seeds/", "the estimate of every seed", "estimate")
+    seeds = File("seeds/", "the estimate of every seed", "estimate ablate")
     static_optimization_setup = File(
         "static_optimization_setup.xml",
         "set-up of static optimization, with paths relative to the folder",
@@ -194,7 +194,7 @@ class ResultsFolder:
         "given_forces.sto", "muscle forces of a laboratory's own static optimization: N", "joint-reactions"
     )
     given_actuators = File("given_actuators_*.xml", "the actuators of that optimization", "joint-reactions")
-    metrics = File("metrics.json", "the errors against the reference", "evaluate")
+    metrics = File("metrics.json", "the errors against the reference", "evaluate ablate")
     people = File("people/", "the results folder of each person", "scale estimate", when="a cohort")
     people_scores = File(
         "people.json", "errors by person, seen and unseen apart", "evaluate", when="a cohort"

@@ -57,12 +57,10 @@ def read_manifest(folder: Path) -> dict:
     """
     path = ResultsFolder(Path(folder)).manifest
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, dict):
-            raise ValueError("no JSON object")
+        found = dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         fix = "run the last verb again, which writes it anew"
         raise InputError("cannot read the manifest", where=str(path), found=str(error), fix=fix) from error
     return found

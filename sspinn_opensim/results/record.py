@@ -74,7 +74,7 @@ def records(verb: str, title: str = "") -> Callable:
             bound = signature.bind(*arguments, **named)
             bound.apply_defaults()
             given = {key: _as_path(value) for key, value in bound.arguments.items()}
-            folder = given.pop("out" if "out" in given else "folder")
+            folder = Path(str(given.pop("out" if "out" in given else "folder")))
             line = title.format_map(given)
             given.pop("title", None)
             with recorded(folder, verb, title=line, **given):

@@ -147,9 +147,10 @@ def ablate(
             found = replace(found, silent=tuple(zero))
         numbers = {}
         if not failure:
-            numbers |= _scores(study, folder, recording)
-            numbers |= _root_residuals(study, folder, recording, functions)
-            numbers |= _losses(name, histories, full, active)
+            with recorded(folder, "ablate", study=_arm_study(study, name)):
+                numbers |= _scores(study, folder, recording)
+                numbers |= _root_residuals(study, folder, recording, functions)
+                numbers |= _losses(name, histories, full, active)
         found = replace(found, arms=(*found.arms, Arm(name, numbers, failure)))
         done, count = len(found.arms), 1 + len(terms) - len(found.silent)
         log.info(progress_line(found, count, (time.monotonic() - started) / done * (count - done)))
@@ -225,7 +226,8 @@ def _train_arm(study: Study, prepared: Prepared, subject: Path, folder: Path, re
         failure = f"{error.what} ({error.where})"
     seeds = sorted({*done["seeds"], *study.training.seeds})
     content = {"belongs_to": belongs_to, "seeds": seeds, "failure": failure}
-    write_atomically(note, json.dumps(content, indent=1) + "\n")
+    with recorded(folder, "ablate", study=study):
+        write_atomically(note, json.dumps(content, indent=1) + "\n")
     return failure
 
 

@@ -211,7 +211,7 @@ def test_open_says_what_is_well(folder, capsys):
 
 
 @pytest.mark.parametrize(
-    "spoil, said",
+    ("spoil", "said"),
     [
         (lambda f: (f / "grf.mot").write_text("x"), "changed since it was written: grf.mot"),
         (lambda f: (f / "grf.mot").unlink(), "missing: grf.mot"),
