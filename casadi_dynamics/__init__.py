@@ -29,7 +29,7 @@ _PLACES = {
     "compile_torch": "casadi_dynamics.compiled.torch_function",
     "read_model": "casadi_dynamics.osim.reader",
 }
-__all__ = sorted(_PLACES)  # noqa: PLE0605 (a list of strings)
+__all__ = sorted(_PLACES)  # noqa: PLE0605 # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

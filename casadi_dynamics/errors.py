@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copyreg
 from os import PathLike
 
 
@@ -43,11 +42,15 @@ class InputError(Exception):
 
     def __reduce__(self):
         # As any object, not by a call of the class: its parts have names, and subclasses may have more.
-        return copyreg.__newobj__, (type(self), *self.args), self.__dict__
+        return _new, (type(self), *self.args), self.__dict__
 
 
 class InputWarning(UserWarning):
     """Something the user gave is odd, and was taken all the same; shown to users as a note of one line."""
+
+
+def _new(kind: type[Exception], *args) -> Exception:
+    return kind.__new__(kind, *args)
 
 
 class OpenSimError(InputError):

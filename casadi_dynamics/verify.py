@@ -220,7 +220,7 @@ def _driven(functions: BodyFunctions, answers, state) -> np.ndarray:
 
 def _coupled(functions: BodyFunctions, answers, state, order, obeyed: bool):
     """Compare the rates of coordinates and, where couplers are obeyed, the forces on the independent ones."""
-    inputs = dict(zip(("q", "u", "udot"), state, strict=True))
+    inputs: dict[str, np.ndarray] = dict(zip(("q", "u", "udot"), state, strict=True))
     if "qdot" in answers:
         rates = functions.at("rates", **inputs)
         yield "rate of coordinates", rates["qdot"], answers["qdot"][:, order]
@@ -239,7 +239,7 @@ def _between_bodies(functions: BodyFunctions, answers, state, order):
     bodies_alone = functions.constraint_equations and len(functions.independent) == len(functions.coordinates)
     if "constraint_G" not in answers or not bodies_alone:
         return
-    inputs = dict(zip(("q", "u", "udot"), state, strict=True))
+    inputs: dict[str, np.ndarray] = dict(zip(("q", "u", "udot"), state, strict=True))
     inputs["multipliers"] = np.zeros((len(state[0]), len(functions.constraint_equations)))
     outputs = functions.at("constraints", **inputs)
     stored = answers["constraint_G"][:, :, order]
@@ -291,7 +291,8 @@ def _imu(model: Model, functions: BodyFunctions, answers, state):
     position = {sensor.name: sensor.position for sensor in answer_sensors(model, answers)}
     unused = (0.0, 0.0, 0.0)
     positions = np.ravel([position.get(name, unused) for name in functions.sensors])
-    outputs = _dynamics(functions, *state, positions)
+    q, u, udot = state
+    outputs = _dynamics(functions, q, u, udot, positions)
     for ours, stored in (("imu_angular_rate", "imu_gyro"), ("imu_acceleration", "imu_acc")):
         if stored in answers:
             yield ours, _split(outputs[ours], 3)[:, places], answers[stored]

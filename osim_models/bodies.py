@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from osim_models import tables
 
-Vector = tuple[float, float, float]
+Vector = tuple[float, ...]
 
 
 @dataclass(frozen=True)

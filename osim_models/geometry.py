@@ -6,6 +6,8 @@ A point of the plane is a complex number x + iy, a rotation a factor exp(i angle
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from osim_models import tables
@@ -104,7 +106,7 @@ def length(path: tuple[Point, ...], angles: dict[str, complex]) -> complex:
     """Length of a path (m) at joint angles (rad, missing ones zero); analytic, so angles may be complex."""
     # complex angles carry derivatives, hence x and y apart instead of one complex number
     origin_x, origin_y, total = 0.0, 0.0, 0.0
-    frames = {"pelvis": (0.0, 0.0, 0.0)}
+    frames: dict[str, tuple] = {"pelvis": (0.0, 0.0, 0.0)}
     offset = {"femur": 0.0, "tibia": -thigh_length(), "foot": -shank_length()}
     angle = 0.0
     for body, coordinate in zip(CHAIN[1:], COORDINATES, strict=True):
@@ -125,12 +127,12 @@ def length(path: tuple[Point, ...], angles: dict[str, complex]) -> complex:
                 lateral,
             )
         )
-    for (x0, y0, z0), (x1, y1, z1) in zip(points[:-1], points[1:], strict=True):
+    for (x0, y0, z0), (x1, y1, z1) in pairwise(points):
         total = total + np.sqrt((x1 - x0) ** 2 + (y1 - y0) ** 2 + (z1 - z0) ** 2)
     return total
 
 
-def moment_arm(path: tuple[Point, ...], coordinate: str, angles: dict[str, float]) -> float:
+def moment_arm(path: tuple[Point, ...], coordinate: str, angles: dict[str, complex]) -> float:
     """Moment arm -dL/dq of a path about a coordinate, m (complex-step derivative, exact to rounding)."""
     step = 1e-20
     moved = dict(angles)
@@ -192,4 +194,5 @@ def _plane(position: tuple[float, float, float]) -> complex:
 
 
 def _rounded(place: complex, z: float) -> tuple[float, float, float]:
-    return tuple(round(float(value), _DECIMALS) + 0.0 for value in (place.real, place.imag, z))
+    x, y, z = (round(float(value), _DECIMALS) + 0.0 for value in (place.real, place.imag, z))
+    return x, y, z

@@ -53,7 +53,7 @@ def _muscle(name: str, members: tuple[tables.MuscleMember, ...], path: tuple[geo
     upright = fiber * mean([member.normalized_fiber_length_upright for member in members])
     # the fibre's thickness is constant: its projection across the tendon stays that of the optimal length
     along_tendon = np.sqrt(upright**2 - (fiber * np.sin(pennation)) ** 2)
-    tendon = float(geometry.length(path, {})) - float(along_tendon)
+    tendon = float(np.real(geometry.length(path, {}))) - float(along_tendon)
     return Muscle(
         name=name,
         path=path,

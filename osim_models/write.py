@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -55,7 +54,7 @@ def main(file: str = "") -> None:
     target = Path(file) if file else Path(__file__).with_name(f"{MODEL_NAME}.osim")
     temporary = target.with_name(f"{target.name}.part")
     temporary.write_bytes(model_xml())
-    os.replace(temporary, target)
+    Path(temporary).replace(target)
     print(target)
 
 

@@ -17,7 +17,10 @@ from sspinn_opensim.training import losses, motion, settings, signals
 
 DOCUMENTS = (
     "README.md",
-    *(f"docs/{name}.md" for name in "study method conventions architecture simulation compiled".split()),
+    *(
+        f"docs/{name}.md"
+        for name in ["study", "method", "conventions", "architecture", "simulation", "compiled"]
+    ),
     "docs/joint_loads.md",
     "docs/static_optimization.md",
 )
@@ -207,6 +210,16 @@ def test_the_priors_of_the_readme_are_those_of_the_losses(text):
 
 def test_every_setting_of_the_training_is_described():
     """`numbers` lists them by hand: a new one must be added there."""
-    described = "steps batch window_s unscored_s learning_rate clip force_from force_full members".split()
+    described = [
+        "steps",
+        "batch",
+        "window_s",
+        "unscored_s",
+        "learning_rate",
+        "clip",
+        "force_from",
+        "force_full",
+        "members",
+    ]
     described += [key.name for key in dataclasses.fields(TrainingChoice) if key.name not in described]
     assert {field.name for field in dataclasses.fields(settings.TrainingSettings)} == {*described, "seed"}

@@ -98,7 +98,7 @@ def _write(path: Path, key: str, code: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(_header(key) + _digest(code) + code)
-        os.replace(name, path)
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

@@ -20,21 +20,27 @@ class Dialect(Protocol):
 
     def constant(self, value: float) -> str:
         """Return a constant."""
+        ...
 
     def input(self, number: int, entry: int) -> str:
         """Read an entry of an input."""
+        ...
 
     def arithmetic(self, op: str, arguments: list[str]) -> str:
         """Write an operation from numbers to a number."""
+        ...
 
     def compare(self, op: str, a: str, b: str) -> str:
         """Write a comparison of numbers and return a mask."""
+        ...
 
     def logic(self, op: str, masks: list[str]) -> str:
         """Write 'and', 'or' or 'not' of masks and return a mask."""
+        ...
 
     def select(self, mask: str, yes: str, no: str) -> str:
         """Write a choice between numbers."""
+        ...
 
 
 def walk(part: Part, dialect: Dialect, store: Callable[[int, str], None]) -> None:
@@ -62,7 +68,7 @@ class _Walk:
             for destination in kept.get(place, ()):
                 store(destination, self._number(place))
 
-    def _instruction(self, place: int, instruction: Instruction) -> str | None:
+    def _instruction(self, place: int, instruction: Instruction) -> str | None:  # noqa: PLR0911 (a table)
         dialect, op, arguments = self._dialect, instruction.op, instruction.arguments
         if op == "constant":
             return dialect.constant(instruction.value)
@@ -84,10 +90,11 @@ class _Walk:
         return dialect.arithmetic(op, [self._number(a) for a in arguments])
 
     def _number(self, place: int) -> str:
-        if self._values[place] is None:
+        value = self._values[place]
+        if value is None:
             one, zero = self._dialect.constant(1.0), self._dialect.constant(0.0)
-            self._values[place] = self._dialect.select(self._masks[place], one, zero)
-        return self._values[place]
+            value = self._values[place] = self._dialect.select(self._masks[place], one, zero)
+        return value
 
     def _mask(self, place: int) -> str:
         if place not in self._masks:

@@ -87,13 +87,14 @@ class Kernel:
     def _make_program(self) -> Program:
         with self._making:
             if self._program is None:
-                source, scalar = self.source, SCALARS[self._dtype]
-                self._program = (
-                    NumpyProgram(source.tape(), scalar)
-                    if self._backend == "numpy"
-                    else load_program(source.key, source.tape, scalar)
-                )
+                self._program = self._compiled()
             return self._program
+
+    def _compiled(self) -> Program:
+        scalar = SCALARS[self._dtype]
+        if self._backend == "numpy":
+            return NumpyProgram(self.source.tape(), scalar)
+        return load_program(self.source.key, self.source.tape, scalar)
 
 
 def _new(like: torch.Tensor, samples: int, sizes: tuple[int, ...]) -> tuple[torch.Tensor, ...]:
@@ -143,7 +144,7 @@ class _Transformed(torch.autograd.Function):
         return kernel.evaluate(samples, tensors)
 
     @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
+    def setup_context(ctx, inputs, output) -> None:  # noqa: ARG004 (torch names it)
         kernel, samples, *tensors = inputs
         _remember(ctx, kernel, samples, tensors)
 

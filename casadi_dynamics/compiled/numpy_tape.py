@@ -259,5 +259,5 @@ def _view(address: int, kind: np.dtype, shape: tuple[int, int], strides: tuple[i
         return np.empty(shape, kind)
     numbers = 1 + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
     memory = (ctypes.c_char * (numbers * kind.itemsize)).from_address(address)
-    flat = np.frombuffer(memory, kind)
+    flat = np.frombuffer(memoryview(memory), kind)
     return np.lib.stride_tricks.as_strided(flat, shape, [stride * kind.itemsize for stride in strides])

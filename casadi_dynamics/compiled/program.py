@@ -26,7 +26,8 @@ class Program(Protocol):
         Length of the tape: a measure of the work per sample.
     """
 
-    operations: int
+    @property
+    def operations(self) -> int: ...  # noqa: D102
 
     def run(self, inputs: bytes, outputs: bytes, first: int, last: int) -> None:
         """Compute the samples `first` to `last` - 1; safe from several threads on ranges of their own.

@@ -61,4 +61,4 @@ def _polynomial(first: int, terms: int) -> list[float]:
 def _rest(first: int, t: Fraction) -> Fraction:
     """Return the sum over k of (-1)^j t^k / (first + 2 k)!, with the signs of sine and cosine."""
     powers = range(first, first + 40, 2)
-    return sum((-1) ** (n // 2) * t ** ((n - first) // 2) / math.factorial(n) for n in powers)
+    return sum(((-1) ** (n // 2) * t ** ((n - first) // 2) / math.factorial(n) for n in powers), Fraction(0))

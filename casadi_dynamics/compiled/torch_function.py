@@ -136,7 +136,7 @@ class TorchFunction:
             where=f"argument '{(unknown or missing)[0]}'",
             expected=", ".join(self.input_names),
             found=", ".join(inputs) or "none",
-            fix=(unknown and nearest(unknown[0], missing)) or "give each input once, by its name",
+            fix=(nearest(unknown[0], missing) if unknown else "") or "give each input once, by its name",
         )
 
     def _other_value(self, name: str, value, size: int) -> InputError:

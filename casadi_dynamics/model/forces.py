@@ -86,8 +86,8 @@ class FunctionBasedBushingForce:
     name: str
     frame1: Frame
     frame2: Frame
-    moments: tuple[Function, Function, Function]
-    forces: tuple[Function, Function, Function]
+    moments: tuple[Function, ...]
+    forces: tuple[Function, ...]
     rotational_damping: Vector3
     translational_damping: Vector3
 

@@ -50,8 +50,8 @@ class MovingPathPoint:
 
     name: str
     frame: Frame
-    location: tuple[Function, Function, Function]
-    coordinates: tuple[str | None, str | None, str | None]
+    location: tuple[Function, ...]
+    coordinates: tuple[str | None, ...]
 
     @property
     def body(self) -> str:

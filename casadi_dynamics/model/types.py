@@ -10,8 +10,9 @@ from functools import cached_property
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model.functions import Function
 
-Vector3 = tuple[float, float, float]
-Matrix3 = tuple[Vector3, Vector3, Vector3]
+#: Three numbers along x, y and z; three rows of three.
+Vector3 = tuple[float, ...]
+Matrix3 = tuple[Vector3, ...]
 
 GROUND = "ground"
 
@@ -33,7 +34,7 @@ class Body:
     name: str
     mass: float
     mass_center: Vector3
-    inertia: tuple[float, float, float, float, float, float]
+    inertia: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,8 @@ class Joint:
     kind: str
     parent: Frame
     child: Frame
-    rotations: tuple[TransformAxis, TransformAxis, TransformAxis]
-    translations: tuple[TransformAxis, TransformAxis, TransformAxis]
+    rotations: tuple[TransformAxis, ...]
+    translations: tuple[TransformAxis, ...]
     speeds: str = "rates"
     radii: Vector3 | None = None
     winging: Winging | None = None

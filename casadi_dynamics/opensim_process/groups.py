@@ -92,11 +92,6 @@ def run_group(
         The exit code (minus the signal where one ended it), or `TOO_LONG`, `TOO_TALKATIVE`,
         `NO_LONGER_WANTED`. No process of the group is left.
     """
-    group = (
-        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        if os.name == "nt"
-        else {"start_new_session": True}
-    )
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             command,
@@ -105,7 +100,8 @@ def run_group(
             stderr=log,
             cwd=cwd,
             env=_ONE_THREAD | dict(environment),
-            **group,
+            start_new_session=os.name != "nt",
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # a flag of Windows
         )
         try:
             _limit_memory(process.pid, limits.memory_bytes)
@@ -168,4 +164,5 @@ def _kill_group(process: subprocess.Popen) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    process.stdin.close()
+    if process.stdin is not None:
+        process.stdin.close()

@@ -116,6 +116,7 @@ def run_job(
         error = failure(name, arguments, limits, code, log, reply) or missing_outputs(name, files, log)
         if error is not None:
             raise with_full_disk(error, [*folders, tempfile.gettempdir()])
+        assert reply is not None  # or there was an error
         files.move_into_place()
     return JobResult(
         values=reply["values"],

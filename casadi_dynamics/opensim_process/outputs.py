@@ -6,7 +6,6 @@ OpenSim's tools report success also when the disk was full and a file ends in th
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import tempfile
 import zipfile
@@ -72,16 +71,16 @@ class Outputs:
         """Move everything that was written beside its place."""
         for key, target in self._targets.items():
             if target in self._files:
-                os.replace(self._staged[key], target)
+                self._staged[key].replace(target)
                 continue
             for file in sorted(path for path in self._staged[key].rglob("*") if path.is_file()):
                 place = target / file.relative_to(self._staged[key])
                 place.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(file, place)
+                file.replace(place)
 
     def _paths(self) -> Iterator[tuple[str, Path]]:
         for key, value in self._arguments.items():
-            if isinstance(value, str) and os.path.isabs(value):
+            if isinstance(value, str) and Path(value).is_absolute():
                 yield key, Path(value)
             elif isinstance(value, Path):
                 yield key, value

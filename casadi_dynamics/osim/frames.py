@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from posixpath import normpath
+from typing import Any
 
 import numpy as np
 
@@ -72,7 +73,7 @@ class FrameTable:
 
     def _hang_up(self, components: list[Component]) -> None:
         """Resolve the offset frames, each after the frame it hangs on."""
-        pending = {c.address: c.element for c in components}
+        pending: dict[str, Any] = {c.address: c.element for c in components}
         hanging_on: dict[str, list[str]] = {}
         ready = []
         for address, element in pending.items():

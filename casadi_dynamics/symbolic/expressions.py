@@ -31,8 +31,8 @@ _OPERATIONS: dict[str, Callable[..., ca.SX]] = {
 def formula(expression: Expression, variables: Mapping[str, ca.SX]) -> ca.SX:
     """Return the value of a formula for the symbols of its variables."""
     if expression.operation == "number":
-        return ca.SX(expression.value)
+        return ca.SX(float(expression.value))
     if expression.operation == "variable":
-        return variables[expression.value]
+        return variables[str(expression.value)]
     operands = (formula(operand, variables) for operand in expression.operands)
     return _OPERATIONS[expression.operation](*operands)

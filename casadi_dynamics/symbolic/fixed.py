@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+import casadi as ca
+
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import FixedCoordinate, Model
 from casadi_dynamics.model.constraints import couplers_in_order
@@ -92,13 +94,13 @@ def keep_coordinates(model: Model, names: Iterable[str], values: Mapping[str, fl
 
 
 def _value(function, at: float) -> float:
-    value, _, _ = evaluate(function, at)
+    value, _, _ = evaluate(function, ca.SX(at))
     return float(value)
 
 
 def _refuse_half_fixed_joints(model: Model, held: Mapping[str, float]) -> None:
     for joint in model.joints:
-        angles = [axis.coordinate for axis in joint.rotations]
+        angles = [axis.coordinate or "" for axis in joint.rotations]
         free = [name for name in angles if name not in held]
         if joint.speeds == "angular velocity" and free and len(free) < len(angles):
             raise InputError(

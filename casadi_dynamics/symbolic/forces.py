@@ -236,7 +236,7 @@ def _pull(motion: PathMotion, tension: ca.SX, tree: Tree) -> Action:
 def _smooth_contact(force: ContactForce, tree: Tree) -> Action:
     sphere, half_space = tree.model.geometry(force.sphere), tree.model.geometry(force.half_space)
     ball, floor = (surface(g, tree.motions, tree.parameters) for g in (sphere, half_space))
-    push, point = smooth_force(force, ball, floor)
+    push, point = smooth_force(force, ball, floor)  # pyright: ignore[reportArgumentType]
     acting = Action()
     acting.press(sphere.body, force_at(ball.motion, point, push))
     acting.press(half_space.body, force_at(floor.motion, point, -push))
@@ -253,7 +253,7 @@ def _hunt_crossley(force: HuntCrossleyForce, tree: Tree) -> Action:
             continue  # equal and opposite forces on one body, and solids without end, do nothing
         first, second = (j, i) if isinstance(placed[j], Plane) else (i, j)
         materials = surfaces[first][1], surfaces[second][1]
-        push = hunt_crossley(placed[first], placed[second], materials, force.transition_velocity)
+        push = hunt_crossley(placed[first], placed[second], materials, force.transition_velocity)  # pyright: ignore[reportArgumentType]
         acting.press(surfaces[second][0].body, force_at(placed[second].motion, push.point, push.force))
         acting.press(surfaces[first][0].body, force_at(placed[first].motion, push.point, -push.force))
         acting.pressures.append(push.pressure)

@@ -24,7 +24,7 @@ from casadi_dynamics.model.functions import (
 )
 
 
-def evaluate(function: Function, x: ca.SX, scales: Sequence[ca.SX] = ()) -> tuple[ca.SX, ca.SX, ca.SX]:
+def evaluate(function: Function, x: ca.SX, scales: Sequence[ca.SX] = ()) -> tuple[ca.SX, ...]:
     """Return value, first and second derivative of `function` at `x`.
 
     Parameters

@@ -101,7 +101,7 @@ def _turn_by_rates(joint: Joint, state, parameters: Parameters) -> JointMotion:
 
 def _turn_by_angular_velocity(joint: Joint, state, parameters: Parameters) -> JointMotion:
     """Take the speeds for omega, expressed in F; the origin rides on the joint's ellipsoid, if any."""
-    names = [axis.coordinate for axis in joint.rotations]
+    names = [axis.coordinate or "" for axis in joint.rotations]
     q, u, udot = (ca.vertcat(*part) for part in zip(*map(state.get, names), strict=True))
     rotation = ca.SX.eye(3)
     for i, axis in enumerate(joint.rotations):

@@ -54,7 +54,7 @@ def upright(model: Model) -> dict[str, float]:
     every gait model of OpenSim.
     """
     return {
-        c.name: float(np.clip(0.0, *sorted(c.range))) if c.motion == "rotational" else c.default
+        c.name: min(max(0.0, min(c.range)), max(c.range)) if c.motion == "rotational" else c.default
         for c in model.coordinates
     }
 
@@ -115,7 +115,8 @@ def _functions(model: Model) -> BodyFunctions:
 def moving_coordinates(model: Model, bodies) -> set[str]:
     """Return the coordinates, none that a coupler sets, on which the motion of some bodies depends."""
     joints, found = {joint.child.body: joint for joint in model.joints}, set()
-    for body in bodies:
+    for moved in bodies:
+        body = moved
         while body != GROUND:
             joint = joints[body]
             found |= {axis.coordinate for axis in (*joint.rotations, *joint.translations) if axis.coordinate}

@@ -52,4 +52,4 @@ def _spun(model: Model):
 
 
 def _angles(joint: Joint) -> tuple[str, ...]:
-    return tuple(axis.coordinate for axis in joint.rotations)
+    return tuple(axis.coordinate or "" for axis in joint.rotations)

@@ -168,8 +168,8 @@ def test_constants_keep_all_digits(backend, scalar):
     with np.errstate(over="ignore"):
         expected = np.array(VALUES).astype(KINDS[scalar])
     for value, right in zip(found, expected, strict=True):
-        assert (
-            value.tobytes() == np.full((3, 1), right).tobytes() or np.isnan(right) and np.isnan(value).all()
+        assert value.tobytes() == np.full((3, 1), right).tobytes() or (
+            np.isnan(right) and np.isnan(value).all()
         )
 
 

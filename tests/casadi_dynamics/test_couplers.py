@@ -45,7 +45,7 @@ def expanded(functions, q, u, udot):
     "name", ["leg6dof9musc", "wrist", "SoccerKickingModel", "DynamicJumperModel", "Rajagopal2016"]
 )
 def test_public_models_agree_with_opensim(public_models, with_answers, name):
-    model, functions, answers = with_answers(public_models, f"{name}.osim", f"{name}.npz")
+    _model, functions, answers = with_answers(public_models, f"{name}.osim", f"{name}.npz")
     functions, _ = with_defect(functions)
     names = list(map(str, answers["coord_names"]))
     assert functions.independent == tuple(names[i] for i in answers["ind_idx"])

@@ -27,8 +27,10 @@ def value(text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("-2.44*exp(5.05*(q-1.81))+1.51*exp(-21.88*(q+0.47))-0.1*qdot",)
-        + (-2.44 * math.exp(5.05 * (Q - 1.81)) + 1.51 * math.exp(-21.88 * (Q + 0.47)) - 0.1 * RATE,),
+        (
+            "-2.44*exp(5.05*(q-1.81))+1.51*exp(-21.88*(q+0.47))-0.1*qdot",
+            -2.44 * math.exp(5.05 * (Q - 1.81)) + 1.51 * math.exp(-21.88 * (Q + 0.47)) - 0.1 * RATE,
+        ),
         ("-q^2", -(Q**2)),
         ("2^3^2", 512),
         ("2^-1", 0.5),
@@ -39,8 +41,8 @@ def value(text):
         (".5*q", 0.5 * Q),
         ("max(q, qdot)*min(q,qdot)", Q * RATE),
         ("square(q)+cube(qdot)+recip(q)+abs(qdot)", Q**2 + RATE**3 + 1 / Q + abs(RATE)),
-        ("sqrt(q)+log(q)+sin(q)+cos(q)+tan(q)+asin(q)+acos(q)+atan(q)",)
-        + (
+        (
+            "sqrt(q)+log(q)+sin(q)+cos(q)+tan(q)+asin(q)+acos(q)+atan(q)",
             math.sqrt(Q) + math.log(Q) + math.sin(Q) + math.cos(Q) + math.tan(Q) + math.pi / 2 + math.atan(Q),
         ),
         ("sinh(q)+cosh(q)+tanh(q)+erf(q)", math.sinh(Q) + math.cosh(Q) + math.tanh(Q) + math.erf(Q)),

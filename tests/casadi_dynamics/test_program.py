@@ -1,6 +1,7 @@
 """A program shared among threads: every sample once, and no thread left behind."""
 
 import ctypes
+import itertools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +35,7 @@ def test_every_sample_is_computed_once(samples, threads):
     run(noted, NOTHING, NOTHING, samples, threads)
     ranges = sorted(r[:2] for r in noted.ranges)
     assert ranges[0][0] == 0 and ranges[-1][1] == samples
-    assert all(before[1] == after[0] for before, after in zip(ranges, ranges[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(ranges))
     # Blocks of lanes begin where they do without threads, so results do not depend on how many there are.
     assert all(first % 64 == 0 and first < last for first, last in ranges)
 

@@ -8,10 +8,10 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 
-import casadi as ca
 import llvmlite
 import llvmlite.binding as llvm
 
@@ -113,6 +113,6 @@ def _surroundings() -> tuple[str, ...]:
         llvm.get_default_triple(),
         llvm.get_host_cpu_name(),
         llvm.get_host_cpu_features().flatten(),
-        f"llvmlite {llvmlite.__version__}, LLVM {llvm.llvm_version_info}, casadi {ca.__version__}",
+        f"llvmlite {llvmlite.__version__}, LLVM {llvm.llvm_version_info}, casadi {version('casadi')}",
         _OURS,
     )

@@ -161,7 +161,7 @@ class _Dialect:
             return write.assign(f"xor {write.mask} {masks[0]}, {ones}")
         return write.assign(f"{op} {write.mask} {masks[0]}, {masks[1]}")
 
-    def arithmetic(self, op: str, arguments: list[str]) -> str:
+    def arithmetic(self, op: str, arguments: list[str]) -> str:  # noqa: PLR0911 (a table)
         write, a, b = self._write, arguments[0], arguments[-1]
         if op in _ARITHMETIC:
             return write.binary(_ARITHMETIC[op], a, b)

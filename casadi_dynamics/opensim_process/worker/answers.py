@@ -7,6 +7,7 @@ collected.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 
@@ -26,8 +27,8 @@ _FOOT = re.compile(r"^(foot|calcn)_[rl]$")
 def model_answers(opensim, model: str, samples: int, seed: int, output: str) -> dict:
     """Save OpenSim's answers at random states of a model as an ``.npz`` at `output`."""
     answers = answers_at_states(opensim, model, samples, seed)
-    with open(output, "wb") as file:  # savez would append its own suffix to a bare name
-        np.savez_compressed(file, **answers)
+    with Path(output).open("wb") as file:  # savez would append its own suffix to a bare name
+        np.savez_compressed(file, **answers)  # pyright: ignore[reportArgumentType]
     return {"arrays": sorted(answers)}
 
 
