@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from os import PathLike
+from typing import Self
 
 
 class InputError(Exception):
@@ -39,6 +40,11 @@ class InputError(Exception):
         parts = [("where", self.where), ("expected", expected), ("found", found), ("fix", fix)]
         lines = [what] + [f"  {label}: {text}" for label, text in parts if text]
         super().__init__("\n".join(lines))
+
+    def at(self, where: str | PathLike[str]) -> Self:
+        """Return the same error at another place."""
+        parts = {"expected": self.expected, "found": self.found, "fix": self.fix}
+        return type(self)(self.what, where=where, **parts)
 
     def __reduce__(self):
         # As any object, not by a call of the class: its parts have names, and subclasses may have more.

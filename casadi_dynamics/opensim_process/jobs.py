@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from casadi_dynamics.errors import OpenSimError
 from casadi_dynamics.opensim_process.errors import failure, missing_outputs, with_full_disk, writing
 from casadi_dynamics.opensim_process.groups import Limits, memory_limit, run_group
 from casadi_dynamics.opensim_process.outputs import Outputs
@@ -49,13 +50,14 @@ class JobResult:
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """A job to run: the arguments of `run_job`."""
+    """A job to run: the arguments of `run_job`, and what an error names instead of the job's own files."""
 
     function: Callable
     arguments: Mapping
     timeout_s: float
     outputs: Sequence[Path] = ()
     cwd: Path | None = None
+    place: str = ""
 
 
 def run_job(
@@ -152,9 +154,11 @@ def run_jobs(jobs: Iterable[Job], *, at_once: int) -> list[JobResult]:
             raise CancelledError
         try:
             arguments = {field.name: getattr(job, field.name) for field in dataclasses.fields(job)}
+            place = arguments.pop("place")
             return run_job(**arguments, memory_bytes=memory_bytes, stop=stop)
         except BaseException as error:
-            errors.append(error)  # the first one is the cause: later ones may be of jobs it stopped
+            named = error.at(place) if isinstance(error, OpenSimError) and place else error
+            errors.append(named)  # the first one is the cause: later ones may be of jobs it stopped
             stop.set()
             raise
 

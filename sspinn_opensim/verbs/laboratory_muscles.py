@@ -292,9 +292,6 @@ def _naming_the_laboratorys_files(folder: Path, model: Path, trial: TrialFiles) 
     try:
         yield
     except InputError as error:
-        where = error.where
-        for copy, own in given.items():
-            where = where.replace(str(copy), str(own))
-        raise type(error)(
-            error.what, where=where, expected=error.expected, found=error.found, fix=error.fix
-        ) from error
+        if own := given.get(Path(error.where)):
+            raise error.at(own) from error
+        raise

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from casadi_dynamics.errors import InputError, OpenSimError
+from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import Job, JobResult, run_jobs
 from sspinn_opensim.opensim_io.static_optimization.setup_file import Setup, write_slice
 from sspinn_opensim.opensim_io.static_optimization.solution import Solution
@@ -177,10 +177,7 @@ def _run(
 ) -> _Raw:
     with tempfile.TemporaryDirectory(prefix="static_optimization_") as folder:
         jobs = [_job(setup, part, Path(folder), timeout_s, looser) for part in slices]
-        try:
-            results = run_jobs(jobs, at_once=workers)
-        except OpenSimError as error:
-            raise _named(error, slices) from error
+        results = run_jobs(jobs, at_once=workers)
         tables = [[read_storage(path) for path in job.outputs] for job in jobs]
     forces, activations = (_joined(slices, [pair[k] for pair in tables]) for k in range(2))
     return _Raw(
@@ -252,17 +249,7 @@ def _job(setup: Setup, part: Slice, folder: Path, timeout_s: float | None, loose
     file = write_slice(setup, own / "setup.xml", raw, part.runs_from_s, part.runs_to_s, looser)
     outputs = [raw / f"{setup.tool_name}_StaticOptimization_{kind}.sto" for kind in ("force", "activation")]
     limit = timeout_s or _TIMEOUT_S + _TIMEOUT_PER_FRAME_S * part.frames
-    return Job(static_optimization, {"setup": file}, limit, outputs)
-
-
-def _named(error: OpenSimError, slices: list[Slice]) -> OpenSimError:
-    """Say of an error in which slice it happened."""
-    for part in slices:
-        if f"slice_{part.number}{os.sep}" in error.where + os.sep:
-            return OpenSimError(
-                error.what, where=str(part), expected=error.expected, found=error.found, fix=error.fix
-            )
-    return error
+    return Job(static_optimization, {"setup": file}, limit, outputs, place=str(part))
 
 
 def _joined(slices: list[Slice], tables: list[Table]) -> Table:
