@@ -53,10 +53,6 @@ class Component:
         return self.address.rsplit("/", 1)[0]
 
 
-def _applies(force: Element) -> bool:
-    return not force.has("appliesForce") or force.flag("appliesForce")
-
-
 def collect(model: Element) -> tuple[list[Component], list[str]]:
     """Return the components of a model in OpenSim's order, and what is ignored, with the reason.
 
@@ -68,18 +64,8 @@ def collect(model: Element) -> tuple[list[Component], list[str]]:
     found: list[Component] = []
     ignored: list[str] = []
 
-    def visit(elements, owner: str, kinds) -> None:
-        kept = []
-        for item in elements:
-            kind = KINDS.get(item.tag)
-            if item.tag in IGNORED:
-                ignored.append(f"{item}: {IGNORED[item.tag]}")
-            elif kind is None or (kinds is not None and kind not in kinds):
-                raise item.refusal(advice(item.tag))
-            elif kind == "force" and not _applies(item):
-                ignored.append(f"{item}: it is switched off (appliesForce)")
-            else:
-                kept.append((item, kind))
+    def visit(elements: list[Element], owner: str, kinds: tuple[str, ...] | None) -> None:
+        kept = _used(elements, kinds, ignored)
         unique_names([i for i, _ in kept], kinds[0] if kinds and len(kinds) == 1 else "component")
         for item, kind in kept:
             item.check_tags()
@@ -89,15 +75,37 @@ def collect(model: Element) -> tuple[list[Component], list[str]]:
             visit(item.children("coordinates"), component.address, ("coordinate",))
             visit(item.children("components"), component.address, None)
 
-    for part in model.children():
-        if part.tag not in _SETS and part.tag not in _DESCRIPTIVE:
-            raise part.refusal("this part of a model is not known")
-        for inner in part.children() if part.tag in _SETS else ():
-            if inner.tag not in ("objects", "groups"):
-                raise inner.refusal(f"a {part.tag} holds <objects> and <groups>")
+    _check_parts(model)
     # OpenSim's own order, whatever the order in the file; it decides that of the coordinates.
     visit(model.children("components"), "", None)
     visit(model.children("Ground", "components"), "/ground", None)
     for name, kinds in _SETS.items():
         visit(model.children(name, "objects"), f"/{name.lower()}", kinds)
     return found, ignored
+
+
+def _used(
+    elements: list[Element], kinds: tuple[str, ...] | None, ignored: list[str]
+) -> list[tuple[Element, str]]:
+    """Return the elements that count, each with its kind; those that do not are told to `ignored`."""
+    used = []
+    for item in elements:
+        kind = KINDS.get(item.tag)
+        if item.tag in IGNORED:
+            ignored.append(f"{item}: {IGNORED[item.tag]}")
+        elif kind is None or (kinds is not None and kind not in kinds):
+            raise item.refusal(advice(item.tag))
+        elif kind == "force" and not item.flag("appliesForce", not item.has("appliesForce")):
+            ignored.append(f"{item}: it is switched off (appliesForce)")
+        else:
+            used.append((item, kind))
+    return used
+
+
+def _check_parts(model: Element) -> None:
+    for part in model.children():
+        if part.tag not in _SETS and part.tag not in _DESCRIPTIVE:
+            raise part.refusal("this part of a model is not known")
+        for inner in part.children() if part.tag in _SETS else ():
+            if inner.tag not in ("objects", "groups"):
+                raise inner.refusal(f"a {part.tag} holds <objects> and <groups>")

@@ -63,17 +63,14 @@ def _coupler(item: Element, context: Context) -> CoordinateCouplerConstraint:
 
 
 def _weld(item: Element, context: Context) -> WeldConstraint:
-    frames = (context.frame(item, f"socket_frame{i}") for i in (1, 2))
-    return WeldConstraint(item.name, *frames)
+    return WeldConstraint(item.name, *context.two_frames(item))
 
 
 def _point(item: Element, context: Context) -> PointConstraint:
-    ends = (_end(item, context, f"socket_body_{i}", f"location_body_{i}") for i in (1, 2))
-    return PointConstraint(item.name, *ends)
+    return PointConstraint(item.name, *_ends(item, context))
 
 
 def _distance(item: Element, context: Context) -> ConstantDistanceConstraint:
-    ends = (_end(item, context, f"socket_body_{i}", f"location_body_{i}") for i in (1, 2))
     distance = item.number("constant_distance")
     if distance <= 0:
         raise item.error(
@@ -82,7 +79,7 @@ def _distance(item: Element, context: Context) -> ConstantDistanceConstraint:
             found=f"{distance:g}",
             fix="correct the distance, or use a PointConstraint",
         )
-    return ConstantDistanceConstraint(item.name, *ends, distance)
+    return ConstantDistanceConstraint(item.name, *_ends(item, context), distance)
 
 
 def _point_on_line(item: Element, context: Context) -> PointOnLineConstraint:
@@ -110,6 +107,11 @@ _READERS = {
     "PointOnLineConstraint": _point_on_line,
     "ConstantDistanceConstraint": _distance,
 }
+
+
+def _ends(item: Element, context: Context) -> tuple[Frame, Frame]:
+    first, second = (_end(item, context, f"socket_body_{i}", f"location_body_{i}") for i in (1, 2))
+    return first, second
 
 
 def _end(item: Element, context: Context, socket: str, location: str) -> Frame:

@@ -31,6 +31,10 @@ class Context:
         """Return the frame that child element `socket` (such as `socket_frame`) of an element names."""
         return self.frames.resolve(item, item.text(socket))
 
+    def two_frames(self, item: Element) -> tuple[Frame, Frame]:
+        """Return the frames that an element between two holds in `socket_frame1` and `socket_frame2`."""
+        return self.frame(item, "socket_frame1"), self.frame(item, "socket_frame2")
+
     def coordinate(self, item: Element, given: str) -> Coordinate:
         """Return the coordinate that an element names, by its own name or by a socket's path."""
         named = [c for c in self.coordinates.values() if c.name == given]

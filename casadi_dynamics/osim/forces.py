@@ -141,14 +141,13 @@ def _coordinate_spring(item: Element, context: Context) -> SpringGeneralizedForc
 def _bushing(item: Element, context: Context) -> BushingForce:
     names = [f"{kind}_{law}" for law in ("stiffness", "damping") for kind in ("rotational", "translational")]
     loads = {name: item.numbers(name, 3, default=_ZERO) for name in names}
-    frames = (context.frame(item, f"socket_frame{i}") for i in (1, 2))
-    return BushingForce(item.name, *frames, **loads)
+    return BushingForce(item.name, *context.two_frames(item), **loads)
 
 
 def _function_bushing(item: Element, context: Context) -> FunctionBasedBushingForce:
     return FunctionBasedBushingForce(
         item.name,
-        *(context.frame(item, f"socket_frame{i}") for i in (1, 2)),
+        *context.two_frames(item),
         moments=tuple(_load(item, f"m_{axis}_theta_{axis}_function") for axis in "xyz"),
         forces=tuple(_load(item, f"f_{axis}_delta_{axis}_function") for axis in "xyz"),
         rotational_damping=item.numbers("rotational_damping", 3, default=_ZERO),
@@ -172,7 +171,7 @@ def _bushing_of_formulas(item: Element, context: Context) -> ExpressionBasedBush
     offsets = [f"{kind}_{axis}" for kind in ("theta", "delta") for axis in "xyz"]
     return ExpressionBasedBushingForce(
         item.name,
-        *(context.frame(item, f"socket_frame{i}") for i in (1, 2)),
+        *context.two_frames(item),
         tuple(
             read_expression(item, f"{load}{axis}_expression", offsets, "0.0")
             for load in "MF"
@@ -184,12 +183,10 @@ def _bushing_of_formulas(item: Element, context: Context) -> ExpressionBasedBush
 
 
 def _point_spring(item: Element, context: Context) -> PointToPointSpring:
-    ends = []
-    for i in (1, 2):
-        frame = context.frame(item, f"socket_body{i}")
-        ends += [frame.body, item.numbers(f"point{i}", 3, default=_ZERO)]
+    bodies = [context.frame(item, f"socket_body{i}").body for i in (1, 2)]
+    points = [item.numbers(f"point{i}", 3, default=_ZERO) for i in (1, 2)]
     stiffness, rest = item.number("stiffness", 1.0), item.number("rest_length", 0.0)
-    return PointToPointSpring(item.name, *ends, stiffness, rest)
+    return PointToPointSpring(item.name, bodies[0], points[0], bodies[1], points[1], stiffness, rest)
 
 
 def _path_spring(item: Element, context: Context) -> PathSpring:

@@ -32,7 +32,7 @@ def read_wrap(item: Element, context: Context) -> PathWrap:
         If no body carries the surface, or a number or word of either cannot be used.
     """
     wanted = item.text("wrap_object")
-    surfaces = {}
+    surfaces: dict[str, tuple[Element, Element]] = {}
     for node in item.node.getroottree().iter(*_DIMENSIONS):
         carriers = [e for e in node.iterancestors() if e.tag in _CARRIERS]
         if carriers:  # a surface among the defaults has none; of a name OpenSim takes the first

@@ -124,7 +124,7 @@ class Element:
             )
         return words[0] if words else ""
 
-    def numbers(self, tag: str, count: int | None, default=None) -> tuple[float, ...]:
+    def numbers(self, tag: str, count: int | None, default=None) -> tuple[Any, ...]:
         """Return the finite numbers in child `tag`, exactly `count` of them (any number if None)."""
         if default is not None and not self.has(tag):
             return tuple(default)
