@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -106,13 +107,13 @@ def _muscle_forces(subject: Path, tables: dict[str, tuple[str, Table]], truth: T
         return _rounded(read_storage(folder / "muscle_forces.sto"), _DECIMALS["muscle_forces"])
 
 
-def main() -> None:
-    """Solve and write."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Solve and write; without `arguments` those of the command line count."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, help="destination")
-    folder = parser.parse_args().folder
+    folder = parser.parse_args(arguments).folder
     with tempfile.TemporaryDirectory() as temporary:
         subject = Path(temporary) / "subject.osim"
         model = scaled_model(subject)
