@@ -235,7 +235,7 @@ class Names:
             for node in ast.walk(tree):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
                     self.words.update(re.findall(r"\w+", node.value))
-                if path.parts[0] in PACKAGES:
+                if path.parts[0] in PACKAGES or getattr(node, "id", "").isupper():
                     self.words.update(
                         str(getattr(node, field, "")) for field in ("id", "attr", "arg", "name")
                     )

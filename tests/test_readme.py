@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+import sys
+import types
 from itertools import groupby
 
 import numpy as np
@@ -11,25 +13,17 @@ from casadi_dynamics import __main__ as dynamics
 from casadi_dynamics.osim import support
 from sspinn_opensim import cli
 from sspinn_opensim.recording import read_recording
+from sspinn_opensim.recording.choices import RecordingChoice, SensorChoice
 from sspinn_opensim.results.folder import FILES
 from sspinn_opensim.study import TrainingChoice, read_study
 from sspinn_opensim.training import losses, motion, settings, signals
-
-DOCUMENTS = (
-    "README.md",
-    *(
-        f"docs/{name}.md"
-        for name in ["study", "method", "conventions", "architecture", "simulation", "compiled"]
-    ),
-    "docs/joint_loads.md",
-    "docs/static_optimization.md",
-)
 
 
 @pytest.fixture(scope="module")
 def text(repository):
     """Return the text of every document by name."""
-    return {name: (repository / name).read_text(encoding="utf-8") for name in DOCUMENTS}
+    files = (repository / "README.md", *sorted(repository.glob("docs/*.md")))
+    return {path.relative_to(repository).as_posix(): path.read_text(encoding="utf-8") for path in files}
 
 
 def table(document: str, header: str) -> list[str]:
@@ -197,10 +191,11 @@ def anchors(document: str) -> set[str]:
 def test_every_link_leads_somewhere(text, repository):
     for name, document in text.items():
         for target in re.findall(r"\]\(([^)]+)\)", document):
-            if target.startswith("#"):
-                assert target[1:] in anchors(document), (name, target)
-            elif "://" not in target:
-                assert (repository / name).parent.joinpath(target).exists(), (name, target)
+            path, _, anchor = target.partition("#")
+            if "://" not in target:
+                file = (repository / name).parent / path if path else repository / name
+                assert file.exists(), (name, target)
+                assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), (name, target)
 
 
 def test_the_priors_of_the_readme_are_those_of_the_losses(text):
@@ -223,3 +218,47 @@ def test_every_setting_of_the_training_is_described():
     ]
     described += [key.name for key in dataclasses.fields(TrainingChoice) if key.name not in described]
     assert {field.name for field in dataclasses.fields(settings.TrainingSettings)} == {*described, "seed"}
+
+
+def changes(document: str):
+    """Yield the changes of the diffs in a document: file, removed lines, added lines."""
+    for diff in re.findall(r"```diff\n(.*?)```", document, re.DOTALL):
+        for name, rest in re.findall(r"^\+\+\+ (\S+)\n(.*?)(?=^\+\+\+ |\Z)", diff, re.DOTALL | re.MULTILINE):
+            for hunk in rest.split("@@\n"):
+                lines = hunk.splitlines()
+                yield name, *("\n".join(line[1:] for line in lines if line[0] == sign) for sign in "-+")
+
+
+def squeezed(code: str) -> str:
+    """Return code without its layout."""
+    return re.sub(r",?(\s+|\Z)", "", code)
+
+
+def test_the_examples_of_what_to_add_are_in_the_code(text, repository):
+    """What a diff takes away is there, and what it adds and takes from nothing is there."""
+    found = [change for change in changes(text["docs/contributing.md"]) if (repository / change[0]).exists()]
+    assert len(found) > 8
+    for name, removed, added in found:
+        file = squeezed((repository / name).read_text(encoding="utf-8"))
+        if removed or name != "docs/study.md":  # there a new format brings a new table
+            assert squeezed(removed or added) in file, (name, removed or added)
+
+
+def test_the_reader_of_the_documents_reads(text, repository, tmp_path):
+    """A format as docs/contributing.md adds it: an archive comes back as it was written, in body axes."""
+    new = [
+        added for name, _, added in changes(text["docs/contributing.md"]) if not (repository / name).exists()
+    ]
+    names = {"__name__": "npz_reader"}
+    sys.modules["npz_reader"] = types.ModuleType("npz_reader")  # where a dataclass looks for its types
+    try:
+        exec(compile("\n".join(new), "npz_reader", "exec"), names)
+    finally:
+        del sys.modules["npz_reader"]
+    signal = np.random.default_rng(0).normal(size=(20, 3))
+    np.savez(tmp_path / "walk.npz", t=np.arange(20) / 100, foot_acc=signal, foot_gyro=2 * signal)
+    choice = RecordingChoice("npz", tmp_path / "walk.npz", "walk", options=names["NpzOptions"]("t"))
+    sensor = SensorChoice("foot", "calcn_r", (0.0, 0.0, 0.0), axes=("-x", "-y", "z"))
+    recording = names["FORMAT"].read(choice, (sensor,))
+    np.testing.assert_allclose(recording.acceleration[:, 0], signal * [-1, -1, 1], atol=1e-15)
+    np.testing.assert_allclose(recording.angular_rate[:, 0], 2 * signal * [-1, -1, 1], atol=1e-15)

@@ -19,7 +19,7 @@ from casadi_dynamics.model.functions import Multiplier
 from casadi_dynamics.model.types import Frame
 from casadi_dynamics.osim.context import Context
 from casadi_dynamics.osim.frames import IDENTITY
-from casadi_dynamics.osim.functions import read_function
+from casadi_dynamics.osim.functions import only_function
 from casadi_dynamics.osim.xml import Element
 
 _ZERO = (0.0, 0.0, 0.0)
@@ -46,19 +46,12 @@ def _coupler(item: Element, context: Context) -> CoordinateCouplerConstraint:
     drivers = item.text("independent_coordinate_names").split()
     if len(drivers) != 1:
         raise item.refusal("it couples several coordinates; use one coupler for each, or remove it")
-    functions = item.children("coupled_coordinates_function")
-    if len(functions) != 1:
-        raise item.error(
-            f"{item} needs exactly one function.",
-            expected="one function in <coupled_coordinates_function>",
-            found=", ".join(f.tag for f in functions) or "none",
-            fix="open the model in OpenSim and save it again",
-        )
+    function = only_function(item, item.children("coupled_coordinates_function"))
     return CoordinateCouplerConstraint(
         item.name,
         context.coordinate(item, item.text("dependent_coordinate_name")).name,
         context.coordinate(item, drivers[0]).name,
-        Multiplier(item.number("scale_factor", 1.0), read_function(functions[0])),
+        Multiplier(item.number("scale_factor", 1.0), function),
     )
 
 

@@ -34,6 +34,18 @@ def read_function(item: Element) -> Function:
     return _READERS[item.tag](item)
 
 
+def only_function(item: Element, functions: list[Element]) -> Function:
+    """Return the function of an element that must have exactly one; `functions` are those it has."""
+    if len(functions) != 1:
+        raise item.error(
+            f"{item} needs exactly one function.",
+            expected="one function",
+            found=", ".join(f.tag for f in functions) or "none",
+            fix="open the model in OpenSim and save it again",
+        )
+    return read_function(functions[0])
+
+
 def _constant(item: Element) -> Constant:
     return Constant(item.number("value", 0.0))
 
@@ -78,15 +90,7 @@ def _natural_spline(item: Element) -> NaturalSpline:
 
 
 def _multiplier(item: Element) -> Multiplier:
-    inner = item.children("function")
-    if len(inner) != 1:
-        raise item.error(
-            f"MultiplierFunction '{item.label}' needs exactly one function.",
-            expected="one function",
-            found=str(len(inner)),
-            fix="open the model in OpenSim and save it again",
-        )
-    return Multiplier(item.number("scale", 1.0), read_function(inner[0]))
+    return Multiplier(item.number("scale", 1.0), only_function(item, item.children("function")))
 
 
 _READERS = {

@@ -10,7 +10,7 @@ from casadi_dynamics.model import Coordinate, Frame, Joint, TransformAxis, Wingi
 from casadi_dynamics.model.functions import Constant, Linear
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.osim.frames import FrameTable
-from casadi_dynamics.osim.functions import read_function
+from casadi_dynamics.osim.functions import only_function
 from casadi_dynamics.osim.support import SUPPORTED_JOINTS, advice
 from casadi_dynamics.osim.xml import Element
 
@@ -189,16 +189,8 @@ def _read_axis(item: Element, names):
     functions = [child for child in item.children() if child.tag not in ("coordinates", "axis")]
     if len(functions) == 1 and functions[0].tag == "function":
         functions = functions[0].children()
-    if len(functions) != 1:
-        raise item.error(
-            f"Axis '{item.label}' needs exactly one function.",
-            expected="one function",
-            found=", ".join(f.tag for f in functions) or "none",
-            fix="open the model in OpenSim and save it again",
-        )
-    function = read_function(functions[0])
     unit = tuple(x / length for x in axis)
-    return TransformAxis(unit, used[0] if used else None, function)
+    return TransformAxis(unit, used[0] if used else None, only_function(item, functions))
 
 
 def _motions(rotations, translations) -> dict[str, str]:
