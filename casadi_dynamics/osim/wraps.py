@@ -7,7 +7,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Frame
 from casadi_dynamics.model.muscles import PathWrap, WrapObject
-from casadi_dynamics.model.types import GROUND
+from casadi_dynamics.model.types import GROUND, Vector3
 from casadi_dynamics.osim.context import Context
 from casadi_dynamics.osim.frames import rotation_from_xyz
 from casadi_dynamics.osim.xml import Element
@@ -51,18 +51,17 @@ def read_wrap(item: Element, context: Context) -> PathWrap:
     span = item.text("range", "-1 -1").split()
     if len(span) != 2 or not all(end.lstrip("+-").isdigit() for end in span):
         raise _unknown(item, "range", "the numbers of two points, or -1 for an end", " ".join(span))
-    return PathWrap(_read_surface(*surfaces[wanted], context), word, (int(span[0]), int(span[1])))
+    surface, carrier = surfaces[wanted]
+    return PathWrap(_read_surface(surface, carrier, context), word, (int(span[0]), int(span[1])))
 
 
 def _read_surface(item: Element, carrier: Element, context: Context) -> WrapObject:
     at = carrier.address if carrier.tag != "Ground" else f"/{GROUND}"
     base = context.frames.at(at)
     turned = np.array(base.rotation) @ rotation_from_xyz(_three(item, "xyz_body_rotation"))
-    frame = Frame(
-        base.body,
-        context.frames.place(base, _three(item, "translation")),
-        tuple(tuple(float(x) for x in row) for row in turned),
-    )
+    first, second, third = ((float(x), float(y), float(z)) for x, y, z in turned)
+    place = context.frames.place(base, _three(item, "translation"))
+    frame = Frame(base.body, place, (first, second, third))
     tags = _DIMENSIONS[item.tag]
     if item.tag == "WrapEllipsoid":
         dimensions = item.numbers(tags[0], 3)
@@ -84,8 +83,9 @@ def _quadrant(item: Element) -> str:
     return sign + axis
 
 
-def _three(item: Element, tag: str) -> tuple[float, ...]:
-    return item.numbers(tag, 3, default=(0.0, 0.0, 0.0))
+def _three(item: Element, tag: str) -> Vector3:
+    x, y, z = item.numbers(tag, 3, default=(0.0, 0.0, 0.0))
+    return x, y, z
 
 
 def _unknown(item: Element, tag: str, expected: str, found: str) -> InputError:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 
-def muscle_paths(opensim, model: str, muscles: dict, coordinates: list, postures: str, output: str) -> dict:
-    """Save lengths and moment arms of muscles.
+def muscle_paths(
+    opensim, model: str, muscles: dict, coordinates: list, postures: str, output: str, speeds: str = ""
+) -> dict:
+    """Save lengths, moment arms and lengthening speeds of muscles.
 
     Coordinates that are not given stay at their default, those that a coupler drives follow it. The postures
     are visited in the order given.
@@ -25,22 +27,27 @@ def muscle_paths(opensim, model: str, muscles: dict, coordinates: list, postures
         For each muscle the coordinates whose moment arms are wanted.
     postures : str
         ``.npy`` file of their values (N, k), rad and m.
+    speeds : str
+        ``.npy`` file of their speeds (N, k), rad/s and m/s, if the muscles' are wanted.
     output : str
         ``.npz`` file of ``length`` (N, m), m, and ``moment_arm`` (N, m, k), m per rad or m per m: zero where
-        not wanted.
+        not wanted; and, with `speeds`, ``speed`` (N, m), m/s.
     """
-    values = np.load(postures)
+    values, rates = np.load(postures), np.load(speeds) if speeds else None
     length = np.full((len(values), len(muscles)), np.nan)
     arm = np.zeros((*length.shape, len(coordinates)))
+    speed = {} if rates is None else {"speed": np.full(length.shape, np.nan)}
     loaded = _Loaded(opensim, model, muscles, coordinates)
     for i, posture in enumerate(values):
         loaded.pose(posture)
         length[i], arm[i] = loaded.paths()
+        if rates is not None:
+            speed["speed"][i] = loaded.speeds(rates[i])
         if not (np.isfinite(length[i]).all() and np.isfinite(arm[i]).all()):
             # Once a path is not a number it stays so at all later postures of this model.
             loaded = _Loaded(opensim, model, muscles, coordinates)
     with open(output, "wb") as file:
-        np.savez(file, length=length, moment_arm=arm)
+        np.savez(file, length=length, moment_arm=arm, **speed)
     return {"muscles": list(muscles)}
 
 
@@ -71,6 +78,13 @@ class _Loaded:
             at = self._vector([driver.getValue(state) for driver in drivers])
             dependent.setValue(state, function.calcValue(at), do_not_assemble)
         self._model.realizePosition(state)
+
+    def speeds(self, values: np.ndarray) -> np.ndarray:
+        """Return the lengthening speeds (m,) at speeds of the coordinates."""
+        for coordinate, value in zip(self._coordinates, values, strict=True):
+            coordinate.setSpeedValue(self._state, float(value))
+        self._model.realizeVelocity(self._state)
+        return np.array([muscle.getLengtheningSpeed(self._state) for muscle, _ in self._paths])
 
     def paths(self) -> tuple[np.ndarray, np.ndarray]:
         """Return lengths (m,) and moment arms (m, k)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import casadi as ca
 
@@ -41,12 +42,12 @@ class Touch:
         return [self.action, self.found, self.start, self.end, self.length]
 
 
-def every(*conditions):
+def every(*conditions: Any) -> Any:
     """Return whether all conditions hold."""
     return reduce(ca.logic_and, conditions)
 
 
-def either(*conditions):
+def either(*conditions: Any) -> Any:
     """Return whether one of the conditions holds."""
     return reduce(ca.logic_or, conditions)
 

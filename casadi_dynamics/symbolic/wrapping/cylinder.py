@@ -69,7 +69,7 @@ def cylinder(start, end, dimensions, quadrant: str) -> tuple[Touch, ca.SX]:
     first, second = _slide_into_plane(start, end, first, second, radius, distances, far)
     beyond = every(*(ca.fabs(point[2]) > half for point in (first, second)))
     found = every(action >= WRAPPED, ca.logic_not(inside), ca.logic_not(beyond))
-    action = ca.if_else(inside, INSIDE, ca.if_else(found, action, NO_WRAP))
+    action = ca.SX(ca.if_else(inside, INSIDE, ca.if_else(found, action, NO_WRAP)))
     angle = ca.atan2(ca.dot(across(first), second[:2]), ca.dot(first[:2], second[:2]))
     # The long way round is 2 pi less the angle whatever its sign: about the negative sense a turn too many.
     turn = ca.if_else(long, angle - 2 * np.pi, angle)
@@ -82,8 +82,10 @@ def cylinder_among_others(start, end, dimensions, quadrant: str) -> tuple[ca.MX,
 
     Then OpenSim slides both ends of the spiral along the axis until it goes on straight.
     """
-    symbols = [ca.SX.sym(name, size) for name, size in (("start", 3), ("end", 3), ("dimensions", 2))]
-    touch, turn = cylinder(*symbols, quadrant)
+    p, q, d = symbols = [
+        ca.SX.sym(name, size) for name, size in (("start", 3), ("end", 3), ("dimensions", 2))
+    ]
+    touch, turn = cylinder(p, q, d, quadrant)
     first = ca.Function("cylinder", symbols, [*touch.parts, turn])
     action, found, near, far, _, turn = first(start, end, dimensions)
     constants = ca.vertcat(start, end, near[:2], far[:2], dimensions[0], turn)

@@ -259,8 +259,7 @@ def _direction(anchor, point, radii, plane, damping):
     cosine = ca.dot(unit(point - place), unit(point))
     share = ca.if_else(cosine > 0.1, 1 - cosine**100, 1)
     matrix = slopes @ slopes.T
-    for i in range(4):
-        matrix[i, i] *= 1 + damping
+    matrix += damping * ca.diag(ca.diag(matrix))
     right = -slopes @ _residuals(anchor, point, radii, plane)
     return share * _solve(matrix, right) / 16
 

@@ -72,11 +72,10 @@ def _around_one(points: Sequence[PlacedPoint], wrap: PathWrap, tree: Tree):
             # a better segment takes the place of those before
             segments = [(u, s, b, ca.logic_and(c, ca.logic_not(chosen))) for u, s, b, c in segments]
         segments.append((used, straight, bent, chosen))
-    totals = [ca.SX(0)] * 3
+    totals = ca.SX.zeros(3)
     for used, straight, bent, chosen in segments:
-        parts = [ca.if_else(chosen, b, s) for b, s in zip(bent, straight, strict=True)]
-        totals = [total + ca.if_else(used, part, 0) for total, part in zip(totals, parts, strict=True)]
-    return tuple(totals)
+        totals += ca.if_else(used, ca.if_else(chosen, ca.vertcat(*bent), ca.vertcat(*straight)), 0)
+    return totals[0], totals[1], totals[2]
 
 
 def _sums(lines: Sequence[tuple[PlacedPoint, PlacedPoint]]) -> tuple[ca.SX, ca.SX, ca.SX]:

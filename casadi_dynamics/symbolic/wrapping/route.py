@@ -5,7 +5,8 @@ measured at, number, body, and length of the arc that ends there. Numbers are th
 then two for each surface, and -1 for what is unused.
 
 OpenSim keeps the place in ground of the ends of an arc where the first round left them, although later rounds
-move them: lengths and directions are those of the first places, forces act at the last ones.
+move them: lengths and directions are those of the first places, while forces act at the last ones, and these
+are what moves. So the chord of an arc has a rate, although both its ends are fixed to one body.
 """
 
 from __future__ import annotations
@@ -97,14 +98,8 @@ def route(bodies: Sequence[int], obstacles: Sequence[Obstacle]) -> ca.Function:
     table = ca.reshape(state[: _ROWS * size], _ROWS, size)
     outputs = _measure(n, k)(table)
     names = ["points", "active", "axes", "origins", "dimensions"]
-    return ca.Function(
-        "route",
-        [points, active, axes, origins, dimensions],
-        outputs,
-        names,
-        ["length", "arcs", "all_pulls", "pulls"],
-        {"never_inline": True},
-    )
+    given, found = [points, active, axes, origins, dimensions], ["length", "arcs", "all_pulls", "pulls"]
+    return ca.Function("route", given, list(outputs), names, found, {"never_inline": True})
 
 
 def _table(bodies: Sequence[int], size: int) -> ca.Function:
@@ -296,7 +291,7 @@ def _measure(n: int, k: int) -> ca.Function:
         along = table[_MEASURED, j + 1] - table[_MEASURED, j]
         on_arc = ca.if_else(both, table[_ARC, j + 1], 0)
         length += ca.if_else(straight, ca.norm_2(along), on_arc)
-        pull = ca.if_else(straight, unit(along), 0)
+        pull = ca.if_else(both, unit(along), 0)
         apart = ca.if_else(table[_BODY, j] != table[_BODY, j + 1], pull, 0)
         for i in range(columns):
             sign = ca.if_else(number == i, 1, 0) - ca.if_else(following == i, 1, 0)

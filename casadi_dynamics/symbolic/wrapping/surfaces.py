@@ -33,16 +33,20 @@ def wrap_function(surface: WrapObject, method: str, *, alone: bool) -> ca.Functi
 
 @cache
 def _function(kind: str, count: int, quadrant: str, method: str, alone: bool) -> ca.Function:
-    closed = kind == "WrapSphere" or (kind == "WrapCylinder" and alone)
     sizes = {"start": 3, "end": 3, "dimensions": count}
-    given = [(ca.SX if closed else ca.MX).sym(name, size) for name, size in sizes.items()]
-    if kind == "WrapSphere":
-        parts = sphere(*given, quadrant).parts
-    elif kind == "WrapEllipsoid":
-        parts = ellipsoid(*given, quadrant, method)
-    elif kind == "WrapTorus":
-        parts = torus(*given, quadrant, alone)
-    else:
-        parts = cylinder(*given, quadrant)[0].parts if alone else cylinder_among_others(*given, quadrant)
     names = ["action", "found", "near", "far", "length"]
-    return ca.Function(kind, given, list(parts), list(sizes), names)
+    if kind == "WrapSphere" or (kind == "WrapCylinder" and alone):
+        start, end, dimensions = symbols = [ca.SX.sym(name, size) for name, size in sizes.items()]
+        if kind == "WrapSphere":
+            touch = sphere(start, end, dimensions, quadrant)
+        else:
+            touch, _ = cylinder(start, end, dimensions, quadrant)
+        return ca.Function(kind, symbols, touch.parts, list(sizes), names)
+    start, end, dimensions = inputs = [ca.MX.sym(name, size) for name, size in sizes.items()]
+    if kind == "WrapEllipsoid":
+        parts = ellipsoid(start, end, dimensions, quadrant, method)
+    elif kind == "WrapTorus":
+        parts = torus(start, end, dimensions, quadrant, alone)
+    else:
+        parts = cylinder_among_others(start, end, dimensions, quadrant)
+    return ca.Function(kind, inputs, list(parts), list(sizes), names)

@@ -15,7 +15,6 @@ import numpy as np
 from casadi_dynamics.symbolic.wrapping.algebra import (
     NO_WRAP,
     WRAPPED,
-    Touch,
     either,
     every,
     on_side,
@@ -48,8 +47,10 @@ def torus(start, end, dimensions, quadrant: str, alone: bool) -> tuple[ca.MX, ..
     allowed, axes, centre = _frame(quadrant)(*places, dimensions[1])
     laid = (axes @ (start - centre), axes @ (end - centre), ca.vertcat(dimensions[0], _LENGTH_M), _QUADRANT)
     if alone:
-        symbols = [ca.SX.sym(name, size) for name, size in (("start", 3), ("end", 3), ("dimensions", 2))]
-        touch: Touch = cylinder(*symbols, _QUADRANT)[0]
+        p, q, d = symbols = [
+            ca.SX.sym(name, size) for name, size in (("start", 3), ("end", 3), ("dimensions", 2))
+        ]
+        touch, _ = cylinder(p, q, d, _QUADRANT)
         parts = ca.Function("cylinder", symbols, touch.parts)(*laid[:3])
     else:
         parts = cylinder_among_others(*laid)
@@ -126,7 +127,8 @@ def _lmdif_step() -> ca.Function:
     shrink = ca.if_else(actual >= 0, 0.5, falling / 2 / (falling + actual / 2))
     shrink = ca.if_else(either(after / 10 >= size_before, shrink < 0.1), 0.1, shrink)
     poor, good = ratio <= 0.25, either(damping == 0, ratio >= 0.75)
-    bound = ca.if_else(poor, shrink * ca.fmin(bound, size * 10), ca.if_else(good, size * 2, bound))
+    larger = ca.SX(ca.if_else(good, size * 2, bound))
+    bound = ca.if_else(poor, shrink * ca.fmin(bound, size * 10), larger)
     damping = ca.if_else(poor, damping / shrink, ca.if_else(good, damping / 2, damping))
     taken = ratio >= 1e-4
     place, residual = ca.if_else(taken, tried, place), ca.if_else(taken, residual_tried, residual)
@@ -163,4 +165,4 @@ def _damped(residual, slope, scale, bound, damping):
         lowest = ca.if_else(excess > 0, ca.fmax(lowest, chosen), lowest)
         highest = ca.if_else(excess < 0, ca.fmin(highest, chosen), highest)
         chosen = ca.if_else(done, chosen, ca.fmax(lowest, chosen + correction))
-    return ca.if_else(free, 0, chosen), ca.if_else(free, newton, step)
+    return ca.if_else(free, ca.SX(0), chosen), ca.if_else(free, newton, step)
