@@ -174,7 +174,8 @@ def _refuse_other_frames(force: ExternalForce, path: Path) -> None:
             "An external force cannot be used as the force on a foot.",
             where=f"{path}, {force.name or force.body}",
             expected="a force on a body whose name tells a side, such as calcn_r, expressed in ground",
-            found=f"on {force.body}, in {force.force_frame} and {force.point_frame}",
+            found=f"on {force.body}, in {force.force_frame} and {force.point_frame}"
+            + ("" if force.point_prefix else ", without a point_identifier"),
         )
 
 

@@ -18,7 +18,7 @@ from scipy.interpolate import make_interp_spline
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import write_atomically
-from sspinn_opensim.opensim_io.documents import child_text, read_document, to_xml
+from sspinn_opensim.opensim_io.documents import read_document, to_xml
 from sspinn_opensim.opensim_io.model.model_file import CoordinateFacts, coordinate_facts, read_model_tree
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
 from sspinn_opensim.opensim_io.static_optimization.setup import Settings, usable_muscles
@@ -202,14 +202,6 @@ def _copy_loads(path: Path, folder: Path, bodies: tuple[str, ...], notes: list[s
     load_checks.check_columns(ExternalLoads(loads.forces, loads.datafile, data), bodies, str(path))
     data = _evenly(data, loads.datafile, notes, np.inf, degree=1)  # its gaps have been checked
     document = read_document(path, "ExternalLoads")
-    off = [f.get("name", "") for f in document.iter("ExternalForce") if _is_off(f)]
-    if off:
-        raise InputError(
-            "an external force is switched off",
-            where=str(path),
-            found=", ".join(off),
-            fix="remove it, or set its appliesForce to true",
-        )
     for element in document.iter("datafile"):
         element.text = ResultsFolder.grf.name
     for tag in ("data_source_name", "external_loads_model_kinematics_file"):
@@ -219,10 +211,6 @@ def _copy_loads(path: Path, folder: Path, bodies: tuple[str, ...], notes: list[s
     write_storage(files.grf, Table(data.names, data.time_s, data.values, False, "external forces"))
     write_atomically(files.external_loads, to_xml(document.getparent()))
     return ExternalLoads(loads.forces, files.grf, data)
-
-
-def _is_off(force) -> bool:
-    return child_text(force, "appliesForce") == "false" or child_text(force, "isDisabled") == "true"
 
 
 def _write_motion(folder: Path, table: Table, seen: Survey, notes: list[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from lxml import etree
 
-from casadi_dynamics.errors import InputError
+from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import OPENSIM_DOCUMENT_VERSION, child_text, read_document, to_xml
 from sspinn_opensim.opensim_io.tables.motion_files import force_columns
@@ -23,6 +23,8 @@ class ExternalForce:
     """One force of an ExternalLoads file: the body it acts on and the column prefixes of its data.
 
     Force and torque are expressed in the axes of `force_frame`, the point in `point_frame`: bodies or ground.
+    A part without a prefix is zero: no force, no torque, and a point at the origin of `point_frame`, which is
+    then the body that the force acts on.
     """
 
     name: str
@@ -59,8 +61,20 @@ class ExternalLoads:
         for k, force in enumerate(self.forces):
             for part, prefix in enumerate((force.force_prefix, force.point_prefix, force.torque_prefix)):
                 for axis, letter in enumerate("xyz" if prefix else ""):
+                    self._check_column(force, prefix + letter)
                     found[:, k, part, axis] = self.data.column(prefix + letter)
         return found
+
+    def _check_column(self, force: ExternalForce, label: str) -> None:
+        if label not in self.data.names:
+            raise InputError(
+                "The data of the external loads lack a column.",
+                where=f"{self.datafile}, for the external force '{force.name or force.body}'",
+                expected=label,
+                found=", ".join(self.data.names[:12]),
+                fix=nearest(label, self.data.names)
+                or "correct the identifiers of the force, or empty that of a part it does not have",
+            )
 
 
 def write_external_loads(path: Path, feet: Sequence[str], datafile: str = ResultsFolder.grf.name) -> Path:
@@ -106,22 +120,20 @@ def read_external_loads(path: Path) -> ExternalLoads:
     ------
     InputError
         Not an ExternalLoads file, or one without forces or without a data file; the data file it names is not
-        there.
+        there; a force is switched off.
     """
     path = Path(path)
     loads = read_document(path, "ExternalLoads")
-    forces = tuple(
-        ExternalForce(
-            name=element.get("name", ""),
-            body=child_text(element, "applied_to_body").split("/")[-1],
-            force_prefix=child_text(element, "force_identifier"),
-            point_prefix=child_text(element, "point_identifier"),
-            torque_prefix=child_text(element, "torque_identifier"),
-            force_frame=child_text(element, "force_expressed_in_body").split("/")[-1] or "ground",
-            point_frame=child_text(element, "point_expressed_in_body").split("/")[-1] or "ground",
+    elements = loads.findall("objects/ExternalForce")
+    forces = tuple(map(_external_force, elements))
+    off = [force.name for force, element in zip(forces, elements, strict=True) if _is_off(element)]
+    if off:
+        raise InputError(
+            "an external force is switched off",
+            where=str(path),
+            found=", ".join(off),
+            fix="remove it, or set its appliesForce to true",
         )
-        for element in loads.iterfind("objects/ExternalForce")
-    )
     datafile = child_text(loads, "datafile")
     if not forces or not datafile:
         raise InputError(
@@ -131,6 +143,32 @@ def read_external_loads(path: Path) -> ExternalLoads:
             found=f"{len(forces)} forces, datafile '{datafile}'",
         )
     return ExternalLoads(forces, _data_file(path, datafile))
+
+
+def _external_force(element: etree._Element) -> ExternalForce:
+    """Return what the parts of an ExternalForce mean to OpenSim: empty and `Unassigned` are the same."""
+
+    def part(tag: str) -> str:
+        text = child_text(element, tag)
+        return "" if text.lower() == "unassigned" else text
+
+    def frame(tag: str) -> str:
+        return part(tag).split("/")[-1]
+
+    body, point = frame("applied_to_body"), part("point_identifier")
+    return ExternalForce(
+        name=element.get("name", ""),
+        body=body,
+        force_prefix=part("force_identifier"),
+        point_prefix=point,
+        torque_prefix=part("torque_identifier"),
+        force_frame=frame("force_expressed_in_body") or "ground",
+        point_frame=frame("point_expressed_in_body") or "ground" if point else body,
+    )
+
+
+def _is_off(element: etree._Element) -> bool:
+    return child_text(element, "appliesForce") == "false" or child_text(element, "isDisabled") == "true"
 
 
 def _data_file(path: Path, name: str) -> Path:

@@ -75,7 +75,7 @@ def check_columns(loads: ExternalLoads, bodies: tuple[str, ...], where: str) -> 
             found=f"{steps.max():.3g} s after {at:g} s",
             fix="fill the gap: OpenSim draws a smooth curve across it",
         )
-    columns = [force.force_prefix for force in loads.forces]
+    columns = [force.force_prefix for force in loads.forces if force.force_prefix]
     if len(set(columns)) < len(columns):
         raise InputError(
             "the same columns act as two external forces",
@@ -127,6 +127,8 @@ def check_loads(
         if support[:, k].max() < _SMALLEST_LOAD_BW * weight:
             warnings.append(f"'{force.body}' is never loaded in the analysed window")
             idle = True
+        if force.force_prefix and not force.point_prefix:
+            warnings.append(f"the force on '{force.body}' has no point: it acts at the origin of the body")
     _check_mean_support(survey, support, where)
     wide = around or survey
     checks = [

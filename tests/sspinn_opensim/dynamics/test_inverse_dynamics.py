@@ -1,5 +1,7 @@
 """Inverse dynamics of whole trials against OpenSim's InverseDynamicsTool, from the same files."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from lxml import etree
@@ -11,13 +13,15 @@ from casadi_dynamics.osim import read_model
 from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
 from sspinn_opensim.dynamics.inverse_dynamics import trial_forces
-from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
+from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads, write_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import (
     ground_forces_table,
     kinematics_table,
     moment_columns,
 )
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
+from sspinn_opensim.opensim_io.trials.load_checks import check_loads
+from sspinn_opensim.opensim_io.trials.survey import survey
 from sspinn_opensim.opensim_io.worker.tools import inverse_dynamics
 
 #: The tool prints eight decimals.
@@ -161,6 +165,44 @@ def test_forces_expressed_in_a_body_are_turned_with_it(files, planar_model):
         )
         felt += resting - pushed
     np.testing.assert_allclose(free[30] - tau[30], felt, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("text", ["", "Unassigned", None])
+@pytest.mark.parametrize("part", ["point", "torque"])
+def test_a_part_that_a_force_does_not_have_means_what_it_means_to_opensim(
+    files, tmp_path, planar_model, part, text
+):
+    """Without a point a force acts at the origin of its body, wherever in ground that is."""
+    kinematics, loads = files
+    document = etree.parse(loads)
+    for element in document.findall(f".//{part}_identifier"):
+        if text is None:
+            element.getparent().remove(element)
+        else:
+            element.text = text
+    document.write(loads)
+    model = osim_models.path("planar_gait.osim")
+    expected = opensims_forces(model, kinematics, loads, tmp_path)[1]
+    time_s, tau = trial_forces(build(planar_model), kinematics, loads)
+    np.testing.assert_allclose(tau, expected, rtol=0, atol=1e-6)
+    read = read_external_loads(loads)
+    seen = survey(model, read_storage(kinematics), read, lowpass_hz=0.0)
+    np.testing.assert_allclose(seen.time_s, time_s)
+    if part == "point":
+        np.testing.assert_allclose(seen.point, seen.body_position, atol=1e-12)
+        carrying = dataclasses.replace(seen, force=np.abs(seen.force))
+        assert any("has no point" in line for line in check_loads(carrying, read, measured=False))
+    else:
+        assert not seen.torque.any()
+
+
+def test_a_column_that_the_data_lack_is_named_with_its_file(files, planar_model):
+    kinematics, loads = files
+    loads.write_text(loads.read_text().replace("foot_l_ground_torque_<", "foot_l_torque_<"))
+    with pytest.raises(InputError, match="lack a column") as error:
+        trial_forces(build(planar_model), kinematics, loads)
+    assert error.value.expected == "foot_l_torque_x" and "grf.mot" in error.value.where
+    assert "ground_on_foot_l" in error.value.where
 
 
 def kinematics_at(functions, kinematics, row):

@@ -301,7 +301,7 @@ LABORATORY = {
     "no data of the loads": (lambda r: (r / FORCES).unlink(), "data file of the external loads is not there"),
     "wrong identifier": (
         lambda r: edit(r / LOADS, "foot_l_ground_force_v<", "left_force_v<"),
-        "no column 'left_force_vx'",
+        "(?s)lack a column.*left_force_vx",
     ),
     "wrong body": (
         lambda r: edit(r / LOADS, ">foot_l<", ">fot_l<"),
