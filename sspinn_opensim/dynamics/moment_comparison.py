@@ -45,6 +45,8 @@ def compared(folder: Path, result: InverseDynamics, moments: Path | None, height
         functions, defect = with_defect(build(read_model(model_file)))
         loads = folder / result.trial.external_loads if result.trial.external_loads else None
         times = result.moments.time_s
+        if result.filtered is None:
+            raise ValueError("inverse dynamics that are only evaluated keep no filtered coordinates")
         _, tau = trial_forces(functions, result.filtered, loads, window=(times[0], times[-1]))
         sources[OWN] = dict(zip(functions.coordinates, tau.T, strict=True))
         if defect:

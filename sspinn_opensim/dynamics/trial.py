@@ -10,6 +10,7 @@ cubic splines.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from scipy.interpolate import BSpline, CubicSpline, make_interp_spline
@@ -170,7 +171,8 @@ def low_passed(time_s: np.ndarray, q: np.ndarray, lowpass_hz: float) -> tuple[np
         return time_s, q
     time_s, q = _evenly(_padded(time_s), _padded(q))
     rate = 1 / np.diff(time_s).min()
-    b, a = butter(_ORDER, min(lowpass_hz, _HIGHEST_CUTOFF * rate) / (rate / 2))
+    filtering = butter(_ORDER, min(lowpass_hz, _HIGHEST_CUTOFF * rate) / (rate / 2))
+    b, a = cast("tuple[np.ndarray, np.ndarray]", filtering)
     for _ in range(2):
         q = _one_way(b, a, q)[::-1]
     return time_s, q

@@ -61,7 +61,8 @@ def _thelen(law: ThelenCurves) -> tuple[Curve, Curve]:
 def _de_groote(law: DeGrooteFreglyCurves) -> tuple[Curve, Curve]:
     def over_length(x: np.ndarray) -> np.ndarray:
         x = (x - 1) / law.width + 1
-        return sum(height * np.exp(-0.5 * ((x - at) / (w + k * x)) ** 2) for height, at, w, k in _BELLS)
+        bells = (height * np.exp(-0.5 * ((x - at) / (w + k * x)) ** 2) for height, at, w, k in _BELLS)
+        return sum(bells, start=np.zeros_like(x))
 
     def over_velocity(v: np.ndarray) -> np.ndarray:
         scale, slope, shift, offset = _VELOCITY

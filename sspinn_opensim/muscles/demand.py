@@ -92,7 +92,7 @@ class DemandFunction:
         arms = ca.sparsify(ca.vertcat(paths["moment_arm"][:, independent], pulls))
         outputs = {
             "tau": coupling.T @ tau,
-            "arms": ca.vertcat(*arms.nonzeros()),
+            "arms": ca.vertcat(*arms.nonzeros()),  # pyright: ignore[reportCallIssue, reportArgumentType]
             "length": paths["length"],
             "speed": paths["speed"],
         }

@@ -66,8 +66,8 @@ def read_trial(
         if coordinate.name in locked:
             values[:, i] = coordinate.default
     _check_finite(values, table.time_s, model.coordinate_names, f"a coordinate in {motion}")
-    motion = analyzed(table.time_s, values, lowpass_hz, window)
-    trial = loaded_motion(functions, motion, external_loads)
+    moving = analyzed(table.time_s, values, lowpass_hz, window)
+    trial = loaded_motion(functions, moving, external_loads)
     for part, vectors in trial.loads.items():
         names = [body for body in trial.loaded for _ in "xyz"]
         _check_finite(vectors, trial.time_s, names, f"the {part} of an external load in {external_loads}")

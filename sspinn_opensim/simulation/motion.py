@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from scipy.interpolate import BSpline, make_interp_spline
@@ -283,7 +284,7 @@ def _bend(s: np.ndarray, length_s: float, gap: np.ndarray) -> np.ndarray:
 def _sections(lowpass_hz: float, rate_hz: float) -> np.ndarray:
     """Butterworth sections that, run both ways, take 3 dB at the cut-off (Winter 2009, 2.2.4.4)."""
     single_pass = lowpass_hz / (np.sqrt(2) - 1) ** 0.25
-    return butter(2, min(single_pass, 0.499 * rate_hz), fs=rate_hz, output="sos")
+    return cast("np.ndarray", butter(2, min(single_pass, 0.499 * rate_hz), fs=rate_hz, output="sos"))
 
 
 def _plain(table: Table) -> Table:

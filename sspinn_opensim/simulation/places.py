@@ -68,10 +68,11 @@ def _sensor(functions: BodyFunctions, choice: VirtualSensorChoice) -> VirtualSen
     functions.tree.model.body(body)
     _, _, frequency = _segment(body)
     position = _surface(functions, body) if choice.position is None else np.array(choice.position)
+    x, y, z = map(float, position)
     return VirtualSensor(
         name=choice.name,
         body=body,
-        position=tuple(float(x) for x in position),
+        position=(x, y, z),
         rotation=tuple(map(tuple, rotation_from_angles(tuple(np.radians(choice.orientation_deg))))),
         wobble_hz=choice.wobble_hz or frequency,
     )

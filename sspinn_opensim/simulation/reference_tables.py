@@ -31,18 +31,20 @@ def reference_tables(walk: Walk, signs: Mapping[str, int], settings: Settings) -
         turning = ["rotational"] * len(names)
         tables["kinematics"] = kinematics_table(names, turning, time_s, np.column_stack(columns))
     turn = heading.about_vertical(walk.turned_rad)
-    if given.moments is not None or given.external_loads is not None:
-        if given.moments is not None:
-            at_s, tau = laboratory.moments(given.moments, walk.functions, walk.motion)
-        else:
-            at_s, tau = laboratory.inverse_dynamics(
-                given.external_loads,
-                walk.functions,
-                walk.motion,
-                turn,
-                settings.sampling_rate_hz,
-                given.forces_late_s,
-            )
+    measured = None
+    if given.moments is not None:
+        measured = laboratory.moments(given.moments, walk.functions, walk.motion)
+    elif given.external_loads is not None:
+        measured = laboratory.inverse_dynamics(
+            given.external_loads,
+            walk.functions,
+            walk.motion,
+            turn,
+            settings.sampling_rate_hz,
+            given.forces_late_s,
+        )
+    if measured is not None:
+        at_s, tau = measured
         rows, clock = _on_clock(at_s, walk)
         shared = [name for name in names if name in tau]
         values = np.column_stack([signs[name] * tau[name][rows] for name in shared])
@@ -73,4 +75,7 @@ def _on_clock(at_s: np.ndarray, walk: Walk) -> tuple[np.ndarray, np.ndarray]:
             found=f"{at_s[0]:g} to {at_s[-1]:g} s",
             fix="keep the part where it did: keep_from_s, keep_to_s",
         )
-    return rows, at_s[rows] - walk.keep_s[0] + scored_window(walk)[0]
+    scored = scored_window(walk)
+    if scored is None:
+        raise ValueError("a part is kept of a repeated stride alone")
+    return rows, at_s[rows] - walk.keep_s[0] + scored[0]

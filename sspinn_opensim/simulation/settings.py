@@ -218,19 +218,19 @@ def changed(settings: Settings, changes: Mapping[str, object]) -> Settings:
 def check(settings: Settings) -> None:
     """Refuse settings that contradict each other."""
     motion = settings.motion
-    kept = motion.keep_from_s is not None, motion.keep_to_s is not None
-    if any(kept) and not (all(kept) and motion.strides):
+    from_s, to_s = motion.keep_from_s, motion.keep_to_s
+    if (from_s is None) != (to_s is None) or (from_s is not None and not motion.strides):
         raise InputError(
             "The part to keep needs both ends, and a number of strides.",
             where="[motion] of the settings",
             expected="keep_from_s, keep_to_s and strides, or none of the first two",
         )
-    if all(kept) and not motion.keep_from_s < motion.keep_to_s:
+    if from_s is not None and to_s is not None and not from_s < to_s:
         raise InputError(
             "The part to keep ends before it starts.",
             where="[motion] of the settings",
             expected="keep_from_s < keep_to_s",
-            found=f"{motion.keep_from_s:g} to {motion.keep_to_s:g} s",
+            found=f"{from_s:g} to {to_s:g} s",
         )
     given = settings.laboratory
     if given.forces_late_s and given.moments is not None:

@@ -87,6 +87,7 @@ def study_toml(
     name: str,
     model: str,
     scaled: bool,
+    height_m: float,
     mass_kg: float,
     placed: Mapping[str, tuple[str, np.ndarray]],
     references: Collection[str],
@@ -107,7 +108,7 @@ def study_toml(
         As a study names it: a path, or ``builtin:NAME``.
     scaled : bool
         Whether the model fits the person.
-    mass_kg : float
+    height_m, mass_kg : float
         Of the person.
     placed : mapping of str to (str, (3,) ndarray)
         Body of the study's model, and place on it, of each sensor, m.
@@ -121,7 +122,7 @@ def study_toml(
         "person": {
             "name": settings.study.person,
             **({"id": settings.study.person} if settings.study.person != StudySettings.person else {}),
-            "height_m": _rounded(settings.study.height_m),
+            "height_m": _rounded(height_m),
             "mass_kg": _rounded(mass_kg),
         },
         "recording": {"format": "csv", "file": ResultsFolder.recording.name, "name": name},

@@ -167,7 +167,8 @@ def body_signals(
     frames = [ImuFrame(f"station{k}", body, (0.0, 0.0, 0.0), _IDENTITY) for k, body in enumerate(bodies)]
     stations = position.reshape(len(position), -1)
     found = functions.at(functions.virtual_imus(frames), **state, sensor_position=stations)
-    return tuple(found[f"imu_{name}"].reshape(position.shape) for name in ("acceleration", "angular_rate"))
+    acceleration, angular_rate = found["imu_acceleration"], found["imu_angular_rate"]
+    return acceleration.reshape(position.shape), angular_rate.reshape(position.shape)
 
 
 @dataclass(frozen=True)

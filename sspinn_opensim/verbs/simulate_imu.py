@@ -124,6 +124,7 @@ def simulate_imu(
         name=settings.study.name or motion.stem,
         model=entry,
         scaled=scaled,
+        height_m=settings.study.height_m,
         mass_kg=settings.study.mass_kg or walk.functions.tree.model.total_mass,
         placed=placed,
         references=tables,

@@ -251,7 +251,9 @@ def _curves(read: _Properties) -> ThelenCurves | MillardCurves | DeGrooteFreglyC
         length, velocity = read.part("ActiveForceLengthCurve"), read.part("ForceVelocityCurve")
         fields = dataclasses.fields(MillardCurves)
         parts = [length] * _OF_LENGTH + [velocity] * (len(fields) - _OF_LENGTH)
-        return MillardCurves(*(p.number(f.name, f.default) for p, f in zip(parts, fields, strict=True)))
+        preset = MillardCurves()
+        read_one = (p.number(f.name, getattr(preset, f.name)) for p, f in zip(parts, fields, strict=True))
+        return MillardCurves(*read_one)
     return None
 
 

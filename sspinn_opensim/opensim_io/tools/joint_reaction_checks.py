@@ -103,7 +103,7 @@ def check_belongs(folder: Path, setup: str, trial: Trial, forces: Table, residua
         names = [name for name, of in actuators.items() if of == coordinate.name and name in forces.names]
         if coordinate.spanned_by_muscle or not coordinate.is_free or not names:
             continue
-        given = sum(forces.column(name) for name in names)[inside]
+        given = np.sum([forces.column(name) for name in names], axis=0)[inside]
         needed = np.interp(forces.time_s[inside], times, residuals.tau(coordinate.name))
         worst = int(np.argmax(np.abs(given - needed)))
         # A moment is measured against the body weight at a lever of 1 m.

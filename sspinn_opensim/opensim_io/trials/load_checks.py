@@ -261,6 +261,9 @@ def _check_horizontal(survey: Survey, where: str) -> None:
 
 def _check_explained(survey: Survey, idle: bool, where: str) -> None:
     """Refuse forces that carry too little; where a foot is idle, its share may be what is missing."""
+    needed, given = survey.needed_along(survey.up), survey.force.sum(axis=1) @ survey.up
+    if needed is None:
+        return
     share = _TRIM_SHARE if idle else _UNEXPLAINED_SHARE
     bad = _unexplained(survey, share, _UNEXPLAINED_BW)
     stretches = _stretches(bad)
@@ -268,7 +271,6 @@ def _check_explained(survey: Survey, idle: bool, where: str) -> None:
     longest = max(stretches, key=lambda ends: ends[1] - ends[0], default=None)
     if longest is None or (longest[1] - longest[0]) * step <= _LONGEST_UNEXPLAINED_S:
         return
-    needed, given = survey.needed_along(survey.up), survey.force.sum(axis=1) @ survey.up
     inside = slice(*longest)
     first, last = max(_stretches(~bad), key=lambda ends: ends[1] - ends[0], default=(0, 0))
     advice = "check that both feet are on plates and that their files belong to this trial"

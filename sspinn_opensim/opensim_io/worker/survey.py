@@ -46,7 +46,7 @@ def muscle_survey(opensim, model: str, motion: str, output: str) -> dict:
         u[:, column], udot[:, column] = _rates(given["time_s"], q[:, column])
     answers = {"q": as_given, "held": held, **_mechanics(loaded, q, u, udot, given)}
     with Path(output).open("wb") as file:
-        np.savez(file, **answers)
+        np.savez(file, **answers)  # pyright: ignore[reportArgumentType]
     return facts | {"root_directions": _root_directions(loaded)}
 
 
