@@ -46,7 +46,7 @@ class Band:
     high: np.ndarray
 
 
-def line_chart(
+def line_chart(  # noqa: C901 (one figure from top to bottom)
     lines: Sequence[Line],
     *,
     title: str,

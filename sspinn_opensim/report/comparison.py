@@ -33,8 +33,10 @@ def comparison_page(a: str, b: str, groups: Sequence[Group]) -> str:
     for group in groups:
         figures = [
             line_chart(
-                [Line(group.time_s, group.curves[row.name][0], "reference")]
-                + [Line(group.time_s, group.curves[row.name][1], "estimate")],
+                [
+                    Line(group.time_s, group.curves[row.name][0], "reference"),
+                    Line(group.time_s, group.curves[row.name][1], "estimate"),
+                ],
                 title=row.name,
                 unit=row.unit,
                 x_label="time (s)",

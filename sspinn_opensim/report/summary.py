@@ -116,8 +116,8 @@ def _cards(trial: Mapping[str, Any], paper: Mapping[str, str]) -> str:
         for name, column in (("baseline", "baseline"), ("constant posture", "constant_posture")):
             if trial[column][key] is not None:
                 seen, all_joints = len(trial[column]["angles"]), len(trial["median"]["angles"])
-                name += f", {seen} of {all_joints} joints" if seen < all_joints else ""
-                facts.append((name, f"{trial[column][key]:.{digits}f}"))
+                part = f", {seen} of {all_joints} joints" if seen < all_joints else ""
+                facts.append((name + part, f"{trial[column][key]:.{digits}f}"))
         if trial["declared_lag"]:
             lag_ms = 1000 * trial["declared_lag"]["lag_s"]
             facts.append((f"with {lag_ms:.0f} ms lag", f"{trial['declared_lag']['median'][key]:.{digits}f}"))

@@ -105,7 +105,7 @@ def test_neighbouring_conditional_points_join_every_combination(tiny, angle):
 
 def test_a_moving_point_stops_at_the_range_but_its_rate_does_not(tiny):
     model = tiny(muscle(START + moving("slider", "/bodyset/rod")))
-    length, arm, speed = evaluate(model, 0.3, 2.0)
+    _length, arm, speed = evaluate(model, 0.3, 2.0)
     assert arm == pytest.approx(-slope(model, 0.3), abs=1e-7)
     assert speed == pytest.approx(-2 * arm)
     # Beyond the range (0.8) the length is that of the point where it stopped, so its slope is another.
@@ -181,7 +181,7 @@ def test_a_muscle_that_is_not_there_is_refused(tiny):
 @pytest.mark.parametrize("name", ["gait2392_thelen2003", "wrist", "Rajagopal2016", "SoccerKickingModel"])
 def test_paths_agree_with_opensim(public_models, with_answers, name):
     """Independent and coupled coordinates, conditional and moving points, surfaces."""
-    model, functions, answers = with_answers(public_models, f"{name}.osim", f"{name}.npz")
+    _model, functions, answers = with_answers(public_models, f"{name}.osim", f"{name}.npz")
     muscles = functions.muscle_names()
     order = [list(answers["coord_names"]).index(c) for c in functions.coordinates]
     columns = [list(answers["musc_names"]).index(m) for m in muscles]

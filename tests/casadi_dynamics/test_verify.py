@@ -178,7 +178,7 @@ def test_relative_error_counts_nan_as_wrong():
 
 
 def test_forces_at_contact_points_do_work_on_the_points(planar):
-    model, functions, _ = planar
+    _model, functions, _ = planar
     random, n = np.random.default_rng(0), len(functions.coordinates)
     q, u, udot = random.uniform(-1, 1, (3, n))
     force = random.uniform(-500, 500, 3 * len(functions.contact_points))

@@ -176,7 +176,7 @@ def test_several_surfaces_points_and_ranges(ask):
     for i, (kind, side) in enumerate(kinds):
         for carrier, middle in (("g", -0.03), ("b", -0.07)):
             name = f"s{i}{carrier}"
-            place = rng.uniform(-0.03, 0.03, 3) + (middle, 0, 0)
+            place = rng.uniform(-0.03, 0.03, 3) + np.array([middle, 0, 0])
             active = "false" if name == "s2b" else "true"
             texts[carrier] += surface(kind, name, side, rng.uniform(-1.5, 1.5, 3), place, 0.6, active)
             names.append(name)

@@ -6,6 +6,8 @@ collected.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 
@@ -46,7 +48,7 @@ def muscle_paths(
         if not (np.isfinite(length[i]).all() and np.isfinite(arm[i]).all()):
             # Once a path is not a number it stays so at all later postures of this model.
             loaded = _Loaded(opensim, model, muscles, coordinates)
-    with open(output, "wb") as file:
+    with Path(output).open("wb") as file:
         np.savez(file, length=length, moment_arm=arm, **speed)
     return {"muscles": list(muscles)}
 

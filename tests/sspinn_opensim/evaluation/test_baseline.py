@@ -93,8 +93,9 @@ def test_signs_follow_the_model(model):
                     dataclasses.replace(axis, function=function) if axis.coordinate else axis
                     for axis in joint.rotations
                 ]
-                joint = dataclasses.replace(joint, rotations=tuple(axes))
-            joints.append(joint)
+                joints.append(dataclasses.replace(joint, rotations=tuple(axes)))
+            else:
+                joints.append(joint)
         return dataclasses.replace(model, joints=tuple(joints))
 
     bodies = [body.name for body in model.bodies]
@@ -106,7 +107,7 @@ def test_signs_follow_the_model(model):
     assert shifted.coordinate(0.3 - 1.0) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("name, flexion", [("gait2392_thelen2003", -1), ("Rajagopal2016", 1)])
+@pytest.mark.parametrize(("name", "flexion"), [("gait2392_thelen2003", -1), ("Rajagopal2016", 1)])
 def test_knees_of_public_models_count_flexion_their_own_way(public_models, name, flexion):
     model = read_model(public_models / f"{name}.osim")
     bodies = ["pelvis"] + [f"{b}_{s}" for s in "rl" for b in ("femur", "tibia", "calcn")]
@@ -165,7 +166,7 @@ def test_constant_posture_has_hip_knee_and_ankle_with_signs():
 
 
 @pytest.mark.parametrize(
-    "trial, integrated, shifted, constant",
+    ("trial", "integrated", "shifted", "constant"),
     # Measured on the same file by an independent prototype, degrees: integration and gravity; the same with
     # the knee shifted; a constant posture.
     [("normwalking", 6.0, 4.0, 14.8), ("normrunning", 9.1, 7.7, 23.4)],

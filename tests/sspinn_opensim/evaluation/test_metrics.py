@@ -23,7 +23,7 @@ def test_sign_of_bias_is_estimate_minus_reference():
     assert error_numbers(SINE - 2.0, SINE)["bias"] == pytest.approx(-2.0)
 
 
-@pytest.mark.parametrize("factor, correlation", [(0.3, 1.0), (-2.0, -1.0)])
+@pytest.mark.parametrize(("factor", "correlation"), [(0.3, 1.0), (-2.0, -1.0)])
 def test_correlation_sees_shape_only(factor, correlation):
     assert error_numbers(factor * SINE + 7, SINE)["correlation"] == pytest.approx(correlation)
 

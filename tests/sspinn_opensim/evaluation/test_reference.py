@@ -59,7 +59,7 @@ def test_no_reference(study, model, recording):
 
 
 @pytest.mark.parametrize(
-    "prefix, side",
+    ("prefix", "side"),
     [
         ("foot_r_ground_force_", "r"),
         ("calcn_l_ground_force_", "l"),
@@ -84,7 +84,7 @@ def test_forces_on_two_bodies_of_a_side_add_up():
 
 
 @pytest.mark.parametrize(
-    "names, message",
+    ("names", "message"),
     [
         (("hand_ground_force_vx", "hand_ground_force_vy", "hand_ground_force_vz"), "is not clear"),
         (("foot_r_ground_force_vx", "foot_r_ground_force_vy"), "lacks a component"),

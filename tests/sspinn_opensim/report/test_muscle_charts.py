@@ -1,6 +1,6 @@
 """Figures of muscle groups: documents of their own, a line for each muscle."""
 
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
