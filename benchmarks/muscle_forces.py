@@ -23,7 +23,7 @@ from benchmarks.machine import processor
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.muscles import MuscleSolver
-from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
+from sspinn_opensim.opensim_io.static_optimization.preparation import Settings, prepare
 from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads, write_external_loads
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 

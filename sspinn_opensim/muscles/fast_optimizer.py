@@ -5,7 +5,7 @@ from __future__ import annotations
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import sha256
 from sspinn_opensim.muscles.solver import MuscleSolver
-from sspinn_opensim.opensim_io.static_optimization.setup import Settings
+from sspinn_opensim.opensim_io.static_optimization.preparation import Settings
 from sspinn_opensim.opensim_io.static_optimization.setup_file import Setup
 from sspinn_opensim.opensim_io.static_optimization.solution import Solution
 from sspinn_opensim.opensim_io.tables.storage import write_storage

@@ -18,7 +18,7 @@ from sspinn_opensim.muscles.program import Shares, share
 from sspinn_opensim.muscles.trial import read_trial
 from sspinn_opensim.opensim_io.model.model_file import coordinate_facts, read_model_tree
 from sspinn_opensim.opensim_io.model.muscle_laws import read_actuators, read_muscle_laws
-from sspinn_opensim.opensim_io.static_optimization.setup import Settings
+from sspinn_opensim.opensim_io.static_optimization.preparation import Settings
 from sspinn_opensim.opensim_io.static_optimization.solution import Solution
 from sspinn_opensim.opensim_io.tables.storage import Table
 

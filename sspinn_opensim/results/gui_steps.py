@@ -13,8 +13,8 @@ from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.model.model_file import coordinate_facts, read_model_tree
-from sspinn_opensim.opensim_io.tables.setup_files import SetupFile, read_setup_file
 from sspinn_opensim.opensim_io.tables.storage import storage_labels
+from sspinn_opensim.opensim_io.tables.tool_files import SetupFile, read_setup_file
 from sspinn_opensim.results.folder import FILES, ResultsFolder
 
 #: Menu entry by what a set-up holds; an AnalyzeTool goes by its analysis.

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ, filter_margin_s
-from sspinn_opensim.opensim_io.static_optimization.setup import Settings
+from sspinn_opensim.opensim_io.static_optimization.preparation import Settings
 from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
 from sspinn_opensim.opensim_io.static_optimization.trial_files import bring_in
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.tools import inverse_dynamics
-from sspinn_opensim.opensim_io.tools.setups import Trial
+from sspinn_opensim.opensim_io.tools.tool_setup import Trial
 from sspinn_opensim.results.folder import ResultsFolder
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.opensim_io.documents import child_text
 from sspinn_opensim.opensim_io.scaling.choices import Measurement
 from sspinn_opensim.opensim_io.scaling.report import Factors
-from sspinn_opensim.opensim_io.tables.setup_files import beside
+from sspinn_opensim.opensim_io.tables.tool_files import beside
 
 _METHODS = ("measurements", "manualScale")
 

@@ -21,7 +21,7 @@ from sspinn_opensim.opensim_io.model.model_file import (
     coordinate_facts,
     read_model_tree,
 )
-from sspinn_opensim.opensim_io.static_optimization.setup import (
+from sspinn_opensim.opensim_io.static_optimization.preparation import (
     actuator_name,
     own_external_forces,
     usable_muscles,

@@ -12,7 +12,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.static_optimization import time_slices
 from sspinn_opensim.opensim_io.static_optimization.checks import Inputs, check_inputs
-from sspinn_opensim.opensim_io.static_optimization.setup import (
+from sspinn_opensim.opensim_io.static_optimization.preparation import (
     RESERVE,
     Settings,
     prepare,

@@ -21,7 +21,7 @@ from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import read_document, to_xml
 from sspinn_opensim.opensim_io.model.model_file import CoordinateFacts, coordinate_facts, read_model_tree
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
-from sspinn_opensim.opensim_io.static_optimization.setup import Settings, usable_muscles
+from sspinn_opensim.opensim_io.static_optimization.preparation import Settings, usable_muscles
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads, read_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import kinematics_table
 from sspinn_opensim.opensim_io.tables.storage import StorageWarning, Table, read_storage, write_storage
@@ -41,7 +41,7 @@ _SHORTEST_STEPS = 1.5
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """A trial that lies in a folder, ready for `static_optimization.setup.prepare`.
+    """A trial that lies in a folder, ready for `static_optimization.preparation.prepare`.
 
     Parameters
     ----------

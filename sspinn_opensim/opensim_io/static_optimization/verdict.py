@@ -12,7 +12,13 @@ import dataclasses
 import numpy as np
 
 from sspinn_opensim.opensim_io.static_optimization.checks import Inputs
-from sspinn_opensim.opensim_io.static_optimization.setup import RESERVE, RESIDUAL, TORQUE, actuator_name, role
+from sspinn_opensim.opensim_io.static_optimization.preparation import (
+    RESERVE,
+    RESIDUAL,
+    TORQUE,
+    actuator_name,
+    role,
+)
 from sspinn_opensim.opensim_io.static_optimization.setup_file import Setup
 from sspinn_opensim.opensim_io.static_optimization.solution import Solution
 from sspinn_opensim.opensim_io.tables.storage import Table

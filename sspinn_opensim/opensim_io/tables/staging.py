@@ -11,8 +11,8 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError, OpenSimError
 from casadi_dynamics.opensim_process.jobs import run_job
-from sspinn_opensim.opensim_io.tables.setup_files import read_setup_file
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
+from sspinn_opensim.opensim_io.tables.tool_files import read_setup_file
 from sspinn_opensim.opensim_io.worker.tables import inspect_files
 
 _TABLES = (".mot", ".sto")

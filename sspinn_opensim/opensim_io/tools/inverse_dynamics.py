@@ -26,7 +26,7 @@ from sspinn_opensim.opensim_io.model.model_file import (
 from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
-from sspinn_opensim.opensim_io.tools.setups import Trial, inverse_dynamics_setup
+from sspinn_opensim.opensim_io.tools.tool_setup import Trial, inverse_dynamics_setup
 from sspinn_opensim.opensim_io.trials import load_checks, motion_checks
 from sspinn_opensim.opensim_io.trials.joint_moments import joint_moments, timeout_s, whole
 from sspinn_opensim.opensim_io.trials.survey import Survey, survey

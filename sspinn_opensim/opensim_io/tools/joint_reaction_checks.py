@@ -13,7 +13,7 @@ from sspinn_opensim.opensim_io.documents import child_text, read_document
 from sspinn_opensim.opensim_io.model.model_file import coordinate_facts, read_model_tree
 from sspinn_opensim.opensim_io.tables.storage import Table
 from sspinn_opensim.opensim_io.tools.inverse_dynamics import InverseDynamics
-from sspinn_opensim.opensim_io.tools.setups import Trial
+from sspinn_opensim.opensim_io.tools.tool_setup import Trial
 
 #: Residuals of inverse dynamics and of the forces may differ by this part of the body weight (times 1 m for
 #: moments). Both tools filter and differentiate alike: of a runner they differ by 0.0001.

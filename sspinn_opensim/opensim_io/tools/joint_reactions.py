@@ -31,7 +31,7 @@ from sspinn_opensim.opensim_io.tools.joint_reaction_checks import (
     check_frames,
     of_actuators,
 )
-from sspinn_opensim.opensim_io.tools.setups import TOOL_NAME, Trial, joint_reactions_setup
+from sspinn_opensim.opensim_io.tools.tool_setup import TOOL_NAME, Trial, joint_reactions_setup
 from sspinn_opensim.opensim_io.worker.tools import actuators, joint_reactions
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.text import text_table

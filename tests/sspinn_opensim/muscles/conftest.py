@@ -8,7 +8,7 @@ import pytest
 
 import osim_models
 from casadi_dynamics.opensim_process.jobs import run_job
-from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
+from sspinn_opensim.opensim_io.static_optimization.preparation import Settings, prepare
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 from sspinn_opensim.opensim_io.worker.tools import static_optimization

@@ -11,7 +11,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.cli.command import main
 from sspinn_opensim.muscles import FastOptimizer
 from sspinn_opensim.muscles import fast_optimizer as fast
-from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
+from sspinn_opensim.opensim_io.static_optimization.preparation import Settings, prepare
 from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 

@@ -10,7 +10,7 @@ import pytest
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.muscles import MuscleSolver, fast_muscle_forces
 from sspinn_opensim.muscles import solver as solver_module
-from sspinn_opensim.opensim_io.static_optimization.setup import Settings
+from sspinn_opensim.opensim_io.static_optimization.preparation import Settings
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 
 WINDOW = (8.0, 8.12)

@@ -5,7 +5,7 @@ import pytest
 import osim_models
 from sspinn_opensim.opensim_io.model.free_root import free_the_way
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree
-from sspinn_opensim.opensim_io.static_optimization.setup import lock, unclamp
+from sspinn_opensim.opensim_io.static_optimization.preparation import lock, unclamp
 
 
 @pytest.fixture

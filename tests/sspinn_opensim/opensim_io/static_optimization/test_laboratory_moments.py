@@ -11,8 +11,8 @@ from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from sspinn_opensim.dynamics.inverse_dynamics import trial_forces
 from sspinn_opensim.muscles import FastOptimizer
+from sspinn_opensim.opensim_io.static_optimization.preparation import Settings, prepare
 from sspinn_opensim.opensim_io.static_optimization.run import run
-from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
 from sspinn_opensim.opensim_io.static_optimization.trial_files import bring_in
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 

@@ -16,7 +16,7 @@ import osim_models
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.static_optimization import trial_files
 from sspinn_opensim.opensim_io.static_optimization.checks import check_inputs
-from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
+from sspinn_opensim.opensim_io.static_optimization.preparation import Settings, prepare
 from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
 from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage

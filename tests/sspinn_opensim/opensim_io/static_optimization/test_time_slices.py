@@ -11,7 +11,7 @@ from casadi_dynamics.errors import OpenSimError
 from casadi_dynamics.opensim_process import jobs
 from casadi_dynamics.opensim_process.jobs import JobResult
 from sspinn_opensim.opensim_io.static_optimization import time_slices
-from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
+from sspinn_opensim.opensim_io.static_optimization.preparation import Settings, prepare
 from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 

@@ -17,7 +17,7 @@ from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.symbolic.functions import evaluate
 from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
-from sspinn_opensim.opensim_io.static_optimization.setup import Settings, prepare
+from sspinn_opensim.opensim_io.static_optimization.preparation import Settings, prepare
 from sspinn_opensim.opensim_io.static_optimization.trial_files import bring_in
 from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
