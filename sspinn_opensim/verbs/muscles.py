@@ -9,8 +9,8 @@ from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.muscles import FastOptimizer
+from sspinn_opensim.opensim_io.static_optimization import preparation
 from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
-from sspinn_opensim.opensim_io.static_optimization import setup as muscle_setup
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
 from sspinn_opensim.recording import Recording, output_window
 from sspinn_opensim.recording.window import SETTLING_S
@@ -67,11 +67,11 @@ def muscles(
         return compare_folders(study, out)
     log.info("muscles", extra={"heading": True})
     require(ResultsFolder(out).kinematics, "run sspinn estimate first")
-    settings = muscle_setup.Settings(**asdict(study.muscles))
+    settings = preparation.Settings(**asdict(study.muscles))
     prepared = prepared or prepare(study, out)
     recording, subject = prepared.recording, prepared.subject
     held = {name: subject.fixed[name] for name in subject.fixed if not subject.model.coordinate(name).locked}
-    muscle_setup.prepare(
+    preparation.prepare(
         out, window=_muscle_window(recording, study.output, settings), settings=settings, held=held
     )
     if held:
@@ -88,7 +88,7 @@ def muscles(
 
 
 def _muscle_window(
-    recording: Recording, choice: OutputChoice, settings: muscle_setup.Settings
+    recording: Recording, choice: OutputChoice, settings: preparation.Settings
 ) -> tuple[float, float]:
     """Return the part to analyse; an end that the study leaves open leaves the filter its margin."""
     from_s, to_s = output_window(recording, choice)
