@@ -263,7 +263,8 @@ def outcome(path: Path) -> str:
             assert getattr(functions, name).n_out() > 0
         assert functions.muscles().n_out() > 0
     except InputError as error:
-        assert error.what and error.where, f"a refusal without what or where: {error}"
+        if not (error.what and error.where):
+            raise AssertionError(f"a refusal without what or where: {error}") from error
         return "refused"
     return "read"
 
