@@ -7,6 +7,7 @@ collected.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def muscle_paths(
     values, rates = np.load(postures), np.load(speeds) if speeds else None
     length = np.full((len(values), len(muscles)), np.nan)
     arm = np.zeros((*length.shape, len(coordinates)))
-    speed = {} if rates is None else {"speed": np.full(length.shape, np.nan)}
+    speed: dict[str, Any] = {} if rates is None else {"speed": np.full(length.shape, np.nan)}
     loaded = _Loaded(opensim, model, muscles, coordinates)
     for i, posture in enumerate(values):
         loaded.pose(posture)

@@ -273,10 +273,10 @@ def _solve(matrix, right):
         for i in range(j + 1, n):
             rest = matrix[i, j] - sum(lower[i][k] * lower[j][k] * diagonal[k] for k in range(j))
             lower[i][j] = rest / diagonal[j]
-    y = [0] * n
+    y: list = [0] * n
     for i in range(n):
         y[i] = right[i] - sum(lower[i][k] * y[k] for k in range(i))
-    x = [0] * n
+    x: list = [0] * n
     for i in reversed(range(n)):
         x[i] = y[i] / diagonal[i] - sum(lower[k][i] * x[k] for k in range(i + 1, n))
     return ca.vertcat(*x)
