@@ -1,6 +1,7 @@
 """Reading `.osim` files."""
 
-from casadi_dynamics.osim.document import is_older
+from casadi_dynamics.osim.document import is_older, whole_document
+from casadi_dynamics.osim.included import inline
 from casadi_dynamics.osim.reader import read_model
 
-__all__ = ["is_older", "read_model"]
+__all__ = ["inline", "is_older", "read_model", "whole_document"]

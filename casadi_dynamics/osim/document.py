@@ -9,6 +9,7 @@ from pathlib import Path
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.osim.included import inline
 from casadi_dynamics.osim.xml import Element
 
 #: Files are read from the version in which sockets came, to the one that OpenSim 4.6 writes.
@@ -38,6 +39,7 @@ def read_document(path: Path) -> Element:
             found=f"Version '{version}'",
             fix=f"open the model in OpenSim {'4' if older else '4.6'} and save it",
         )
+    inline(root, path, _root)
     parts = Element(path, root).children()
     if [child.tag for child in parts] != ["Model"]:
         raise InputError(
@@ -83,6 +85,13 @@ def is_older(path: str | Path) -> bool:
     """
     path = Path(path)
     return _version(path, _root(path)) < OLDEST_VERSION
+
+
+def whole_document(path: Path) -> bytes | None:
+    """Return a document of OpenSim with its parts from other files, or None where it has none of these."""
+    path = Path(path)
+    root = _root(path)
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True) if inline(root, path, _root) else None
 
 
 def _root(path: Path):

@@ -7,6 +7,7 @@ from pathlib import Path
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.osim import inline
 
 OPENSIM_DOCUMENT_VERSION = "40600"
 
@@ -19,14 +20,38 @@ def read_document(path: Path, kind: str) -> etree._Element:
     InputError
         The file cannot be read or holds something else.
     """
-    try:
-        root = etree.parse(str(path)).getroot()
-    except (OSError, etree.XMLSyntaxError) as error:
-        raise InputError(f"cannot read the {kind} file", where=str(path), found=str(error)) from error
+    root = read_root(path, f"cannot read the {kind} file")
     found = root.find(kind)
     if found is None:
         raise InputError("another kind of file", where=str(path), expected=f"<{kind}>", found=f"<{root.tag}>")
     return found
+
+
+def read_root(path: Path, complaint: str) -> etree._Element:
+    """Return the root of an XML file, with the objects in it that stand in files of their own.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    complaint : str
+        What an error says of a file that is no whole XML.
+
+    Raises
+    ------
+    InputError
+        The file, or one that it names as a part of itself, cannot be read.
+    """
+
+    def parse(file: Path) -> etree._Element:
+        try:
+            return etree.parse(str(file)).getroot()
+        except (OSError, etree.XMLSyntaxError) as error:
+            raise InputError(complaint, where=str(file), found=str(error)) from error
+
+    root = parse(path)
+    inline(root, path, parse)
+    return root
 
 
 def to_xml(document: etree._Element) -> bytes:

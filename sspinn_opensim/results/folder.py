@@ -90,7 +90,10 @@ class ResultsFolder:
     )
     conversion = File("conversion.json", "how closely the converted model agrees with OpenSim", "convert")
     upgraded_model = File(
-        "*_upgraded.osim", "the model as OpenSim upgraded it", "convert", when="an old model"
+        "*_upgraded.osim",
+        "the model anew: upgraded, in one file",
+        "convert",
+        when="a model that is old or in several files",
     )
     training = File("training/", "networks and loss histories", "train adapt")
     kinematics = File(

@@ -93,7 +93,7 @@ def convert(study: Study | Path, out: Path) -> Conversion:
     given = subject_file(out) if isinstance(study, Study) else Path(study)
     path = current_file(given, out)
     if path != given:
-        log.info(f"OpenSim upgraded the model to its newest version: {path.name}")
+        log.info(f"the model was written anew, in a new version and in one file: {path.name}")
     model = read_model(path)
     for note in _not_used(model.ignored):
         log.info(f"not used: {note}")

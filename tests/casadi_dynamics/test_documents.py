@@ -1,6 +1,7 @@
 """The file around a model: encodings, versions, XML that OpenSim and lxml would read differently."""
 
 import pytest
+from lxml import etree
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import is_older, read_model
@@ -103,3 +104,50 @@ def test_a_file_that_cannot_be_opened_is_refused(tmp_path, name):
 def test_what_must_be_upgraded(osim, tmp_path, version, older):
     (tmp_path / "tiny.osim").write_text(osim.document().replace('"40000"', f'"{version}"'))
     assert is_older(tmp_path / "tiny.osim") is older
+
+
+def apart(document: str, folder, sets=("BodySet", "JointSet")):
+    """Write a model whose sets stand in files of their own, one folder down; return the model's file."""
+    root = etree.fromstring(document.encode())
+    (folder / "parts").mkdir()
+    for tag in sets:
+        node = root.find(f"Model/{tag}")
+        own = etree.Element("OpenSimDocument", Version="40600")
+        node.getparent().replace(node, etree.Element(tag, file=f"parts\\{tag}.xml"))
+        own.append(node)
+        own.getroottree().write(str(folder / "parts" / f"{tag}.xml"))
+    root.getroottree().write(str(folder / "apart.osim"))
+    return folder / "apart.osim"
+
+
+def test_sets_in_files_of_their_own_are_read_from_there(osim, read_bytes, tmp_path):
+    whole = read_bytes(osim.document().encode())
+    assert read_model(apart(osim.document(), tmp_path)) == whole and whole.bodies
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "holds a part of this one is not there"),
+        ("<OpenSimDocument Version='40000'><JointSet/></OpenSimDocument>", "holds another object"),
+        (
+            "<OpenSimDocument Version='30000'><BodySet/></OpenSimDocument>",
+            "of another version than the model",
+        ),
+        (
+            "<OpenSimDocument Version='40600'><BodySet><objects file=''/><BodySet file='BodySet.xml'/>"
+            "</BodySet></OpenSimDocument>",
+            "names itself",
+        ),
+        ("<OpenSimDocument>", "not well-formed"),
+    ],
+)
+def test_a_set_that_is_not_where_it_should_be_is_named(osim, tmp_path, text, reason):
+    model = apart(osim.document(), tmp_path)
+    part = tmp_path / "parts" / "BodySet.xml"
+    part.unlink()
+    if text is not None:
+        part.write_text(text)
+    with pytest.raises(InputError, match=reason) as error:
+        read_model(model)
+    assert "BodySet" in str(error.value)

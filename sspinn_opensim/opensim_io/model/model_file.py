@@ -12,6 +12,7 @@ from pathlib import Path
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.osim import inline
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import child_text
 
@@ -74,21 +75,8 @@ def read_model_tree(path: Path) -> etree._ElementTree:
         Not readable, not XML, not an OpenSim model, or older than OpenSim 4.
     """
     path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            "cannot read the model", where=str(path), found=error.strerror or str(error)
-        ) from error
-    try:
-        root = etree.fromstring(data.replace(_DOUBLE_COLON, _STAND_IN))
-    except etree.XMLSyntaxError as error:
-        raise InputError(
-            "the model is not a valid XML file",
-            where=str(path),
-            found=str(error),
-            fix="save it again in OpenSim",
-        ) from error
+    root = _root(path)
+    inline(root, path, _root)
     if root.tag != "OpenSimDocument" or root.find("Model") is None:
         raise InputError(
             "not an OpenSim model", where=str(path), expected="<OpenSimDocument><Model>", found=root.tag
@@ -103,6 +91,24 @@ def read_model_tree(path: Path) -> etree._ElementTree:
             fix="open it in OpenSim 4 and save it",
         )
     return root.getroottree()
+
+
+def _root(path: Path) -> etree._Element:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            "cannot read the model", where=str(path), found=error.strerror or str(error)
+        ) from error
+    try:
+        return etree.fromstring(data.replace(_DOUBLE_COLON, _STAND_IN))
+    except etree.XMLSyntaxError as error:
+        raise InputError(
+            "the model is not a valid XML file",
+            where=str(path),
+            found=str(error),
+            fix="save it again in OpenSim",
+        ) from error
 
 
 def write_model_tree(path: Path, tree: etree._ElementTree) -> Path:

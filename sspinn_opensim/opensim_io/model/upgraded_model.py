@@ -1,4 +1,4 @@
-"""Model files of versions that only OpenSim reads: it writes them anew, and the new file is the model."""
+"""Model files that are written anew before use: older versions, by OpenSim; sets in files of their own."""
 
 from __future__ import annotations
 
@@ -9,37 +9,41 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.opensim_process.worker.models import upgrade
-from casadi_dynamics.osim import is_older, read_model
+from casadi_dynamics.osim import is_older, read_model, whole_document
+from sspinn_opensim.files import write_atomically
 
 _TIMEOUT_S = 120
 
 
 def current_file(path: Path, folder: Path) -> Path:
-    """Return a file of the same model in a version that `read_model` reads.
+    """Return one file of the same model in a version that `read_model` reads.
 
     Parameters
     ----------
     path : Path
         `.osim` file.
     folder : Path
-        Where the upgraded file goes, as `<name>_upgraded.osim`, if `path` is of an older version.
+        Where the new file goes, as `<name>_upgraded.osim`, if `path` is of an older version or keeps parts
+        of the model in other files.
 
     Returns
     -------
     Path
-        `path` itself, or the upgraded file. OpenSim writes the points of splines with six digits then, so
-        both OpenSim and this project must go on with the upgraded file.
+        `path` itself, or the new file. When OpenSim upgrades a file it writes the points of splines with six
+        digits, so both OpenSim and this project must go on with the new file.
 
     Raises
     ------
     InputError
-        If the file is no OpenSim document, or OpenSim cannot read it.
+        If the file is no OpenSim document, a part of it is not there, or OpenSim cannot read it.
     """
     path = Path(path)
+    upgraded, whole = folder / f"{path.stem}_upgraded.osim", whole_document(path)
     if not is_older(path):
-        return path
-    upgraded = folder / f"{path.stem}_upgraded.osim"
-    run_job(upgrade, {"model": path, "output": upgraded}, timeout_s=_TIMEOUT_S, outputs=[upgraded])
+        return path if whole is None else write_atomically(upgraded, whole)
+    with tempfile.TemporaryDirectory(prefix="whole_model_") as temporary:
+        given = path if whole is None else write_atomically(Path(temporary) / path.name, whole)
+        run_job(upgrade, {"model": given, "output": upgraded}, timeout_s=_TIMEOUT_S, outputs=[upgraded])
     return upgraded
 
 

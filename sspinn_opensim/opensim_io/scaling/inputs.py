@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
-from lxml import etree
-
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.opensim_process.jobs import run_job
-from sspinn_opensim.opensim_io.documents import child_text
+from sspinn_opensim.files import write_atomically
+from sspinn_opensim.opensim_io.documents import child_text, read_root, to_xml
 from sspinn_opensim.opensim_io.scaling.choices import ScalingChoice
 from sspinn_opensim.opensim_io.scaling.finish import TIMEOUT_S
 from sspinn_opensim.opensim_io.scaling.setup import ScaleSetup, read_setup
@@ -24,19 +22,15 @@ def open_setup(path: Path) -> ScaleSetup:
     if not path.is_file():
         raise InputError("the set-up of ScaleTool is not there", where=str(path))
     with tempfile.TemporaryDirectory(prefix="scale_setup_") as folder:
-        current = Path(folder) / "setup.xml"
-        try:
-            root = etree.parse(str(path)).getroot()
-        except etree.XMLSyntaxError as error:
-            raise InputError(
-                "the set-up is not a valid XML file", where=str(path), found=str(error)
-            ) from error
+        whole, current = Path(folder) / "whole.xml", Path(folder) / "setup.xml"
+        root = read_root(path, "the set-up is not a valid XML file")
         if root.tag != "OpenSimDocument" or root.find("ScaleTool") is None:
             found = ", ".join(str(child.tag) for child in root) or root.tag
             raise InputError(
                 "not a set-up of OpenSim's ScaleTool", where=str(path), expected="<ScaleTool>", found=found
             )
-        arguments = {"setup": path, "output": current}
+        write_atomically(whole, to_xml(root))
+        arguments = {"setup": whole, "output": current}
         run_job(upgrade_scale_setup, arguments, timeout_s=TIMEOUT_S, outputs=[current])
         return read_setup(current, path)
 
@@ -49,12 +43,8 @@ def take_marker_set(
     if file is None:
         return None
     require(file, "marker set", "--markers, or markers in the study")
-    try:
-        markers = etree.parse(str(file)).getroot().findall("MarkerSet/objects/Marker")
-    except etree.XMLSyntaxError as error:
-        raise InputError(
-            "the marker set is not a valid XML file", where=str(file), found=str(error)
-        ) from error
+    root = read_root(file, "the marker set is not a valid XML file")
+    markers = root.findall("MarkerSet/objects/Marker")
     if not markers:
         raise InputError("not a marker set", where=str(file), expected="<MarkerSet> with markers")
     for marker in markers:
@@ -68,7 +58,7 @@ def take_marker_set(
                 found=name,
                 fix=nearest(name, list(bodies)) or "take the marker set that goes with this model",
             )
-    return Path(shutil.copyfile(file, work / "markers.xml"))
+    return write_atomically(work / "markers.xml", to_xml(root))
 
 
 def trial_files(setup: ScaleSetup | None, choice: ScalingChoice) -> tuple[Path, Path]:

@@ -208,10 +208,12 @@ def factor_doubts(factors: Factors, height_ratio: float | None) -> list[str]:
 
 
 def unscaled(factors: Factors) -> list[str]:
-    """Return a doubt about bodies that kept the generic size while others did not."""
+    """Return a doubt about bodies that kept the generic size."""
     kept = [body for body, xyz in factors.items() if xyz == (1.0, 1.0, 1.0)]
-    if not kept or len(kept) == len(factors):
+    if not kept:
         return []
+    if len(kept) == len(factors):
+        return ["nothing was scaled: every factor is 1; no measurement and no stated factor acts"]
     return [f"no measurement scales {', '.join(kept)}: they keep the generic model's size"]
 
 

@@ -105,7 +105,7 @@ def bring_in(
     with tempfile.TemporaryDirectory(prefix="upgraded_model_") as upgraded:
         current = current_file(Path(model), Path(upgraded))
         if current != Path(model):
-            notes.append("the model was upgraded by OpenSim to its newest version")
+            notes.append("the model was written anew, in a new version and in one file")
         subject = ResultsFolder(folder).subject
         shutil.copyfile(current, subject)
     tree = read_model_tree(subject)

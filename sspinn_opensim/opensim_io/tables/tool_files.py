@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from casadi_dynamics.errors import InputError
+from sspinn_opensim.opensim_io.documents import read_root
 
 #: Elements that name files a set-up reads; each may hold several, apart by blanks.
 _READ = (
@@ -69,10 +69,7 @@ def read_setup_file(path: Path) -> SetupFile | None:
         The file cannot be read, or is no whole XML file.
     """
     path = Path(path)
-    try:
-        root = etree.parse(str(path)).getroot()
-    except (OSError, etree.XMLSyntaxError) as error:
-        raise InputError("cannot read the set-up file", where=str(path), found=str(error)) from error
+    root = read_root(path, "cannot read the set-up file")
     objects = [element for element in root if isinstance(element.tag, str)]
     if root.tag != "OpenSimDocument" or not objects:
         return None

@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+from lxml import etree
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.models import describe_model
 from casadi_dynamics.osim import is_older, read_model
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import answer_sensors, compare
+from sspinn_opensim.opensim_io.model.model_file import read_model_tree
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file, read_any_model
 
 
@@ -55,3 +59,30 @@ def test_what_opensim_cannot_upgrade_is_refused(tmp_path, text):
     with pytest.raises(InputError) as caught:
         read_any_model(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["whole", "old"])
+def test_a_model_in_several_files_becomes_one_that_opensim_loads(repository, request, tmp_path, kind):
+    """OpenSim finds the sets beside the model; a copy of the model alone would have lost them."""
+    old = request.getfixturevalue("old_model") if kind == "old" else None
+    given = old or repository / "osim_models" / "planar_gait.osim"
+    root = etree.parse(str(given)).getroot()
+    sets = [root.find(f"Model/{tag}") for tag in ("BodySet", "ForceSet", "MarkerSet")]
+    (tmp_path / "sets").mkdir()
+    for node in [x for x in sets if x is not None]:
+        node.getparent().replace(node, etree.Element(node.tag, file=f"sets/{node.tag}.xml"))
+        own = etree.Element("OpenSimDocument", Version=root.get("Version"))
+        own.append(node)
+        own.getroottree().write(str(tmp_path / "sets" / f"{node.tag}.xml"))
+    apart = tmp_path / "apart.osim"
+    root.getroottree().write(str(apart))
+    (tmp_path / "new").mkdir()
+    file = current_file(apart, tmp_path / "new")
+    assert file == tmp_path / "new" / "apart_upgraded.osim" and "file=" not in file.read_text()
+    assert read_any_model(apart).bodies == read_any_model(given).bodies
+    asked = [run_job(describe_model, {"model": model}, timeout_s=120).values for model in (file, given)]
+    assert asked[0] == asked[1] and asked[0]["total_mass_kg"] > 70
+    if kind == "whole":
+        assert [b.get("name") for b in read_model_tree(apart).iter("Body")] == [
+            b.get("name") for b in read_model_tree(given).iter("Body")
+        ]

@@ -295,6 +295,38 @@ def test_a_set_up_of_the_laboratory_is_used(laboratory, choice, model_file, pers
     assert "the set-up states 80 kg, the person's 73 kg are used" in report.doubts
 
 
+def test_sets_of_a_set_up_may_stand_in_files_of_their_own(laboratory, tmp_path):
+    whole = open_setup(write_setup(laboratory, tmp_path / "whole.xml", {"torso": (1.01, 1.02, 1.03)}))
+    root = etree.parse(str(tmp_path / "whole.xml")).getroot()
+    (tmp_path / "sets").mkdir()
+    root.find(".//IKMarkerTask/weight").text = "50"
+    for tag in ("MeasurementSet", "ScaleSet", "IKTaskSet"):
+        node = root.find(f".//{tag}")
+        node.getparent().replace(node, etree.Element(tag, file=f"sets/{tag}.xml"))
+        own = etree.Element("OpenSimDocument", Version="40600")
+        own.append(node)
+        own.getroottree().write(str(tmp_path / "sets" / f"{tag}.xml"))
+    root.getroottree().write(str(tmp_path / "apart.xml"))
+    apart = open_setup(tmp_path / "apart.xml")
+    assert apart.measurements() == whole.measurements() and len(apart.measurements()) == 3
+    assert apart.manual_factors() == {"torso": (1.01, 1.02, 1.03)}
+    first = next(iter(MARKERS))
+    assert apart.weights() == whole.weights() | {first: 50.0}
+    (tmp_path / "sets" / "MeasurementSet.xml").unlink()
+    with pytest.raises(InputError, match="(?s)part of this one is not there.*sets/MeasurementSet.xml"):
+        open_setup(tmp_path / "apart.xml")
+
+
+def test_a_scaling_that_scales_nothing_says_so(laboratory, choice, model_file, person, tmp_path):
+    setup = etree.parse(str(write_setup(laboratory, tmp_path / "setup.xml")))
+    for apply in setup.findall(".//Measurement/apply"):
+        apply.text = "false"
+    setup.write(str(tmp_path / "setup.xml"))
+    given = dataclasses.replace(choice, setup=tmp_path / "setup.xml", measurements=())
+    report = scale_from_markers(model_file, tmp_path / "subject.osim", person(), given)
+    assert any("every factor is 1" in doubt for doubt in report.doubts), report.doubts
+
+
 def test_mass_by_volume(laboratory, choice, model_file, person, tmp_path):
     by_volume = dataclasses.replace(choice, preserve_mass_distribution=False)
     report = scale_from_markers(model_file, tmp_path / "subject.osim", person(), by_volume)

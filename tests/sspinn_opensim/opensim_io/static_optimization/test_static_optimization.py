@@ -209,7 +209,7 @@ SILENT_FAILURES = {
         silent("force starts late", "the ground force does not cover"),
         silent("one foot", "one foot only"),
         silent("wrong body", "(?s)body the model lacks.*did you mean 'foot_l'"),
-        silent("wrong identifier", "no column 'left_ground_force_vx'"),
+        silent("wrong identifier", "lack a column"),
         silent("moments of another time", "moments do not cover"),
         silent("no set-up", "cannot read the AnalyzeTool file"),
         silent("no external loads", "no <external_loads_file>"),
