@@ -55,7 +55,7 @@ class CoordinateFacts:
     default : float
         Default value, rad or m.
     spanned_by_muscle : bool
-        Some muscle's path crosses its joint.
+        Some muscle's path crosses its joint, or that of a coordinate which follows it through couplers.
     """
 
     name: str
@@ -155,11 +155,17 @@ def coordinate_facts(tree: etree._ElementTree) -> tuple[CoordinateFacts, ...]:
     joints = list(tree.iterfind("Model/JointSet/objects/*"))
     parent_of = {_child(tree, joint): _parent(tree, joint) for joint in joints}
     joint_of_child = {_child(tree, joint): joint.get("name") for joint in joints}
-    spanned = _joints_crossed_by_muscles(tree, parent_of, joint_of_child)
-    dependent = {
-        child_text(coupler, "dependent_coordinate_name")
-        for coupler in tree.iter("CoordinateCouplerConstraint")
-    }
+    crossed = _joints_crossed_by_muscles(tree, parent_of, joint_of_child)
+    drivers = _drivers(tree)
+    spanned = _with_drivers(
+        {
+            coordinate.get("name")
+            for joint in joints
+            if joint.get("name") in crossed
+            for coordinate in joint.iterfind("coordinates/Coordinate")
+        },
+        drivers,
+    )
     facts = []
     for joint in joints:
         for coordinate in joint.iterfind("coordinates/Coordinate"):
@@ -170,13 +176,25 @@ def coordinate_facts(tree: etree._ElementTree) -> tuple[CoordinateFacts, ...]:
                 CoordinateFacts(
                     name=name,
                     is_root=_parent(tree, joint) == "ground",
-                    is_free=not (locked or prescribed or name in dependent),
+                    is_free=not (locked or prescribed or name in drivers),
                     locked=locked,
                     default=float(child_text(coordinate, "default_value") or 0),
-                    spanned_by_muscle=joint.get("name") in spanned,
+                    spanned_by_muscle=name in spanned,
                 )
             )
     return tuple(facts)
+
+
+def check_mass(tree: etree._ElementTree, where: Path) -> None:
+    """Refuse a model without mass: no force moves it, so that every answer would be nothing."""
+    if not any(float(child_text(body, "mass") or 0) for body in tree.iter("Body")):
+        raise InputError(
+            "the model has no mass",
+            where=str(where),
+            expected="bodies with masses",
+            found=f"{len(list(tree.iter('Body')))} bodies of 0 kg",
+            fix="use a model that has the masses of its segments",
+        )
 
 
 def muscle_names(tree: etree._ElementTree) -> tuple[str, ...]:
@@ -219,6 +237,27 @@ def base_body(tree: etree._ElementTree, socket: str) -> str:
         if frame.get("name") == name:
             return base_body(tree, child_text(frame, "socket_parent"))
     return name
+
+
+def _drivers(tree: etree._ElementTree) -> dict[str, list[str]]:
+    """Return what each coordinate follows that an enforced coupler sets."""
+    return {
+        child_text(coupler, "dependent_coordinate_name"): child_text(
+            coupler, "independent_coordinate_names"
+        ).split()
+        for coupler in tree.iter("CoordinateCouplerConstraint")
+        if child_text(coupler, "isEnforced") != "false"
+    }
+
+
+def _with_drivers(names: set[str], drivers: dict[str, list[str]]) -> set[str]:
+    """Return coordinates with all that they follow, directly or through others."""
+    found, pending = set(names), list(names)
+    while pending:
+        fresh = set(drivers.get(pending.pop(), ())) - found
+        found |= fresh
+        pending += fresh
+    return found
 
 
 def _parent(tree, joint: etree._Element) -> str:

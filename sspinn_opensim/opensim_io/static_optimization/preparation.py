@@ -8,7 +8,7 @@ forces that were saved with it, stop acting.
 
 Every free coordinate gets one actuator, named for its role. *Residuals* act on the joint with ground,
 which no muscle crosses: they balance what kinematics, ground forces and masses leave unexplained.
-*Torques* drive joints that no muscle crosses. *Reserves* help muscles out; their optimal force of 1 N m
+*Torques* drive joints that no muscle crosses, nor any joint that follows them through couplers. *Reserves* help muscles out; their optimal force of 1 N m
 makes them so dear that they act only where muscles cannot.
 """
 
@@ -30,6 +30,7 @@ from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import OPENSIM_DOCUMENT_VERSION, child_text, to_xml
 from sspinn_opensim.opensim_io.model.model_file import (
     CoordinateFacts,
+    check_mass,
     coordinate_facts,
     muscle_names,
     read_model_tree,
@@ -141,6 +142,7 @@ def prepare(
     results, settings = Path(results), settings or Settings()
     tree = read_model_tree(results / model)
     usable_muscles(tree, results / model)
+    check_mass(tree, results / model)
     lock(tree, held or {})
     unclamp(tree)
     facts = coordinate_facts(tree)

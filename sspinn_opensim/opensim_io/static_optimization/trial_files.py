@@ -19,7 +19,12 @@ from scipy.interpolate import make_interp_spline
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import read_document, to_xml
-from sspinn_opensim.opensim_io.model.model_file import CoordinateFacts, coordinate_facts, read_model_tree
+from sspinn_opensim.opensim_io.model.model_file import (
+    CoordinateFacts,
+    check_mass,
+    coordinate_facts,
+    read_model_tree,
+)
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
 from sspinn_opensim.opensim_io.static_optimization.preparation import Settings, usable_muscles
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads, read_external_loads
@@ -109,6 +114,7 @@ def bring_in(
         subject = ResultsFolder(folder).subject
         shutil.copyfile(current, subject)
     tree = read_model_tree(subject)
+    check_mass(tree, Path(model))
     if needs_muscles:
         usable_muscles(tree, model)
     coordinates = coordinate_facts(tree)
