@@ -8,8 +8,8 @@ forces that were saved with it, stop acting.
 
 Every free coordinate gets one actuator, named for its role. *Residuals* act on the joint with ground,
 which no muscle crosses: they balance what kinematics, ground forces and masses leave unexplained.
-*Torques* drive joints that no muscle crosses, nor any joint that follows them through couplers. *Reserves* help muscles out; their optimal force of 1 N m
-makes them so dear that they act only where muscles cannot.
+*Torques* drive joints that no muscle crosses, nor any joint that follows them through couplers. *Reserves*
+help muscles out; their optimal force of 1 N m makes them so dear that they act only where muscles cannot.
 """
 
 from __future__ import annotations
