@@ -16,7 +16,7 @@ import numpy as np
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.recording.resample import uniform_clock
 from sspinn_opensim.simulation import laboratory
-from sspinn_opensim.simulation.settings import Settings
+from sspinn_opensim.simulation.settings import SimulationSettings
 from sspinn_opensim.simulation.states import completed
 from sspinn_opensim.simulation.walk import Walk, read_walk
 
@@ -26,7 +26,7 @@ DELAYS_S = np.arange(-12, 17) * 0.0025
 EDGE_S = 0.03
 
 
-def clocks(trials: Sequence, settings_of: Callable[..., Settings]) -> dict:
+def clocks(trials: Sequence, settings_of: Callable[..., SimulationSettings]) -> dict:
     """Return for each trial how late its plates are, and the median by kind of movement.
 
     Parameters

@@ -23,7 +23,7 @@ from sspinn_opensim.opensim_io.tables.storage import Table
 from sspinn_opensim.recording.resample import uniform_clock
 from sspinn_opensim.simulation import laboratory
 from sspinn_opensim.simulation.reference_tables import reference_tables
-from sspinn_opensim.simulation.settings import Settings
+from sspinn_opensim.simulation.settings import SimulationSettings
 from sspinn_opensim.simulation.states import completed
 from sspinn_opensim.simulation.walk import Walk, read_walk, scored_window
 from sspinn_opensim.study import Person
@@ -40,7 +40,7 @@ _FEET = ("foot_r", "foot_l")
 RATE_HZ = 100.0
 
 
-def floor(trials: Sequence, out: Path, settings_of: Callable[..., Settings]) -> dict:
+def floor(trials: Sequence, out: Path, settings_of: Callable[..., SimulationSettings]) -> dict:
     """Return errors of the projection for each trial, and their means by kind of movement.
 
     Parameters
@@ -86,7 +86,7 @@ def format_floor(found: dict) -> str:
     return "\n".join(lines)
 
 
-def _trial(trial, out: Path, settings: Settings) -> dict:
+def _trial(trial, out: Path, settings: SimulationSettings) -> dict:
     walk = read_walk(trial.model, trial.motion, settings)
     mass = trial.mass_kg or walk.functions.tree.model.total_mass
     planar = _scaled(out / "floor", Person(trial.height_m, mass, trial.person))

@@ -29,7 +29,7 @@ from sspinn_opensim.simulation.settings import (
     ErrorSettings,
     LaboratorySettings,
     MotionSettings,
-    Settings,
+    SimulationSettings,
     StudySettings,
 )
 from sspinn_opensim.study import read_study
@@ -283,7 +283,7 @@ def settings_of(
     shipped: bool = False,
     space: bool = False,
     late_plates: bool = False,
-) -> Settings:
+) -> SimulationSettings:
     """Return how a trial is recorded; in `space`, its own model is estimated, else the planar one.
 
     The moments that come with the walks were worked out from a motion cut to half a stride before it was
@@ -293,7 +293,7 @@ def settings_of(
     """
     keep = trial.keep_s or (None, None)
     moments = trial.moments if shipped or trial.keep_s is None else None
-    return Settings(
+    return SimulationSettings(
         seed=seed,
         motion=MotionSettings(
             lowpass_hz=LOWPASS_HZ[trial.dataset],

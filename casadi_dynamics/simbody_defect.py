@@ -26,7 +26,7 @@ def with_defect(functions: BodyFunctions) -> tuple[BodyFunctions, tuple[str, ...
     """Return functions whose accelerations have Simbody's defect, and names of the joints that have it."""
     tree = functions.tree
     errors = {j.name: _alpha_error(j, tree) for j in tree.model.joints if j.kind == "CustomJoint"}
-    found = tuple(name for name, error in errors.items() if _is_felt(tree, error))
+    found = tuple(name for name, error in errors.items() if _matters(tree, error))
     if not found:
         return functions, ()
     joints = dict(tree.joints)
@@ -66,7 +66,7 @@ def _alpha_error(joint: Joint, tree: Tree) -> ca.SX:
     return ca.cross(second, axes[1] * rates[1]) + ca.cross(third, axes[2] * rates[2])
 
 
-def _is_felt(tree: Tree, error: ca.SX) -> bool:
+def _matters(tree: Tree, error: ca.SX) -> bool:
     """Return whether an error is more than rounding at some state in the ranges of the coordinates."""
     size = ca.Function("size", [tree.q, tree.u, tree.parameters.vector], [ca.norm_inf(error)])
     random = np.random.default_rng(0)

@@ -18,7 +18,7 @@ Vector = tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class Body:
+class BodyProperties:
     """Mass (kg), mass centre (m, body frame), moments of inertia about it (kg m^2, body axes x, y, z)."""
 
     name: str
@@ -27,13 +27,13 @@ class Body:
     inertia: Vector
 
 
-def hat() -> Body:
+def hat() -> BodyProperties:
     """Head, arms and trunk as one segment, in the pelvis frame; of its inertia only z is known."""
     row = tables.SEGMENTS["hat"]
     length = row.length * tables.GENERIC_HEIGHT_M
     mass = row.mass * tables.GENERIC_MASS_KG
     moment = mass * (row.gyration * length) ** 2
-    return Body("hat", mass, (0.0, row.mass_center * length, 0.0), (math.nan, math.nan, moment))
+    return BodyProperties("hat", mass, (0.0, row.mass_center * length, 0.0), (math.nan, math.nan, moment))
 
 
 def lumbar_height() -> float:
@@ -41,7 +41,7 @@ def lumbar_height() -> float:
     return _above_hip("lumbar")
 
 
-def bodies() -> tuple[Body, ...]:
+def bodies() -> tuple[BodyProperties, ...]:
     """Return pelvis, torso and the segments of one leg (femur, tibia, foot; the other leg has the same)."""
     pelvis = _pelvis()
     return pelvis, _torso(pelvis), _limb("femur", "thigh"), _limb("tibia", "shank"), _foot()
@@ -64,15 +64,15 @@ def _above_hip(place: str) -> float:
     return height * tables.GENERIC_HEIGHT_M / tables.DELP_HEIGHT_M
 
 
-def _pelvis() -> Body:
+def _pelvis() -> BodyProperties:
     mass = tables.PELVIS_MASS.value * tables.GENERIC_MASS_KG
     shape = tables.SHAPES["pelvis"]
     size = (tables.GENERIC_HEIGHT_M / tables.DELP_HEIGHT_M) ** 2
     inertia = tuple(mass * moment / shape.mass * size for moment in shape.inertia)
-    return Body("pelvis", mass, (0.0, _above_hip("pelvis_mass_center"), 0.0), inertia)
+    return BodyProperties("pelvis", mass, (0.0, _above_hip("pelvis_mass_center"), 0.0), inertia)
 
 
-def _torso(pelvis: Body) -> Body:
+def _torso(pelvis: BodyProperties) -> BodyProperties:
     whole = hat()
     mass = whole.mass - pelvis.mass
     height = (whole.mass * whole.mass_center[1] - pelvis.mass * pelvis.mass_center[1]) / mass
@@ -82,18 +82,18 @@ def _torso(pelvis: Body) -> Body:
         - pelvis.mass * (pelvis.mass_center[1] - whole.mass_center[1]) ** 2
         - mass * (height - whole.mass_center[1]) ** 2
     )
-    return Body("torso", mass, (0.0, height - lumbar_height(), 0.0), _shaped("torso", moment))
+    return BodyProperties("torso", mass, (0.0, height - lumbar_height(), 0.0), _shaped("torso", moment))
 
 
-def _limb(name: str, segment: str) -> Body:
+def _limb(name: str, segment: str) -> BodyProperties:
     row = tables.SEGMENTS[segment]
     length = row.length * tables.GENERIC_HEIGHT_M
     mass = row.mass * tables.GENERIC_MASS_KG
     inertia = _shaped(segment, mass * (row.gyration * length) ** 2)
-    return Body(name, mass, (0.0, -row.mass_center * length, 0.0), inertia)
+    return BodyProperties(name, mass, (0.0, -row.mass_center * length, 0.0), inertia)
 
 
-def _foot() -> Body:
+def _foot() -> BodyProperties:
     row = tables.SEGMENTS["foot"]
     mass = row.mass * tables.GENERIC_MASS_KG
     center = (
@@ -101,7 +101,7 @@ def _foot() -> Body:
         -tables.FOOT_MASS_CENTER_BELOW_ANKLE.value,
         0.0,
     )
-    return Body("foot", mass, center, _shaped("foot", mass * (row.gyration * foot_length()) ** 2))
+    return BodyProperties("foot", mass, center, _shaped("foot", mass * (row.gyration * foot_length()) ** 2))
 
 
 def _shaped(shape: str, moment: float) -> Vector:

@@ -22,7 +22,7 @@ _LENGTH_DECIMALS, _FORCE_DECIMALS, _ANGLE_DECIMALS = 5, 1, 4
 
 
 @dataclass(frozen=True)
-class Muscle:
+class LumpedMuscle:
     """A muscle of the right leg: path in our body frames (m), force (N), lengths (m), pennation (rad)."""
 
     name: str
@@ -33,13 +33,15 @@ class Muscle:
     pennation_angle_at_optimal: float
 
 
-def muscles() -> tuple[Muscle, ...]:
+def muscles() -> tuple[LumpedMuscle, ...]:
     """Return the nine muscles of the right leg."""
     paths = geometry.paths()
     return tuple(_muscle(name, members, paths[name]) for name, members in tables.MUSCLES.items())
 
 
-def _muscle(name: str, members: tuple[tables.MuscleMember, ...], path: tuple[geometry.Point, ...]) -> Muscle:
+def _muscle(
+    name: str, members: tuple[tables.MuscleMember, ...], path: tuple[geometry.Point, ...]
+) -> LumpedMuscle:
     forces = np.array([member.max_isometric_force * member.arm_ratio for member in members])
 
     def mean(values) -> float:
@@ -54,7 +56,7 @@ def _muscle(name: str, members: tuple[tables.MuscleMember, ...], path: tuple[geo
     # the fibre's thickness is constant: its projection across the tendon stays that of the optimal length
     along_tendon = np.sqrt(upright**2 - (fiber * np.sin(pennation)) ** 2)
     tendon = float(np.real(geometry.length(path, {}))) - float(along_tendon)
-    return Muscle(
+    return LumpedMuscle(
         name=name,
         path=path,
         max_isometric_force=round(float(forces.sum()), _FORCE_DECIMALS),

@@ -83,7 +83,7 @@ SOURCES = {
 
 
 @dataclass(frozen=True)
-class Segment:
+class SegmentProportions:
     """Proportions of a segment (`mass` of body mass, `length` of height, the rest of segment length)."""
 
     name: str
@@ -97,10 +97,10 @@ class Segment:
 #: Head, arms and trunk measured upwards from the hips, the others from the proximal joint downwards
 #: (the foot forwards; its mass centre has a row of its own).
 SEGMENTS = {
-    "hat": Segment("hat", 0.678, 0.28, 0.626, 0.496, "winter"),
-    "thigh": Segment("thigh", 0.1, 0.245, 0.433, 0.323, "winter"),
-    "shank": Segment("shank", 0.0465, 0.246, 0.433, 0.302, "winter"),
-    "foot": Segment("foot", 0.0145, 0.152, 0.5, 0.475, "winter"),
+    "hat": SegmentProportions("hat", 0.678, 0.28, 0.626, 0.496, "winter"),
+    "thigh": SegmentProportions("thigh", 0.1, 0.245, 0.433, 0.323, "winter"),
+    "shank": SegmentProportions("shank", 0.0465, 0.246, 0.433, 0.302, "winter"),
+    "foot": SegmentProportions("foot", 0.0145, 0.152, 0.5, 0.475, "winter"),
 }
 
 
@@ -138,7 +138,7 @@ SHAPES = {
 
 
 @dataclass(frozen=True)
-class Place:
+class SourcePoint:
     """A point (m) in the frame of `body` of a person of height `height_m`."""
 
     name: str
@@ -156,11 +156,11 @@ DELP_HEIGHT_M = 1.80
 DELP_PLACES = {
     place.name: place
     for place in (
-        Place("hip", "pelvis", (-0.0707, -0.0661, 0.0835), DELP_HEIGHT_M, "delp1990"),
-        Place("lumbar", "pelvis", (-0.1007, 0.0815, 0.0), DELP_HEIGHT_M, "delp1990"),
-        Place("pelvis_mass_center", "pelvis", (-0.0707, 0.0, 0.0), DELP_HEIGHT_M, "delp1990"),
-        Place("ankle", "tibia", (0.0, -0.43, 0.0), DELP_HEIGHT_M, "delp1990"),
-        Place("calcn", "talus", (-0.04877, -0.04195, 0.00792), DELP_HEIGHT_M, "delp1990"),
+        SourcePoint("hip", "pelvis", (-0.0707, -0.0661, 0.0835), DELP_HEIGHT_M, "delp1990"),
+        SourcePoint("lumbar", "pelvis", (-0.1007, 0.0815, 0.0), DELP_HEIGHT_M, "delp1990"),
+        SourcePoint("pelvis_mass_center", "pelvis", (-0.0707, 0.0, 0.0), DELP_HEIGHT_M, "delp1990"),
+        SourcePoint("ankle", "tibia", (0.0, -0.43, 0.0), DELP_HEIGHT_M, "delp1990"),
+        SourcePoint("calcn", "talus", (-0.04877, -0.04195, 0.00792), DELP_HEIGHT_M, "delp1990"),
     )
 }
 
@@ -183,9 +183,11 @@ RAJAGOPAL_HEIGHT_M = 1.70
 RAJAGOPAL_PLACES = {
     place.name: place
     for place in (
-        Place("knee", "tibia", (-0.0080895, -0.0035348, 0.0), RAJAGOPAL_HEIGHT_M, "rajagopal2016"),
-        Place("ankle", "tibia", (-0.01, -0.40, 0.0), RAJAGOPAL_HEIGHT_M, "rajagopal2016"),
-        Place("patellar_ligament", "tibia", (0.03257, -0.0632, 0.00043), RAJAGOPAL_HEIGHT_M, "rajagopal2016"),
+        SourcePoint("knee", "tibia", (-0.0080895, -0.0035348, 0.0), RAJAGOPAL_HEIGHT_M, "rajagopal2016"),
+        SourcePoint("ankle", "tibia", (-0.01, -0.40, 0.0), RAJAGOPAL_HEIGHT_M, "rajagopal2016"),
+        SourcePoint(
+            "patellar_ligament", "tibia", (0.03257, -0.0632, 0.00043), RAJAGOPAL_HEIGHT_M, "rajagopal2016"
+        ),
     )
 }
 
@@ -277,7 +279,7 @@ MUSCLE_DYNAMICS = {
 
 
 @dataclass(frozen=True)
-class PathPoint:
+class SourcePathPoint:
     """A point of a muscle's path in a source model's frame, or, if `fitted`, one that `ARMS` decides."""
 
     body: str
@@ -286,20 +288,20 @@ class PathPoint:
     fitted: str = ""
 
 
-def _delp(body: str, x: float, y: float, z: float) -> PathPoint:
-    return PathPoint(body, (x, y, z), "delp1990")
+def _delp(body: str, x: float, y: float, z: float) -> SourcePathPoint:
+    return SourcePathPoint(body, (x, y, z), "delp1990")
 
 
 #: The bony pulley of the knee extensors and the ligament's end, one row for rectus femoris and the vasti.
-_PATELLA = PathPoint("femur", (0.0, 0.0, 0.0), "delp1990", fitted="patella")
-_LIGAMENT = PathPoint("tibia", RAJAGOPAL_PLACES["patellar_ligament"].position, "rajagopal2016")
+_PATELLA = SourcePathPoint("femur", (0.0, 0.0, 0.0), "delp1990", fitted="patella")
+_LIGAMENT = SourcePathPoint("tibia", RAJAGOPAL_PLACES["patellar_ligament"].position, "rajagopal2016")
 
 #: Paths from origin to insertion. A lumped muscle takes the line of its middle member: long head of
 #: biceps femoris, middle gluteus maximus, psoas, vastus intermedius, medial gastrocnemius, tibialis anterior.
 PATHS = {
     "hamstrings": (
         _delp("pelvis", -0.12596, -0.10257, 0.06944),
-        PathPoint("tibia", (0.0, 0.0, 0.0343), "delp1990", fitted="hamstring_insertion"),
+        SourcePathPoint("tibia", (0.0, 0.0, 0.0343), "delp1990", fitted="hamstring_insertion"),
     ),
     "bifemsh": (
         _delp("femur", 0.0050, -0.2111, 0.0234),
@@ -314,7 +316,7 @@ PATHS = {
     ),
     "iliopsoas": (
         _delp("pelvis", -0.0647, 0.0887, 0.0289),
-        PathPoint("pelvis", (0.0, 0.0, 0.0759), "delp1990", fitted="pelvic_brim"),
+        SourcePathPoint("pelvis", (0.0, 0.0, 0.0759), "delp1990", fitted="pelvic_brim"),
         _delp("femur", -0.0188, -0.0597, 0.0104),
     ),
     "rect_fem": (_delp("pelvis", -0.0295, -0.0311, 0.0968), _PATELLA, _LIGAMENT),
@@ -325,7 +327,7 @@ PATHS = {
         _LIGAMENT,
     ),
     "gastroc": (
-        PathPoint("femur", (0.0, 0.0, -0.0235), "delp1990", fitted="femoral_condyle"),
+        SourcePathPoint("femur", (0.0, 0.0, -0.0235), "delp1990", fitted="femoral_condyle"),
         _delp("calcn", 0.0, 0.0310, -0.0053),
     ),
     "soleus": (_delp("tibia", -0.0024, -0.1533, 0.0071), _delp("calcn", 0.0, 0.0310, -0.0053)),
@@ -338,7 +340,7 @@ PATHS = {
 
 
 @dataclass(frozen=True)
-class Arms:
+class MomentArms:
     """Published moment arms (m, positive along the coordinate) that place a fitted path point of `muscle`."""
 
     point: str
@@ -355,7 +357,7 @@ class Arms:
 #: points keep muscle lengths smooth and OpenSim exact. Vasti: vastus intermedius; gastroc, hamstrings and
 #: iliopsoas: means of the members weighted by force.
 ARMS = (
-    Arms(
+    MomentArms(
         "patella",
         "vasti",
         "knee_angle",
@@ -364,7 +366,7 @@ ARMS = (
         DELP_HEIGHT_M,
         "delp1990",
     ),
-    Arms(
+    MomentArms(
         "femoral_condyle",
         "gastroc",
         "knee_angle",
@@ -373,7 +375,7 @@ ARMS = (
         RAJAGOPAL_HEIGHT_M,
         "rajagopal2016",
     ),
-    Arms(
+    MomentArms(
         "hamstring_insertion",
         "hamstrings",
         "knee_angle",
@@ -382,7 +384,7 @@ ARMS = (
         RAJAGOPAL_HEIGHT_M,
         "rajagopal2016",
     ),
-    Arms(
+    MomentArms(
         "pelvic_brim",
         "iliopsoas",
         "hip_flexion",
@@ -433,10 +435,10 @@ CONTACT_RADIUS = Number(0.03, "sphere")
 
 #: Sensor places in our body frames; z is lateral for the right side and mirrored for the left.
 SENSORS = (
-    Place("pelvis_imu", "pelvis", (-0.10, 0.05, 0.0), 1.73, "dorschky2019"),
-    Place("femur_imu", "femur", (0.0, -0.21, 0.07), 1.73, "dorschky2019"),
-    Place("tibia_imu", "tibia", (0.0, -0.20, 0.055), 1.73, "dorschky2019"),
-    Place("foot_imu", "foot", (0.12, 0.0, 0.0), 1.73, "dorschky2019"),
+    SourcePoint("pelvis_imu", "pelvis", (-0.10, 0.05, 0.0), 1.73, "dorschky2019"),
+    SourcePoint("femur_imu", "femur", (0.0, -0.21, 0.07), 1.73, "dorschky2019"),
+    SourcePoint("tibia_imu", "tibia", (0.0, -0.20, 0.055), 1.73, "dorschky2019"),
+    SourcePoint("foot_imu", "foot", (0.12, 0.0, 0.0), 1.73, "dorschky2019"),
 )
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from lxml import etree
 
 from osim_models import geometry, tables
-from osim_models.bodies import Body, bodies, contact_points, lumbar_height
-from osim_models.muscles import Muscle, muscles
+from osim_models.bodies import BodyProperties, bodies, contact_points, lumbar_height
+from osim_models.muscles import LumpedMuscle, muscles
 
 #: Version of OpenSim's file format: the one OpenSim 4.6 reads without converting.
 FILE_VERSION = "40600"
@@ -67,7 +67,7 @@ def _add_bodies(parent: etree._Element) -> None:
             _add_body(parent, body, f"{body.name}_{side}", sign)
 
 
-def _add_body(parent: etree._Element, body: Body, name: str, sign: float) -> None:
+def _add_body(parent: etree._Element, body: BodyProperties, name: str, sign: float) -> None:
     element = etree.SubElement(parent, "Body", name=name)
     components = etree.SubElement(element, "components")
     for sensor in tables.SENSORS:
@@ -199,7 +199,7 @@ def _add_lumbar_actuator(parent: etree._Element) -> None:
     _add(actuator, "optimal_force", tables.LUMBAR_OPTIMAL_FORCE.value)
 
 
-def _add_muscle(parent: etree._Element, muscle: Muscle, side: str) -> None:
+def _add_muscle(parent: etree._Element, muscle: LumpedMuscle, side: str) -> None:
     name = f"{muscle.name}_{side}"
     element = etree.SubElement(parent, "Millard2012EquilibriumMuscle", name=name)
     path = etree.SubElement(element, "GeometryPath", name="path")

@@ -24,8 +24,7 @@ _FOREIGN = """
     mujoco mj_inverse mjd_inverseFD pinocchio rnea computeRNEADerivatives forward_backward
     gait10dof18musc_subject01 Rajagopal2016 datasets SchreiberMoissenet2019 HamnerDelp2013
     schreiber2019_walking hamner2013_running
-    psoas_r per_tert_l gem_l ext_hal_l bifemsh_l
-    glut_med1 glut_med2 glut_med3 soleus_r R_soleus calcn_l hip_r knee_l knee_angle_r_beta
+    glut_med1 glut_med2 glut_med3 R_soleus knee_angle_r_beta
     W_i X_FM a_i theta_x delta_z fy
     NAME_imu DATA DIR RightFoot RightLowerLeg RightThigh left_shank lfemur
     _deg angle_spread_deg angle_correlation
@@ -190,8 +189,8 @@ def test_a_module_begins_with_what_it_is(trees):
     assert not {path: line for path, line in first.items() if re.match(asking, line) or len(line) > 107}
 
 
-#: Columns of recordings and of ground forces are named after whatever carries them.
-_COLUMN = re.compile(r"\w+_((acc|gyro)_[xyz]|(force_)?v[xyz])")
+#: Names of other models with their side, and columns, which are named after whatever carries them.
+_OF_DATA = re.compile(r"\w+_([lr]|(acc|gyro)_[xyz]|(force_)?v[xyz])")
 
 
 def spoken(trees, documents) -> Iterator[tuple[str, str]]:
@@ -252,7 +251,7 @@ class Names:
             return self._dotted(name)
         if first in self.classes and rest:
             return rest[0] in self.classes[first]
-        return all(word in self.words or _COLUMN.fullmatch(word) for word in re.split("[./]", name) if word)
+        return all(word in self.words or _OF_DATA.fullmatch(word) for word in re.split("[./]", name) if word)
 
     def _dotted(self, name: str) -> bool:
         """Return whether a full name leads to a module, a name of one, or an attribute of a class there."""

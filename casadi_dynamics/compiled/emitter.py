@@ -43,7 +43,7 @@ class Dialect(Protocol):
         ...
 
 
-def walk(part: Part, dialect: Dialect, store: Callable[[int, str], None]) -> None:
+def emit(part: Part, dialect: Dialect, store: Callable[[int, str], None]) -> None:
     """Write out a part of a tape.
 
     Parameters
@@ -53,10 +53,10 @@ def walk(part: Part, dialect: Dialect, store: Callable[[int, str], None]) -> Non
     store : callable
         ``store(destination, value)`` is called for all that the part keeps, as soon as its value is known.
     """
-    _Walk(part.instructions, dialect).run(part.kept, store)
+    _Emitter(part.instructions, dialect).run(part.kept, store)
 
 
-class _Walk:
+class _Emitter:
     def __init__(self, instructions: Sequence[Instruction], dialect: Dialect) -> None:
         self._instructions, self._dialect = instructions, dialect
         self._values: list[str | None] = []  # per place; None for a mask that no one needed as a number yet

@@ -9,7 +9,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from casadi_dynamics.compiled.emitter import walk
+from casadi_dynamics.compiled.emitter import emit
 from casadi_dynamics.compiled.parts import cut
 from casadi_dynamics.compiled.program import numbers
 from casadi_dynamics.compiled.tape import Tape
@@ -93,7 +93,7 @@ class NumpyProgram:
         self._sizes = tape.input_sizes, tape.output_sizes
         self._steps = _Recorder()
         (whole,), _ = cut(tape, max(1, len(tape.instructions)))
-        walk(whole, self._steps, self._steps.store)
+        emit(whole, self._steps, self._steps.store)
         self.operations = len(tape.instructions)
         self._plans: dict[frozenset[int], _Plan] = {}
 

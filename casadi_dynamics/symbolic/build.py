@@ -33,7 +33,7 @@ from casadi_dynamics.symbolic.kinematics import point_acceleration, point_veloci
 from casadi_dynamics.symbolic.parameters import Parameters
 from casadi_dynamics.symbolic.paths import muscle_paths
 from casadi_dynamics.symbolic.rates import coordinate_accelerations, coordinate_rates, speeds
-from casadi_dynamics.symbolic.tree import Tree, grow, stack
+from casadi_dynamics.symbolic.tree import Tree, build_tree, stack
 
 
 @dataclass(frozen=True)
@@ -520,7 +520,7 @@ def build(
     """
     for sensor in sensors:
         model.body(sensor.body)
-    return BodyFunctions(grow(model, Parameters(model, parameter_names)), tuple(sensors))
+    return BodyFunctions(build_tree(model, Parameters(model, parameter_names)), tuple(sensors))
 
 
 def sensor_positions(sensors: tuple[ImuFrame, ...]) -> np.ndarray:

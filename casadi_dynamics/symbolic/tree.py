@@ -49,7 +49,7 @@ class Tree:
         return ca.Function(name, list(arguments.values()), dense, list(arguments), list(outputs))
 
 
-def grow(model: Model, parameters: Parameters) -> Tree:
+def build_tree(model: Model, parameters: Parameters) -> Tree:
     """Return the expressions of a model's motion."""
     n = len(model.coordinates)
     q, u, udot = (ca.SX.sym(name, n) for name in ("q", "u", "udot"))

@@ -129,9 +129,9 @@ def joint_reactions(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _trial(options: argparse.Namespace, **own: Any) -> dict[str, Any]:
-    from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part
+    from sspinn_opensim.verbs.trial_of_folder import AnalysedPart, Laboratory
 
-    part = Part(options.from_s, options.to_s, options.lowpass)
+    part = AnalysedPart(options.from_s, options.to_s, options.lowpass)
     if len(options.files) == 1:
         return {"folder": options.files[0].absolute(), "part": part}
     if len(options.files) != 2 or options.out is None:

@@ -1,8 +1,8 @@
 """A trained network applied: to a whole recording, or frame by frame."""
 
 from sspinn_opensim.estimation.offline import Estimate, estimate
-from sspinn_opensim.estimation.streaming import Frame, StreamingEstimator
+from sspinn_opensim.estimation.streaming import FrameEstimate, StreamingEstimator
 from sspinn_opensim.estimation.trained import Estimator
 from sspinn_opensim.estimation.write import write_estimate
 
-__all__ = ["Estimate", "Estimator", "Frame", "StreamingEstimator", "estimate", "write_estimate"]
+__all__ = ["Estimate", "Estimator", "FrameEstimate", "StreamingEstimator", "estimate", "write_estimate"]

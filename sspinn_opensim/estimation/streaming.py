@@ -16,7 +16,7 @@ from sspinn_opensim.training.subject import Subject
 
 
 @dataclass(frozen=True)
-class Frame:
+class FrameEstimate:
     """One estimated frame; names and units as in `Estimate`.
 
     Attributes
@@ -54,7 +54,7 @@ class StreamingEstimator:
         """Forget all samples."""
         self._state, self._forward, self._velocity = None, 0.0, None
 
-    def step(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> Frame:
+    def step(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> FrameEstimate:
         """Take one sample and return the estimate at its time.
 
         Parameters
@@ -76,8 +76,8 @@ class StreamingEstimator:
                     found=str(np.shape(sample)),
                     fix="give all sensors in the order of the study",
                 )
-        felt, turned = self._signals.pick(acceleration, angular_rate)
-        inputs = self._signals.inputs(felt, turned)
+        accelerometer, gyroscope = self._signals.pick(acceleration, angular_rate)
+        inputs = self._signals.inputs(accelerometer, gyroscope)
         if not inputs.isfinite().all():
             raise InputError(
                 "The sample holds a number that is not finite.",
@@ -98,7 +98,7 @@ class StreamingEstimator:
         values[self._subject.roles.forward] = self._forward
         values = self._subject.completed(values[None])[0]
         point = ground.point[0] + self._forward * np.array([1.0, 0.0, 0.0])
-        return Frame(
+        return FrameEstimate(
             values,
             raw.torque[0].numpy().astype(np.float64),
             GroundForces(ground.feet, ground.force[0], point, ground.torque[0]),

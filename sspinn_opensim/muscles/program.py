@@ -37,7 +37,7 @@ _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class Shares:
+class LoadSharing:
     """The controls of a trial.
 
     Attributes
@@ -56,7 +56,7 @@ class Shares:
 
 def share(
     matrix: np.ndarray, tau: np.ndarray, lower: np.ndarray, upper: np.ndarray, exponent: float = 2.0
-) -> Shares:
+) -> LoadSharing:
     """Solve each frame of a trial.
 
     Parameters
@@ -72,7 +72,7 @@ def share(
 
     Returns
     -------
-    Shares
+    LoadSharing
         Where the bounds leave no solution, the controls that come closest.
 
     Raises
@@ -90,7 +90,7 @@ def share(
         controls[i] = program.closest(matrix[i], tau[i]) if found is None else found
     missing = tau - np.einsum("nrc,nc->nr", matrix, controls)
     allowed = _ROUNDING * np.maximum(np.abs(tau).max(axis=1, initial=0.0), 1.0)
-    return Shares(controls, solved & (np.abs(missing).max(axis=1, initial=0.0) <= allowed), missing)
+    return LoadSharing(controls, solved & (np.abs(missing).max(axis=1, initial=0.0) <= allowed), missing)
 
 
 def _check(lower: np.ndarray, upper: np.ndarray, exponent: float) -> None:

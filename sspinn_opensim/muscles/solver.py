@@ -14,7 +14,7 @@ from casadi_dynamics.symbolic import build
 from sspinn_opensim.dynamics.inverse_dynamics import LoadedMotion
 from sspinn_opensim.muscles.capacity import Capacity
 from sspinn_opensim.muscles.demand import Demand, DemandFunction
-from sspinn_opensim.muscles.program import Shares, share
+from sspinn_opensim.muscles.program import LoadSharing, share
 from sspinn_opensim.muscles.trial import read_trial
 from sspinn_opensim.opensim_io.model.model_file import coordinate_facts, read_model_tree
 from sspinn_opensim.opensim_io.model.muscle_laws import read_actuators, read_muscle_laws
@@ -174,14 +174,14 @@ class MuscleSolver:
         active = self._capacity(demand.length, demand.speed)
         return np.hstack([active, np.broadcast_to(optimal, (len(active), len(optimal)))])
 
-    def share(self, demand: Demand, strength: np.ndarray) -> Shares:
+    def share(self, demand: Demand, strength: np.ndarray) -> LoadSharing:
         """Distribute what is demanded."""
         actors = (*self._laws, *self._actuators)
         lower, upper = (np.array([getattr(a, f"{end}_control") for a in actors]) for end in ("min", "max"))
         exponent = self._settings.activation_exponent
         return share(demand.arms * strength[:, None, :], demand.tau, lower, upper, exponent)
 
-    def _solve(self, trial: LoadedMotion, frames: slice) -> tuple[np.ndarray, Shares]:
+    def _solve(self, trial: LoadedMotion, frames: slice) -> tuple[np.ndarray, LoadSharing]:
         demand = self.demand(trial, frames)
         strength = self.strength(demand)
         return strength, self.share(demand, strength)

@@ -83,7 +83,7 @@ class CsvOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class CsvTable:
     """A text table.
 
     Parameters
@@ -164,7 +164,7 @@ def read_csv(choice: RecordingChoice, sensors: Sequence[SensorChoice]) -> Record
 FORMAT = Format("csv", CsvOptions, read_csv, sensor_tables=("columns",))
 
 
-def read_table(path: str | Path) -> Table:
+def read_table(path: str | Path) -> CsvTable:
     """Read a text table of numbers under one line of names.
 
     Returns
@@ -195,7 +195,7 @@ def read_table(path: str | Path) -> Table:
         raise InputError(
             "The recording has no samples.", where=path, expected="rows of numbers below the column names"
         )
-    return Table(path, columns, np.array(values), tuple(lines))
+    return CsvTable(path, columns, np.array(values), tuple(lines))
 
 
 def _check_header(columns: tuple[str, ...], path: Path) -> None:
@@ -247,7 +247,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _clock(table: Table, column: str) -> np.ndarray:
+def _clock(table: CsvTable, column: str) -> np.ndarray:
     time_s = table.column(column)
     where = f"{table.path}, column '{column}'"
     if time_s.size > 1 and np.median(np.diff(time_s)) > _LONGEST_STEP_S:
@@ -292,7 +292,7 @@ def _decimals(time_s: np.ndarray) -> int:
 
 
 def _sensor_signals(
-    table: Table, sensor: SensorChoice, options: CsvOptions
+    table: CsvTable, sensor: SensorChoice, options: CsvOptions
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return both signals (n, 3) of a sensor in body axes and SI, and their flags (3,)."""
     named = next((own for own in options.columns if own.name == sensor.name), SensorColumns(sensor.name))
@@ -323,7 +323,7 @@ def _sensor_signals(
     return signals, flags
 
 
-def _refuse_unknown_columns(table: Table, sensor: SensorColumns) -> None:
+def _refuse_unknown_columns(table: CsvTable, sensor: SensorColumns) -> None:
     """Refuse a column that carries the sensor's name but fits no pattern: most likely a misspelt one."""
     named = {*(sensor.acceleration or ()), *(sensor.angular_rate or ())}
     if sensor.acceleration and sensor.angular_rate:

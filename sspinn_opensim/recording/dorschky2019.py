@@ -31,7 +31,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.recording import units
 from sspinn_opensim.recording.choices import Format, RecordingChoice, SensorChoice
-from sspinn_opensim.recording.matlab_tables import Row, read_rows
+from sspinn_opensim.recording.matlab_tables import SignalRow, read_rows
 from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor, rotate
 from sspinn_opensim.recording.types import Recording, Sensor
 from sspinn_opensim.settings.bounds import Count
@@ -109,14 +109,14 @@ FORMAT = Format(
 )
 
 
-def _positive(rows: Sequence[Row], kind: str) -> float | None:
+def _positive(rows: Sequence[SignalRow], kind: str) -> float | None:
     """Return the one number of a kind of rows; None where there is no such row, or no positive number."""
     found = [row.mean[0] for row in rows if row.kind == kind and row.mean.size]
     return float(found[0]) if len(found) == 1 and found[0] > 0 else None
 
 
 def _read_sensor(
-    rows: Sequence[Row], choice: SensorChoice, file: Path
+    rows: Sequence[SignalRow], choice: SensorChoice, file: Path
 ) -> tuple[Sensor, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Return the sensor, and (signals (2, 100, 3), variances (2, 3), available (2, 3)) in body axes."""
     own = [row for row in rows if row.name == choice.name and row.kind in ("acc", "gyro")]
@@ -156,7 +156,7 @@ def _read_sensor(
     return _placed(choice, own, file), (np.array(signals), np.array(variances), np.array(flags))
 
 
-def _placed(choice: SensorChoice, rows: Sequence[Row], file: Path) -> Sensor:
+def _placed(choice: SensorChoice, rows: Sequence[SignalRow], file: Path) -> Sensor:
     x, y, z = next((row.position for row in rows if np.all(np.isfinite(row.position))), np.full(3, np.nan))
     if not np.isfinite(x) and choice.position is None and not choice.imu_frame:
         raise InputError(
@@ -167,7 +167,7 @@ def _placed(choice: SensorChoice, rows: Sequence[Row], file: Path) -> Sensor:
     return place_sensor(choice, (float(x), float(y), float(z)))
 
 
-def _segment_axis(row: Row, file: Path) -> tuple[int, float]:
+def _segment_axis(row: SignalRow, file: Path) -> tuple[int, float]:
     axis = int(np.argmax(np.abs(row.direction)))
     if not np.isclose(np.linalg.norm(row.direction), 1.0) or not np.isclose(abs(row.direction[axis]), 1.0):
         raise InputError(

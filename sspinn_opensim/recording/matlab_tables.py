@@ -39,7 +39,7 @@ _DAMAGE = (
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class SignalRow:
     """One signal.
 
     Parameters
@@ -63,7 +63,7 @@ class Row:
     direction: np.ndarray
 
 
-def read_rows(path: str | Path, kinds: Collection[str]) -> tuple[Row, ...]:
+def read_rows(path: str | Path, kinds: Collection[str]) -> tuple[SignalRow, ...]:
     """Read the rows of some kinds, in the order of the file.
 
     Parameters
@@ -123,8 +123,8 @@ def _load(path: str | Path) -> Any:
     return table
 
 
-def _row(cells: Any) -> Row:
-    return Row(
+def _row(cells: Any) -> SignalRow:
+    return SignalRow(
         kind=_text(cells["type"]),
         name=_text(cells["name"]),
         unit=_text(cells["unit"]),

@@ -20,7 +20,7 @@ _PACKAGES = ("opensim", "casadi", "torch", "numpy", "scipy", "llvmlite")
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class FolderChanges:
     """A folder beside its manifest; names are relative to the folder.
 
     Parameters
@@ -66,7 +66,7 @@ def read_manifest(folder: Path) -> dict:
     return found
 
 
-def compare_with_manifest(folder: Path) -> Comparison | None:
+def compare_with_manifest(folder: Path) -> FolderChanges | None:
     """Compare every file with its hash; None where no hashes were recorded.
 
     Raises
@@ -79,7 +79,7 @@ def compare_with_manifest(folder: Path) -> Comparison | None:
     if "files" not in manifest:
         return None
     there = set(stamps(folder))
-    groups: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(Comparison)}
+    groups: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(FolderChanges)}
     for name, entry in sorted(manifest["files"].items()):
         state = "missing" if name not in there else _state(folder / name, entry)
         groups[state].append(name)
@@ -89,7 +89,7 @@ def compare_with_manifest(folder: Path) -> Comparison | None:
         state = _state(path, entry) if path.is_file() else "missing"
         if state != "same":
             groups[f"inputs_{state}"].append(f"{role} ({entry['path']})")
-    return Comparison(**{name: tuple(values) for name, values in groups.items()})
+    return FolderChanges(**{name: tuple(values) for name, values in groups.items()})
 
 
 def stamps(folder: Path) -> dict[str, tuple]:

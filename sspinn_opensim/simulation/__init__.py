@@ -5,7 +5,7 @@ it anew: ``python -m sspinn_opensim.simulation.demo.write``. The rooms of traini
 in here: what is simulated reaches them as files.
 """
 
-from sspinn_opensim.simulation.motion import Motion, read_motion
+from sspinn_opensim.simulation.motion import SplineMotion, read_motion
 from sspinn_opensim.simulation.virtual import VirtualRecording, record
 
-__all__ = ["Motion", "VirtualRecording", "read_motion", "record"]
+__all__ = ["SplineMotion", "VirtualRecording", "read_motion", "record"]

@@ -16,7 +16,7 @@ from sspinn_opensim.opensim_io.tables.external_loads import ExternalForce, read_
 from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording.resample import low_pass, uniform_clock
-from sspinn_opensim.simulation.motion import Motion
+from sspinn_opensim.simulation.motion import SplineMotion
 from sspinn_opensim.simulation.places import moving_joints
 from sspinn_opensim.simulation.states import completed
 
@@ -68,7 +68,9 @@ def _axes(functions: BodyFunctions) -> dict[str, np.ndarray]:
     return found
 
 
-def moments(path: Path, functions: BodyFunctions, motion: Motion) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def moments(
+    path: Path, functions: BodyFunctions, motion: SplineMotion
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Read inverse dynamics; return times (n,), and the moment (n,) of each independent coordinate, N m.
 
     OpenSim's tool gives a force for dependent coordinates too; it is added to the coordinates they follow.
@@ -101,7 +103,7 @@ def moments(path: Path, functions: BodyFunctions, motion: Motion) -> tuple[np.nd
 def inverse_dynamics(
     path: Path,
     functions: BodyFunctions,
-    motion: Motion,
+    motion: SplineMotion,
     turn: np.ndarray,
     rate_hz: float,
     late_s: float = 0.0,
@@ -138,7 +140,7 @@ def inverse_dynamics(
 
 
 def ground_forces(
-    path: Path, motion: Motion, rate_hz: float, late_s: float = 0.0
+    path: Path, motion: SplineMotion, rate_hz: float, late_s: float = 0.0
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Read ground forces; return times (n,), and per side 'r' or 'l' force, point and torque (n, 3, 3).
 
@@ -179,7 +181,7 @@ def _refuse_other_frames(force: ExternalForce, path: Path) -> None:
         )
 
 
-def _inside(time_s: np.ndarray, motion: Motion, path: Path) -> np.ndarray:
+def _inside(time_s: np.ndarray, motion: SplineMotion, path: Path) -> np.ndarray:
     end = motion.to_s if motion.stride_s is None else motion.from_s + motion.stride_s
     inside = (time_s > motion.from_s - 1e-6) & (time_s < end + 1e-6)
     if inside.sum() < 2:

@@ -56,7 +56,7 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class Motion:
+class SplineMotion:
     """Coordinates as functions of time.
 
     Attributes
@@ -181,15 +181,15 @@ def filtered(samples: Samples, lowpass_hz: float) -> Samples:
     return replace(samples, q=q)
 
 
-def through(samples: Samples) -> Motion:
+def through(samples: Samples) -> SplineMotion:
     """Return the motion through samples: a natural quintic spline."""
     size = samples.q.shape[1]
     free = [(3, np.zeros(size)), (4, np.zeros(size))]
     spline = make_interp_spline(samples.time_s, samples.q, k=5, bc_type=(free, free))
-    return Motion(float(samples.time_s[0]), float(samples.time_s[-1]), spline, np.zeros(size))
+    return SplineMotion(float(samples.time_s[0]), float(samples.time_s[-1]), spline, np.zeros(size))
 
 
-def stride_time(motion: Motion, columns: list[int], source: str = "") -> float:
+def stride_time(motion: SplineMotion, columns: list[int], source: str = "") -> float:
     """Return the time after which the named coordinates repeat best, s.
 
     It is the first minimum, over the lag, of the mean square difference between the motion and itself that
@@ -224,8 +224,8 @@ def stride_time(motion: Motion, columns: list[int], source: str = "") -> float:
 
 
 def repeat_stride(
-    motion: Motion, stride_s: float, keep: tuple[float, float], advancing: list[int], strides: int
-) -> Motion:
+    motion: SplineMotion, stride_s: float, keep: tuple[float, float], advancing: list[int], strides: int
+) -> SplineMotion:
     """Return one stride of a motion repeated, closed smoothly.
 
     The stride starts at the start of `keep`. Inside `keep` the motion stays as it is. From there to the end
@@ -243,7 +243,7 @@ def repeat_stride(
 
     Returns
     -------
-    Motion
+    SplineMotion
         From the start of `keep`.
 
     Raises
@@ -270,7 +270,7 @@ def repeat_stride(
     q += _bend(np.clip((time_s - keep[1]) / bend, 0.0, 1.0), bend, gap)
     q[-1] = q[0]
     spline = make_interp_spline(time_s, q, k=5, bc_type="periodic")
-    return Motion(start, start + strides * stride_s, spline, advance, stride_s)
+    return SplineMotion(start, start + strides * stride_s, spline, advance, stride_s)
 
 
 def _bend(s: np.ndarray, length_s: float, gap: np.ndarray) -> np.ndarray:

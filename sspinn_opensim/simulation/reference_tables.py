@@ -11,12 +11,12 @@ from sspinn_opensim.opensim_io.tables.motion_files import kinematics_table, mome
 from sspinn_opensim.opensim_io.tables.storage import Table
 from sspinn_opensim.recording.resample import uniform_clock
 from sspinn_opensim.simulation import heading, laboratory
-from sspinn_opensim.simulation.settings import Settings
+from sspinn_opensim.simulation.settings import SimulationSettings
 from sspinn_opensim.simulation.states import completed
 from sspinn_opensim.simulation.walk import Walk, scored_window
 
 
-def reference_tables(walk: Walk, signs: Mapping[str, int], settings: Settings) -> dict[str, Table]:
+def reference_tables(walk: Walk, signs: Mapping[str, int], settings: SimulationSettings) -> dict[str, Table]:
     """Return the reference by quantity, in the conventions of the study's model, on its clock.
 
     Of a repeated stride the moments and forces of the kept part are given, in the last stride but one.

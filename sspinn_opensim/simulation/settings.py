@@ -164,7 +164,7 @@ class StudySettings:
 
 
 @dataclass(frozen=True)
-class Settings:
+class SimulationSettings:
     """All settings of a simulated recording.
 
     Parameters
@@ -188,7 +188,7 @@ class Settings:
 PERFECT = ErrorSettings(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
-def read_settings(path: Path) -> Settings:
+def read_settings(path: Path) -> SimulationSettings:
     """Read a settings file.
 
     Raises
@@ -196,10 +196,10 @@ def read_settings(path: Path) -> Settings:
     InputError
         As for a study: an unknown key, a value of the wrong kind or out of bounds, a missing file.
     """
-    return read_tables(path, Settings)
+    return read_tables(path, SimulationSettings)
 
 
-def changed(settings: Settings, changes: Mapping[str, object]) -> Settings:
+def changed(settings: SimulationSettings, changes: Mapping[str, object]) -> SimulationSettings:
     """Return the settings with some values replaced and all checked; a key is 'seed' or 'table.key'.
 
     Raises
@@ -215,7 +215,7 @@ def changed(settings: Settings, changes: Mapping[str, object]) -> Settings:
     return settings
 
 
-def check(settings: Settings) -> None:
+def check(settings: SimulationSettings) -> None:
     """Refuse settings that contradict each other."""
     motion = settings.motion
     from_s, to_s = motion.keep_from_s, motion.keep_to_s

@@ -14,7 +14,7 @@ import tomlkit
 from sspinn_opensim.recording.csv_reader import KINDS, column_names
 from sspinn_opensim.recording.mounting import angles_from_rotation
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.simulation.settings import Settings, StudySettings
+from sspinn_opensim.simulation.settings import SimulationSettings, StudySettings
 from sspinn_opensim.simulation.virtual import VirtualRecording
 from sspinn_opensim.simulation.walk import Walk, scored_window
 
@@ -36,7 +36,7 @@ def recording_csv(recording: VirtualRecording) -> str:
 def truth_json(
     walk: Walk,
     recording: VirtualRecording,
-    settings: Settings,
+    settings: SimulationSettings,
     signs: Mapping[str, int],
     model: Path,
     motion: Path,
@@ -82,7 +82,7 @@ def _rms(vectors: np.ndarray) -> float:
 def study_toml(
     walk: Walk,
     recording: VirtualRecording,
-    settings: Settings,
+    settings: SimulationSettings,
     *,
     name: str,
     model: str,
@@ -100,7 +100,7 @@ def study_toml(
         What was recorded.
     recording : VirtualRecording
         What the sensors say of it.
-    settings : Settings
+    settings : SimulationSettings
         Whose study says whom and what to estimate.
     name : str
         Of study and recording.

@@ -47,7 +47,7 @@ class VirtualSensor:
 
 
 @dataclass(frozen=True)
-class Truth:
+class SensorTruth:
     """Where a sensor really sits, and what is wrong with it.
 
     Attributes
@@ -85,7 +85,7 @@ class VirtualRecording:
     sensors: tuple[VirtualSensor, ...]
     acceleration: np.ndarray
     angular_rate: np.ndarray
-    truth: tuple[Truth, ...]
+    truth: tuple[SensorTruth, ...]
 
 
 def oversampling(rate_hz: float, errors: ErrorSettings) -> int:
@@ -142,11 +142,11 @@ def record(
     return VirtualRecording(time_s[::every], tuple(sensors), acceleration, angular_rate, tuple(truths))
 
 
-def _draw(sensor: VirtualSensor, errors: ErrorSettings, seed: int) -> Truth:
+def _draw(sensor: VirtualSensor, errors: ErrorSettings, seed: int) -> SensorTruth:
     """Return the constant errors of a sensor; the same numbers are drawn whatever is switched off."""
     normal = _generator(sensor, seed, 0).standard_normal((4, 3))
     missed = exponential(np.radians(errors.misalignment_deg) * normal[1:2])[0]
-    return Truth(
+    return SensorTruth(
         position=np.array(sensor.position) + errors.position_m * normal[0],
         rotation=np.array(sensor.rotation) @ missed,
         acceleration_bias=errors.acceleration_bias * normal[2],

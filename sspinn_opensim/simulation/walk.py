@@ -16,15 +16,15 @@ from sspinn_opensim.opensim_io.model.upgraded_model import current_file
 from sspinn_opensim.recording.resample import uniform_clock
 from sspinn_opensim.simulation import heading, places
 from sspinn_opensim.simulation.motion import (
-    Motion,
     Samples,
+    SplineMotion,
     filtered,
     read_motion,
     repeat_stride,
     stride_time,
     through,
 )
-from sspinn_opensim.simulation.settings import Settings
+from sspinn_opensim.simulation.settings import SimulationSettings
 from sspinn_opensim.simulation.states import completed
 from sspinn_opensim.simulation.virtual import VirtualRecording, VirtualSensor, oversampling, record
 
@@ -55,7 +55,7 @@ class Walk:
     """
 
     functions: BodyFunctions
-    motion: Motion
+    motion: SplineMotion
     samples: Samples
     from_s: float
     to_s: float
@@ -64,7 +64,7 @@ class Walk:
     keep_s: tuple[float, float] | None = None
 
 
-def read_walk(model: Path, motion: Path, settings: Settings) -> Walk:
+def read_walk(model: Path, motion: Path, settings: SimulationSettings) -> Walk:
     """Return the motion of a model as it will be recorded: filtered, turned, perhaps one stride repeated.
 
     Without repetition, half a period of the filter is left out at either end, where derivatives are poor.
@@ -111,7 +111,9 @@ def build_current(model: Path) -> BodyFunctions:
         return build(read_model(current_file(model, Path(folder))))
 
 
-def record_walk(walk: Walk, sensors: tuple[VirtualSensor, ...], settings: Settings) -> VirtualRecording:
+def record_walk(
+    walk: Walk, sensors: tuple[VirtualSensor, ...], settings: SimulationSettings
+) -> VirtualRecording:
     """Return what the sensors record of a walk; time starts at zero."""
     every = oversampling(settings.sampling_rate_hz, settings.errors)
     time_s = uniform_clock(walk.to_s - walk.from_s, every * settings.sampling_rate_hz)
@@ -129,7 +131,7 @@ def scored_window(walk: Walk) -> tuple[float, float] | None:
     return from_s, from_s + stride_s
 
 
-def _swinging(functions: BodyFunctions, settings: Settings) -> list[int]:
+def _swinging(functions: BodyFunctions, settings: SimulationSettings) -> list[int]:
     """Return the angles that move sensors against the root: what has to repeat with a stride."""
     model = functions.tree.model
     joints = places.moving_joints(

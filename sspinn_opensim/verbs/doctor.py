@@ -29,7 +29,7 @@ _LIBRARIES = (
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """One line of the report: `name`, what was `found`, whether it is `good`, and the `fix` if it is not."""
 
     name: str
@@ -48,11 +48,11 @@ class Diagnosis:
 
     Attributes
     ----------
-    findings : tuple of Finding
+    findings : tuple of Check
         In the order in which they were looked for.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Check, ...]
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ def doctor() -> Diagnosis:
     return Diagnosis(tuple(findings))
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[Check]:
     """Yield the findings, quick ones first."""
     yield check_python()
     for name in required_libraries():
@@ -96,23 +96,23 @@ def required_libraries() -> tuple[str, ...]:
     return tuple(re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in requirements if "extra ==" not in line)
 
 
-def check_python() -> Finding:
+def check_python() -> Check:
     """Say whether this Python is one the libraries exist for."""
     first, last = SUPPORTED_PYTHON
     good = first <= sys.version_info[:2] <= last
     found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    return Finding("python", found, good, "use Python 3.11 (environment.yml)")
+    return Check("python", found, good, "use Python 3.11 (environment.yml)")
 
 
-def check_library(name: str) -> Finding:
+def check_library(name: str) -> Check:
     """Say which version of a library is installed."""
     try:
-        return Finding(name, metadata.version(name))
+        return Check(name, metadata.version(name))
     except metadata.PackageNotFoundError:
-        return Finding(name, "not installed", False, f"pip install -c constraints.txt {name}")
+        return Check(name, "not installed", False, f"pip install -c constraints.txt {name}")
 
 
-def check_opensim() -> Finding:
+def check_opensim() -> Check:
     """Start OpenSim in its own process and ask for its version."""
     from casadi_dynamics.opensim_process.jobs import run_job
     from casadi_dynamics.opensim_process.worker.models import version
@@ -121,21 +121,21 @@ def check_opensim() -> Finding:
         answer = run_job(version, {}, timeout_s=60)
     except InputError as error:
         fix = error.fix or "pip install -c constraints.txt --force-reinstall opensim"
-        return Finding("worker", " ".join(str(error).split()), False, fix)
-    return Finding("worker", f"OpenSim answers: {answer.values['opensim']}")
+        return Check("worker", " ".join(str(error).split()), False, fix)
+    return Check("worker", f"OpenSim answers: {answer.values['opensim']}")
 
 
-def check_processors() -> Finding:
+def check_processors() -> Check:
     """Say how many processors this process may use."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Finding("processors", str(usable))
+    return Check("processors", str(usable))
 
 
-def check_temporary_folder() -> Finding:
+def check_temporary_folder() -> Check:
     """Say whether temporary files, which OpenSim jobs need, can be written."""
     try:
         with tempfile.NamedTemporaryFile() as file:
             file.write(b"0")
-        return Finding("temporary", tempfile.gettempdir())
+        return Check("temporary", tempfile.gettempdir())
     except OSError as error:
-        return Finding("temporary", str(error), False, "set TMPDIR to a folder you may write to")
+        return Check("temporary", str(error), False, "set TMPDIR to a folder you may write to")

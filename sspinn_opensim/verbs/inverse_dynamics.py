@@ -14,7 +14,7 @@ from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as tool
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded
-from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part, prepared, title_of
+from sspinn_opensim.verbs.trial_of_folder import AnalysedPart, Laboratory, prepared, title_of
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def inverse_dynamics(
     folder: Path,
     laboratory: Laboratory | None = None,
     *,
-    part: Part | None = None,
+    part: AnalysedPart | None = None,
     moments: Path | None = None,
     height_m: float | None = None,
 ) -> InverseDynamics:
@@ -80,7 +80,7 @@ def inverse_dynamics(
     """
     log.info("inverse dynamics", extra={"heading": True})
     with recorded(folder, "inverse-dynamics", title=title_of(laboratory), laboratory=laboratory, part=part):
-        trial = prepared(folder, laboratory, part or Part())
+        trial = prepared(folder, laboratory, part or AnalysedPart())
         result = tool.run(folder, trial)
         height_m = height_m or _height_m(folder)
         table, names, notes = compared(folder, result, moments, height_m)

@@ -16,7 +16,7 @@ from sspinn_opensim.opensim_io.tools import joint_reactions as tool
 from sspinn_opensim.opensim_io.tools.joint_reactions import Choices, Reactions, Sources
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded
-from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part, prepared, title_of
+from sspinn_opensim.verbs.trial_of_folder import AnalysedPart, Laboratory, prepared, title_of
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def joint_reactions(
     folder: Path,
     laboratory: Laboratory | None = None,
     *,
-    part: Part | None = None,
+    part: AnalysedPart | None = None,
     choices: Choices | None = None,
 ) -> Reactions:
     """Run OpenSim's joint reactions on muscle forces.
@@ -40,7 +40,7 @@ def joint_reactions(
         Results with muscle forces of OpenSim's static optimization, or where the laboratory's files go.
     laboratory : Laboratory, optional
         With its own muscle forces.
-    part : Part, optional
+    part : AnalysedPart, optional
         With the laboratory's files: what its muscle forces were computed with.
 
     Raises
@@ -52,7 +52,7 @@ def joint_reactions(
     choices = choices or Choices()
     with recorded(folder, "joint-reactions", title=title_of(laboratory), laboratory=laboratory, part=part):
         sources = (
-            _sources(folder, laboratory, part or Part())
+            _sources(folder, laboratory, part or AnalysedPart())
             if laboratory is not None
             else tool.sources_of(folder)
         )
@@ -70,7 +70,7 @@ def joint_reactions(
     return result
 
 
-def _sources(folder: Path, laboratory: Laboratory, part: Part) -> Sources:
+def _sources(folder: Path, laboratory: Laboratory, part: AnalysedPart) -> Sources:
     if laboratory.forces is None:
         raise InputError(
             "joint reactions need muscle forces",

@@ -12,7 +12,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.tables.staging import check_files
 from sspinn_opensim.results.folder import FILES, ResultsFolder
 from sspinn_opensim.results.gui_steps import OpenSimFiles, gui_steps, opensim_files
-from sspinn_opensim.results.manifest import Comparison, compare_with_manifest, read_manifest
+from sspinn_opensim.results.manifest import FolderChanges, compare_with_manifest, read_manifest
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ def open(folder: str | Path, *, check: bool = False) -> OpenedFolder:
     )
 
 
-def _changes(found: Comparison | None) -> Iterator[Finding]:
+def _changes(found: FolderChanges | None) -> Iterator[Finding]:
     if found is None:
         text = "no hashes were recorded for this folder, so changes cannot be seen"
         yield Finding(Severity.NOTE, text)

@@ -16,7 +16,7 @@ from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import records
 from sspinn_opensim.simulation import laboratory, places
 from sspinn_opensim.simulation.reference_tables import reference_tables
-from sspinn_opensim.simulation.settings import PERFECT, Settings, changed, check, read_settings
+from sspinn_opensim.simulation.settings import PERFECT, SimulationSettings, changed, check, read_settings
 from sspinn_opensim.simulation.study_files import recording_csv, study_toml, truth_json
 from sspinn_opensim.simulation.walk import Walk, build_current, read_walk, record_walk
 
@@ -39,7 +39,9 @@ class Simulation:
         return f"wrote {self.study}\nnext: sspinn run {self.study} --out {self.study.parent / 'results'}"
 
 
-def settings_for(file: Path | None, changes: Mapping[str, object], *, perfect: bool = False) -> Settings:
+def settings_for(
+    file: Path | None, changes: Mapping[str, object], *, perfect: bool = False
+) -> SimulationSettings:
     """Return the settings of a file, or the defaults, with some of them replaced.
 
     Raises
@@ -47,7 +49,7 @@ def settings_for(file: Path | None, changes: Mapping[str, object], *, perfect: b
     InputError
         See `read_settings` and `changed`.
     """
-    settings = Settings() if file is None else read_settings(file)
+    settings = SimulationSettings() if file is None else read_settings(file)
     if perfect:
         settings = replace(settings, errors=PERFECT)
     return changed(settings, changes)
@@ -58,7 +60,7 @@ def simulate_imu(
     model: str | Path,
     motion: str | Path,
     out: str | Path,
-    settings: Settings | str | Path | None = None,
+    settings: SimulationSettings | str | Path | None = None,
     *,
     perfect: bool = False,
     changes: Mapping[str, object] | None = None,
@@ -71,8 +73,8 @@ def simulate_imu(
         OpenSim model, and a ``.mot`` or ``.sto`` file of its coordinates.
     out : str or Path
         Folder; made if it is not there.
-    settings : Settings, str or Path, optional
-        All settings, or the TOML file of some; by default those of `Settings`.
+    settings : SimulationSettings, str or Path, optional
+        All settings, or the TOML file of some; by default those of `SimulationSettings`.
     perfect : bool
         Whether the sensors are without any error, unless all settings are given.
     changes : mapping of str to object, optional
@@ -84,7 +86,7 @@ def simulate_imu(
         If anything cannot be used; nothing is written then.
     """
     model, motion, out = Path(model), Path(motion), Path(out).absolute()
-    if not isinstance(settings, Settings):
+    if not isinstance(settings, SimulationSettings):
         file = None if settings is None else Path(settings)
         settings = settings_for(file, changes or {}, perfect=perfect)
     check(settings)
@@ -132,7 +134,7 @@ def simulate_imu(
     return Simulation(write_atomically(ResultsFolder(out).study, study))
 
 
-def _study_model(model: Path, walk: Walk, settings: Settings) -> tuple[BodyFunctions, str, bool]:
+def _study_model(model: Path, walk: Walk, settings: SimulationSettings) -> tuple[BodyFunctions, str, bool]:
     """Return the functions of the study's model, how the study names it, and whether it fits the person."""
     chosen = settings.study.model
     own = chosen is not None and chosen.absolute() == model.absolute()

@@ -13,7 +13,7 @@ from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
 from sspinn_opensim.opensim_io.static_optimization.trial_files import bring_in
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.tools import inverse_dynamics
-from sspinn_opensim.opensim_io.tools.tool_setup import Trial
+from sspinn_opensim.opensim_io.tools.tool_setup import ToolInputs
 from sspinn_opensim.results.folder import ResultsFolder
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Laboratory:
 
 
 @dataclass(frozen=True)
-class Part:
+class AnalysedPart:
     """The part of a motion to analyse, and the filter.
 
     Parameters
@@ -64,7 +64,7 @@ def title_of(laboratory: Laboratory | None) -> str:
     return laboratory.motion.stem if laboratory else ""
 
 
-def prepared(folder: Path, laboratory: Laboratory | None, part: Part) -> Trial:
+def prepared(folder: Path, laboratory: Laboratory | None, part: AnalysedPart) -> ToolInputs:
     """Write the set-up of inverse dynamics into a folder; the laboratory's files are brought there first.
 
     Raises
@@ -84,7 +84,9 @@ def prepared(folder: Path, laboratory: Laboratory | None, part: Part) -> Trial:
     return inverse_dynamics.prepare(folder, external_loads=loads, window=window, lowpass_hz=lowpass_hz)
 
 
-def _gathered(folder: Path, laboratory: Laboratory, part: Part, settings: Settings) -> tuple[float, float]:
+def _gathered(
+    folder: Path, laboratory: Laboratory, part: AnalysedPart, settings: Settings
+) -> tuple[float, float]:
     """Bring the laboratory's files into the folder; return what is to be analysed."""
     if ResultsFolder(folder).training.exists():
         raise InputError(
@@ -109,7 +111,7 @@ def _gathered(folder: Path, laboratory: Laboratory, part: Part, settings: Settin
     return trial.window
 
 
-def _window(folder: Path, part: Part) -> tuple[float, float] | None:
+def _window(folder: Path, part: AnalysedPart) -> tuple[float, float] | None:
     for name in (ResultsFolder.subject.name, ResultsFolder.kinematics.name):
         if not (folder / name).is_file():
             raise InputError(

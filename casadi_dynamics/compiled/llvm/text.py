@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from casadi_dynamics.compiled.emitter import walk
+from casadi_dynamics.compiled.emitter import emit
 from casadi_dynamics.compiled.llvm.layout import TILE, transfers
 from casadi_dynamics.compiled.llvm.trigonometry import sine_cosine
 from casadi_dynamics.compiled.llvm.vectors import VectorText
@@ -45,7 +45,7 @@ def module_text(tape: Tape, scalar: str) -> str:
     space = _Space(tape, write, waiting)
     steps = [space.packing()]
     for part in parts:
-        walk(part, _Dialect(write, space), space.store)
+        emit(part, _Dialect(write, space), space.store)
         steps.append(write.take())
     steps.append(space.unpacking())
     helpers = [transfers(write.lanes, scalar), sine_cosine(write.lanes, scalar)]

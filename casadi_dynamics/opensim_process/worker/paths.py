@@ -30,11 +30,11 @@ def muscle_paths(
         For each muscle the coordinates whose moment arms are wanted.
     postures : str
         ``.npy`` file of their values (N, k), rad and m.
-    speeds : str
-        ``.npy`` file of their speeds (N, k), rad/s and m/s, if the muscles' are wanted.
     output : str
         ``.npz`` file of ``length`` (N, m), m, and ``moment_arm`` (N, m, k), m per rad or m per m: zero where
         not wanted; and, with `speeds`, ``speed`` (N, m), m/s.
+    speeds : str
+        ``.npy`` file of their speeds (N, k), rad/s and m/s, if the muscles' are wanted.
     """
     values, rates = np.load(postures), np.load(speeds) if speeds else None
     length = np.full((len(values), len(muscles)), np.nan)

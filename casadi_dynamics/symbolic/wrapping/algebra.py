@@ -15,7 +15,7 @@ _TINY = 1e-100
 
 
 @dataclass(frozen=True)
-class Touch:
+class Wrapping:
     """How a line from one point to another wraps around a surface.
 
     Attributes

@@ -10,7 +10,7 @@ from casadi_dynamics.symbolic.wrapping.algebra import (
     MANDATORY,
     NO_WRAP,
     WRAPPED,
-    Touch,
+    Wrapping,
     across,
     either,
     every,
@@ -29,7 +29,7 @@ _TANGENCY, _MOST_SLIDES = np.deg2rad(0.1), 100
 _RELAXATION, _STEP_M = 1.5, 0.002
 
 
-def cylinder(start, end, dimensions, quadrant: str) -> tuple[Touch, ca.SX]:
+def cylinder(start, end, dimensions, quadrant: str) -> tuple[Wrapping, ca.SX]:
     """Return how a line wraps around a cylinder, before its ends are slid, and by what angle it turns.
 
     Parameters
@@ -74,11 +74,11 @@ def cylinder(start, end, dimensions, quadrant: str) -> tuple[Touch, ca.SX]:
     # The long way round is 2 pi less the angle whatever its sign: about the negative sense a turn too many.
     turn = ca.if_else(long, angle - 2 * np.pi, angle)
     length = ca.hypot(radius * turn, second[2] - first[2])
-    return Touch(action, found, first, second, length), turn
+    return Wrapping(action, found, first, second, length), turn
 
 
 def cylinder_among_others(start, end, dimensions, quadrant: str) -> tuple[ca.MX, ...]:
-    """Return the parts of a `Touch` of a cylinder that is not alone on its path; arguments are MX.
+    """Return the parts of a `Wrapping` of a cylinder that is not alone on its path; arguments are MX.
 
     Then OpenSim slides both ends of the spiral along the axis until it goes on straight.
     """

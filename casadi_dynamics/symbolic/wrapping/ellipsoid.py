@@ -36,7 +36,7 @@ _CHORD_M, _MOST_CHORDS = 1e-3, 499
 
 
 def ellipsoid(start, end, dimensions, quadrant: str, method: str) -> tuple[ca.MX, ...]:
-    """Return the parts of a `Touch` of an ellipsoid.
+    """Return the parts of a `Wrapping` of an ellipsoid.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from casadi_dynamics.symbolic.wrapping.algebra import (
     MANDATORY,
     NO_WRAP,
     WRAPPED,
-    Touch,
+    Wrapping,
     either,
     every,
     on_side,
@@ -22,7 +22,7 @@ from casadi_dynamics.symbolic.wrapping.cylinder import closest_pair
 _THROUGH_CENTRE = 1e-5
 
 
-def sphere(start, end, dimensions, quadrant: str) -> Touch:
+def sphere(start, end, dimensions, quadrant: str) -> Wrapping:
     """Return how a line wraps around a sphere.
 
     A line through the centre does not wrap. (OpenSim then repeats the path before.)
@@ -67,7 +67,7 @@ def sphere(start, end, dimensions, quadrant: str) -> Touch:
     action = ca.if_else(inside, INSIDE, ca.if_else(found, action, NO_WRAP))
     angle = ca.atan2(ca.norm_2(ca.cross(first, second)), ca.dot(first, second))
     # the far side has a negative length in OpenSim
-    return Touch(action, found, first, second, radius * ca.if_else(far, angle - 2 * np.pi, angle))
+    return Wrapping(action, found, first, second, radius * ca.if_else(far, angle - 2 * np.pi, angle))
 
 
 def _tangent_points(point, distance, radius, normal):

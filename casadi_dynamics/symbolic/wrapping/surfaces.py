@@ -16,8 +16,8 @@ from casadi_dynamics.symbolic.wrapping.torus import torus
 def wrap_function(surface: WrapObject, method: str, *, alone: bool) -> ca.Function:
     """Return the function of a line's `start` and `end` (3, in the frame of a surface) and its `dimensions`.
 
-    Outputs are those of `Touch`: `action`, `found`, `near`, `far` (3) and `length`. Cylinders that are alone
-    on their path and spheres are SX functions, which become part of what calls them.
+    Outputs are those of `Wrapping`: `action`, `found`, `near`, `far` (3) and `length`. Cylinders that are
+    alone on their path and spheres are SX functions, which become part of what calls them.
 
     Parameters
     ----------

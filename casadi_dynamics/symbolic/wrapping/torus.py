@@ -32,7 +32,7 @@ _DWARF = np.finfo(float).tiny
 
 
 def torus(start, end, dimensions, quadrant: str, alone: bool) -> tuple[ca.MX, ...]:
-    """Return the parts of a `Touch` of a torus.
+    """Return the parts of a `Wrapping` of a torus.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError, InputWarning, nearest
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.tables.storage_header import Header, split_header, to_lines, unusual_bytes
-from sspinn_opensim.opensim_io.tables.storage_rows import Body, read_body, read_labels, read_plain
+from sspinn_opensim.opensim_io.tables.storage_rows import TableRows, read_body, read_labels, read_plain
 
 #: All lines to the end of the header, and those up to the labels.
 _HEAD = re.compile(rb"(?is)(?:[^\n]*\n){0,500}?[ \t,;]*endheader[ \t,;]*\r?\n(?:[ \t,;\r]*\n)*[^\n]*\n")
@@ -146,7 +146,7 @@ def read_storage(path: Path) -> Table:
     )
 
 
-def _read_at_once(data: bytes, where: str) -> tuple[Header, Body] | None:
+def _read_at_once(data: bytes, where: str) -> tuple[Header, TableRows] | None:
     """Return what a file of the usual form holds; None where only the other reader can tell."""
     found = _HEAD.match(data)
     if found is None or unusual_bytes(found[0]):
@@ -156,7 +156,7 @@ def _read_at_once(data: bytes, where: str) -> tuple[Header, Body] | None:
     return None if body is None else (header, body)
 
 
-def _read_line_by_line(data: bytes, where: str) -> tuple[Header, Body]:
+def _read_line_by_line(data: bytes, where: str) -> tuple[Header, TableRows]:
     text = to_lines(data, where)
     header, lines = split_header(text, where)
     header = dataclasses.replace(header, notes=(*unusual_bytes(data), *header.notes))
@@ -176,7 +176,7 @@ def storage_labels(path: Path) -> tuple[str, ...]:
     return read_labels(lines, str(path)) if lines else ()
 
 
-def _miscounted(header: Header, body: Body) -> list[str]:
+def _miscounted(header: Header, body: TableRows) -> list[str]:
     """Return what the header miscounts; OpenSim's Storage follows the header, not the file."""
     found = {"rows": len(body.time_s), "columns": len(body.names) + 1}
     return [

@@ -24,7 +24,7 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 @dataclasses.dataclass(frozen=True)
-class Line:
+class TextLine:
     """One line of a file: its number, counted from 1, and its text."""
 
     number: int
@@ -53,7 +53,7 @@ class Header:
     notes: tuple[str, ...]
 
 
-def to_lines(data: bytes, where: str) -> list[Line]:
+def to_lines(data: bytes, where: str) -> list[TextLine]:
     """Return the lines of a text file in any common encoding and with any line ends.
 
     Raises
@@ -75,7 +75,7 @@ def to_lines(data: bytes, where: str) -> list[Line]:
             expected="an OpenSim .sto or .mot file",
             fix="export it again",
         )
-    return [Line(number, line) for number, line in enumerate(_LINE_END.split(text), start=1)]
+    return [TextLine(number, line) for number, line in enumerate(_LINE_END.split(text), start=1)]
 
 
 def unusual_bytes(data: bytes) -> list[str]:
@@ -86,7 +86,7 @@ def unusual_bytes(data: bytes) -> list[str]:
     return ["lines end with a carriage return alone, on which OpenSim hangs"] if alone else []
 
 
-def split_header(lines: list[Line], where: str) -> tuple[Header, list[Line]]:
+def split_header(lines: list[TextLine], where: str) -> tuple[Header, list[TextLine]]:
     """Return the header, and the lines from the labels on, blank ones left out.
 
     A missing ``endheader`` is mended where labels can be told from their first word and the numbers below.
@@ -148,7 +148,7 @@ def is_number(cell: str) -> bool:
     return _NUMBER.fullmatch(cell) is not None and cell.isascii()
 
 
-def _find_labels(lines: list[Line]) -> int | None:
+def _find_labels(lines: list[TextLine]) -> int | None:
     filled = [k for k, line in enumerate(lines) if line.text.strip()]
     for k, following in itertools.pairwise(filled):
         separator = separator_of(lines[k].text)
@@ -158,7 +158,7 @@ def _find_labels(lines: list[Line]) -> int | None:
     return None
 
 
-def _read_keys(lines: list[Line], where: str, notes: list[str]) -> Header:
+def _read_keys(lines: list[TextLine], where: str, notes: list[str]) -> Header:
     title, found = "", {}
     for line in lines:
         text = line.text.strip(" \t,;")

@@ -16,7 +16,7 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.tables.storage_header import (
-    Line,
+    TextLine,
     cells_of,
     is_number,
     is_time,
@@ -47,7 +47,7 @@ _EVEN, _MOSTLY, _GAP, _FEWEST_STEPS = 0.25, 0.9, 1.8, 10
 
 
 @dataclasses.dataclass(frozen=True)
-class Body:
+class TableRows:
     """Labels without time, times (n,), values (n, labels), and what was mended."""
 
     names: tuple[str, ...]
@@ -56,12 +56,12 @@ class Body:
     notes: tuple[str, ...]
 
 
-def read_body(lines: list[Line], where: str, *, ends_whole: bool = True) -> Body:
+def read_body(lines: list[TextLine], where: str, *, ends_whole: bool = True) -> TableRows:
     """Return the table below a header.
 
     Parameters
     ----------
-    lines : list of Line
+    lines : list of TextLine
         From the labels on, none blank.
     where : str
         The file, for messages.
@@ -98,15 +98,15 @@ def read_body(lines: list[Line], where: str, *, ends_whole: bool = True) -> Body
         ends = f"{numbers[gap, 0]:.10g} to {numbers[gap + 1, 0]:.10g} s"
         notes.append(f"line {rows[gap + 1].number}: time jumps from {ends}: frames are missing")
     names, values = _without_repeated_columns(labels[1:], numbers[:, 1:], where, notes)
-    return Body(names, numbers[:, 0], values, tuple(notes))
+    return TableRows(names, numbers[:, 0], values, tuple(notes))
 
 
-def read_plain(labels: Line, rows: bytes, where: str) -> Body | None:
+def read_plain(labels: TextLine, rows: bytes, where: str) -> TableRows | None:
     """Return a table whose rows need no mending; None where this cannot be said for certain.
 
     Parameters
     ----------
-    labels : Line
+    labels : TextLine
         The line above the numbers.
     rows : bytes
         All that follows it.
@@ -133,7 +133,7 @@ def read_plain(labels: Line, rows: bytes, where: str) -> Body | None:
     whole = numbers.shape[1] == len(names) and np.isfinite(numbers).all()
     if not whole or (np.diff(time_s) <= 0).any() or _gap(time_s) is not None:
         return None
-    return Body(tuple(names[1:]), time_s, values, tuple(notes))
+    return TableRows(tuple(names[1:]), time_s, values, tuple(notes))
 
 
 def _is_plain(rows: bytes) -> bool:
@@ -144,13 +144,13 @@ def _is_plain(rows: bytes) -> bool:
     return not dense.startswith((b"\t", b"\n")) and not any(mark in dense for mark in _LEFT_EMPTY)
 
 
-def read_labels(lines: list[Line], where: str) -> tuple[str, ...]:
+def read_labels(lines: list[TextLine], where: str) -> tuple[str, ...]:
     """Return the labels without time."""
     labels, place, _ = _read_labels(lines[0], separator_of(lines[0].text), where)
     return tuple(label for k, label in enumerate(labels) if k != place)
 
 
-def _read_labels(line: Line, separator: str | None, where: str) -> tuple[list[str], int, list[str]]:
+def _read_labels(line: TextLine, separator: str | None, where: str) -> tuple[list[str], int, list[str]]:
     """Return all labels, which of them is time, and notes."""
     at = f"{where}, line {line.number}"
     labels, notes = [label.strip("\"'") for label in cells_of(line.text, separator)], []
@@ -188,7 +188,7 @@ def _read_labels(line: Line, separator: str | None, where: str) -> tuple[list[st
     return labels, times[0], notes
 
 
-def _cells(line: Line, separator: str | None, expected: int) -> list[str]:
+def _cells(line: TextLine, separator: str | None, expected: int) -> list[str]:
     """Return the cells of a row; a row written with blanks below labels with tabs is split at blanks."""
     cells = cells_of(line.text, separator)
     if len(cells) != expected and separator == "\t" and "" not in cells:
@@ -198,7 +198,7 @@ def _cells(line: Line, separator: str | None, expected: int) -> list[str]:
     return cells
 
 
-def _numbers(line: Line, cells: list[str], labels: list[str], where: str) -> list[float]:
+def _numbers(line: TextLine, cells: list[str], labels: list[str], where: str) -> list[float]:
     if len(cells) != len(labels):
         raise InputError(
             "a row has the wrong number of cells",
@@ -233,8 +233,8 @@ def _mend(cell: str) -> str:
 
 
 def _without_repeated_frames(
-    numbers: np.ndarray, rows: list[Line], where: str, notes: list[str]
-) -> tuple[np.ndarray, list[Line]]:
+    numbers: np.ndarray, rows: list[TextLine], where: str, notes: list[str]
+) -> tuple[np.ndarray, list[TextLine]]:
     """Leave out frames that repeat the one before them in every number; time must increase."""
     steps = np.diff(numbers[:, 0])
     repeated = np.flatnonzero((steps == 0) & (np.diff(numbers, axis=0) == 0).all(axis=1)) + 1

@@ -26,7 +26,7 @@ from sspinn_opensim.opensim_io.model.model_file import (
 from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
-from sspinn_opensim.opensim_io.tools.tool_setup import Trial, inverse_dynamics_setup
+from sspinn_opensim.opensim_io.tools.tool_setup import ToolInputs, inverse_dynamics_setup
 from sspinn_opensim.opensim_io.trials import load_checks, motion_checks
 from sspinn_opensim.opensim_io.trials.joint_moments import joint_moments, timeout_s, whole
 from sspinn_opensim.opensim_io.trials.survey import Survey, survey
@@ -40,7 +40,7 @@ class InverseDynamics:
 
     Parameters
     ----------
-    trial : Trial
+    trial : ToolInputs
         What was analysed.
     survey : Survey
         The motion and its loads, in the analysed part.
@@ -50,7 +50,7 @@ class InverseDynamics:
         The coordinates as the tool filtered them, in the unit of their file, beyond the part at both ends.
     """
 
-    trial: Trial
+    trial: ToolInputs
     survey: Survey
     moments: Table
     filtered: Table | None
@@ -69,7 +69,7 @@ def prepare(
     external_loads: str = ResultsFolder.external_loads.name,
     window: tuple[float, float] | None = None,
     lowpass_hz: float = USUAL_LOWPASS_HZ,
-) -> Trial:
+) -> ToolInputs:
     """Write the set-up file, and a model without contact of its own where it has some.
 
     Parameters
@@ -83,7 +83,7 @@ def prepare(
 
     Returns
     -------
-    Trial
+    ToolInputs
         What the set-up says.
 
     Raises
@@ -94,7 +94,7 @@ def prepare(
     folder = Path(folder)
     tree = read_model_tree(folder / model)
     motion = read_storage(folder / kinematics)
-    trial = Trial(model, kinematics, external_loads, 0.0, 0.0, lowpass_hz)
+    trial = ToolInputs(model, kinematics, external_loads, 0.0, 0.0, lowpass_hz)
     if window is None:
         window = float(motion.time_s[0] + trial.margin_s), float(motion.time_s[-1] - trial.margin_s)
         if external_loads:
@@ -118,7 +118,7 @@ def prepare(
     return trial
 
 
-def run(folder: Path, trial: Trial) -> InverseDynamics:
+def run(folder: Path, trial: ToolInputs) -> InverseDynamics:
     """Check the inputs and run the set-up that `prepare` wrote; writes `inverse_dynamics.sto`.
 
     Raises
@@ -145,7 +145,7 @@ def run(folder: Path, trial: Trial) -> InverseDynamics:
     return InverseDynamics(trial, seen, moments, coordinates, warnings)
 
 
-def evaluate(folder: Path, trial: Trial) -> InverseDynamics:
+def evaluate(folder: Path, trial: ToolInputs) -> InverseDynamics:
     """Return the inverse dynamics of a trial in a folder, writing nothing there.
 
     Raises
@@ -161,7 +161,7 @@ def evaluate(folder: Path, trial: Trial) -> InverseDynamics:
     return InverseDynamics(trial, seen, moments, None, warnings)
 
 
-def _checked(folder: Path, trial: Trial) -> tuple[Survey, tuple[str, ...]]:
+def _checked(folder: Path, trial: ToolInputs) -> tuple[Survey, tuple[str, ...]]:
     facts = coordinate_facts(read_model_tree(folder / trial.model))
     motion = folder / trial.kinematics
     table = read_storage(motion)
@@ -187,7 +187,7 @@ def _checked(folder: Path, trial: Trial) -> tuple[Survey, tuple[str, ...]]:
     return seen, tuple(warnings)
 
 
-def _check_covers(table: Table, what: str, path: Path, trial: Trial, margin_s: float) -> None:
+def _check_covers(table: Table, what: str, path: Path, trial: ToolInputs, margin_s: float) -> None:
     slack = 1.5 * (table.time_s[-1] - table.time_s[0]) / max(len(table.time_s) - 1, 1)
     low, high = trial.from_s - margin_s, trial.to_s + margin_s
     if table.time_s[0] > low + slack or table.time_s[-1] < high - slack:

@@ -13,7 +13,7 @@ from sspinn_opensim.opensim_io.documents import child_text, read_document
 from sspinn_opensim.opensim_io.model.model_file import coordinate_facts, read_model_tree
 from sspinn_opensim.opensim_io.tables.storage import Table
 from sspinn_opensim.opensim_io.tools.inverse_dynamics import InverseDynamics
-from sspinn_opensim.opensim_io.tools.tool_setup import Trial
+from sspinn_opensim.opensim_io.tools.tool_setup import ToolInputs
 
 #: Residuals of inverse dynamics and of the forces may differ by this part of the body weight (times 1 m for
 #: moments). Both tools filter and differentiate alike: of a runner they differ by 0.0001.
@@ -93,7 +93,9 @@ def check_frames(forces: Table, motion: Table, window: tuple[float, float], path
         )
 
 
-def check_belongs(folder: Path, setup: str, trial: Trial, forces: Table, residuals: InverseDynamics) -> None:
+def check_belongs(
+    folder: Path, setup: str, trial: ToolInputs, forces: Table, residuals: InverseDynamics
+) -> None:
     """Refuse forces whose residuals are not those of this motion and these loads."""
     seen = residuals.survey
     actuators = _coordinate_actuators(folder, folder / setup, trial)
@@ -119,7 +121,7 @@ def check_belongs(folder: Path, setup: str, trial: Trial, forces: Table, residua
             )
 
 
-def _coordinate_actuators(folder: Path, setup: Path, trial: Trial) -> dict[str, str]:
+def _coordinate_actuators(folder: Path, setup: Path, trial: ToolInputs) -> dict[str, str]:
     """Return the coordinate of each coordinate actuator, of the model and of the added force sets."""
     tool = read_document(setup, "AnalyzeTool")
     added = child_text(tool, "force_set_files").split()

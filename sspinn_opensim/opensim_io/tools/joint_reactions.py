@@ -31,7 +31,7 @@ from sspinn_opensim.opensim_io.tools.joint_reaction_checks import (
     check_frames,
     of_actuators,
 )
-from sspinn_opensim.opensim_io.tools.tool_setup import TOOL_NAME, Trial, joint_reactions_setup
+from sspinn_opensim.opensim_io.tools.tool_setup import TOOL_NAME, ToolInputs, joint_reactions_setup
 from sspinn_opensim.opensim_io.worker.tools import actuators, joint_reactions
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.text import text_table
@@ -48,7 +48,7 @@ class Sources:
 
     Parameters
     ----------
-    trial : Trial
+    trial : ToolInputs
         Its model, motion, loads, filter and window.
     actuators : tuple of str
         Force sets it added to the model.
@@ -56,7 +56,7 @@ class Sources:
         Forces of all muscles and actuators.
     """
 
-    trial: Trial
+    trial: ToolInputs
     actuators: tuple[str, ...]
     forces: str
 
@@ -133,7 +133,7 @@ def sources_of(folder: Path) -> Sources:
         raise InputError(
             "the forces of static optimization are missing", where=str(forces), fix="run sspinn muscles first"
         )
-    trial = Trial(
+    trial = ToolInputs(
         model=name(setup.model),
         kinematics=name(setup.kinematics),
         external_loads=name(setup.external_loads),
@@ -144,12 +144,12 @@ def sources_of(folder: Path) -> Sources:
     return Sources(trial, tuple(name(file) for file in setup.actuators), name(forces))
 
 
-def prepare(folder: Path, sources: Sources, choices: Choices) -> Trial:
+def prepare(folder: Path, sources: Sources, choices: Choices) -> ToolInputs:
     """Write the table of actuator forces and the set-up file.
 
     Returns
     -------
-    Trial
+    ToolInputs
         The part of the motion for which there are forces.
 
     Raises
@@ -203,12 +203,12 @@ def prepare(folder: Path, sources: Sources, choices: Choices) -> Trial:
     return trial
 
 
-def run(folder: Path, trial: Trial, residuals: InverseDynamics) -> Reactions:
+def run(folder: Path, trial: ToolInputs, residuals: InverseDynamics) -> Reactions:
     """Run the set-up that `prepare` wrote; writes `joint_reactions.sto`.
 
     Parameters
     ----------
-    trial : Trial
+    trial : ToolInputs
         Of `prepare`.
     residuals : InverseDynamics
         Of the same motion and loads: what no muscle carries has to be in the forces.

@@ -16,7 +16,7 @@ UNASSIGNED = "Unassigned"
 
 
 @dataclasses.dataclass(frozen=True)
-class Trial:
+class ToolInputs:
     """The files a tool reads, named relative to the set-up's folder, and the part of them it analyses.
 
     Parameters
@@ -42,7 +42,7 @@ class Trial:
         return filter_margin_s(self.lowpass_hz)
 
 
-def inverse_dynamics_setup(trial: Trial, output: str) -> bytes:
+def inverse_dynamics_setup(trial: ToolInputs, output: str) -> bytes:
     """Return the set-up of an InverseDynamicsTool that writes `output` beside itself."""
     document = _document(
         "InverseDynamicsTool",
@@ -61,7 +61,7 @@ def inverse_dynamics_setup(trial: Trial, output: str) -> bytes:
 
 
 def joint_reactions_setup(
-    trial: Trial,
+    trial: ToolInputs,
     *,
     actuators: Sequence[str],
     forces: str,
@@ -124,5 +124,5 @@ def _document(tool: str, entries) -> etree._Element:
     return document
 
 
-def _lowpass(trial: Trial) -> str:
+def _lowpass(trial: ToolInputs) -> str:
     return repr(float(trial.lowpass_hz)) if trial.lowpass_hz > 0 else "-1.0"

@@ -12,7 +12,7 @@ from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.anatomy import other_side
 from sspinn_opensim.dynamics.agreement import agreement
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads
-from sspinn_opensim.opensim_io.trials.motion_checks import refused_or_said
+from sspinn_opensim.opensim_io.trials.motion_checks import refuse_or_warn
 from sspinn_opensim.opensim_io.trials.survey import Survey
 
 # Mean vertical ground force in body weights; a flight phase lowers it, a window within one stance raises it.
@@ -140,7 +140,7 @@ def check_loads(
     if idle:  # the force that is missing may look like a shift of the other
         checks.insert(1, checks.pop())
     for check, *arguments in checks:
-        warnings += refused_or_said(check, *arguments, where, measured=measured)
+        warnings += refuse_or_warn(check, *arguments, where, measured=measured)
     return warnings
 
 

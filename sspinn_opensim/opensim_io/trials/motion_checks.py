@@ -123,12 +123,12 @@ def check_motion(
     warnings = []
     if noise_matters:
         noise = survey, table, coordinates, where, lowpass_hz
-        warnings += refused_or_said(_check_noise, *noise, measured=measured)
-    warnings += refused_or_said(_check_ranges, survey, coordinates, where, measured=measured)
+        warnings += refuse_or_warn(_check_noise, *noise, measured=measured)
+    warnings += refuse_or_warn(_check_ranges, survey, coordinates, where, measured=measured)
     return warnings + _beyond_range(survey, coordinates)
 
 
-def refused_or_said(check: Callable[..., None], *arguments, measured: bool) -> list[str]:
+def refuse_or_warn(check: Callable[..., None], *arguments, measured: bool) -> list[str]:
     """Return what a check finds in an estimate as a warning; of what was measured it may raise."""
     try:
         check(*arguments)

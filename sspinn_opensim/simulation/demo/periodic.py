@@ -17,7 +17,7 @@ DEGREE = 5
 
 
 @dataclass(frozen=True)
-class Motion:
+class PeriodicMotion:
     """Linear maps from the unknowns to the motion at some instants.
 
     Attributes
@@ -64,7 +64,7 @@ def coefficients_of(names, knots: int) -> dict[str, slice]:
     return places
 
 
-def symmetric_motion(names, cycle_s: float, knots: int, time_s) -> Motion:
+def symmetric_motion(names, cycle_s: float, knots: int, time_s) -> PeriodicMotion:
     """Return the maps from unknowns to coordinates of a left-right symmetric cycle.
 
     The unknowns are the speed (m/s), then the coefficients of each coordinate in the order of `names` without
@@ -102,4 +102,4 @@ def symmetric_motion(names, cycle_s: float, knots: int, time_s) -> Motion:
             if name == "pelvis_tx" and order < 2:
                 whole[rows, 0] = (time_s if order == 0 else np.ones_like(time_s))[:, None]
         maps.append(whole.tocsr())
-    return Motion(*maps)
+    return PeriodicMotion(*maps)

@@ -8,7 +8,7 @@ import numpy as np
 
 from casadi_dynamics.model import Model
 from casadi_dynamics.symbolic.build import build, sensor_positions
-from sspinn_opensim.simulation.demo.walk import CYCLE_S, KNOTS, Walk, driven_by_contact
+from sspinn_opensim.simulation.demo.walk import CYCLE_S, KNOTS, OptimalWalk, driven_by_contact
 
 #: One sample a knot: there the dynamics hold exactly.
 SAMPLING_RATE_HZ = KNOTS / CYCLE_S
@@ -26,7 +26,7 @@ _BEARING_N = 20.0
 
 
 @dataclass(frozen=True)
-class Truth:
+class WalkTruth:
     """The walk at the samples of the recording.
 
     Attributes
@@ -56,7 +56,7 @@ class Truth:
     angular_rate: np.ndarray
 
 
-def record(model: Model, walk: Walk) -> Truth:
+def record(model: Model, walk: OptimalWalk) -> WalkTruth:
     """Sample a walk.
 
     Parameters
@@ -84,7 +84,7 @@ def record(model: Model, walk: Walk) -> Truth:
         own = [i for i, body in enumerate(spheres) if body == foot]
         below = origin[:, functions.bodies.index(foot)] * (1, 0, 1)
         wrenches.append(_at_center_of_pressure(force[:, own], position[:, own], below))
-    return Truth(
+    return WalkTruth(
         time_s,
         q.T,
         tau.T,
@@ -108,7 +108,7 @@ def _at_center_of_pressure(force: np.ndarray, position: np.ndarray, below: np.nd
     return total, point, moment - np.cross(point, total)
 
 
-def with_noise(truth: Truth) -> tuple[np.ndarray, np.ndarray]:
+def with_noise(truth: WalkTruth) -> tuple[np.ndarray, np.ndarray]:
     """Return acceleration and angular rate as the sensors print them, always with the same noise."""
     random = np.random.default_rng(SEED)
     acceleration = truth.acceleration + ACCELERATION_NOISE_M_S2 * random.standard_normal(

@@ -16,9 +16,9 @@ from casadi_dynamics.model import Model
 from casadi_dynamics.symbolic.contact import smooth_force, surface, touch
 from casadi_dynamics.symbolic.dynamics import force_at, generalized_forces
 from casadi_dynamics.symbolic.parameters import Parameters
-from casadi_dynamics.symbolic.tree import grow
+from casadi_dynamics.symbolic.tree import build_tree
 from sspinn_opensim.simulation.demo.gait_curves import ANGLES, CLEARANCE, FORWARD_FORCE, VERTICAL_FORCE
-from sspinn_opensim.simulation.demo.periodic import Motion, coefficients_of, symmetric_motion
+from sspinn_opensim.simulation.demo.periodic import PeriodicMotion, coefficients_of, symmetric_motion
 
 #: About 109 steps a minute. A whole number of samples, so that the recording's samples are knots.
 CYCLE_S = 1.10
@@ -73,7 +73,7 @@ _IPOPT = {
 
 
 @dataclass(frozen=True)
-class Walk:
+class OptimalWalk:
     """A symmetric walking cycle.
 
     Attributes
@@ -109,7 +109,7 @@ def driven_by_contact(model: Model) -> ca.Function:
         Inputs `q`, `u`, `udot` (n each). Outputs `tau` (n), and in ground per contact force `force` (3, N, on
         the foot), its `position` (3, m) and `depth` (m, of the sphere's lowest point under the floor).
     """
-    tree = grow(model, Parameters(model))
+    tree = build_tree(model, Parameters(model))
     external, forces, positions, depths = {}, [], [], []
     for law in model.contact_forces:
         pair = model.geometry(law.sphere), model.geometry(law.half_space)
@@ -127,7 +127,7 @@ def driven_by_contact(model: Model) -> ca.Function:
     return ca.Function("driven_by_contact", list(state.values()), ca.cse(numbers), list(state), names)
 
 
-def solve(model: Model) -> Walk:
+def solve(model: Model) -> OptimalWalk:
     """Find the walk.
 
     Parameters
@@ -146,7 +146,7 @@ def solve(model: Model) -> Walk:
     for stage in STAGES:
         unknowns, stats = _optimize(_softened(model, stage), maps, time_s, unknowns, stage)
         iterations += int(stats["iter_count"])
-    return Walk(model.coordinate_names, unknowns, iterations, float(stats["iterations"]["obj"][-1]))
+    return OptimalWalk(model.coordinate_names, unknowns, iterations, float(stats["iterations"]["obj"][-1]))
 
 
 def _softened(model: Model, stage: Stage) -> Model:
@@ -161,7 +161,9 @@ def _softened(model: Model, stage: Stage) -> Model:
     return replace(model, contact_forces=laws)
 
 
-def _optimize(model: Model, maps: Motion, time_s, start: np.ndarray, stage: Stage) -> tuple[np.ndarray, dict]:
+def _optimize(
+    model: Model, maps: PeriodicMotion, time_s, start: np.ndarray, stage: Stage
+) -> tuple[np.ndarray, dict]:
     """Return the best unknowns near `start` and IPOPT's statistics."""
     names = model.coordinate_names
     n, count, unknowns = len(names), len(time_s), len(start)
@@ -298,7 +300,7 @@ def _highest_depth(model: Model, time_s) -> np.ndarray:
     return np.array(rows).T.ravel()
 
 
-def _start(model: Model, maps: Motion, time_s: np.ndarray) -> np.ndarray:
+def _start(model: Model, maps: PeriodicMotion, time_s: np.ndarray) -> np.ndarray:
     """Return the unknowns of the mean curves, the pelvis so high that the floor would bear it at rest."""
     names, weight = model.coordinate_names, -model.gravity[1] * model.total_mass
     q = _targets(names, time_s)[: len(names)]

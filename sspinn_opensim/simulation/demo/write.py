@@ -22,7 +22,7 @@ from sspinn_opensim.opensim_io.static_optimization import run as static_optimiza
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table, moments_table
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
-from sspinn_opensim.simulation.demo.recording import Truth, record, with_noise
+from sspinn_opensim.simulation.demo.recording import WalkTruth, record, with_noise
 from sspinn_opensim.simulation.demo.walk import CYCLE_S, solve
 
 #: Destination, from the root of the repository.
@@ -43,7 +43,7 @@ def scaled_model(file: Path) -> Model:
     return read_model(file)
 
 
-def write(folder: Path, subject: Path, model: Model, truth: Truth) -> None:
+def write(folder: Path, subject: Path, model: Model, truth: WalkTruth) -> None:
     """Write the recording and its references.
 
     Parameters
@@ -63,7 +63,7 @@ def write(folder: Path, subject: Path, model: Model, truth: Truth) -> None:
     write_storage(folder / "reference_muscle_forces.sto", _muscle_forces(subject, tables, truth))
 
 
-def _tables(model: Model, truth: Truth) -> dict[str, tuple[str, Table]]:
+def _tables(model: Model, truth: WalkTruth) -> dict[str, tuple[str, Table]]:
     names, motions = model.coordinate_names, [c.motion for c in model.coordinates]
     tables = {
         "kinematics": ("mot", kinematics_table(names, motions, truth.time_s, truth.q)),
@@ -78,7 +78,7 @@ def _rounded(table: Table, decimals: int) -> Table:
     return Table(table.names, time_s, np.round(table.values, decimals), table.in_degrees, table.header)
 
 
-def _write_imu(file: Path, truth: Truth) -> None:
+def _write_imu(file: Path, truth: WalkTruth) -> None:
     acceleration, rate = with_noise(truth)
     names, columns = ["time"], [truth.time_s]
     for i, sensor in enumerate(truth.sensors):
@@ -90,7 +90,7 @@ def _write_imu(file: Path, truth: Truth) -> None:
     write_atomically(file, "\n".join(lines) + "\n")
 
 
-def _muscle_forces(subject: Path, tables: dict[str, tuple[str, Table]], truth: Truth) -> Table:
+def _muscle_forces(subject: Path, tables: dict[str, tuple[str, Table]], truth: WalkTruth) -> Table:
     """Return OpenSim's static optimization on the true motion, unfiltered, as it holds no noise."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -7,7 +7,7 @@ import pytest
 from sspinn_opensim import cli
 from sspinn_opensim.verbs import inverse_dynamics, joint_reactions
 from sspinn_opensim.verbs.joint_reactions import Choices
-from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part
+from sspinn_opensim.verbs.trial_of_folder import AnalysedPart, Laboratory
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_a_folder_of_results(called, tmp_path):
     assert (
         cli.main(["inverse-dynamics", str(tmp_path), "--lowpass", "0", "--to", "2.5", "--height", "1.8"]) == 0
     )
-    part = Part(None, 2.5, 0.0)
+    part = AnalysedPart(None, 2.5, 0.0)
     assert called["inverse_dynamics"] == (tmp_path, None, {"part": part, "moments": None, "height_m": 1.8})
     arguments = [
         "joint-reactions",
@@ -40,7 +40,7 @@ def test_a_folder_of_results(called, tmp_path):
         "ground",
     ]
     assert cli.main(arguments) == 0
-    options = {"part": Part(), "choices": Choices(("hip_r", "knee_r"), "parent", "ground")}
+    options = {"part": AnalysedPart(), "choices": Choices(("hip_r", "knee_r"), "parent", "ground")}
     assert called["joint_reactions"] == (tmp_path, None, options)
 
 

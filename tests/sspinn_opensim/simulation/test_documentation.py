@@ -4,7 +4,7 @@ import dataclasses
 import re
 import typing
 
-from sspinn_opensim.simulation.settings import Settings
+from sspinn_opensim.simulation.settings import SimulationSettings
 
 
 def tables(repository):
@@ -16,8 +16,8 @@ def tables(repository):
 
 
 def kinds():
-    hints = typing.get_type_hints(Settings)
-    found = {"": Settings}
+    hints = typing.get_type_hints(SimulationSettings)
+    found = {"": SimulationSettings}
     for name, hint in hints.items():
         inner = [part for part in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(part)]
         found |= {name: inner[0]} if inner else {}

@@ -17,7 +17,7 @@ from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as inverse_dynamics_tool
 from sspinn_opensim.verbs.inverse_dynamics import inverse_dynamics
 from sspinn_opensim.verbs.joint_reactions import joint_reactions
-from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part
+from sspinn_opensim.verbs.trial_of_folder import AnalysedPart, Laboratory
 
 FEET = ("foot_r", "foot_l")
 WEIGHT_N = 75.0 * 9.80665
@@ -133,13 +133,13 @@ def test_a_laboratorys_files_are_brought_in(trial, tmp_path):
     with pytest.raises(InputError, match="--unit"):
         inverse_dynamics(out, given)
     rows = inverse_dynamics(
-        out, dataclasses.replace(given, unit="radians"), part=Part(0.3, 0.9, 8.0), height_m=1.7
+        out, dataclasses.replace(given, unit="radians"), part=AnalysedPart(0.3, 0.9, 8.0), height_m=1.7
     ).rows
     assert all(row.agreement["converted model"].largest < 1e-6 for row in rows)
     np.testing.assert_allclose(read_storage(out / "kinematics.mot").values, table.values, rtol=0, atol=1e-9)
     own = read_storage(out / "inverse_dynamics.sto")
     assert 0.29 < own.time_s[0] < 0.32 and 0.88 < own.time_s[-1] < 0.91
-    again = inverse_dynamics(out, part=Part(0.3, 0.9, 8.0), moments=out / "inverse_dynamics.sto").rows
+    again = inverse_dynamics(out, part=AnalysedPart(0.3, 0.9, 8.0), moments=out / "inverse_dynamics.sto").rows
     assert all(row.agreement["inverse_dynamics.sto"].largest == 0 for row in again)
 
 
@@ -161,9 +161,9 @@ def test_a_folder_without_a_motion_says_what_to_do(tmp_path):
 
 def test_a_window_that_the_motion_does_not_cover_is_refused(folder):
     with pytest.raises(InputError, match="the motion does not cover the analysed window"):
-        inverse_dynamics(folder, part=Part(0.01, 1.0, 6.0))
+        inverse_dynamics(folder, part=AnalysedPart(0.01, 1.0, 6.0))
     with pytest.raises(InputError, match="no time is left"):
-        inverse_dynamics(folder, part=Part(0.9, 0.4, 6.0))
+        inverse_dynamics(folder, part=AnalysedPart(0.9, 0.4, 6.0))
     assert not (folder / "inverse_dynamics.sto").exists()
 
 

@@ -27,7 +27,7 @@ from sspinn_opensim.opensim_io.tools import inverse_dynamics as inverse_dynamics
 from sspinn_opensim.opensim_io.tools import joint_reactions
 from sspinn_opensim.opensim_io.tools.joint_reactions import Choices
 from sspinn_opensim.verbs.joint_reactions import joint_reactions as joint_reactions_verb
-from sspinn_opensim.verbs.trial_of_folder import Laboratory, Part
+from sspinn_opensim.verbs.trial_of_folder import AnalysedPart, Laboratory
 
 RAW_FORCES = "static_optimization/subject_StaticOptimization_force.sto"
 PLANAR_JOINTS = {
@@ -306,7 +306,7 @@ def test_a_laboratory_can_bring_its_own_muscle_forces(folder, tmp_path, residual
         forces=tmp_path / "so.sto",
         actuators=(folder / "static_optimization_actuators.xml",),
     )
-    out, part = tmp_path / "out", Part(0.3, 0.6, 0.0)
+    out, part = tmp_path / "out", AnalysedPart(0.3, 0.6, 0.0)
     result = joint_reactions_verb(out, given, part=part)
     # The motion is written anew in degrees: the last digits differ.
     np.testing.assert_allclose(result.table.values, expected, rtol=0, atol=1e-5)
