@@ -111,8 +111,7 @@ def path_motion(name: str, path: GeometryPath, tree: Tree) -> PathMotion:
     """
     points = [place(name, point, tree) for point in path.points]
     if path.wraps:
-        length, speed, pull = wrapped_path(points, path.wraps, tree)
-        return PathMotion(length, speed, -ca.jacobian(pull, tree.u))
+        return PathMotion(*wrapped_path(points, path.wraps, tree))
     length, speed, pull = ca.SX(0), ca.SX(0), ca.SX(0)
     for i, j, used in used_segments(points):
         distance, rate = segment(points[i], points[j])

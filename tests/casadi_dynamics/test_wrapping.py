@@ -321,3 +321,28 @@ def test_loops_stop_early_and_at_their_greatest_count():
     counted = repeat(step, 20, 5)
     assert [int(counted([0, 1], limit)[0]) for limit in (1, 7, 20, 99)] == [1, 7, 20, 20]
     assert int(counted([3, 0], 9)[0]) == 3
+
+
+@pytest.mark.parametrize("kind", ["WrapCylinder", "WrapSphere"])
+def test_slopes_of_the_length_are_its_differences(read, kind):
+    """Alone, and beside another surface, where the ends of an arc are slid step by step."""
+    turned, wraps = (0.3, -0.2, 0.5), [("roll", "hybrid", "-1 -1"), ("ball", "hybrid", "-1 -1")]
+    rolls = surface(kind, "roll", turned=turned) + surface("WrapSphere", "ball", place=(0.07, 0, 0), size=0.5)
+    forces = "".join(muscle(f"m{k}", [START, END], wraps[:k]) for k in (1, 2))
+    functions = build(read(document(forces, rolls)))
+    whole = functions.muscles()
+    assert sum(whole.instruction_id(k) == ca.OP_CALL for k in range(whole.n_instructions())) <= 2
+    symbols = [ca.SX.sym(name, whole.numel_in(name)) for name in whole.name_in()]
+    slope = ca.Function("slope", symbols, [ca.jacobian(whole(*symbols)[0], symbols[0])])
+    h, compared = 1e-6, 0
+    for q in np.random.default_rng(4).normal([0, 0, 0, 0.14, 0, 0], 0.03, (12, 6)):
+        lengths = [
+            np.array(whole(q=q + step, u=0, parameters=functions.parameters)["length"])
+            for step in (*(h * np.eye(6)), *(-h * np.eye(6)))
+        ]
+        differences = (np.hstack(lengths[:6]) - np.hstack(lengths[6:])) / (2 * h)
+        smooth = np.abs(differences) < 10  # a chord more or less is a jump
+        compared += smooth.sum()
+        found = np.array(slope(q, 0 * q, functions.parameters))
+        np.testing.assert_allclose(found[smooth], differences[smooth], rtol=0, atol=1e-5)
+    assert compared > 140

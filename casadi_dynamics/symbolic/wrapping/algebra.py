@@ -65,6 +65,12 @@ def unit(vector):
     return vector / ca.fmax(ca.norm_2(vector), _TINY)
 
 
+def real_root(square):
+    """Return whether a number has a root, and the root; where it has none, a number whose slope is one."""
+    real = square >= 0
+    return real, ca.sqrt(ca.if_else(real, square, 1))
+
+
 def on_side(point, quadrant: str):
     """Return whether a point is on the side of a quadrant such as '-x'; a zero counts as positive."""
     positive = point["xyz".index(quadrant[1])] >= 0

@@ -16,6 +16,7 @@ from casadi_dynamics.symbolic.wrapping.algebra import (
     every,
     on_side,
     pick,
+    real_root,
     unit,
 )
 from casadi_dynamics.symbolic.wrapping.ellipse import closest_point, directions_out
@@ -65,9 +66,9 @@ def _meets() -> ca.Function:
     back = first - last
     f, g = back / a, last / a
     aa, bb, cc = ca.dot(f, f), 2 * ca.dot(f, g), ca.dot(g, g) - 1
-    root = ca.sqrt(bb * bb - 4 * aa * cc)  # not a number where the line misses: no comparison holds then
+    cut, root = real_root(bb * bb - 4 * aa * cc)
     places = (-bb + root) / (2 * aa), (-bb - root) / (2 * aa)
-    meets = every(ca.logic_not(in_line), *(every(place > 0, place < 1) for place in places))
+    meets = every(cut, ca.logic_not(in_line), *(every(place > 0, place < 1) for place in places))
     action = ca.if_else(inside, INSIDE, ca.if_else(meets, MANDATORY, NO_WRAP))
     chord = ca.horzcat(*(last + place * back for place in places))
     return ca.Function("meets", [start, end, radii], [action, scale, chord])

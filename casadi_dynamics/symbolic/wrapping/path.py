@@ -1,4 +1,4 @@
-"""A path around surfaces: its length, its rate, and the part of the rate that a tension works on."""
+"""A path around surfaces: its length, the rate of it, and its moment arms."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from casadi_dynamics.symbolic.wrapping.surfaces import wrap_function
 def wrapped_path(
     points: Sequence[PlacedPoint], wraps: Sequence[PathWrap], tree: Tree
 ) -> tuple[ca.SX, ca.SX, ca.SX]:
-    """Return the length of a path (m), its rate (m/s), and the rate without segments within one body.
+    """Return length (m) and speed (m/s) of a path, and its moment arms (1, n).
 
-    The rates are those of the straight lines between points that are fixed to their bodies, as in OpenSim:
-    along a surface nothing moves. Nothing is differentiated for them, so that they hold where OpenSim's way
-    is not the shortest.
+    They are those of the straight lines between points that are fixed to their bodies, as in OpenSim: along
+    a surface nothing moves. The way is not differentiated for them, so that they hold where OpenSim's is not
+    the shortest.
     """
     if len(wraps) == 1 and wraps[0].surface.kind in ("WrapCylinder", "WrapSphere"):
         return _around_one(points, wraps[0], tree)
@@ -75,7 +75,7 @@ def _around_one(points: Sequence[PlacedPoint], wrap: PathWrap, tree: Tree):
     totals = ca.SX.zeros(3)
     for used, straight, bent, chosen in segments:
         totals += ca.if_else(used, ca.if_else(chosen, ca.vertcat(*bent), ca.vertcat(*straight)), 0)
-    return totals[0], totals[1], totals[2]
+    return totals[0], totals[1], -ca.jacobian(totals[2], tree.u)
 
 
 def _sums(lines: Sequence[tuple[PlacedPoint, PlacedPoint]]) -> tuple[ca.SX, ca.SX, ca.SX]:
@@ -110,9 +110,11 @@ def _around_several(points: Sequence[PlacedPoint], wraps: Sequence[PathWrap], tr
         ca.horzcat(*origins),
         ca.vertcat(*dimensions),
     )
-    ends = [_ridden(wraps[i // 2].body, arcs[:, i], tree) for i in range(2 * len(wraps))]
-    speed, pull = ca.SX(0), ca.SX(0)
-    for i, point in enumerate((*points, *ends)):
-        speed -= ca.dot(all_pulls[:, i], point.velocity)
-        pull -= ca.dot(pulls[:, i], point.velocity)
-    return length, speed, pull
+    # Symbols stand for the way: CasADi would evaluate it once more to find that no speed moves it.
+    places, forces = ca.SX.sym("arcs", *arcs.shape), ca.SX.sym("pulls", *pulls.shape)
+    ends = [_ridden(wraps[i // 2].body, places[:, i], tree) for i in range(2 * len(wraps))]
+    velocities = ca.horzcat(*(point.velocity for point in (*points, *ends)))
+    rate = -ca.sum1(ca.vec(forces * velocities))
+    speed = ca.substitute([rate], [places, forces], [arcs, all_pulls])[0]
+    arms = ca.substitute([-ca.jacobian(rate, tree.u)], [places, forces], [arcs, pulls])[0]
+    return length, speed, arms

@@ -14,6 +14,7 @@ from casadi_dynamics.symbolic.wrapping.algebra import (
     either,
     every,
     on_side,
+    real_root,
     unit,
 )
 from casadi_dynamics.symbolic.wrapping.cylinder import closest_pair
@@ -39,8 +40,8 @@ def sphere(start, end, dimensions, quadrant: str) -> Wrapping:
     distances = ca.norm_2(start), ca.norm_2(end)
     inside = either(*(distance < radius for distance in distances))
     a, b, c = ca.dot(back, back), 2 * ca.dot(end, back), ca.dot(end, end) - radius * radius
-    root = ca.sqrt(b * b - 4 * a * c)  # not a number where the line misses: no comparison holds then
-    meets = every(*(every(x > 0, x < 1) for x in ((-b + root) / (2 * a), (-b - root) / (2 * a))))
+    cut, root = real_root(b * b - 4 * a * c)
+    meets = every(cut, *(every(x > 0, x < 1) for x in ((-b + root) / (2 * a), (-b - root) / (2 * a))))
     normal = ca.cross(unit(back), end / distances[1])
     planar = ca.norm_2(normal) >= _THROUGH_CENTRE
     normal = unit(normal)
