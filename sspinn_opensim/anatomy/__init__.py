@@ -1,7 +1,7 @@
 """Sides, segments, feet and the sagittal plane: how a model's bodies and coordinates relate to a person's.
 
-What names tell is here; what the tree of a model tells is in `anatomy.feet` and `anatomy.sagittal`, which
-import CasADi.
+What names tell is here; what the tree of a model tells is in `anatomy.feet`, `anatomy.joint_centres` and
+`anatomy.sagittal`, which import CasADi.
 """
 
 from sspinn_opensim.anatomy.names import (

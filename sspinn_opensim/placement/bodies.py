@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from casadi_dynamics.model import Model
 from casadi_dynamics.model.types import GROUND
+from sspinn_opensim.anatomy.joint_centres import joint_centre
 from sspinn_opensim.placement.fit import Guess
 
 #: Smallest spread of a sensor's place on a body, m: bodies without length have a size all the same.
@@ -119,7 +120,8 @@ def whole_body(model: Model, body: str) -> Guess:
     """
     points = [model.body(body).mass_center]
     for joint in model.joints:
-        points += [frame.translation for frame in (joint.parent, joint.child) if frame.body == body]
+        if body in (joint.parent.body, joint.child.body):
+            points.append(joint_centre(model, joint, body))
     points += [sphere.location for sphere in model.contact_spheres if sphere.body == body]
     low, high = np.min(points, axis=0), np.max(points, axis=0)
     spread = max(0.5 * float(np.linalg.norm(high - low)), LEAST_SPREAD_M)

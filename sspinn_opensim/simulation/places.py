@@ -10,10 +10,9 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
 from casadi_dynamics.model.types import GROUND, Joint
 from casadi_dynamics.symbolic import BodyFunctions
-from sspinn_opensim.anatomy import side_of, without_side
+from sspinn_opensim.anatomy import joint_centres, side_of, without_side
 from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.simulation.settings import VirtualSensorChoice
-from sspinn_opensim.simulation.states import completed
 from sspinn_opensim.simulation.virtual import VirtualSensor
 
 #: Segment -> its bodies by name in the models in use, offset from the middle of the segment to the skin where
@@ -94,7 +93,7 @@ def _surface(functions: BodyFunctions, body: str) -> np.ndarray:
     middle = near_centre(functions, body)
     if segment != "pelvis":
         far = [joint for joint in model.joints if joint.parent.body == body and _leads_on(joint)]
-        ends = [np.array(joint.parent.translation) for joint in far]
+        ends = [joint_centres.joint_centre(model, joint, body) for joint in far]
         middle = 0.5 * (middle + np.mean(ends, axis=0)) if ends else np.array(model.body(body).mass_center)
     return middle + np.array(offset) * (1.0, 1.0, outward)
 
@@ -113,24 +112,14 @@ def near_centre(functions: BodyFunctions, body: str) -> np.ndarray:
     joint = model.joint_of(body)
     if joint.parent.body == GROUND:
         hips = [j for j in model.joints if j.parent.body == body and side_of(j.child.body)]
-        return np.mean([j.parent.translation for j in hips], axis=0) if hips else np.zeros(3)
+        return (
+            np.mean([joint_centres.joint_centre(model, j, body) for j in hips], axis=0)
+            if hips
+            else np.zeros(3)
+        )
     while without_side(joint.parent.body)[0].lower() == "talus":  # a part of the foot without a sensor
         joint = model.joint_of(joint.parent.body)
-    return _in_body(functions, joint, body)
-
-
-def _in_body(functions: BodyFunctions, joint: Joint, body: str) -> np.ndarray:
-    """Return the centre of a joint in the axes of a body further out, in the default posture."""
-    if joint.child.body == body:
-        return np.array(joint.child.translation)
-    q = np.array([[c.default for c in functions.tree.model.coordinates]])
-    zeros = np.zeros_like(q)
-    found = functions.at("kinematics", **completed(functions, q, zeros, zeros))
-    places = [functions.bodies.index(name) for name in (joint.child.body, body)]
-    position = found["position"].reshape(-1, 3)[places]
-    rotation = found["rotation"].reshape(-1, 3, 3)[places]
-    centre = position[0] + rotation[0] @ np.array(joint.child.translation)
-    return rotation[1].T @ (centre - position[1])
+    return joint_centres.joint_centre(model, joint, body)
 
 
 def on_study(
@@ -158,14 +147,7 @@ def on_study(
 def joint_distance(functions: BodyFunctions, first: str, second: str) -> float:
     """Return the distance between the centres of two joints in the default posture, m."""
     model = functions.tree.model
-    q = np.array([[c.default for c in model.coordinates]])
-    zeros = np.zeros_like(q)
-    found = functions.at("kinematics", **completed(functions, q, zeros, zeros))
-    centres = []
-    for joint in (model.joint(first), model.joint(second)):
-        place = functions.bodies.index(joint.child.body)
-        rotation = found["rotation"].reshape(-1, 3, 3)[place]
-        centres.append(found["position"].reshape(-1, 3)[place] + rotation @ np.array(joint.child.translation))
+    centres = [joint_centres.in_ground(model, model.joint(name)) for name in (first, second)]
     return float(np.linalg.norm(centres[0] - centres[1]))
 
 

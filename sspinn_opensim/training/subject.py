@@ -20,6 +20,7 @@ from casadi_dynamics.symbolic.constraints import independent_coordinates
 from casadi_dynamics.symbolic.posture import moving_coordinates, posture, without_forces
 from sspinn_opensim.anatomy import joint_of_leg
 from sspinn_opensim.anatomy.feet import foot_of
+from sspinn_opensim.anatomy.joint_centres import joint_centre
 from sspinn_opensim.recording import PROXIMAL, Recording, Sensor, check_placement, joint_above
 
 #: Steps are told from turns of the root joint by their direction: this close to an axis of ground counts.
@@ -366,14 +367,13 @@ def _origin(model: Model, sensor: Sensor) -> np.ndarray:
     joint = joint_above(model, body) if sensor.origin == PROXIMAL else model.joint(sensor.origin)
     if joint is None:
         hanging = [joint for joint in model.joints if joint.parent.body == body]
-        hips = [j.parent.translation for j in hanging if joint_of_leg(j.child.body, body).startswith("hip")]
+        hips = [
+            joint_centre(model, j, body)
+            for j in hanging
+            if joint_of_leg(j.child.body, body).startswith("hip")
+        ]
         return np.mean(hips, axis=0) * flat if hips else np.zeros(3)
-    if joint.parent.body == body:
-        return np.array(joint.parent.translation) * flat
-    if joint.child.body == body:
-        return np.array(joint.child.translation)
-    standing = posture(model)
-    return standing.in_body(body, standing.in_ground(joint.child.body, joint.child.translation))
+    return joint_centre(model, joint, body) * (flat if joint.parent.body == body else 1.0)
 
 
 def _roles(model: Model, fixed: dict[str, float]) -> Roles:

@@ -19,6 +19,7 @@ from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import compare
 from sspinn_opensim.files import write_atomically
+from sspinn_opensim.opensim_io.model.gravity import gravity_doubt
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
@@ -97,6 +98,9 @@ def convert(study: Study | Path, out: Path) -> Conversion:
     model = read_model(path)
     for note in _not_used(model.ignored):
         log.info(f"not used: {note}")
+    doubt = gravity_doubt(model.gravity)
+    if doubt:
+        log.info(f"note: {doubt}; a study needs about 9.8 m/s^2 along -y")
     answers_file = out / ".opensim_answers.npz"
     try:
         arguments = {"model": path, "samples": 10, "seed": 0, "output": answers_file}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
+from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import (
     Recording,
     check_placement,
@@ -69,6 +70,7 @@ def prepare(study: Study, out: Path, recording: Recording | None = None) -> Prep
         The study's, where it is at hand; else it is read.
     """
     model = read_model(subject_file(out))
+    check_gravity(model.gravity, str(subject_file(out)))
     as_read = read_recording(study) if recording is None else recording
     recording = on_model(as_read, model)
     check_placement(recording.sensors, model, str(study.path))

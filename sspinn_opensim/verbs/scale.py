@@ -15,6 +15,7 @@ from casadi_dynamics.osim import read_model
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.contact import put_under_feet
 from sspinn_opensim.opensim_io.model.free_root import free_the_way
+from sspinn_opensim.opensim_io.model.gravity import check_gravity, gravity_of_file
 from sspinn_opensim.opensim_io.model.shoes import put_on_shoes
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
 from sspinn_opensim.opensim_io.scaling.choices import PersonSize, ScalingChoice
@@ -183,6 +184,7 @@ def _scale_subject(study: Study | ScalingStudy, out: Path) -> ScalingReport:
     height_m, preserve = choice.generic_height_m, scaling.preserve_mass_distribution is not False
 
     def scaled(file: Path) -> ScalingReport:
+        check_gravity(gravity_of_file(file), str(choice.file))
         if choice.scaled:
             return copy_scaled(file, subject, person)
         if scaling.method == "segments":

@@ -1,9 +1,11 @@
 """`sspinn convert` of public models: it ends with a comparison with OpenSim."""
 
 import json
+import re
 
 import pytest
 
+import osim_models
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import is_older
 from sspinn_opensim.verbs import convert
@@ -47,3 +49,13 @@ def test_a_model_that_cannot_be_converted_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="Odd"):
         convert.convert(file, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(("gravity", "noted"), [("0 -9.81 0", False), ("0 0 -9.81", True)])
+def test_gravity_that_no_study_could_use_is_noted(tmp_path, caplog, gravity, noted):
+    text = osim_models.path("planar_gait.osim").read_text()
+    model = tmp_path / "model.osim"
+    model.write_text(re.sub("<gravity>[^<]*</gravity>", f"<gravity>{gravity}</gravity>", text))
+    with caplog.at_level("INFO"):
+        convert.convert(model, tmp_path / "out")
+    assert ("gravity does not point along -y" in caplog.text) == noted

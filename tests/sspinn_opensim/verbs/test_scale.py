@@ -8,7 +8,9 @@ import pytest
 import osim_models
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import cli
+from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.study import ScalingStudy, read_scaling
+from sspinn_opensim.verbs import scale as scale_verb
 
 MODEL = str(osim_models.path("planar_gait.osim"))
 HEAD = '[model]\nfile = "builtin:planar_gait"\n[person]\nheight_m = 1.73\nmass_kg = 73.0\n'
@@ -113,3 +115,33 @@ def test_segments_of_a_study_scale_the_model(read, tmp_path, capsys):
     assert factors["foot_r"] == pytest.approx([1.0, 1.73 / 1.8, 1.73 / 1.8])
     assert factors["femur_r"] == factors["femur_l"] and len(set(factors["femur_r"])) == 1
     assert "segments" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("gravity", "message"),
+    [
+        ("0 0 -9.80665", "does not point along -y"),
+        ("0 9.80665 0", "does not point along -y"),
+        ("0 0 0", "no gravity"),
+        ("0 -9806.65 0", "gravity is 9806.65 m/s"),
+    ],
+)
+def test_gravity_that_is_not_down_is_refused_for_a_study(tmp_path, gravity, message):
+    text = osim_models.path("planar_gait.osim").read_text()
+    turned = re.sub("<gravity>[^<]*</gravity>", f"<gravity>{gravity}</gravity>", text)
+    assert turned != text
+    (tmp_path / "turned.osim").write_text(turned)
+    study = tmp_path / "scaling.toml"
+    study.write_text(
+        HEAD.replace("builtin:planar_gait", "turned.osim").replace(
+            "[person]", "generic_height_m = 1.8\n[person]"
+        )
+    )
+    with pytest.raises(InputError, match=f"(?s){message}.*turned.osim"):
+        scale_verb.scale(study, tmp_path / "out")
+    assert not (tmp_path / "out" / "subject.osim").exists()
+
+
+@pytest.mark.parametrize("gravity", [(0.0, -9.8, 0.0), (0.0, -9.8066, 0.0), (0.1, -9.81, 0.0)])
+def test_gravity_on_earth_is_none_to_speak_of(gravity):
+    check_gravity(gravity, "model.osim")

@@ -1,5 +1,6 @@
 """What a study asks of its training."""
 
+import re
 import shutil
 
 import pytest
@@ -22,4 +23,16 @@ def test_a_study_that_estimates_the_root_alone_is_refused_before_training(tmp_pa
     with pytest.raises(InputError, match="No joint is estimated") as error:
         train.train(read_study(study), tmp_path)
     assert "[coordinates]" in error.value.where and "estimate" in error.value.fix
+    assert not (tmp_path / "training").exists()
+
+
+def test_a_model_without_gravity_is_refused_before_training(tmp_path):
+    examples = examples_folder()
+    shutil.copytree(examples / "demo", tmp_path / "demo")
+    shutil.copy(examples / "demo.toml", tmp_path / "study.toml")
+    text = osim_models.path("planar_gait.osim").read_text()
+    weightless = re.sub("<gravity>[^<]*</gravity>", "<gravity>0 0 0</gravity>", text)
+    (tmp_path / "subject.osim").write_text(weightless)
+    with pytest.raises(InputError, match="no gravity"):
+        train.train(read_study(tmp_path / "study.toml"), tmp_path)
     assert not (tmp_path / "training").exists()
