@@ -132,3 +132,10 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of what a file holds, as hexadecimal digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require(path: Path, fix: str) -> Path:
+    """Return the path of a file of an earlier stage; one that is missing raises `InputError`."""
+    if not path.is_file():
+        raise InputError("A file of an earlier stage is missing.", where=path, fix=fix)
+    return path

@@ -185,7 +185,7 @@ def segment_angle_baseline(
         Angles only, on the times of the recording, rad. Offline: it uses the whole recording.
     """
     bodies = {body for joint in joints.values() for body in (joint.child, joint.parent)}
-    segments = {body: _segment_angle(signals, body) if body != UPRIGHT else 0.0 for body in bodies}
+    segments = {body: _segment_angle(signals, body) if body != UPRIGHT else np.zeros(1) for body in bodies}
     angles = {}
     for name, joint in joints.items():
         turn = segments[joint.child] - segments[joint.parent]

@@ -117,9 +117,8 @@ def evaluate_curves(
     for quantity, (group, _, _) in QUANTITIES.items():
         for number in NUMBERS:
             key = mean_key(quantity, number)
-            values = [score[number] for score in scores[group].values() if score[number] is not None]
-            if number == "bias":
-                values = [abs(value) for value in values]
+            known = (score[number] for score in scores[group].values())
+            values = [abs(value) if number == "bias" else value for value in known if value is not None]
             means[key] = float(np.mean(values)) if values else None
     return means | scores
 

@@ -16,7 +16,7 @@ from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.opensim_io.tables.motion_units import warn_of_unit
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.recording.matlab_tables import read_rows
-from sspinn_opensim.study import Study
+from sspinn_opensim.study import ReferenceChoice, Study
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,12 @@ def read_reference(
     """
     if study.reference is None:
         return None
-    if study.reference.format == "dorschky2019":
-        return _read_dorschky2019(study, joints or {})
-    return _read_opensim(study, model)
+    if study.reference.format == "dorschky2019" and study.reference.file:
+        return _read_dorschky2019(study, study.reference.file, joints or {})
+    return _read_opensim(study, study.reference, model)
 
 
-def _read_dorschky2019(study: Study, joints: Mapping[str, SagittalJoint]) -> ReferenceAt:
-    path = Path(study.reference.file)
+def _read_dorschky2019(study: Study, path: Path, joints: Mapping[str, SagittalJoint]) -> ReferenceAt:
     read = read_rows(path, {"angle", "moment", "GRF", "dur"})
     # A row that holds something else than numbers is as good as none.
     rows = {(r.kind, r.name): r.mean for r in read if r.mean.size and np.all(np.isfinite(r.mean))}
@@ -143,11 +142,11 @@ def _read_dorschky2019(study: Study, joints: Mapping[str, SagittalJoint]) -> Ref
     return reference_at
 
 
-def _read_opensim(study: Study, model: Model) -> ReferenceAt:
+def _read_opensim(study: Study, choice: ReferenceChoice, model: Model) -> ReferenceAt:
     tables = {
         key: (Path(path), read_storage(path))
         for key in ("kinematics", "moments", "grf", "muscle_forces")
-        if (path := getattr(study.reference, key))
+        if (path := getattr(choice, key))
     }
     if not tables:
         raise InputError(

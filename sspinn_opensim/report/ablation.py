@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import TYPE_CHECKING
 
 from sspinn_opensim.evaluation.evaluate import FEWEST_SEEDS
-from sspinn_opensim.report.bars import Panel, bar_panels
+from sspinn_opensim.report.figures import BLUE, INK, ORANGE, SOFT, svg
+from sspinn_opensim.text import markdown_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: The arm with every term.
 FULL = "full"
+#: A bar longer than so many times the middle one is cut: it would leave the others without length.
+_LONGEST = 6.0
 
 
 @dataclass(frozen=True)
@@ -144,8 +152,7 @@ def as_csv(ablation: Ablation) -> str:
         ]
         cells = ["" if number is None else f"{number:.6g}" for number in numbers]
         seeds = max((len(values) for values in arm.numbers.values()), default=0)
-        off = ("", "") if arm.name == FULL else (arm.name, f"{ablation.weights[arm.name]:g}")
-        writer.writerow([*off, seeds, *cells, arm.failure])
+        writer.writerow([*_head(ablation, arm, ""), seeds, *cells, arm.failure])
     return text.getvalue()
 
 
@@ -163,12 +170,14 @@ def as_markdown(ablation: Ablation) -> str:
             else f"Fewer than {FEWEST_SEEDS} seeds: chance is not told apart from effect."
         ),
         "",
-        _row(["off", "weight", *(f"{m.title} ({m.legend})" for m in ablation.measures)]),
-        _row(["---", "--:", *["--:"] * len(ablation.measures)]),
+        markdown_table(
+            ["off", "weight", *(f"{m.title} ({m.legend})" for m in ablation.measures)],
+            (
+                [*_head(ablation, arm, "nothing"), *(_cell(ablation, arm, m.key) for m in ablation.measures)]
+                for arm in ablation.arms
+            ),
+        ),
     ]
-    for arm in ablation.arms:
-        head = ("nothing", "") if arm.name == FULL else (arm.name, f"{ablation.weights[arm.name]:g}")
-        lines.append(_row([*head, *(_cell(ablation, arm, measure.key) for measure in ablation.measures)]))
     notes = [
         "Errors are against the reference, which no training sees, at zero time shift."
         if ablation.scored
@@ -183,11 +192,50 @@ def as_markdown(ablation: Ablation) -> str:
 
 def as_svg(ablation: Ablation) -> str:
     """Return a chart: a row of bars for each arm, a panel for each measure, whiskers over seeds."""
-    panels = []
-    for measure in ablation.measures:
-        found = {arm.title: arm.middle(measure.key) for arm in ablation.arms}
-        panels.append(Panel(measure.title, measure.legend, {name: bar for name, bar in found.items() if bar}))
-    return bar_panels([arm.title for arm in ablation.arms], panels, title=ablation.title)
+    measures, names = ablation.measures, [arm.title for arm in ablation.arms]
+    inches = (max(0.075 * max(map(len, names)), 1.0) + 2.3 * len(measures), 1.1 + 0.25 * len(names))
+
+    def draw(figure: Figure) -> None:
+        if not measures:
+            return
+        axes = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+        axes[0].set_yticks(range(len(names)), names)
+        axes[0].set_ylim(len(names) - 0.5, -0.5)
+        for panel, measure in zip(axes, measures, strict=True):
+            panel.set_title(f"{measure.title}\n{measure.legend}")
+            draw_bars(panel, [arm.middle(measure.key) for arm in ablation.arms])
+
+    return svg(draw, inches=inches, title=ablation.title)
+
+
+def draw_bars(axes: Axes, bars: Sequence[tuple[float, float, float] | None]) -> None:
+    """Draw a bar with a whisker for each (middle, lowest, highest); none of them negative.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Row k is at height k; a dashed line carries the value of row 0 through all others.
+    bars : sequence
+        None leaves a row empty.
+    """
+    shown = {row: bar for row, bar in enumerate(bars) if bar}
+    usual = median(middle for middle, _, _ in shown.values())
+    longest = max(high for _, _, high in shown.values())
+    longest = (min(longest, _LONGEST * usual) if usual > 0 else longest) or 1.0
+    for row, (middle, low, high) in shown.items():
+        cut = high > longest
+        axes.barh(row, min(middle, longest), height=0.55, color=INK if row == 0 else BLUE, alpha=0.78)
+        if high > low:
+            axes.plot([min(low, longest), min(high, longest)], [row, row], "|-", color=INK, lw=1.2, ms=6)
+        text = f"  {middle:.3g}" + (" \u2192" if cut else "")
+        axes.text(min(high, longest), row, text, va="center", color=SOFT, fontsize=8)
+    if 0 in shown:
+        axes.axvline(min(shown[0][0], longest), color=ORANGE, lw=1.0, ls=(0, (4, 3)))
+    axes.set_xlim(0, 1.35 * longest)  # the number stands behind the longest bar
+    axes.set_xticks([])
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
 
 
 def progress_line(ablation: Ablation, count: int, left_s: float) -> str:
@@ -213,5 +261,6 @@ def _cell(ablation: Ablation, arm: Arm, key: str) -> str:
     return f"**{text}**" if ablation.differs(arm, key) else text
 
 
-def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+def _head(ablation: Ablation, arm: Arm, full: str) -> tuple[str, str]:
+    """Return what is off in an arm, and its weight in the full set."""
+    return (full, "") if arm.name == FULL else (arm.name, f"{ablation.weights[arm.name]:g}")

@@ -1,10 +1,10 @@
-"""Line charts as small inline SVG, drawn with classes only: the page's style sheet decides every colour."""
+"""Line charts: what they show, and the geometry of the small inline SVG that a page makes of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from html import escape
+from functools import cached_property
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class Line:
     x, y : ndarray, shape (n,)
         NaN breaks the line.
     role : str
-        CSS class that gives colour and stroke, such as ``estimate`` or ``reference``.
+        Gives colour and stroke, such as ``estimate`` or ``reference``: a class of the page's style sheet.
     """
 
     x: np.ndarray
@@ -46,105 +46,131 @@ class Band:
     high: np.ndarray
 
 
-def line_chart(  # noqa: C901 (one figure from top to bottom)
-    lines: Sequence[Line],
-    *,
-    title: str,
-    unit: str,
-    x_label: str,
-    x_range: tuple[float, float] | None = None,
-    y_range: tuple[float, float] | None = None,
-    note: str = "",
-    log: bool = False,
-    cursor: bool = False,
-    band: Band | None = None,
-) -> str:
-    """Draw curves over a common axis.
+@dataclass(frozen=True)
+class Tick:
+    """A mark on an axis.
 
-    Parameters
+    Attributes
+    ----------
+    at : float
+        Pixels from the left or from the top.
+    label, power : str
+        What stands beside it; its exponent, where the label is the base of a power.
+    zero : bool
+        Whether it is the zero line of an axis that goes below.
+    """
+
+    at: float
+    label: str
+    power: str = ""
+    zero: bool = False
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The geometry of a chart in pixels.
+
+    Attributes
+    ----------
+    x_range : tuple of 2 floats
+        Values at the ends of the horizontal axis.
+    x_ticks, y_ticks : list of Tick
+        From the left, and from the bottom.
+    lines : list of (str, str)
+        Role and SVG path of each line, in drawing order.
+    band : str
+        SVG path of the area; empty where there is none.
+    """
+
+    x_range: tuple[float, float]
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    lines: list[tuple[str, str]]
+    band: str
+    width, height, left, top = WIDTH, HEIGHT, LEFT, TOP
+    right, bottom, middle = WIDTH - RIGHT, HEIGHT - BOTTOM, LEFT + (WIDTH - LEFT - RIGHT) // 2
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves over a common axis.
+
+    Attributes
     ----------
     lines : sequence of Line
-        Drawn in order, the last on top; at least one with a finite point.
-    title, unit, note : str
-        Caption, unit of the vertical axis (shown with the title) and a remark beside the title.
-    x_range : tuple of 2 floats, optional
-        By default what the lines span.
-    y_range : tuple of 2 floats, optional
+        Drawn in order, the last on top.
+    title, unit, x_label, note : str
+        Caption, unit of the vertical axis (shown with the title), label of the horizontal axis, and a remark
+        beside the title.
+    x_range : tuple of 2 floats or None
+        None: what the lines span.
+    y_range : tuple of 2 floats or None
         Values the vertical axis holds besides those of the lines, so that charts can share it.
     log : bool
         Logarithmic vertical axis; values that are not positive are left out.
     cursor : bool
         Whether the page's animation moves a time mark through the chart.
-    band : Band, optional
+    band : Band or None
         Area about one of the lines, on a linear axis.
-
-    Returns
-    -------
-    str
-        A ``<figure>``; empty when there is nothing to draw.
     """
-    drawn = [(_thin(line), line.role) for line in lines]
-    if log:
-        drawn = [((x, np.log10(np.where(y > 0, y, np.nan))), role) for (x, y), role in drawn]
-    finite = [y[np.isfinite(y)] for (_, y), _ in drawn]
-    if not any(len(y) for y in finite):
-        return ""
-    if band is not None:
-        finite += [band.low, band.high]
-    if y_range is not None:
-        finite.append(np.array(y_range))
-    low, high = min(y.min() for y in finite if len(y)), max(y.max() for y in finite if len(y))
-    y_ticks = _decades(low, high) if log else _nice_ticks(low, high)
-    low, high = min(low, y_ticks[0]), max(high, y_ticks[-1])
-    if x_range is None:
-        x_range = min(x.min() for (x, _), _ in drawn), max(x.max() for (x, _), _ in drawn)
-    x_ticks = [tick for tick in _nice_ticks(*x_range) if x_range[0] - 1e-9 <= tick <= x_range[1] + 1e-9]
 
-    def px(x):
-        return LEFT + (x - x_range[0]) / ((x_range[1] - x_range[0]) or 1.0) * (WIDTH - LEFT - RIGHT)
+    lines: tuple[Line, ...]
+    title: str
+    unit: str = ""
+    x_label: str = "time (s)"
+    note: str = ""
+    x_range: tuple[float, float] | None = None
+    y_range: tuple[float, float] | None = None
+    log: bool = False
+    cursor: bool = False
+    band: Band | None = None
 
-    def py(y):
-        return HEIGHT - BOTTOM - (y - low) / ((high - low) or 1.0) * (HEIGHT - TOP - BOTTOM)
+    @cached_property
+    def drawing(self) -> Drawing | None:
+        """The geometry; None when there is nothing to draw."""
+        drawn = [(_thinned(line.x), _thinned(line.y), line.role) for line in self.lines]
+        if self.log:
+            drawn = [(x, np.log10(np.where(y > 0, y, np.nan)), role) for x, y, role in drawn]
+        values = [y[np.isfinite(y)] for _, y, _ in drawn]
+        if not any(len(y) for y in values):
+            return None
+        band = self.band and [_thinned(curve) for curve in (self.band.x, self.band.low, self.band.high)]
+        values += [np.array(self.y_range or ()), *(band[1:] if band else ())]
+        low, high = min(y.min() for y in values if len(y)), max(y.max() for y in values if len(y))
+        y_ticks = _decades(low, high) if self.log else _nice_ticks(low, high)
+        low, high = min(low, y_ticks[0]), max(high, y_ticks[-1])
+        start, end = self.x_range or (min(x.min() for x, _, _ in drawn), max(x.max() for x, _, _ in drawn))
 
-    parts = []
-    for tick in y_ticks:
-        kind = "zero" if tick == 0 and not log and low < 0 else "grid"
-        parts.append(
-            f'<line class="{kind}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{py(tick):.1f}" y2="{py(tick):.1f}"/>'
+        def px(x):
+            return LEFT + (x - start) / ((end - start) or 1.0) * (WIDTH - LEFT - RIGHT)
+
+        def py(y):
+            return HEIGHT - BOTTOM - (y - low) / ((high - low) or 1.0) * (HEIGHT - TOP - BOTTOM)
+
+        area = ""
+        if band:
+            x, lower, upper = band
+            area = _path(px(np.append(x, x[::-1])), py(np.append(upper, lower[::-1]))) + "Z"
+        x_ticks = [tick for tick in _nice_ticks(start, end) if start - 1e-9 <= tick <= end + 1e-9]
+        return Drawing(
+            x_range=(float(start), float(end)),
+            x_ticks=[Tick(px(tick), _number(tick)) for tick in x_ticks],
+            y_ticks=[
+                Tick(py(tick), *_power(tick))
+                if self.log
+                else Tick(py(tick), _number(tick), zero=tick == 0 and low < 0)
+                for tick in y_ticks
+            ],
+            lines=[(role, _path(px(x), py(y))) for x, y, role in drawn],
+            band=area,
         )
-        label = _power(tick) if log else _number(tick)
-        parts.append(f'<text class="tick end" x="{LEFT - 5}" y="{py(tick) + 3.5:.1f}">{label}</text>')
-    for tick in x_ticks:
-        parts.append(
-            f'<text class="tick mid" x="{px(tick):.1f}" y="{HEIGHT - BOTTOM + 13}">{_number(tick)}</text>'
-        )
-    middle = LEFT + (WIDTH - LEFT - RIGHT) / 2
-    parts.append(f'<text class="axis mid" x="{middle:.0f}" y="{HEIGHT - 6}">{escape(x_label)}</text>')
-    if band is not None:
-        (x, upper), (_, lower) = _thin(Line(band.x, band.high, "")), _thin(Line(band.x, band.low, ""))
-        edge = _path(px(np.append(x, x[::-1])), py(np.append(upper, lower[::-1])))
-        parts.append(f'<path class="band" d="{edge}Z"/>')
-    parts += [f'<path class="line {role}" d="{_path(px(x), py(y))}"/>' for (x, y), role in drawn]
-    if cursor:
-        parts.append(f'<line class="cursor" x1="-9" x2="-9" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
-    data = f' data-from="{x_range[0]:.6g}" data-to="{x_range[1]:.6g}"' if cursor else ""
-    remark = f'<span class="note">{escape(note)}</span>' if note else ""
-    return (
-        f"<figure><figcaption><b>{escape(title)}</b> <span class=unit>{escape(unit)}</span>{remark}"
-        "</figcaption>"
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title, quote=True)}"{data}>'
-        + "".join(parts)
-        + "</svg></figure>"
-    )
 
 
-def _thin(line: Line) -> tuple[np.ndarray, np.ndarray]:
-    x, y = np.asarray(line.x, float), np.asarray(line.y, float)
-    step = -(-len(x) // MOST_POINTS)
-    return x[::step], y[::step]
+def _thinned(curve: np.ndarray) -> np.ndarray:
+    return np.asarray(curve, float)[:: max(-(-len(curve) // MOST_POINTS), 1)]
 
 
-def _path(px: np.ndarray, py: np.ndarray) -> str:
+def _path(px: Iterable[float], py: Iterable[float]) -> str:
     """Straight segments between finite points; a new ``M`` after every gap."""
     commands, pen_down = [], False
     for x, y in zip(px, py, strict=True):
@@ -177,7 +203,5 @@ def _number(value: float) -> str:
     return f"{value:g}".replace("-", "\u2212")
 
 
-def _power(exponent: float) -> str:
-    if -3 <= exponent <= 3:
-        return f"{10.0**exponent:g}"
-    return f"10<tspan dy='-4' font-size='7'>{_number(exponent)}</tspan>"
+def _power(exponent: float) -> tuple[str, str]:
+    return (f"{10.0**exponent:g}", "") if -3 <= exponent <= 3 else ("10", _number(exponent))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from sspinn_opensim.evaluation.comparison import Group
-from sspinn_opensim.report.charts import Line, line_chart
-from sspinn_opensim.report.markup import keys, table
-from sspinn_opensim.report.report import page_of
+from sspinn_opensim.report.charts import Chart, Line
+from sspinn_opensim.report.page import Page, Section, Table
 from sspinn_opensim.text import fixed, signed, text_table
 
 COLUMNS = ("column", "unit", "RMSD", "bias B - A", "largest", "at, s", "r", "range of A")
@@ -29,28 +27,30 @@ def comparison_text(group: Group) -> str:
 
 def comparison_page(a: str, b: str, groups: Sequence[Group]) -> str:
     """Return the differences between two results, named `a` and `b`, as a page with every curve."""
-    parts = []
-    for group in groups:
-        figures = [
-            line_chart(
-                [
-                    Line(group.time_s, group.curves[row.name][0], "reference"),
-                    Line(group.time_s, group.curves[row.name][1], "estimate"),
-                ],
-                title=row.name,
-                unit=row.unit,
-                x_label="time (s)",
-                note=f"RMSD {_rows(group)[k][2]}",
+    sections = []
+    for k, group in enumerate(groups):
+        rows = _rows(group)
+        charts = [
+            Chart(
+                tuple(
+                    Line(group.time_s, curve, role)
+                    for curve, role in zip(group.curves[row.name], ("reference", "estimate"), strict=True)
+                ),
+                row.name,
+                row.unit,
+                note=f"RMSD {cells[2]}",
             )
-            for k, row in enumerate(group.differences)
+            for row, cells in zip(group.differences, rows, strict=True)
         ]
-        legend = keys([("reference", f"A {group.sources[0]}"), ("estimate", f"B {group.sources[1]}")])
-        parts.append(
-            f"<section><h2>{escape(group.title)}</h2>\n{legend}"
-            f'<div class="charts small">{"".join(figures)}</div>{table(COLUMNS, _rows(group))}</section>'
-        )
-    top = f"<h1>{escape(a)} and {escape(b)}</h1>"
-    return page_of(f"{a} and {b}", top, "\n".join(parts))
+        content = {
+            "hint": "",
+            "legend": [("reference", f"A {group.sources[0]}"), ("estimate", f"B {group.sources[1]}")],
+            "charts": charts,
+            "style": "charts small",
+            "tables": [("", Table(COLUMNS, rows))],
+        }
+        sections.append(Section(f"group-{k}", group.title, "curves.html", content))
+    return Page(f"{a} and {b}", sections).html()
 
 
 def _rows(group: Group) -> list[list[str]]:

@@ -1,95 +1,128 @@
-"""Data that the parts of one report share, and the horizontal axis of every chart."""
+"""Self-contained HTML pages: a title, some facts, sections by templates. Whatever is put in is escaped."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from html import escape
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from sspinn_opensim.evaluation.data import EvaluationData
-from sspinn_opensim.report.charts import Band, Line, line_chart
+from sspinn_opensim.anatomy import SIDES, without_side
+from sspinn_opensim.text import fixed, signed
 
-#: s shown of a recording without a known gait cycle.
-SHOWN_S = 5.0
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of texts under headings.
+
+    Attributes
+    ----------
+    columns : sequence of str
+        Headings.
+    rows : sequence of sequences of str
+        Cells.
+    bold_last : bool
+        Whether the last row sums up the others.
+    wrap : int or None
+        The column whose text may break over lines.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    bold_last: bool = False
+    wrap: int | None = None
 
 
 @dataclass(frozen=True)
 class Section:
-    """A titled part of the page."""
+    """A titled part of a page.
+
+    Attributes
+    ----------
+    key, title : str
+        Anchor, and heading.
+    template : str
+        File that lays it out.
+    content : mapping
+        What the template shows.
+    """
 
     key: str
     title: str
-    body: str
-
-    @property
-    def html(self) -> str:
-        """The part as HTML, with an anchor."""
-        return f'<section id="{self.key}"><h2>{escape(self.title)}</h2>\n{self.body}</section>'
+    template: str
+    content: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Page:
-    """What the sections of one report share.
+    """A page before it becomes HTML.
 
     Attributes
     ----------
-    trial : dict or None
-        This recording's entry of the metrics; None without a reference.
+    title : str
+        Of the document and its heading.
+    sections : sequence of Section
+        From top to bottom.
+    facts, hints : sequence of str
+        A line under the title; paragraphs under that.
+    summary : mapping or None
+        What the template ``summary.html`` shows above the hints.
+    links : bool
+        Whether links to the sections stand at the top.
+    origin : str
+        Says in the footer where the numbers come from.
+    figure : mapping or None
+        JSON values of the animated stick figure.
     """
 
-    study: Any
-    data: EvaluationData
-    trial: Mapping[str, Any] | None
+    title: str
+    sections: Sequence[Section]
+    facts: Sequence[str] = ()
+    hints: Sequence[str] = ()
+    summary: Mapping[str, Any] | None = None
+    links: bool = False
+    origin: str = "Estimates from inertial sensors"
+    figure: Mapping[str, Any] | None = field(default=None, repr=False)
 
-    @cached_property
-    def cycle_s(self) -> float | None:
-        """Period of the horizontal axis, s, if the charts run over a gait cycle."""
-        return self.data.recording.cycle_s if self.data.cycles else None
+    def html(self) -> str:
+        """Return the page; it loads nothing from elsewhere, and runs no script but its own."""
+        script = (_TEMPLATES / "stick_figure.js").read_text(encoding="utf-8") if self.figure else ""
+        return (
+            environment()
+            .get_template("page.html")
+            .render(
+                page=self,
+                style=(_TEMPLATES / "page.css").read_text(encoding="utf-8"),
+                script=script,
+                script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            )
+        )
 
-    @cached_property
-    def x_label(self) -> str:
-        """Label of the horizontal axis."""
-        return "gait cycle (%)" if self.cycle_s else "time (s)"
 
-    @cached_property
-    def x_range(self) -> tuple[float, float]:
-        """Limits of the horizontal axis."""
-        if self.cycle_s:
-            return 0.0, 100.0
-        last = float(self.data.frames_s[-1])
-        return max(float(self.data.frames_s[0]), last - SHOWN_S), last
+@cache
+def environment() -> Environment:
+    """Return the templates, which escape all that is put into them."""
+    made = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    made.filters |= {"fixed": fixed, "signed": signed, "readable": readable}
+    return made
 
-    def axis(self, time_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (frames, x): which frames of a table the charts show, in drawing order, and where."""
-        time_s = np.asarray(time_s)
-        if not self.cycle_s:
-            frames = np.flatnonzero((time_s >= self.x_range[0] - 1e-9) & (time_s <= self.x_range[1] + 1e-9))
-            return frames, time_s[frames]
-        evaluated = self.data.frames_s
-        step = evaluated[1] - evaluated[0] if len(evaluated) > 1 else self.cycle_s
-        end = evaluated[-1] + 0.5 * step
-        frames = np.flatnonzero((time_s > end - self.cycle_s) & (time_s < end))
-        phase = (time_s[frames] - self.data.recording.time_s[0]) / self.cycle_s
-        phase = 100.0 * np.mod(phase + 1e-9, 1.0)
-        order = np.argsort(phase)
-        return frames[order], phase[order]
 
-    def chart(
-        self,
-        lines: Sequence[tuple[np.ndarray, np.ndarray, str]],
-        band: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
-        **text: str,
-    ) -> str:
-        """Draw (time_s, values, role) curves, and a (time_s, low, high) band, on the page's axis."""
-        drawn, area = [], None
-        for time_s, values, role in lines:
-            frames, x = self.axis(time_s)
-            drawn.append(Line(x, np.asarray(values)[frames], role))
-        if band is not None:
-            frames, x = self.axis(band[0])
-            area = Band(x, np.asarray(band[1])[frames], np.asarray(band[2])[frames])
-        return line_chart(drawn, band=area, x_label=self.x_label, x_range=self.x_range, cursor=True, **text)
+def readable(name: str) -> str:
+    """Turn ``knee_angle_r`` into ``Knee angle, right``."""
+    base, side = without_side(name)
+    words = base.replace("_", " ")
+    return words[:1].upper() + words[1:] + (f", {SIDES[side]}" if side else "")

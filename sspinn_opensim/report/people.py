@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ from sspinn_opensim.evaluation.evaluate import FEWEST_SEEDS
 from sspinn_opensim.evaluation.metrics import NUMBERS, QUANTITIES, mean_key
 from sspinn_opensim.evaluation.people import HOW
 from sspinn_opensim.files import write_atomically
-from sspinn_opensim.report.markup import table, words
-from sspinn_opensim.report.report import page_of
+from sspinn_opensim.report.page import Page, Section, Table, readable
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.text import fixed, markdown_table, signed
 
@@ -36,12 +34,11 @@ def people_markdown(summary: Mapping[str, Any]) -> str:
 
 def people_page(summary: Mapping[str, Any], title: str) -> str:
     """Return the summary as one self-contained HTML page."""
-    parts = [
-        f"<section><h2>{escape(heading)}</h2>{table(columns, rows, bold_last=rows[-1][0] == MEAN)}</section>"
-        for heading, columns, rows in _tables(summary)
+    sections = [
+        Section(f"table-{k}", heading, "table.html", {"table": Table(columns, rows, rows[-1][0] == MEAN)})
+        for k, (heading, columns, rows) in enumerate(_tables(summary))
     ]
-    notes = "".join(f'<p class="hint">{escape(note)}</p>' for note in _notes(summary))
-    return page_of(title, f"<h1>{escape(title)}</h1>\n{notes}", "\n".join(parts))
+    return Page(title, sections, hints=_notes(summary)).html()
 
 
 def write_people(summary: Mapping[str, Any], folder: Path, title: str) -> Path:
@@ -101,7 +98,7 @@ def _by_joint(title: str, quantity: str, block: Mapping[str, Any]) -> tuple[str,
     group, digits = QUANTITIES[quantity][0], _digits(quantity)
     means = {kind: block["means"][mean_key(quantity, kind)] for kind in NUMBERS}
     entries = {
-        words(name) if name not in "rl" else SIDES[name]: numbers for name, numbers in block[group].items()
+        readable(name) if name not in "rl" else SIDES[name]: numbers for name, numbers in block[group].items()
     } | {MEAN: means}
     banded = means["coverage"] is not None
     rivals = [

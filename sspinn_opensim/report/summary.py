@@ -1,21 +1,22 @@
-"""The top of the report: who was recorded, and the result in plain words and numbers."""
+"""The top of a report: who was recorded, and the result in plain words and numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sspinn_opensim.evaluation.data import EvaluationData
 from sspinn_opensim.evaluation.metrics import mean_key
-from sspinn_opensim.report.page import Page, Section
+from sspinn_opensim.recording import Recording
+from sspinn_opensim.study import Study
 
 #: Means over ten people, walking 0.9-2 m/s and running 3-4.9 m/s, as the method's authors report them
 #: (arXiv 2506.11786, version 1 and project page); shown beside results on recordings of that data set only.
 PAPER_DATA = "dorschky2019"
 PAPER = {"angle_rmsd_deg": "8.7 to 9.1", "moment_rmsd_bwbh": "3.8 to 4.9"}
 
-#: Headline key -> (label, unit behind the number, digits).
-HEADLINES = {
+#: Mean over joints or sides -> (label, unit behind the number, digits).
+_CARDS = {
     "angle_rmsd_deg": ("Joint angles", "deg", 1),
     "moment_rmsd_bwbh": ("Joint moments", "BWBH%", 2),
     "grf_vertical_rmsd_bw": ("Vertical ground force", "%BW", 1),
@@ -26,110 +27,59 @@ HEADLINES = {
 SAME_ANGLE_ERROR_DEG = 0.5
 
 
-def header(page: Page, sections: Sequence[Section]) -> str:
-    """Who, what, and the headline numbers in plain language."""
-    study, recording = page.study, page.data.recording
-    facts = [
+def facts(study: Study, recording: Recording) -> list[str]:
+    """Return who was recorded, and how."""
+    sensors = ", ".join(sensor.name for sensor in recording.sensors)
+    speed, cycle = recording.speed_m_s, recording.cycle_s
+    return [
         f"{study.person.height_m:g} m, {study.person.mass_kg:g} kg",
-        f"{len(recording.sensors)} sensors at {recording.sampling_rate_hz:.4g} Hz"
-        f" ({', '.join(sensor.name for sensor in recording.sensors)})",
+        *([f"{speed:.2f} m/s"] if speed else []),
+        *([f"gait cycle {cycle:.3f} s"] if cycle else []),
+        f"{len(recording.sensors)} sensors at {recording.sampling_rate_hz:.4g} Hz ({sensors})",
         f"model {study.model.file.name}",
     ]
-    if recording.speed_m_s:
-        facts.insert(1, f"{recording.speed_m_s:.2f} m/s")
-    if recording.cycle_s:
-        facts.insert(2, f"gait cycle {recording.cycle_s:.3f} s")
-    facts_line = escape(" \u00b7 ".join(facts))
-    links = "".join(f'<a href="#{section.key}">{escape(section.title)}</a>' for section in sections)
-    parts = [
-        f"<h1>{escape(study.person.name)}, {escape(study.recording.name)}</h1>",
-        f'<p class="facts">{facts_line}</p>',
-    ]
-    if page.trial is None:
-        parts.append(
-            '<p class="lead">Joint angles, moments and ground forces estimated from inertial sensors alone. '
-            "The study names no reference, so nothing on this page is scored; the dashed line shows what "
-            "gyroscopes and gravity give without a network and without physics.</p>"
-        )
-    else:
-        parts.append(f'<p class="lead">{_verdict(page.trial)}</p>')
-        parts.append(_cards(page.trial, PAPER if study.reference.format == PAPER_DATA else {}))
-        parts.append(f'<p class="hint">{escape(_scoring(page))}</p>')
-    parts.append(f"<nav>{links}</nav>")
-    return "\n".join(parts)
 
 
-def _verdict(trial: Mapping[str, Any]) -> str:
-    sentences = []
-    median, baseline = trial["median"], trial["baseline"]
-    if median["angle_rmsd_deg"] is not None:
-        joints = len(median["angles"])
-        sentences.append(
-            f"The estimated joint angles are off by <b>{median['angle_rmsd_deg']:.1f} degrees</b> "
-            f"(root mean square, mean of {joints} {'joint' if joints == 1 else 'joints'})."
-        )
-        ours, other = baseline["estimate_on_same_joints_deg"], baseline["angle_rmsd_deg"]
-        if other is not None:
-            on = (
-                ""
-                if len(baseline["angles"]) == joints
-                else f" over the {len(baseline['angles'])} joints it can see"
-            )
-            opening = f"Gyroscopes and gravity alone reach <b>{other:.1f} degrees</b>{on}"
-            if on:
-                opening += f", where the estimate has {ours:.1f}"
-            if abs(ours - other) < SAME_ANGLE_ERROR_DEG:
-                sentences.append(f"{opening}: for the angles of this recording, no real difference.")
-            elif ours < other:
-                sentences.append(f"{opening}: the estimate is {other - ours:.1f} degrees closer.")
-            else:
-                sentences.append(f"{opening}: for the angles of this recording the simple method is better.")
-    if median["moment_rmsd_bwbh"] is not None:
-        sentences.append(
-            f"Joint moments are off by <b>{median['moment_rmsd_bwbh']:.2f} %</b> of body weight times height."
-        )
-    if median["grf_vertical_rmsd_bw"] is not None:
-        off = f"{median['grf_vertical_rmsd_bw']:.1f} %"
-        sentences.append(f"The vertical ground force is off by <b>{off}</b> of body weight.")
-    return " ".join(sentences)
-
-
-def _scoring(page: Page) -> str:
-    seeds, cycles = len(page.data.seeds), page.data.cycles
-    over = (
-        f"{cycles} gait cycle{'s' if cycles > 1 else ''}" if cycles else "the written part of the recording"
-    )
+def hints(data: EvaluationData) -> list[str]:
+    """Return how the numbers were scored."""
+    seeds, cycles = len(data.seeds), data.cycles
+    over = f"{cycles} gait cycle{'s'[: cycles > 1]}" if cycles else "the written part of the recording"
     of = f"Median of {seeds} trainings (seeds)" if seeds > 1 else "One training (seed)"
-    return f"{of}, scored over {over} against {page.data.reference.source}, at zero time shift."
+    source = data.reference.source if data.reference else "no reference"
+    return [f"{of}, scored over {over} against {source}, at zero time shift."]
 
 
-def _cards(trial: Mapping[str, Any], paper: Mapping[str, str]) -> str:
-    cards = []
-    for key, (label, unit, digits) in HEADLINES.items():
-        value = trial["median"][key]
-        if value is None:
-            continue
-        facts = []
-        if len(trial["seeds"]) > 1:
-            low, high = trial["range_over_seeds"][key]
-            facts.append(("seeds", f"{low:.{digits}f} to {high:.{digits}f}"))
-        for name, column in (("baseline", "baseline"), ("constant posture", "constant_posture")):
-            if trial[column][key] is not None:
-                seen, all_joints = len(trial[column]["angles"]), len(trial["median"]["angles"])
-                part = f", {seen} of {all_joints} joints" if seen < all_joints else ""
-                facts.append((name + part, f"{trial[column][key]:.{digits}f}"))
-        if trial["declared_lag"]:
-            lag_ms = 1000 * trial["declared_lag"]["lag_s"]
-            facts.append((f"with {lag_ms:.0f} ms lag", f"{trial['declared_lag']['median'][key]:.{digits}f}"))
-        covered = trial["median"][mean_key(key.partition("_rmsd")[0], "coverage")]
-        if covered is not None:
-            facts.append(("in the 95 % band", f"{100 * covered:.0f} %"))
-        if key in paper:
-            facts.append(("paper, 10 people", paper[key]))
-        rows = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts)
-        number = f"{value:.{digits}f} <small>{unit}</small>"
-        cards.append(
-            f'<div class="card"><div class="label">{label}, RMSD</div><div class="value">{number}</div>'
-            f"<dl>{rows}</dl></div>"
-        )
-    return f'<div class="cards">{"".join(cards)}</div>'
+def summary(study: Study, trial: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the scores of a trial, and what the cards show of them; None without a reference."""
+    paper = PAPER if study.reference and study.reference.format == PAPER_DATA else {}
+    return {
+        "trial": trial,
+        "same_deg": SAME_ANGLE_ERROR_DEG,
+        "cards": [
+            (label, f"{trial['median'][key]:.{digits}f}", unit, list(_card(trial, key, digits, paper)))
+            for key, (label, unit, digits) in _CARDS.items()
+            if trial and trial["median"][key] is not None
+        ],
+    }
+
+
+def _card(
+    trial: Mapping[str, Any], key: str, digits: int, paper: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Give (name, number) of what stands under one number."""
+    if len(trial["seeds"]) > 1:
+        low, high = trial["range_over_seeds"][key]
+        yield "seeds", f"{low:.{digits}f} to {high:.{digits}f}"
+    joints = len(trial["median"]["angles"])
+    for rival in ("baseline", "constant_posture"):
+        if trial[rival][key] is not None:
+            seen = len(trial[rival]["angles"])
+            name = rival.replace("_", " ") + (f", {seen} of {joints} joints" if seen < joints else "")
+            yield name, f"{trial[rival][key]:.{digits}f}"
+    if lag := trial["declared_lag"]:
+        yield f"with {1000 * lag['lag_s']:.0f} ms lag", f"{lag['median'][key]:.{digits}f}"
+    covered = trial["median"][mean_key(key.partition("_rmsd")[0], "coverage")]
+    if covered is not None:
+        yield "in the 95 % band", f"{100 * covered:.0f} %"
+    if key in paper:
+        yield "paper, 10 people", paper[key]

@@ -41,7 +41,7 @@ from sspinn_opensim.report.ablation import (
     as_svg,
     progress_line,
 )
-from sspinn_opensim.report.report import read_histories
+from sspinn_opensim.report.sections import read_histories
 from sspinn_opensim.results.folder import ResultsFolder, seed_name
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Person, Study, read_study

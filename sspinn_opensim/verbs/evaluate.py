@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sspinn_opensim.estimation.figure import stick_figure
-from sspinn_opensim.estimation.write import window
 from sspinn_opensim.evaluation import PersonTrial, read_evaluation_data, summarize_people, write_metrics
 from sspinn_opensim.evaluation import evaluate as evaluate_results
+from sspinn_opensim.files import require
 from sspinn_opensim.recording import output_window, read_recording
 from sspinn_opensim.report.people import people_markdown, write_people
-from sspinn_opensim.report.report import read_histories, write_report
+from sspinn_opensim.report.report import write_report
 from sspinn_opensim.report.scores import score_table
+from sspinn_opensim.report.stick_figure import read_stick_figure
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.manifest import versions
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
-from sspinn_opensim.verbs.estimate import estimate_of_seed
 from sspinn_opensim.verbs.on_study import on_study, people_of, person_folder
-from sspinn_opensim.verbs.prepared import Prepared, prepare, require
+
+if TYPE_CHECKING:
+    from sspinn_opensim.verbs.prepared import Prepared
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ def evaluate(
     out : str or Path
         Results folder, after `estimate`.
     prepared : Prepared, optional
-        What `prepare` returned for the study; else it is called.
+        What `prepare` returned for the study, whose recording is taken; else that is read.
 
     Raises
     ------
@@ -104,25 +104,12 @@ def evaluate(
     if isinstance(study, CohortStudy):
         return _evaluate_people(study, out)
     _require_estimates(study, out)
-    prepared = prepared or prepare(study, out)
-    recording, subject = prepared.recording, prepared.subject
-    data = read_evaluation_data(study, out, recording)
+    data = read_evaluation_data(study, out, prepared.recording if prepared else None)
     metrics = evaluate_results(study, data)
     write_metrics(out, metrics)
-    from_s, to_s = output_window(recording, study.output)
-    shown = estimate_of_seed(study, prepared, out, study.training.seeds[0])
-    found = versions()
-    settings = {"study": json.loads(json.dumps(asdict(study), default=lambda path: path.name))}
-    report = write_report(
-        out,
-        study,
-        data=data,
-        metrics=metrics,
-        stick_figure=stick_figure(subject, window(shown, from_s, to_s)),
-        histories=read_histories(out),
-        versions=found,
-        settings=settings,
-    )
+    first = ResultsFolder(out).seed(study.training.seeds[0])
+    figure = read_stick_figure(first, data.model, *output_window(data.recording, study.output))
+    report = write_report(study, out, data, metrics, stick_figure=figure, versions=versions())
     return Evaluation(out, metrics, report)
 
 

@@ -20,10 +20,10 @@ from casadi_dynamics.verify import compare
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.imu_frames import FramePlace, frame_names, write_imu_frames
 from sspinn_opensim.placement.bodies import AMBIGUOUS, Assignment
-from sspinn_opensim.placement.figure import Mark, placement_figure
 from sspinn_opensim.placement.search import FrozenNetworks, LocatedSensor, SearchResult, mean_shift, search
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording.mounting import angles_from_rotation
+from sspinn_opensim.report.placement import Mark, placement_figure
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.training.checkpoint import identity, load_estimator, load_member
@@ -132,7 +132,6 @@ def _write(study: Study, out: Path, networks: FrozenNetworks, result: SearchResu
     write_atomically(ResultsFolder(out).sensor_places, json.dumps(report, indent=1) + "\n")
     marks = [
         Mark(
-            f.sensor.name,
             f.body,
             _label(f),
             f.place.position,
@@ -143,9 +142,9 @@ def _write(study: Study, out: Path, networks: FrozenNetworks, result: SearchResu
         )
         for f in found
     ]
-    svg = placement_figure(
-        subject, subject.completed(result.q), marks, f"{study.name}: where the sensors sit"
-    )
+    title = f"{study.name}: where the sensors sit"
+    q = subject.completed(result.q)
+    svg = placement_figure(subject.model, subject.functions, q, marks, title)
     write_atomically(ResultsFolder(out).sensor_places_picture, svg)
 
 

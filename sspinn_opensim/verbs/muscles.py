@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.files import require
 from sspinn_opensim.muscles import FastOptimizer
 from sspinn_opensim.opensim_io.static_optimization import preparation
 from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
@@ -24,7 +25,7 @@ from sspinn_opensim.verbs.laboratory_muscles import (
     compare_folders,
 )
 from sspinn_opensim.verbs.on_study import on_study
-from sspinn_opensim.verbs.prepared import Prepared, prepare, require
+from sspinn_opensim.verbs.prepared import Prepared, prepare
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +83,7 @@ def muscles(
     verdict = static_optimization.run(
         out, workers=workers, unit_is_stated=True, measured=False, optimizer=optimizer
     )
-    tables = ResultsFolder.muscle_forces.name, ResultsFolder.muscle_activations.name
-    write_group_figures(out, ResultsFolder.subject.name, *tables)
+    write_group_figures(out)
     return verdict
 
 

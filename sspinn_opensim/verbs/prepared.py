@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
+from sspinn_opensim.files import require
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import (
     Recording,
@@ -43,13 +43,6 @@ class Prepared:
     subject: Subject
     signals: Signals
     notes: tuple[str, ...]
-
-
-def require(path: Path, fix: str) -> Path:
-    """Return the path of a file of an earlier stage; one that is missing raises `InputError`."""
-    if not path.is_file():
-        raise InputError("A file of an earlier stage is missing.", where=path, fix=fix)
-    return path
 
 
 def subject_file(out: Path) -> Path:

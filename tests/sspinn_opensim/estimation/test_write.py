@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from sspinn_opensim.estimation import estimate, write_estimate
-from sspinn_opensim.estimation.figure import stick_figure
 from sspinn_opensim.estimation.write import window
 from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
 from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.report.stick_figure import read_stick_figure
 from sspinn_opensim.results.folder import ResultsFolder
 
 
@@ -65,23 +65,35 @@ def test_ground_forces_come_back(result, folder):
                 np.testing.assert_array_equal(found, getattr(result.ground, field)[:, i, axis])
 
 
-def test_the_stick_figure_is_the_body(result, walker):
-    figure = stick_figure(walker.subject, result)
-    points, ends = figure["points"], {name for segment in figure["segments"] for name in segment}
-    assert ends <= set(points) and all(p.shape == (51, 2) and np.isfinite(p).all() for p in points.values())
-    for side in "rl":
-        foot = {frozenset(s) for s in figure["segments"] if f"heel_{side}" in s or f"toe_{side}" in s}
-        assert len(foot) == 3
-        force = figure["forces"][f"foot_{side}"]
-        assert force["point"].shape == force["force"].shape == (51, 2)
+@pytest.fixture(scope="module")
+def figure(folder, walker):
+    return read_stick_figure(ResultsFolder(folder), walker.model, 1.0, 1.5)
 
 
-def test_bones_reach_from_joint_to_joint(result, walker):
+def test_the_stick_figure_of_the_files_is_the_body(result, walker, figure):
+    ends = {name for segment in figure.segments for name in segment}
+    assert ends <= set(figure.points)
+    assert all(p.shape == (51, 2) and np.isfinite(p).all() for p in figure.points.values())
+    for i, foot in enumerate(result.ground.feet):
+        side = foot[-1]
+        lines = {frozenset(s) for s in figure.segments if f"heel_{side}" in s or f"toe_{side}" in s}
+        assert len(lines) == 3
+        point, force = figure.forces[foot]
+        np.testing.assert_array_equal(point, result.ground.point[:, i, :2])
+        np.testing.assert_array_equal(force, result.ground.force[:, i, :2])
+    functions = walker.subject.functions
+    still = np.zeros(result.q.shape[1])
+    moved = functions.at("kinematics", q=result.q, u=still, udot=still)["position"]
+    origins = moved.reshape(51, len(functions.bodies), 3)
+    np.testing.assert_allclose(
+        figure.points["foot_r"], origins[:, functions.bodies.index("foot_r"), :2], atol=1e-9
+    )
+
+
+def test_bones_reach_from_joint_to_joint(walker, figure):
     """A thigh ends where the shank begins, also where the knee moves along it (gait2392, Rajagopal)."""
-    figure = stick_figure(walker.subject, result)
-    joined = {frozenset(segment) for segment in figure["segments"]}
+    joined = {frozenset(segment) for segment in figure.segments}
     assert {frozenset(("femur_r", "tibia_r")), frozenset(("tibia_r", "foot_r"))} <= joined
-    assert all(set(segment) <= set(figure["points"]) for segment in figure["segments"])
-    thigh = figure["points"]["femur_r"] - figure["points"]["tibia_r"]
+    thigh = figure.points["femur_r"] - figure.points["tibia_r"]
     length = np.linalg.norm(walker.model.joint("knee_r").parent.translation)
     np.testing.assert_allclose(np.linalg.norm(thigh, axis=1), length, rtol=1e-9)

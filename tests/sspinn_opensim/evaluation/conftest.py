@@ -12,6 +12,7 @@ import osim_models
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 from sspinn_opensim.recording import Recording, Sensor
+from sspinn_opensim.report.stick_figure import StickFigure
 from sspinn_opensim.study import (
     ModelChoice,
     Person,
@@ -217,6 +218,7 @@ def results(tmp_path, model, recording):
     muscles = ("soleus_r", "vasti_r", "soleus_l")
     force = np.column_stack([500 + 300 * np.sin(recording.time_s * k) for k in (3, 5, 7)])
     write_storage(folder / "muscle_forces.sto", Table(muscles, recording.time_s, force))
+    write_storage(folder / "muscle_activations.sto", Table(muscles, recording.time_s, force / 1000))
     verdict = {
         "ok": True,
         "frames": 110,
@@ -254,11 +256,8 @@ def stick_figure(recording):
         side: np.column_stack([forward + sign * swing, np.maximum(0.0, 0.1 * sign * swing)])
         for side, sign in (("r", 1), ("l", -1))
     }
-    return {
-        "time_s": time_s,
-        "points": {"pelvis": pelvis, "foot_r": feet["r"], "foot_l": feet["l"]},
-        "segments": [["pelvis", "foot_r"], ["pelvis", "foot_l"]],
-        "forces": {
-            "foot_r": {"point": feet["r"], "force": np.column_stack([0 * time_s, 700 * np.ones_like(time_s)])}
-        },
-    }
+    force = np.column_stack([0 * time_s, 700 * np.ones_like(time_s)])
+    points = {"pelvis": pelvis, "foot_r": feet["r"], "foot_l": feet["l"]}
+    return StickFigure(
+        time_s, points, [("pelvis", "foot_r"), ("pelvis", "foot_l")], {"foot_r": (feet["r"], force)}
+    )

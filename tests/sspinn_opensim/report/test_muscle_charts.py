@@ -1,4 +1,4 @@
-"""Figures of muscle groups: documents of their own, a line for each muscle."""
+"""Charts of muscle groups, and the SVG files that matplotlib makes of them."""
 
 from xml.etree import ElementTree
 
@@ -7,51 +7,77 @@ import pytest
 
 from sspinn_opensim.opensim_io.static_optimization.groups import Group
 from sspinn_opensim.opensim_io.tables.storage import Table
-from sspinn_opensim.report import muscle_charts
+from sspinn_opensim.report.muscle_charts import comparison_charts, group_charts, write_group_figures
 
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = ("glut1_r", "glut2_r", "glut1_l", "glut2_l")
 GROUP = Group("hip_ext", {"right": NAMES[:2], "left": NAMES[2:]})
 
 
-@pytest.fixture
-def tables():
+def tables_of(names):
     time_s = np.linspace(0, 1, 20)
-    forces = Table(NAMES, time_s, 500 * np.outer(time_s, [1, 2, 3, 4]))
-    activations = Table(NAMES, time_s, np.outer(time_s, [0.1, 0.2, 0.3, 0.4]))
+    forces = Table(names, time_s, 500 * np.outer(time_s, [1, 2, 3, 4]))
+    activations = Table(names, time_s, np.outer(time_s, [0.1, 0.2, 0.3, 0.4]))
     return [("force", "N", forces), ("activation", "", activations)]
 
 
-def test_a_group_has_a_panel_for_each_quantity_and_side_with_a_line_for_each_muscle(tables):
-    root = ElementTree.fromstring(muscle_charts.group_figure(GROUP, tables))
-    panels = root.findall(f"{SVG}svg")
-    assert len(panels) == 4
-    for panel in panels:
-        drawn = [path.get("class") for path in panel.iter(f"{SVG}path")]
-        assert drawn == ["line m0", "line m1"]
-    text = " ".join(root.itertext())
-    for word in ("Hip ext", "force, right (N)", "activation, left", "glut1", "glut2", "time (s)"):
-        assert word in text
+@pytest.fixture
+def group():
+    return group_charts(GROUP, tables_of(NAMES))
 
 
-def test_sides_share_their_axis(tables):
-    root = ElementTree.fromstring(muscle_charts.group_figure(GROUP, tables))
-    right, left = root.findall(f"{SVG}svg")[:2]
-    ticks = [[t.text for t in panel.iter(f"{SVG}text") if "end" in t.get("class")] for panel in (right, left)]
-    assert ticks[0] == ticks[1] and "2000" in ticks[0]
+def words(svg: str) -> list[str]:
+    return ["".join(text.itertext()) for text in ElementTree.fromstring(svg).iter(f"{SVG}text")]
 
 
-def test_style_reaches_nothing_else_on_a_page(tables):
-    style = ElementTree.fromstring(muscle_charts.group_figure(GROUP, tables)).find(f"{SVG}style").text
-    assert all(rule.strip().startswith(".muscles ") for rule in style.split("}") if rule.strip())
+def test_a_group_has_a_chart_for_each_quantity_and_side_with_a_line_for_each_muscle(group):
+    assert [chart.title for chart in group.charts] == [
+        "force, right",
+        "force, left",
+        "activation, right",
+        "activation, left",
+    ]
+    assert all([line.role for line in chart.lines] == ["m0", "m1"] for chart in group.charts)
+    assert group.columns == 2 and group.legend == [("m0", "glut1"), ("m1", "glut2")]
 
 
-def test_a_comparison_shows_every_trial_the_mean_and_a_band(tables):
+def test_the_file_shows_them_all(group):
+    shown = words(group.svg())
+    assert {"Hip ext", "force, right (N)", "activation, left", "glut1", "glut2", "time (s)"} <= set(shown)
+
+
+def test_sides_share_their_axis(group):
+    right, left, *_ = (chart.drawing.y_ticks for chart in group.charts)
+    assert right == left and right[-1].label == "2000"
+
+
+def test_a_file_is_the_same_each_time(group):
+    assert group.svg() == group_charts(GROUP, tables_of(NAMES)).svg()
+
+
+def test_names_of_files_are_text_and_no_formula():
+    """A dollar sign would start a formula that cannot be read, a bracket an element."""
+    names = tuple(f"<script>$\\bad{k}" + side for side in ("_r", "_l") for k in "12")
+    group = group_charts(Group("</svg><script>$", {"right": names[:2], "left": names[2:]}), tables_of(names))
+    svg = group.svg()
+    assert "<script" not in svg
+    assert {"</svg><script>$", "<script>$\\bad1"} <= set(words(svg))
+
+
+def test_every_group_of_a_folder_is_drawn_in_place_of_what_was_there(results):
+    old = results / "muscle_groups" / "old.svg"
+    old.parent.mkdir()
+    old.write_text("old")
+    assert [group.title for group in write_group_figures(results)] == ["Soleus", "Vasti"]
+    assert sorted(path.name for path in old.parent.iterdir()) == ["soleus.svg", "vasti.svg"]
+
+
+def test_a_comparison_shows_every_trial_the_mean_and_a_band():
     percent = np.arange(101.0)
     trials = {f"t{k}": {name: k + percent for name in NAMES} for k in range(3)}
-    root = ElementTree.fromstring(muscle_charts.comparison_figure(GROUP, percent, trials, unit="N"))
-    panels = root.findall(f"{SVG}svg")
-    assert len(panels) == 4
-    for panel in panels:
-        kinds = [path.get("class") for path in panel.iter(f"{SVG}path")]
-        assert kinds == ["band", *["line trial"] * 3, "line mean"]
+    group = comparison_charts(GROUP, percent, trials, unit="N")
+    assert len(group.charts) == 4 and group.columns == 3
+    for chart in group.charts:
+        assert [line.role for line in chart.lines] == ["trial"] * 3 + ["mean"]
+        assert chart.band.high - chart.band.low == pytest.approx(2.0)
+    assert "3 trials" in words(group.svg())

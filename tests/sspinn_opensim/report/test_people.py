@@ -23,7 +23,7 @@ def test_real_metrics_become_a_page_a_table_and_json(study, results, recording, 
     assert json.loads((tmp_path / "people.json").read_text()) == summary
     html = page.read_text(encoding="utf-8")
     assert html == people_page(summary, "Walking <study>") and "<Bea>" not in html and "&lt;Bea&gt;" in html
-    assert "http" not in html and "Walking &lt;study&gt;" in html
+    assert "://" not in html and "Walking &lt;study&gt;" in html
     text = people_markdown(summary)
     assert (tmp_path / "people.md").read_text(encoding="utf-8").endswith(text)
     assert "| seen | 2 | 2 | 2.0 (1.0 to 3.0) |" in text and "Cora\\|" in text

@@ -113,7 +113,7 @@ def test_two_folders_in_all_they_hold(tmp_path):
     saved = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert saved["groups"][0]["columns"][0]["bias"] == pytest.approx(3)
     page = (tmp_path / "out" / "comparison.html").read_text()
-    assert page.count("<figure>") == 11 and "soleus_r" in page and "http" not in page
+    assert page.count("<figure>") == 11 and "soleus_r" in page and "://" not in page
 
 
 def test_joint_reactions_have_their_units(tmp_path):
