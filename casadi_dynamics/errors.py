@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from os import PathLike
 from typing import Self
 
@@ -64,8 +65,25 @@ class OpenSimError(InputError):
 
 
 def nearest(name: str, known) -> str:
-    """Return a hint such as ``did you mean 'pelvis'?``, or an empty string when nothing is near."""
+    """Return a hint such as ``did you mean 'pelvis'?``, or an empty string when nothing is near.
+
+    The same letters in another case or with other blanks come first; a name of the other side never does.
+    """
     import difflib
 
-    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    known, side = list(map(str, known)), _sides(name)
+    match = [other for other in known if _letters(other) == _letters(name)]
+    if not match:
+        known = [other for other in known if not (side and _sides(other)) or _sides(other) == side]
+        match = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean '{match[0]}'?" if match else ""
+
+
+def _letters(name: str) -> str:
+    return "".join(character for character in name.casefold() if character.isalnum())
+
+
+def _sides(name: str) -> set[str]:
+    """Return the first letters of the words of a name that tell a side."""
+    words = re.findall("[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
+    return {word[0] for word in words if word in ("r", "l", "right", "left")}

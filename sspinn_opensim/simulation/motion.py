@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -10,8 +11,9 @@ import numpy as np
 from scipy.interpolate import BSpline, make_interp_spline
 from scipy.signal import butter, sosfiltfilt
 
-from casadi_dynamics.errors import InputError
+from casadi_dynamics.errors import InputError, InputWarning, nearest
 from casadi_dynamics.model import Model
+from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
 from sspinn_opensim.opensim_io.tables.motion_units import warn_of_unit
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
@@ -145,13 +147,38 @@ def read_motion(path: Path, model: Model, unit: str | None = None) -> Samples:
     _refuse_degrees_as_radians(q, model, path)
     warn_of_unit(table, model, str(path))
     time_s, q = _uniform(table.time_s, q, path)
-    return Samples(
+    samples = Samples(
         time_s,
         q,
         str(path),
         tuple(c.name for c in model.coordinates if c.name not in table.names),
         tuple(name for name in table.names if name not in model.coordinate_names),
     )
+    for note in _left_alone(samples, model):
+        warnings.warn(f"{path}: {note}", InputWarning, stacklevel=2)
+    return samples
+
+
+def _left_alone(samples: Samples, model: Model) -> list[str]:
+    """Return a note for each coordinate that rests for lack of a column, and one for columns of none."""
+    follows = {
+        coupler.dependent for coupler in model.constraints if isinstance(coupler, CoordinateCouplerConstraint)
+    }
+    root, notes = model.root_coordinates(), []
+    for name in samples.missing:
+        coordinate = model.coordinate(name)
+        if coordinate.locked or name in follows:
+            continue
+        note = f"no column '{name}': it rests at its default, {coordinate.default:g}"
+        if name in root and coordinate.motion != "rotational":
+            note += "; the person does not travel along it (--belt-speed states the speed of a treadmill)"
+        hint = nearest(name, samples.unused).replace("did you mean", "is it column")
+        notes.append(f"{note}; {hint}" if hint else note)
+    if samples.unused:
+        notes.append(
+            f"the model has no coordinate {', '.join(map(repr, samples.unused))}: columns left alone"
+        )
+    return notes
 
 
 def filtered(samples: Samples, lowpass_hz: float) -> Samples:

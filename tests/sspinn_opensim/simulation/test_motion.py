@@ -1,9 +1,11 @@
 """A motion file becomes smooth functions of time."""
 
+import warnings
+
 import numpy as np
 import pytest
 
-from casadi_dynamics.errors import InputError
+from casadi_dynamics.errors import InputError, InputWarning
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 from sspinn_opensim.simulation.motion import (
     Samples,
@@ -164,3 +166,29 @@ def test_a_repeated_stride_is_smooth_and_leaves_what_is_kept():
 def test_a_stride_that_leaves_the_motion_is_refused():
     with pytest.raises(InputError, match="does not fit"):
         repeat_stride(through(samples(strides(1.4)[1])), 1.1, (0.9, 1.2), [2], 4)
+
+
+def test_a_column_that_is_misspelt_and_the_coordinate_that_rests_for_it_are_named(
+    planar_files, planar_model, tmp_path
+):
+    text = planar_files.motion.read_text()
+    (tmp_path / "misspelt.mot").write_text(text.replace("knee_angle_r", "knee_angle_right"))
+    with pytest.warns(InputWarning) as notes:
+        samples = read_motion(tmp_path / "misspelt.mot", planar_model)
+    said = [str(note.message) for note in notes]
+    assert samples.missing == ("knee_angle_r",) and samples.unused == ("knee_angle_right",)
+    assert len(said) == 2 and "is it column 'knee_angle_right'?" in said[0] and "rests" in said[0]
+    assert "no coordinate 'knee_angle_right'" in said[1]
+
+
+def test_a_motion_that_does_not_travel_says_so(planar_files, planar_model, tmp_path):
+    text = planar_files.motion.read_text().replace("pelvis_tx", "forward")
+    (tmp_path / "still.mot").write_text(text)
+    with pytest.warns(InputWarning, match="no column 'pelvis_tx'.*does not travel along it"):
+        read_motion(tmp_path / "still.mot", planar_model)
+
+
+def test_a_whole_motion_needs_no_note(planar_files, planar_model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not read_motion(planar_files.motion, planar_model).missing
