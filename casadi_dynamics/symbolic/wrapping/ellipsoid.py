@@ -268,19 +268,19 @@ def _direction(anchor, point, radii, plane, damping):
 def _solve(matrix, right):
     """Solve four equations with a positive definite matrix by its LDL factors."""
     n = 4
-    lower, diagonal = [[0] * n for _ in range(n)], [0] * n
+    lower, diagonal = ca.SX.eye(n), ca.SX.zeros(n)
     for j in range(n):
-        diagonal[j] = matrix[j, j] - sum(lower[j][k] ** 2 * diagonal[k] for k in range(j))
+        diagonal[j] = matrix[j, j] - sum(lower[j, k] ** 2 * diagonal[k] for k in range(j))
         for i in range(j + 1, n):
-            rest = matrix[i, j] - sum(lower[i][k] * lower[j][k] * diagonal[k] for k in range(j))
-            lower[i][j] = rest / diagonal[j]
-    y: list = [0] * n
+            rest = matrix[i, j] - sum(lower[i, k] * lower[j, k] * diagonal[k] for k in range(j))
+            lower[i, j] = rest / diagonal[j]
+    solution = ca.SX(right)
     for i in range(n):
-        y[i] = right[i] - sum(lower[i][k] * y[k] for k in range(i))
-    x: list = [0] * n
+        solution[i] -= sum(lower[i, k] * solution[k] for k in range(i))
+    solution = solution / diagonal
     for i in reversed(range(n)):
-        x[i] = y[i] / diagonal[i] - sum(lower[k][i] * x[k] for k in range(i + 1, n))
-    return ca.vertcat(*x)
+        solution[i] -= sum(lower[k, i] * solution[k] for k in range(i + 1, n))
+    return solution
 
 
 def _arc() -> ca.Function:
