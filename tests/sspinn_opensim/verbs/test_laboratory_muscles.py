@@ -75,7 +75,7 @@ def test_the_folder_of_a_trial_is_complete(done, status, only_files_of_the_table
     assert (
         "Not to be trusted" in page
         and "hip_flexion_l" in page
-        and 'class="muscles"' in page
+        and 'class="line m0"' in page
         and "not a medical device" in page
     )
     assert str(done) not in page
