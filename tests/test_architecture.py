@@ -384,7 +384,7 @@ def test_scoring_needs_no_network(repository):
     """What reads written estimates neither trains nor applies a network."""
     code = (
         "import sys, sspinn_opensim.verbs.evaluate; "
-        "print(*({'torch', 'opensim', 'matplotlib', 'sspinn_opensim.training.checkpoint'} & set(sys.modules)))"
+        "print(*({'torch', 'opensim', 'sspinn_opensim.training.checkpoint'} & set(sys.modules)))"
     )
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, timeout=60, check=True
