@@ -18,6 +18,7 @@ from casadi_dynamics.osim import read_model
 from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import compare
+from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.gravity import gravity_doubt
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
@@ -61,7 +62,9 @@ class Conversion:
             f"{len(model.bodies)} bodies, {len(model.coordinates)} coordinates, "
             f"{len(model.contact_spheres)} contact points"
         ]
-        if not model.contact_spheres:
+        if not model.contact_spheres and any(
+            (segment_of(body.name) or ("",))[0] == "foot" for body in model.bodies
+        ):
             lines.append("note: no contact points; `sspinn scale` puts some under the feet before a training")
         lines.append(
             "agrees with OpenSim at random states: "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -32,6 +33,9 @@ _KEYS = [
     "OrigDataStartFrame",
     "OrigNumFrames",
 ]
+_AXIS = re.compile("[xyzXYZ][0-9]*")
+#: Stands in all three coordinates of a marker that was not seen, in some laboratories' files.
+_NINES = (9999.0, 9999.9, 9999.99, 9999.999, 99999.0, 999999.0)
 _NOT_MEASURED = {"", "nan", "-nan", "-", "none", "null", "inf", "-inf"}
 
 
@@ -129,8 +133,9 @@ def read_marker_trial(path: Path) -> MarkerTrial:
     ----------
     path : Path
         The file. Byte order marks, any line ends, blank lines, wrong counts in the header, cells separated by
-        blanks, decimal commas, empty cells, a prefix ``Subject:`` of all names and markers at exactly zero
-        (taken as not seen) are accepted; where this is a guess a note says so.
+        blanks, commas or semicolons, blanks between names above tabs, decimal commas, empty cells, a
+        prefix ``Subject:`` of all names, and markers at exactly zero or at 9999 (taken as not seen) are
+        accepted; where this is a guess a note says so.
     """
     path = Path(path)
     lines = _lines(path)
@@ -140,9 +145,11 @@ def read_marker_trial(path: Path) -> MarkerTrial:
         raise InputError(
             "not a marker trial", where=str(path), expected="a line 'Frame#  Time  ...'", fix=fix
         )
-    header, notes = _header(lines[:at]), []
-    names = _names(lines[at], path, notes)
-    time_s, cells = _rows(lines[at + 1 :], at + 2, names, path)
+    separator = next((mark for mark in "\t;," if mark in lines[at]), None)
+    header, notes = _header(lines[:at], separator), []
+    names = _names(lines[at].split(separator), path, notes)
+    time_s, cells = _rows(lines[at + 1 :], at + 2, separator, names, path)
+    _drop_nines(cells, names, notes)
     metres = _metres(header, cells, path, notes)
     for key, found, thing in (
         ("nummarkers", len(names), "markers"),
@@ -203,19 +210,27 @@ def _lines(path: Path) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def _header(lines: Sequence[str]) -> dict[str, str]:
+def _header(lines: Sequence[str], separator: str | None) -> dict[str, str]:
     """Return the keys of the second line with the values of the third, in lower case."""
     for keys, values in pairwise(lines):
         if keys.lower().startswith("datarate"):
-            return {k.lower(): v for k, v in zip(keys.split(), values.split(), strict=False)}
+            cells = (line.split(separator if separator in (",", ";") else None) for line in (keys, values))
+            return {k.strip().lower(): v.strip() for k, v in zip(*cells, strict=False)}
     return {}
 
 
-def _names(line: str, path: Path, notes: list[str]) -> tuple[str, ...]:
-    cells = line.split("\t") if "\t" in line else line.split()
+def _names(cells: Sequence[str], path: Path, notes: list[str]) -> tuple[str, ...]:
     names = [cell.strip() for cell in cells[2:] if cell.strip()]
+    if not names:  # "Frame#", a tab, and all else apart by blanks
+        names = " ".join(cells).split()[2:]
+        notes.append("the names are separated by blanks, not by tabs")
     if not names:
-        raise InputError("the marker trial names no marker", where=str(path))
+        raise InputError(
+            "the marker trial names no marker",
+            where=f"{path}, line 'Frame#'",
+            expected="Frame#, Time and the name of each marker, separated by tabs",
+            found=" ".join(cells).strip()[:80],
+        )
     prefixes = {name.partition(":")[0] for name in names if ":" in name}
     if len(prefixes) == 1 and all(":" in name for name in names):
         names = [name.partition(":")[2] for name in names]
@@ -229,17 +244,19 @@ def _names(line: str, path: Path, notes: list[str]) -> tuple[str, ...]:
 
 
 def _rows(
-    lines: Sequence[str], first: int, names: Sequence[str], path: Path
+    lines: Sequence[str], first: int, separator: str | None, names: Sequence[str], path: Path
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return time, (n,), and coordinates, (n, 3 markers), of the data lines."""
     width, times, rows = 2 + 3 * len(names), [], []
     for number, line in enumerate(lines, first):
-        cells = line.split("\t") if "\t" in line else line.split()
-        if not line.strip() or not cells[0].strip():  # blank, or the line X1 Y1 Z1 ...
-            continue
+        cells = line.split(separator if separator and separator in line else None)
+        if not line.strip() or not cells[0].strip() or _is_axes(line):
+            continue  # blank, or the line X1 Y1 Z1 ..., mostly below the names
+        if len(cells) != width and separator == "\t" and len(line.split()) == width:
+            cells = line.split()
         while len(cells) > width and not cells[-1].strip():
             cells.pop()
-        if len(cells) > width or (len(cells) < width and "\t" not in line):
+        if len(cells) > width or (len(cells) < width and not (separator and separator in line)):
             raise InputError(
                 "a row of the marker trial has another number of cells than its names say",
                 where=f"{path}, line {number}",
@@ -261,6 +278,11 @@ def _rows(
     return time_s, np.array(rows)
 
 
+def _is_axes(line: str) -> bool:
+    """Whether a line is X1 Y1 Z1 ..., which some write from the first cell on."""
+    return all(map(_AXIS.fullmatch, re.split("[\\s,;]+", line.strip(" \t,;"))))
+
+
 def _number(cell: str, column: int, names: Sequence[str], where: str) -> float:
     text = cell.strip()
     if text.lower() in _NOT_MEASURED:
@@ -270,6 +292,16 @@ def _number(cell: str, column: int, names: Sequence[str], where: str) -> float:
     except ValueError:
         what = "time" if column == 1 else f"marker '{names[(column - 2) // 3]}'"
         raise InputError(f"{what} is not a number", where=where, found=repr(text)) from None
+
+
+def _drop_nines(cells: np.ndarray, names: Sequence[str], notes: list[str]) -> None:
+    """Take a marker at 9999 in all three coordinates as not seen."""
+    places = cells.reshape(len(cells), len(names), 3)
+    nines = np.isin(np.abs(places), _NINES).all(axis=2)
+    if nines.any():
+        which = ", ".join(name for name, hit in zip(names, nines.any(axis=0), strict=True) if hit)
+        notes.append(f"{np.abs(places[nines][0, 0]):g} in some frames, taken as not seen: {which}")
+        places[nines] = np.nan
 
 
 def _metres(header: dict[str, str], cells: np.ndarray, path: Path, notes: list[str]) -> float:

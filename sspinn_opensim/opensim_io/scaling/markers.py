@@ -35,6 +35,7 @@ from sspinn_opensim.opensim_io.scaling.report import (
     MarkerErrors,
     ScalingReport,
     factor_doubts,
+    mass_doubts,
 )
 from sspinn_opensim.opensim_io.scaling.scale import body_masses, known_height
 from sspinn_opensim.opensim_io.worker.scaling import marker_errors, scale_tool
@@ -142,6 +143,7 @@ def _run(case: Case, work: Path, subject: Path, generic_height_m: float | None) 
             doubts=(
                 *case.notes,
                 *factor_doubts(case.factors, ratio),
+                *mass_doubts(case.factors, body_masses(case.before, after)),
                 *leg_doubts(after, height_m),
                 *errors.doubts(),
             ),

@@ -20,6 +20,8 @@ LARGEST_MARKER_ERROR_M, LARGEST_RMS_M = 0.02, 0.01
 PLAUSIBLE_DEPARTURE = 0.25
 #: Legs of unequal length usually differ by less.
 PLAUSIBLE_ASYMMETRY = 0.05
+#: Mass factor over length factors cubed, or the reverse: the mass of people of one height differs by less.
+PLAUSIBLE_DENSITY = 2.0
 _WORST_SHOWN = 5
 
 
@@ -205,6 +207,29 @@ def factor_doubts(factors: Factors, height_ratio: float | None) -> list[str]:
             uneven.setdefault(what, []).append(f"{right} and {left}")
     found += [f"right and left differ by {what}: {', '.join(pairs)}" for what, pairs in uneven.items()]
     return found
+
+
+def mass_doubts(factors: Factors, body_mass_kg: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Return a doubt where the mass of a model grows otherwise than its lengths cubed.
+
+    Parameters
+    ----------
+    factors : Mapping
+        Of every body.
+    body_mass_kg : Mapping of str to (float, float)
+        Mass of each body before and after.
+    """
+    before, after = (sum(masses[k] for masses in body_mass_kg.values()) for k in (0, 1))
+    grown = sum(float(np.prod(factors[body])) * mass for body, (mass, _) in body_mass_kg.items())
+    if not before or not grown:
+        return []
+    mass, volume = after / before, grown / before
+    if 1 / PLAUSIBLE_DENSITY <= mass / volume <= PLAUSIBLE_DENSITY:
+        return []
+    return [
+        f"the mass is multiplied by {mass:.3g}, from {before:.3g} to {after:.3g} kg, and the volume by "
+        f"{volume:.3g} (length factors cubed): is this the mass of what the model stands for?"
+    ]
 
 
 def unscaled(factors: Factors) -> list[str]:

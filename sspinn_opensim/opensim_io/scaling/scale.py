@@ -24,7 +24,13 @@ from sspinn_opensim.opensim_io.scaling.finish import (
     telling,
     verify,
 )
-from sspinn_opensim.opensim_io.scaling.report import Factors, ScalingReport, check_range, factor_doubts
+from sspinn_opensim.opensim_io.scaling.report import (
+    Factors,
+    ScalingReport,
+    check_range,
+    factor_doubts,
+    mass_doubts,
+)
 from sspinn_opensim.opensim_io.worker.scaling import scale
 from sspinn_opensim.settings.bounds import HEIGHT, MASS
 
@@ -164,7 +170,12 @@ def scale_bodies(
             method=method,
             measured=measured or {},
             changes=changes(before, after, generic_tree, tree),
-            doubts=(*doubts, *factor_doubts(factors, height_ratio), *leg_doubts(after, person.height_m)),
+            doubts=(
+                *doubts,
+                *factor_doubts(factors, height_ratio),
+                *mass_doubts(factors, body_masses(before, after)),
+                *leg_doubts(after, person.height_m),
+            ),
         )
 
 

@@ -42,6 +42,11 @@ _NOT_MEASURED = {
     "1.#qnan",
     "-1.#ind",
 }
+#: A frame repeats the one before where time steps by less than this part of the usual step, and no number by
+#: more than this part of itself, or by the other amount: OpenSim's RRA ends so, 1e-10 later.
+_SAME_TIME, _SAME_PART, _SAME_NUMBER = 1e-4, 1e-6, 1e-8
+#: Columns of ground forces, which some append to a motion.
+_GROUND_FORCE = re.compile(r"(?i).*(force|torque|moment|grf|cop).*")
 #: A clock is even if most of its steps are about as long as the median; a step this much longer is a gap.
 _EVEN, _MOSTLY, _GAP, _FEWEST_STEPS = 0.25, 0.9, 1.8, 10
 
@@ -131,7 +136,7 @@ def read_plain(labels: TextLine, rows: bytes, where: str) -> TableRows | None:
         return None
     time_s, values = numbers[:, 0], numbers[:, 1:]
     whole = numbers.shape[1] == len(names) and np.isfinite(numbers).all()
-    if not whole or (np.diff(time_s) <= 0).any() or _gap(time_s) is not None:
+    if not whole or (np.diff(time_s) <= _same_time_s(time_s)).any() or _gap(time_s) is not None:
         return None
     return TableRows(tuple(names[1:]), time_s, values, tuple(notes))
 
@@ -237,7 +242,9 @@ def _without_repeated_frames(
 ) -> tuple[np.ndarray, list[TextLine]]:
     """Leave out frames that repeat the one before them in every number; time must increase."""
     steps = np.diff(numbers[:, 0])
-    repeated = np.flatnonzero((steps == 0) & (np.diff(numbers, axis=0) == 0).all(axis=1)) + 1
+    values = numbers[:, 1:]
+    same = np.abs(np.diff(values, axis=0)) <= _SAME_NUMBER + _SAME_PART * np.abs(values[1:])
+    repeated = np.flatnonzero((np.abs(steps) <= _same_time_s(numbers[:, 0])) & same.all(axis=1)) + 1
     backwards = np.setdiff1d(np.flatnonzero(steps <= 0) + 1, repeated)
     if len(backwards):
         later = int(backwards[0])
@@ -253,6 +260,12 @@ def _without_repeated_frames(
         notes.append(f"{len(repeated)} frames that repeat the one before were left out (line {lines})")
     kept = np.setdiff1d(np.arange(len(rows)), repeated)
     return numbers[kept], [rows[k] for k in kept]
+
+
+def _same_time_s(time_s: np.ndarray) -> float:
+    """Return the step below which two frames may be one, s."""
+    steps = np.diff(time_s)
+    return _SAME_TIME * max(float(np.median(steps)), 0.0) if steps.size else 0.0
 
 
 def _gap(time_s: np.ndarray) -> int | None:
@@ -271,6 +284,12 @@ def _without_repeated_columns(
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Leave out columns whose label and numbers both stand twice."""
     first: dict[str, int] = {}
+    ambiguous = _appended_forces(labels, values)
+    if ambiguous:
+        names = ", ".join(ambiguous)
+        notes.append(f"ground forces were appended twice with different numbers and are left out: {names}")
+        kept_columns = [k for k, label in enumerate(labels) if label not in ambiguous]
+        labels, values = [labels[k] for k in kept_columns], values[:, kept_columns]
     for k, label in enumerate(labels):
         kept = first.setdefault(label, k)
         if kept != k and not np.array_equal(values[:, kept], values[:, k]):
@@ -284,3 +303,18 @@ def _without_repeated_columns(
             notes.append(f"column '{label}' stands twice with the same numbers")
     places = list(first.values())
     return tuple(first), values[:, places]
+
+
+def _appended_forces(labels: list[str], values: np.ndarray) -> list[str]:
+    """Return the ground forces that stand twice, over different numbers, beside columns of another kind.
+
+    A table of nothing but forces has two feet under one label; beside a motion the forces are of no use.
+    """
+    if all(map(_GROUND_FORCE.fullmatch, labels)):
+        return []
+    found = []
+    for label in dict.fromkeys(labels):
+        places = [k for k, other in enumerate(labels) if other == label]
+        if _GROUND_FORCE.fullmatch(label) and (values[:, places] != values[:, places[:1]]).any():
+            found.append(label)
+    return found

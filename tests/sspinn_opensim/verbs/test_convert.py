@@ -21,7 +21,7 @@ def public_models(repository):
 
 def test_an_old_model_is_upgraded_first(public_models, tmp_path, caplog, only_files_of_the_table):
     given = public_models / "gait3d_pelvis213.osim"
-    convert.convert(given, tmp_path)
+    assert "under the feet" in str(convert.convert(given, tmp_path))
     only_files_of_the_table(tmp_path, "convert")
     upgraded = tmp_path / "gait3d_pelvis213_upgraded.osim"
     assert is_older(given) and not is_older(upgraded)
@@ -59,3 +59,7 @@ def test_gravity_that_no_study_could_use_is_noted(tmp_path, caplog, gravity, not
     with caplog.at_level("INFO"):
         convert.convert(model, tmp_path / "out")
     assert ("gravity does not point along -y" in caplog.text) == noted
+
+
+def test_nobody_speaks_of_feet_where_there_are_none(public_models, tmp_path):
+    assert "feet" not in str(convert.convert(public_models / "arm26.osim", tmp_path))

@@ -77,6 +77,42 @@ def test_a_doubt_is_noted(read, content, note):
     assert note in read(content).notes
 
 
+LAYOUTS = {
+    "commas": lambda plain: plain.replace("\t", ","),
+    "semicolons and decimal commas": lambda plain: re.sub(r"(\d)\.(\d)", r"\1,\2", plain.replace("\t", ";")),
+    "axes from the first cell on": lambda plain: plain.replace("\t\tX1", "X1"),
+    "blanks between names": lambda plain: plain.replace(
+        "Time\tASIS\t\t\tKNEE\t\t", "Time   ASIS     KNEE"
+    ).replace("\t\tX1\tY1\tZ1\tX2\tY2\tZ2", "\tX1 Y1 Z1 X2 Y2 Z2"),
+    "blanks within rows": lambda plain: plain.replace("\t100\t900\t-50", " 100 900 -50"),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts_of_laboratories_mean_the_same(read, layout):
+    plain, written = read(text()), LAYOUTS[layout](text())
+    assert written != text()
+    other = read(written)
+    assert other.names == plain.names
+    np.testing.assert_array_equal(other.time_s, plain.time_s)
+    np.testing.assert_array_equal(other.position_m, plain.position_m)
+
+
+@pytest.mark.parametrize("nines", ["9999", "9999.0", "-9999.0000", "9999.99"])
+def test_nines_are_a_gap(read, nines):
+    row = "\t".join(["3", "0.02", *[nines] * 3, "112", "402", "62"])
+    trial = read(text(*ROWS, row, frames=3))
+    seen = np.isfinite(trial.place("ASIS")).all(axis=1)
+    assert seen.tolist() == [True, True, False] and np.isfinite(trial.place("KNEE")).all()
+    assert any("taken as not seen: ASIS" in note for note in trial.notes)
+    np.testing.assert_allclose(trial.place("KNEE")[2], [0.112, 0.402, 0.062])
+
+
+def test_a_coordinate_of_nines_alone_is_a_number(read):
+    trial = read(text("1\t0.00\t100\t9999\t-50\t110\t400\t60", ROWS[1]))
+    assert trial.place("ASIS")[0, 1] == pytest.approx(9.999) and trial.notes == ()
+
+
 @pytest.mark.parametrize("gap", ["\t\t", "NaN\tNaN\tNaN", "nan\t-\t"])
 def test_a_marker_that_was_not_seen_is_nan(read, gap):
     trial = read(text(f"1\t0.0\t{gap}\t110\t400\t60", ROWS[1]))

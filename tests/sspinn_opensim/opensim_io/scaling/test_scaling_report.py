@@ -6,7 +6,7 @@ from lxml import etree
 
 from sspinn_opensim.opensim_io.scaling.anatomy import leg_doubts
 from sspinn_opensim.opensim_io.scaling.finish import describe, scale_contact
-from sspinn_opensim.opensim_io.scaling.report import MarkerErrors, factor_doubts, unscaled
+from sspinn_opensim.opensim_io.scaling.report import MarkerErrors, factor_doubts, mass_doubts, unscaled
 
 ONE = (1.0, 1.0, 1.0)
 
@@ -26,10 +26,31 @@ def test_sides_that_differ_are_doubted(right, left):
     assert not factor_doubts({right: (1.0, 1.03, 1.0), left: ONE}, None)
 
 
-def test_bodies_without_a_factor_are_named_unless_all_are():
+@pytest.mark.parametrize(
+    ("factor", "before", "after", "doubted"),
+    [
+        (1.0, 4.2, 12.0, True),  # an arm given the mass of more than an arm
+        (0.05, 0.03, 75.0, True),  # a mouse with the mass of a person
+        (1.0, 75.0, 30.0, True),
+        (0.62, 75.0, 20.0, False),  # a child
+        (0.95, 75.0, 110.0, False),
+        (1.1, 75.0, 95.0, False),
+        (1.0, 0.0, 0.0, False),
+    ],
+)
+def test_a_mass_that_the_lengths_do_not_explain_is_doubted(factor, before, after, doubted):
+    found = mass_doubts(
+        {"a": (factor,) * 3, "b": (factor,) * 3}, {"a": (before, after), "b": (before, after)}
+    )
+    assert len(found) == doubted and all("length factors cubed" in doubt for doubt in found)
+
+
+def test_bodies_without_a_factor_are_named_and_all_of_them_are_a_finding():
     (doubt,) = unscaled({"femur_r": (1.1, 1.0, 1.0), "hand_r": ONE})
     assert "hand_r" in doubt and "femur_r" not in doubt
-    assert not unscaled({"femur_r": ONE, "hand_r": ONE})
+    (doubt,) = unscaled({"femur_r": ONE, "hand_r": ONE})
+    assert "nothing was scaled: every factor is 1" in doubt
+    assert not unscaled({"femur_r": (1.1, 1.0, 1.0)})
 
 
 def test_legs_that_no_person_of_this_height_has_are_doubted(model_file):

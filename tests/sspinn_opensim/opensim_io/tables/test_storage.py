@@ -121,6 +121,14 @@ def test_reads_the_spellings_found_in_the_wild(tmp_path, text):
             HEAD + LABELS + ROWS + "0.01\t3\t4\n",
             "1 frames that repeat the one before were left out (line 10)",
         ),
+        (
+            HEAD + LABELS + ROWS + "0.0100000001\t3.0000000001\t4\n",
+            "1 frames that repeat the one before were left out (line 10)",
+        ),
+        (
+            HEAD + "time\ta\tb\tr_force_vx\tr_force_vx\n0\t1\t2\t5\t6\n0.01\t3\t4\t7\t8\n",
+            "appended twice with different numbers and are left out: r_force_vx",
+        ),
         (HEAD + "Time\ta\tb\n" + ROWS, "called 'Time'; OpenSim wants 'time'"),
         (HEAD + "t\ta\tb\n" + ROWS, "called 't'; OpenSim wants 'time'"),
         ((HEAD + LABELS + ROWS).encode("utf-16"), "UTF-16, on which OpenSim hangs"),
@@ -182,6 +190,7 @@ def test_reports_a_missing_degrees_flag_as_unknown(tmp_path):
         ("x\nendheader\nTimes\ta\tb\n" + ROWS, "first column is not time"),
         ("x\nendheader\ntime\ttime\tb\n" + ROWS, "stands twice"),
         ("x\nendheader\ntime\ta\ta\n" + ROWS, "'a' in columns 2 and 3"),
+        ("x\nendheader\ntime\tforce_vx\tforce_vx\n" + ROWS, "'force_vx' in columns 2 and 3"),
         ("x\nendheader\ntime\t\ta\n" + ROWS, "a label is blank"),
         ("x\nendheader\n" + ROWS, "no labels above the numbers"),
         ("x\nendheader\n" + LABELS, "no rows"),
