@@ -23,7 +23,7 @@ from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.estimation.decode import MotionReader
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.study import examples_folder, read_study
-from sspinn_opensim.training.estimator import Estimator
+from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.networks import NETWORKS, LstmNetwork
 from sspinn_opensim.training.signals import make_signals
 from sspinn_opensim.training.subject import make_subject
@@ -74,7 +74,7 @@ def measure(study_file: Path, frames: int, network: str | None = None) -> dict:
     subject = make_subject(model, recording, study.coordinates.fixed, height_m=study.person.height_m)
     signals = make_signals(recording, subject)
     torch.manual_seed(0)
-    estimator = Estimator(subject, signals, kind=kind).eval()
+    estimator = PersonNetwork(subject, signals, kind=kind).eval()
 
     streaming = StreamingEstimator(estimator, subject, signals)
 

@@ -1,4 +1,4 @@
-"""A tape run by numpy, one array operation per instruction: slower than machine code, at home anywhere."""
+"""A tape run by numpy, one array operation per instruction: slower than machine code, on any machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A function, or a gradient of it, that is known by its name long before it is written down."""
+"""A CasADi function or a gradient of it, whose tape is recorded when it is needed."""
 
 from __future__ import annotations
 

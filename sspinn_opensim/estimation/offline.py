@@ -9,7 +9,7 @@ import torch
 
 from sspinn_opensim.estimation.decode import MotionReader, distance
 from sspinn_opensim.estimation.ground import GroundForces
-from sspinn_opensim.training.estimator import Estimator
+from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
 
@@ -41,7 +41,7 @@ class Estimate:
     ground: GroundForces
 
 
-def estimate(estimator: Estimator, subject: Subject, signals: Signals, time_s: np.ndarray) -> Estimate:
+def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_s: np.ndarray) -> Estimate:
     """Run a trained network over a recording, from its first frame.
 
     Parameters

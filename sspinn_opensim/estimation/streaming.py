@@ -10,7 +10,7 @@ import torch
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation.decode import MotionReader, distance
 from sspinn_opensim.estimation.ground import GroundForces
-from sspinn_opensim.training.estimator import Estimator
+from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
 
@@ -37,13 +37,13 @@ class StreamingEstimator:
 
     Parameters
     ----------
-    estimator : Estimator
+    estimator : PersonNetwork
         Trained.
     signals : Signals
         Of the recording it was trained on, or of another with the same sensors: channels and body constants.
     """
 
-    def __init__(self, estimator: Estimator, subject: Subject, signals: Signals) -> None:
+    def __init__(self, estimator: PersonNetwork, subject: Subject, signals: Signals) -> None:
         self._estimator, self._subject, self._signals = estimator, subject, signals
         self._reader = MotionReader(subject)
         self.coordinates = subject.model.coordinate_names

@@ -9,7 +9,7 @@ import torch
 from scipy.signal import butter, filtfilt
 
 from casadi_dynamics.symbolic import BodyFunctions
-from sspinn_opensim.training.estimator import Estimator
+from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.motion import differentiate
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
@@ -52,14 +52,14 @@ class Readings:
     rate_available: np.ndarray
 
 
-def frozen_motion(estimator: Estimator, subject: Subject, signals: Signals):
+def frozen_motion(estimator: PersonNetwork, subject: Subject, signals: Signals):
     """Return `q`, `u` and `udot`, (n - 2, c) each, of all frames of a recording but the first and last.
 
     Speeds and accelerations are those that training compares with the sensors.
 
     Parameters
     ----------
-    estimator : Estimator
+    estimator : PersonNetwork
         Trained.
     """
     with torch.inference_mode():

@@ -23,7 +23,7 @@ from sspinn_opensim.placement.motion import (
 from sspinn_opensim.recording import Recording, Sensor
 from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.recording.window import SETTLING_S
-from sspinn_opensim.training.estimator import Estimator
+from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject
 
@@ -179,7 +179,7 @@ class FrozenNetworks:
         recording: Recording,
         subject: Subject,
         seeds: Sequence[int],
-        estimator_of: Callable[[int, Recording, Signals], Estimator],
+        estimator_of: Callable[[int, Recording, Signals], PersonNetwork],
     ) -> None:
         _check_length(recording)
         self.recording, self.subject = recording, subject

@@ -1,4 +1,4 @@
-"""Checks of a recording: what cannot be true is refused, what is odd is told.
+"""Checks of a recording: what cannot be true is refused, what is odd becomes a note.
 
 The bounds are far from what walking and running give (mean specific force 10 to 32 m/s^2, angular rate 0.7 to
 8 rad/s root mean square, for sensors from pelvis to foot at 1.3 to 3.5 m/s), so that only a wrong unit

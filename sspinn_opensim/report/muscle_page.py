@@ -7,7 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sspinn_opensim.files import write_atomically
-from sspinn_opensim.opensim_io.static_optimization.comparison import VERDICT_COLUMNS, Comparison, verdict_row
+from sspinn_opensim.opensim_io.static_optimization.comparison import (
+    VERDICT_COLUMNS,
+    MuscleComparison,
+    verdict_row,
+)
 from sspinn_opensim.opensim_io.static_optimization.groups import groups_of
 from sspinn_opensim.report.figures import ChartGroup
 from sspinn_opensim.report.muscle_charts import comparison_charts, write_figures, write_group_figures
@@ -37,7 +41,7 @@ def write_trial_page(folder: Path, title: str, facts: Sequence[str], notes: Sequ
     return _write(folder, title, facts, [trust, *_sections(write_group_figures(folder))])
 
 
-def write_comparison_page(comparison: Comparison, model: Path, out: Path, title: str) -> Path:
+def write_comparison_page(comparison: MuscleComparison, model: Path, out: Path, title: str) -> Path:
     """Write figures and page that show every muscle over all trials, with mean and deviation."""
     forces = comparison.curves["muscle_forces"]
     groups = [

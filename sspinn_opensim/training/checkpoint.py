@@ -20,7 +20,7 @@ from sspinn_opensim import __version__
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.training.cohort import ONE_PERSON, topology
-from sspinn_opensim.training.estimator import Estimator
+from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import Signals, channels
 from sspinn_opensim.training.subject import Subject
@@ -127,7 +127,7 @@ def resume(path: Path, trainer: Trainer, belongs_to: dict) -> None:
     _fill(path, trainer.load, content["state"])
 
 
-def load_estimator(path: Path, subject: Subject, signals: Signals, belongs_to: dict) -> Estimator:
+def load_estimator(path: Path, subject: Subject, signals: Signals, belongs_to: dict) -> PersonNetwork:
     """Return the trained estimator of a checkpoint for the same body and sensors.
 
     Raises
@@ -160,7 +160,7 @@ def _read_of_one_person(path: Path) -> dict:
 
 def load_member(
     path: Path, subject: Subject, signals: Signals, belongs_to: dict, name: str | None
-) -> Estimator:
+) -> PersonNetwork:
     """Return the trained estimator of a cohort's checkpoint for a member, or for a person it never saw.
 
     Parameters
@@ -210,9 +210,11 @@ def _kind(content: dict) -> Literal["lstm", "gated"]:
     return content["identity"]["training"]["settings"].get("network", "lstm")
 
 
-def _estimator(path: Path, content: dict, subject: Subject, signals: Signals, name: str | None) -> Estimator:
+def _estimator(
+    path: Path, content: dict, subject: Subject, signals: Signals, name: str | None
+) -> PersonNetwork:
     _require_finished(path, content)
-    estimator, state = Estimator(subject, signals, kind=_kind(content)), content["state"]
+    estimator, state = PersonNetwork(subject, signals, kind=_kind(content)), content["state"]
     _fill(path, lambda s: estimator.load(s["network"], None if name is None else s["people"][name]), state)
     return estimator.eval()
 

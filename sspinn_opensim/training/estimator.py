@@ -11,7 +11,7 @@ from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
 
 
-class Estimator(nn.Module):
+class PersonNetwork(nn.Module):
     """The network, which people may share, and what is one person's own: the mounting of the sensors.
 
     Parameters
@@ -41,7 +41,7 @@ class Estimator(nn.Module):
         """Return the state of all but the network."""
         return {k: v for k, v in self.state_dict().items() if not k.startswith("network.")}
 
-    def load(self, network: dict, person: dict | None) -> Estimator:
+    def load(self, network: dict, person: dict | None) -> PersonNetwork:
         """Take over the state of a network and of a person; None leaves the person as it is."""
         own = self.personal_state() if person is None else person
         self.load_state_dict({**{f"network.{k}": v for k, v in network.items()}, **own})

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.training.batches import MemberBatch
 from sspinn_opensim.training.cohort import Cohort
-from sspinn_opensim.training.estimator import Estimator
+from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.losses import TERMS, BodyConstants, loss_inputs, weights
 from sspinn_opensim.training.motion import differentiate
 from sspinn_opensim.training.processes import mean_over_processes
@@ -54,11 +54,13 @@ class Objective(nn.Module):
         Bodies and signals.
     settings : TrainingSettings
         Weights, ramp, and the part of a window that is not scored.
-    estimators : sequence of Estimator
+    estimators : sequence of PersonNetwork
         One for each member, all with one network.
     """
 
-    def __init__(self, cohort: Cohort, settings: TrainingSettings, estimators: Sequence[Estimator]) -> None:
+    def __init__(
+        self, cohort: Cohort, settings: TrainingSettings, estimators: Sequence[PersonNetwork]
+    ) -> None:
         super().__init__()
         self.weights = weights(settings.weights)
         self.estimators, self._members = nn.ModuleList(estimators), tuple(estimators)

@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from sspinn_opensim.training.batches import WindowSource
 from sspinn_opensim.training.cohort import Cohort, Member
-from sspinn_opensim.training.estimator import Estimator
+from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.objective import Loss, Objective, refuse_gradient, refuse_infinite
 from sspinn_opensim.training.processes import mean_over_processes, one_thread, together
 from sspinn_opensim.training.settings import Progress, TrainingSettings
@@ -32,7 +32,7 @@ class Trainer:
 
     Attributes
     ----------
-    estimators : ModuleList of Estimator
+    estimators : ModuleList of PersonNetwork
         One for each member, all with one network.
     step : int
         Steps done.
@@ -47,11 +47,11 @@ class Trainer:
         self.source = WindowSource(cohort, settings)
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
-            first = Estimator(cohort.members[0].subject, cohort.members[0].signals, kind=settings.network)
+            first = PersonNetwork(cohort.members[0].subject, cohort.members[0].signals, kind=settings.network)
         mountings, others = {_person(cohort.members[0]): first.mounting}, []
         for member in cohort.members[1:]:
             mounting = mountings.get(_person(member))
-            others.append(Estimator(member.subject, member.signals, first.network, mounting))
+            others.append(PersonNetwork(member.subject, member.signals, first.network, mounting))
             mountings.setdefault(_person(member), others[-1].mounting)
         self._members = [first, *others]
         if network is not None:

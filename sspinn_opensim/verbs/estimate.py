@@ -19,7 +19,7 @@ from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.checkpoint import identity, load_estimator, load_member
-from sspinn_opensim.training.estimator import Estimator
+from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.settings import settings_of
 from sspinn_opensim.training.subject import Subject
 from sspinn_opensim.verbs.on_study import OfPeople, on_study, people_of, person_folder
@@ -131,6 +131,6 @@ def write_results(
     return Estimation(out, results, deviations)
 
 
-def _estimate_of(estimator: Estimator, prepared: Prepared) -> Estimate:
+def _estimate_of(estimator: PersonNetwork, prepared: Prepared) -> Estimate:
     time_s = prepared.recording.time_s
     return without_start(estimate_recording(estimator, prepared.subject, prepared.signals, time_s))

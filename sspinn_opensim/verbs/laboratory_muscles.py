@@ -15,9 +15,9 @@ from pathlib import Path
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.muscles import FastOptimizer
 from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
-from sspinn_opensim.opensim_io.static_optimization.comparison import gather, write_comparison
+from sspinn_opensim.opensim_io.static_optimization.comparison import muscle_comparison, write_comparison
 from sspinn_opensim.opensim_io.static_optimization.preparation import Settings, prepare
-from sspinn_opensim.opensim_io.static_optimization.trial_files import bring_in
+from sspinn_opensim.opensim_io.static_optimization.trial_files import import_trial
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
 from sspinn_opensim.opensim_io.tables.staging import written_together
 from sspinn_opensim.report.muscle_page import write_comparison_page, write_trial_page
@@ -203,7 +203,7 @@ def analyse_trial(
             written_together(out) as folder,
             _naming_the_laboratorys_files(folder, model, trial),
         ):
-            brought = bring_in(
+            brought = import_trial(
                 model,
                 trial.motion,
                 trial.external_loads,
@@ -258,7 +258,7 @@ def compare_trials(folders: dict[str, Path], out: Path, title: str) -> MuscleCom
         A folder holds no muscle forces, or the muscles differ.
     """
     log.info("comparison of trials", extra={"heading": True})
-    comparison = gather(folders)
+    comparison = muscle_comparison(folders)
     out.mkdir(parents=True, exist_ok=True)
     write_comparison(comparison, out)
     model = ResultsFolder(next(iter(folders.values()))).subject

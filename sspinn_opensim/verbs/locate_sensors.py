@@ -27,7 +27,7 @@ from sspinn_opensim.report.placement import Mark, placement_figure
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.training.checkpoint import identity, load_estimator, load_member
-from sspinn_opensim.training.estimator import Estimator
+from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.settings import settings_of
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.verbs.on_study import on_study
@@ -107,7 +107,7 @@ def locate_sensors(
     prepared = prepare(study, out)
     subject = prepared.subject
 
-    def estimator_of(seed: int, recording: Recording, signals: Signals) -> Estimator:
+    def estimator_of(seed: int, recording: Recording, signals: Signals) -> PersonNetwork:
         belongs_to = identity(subject, recording, settings_of(study.training, seed))
         if network is None:
             return load_estimator(ResultsFolder(out).checkpoint(seed), subject, signals, belongs_to)

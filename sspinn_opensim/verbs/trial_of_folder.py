@@ -10,7 +10,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ, filter_margin_s
 from sspinn_opensim.opensim_io.static_optimization.preparation import Settings
 from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
-from sspinn_opensim.opensim_io.static_optimization.trial_files import bring_in
+from sspinn_opensim.opensim_io.static_optimization.trial_files import import_trial
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.tools import inverse_dynamics
 from sspinn_opensim.opensim_io.tools.tool_setup import ToolInputs
@@ -95,7 +95,7 @@ def _gathered(
             fix="choose another --out",
         )
     folder.mkdir(parents=True, exist_ok=True)
-    trial = bring_in(
+    trial = import_trial(
         laboratory.model,
         laboratory.motion,
         laboratory.external_loads,

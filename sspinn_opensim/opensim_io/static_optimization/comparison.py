@@ -24,7 +24,7 @@ _TABLES = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class MuscleComparison:
     """Trials with the same muscles.
 
     Parameters
@@ -43,7 +43,7 @@ class Comparison:
     verdicts: dict[str, dict]
 
 
-def gather(trials: Mapping[str, Path]) -> Comparison:
+def muscle_comparison(trials: Mapping[str, Path]) -> MuscleComparison:
     """Read the muscle forces of several folders.
 
     Raises
@@ -78,10 +78,10 @@ def gather(trials: Mapping[str, Path]) -> Comparison:
         verdicts[name] = json.loads(verdict.read_text(encoding="utf-8")) if verdict.is_file() else {}
     if muscles is None:
         raise InputError("there is nothing to compare", expected="at least one folder with muscle forces")
-    return Comparison(_PERCENT, muscles, curves, verdicts)
+    return MuscleComparison(_PERCENT, muscles, curves, verdicts)
 
 
-def write_comparison(comparison: Comparison, out: Path) -> list[Path]:
+def write_comparison(comparison: MuscleComparison, out: Path) -> list[Path]:
     """Write mean and standard deviation over trials of every muscle, and a table of the trials.
 
     ``muscle_forces_mean_sd.csv`` (N) and ``muscle_activations_mean_sd.csv`` hold a row for each percent of

@@ -67,7 +67,7 @@ class Trial:
     seen: Survey
 
 
-def bring_in(
+def import_trial(
     model: Path,
     motion: Path,
     external_loads: Path | None,

@@ -1,1 +1,1 @@
-"""Do a motion and the forces of the ground belong together? Looked at before any tool runs."""
+"""Checks that a motion and the forces of the ground belong together, before any tool runs."""

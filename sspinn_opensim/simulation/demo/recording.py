@@ -84,12 +84,15 @@ def record(model: Model, walk: OptimalWalk) -> WalkTruth:
         own = [i for i, body in enumerate(spheres) if body == foot]
         below = origin[:, functions.bodies.index(foot)] * (1, 0, 1)
         wrenches.append(_at_center_of_pressure(force[:, own], position[:, own], below))
+    force, point, torque = (np.stack(part, axis=1) for part in zip(*wrenches, strict=True))
     return WalkTruth(
         time_s,
         q.T,
         tau.T,
         feet,
-        *(np.stack(part, axis=1) for part in zip(*wrenches, strict=True)),
+        force,
+        point,
+        torque,
         functions.sensors,
         outputs[1].full().T.reshape(count, -1, 3),
         outputs[2].full().T.reshape(count, -1, 3),

@@ -13,7 +13,7 @@ import casadi as ca
 import numpy as np
 
 from casadi_dynamics.model import Model
-from casadi_dynamics.symbolic.contact import smooth_force, surface, touch
+from casadi_dynamics.symbolic.contact import Plane, Sphere, smooth_force, surface, touch
 from casadi_dynamics.symbolic.dynamics import force_at, generalized_forces
 from casadi_dynamics.symbolic.parameters import Parameters
 from casadi_dynamics.symbolic.tree import build_tree
@@ -97,7 +97,8 @@ class OptimalWalk:
     def motion(self, time_s) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return q, u and udot, (m, n) each, at any times; the cycle repeats."""
         maps = symmetric_motion(self.names, CYCLE_S, KNOTS, time_s)
-        return tuple((part @ self.unknowns).reshape(len(time_s), -1) for part in (maps.q, maps.u, maps.udot))
+        q, u, udot = ((part @ self.unknowns).reshape(len(time_s), -1) for part in (maps.q, maps.u, maps.udot))
+        return q, u, udot
 
 
 def driven_by_contact(model: Model) -> ca.Function:
@@ -112,10 +113,11 @@ def driven_by_contact(model: Model) -> ca.Function:
     tree = build_tree(model, Parameters(model))
     external, forces, positions, depths = {}, [], [], []
     for law in model.contact_forces:
-        pair = model.geometry(law.sphere), model.geometry(law.half_space)
-        sphere, floor = (surface(geometry, tree.motions, tree.parameters) for geometry in pair)
+        sphere = surface(model.geometry(law.sphere), tree.motions, tree.parameters)
+        floor = surface(model.geometry(law.half_space), tree.motions, tree.parameters)
+        assert isinstance(sphere, Sphere) and isinstance(floor, Plane)
         force, position = smooth_force(law, sphere, floor)
-        wrench, body = force_at(sphere.motion, position, force), pair[0].body
+        wrench, body = force_at(sphere.motion, position, force), model.geometry(law.sphere).body
         external[body] = external[body] + wrench if body in external else wrench
         forces.append(force)
         positions.append(position)

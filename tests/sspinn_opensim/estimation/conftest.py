@@ -7,12 +7,12 @@ import torch
 @pytest.fixture(scope="session")
 def make_estimator(walker):
     """Return a function: kind of network to an estimator with random weights, outputs of the order of one."""
-    from sspinn_opensim.training.estimator import Estimator
+    from sspinn_opensim.training.estimator import PersonNetwork
 
     def make(kind):
         with torch.random.fork_rng():
             torch.manual_seed(5)
-            estimator = Estimator(walker.subject, walker.signals, kind=kind)
+            estimator = PersonNetwork(walker.subject, walker.signals, kind=kind)
             with torch.no_grad():
                 estimator.network.head[-1].weight *= 10
         return estimator.eval()

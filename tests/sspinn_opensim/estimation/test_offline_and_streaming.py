@@ -6,7 +6,7 @@ import torch
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation import StreamingEstimator, estimate
-from sspinn_opensim.training.estimator import Estimator
+from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.networks import NETWORKS
 from sspinn_opensim.training.signals import make_signals
 from sspinn_opensim.training.subject import make_subject
@@ -145,7 +145,7 @@ def test_fixed_coordinates_keep_their_values(walker):
     fixed = {"lumbar_extension": 0.125, "ankle_angle_l": -0.25}
     subject = make_subject(walker.model, walker.recording, fixed, height_m=1.8)
     signals = make_signals(walker.recording, subject)
-    estimator = Estimator(subject, signals).eval()
+    estimator = PersonNetwork(subject, signals).eval()
     result = estimate(estimator, subject, signals, walker.recording.time_s)
     for name, value in fixed.items():
         assert (result.q[:, result.coordinates.index(name)] == value).all() and name not in result.actuated

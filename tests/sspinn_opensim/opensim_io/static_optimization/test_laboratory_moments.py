@@ -13,7 +13,7 @@ from sspinn_opensim.dynamics.inverse_dynamics import trial_forces
 from sspinn_opensim.muscles import FastOptimizer
 from sspinn_opensim.opensim_io.static_optimization.preparation import Settings, prepare
 from sspinn_opensim.opensim_io.static_optimization.run import run
-from sspinn_opensim.opensim_io.static_optimization.trial_files import bring_in
+from sspinn_opensim.opensim_io.static_optimization.trial_files import import_trial
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 
 
@@ -30,7 +30,7 @@ def test_moments_of_a_laboratorys_trial_are_exact_inverse_dynamics(lunge, tmp_pa
         values = make_interp_spline(table.time_s, table.values, k=5)(time_s)
         write_storage(laboratory / name, dataclasses.replace(table, time_s=time_s, values=values))
     settings = Settings(lowpass_hz=8.0)
-    brought = bring_in(
+    brought = import_trial(
         laboratory / "model.osim",
         laboratory / "lunge.mot",
         laboratory / "lunge_loads.xml",

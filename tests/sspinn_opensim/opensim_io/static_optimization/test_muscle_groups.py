@@ -3,7 +3,7 @@ import pytest
 
 import osim_models
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.opensim_io.static_optimization.comparison import gather, write_comparison
+from sspinn_opensim.opensim_io.static_optimization.comparison import muscle_comparison, write_comparison
 from sspinn_opensim.opensim_io.static_optimization.groups import groups_of
 from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
 
@@ -55,7 +55,7 @@ def trials(tmp_path):
 
 
 def test_mean_and_deviation_run_over_the_share_of_the_window(trials, tmp_path):
-    files = write_comparison(gather(trials), tmp_path)
+    files = write_comparison(muscle_comparison(trials), tmp_path)
     forces = np.genfromtxt(files[0], delimiter=",", names=True)
     np.testing.assert_allclose(forces["percent"], np.arange(101))
     np.testing.assert_allclose(forces["a_r_mean"], np.linspace(0, 200, 101), atol=1e-3)
@@ -70,9 +70,9 @@ def test_trials_of_other_muscles_are_not_compared(trials):
         trials["fast"] / "muscle_forces.sto", Table(("a_r", "b_r"), np.arange(3.0), np.ones((3, 2)))
     )
     with pytest.raises(InputError, match=r"(?s)different muscles.*a_l, b_r"):
-        gather(trials)
+        muscle_comparison(trials)
 
 
 def test_a_folder_without_muscle_forces_is_named(trials, tmp_path):
     with pytest.raises(InputError, match="holds no muscle forces"):
-        gather(trials | {"empty": tmp_path})
+        muscle_comparison(trials | {"empty": tmp_path})

@@ -33,7 +33,7 @@ MOTION, LOADS, FORCES = "lunge.mot", "lunge_loads.xml", "lunge_forces.mot"
 def _prepared_lunge(lunge, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("prepared_lunge") / "results"
     folder.mkdir()
-    brought = trial_files.bring_in(
+    brought = trial_files.import_trial(
         lunge / "model.osim", lunge / MOTION, lunge / LOADS, folder, settings=UNFILTERED
     )
     assert brought.notes == ()
@@ -50,7 +50,7 @@ def prepared_lunge(_prepared_lunge, tmp_path) -> Path:
 def through(laboratory: Path, out: Path, window=WINDOW, **settings):
     """Take the laboratory's trial as far as the last check before OpenSim's optimizer."""
     out.mkdir()
-    brought = trial_files.bring_in(
+    brought = trial_files.import_trial(
         laboratory / "model.osim",
         laboratory / MOTION,
         laboratory / LOADS,
@@ -414,7 +414,9 @@ def test_a_malformed_motion_is_refused_or_means_the_same(trial, tmp_path, name, 
     out = tmp_path / "out"
     out.mkdir()
     try:
-        trial_files.bring_in(trial / "model.osim", trial / MOTION, trial / LOADS, out, settings=UNFILTERED)
+        trial_files.import_trial(
+            trial / "model.osim", trial / MOTION, trial / LOADS, out, settings=UNFILTERED
+        )
     except InputError as error:
         named = str(trial / MOTION) in str(error)
     else:
@@ -445,7 +447,9 @@ def test_malformed_forces_are_refused_or_mean_the_same(trial, tmp_path, name):
     out = tmp_path / "out"
     out.mkdir()
     try:
-        trial_files.bring_in(trial / "model.osim", trial / MOTION, trial / LOADS, out, settings=UNFILTERED)
+        trial_files.import_trial(
+            trial / "model.osim", trial / MOTION, trial / LOADS, out, settings=UNFILTERED
+        )
     except InputError as error:
         named = str(trial / FORCES) in str(error)
     else:
@@ -458,7 +462,7 @@ def test_malformed_forces_are_refused_or_mean_the_same(trial, tmp_path, name):
 def test_a_file_of_another_kind_is_refused(trial, tmp_path):
     (tmp_path / "out").mkdir()
     with pytest.raises(InputError):
-        trial_files.bring_in(
+        trial_files.import_trial(
             trial / "model.osim", trial / LOADS, trial / LOADS, tmp_path / "out", settings=UNFILTERED
         )
 
@@ -478,7 +482,7 @@ def test_uneven_frames_are_resampled_and_said(trial, tmp_path):
 def test_a_unit_that_is_stated_overrules_the_header(trial, tmp_path):
     edit(trial / MOTION, "inDegrees=yes", "inDegrees=no")
     (tmp_path / "out").mkdir()
-    brought = trial_files.bring_in(
+    brought = trial_files.import_trial(
         trial / "model.osim",
         trial / MOTION,
         trial / LOADS,
@@ -645,7 +649,7 @@ def coupled(tmp_path_factory):
     if not source.is_dir():
         pytest.skip("needs ../shared/data/opencap_s4_walking")
     folder = tmp_path_factory.mktemp("coupled")
-    brought = trial_files.bring_in(
+    brought = trial_files.import_trial(
         source / "subject4_optimized.osim",
         source / "walking1_ik.mot",
         source / "walking1_external_forces_fixed.xml",
@@ -686,7 +690,7 @@ def test_a_coupled_coordinate_in_degrees_is_mended_on_the_way_in(coupled, tmp_pa
     wrong = table.values * np.where([n.endswith("_beta") for n in table.names], 180 / np.pi, 1.0)
     write_storage(tmp_path / "walk.mot", dataclasses.replace(table, values=wrong))
     (tmp_path / "out").mkdir()
-    brought = trial_files.bring_in(
+    brought = trial_files.import_trial(
         source / "subject4_optimized.osim",
         tmp_path / "walk.mot",
         source / "walking1_external_forces_fixed.xml",

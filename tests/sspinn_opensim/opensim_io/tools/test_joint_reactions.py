@@ -18,7 +18,7 @@ from casadi_dynamics.symbolic import build
 from casadi_dynamics.symbolic.functions import evaluate
 from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
 from sspinn_opensim.opensim_io.static_optimization.preparation import Settings, prepare
-from sspinn_opensim.opensim_io.static_optimization.trial_files import bring_in
+from sspinn_opensim.opensim_io.static_optimization.trial_files import import_trial
 from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
 from sspinn_opensim.opensim_io.tables.staging import check_files
@@ -239,7 +239,7 @@ def test_reactions_of_a_real_runner_are_those_sums_too(shared, tmp_path):
     """37 coordinates, 92 muscles, moving path points, a filter: the right foot on the ground."""
     data, folder = shared / HAMNER, tmp_path
     settings = Settings(lowpass_hz=15.0)
-    trial = bring_in(
+    trial = import_trial(
         data / "subject01_scaled.osim",
         data / "Run_3_ik.mot",
         data / "Run_3_grf.xml",
