@@ -20,7 +20,7 @@ from casadi_dynamics.opensim_process.worker.models import upgrade
 from casadi_dynamics.osim import is_older, read_model
 from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
-from casadi_dynamics.verify import answer_sensors, compare, states_left_out
+from casadi_dynamics.verify import answer_sensors, compare, muscle_spans, states_left_out
 
 #: Largest relative error that is still rounding.
 LARGEST_ERROR = 1e-9
@@ -76,7 +76,7 @@ def _verify(options: argparse.Namespace, folder: Path) -> dict:
     model = read_model(file)
     if options.reference is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
-        answers = _live_answers(file, seed, folder / "answers.npz")
+        answers = _live_answers(file, model, seed, folder / "answers.npz")
     else:
         answers = _stored_answers(options.reference)
     errors, defect, left_out = _errors(model, answers)
@@ -107,8 +107,9 @@ def _errors(model: Model, answers) -> tuple[dict[str, float], tuple[str, ...], d
     return bounded, defect, states_left_out(functions, answers)
 
 
-def _live_answers(model: Path, seed: int, output: Path) -> dict[str, np.ndarray]:
-    arguments = {"model": model, "samples": _SAMPLES, "seed": seed, "output": output}
+def _live_answers(file: Path, model: Model, seed: int, output: Path) -> dict[str, np.ndarray]:
+    arguments = {"model": file, "samples": _SAMPLES, "seed": seed, "output": output}
+    arguments["spans"] = muscle_spans(model)
     run_job(model_answers, arguments, timeout_s=_TIMEOUT_S, outputs=[output])
     return _stored_answers(output)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from os import PathLike
 from typing import Self
 
@@ -64,26 +65,45 @@ class OpenSimError(InputError):
     """An OpenSim job did not deliver: crash, a limit, an error inside OpenSim, or an output not whole."""
 
 
-def nearest(name: str, known) -> str:
+class OpenSimTimeoutError(OpenSimError):
+    """An OpenSim job was stopped because its time was over."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint such as ``did you mean 'pelvis'?``, or an empty string when nothing is near.
 
-    The same letters in another case or with other blanks come first; a name of the other side never does.
+    The same letters in another case, or with blanks for underscores, come first; a name of the other side of
+    the body is never proposed.
     """
     import difflib
 
-    known, side = list(map(str, known)), _sides(name)
-    match = [other for other in known if _letters(other) == _letters(name)]
-    if not match:
-        known = [other for other in known if not (side and _sides(other)) or _sides(other) == side]
-        match = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean '{match[0]}'?" if match else ""
+    plain = _plain(name)
+    known = [other for other in known if not _opposite(name, other)]
+    same = next((other for other in known if _plain(other) == plain), None)
+    if same is None:
+        lower = {other.lower(): other for other in reversed(known)}
+        near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+        same = lower[near[0]] if near else None
+    return "" if same is None else f"did you mean '{same}'?"
 
 
-def _letters(name: str) -> str:
-    return "".join(character for character in name.casefold() if character.isalnum())
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).lower()
 
 
-def _sides(name: str) -> set[str]:
-    """Return the first letters of the words of a name that tell a side."""
-    words = re.findall("[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
-    return {word[0] for word in words if word in ("r", "l", "right", "left")}
+def _opposite(one: str, other: str) -> bool:
+    """Whether two names are of the two sides, or differ in nothing but an r for an l at an end."""
+    if {_side(one), _side(other)} == {"r", "l"}:
+        return True
+    a, b = _plain(one), _plain(other)
+    ends = ((a[:1], b[:1], a[1:] == b[1:]), (a[-1:], b[-1:], a[:-1] == b[:-1]))
+    return any(rest and {x, y} == {"r", "l"} for x, y, rest in ends)
+
+
+def _side(name: str) -> str:
+    """Return r or l where a name tells one side: `hip_r`, `RightFoot`, `LASI`; else nothing."""
+    words = re.split("[^a-z]+", re.sub("(?<=[a-z0-9])(?=[A-Z])", " ", name).lower())
+    told = {word[0] for word in words if word in ("r", "l") or word.startswith(("right", "left"))}
+    if not told and re.match("[RL][A-Z]", name):
+        told = {name[0].lower()}
+    return told.pop() if len(told) == 1 else ""

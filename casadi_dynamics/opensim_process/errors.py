@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from casadi_dynamics.errors import OpenSimError
+from casadi_dynamics.errors import OpenSimError, OpenSimTimeoutError
 from casadi_dynamics.opensim_process.groups import NO_LONGER_WANTED, TOO_LONG, TOO_TALKATIVE, Limits
 from casadi_dynamics.opensim_process.outputs import Outputs
 
@@ -25,7 +25,7 @@ def failure(name, arguments, limits: Limits, code, log: str, reply) -> OpenSimEr
     stopped = {
         TOO_LONG: (
             f"{what} did not end within {limits.time_s:g} s and was stopped",
-            "check the motion for repeated frames and values far from physiological, or allow more time",
+            "OpenSim was still at work; above is what it printed last",
         ),
         TOO_TALKATIVE: (
             f"{what} printed more than {limits.log_bytes / 2**20:.0f} MiB and was stopped",
@@ -35,22 +35,26 @@ def failure(name, arguments, limits: Limits, code, log: str, reply) -> OpenSimEr
     }
     if code in stopped:
         message, fix = stopped[code]
-        return OpenSimError(message, where=where, found=_tail(log), fix=fix)
+        kind = OpenSimTimeoutError if code == TOO_LONG else OpenSimError
+        return kind(message, where=where, found=_tail(log), fix=fix)
     error = "" if reply is None else reply.get("error", "")
     if _out_of_memory(error) or (reply is None and _out_of_memory(log)):
         return OpenSimError(
-            f"{what} needed more memory than its limit of {limits.memory_bytes / 2**30:.2g} GiB",
+            f"{what} could not get the memory it asked for: its limit is "
+            f"{limits.memory_bytes / 2**30:.2g} GiB",
             where=where,
             found="\n".join(filter(None, [error, _tail(log)])),
-            fix="check that the files are what their names say; analyse a shorter part, or use a machine "
-            "with more memory",
+            fix="see what OpenSim printed last, above: a file named there may not be what its name says; "
+            "else analyse a shorter part, or use a machine with more memory",
         )
     if reply is None or (not error and code != 0):
         return OpenSimError(
             f"{what} {_describe_exit(code)} {'without an answer' if reply is None else 'after its answer'}",
             where=where,
             found=_tail(log),
-            fix="open the model in OpenSim to check it; free memory if the system killed the process",
+            fix="something else stopped it: if the log of the system says that it was the system, free memory"
+            if code == -signal.SIGKILL
+            else "see what OpenSim printed last, above",
         )
     if not error:
         return None
@@ -60,7 +64,7 @@ def failure(name, arguments, limits: Limits, code, log: str, reply) -> OpenSimEr
         f"{what} failed",
         where=where,
         found="\n".join(filter(None, [error, _tail(log)])),
-        fix="mend the file that OpenSim names, or check the model in OpenSim",
+        fix="see what OpenSim says, above",
     )
 
 
@@ -84,7 +88,7 @@ def with_full_disk(error: OpenSimError, folders: Sequence[str]) -> OpenSimError:
     if not full:
         return error
     fix = f"the disk is full: free some space for {Path(full[0]).parent}"
-    return OpenSimError(error.what, where=error.where, found=error.found, fix=fix)
+    return type(error)(error.what, where=error.where, found=error.found, fix=fix)
 
 
 @contextlib.contextmanager

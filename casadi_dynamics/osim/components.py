@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from casadi_dynamics.osim.support import IGNORED, KINDS, advice
-from casadi_dynamics.osim.xml import Element, unique_names
+from casadi_dynamics.osim.support import IGNORED, KINDS, UNREAD_GEOMETRY, advice
+from casadi_dynamics.osim.xml import Element, name_nameless, unique_names
 
 #: Sets of a model in OpenSim's order -> the kinds of component they hold; `components` may hold any kind.
 _SETS = {
@@ -65,7 +65,8 @@ def collect(model: Element) -> tuple[list[Component], list[str]]:
     ignored: list[str] = []
 
     def visit(elements: list[Element], owner: str, kinds: tuple[str, ...] | None) -> None:
-        kept = _used(elements, kinds, ignored)
+        name_nameless([item for item in elements if item.tag in KINDS])
+        kept = _used([item for item in elements if not unused(item)], kinds, ignored)
         unique_names([i for i, _ in kept], kinds[0] if kinds and len(kinds) == 1 else "component")
         for item, kind in kept:
             item.check_tags()
@@ -74,6 +75,14 @@ def collect(model: Element) -> tuple[list[Component], list[str]]:
             visit(item.children("frames"), component.address, ("frame",))
             visit(item.children("coordinates"), component.address, ("coordinate",))
             visit(item.children("components"), component.address, None)
+
+    pulled = _words_of_forces(model)
+
+    def unused(item: Element) -> bool:
+        if item.tag not in UNREAD_GEOMETRY or item.label in pulled:
+            return False
+        ignored.append(f"{item}: no force uses it")
+        return True
 
     _check_parts(model)
     # OpenSim's own order, whatever the order in the file; it decides that of the coordinates.
@@ -100,6 +109,13 @@ def _used(
         else:
             used.append((item, kind))
     return used
+
+
+def _words_of_forces(model: Element) -> set[str]:
+    """Return the last name of everything that the forces which act may name."""
+    forces = (node for node in model.node.iter() if isinstance(node.tag, str) and node.tag.endswith("Force"))
+    acting = (node for node in forces if (node.findtext("appliesForce") or "true").strip().lower() != "false")
+    return {word.rsplit("/", 1)[-1] for node in acting for text in node.itertext() for word in text.split()}
 
 
 def _check_parts(model: Element) -> None:

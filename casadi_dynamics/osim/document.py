@@ -17,7 +17,8 @@ OLDEST_VERSION, NEWEST_VERSION = 40000, 40600
 
 _DECLARED_ENCODING = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)[\"'][^>]*\?>")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
-_SAVE_AGAIN = "open the model in OpenSim and save it again"
+#: What libxml2 calls an & that begins no entity.
+_BARE_AMPERSAND = ("ERR_NAME_REQUIRED", "ERR_ENTITYREF_SEMICOL_MISSING", "ERR_ENTITYREF_NO_NAME")
 
 
 def read_document(path: Path) -> Element:
@@ -109,19 +110,14 @@ def _root(path: Path):
         root = None  # the parser's log says why
     faults = [f for f in parser.error_log if f.domain_name != "NAMESPACE" and f.level_name != "WARNING"]
     if faults or root is None:
-        raise InputError(
-            "The model file is not well-formed XML.",
-            where=f"{path}, line {faults[0].line if faults else 1}",
-            found=faults[0].message if faults else "an empty file",
-            fix=_SAVE_AGAIN,
-        )
+        raise not_well_formed(path, faults[0] if faults else None)
     if b"<![CDATA[" in data:  # which XML would merge with the text around it, and OpenSim does not
         raise InputError(
             "The model file has a CDATA section.",
             where=str(path),
             expected="plain text in elements, as OpenSim writes it",
             found="<![CDATA[",
-            fix=_SAVE_AGAIN,
+            fix="open the model in OpenSim and save it again",
         )
     if root.getroottree().docinfo.doctype:
         raise InputError(
@@ -132,6 +128,27 @@ def _root(path: Path):
             fix="remove <!DOCTYPE ...> and the entities it defines",
         )
     return root
+
+
+def not_well_formed(path: Path, fault) -> InputError:
+    """Return the error of a file that is no XML.
+
+    Parameters
+    ----------
+    fault : lxml error or None
+        The first entry of the parser's log; None of an empty file.
+    """
+    line = fault.line if fault else 1
+    bare = fault is not None and fault.type_name in (*_BARE_AMPERSAND, "ERR_UNDECLARED_ENTITY")
+    return InputError(
+        "The model file is not well-formed XML.",
+        where=f"{path}, line {line}",
+        expected="&amp; for each & in a text" if bare else "",
+        found=fault.message if fault else "an empty file",
+        fix=f"write &amp; for & in line {line}"
+        if bare
+        else f"mend line {line}, or copy the file from its source again: it may be cut short",
+    )
 
 
 def _text(data: bytes) -> str:

@@ -37,11 +37,14 @@ def read_function(item: Element) -> Function:
 def only_function(item: Element, functions: list[Element]) -> Function:
     """Return the function of an element that must have exactly one; `functions` are those it has."""
     if len(functions) != 1:
+        fix = (
+            "leave the one that is meant; OpenSim takes the first" if functions else "write it into the file"
+        )
         raise item.error(
             f"{item} needs exactly one function.",
             expected="one function",
             found=", ".join(f.tag for f in functions) or "none",
-            fix="open the model in OpenSim and save it again",
+            fix=fix,
         )
     return read_function(functions[0])
 

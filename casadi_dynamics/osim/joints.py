@@ -87,7 +87,7 @@ def order_by_tree(joints: list[Joint], joint_elements, body_elements) -> tuple[J
         raise loose[0].error(
             f"No chain of joints leads from ground to body '{loose[0].label}'.",
             expected="every body reached from ground through one chain of joints",
-            fix="add the joint in OpenSim, which would otherwise let the body float free",
+            fix="write its joint into the file; a body without one floats free in OpenSim",
         )
     return tuple(ordered)
 
@@ -99,7 +99,9 @@ def _simple_transform(item: Element, names):
             f"{item} has the wrong number of coordinates.",
             expected=str(len(layout)),
             found=str(len(names)),
-            fix="open the model in OpenSim and save it again",
+            fix="write one <Coordinate> for each into its <coordinates>"
+            if names
+            else "open the model in OpenSim and save it again: that adds them",
         )
     driven = [
         (kind, TransformAxis(axis, n, Linear(1.0, 0.0)))
@@ -153,15 +155,16 @@ def _three(kind, driven):
 def _spatial_transform(item: Element, names):
     axes = {axis.label: axis for axis in item.children("SpatialTransform")}
     wanted = [f"rotation{i}" for i in (1, 2, 3)] + [f"translation{i}" for i in (1, 2, 3)]
-    missing = [name for name in wanted if name not in axes]
-    if missing:
+    unknown = [name for name in axes if name not in wanted]
+    if unknown or not axes:
         raise item.error(
-            f"CustomJoint '{item.label}' has no axis '{missing[0]}'.",
-            expected="<SpatialTransform> with " + ", ".join(wanted),
-            found=", ".join(filter(None, axes)) or "none",
-            fix="open the model in OpenSim and save it again",
+            f"CustomJoint '{item.label}' has no <SpatialTransform> of axes with these names.",
+            expected=", ".join(wanted),
+            found=", ".join(axes) or "none",
+            fix=nearest(unknown[0], wanted) if unknown else "write its <SpatialTransform> into the file",
         )
-    read = [_read_axis(axes[name], names) for name in wanted]
+    idle = TransformAxis(_X, None, Constant(0.0))  # OpenSim's default for an axis that is not there
+    read = [_read_axis(axes[name], names) if name in axes else idle for name in wanted]
     return tuple(read[:3]), tuple(read[3:])
 
 
@@ -189,6 +192,8 @@ def _read_axis(item: Element, names):
     functions = [child for child in item.children() if child.tag not in ("coordinates", "axis")]
     if len(functions) == 1 and functions[0].tag == "function":
         functions = functions[0].children()
+    if not used and not functions:
+        return TransformAxis(_X, None, Constant(0.0))
     unit = tuple(x / length for x in axis)
     return TransformAxis(unit, used[0] if used else None, only_function(item, functions))
 

@@ -13,7 +13,7 @@ from casadi_dynamics.model.muscles import (
 from casadi_dynamics.osim.context import Context
 from casadi_dynamics.osim.functions import read_function
 from casadi_dynamics.osim.wraps import read_wrap
-from casadi_dynamics.osim.xml import Element
+from casadi_dynamics.osim.xml import Element, name_nameless
 
 #: What a muscle is and does as OpenSim's `Muscle` knows it, with the values of elements that are absent.
 _PROPERTIES = {
@@ -53,7 +53,9 @@ def read_path(item: Element, context: Context) -> GeometryPath:
     if len(found) != 1 or found[0].tag != "GeometryPath":
         other = next((child for child in found if child.tag != "GeometryPath"), item)
         raise other.refusal("only paths through points are converted: give it one <GeometryPath>")
-    points = tuple(_read_point(p, context) for p in found[0].children("PathPointSet", "objects"))
+    elements = found[0].children("PathPointSet", "objects")
+    name_nameless(elements)
+    points = tuple(_read_point(p, context) for p in elements)
     if len(points) < 2:
         raise found[0].error(
             f"The path of {item} does not run anywhere.",

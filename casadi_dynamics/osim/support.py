@@ -93,6 +93,7 @@ _ACTUATOR = "an actuator's force is part of the joint moments that are estimated
 _CONTROLLER = "controls of actuators are not used"
 _OBSERVER = "it observes the model and exerts no force"
 _DECORATION = "it is only shown"
+_NO_PATH = "it stands outside of paths, so that nothing pulls at it"
 
 #: Class of a component -> why inverse dynamics does not need it.
 IGNORED = {
@@ -158,7 +159,11 @@ IGNORED = {
         ),
         _DECORATION,
     ),
+    "PathPoint": _NO_PATH,
 }
+
+#: Contact geometry that is not read: refused where a force uses it.
+UNREAD_GEOMETRY = ("ContactMesh", "ContactEllipsoid", "ContactCylinder", "ContactTorus")
 
 #: Class -> what a user can do about it; a class in no table is refused with the last entry's advice.
 REFUSED = {
@@ -170,8 +175,8 @@ REFUSED = {
     "StationDefinedFrame": "replace it by a PhysicalOffsetFrame of the same place and axes",
     "ElasticFoundationForce": "replace its meshes by spheres with a HuntCrossleyForce",
     **dict.fromkeys(
-        ("ContactMesh", "ContactEllipsoid", "ContactCylinder", "ContactTorus"),
-        "replace it by a ContactSphere",
+        UNREAD_GEOMETRY,
+        "replace it by a ContactSphere; ignored where no force uses it",
     ),
     **dict.fromkeys(
         ("ExponentialContactForce", "MeyerFregly2016Force"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from casadi_dynamics.errors import InputError
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 #: Characters that OpenSim does not allow in the name of a component.
 _UNFIT_FOR_NAMES = re.compile(r"[\s/\\*+\x00-\x1f]")
-_CORRECT, _SAVE_AGAIN = "correct the value in the model file", "open the model in OpenSim and save it again"
+_CORRECT = "correct the value in the model file"
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Element:
                 f"This {self.tag} has {'a name that cannot stand in a path' if self.label else 'no name'}.",
                 expected='an attribute name="..." without blanks, slashes, *, + and control characters',
                 found=repr(self.label) if self.label else "none",
-                fix=_SAVE_AGAIN,
+                fix="rename it, wherever the file names it" if self.label else 'write name="..." into it',
             )
         return self.label
 
@@ -106,7 +108,7 @@ class Element:
                 f"{self} has no <{tag}>.",
                 expected=f"<{tag}> with a value",
                 found="nothing" if child is None else "an empty element",
-                fix=_SAVE_AGAIN,
+                fix=f"write <{tag}> with its value into the file",
             )
         return text or str(default)
 
@@ -124,17 +126,20 @@ class Element:
             )
         return words[0] if words else ""
 
-    def numbers(self, tag: str, count: int | None, default=None) -> tuple[Any, ...]:
-        """Return the finite numbers in child `tag`, exactly `count` of them (any number if None)."""
-        if default is not None and not self.has(tag):
+    def numbers(self, tag: str, size: int | None, default=None) -> tuple[Any, ...]:
+        """Return the finite numbers in child `tag`, exactly `size` of them (any number if None).
+
+        As in OpenSim an empty element means the `default`, if there is one, just as a missing one does.
+        """
+        text = self.text(tag, None if default is None else "")
+        if not text and default is not None:
             return tuple(default)
-        text = self.text(tag)
         words = text.split()
         values = tuple(map(float, words)) if all(map(_NUMBER.fullmatch, words)) else ()
-        if not values or not all(map(math.isfinite, values)) or (count is not None and len(values) != count):
+        if not values or not all(map(math.isfinite, values)) or (size is not None and len(values) != size):
             raise self.error(
                 f"<{tag}> of {self} is not made of finite numbers.",
-                expected=f"{'some' if count is None else count} finite numbers",
+                expected=f"{'some' if size is None else size} finite numbers",
                 found=repr(text[:80]),
                 fix=_CORRECT,
             )
@@ -186,5 +191,16 @@ def unique_names(items: list[Element], kind: str) -> None:
                 f"The name '{item.name}' of {article} {kind} occurs twice.",
                 expected="names that occur once",
                 found=f"the same name in line {first.line}",
-                fix=f"rename one {kind} in OpenSim",
+                fix=f"rename one {kind}, wherever the file names it",
             )
+
+
+def name_nameless(items: Iterable[Element]) -> None:
+    """Give the nameless elements among siblings the names that OpenSim makes up for them."""
+    taken: set[str] = set()
+    for item in items:
+        if not item.label:
+            plain = item.tag.lower()
+            numbered = (f"{plain}_{i}" for i in count())
+            item.node.set("name", next(name for name in chain((plain,), numbered) if name not in taken))
+        taken.add(item.label)

@@ -466,7 +466,15 @@ class BodyFunctions:
 
         See `casadi_dynamics.symbolic.paths.muscle_paths`.
         """
-        return muscle_paths(self.tree, self.muscle_names() if names is None else names)
+        wanted = self.muscle_names() if names is None else tuple(names)
+        if wanted not in self._muscle_functions:
+            self._muscle_functions[wanted] = muscle_paths(self.tree, wanted)
+        return self._muscle_functions[wanted]
+
+    @cached_property
+    def _muscle_functions(self) -> dict[tuple[str, ...], ca.Function]:
+        """Those that were asked for: of many wrapped muscles they take seconds to build."""
+        return {}
 
     def muscle_names(self) -> tuple[str, ...]:
         """Return the names of all muscles."""

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.worker.answers import model_answers
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import answer_sensors
@@ -98,6 +100,23 @@ def read(tmp_path):
         return read_model(path)
 
     return read_text
+
+
+@pytest.fixture
+def ask(tmp_path):
+    """Return a function that gives a model text to us and to OpenSim: model, functions, OpenSim's answers."""
+
+    def ask_opensim(text: str, samples: int = 12):
+        file, output = tmp_path / "tiny.osim", tmp_path / "answers.npz"
+        file.write_text(text)
+        request = {"model": file, "samples": samples, "seed": 5, "output": output}
+        run_job(model_answers, request, timeout_s=120.0, outputs=[output])
+        with np.load(output) as stored:
+            answers = dict(stored)
+        model = read_model(file)
+        return model, build(model), answers
+
+    return ask_opensim
 
 
 @pytest.fixture(scope="session")

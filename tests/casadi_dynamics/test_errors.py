@@ -29,16 +29,24 @@ def test_an_error_stays_of_its_class_with_all_its_parts(error, again):
 
 
 @pytest.mark.parametrize(
-    ("name", "known", "expected"),
+    ("name", "known", "hint"),
     [
-        ("HIP_R", ["HIP_L", "hip_r", "KNEE R"], "hip_r"),
-        ("KNEE_R", ["HIP_L", "KNEE_L", "KNEE R"], "KNEE R"),
-        ("hip_r", ["hip_l"], ""),
+        ("HIP_R", ["HIP_L", "hip_r"], "hip_r"),
+        ("KNEE_R", ["KNEE_L", "KNEE R"], "KNEE R"),
+        ("HIP_R", ["HIP_L"], ""),
+        ("RASI", ["LASI"], ""),
+        ("RASIS", ["LASI", "RASI"], "RASI"),
+        ("LeftFot", ["RightFoot", "LeftFoot"], "LeftFoot"),
+        ("leftfot", ["rightfoot", "leftfoot"], "leftfoot"),
+        ("femurr", ["femurl", "femur_r"], "femur_r"),
+        ("rfemr", ["lfemur", "rfemur"], "rfemur"),
+        ("hip_flexion", ["hip_flexion_l", "hip_flexion_r"], "hip_flexion_r"),
+        ("pelvs", ["torso", "pelvis"], "pelvis"),
+        ("nothing", ["torso"], ""),
         ("RightFoot", ["LeftFoot", "right_fot"], "right_fot"),
         ("knee_angle_r", ["knee_angle_right", "knee_angle_l"], "knee_angle_right"),
-        ("pelvs", ["pelvis", "femur_r"], "pelvis"),
         ("femur", ["femur_l"], "femur_l"),
     ],
 )
-def test_the_nearest_name_is_of_the_same_letters_first_and_never_of_the_other_side(name, known, expected):
-    assert nearest(name, known) == (f"did you mean '{expected}'?" if expected else "")
+def test_the_nearest_name_is_of_the_same_side(name, known, hint):
+    assert nearest(name, known) == (f"did you mean '{hint}'?" if hint else "")

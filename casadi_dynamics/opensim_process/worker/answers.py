@@ -24,16 +24,27 @@ _POINT_ON_FOOT = (0.05, -0.02, 0.01)
 _FOOT = re.compile(r"^(foot|calcn)_[rl]$")
 
 
-def model_answers(opensim, model: str, samples: int, seed: int, output: str) -> dict:
-    """Save OpenSim's answers at random states of a model as an ``.npz`` at `output`."""
-    answers = answers_at_states(opensim, model, samples, seed)
+def model_answers(
+    opensim, model: str, samples: int, seed: int, output: str, spans: dict[str, list[str]] | None = None
+) -> dict:
+    """Save OpenSim's answers at random states of a model as an ``.npz`` at `output`.
+
+    `spans` are those of `muscle_answers`.
+    """
+    answers = answers_at_states(opensim, model, samples, seed, spans=spans)
     with Path(output).open("wb") as file:  # savez would append its own suffix to a bare name
         np.savez_compressed(file, **answers)  # pyright: ignore[reportArgumentType]
     return {"arrays": sorted(answers)}
 
 
 def answers_at_states(
-    opensim, model_path: str, samples: int, seed: int, states: dict[str, np.ndarray] | None = None
+    opensim,
+    model_path: str,
+    samples: int,
+    seed: int,
+    states: dict[str, np.ndarray] | None = None,
+    *,
+    spans: dict[str, list[str]] | None = None,
 ) -> dict[str, np.ndarray]:
     """Evaluate a model at random states (SI units, rad; coordinates in CoordinateSet order).
 
@@ -54,6 +65,8 @@ def answers_at_states(
     states : dict of ndarray, optional
         ``q``, ``qd`` and ``qdd`` (N, n) instead of random ones; optionally ``ext_F``, ``ext_T`` (N, feet, 3),
         ``ext_point_B`` (3,), ``c_q`` and ``c_qd`` (Nc, n), ``f_q`` and ``f_qd`` (Nf, n).
+    spans : dict of str to list of str, optional
+        Coordinates whose moment arms are asked for, by muscle; by default all of them.
 
     Returns
     -------
@@ -87,7 +100,7 @@ def answers_at_states(
         **_external_wrenches(loaded, len(given["q"]), random, given),
     }
     answers.update(_tree_answers(loaded, answers))
-    answers.update(muscle_answers(loaded, answers["q"]))
+    answers.update(muscle_answers(loaded, answers["q"], spans))
     answers.update(contact_answers(loaded, samples, random, given))
     answers.update(force_answers(loaded, samples, random, given))
     return answers

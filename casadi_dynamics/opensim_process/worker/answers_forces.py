@@ -21,20 +21,27 @@ _LIGHT = 1e-9
 _PENETRATION_M = (-0.002, 0.02)
 
 
-def muscle_answers(loaded, q: np.ndarray) -> dict[str, np.ndarray]:
-    """Return lengths and moment arms, (N, m) and (N, m, n)."""
+def muscle_answers(loaded, q: np.ndarray, spans: dict[str, list[str]] | None = None) -> dict[str, np.ndarray]:
+    """Return lengths and moment arms, (N, m) and (N, m, n).
+
+    Moment arms take OpenSim longest by far. With `spans` only those along the coordinates that it names for a
+    muscle are asked for; the others are NaN.
+    """
     model, state = loaded.model, loaded.state
     muscle_set, coordinate_set = model.getMuscles(), model.getCoordinateSet()
     muscles = [muscle_set.get(k) for k in range(muscle_set.getSize())]
     coordinates = [coordinate_set.get(k) for k in range(coordinate_set.getSize())]
     lengths = np.zeros((len(q), len(muscles)))
-    arms = np.zeros((len(q), len(muscles), len(coordinates)))
+    arms = np.full((len(q), len(muscles), len(coordinates)), np.nan)
+    every = [coordinate.getName() for coordinate in coordinates]
+    asked = [[every.index(name) for name in (spans or {}).get(muscle.getName(), every)] for muscle in muscles]
     for k, row in enumerate(q):
         set_state(coordinates, state, row, np.zeros(len(row)))
         model.realizePosition(state)
         for j, muscle in enumerate(muscles):
             lengths[k, j] = muscle.getLength(state)
-            arms[k, j] = [muscle.computeMomentArm(state, coordinate) for coordinate in coordinates]
+            for i in asked[j]:
+                arms[k, j, i] = muscle.computeMomentArm(state, coordinates[i])
     names = [muscle.getName() for muscle in muscles]
     return {"musc_names": np.array(names, str), "musc_len": lengths, "musc_ma": arms}
 

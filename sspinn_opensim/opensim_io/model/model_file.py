@@ -13,6 +13,7 @@ from lxml import etree
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import inline
+from casadi_dynamics.osim.document import not_well_formed
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import child_text
 
@@ -103,12 +104,7 @@ def _root(path: Path) -> etree._Element:
     try:
         return etree.fromstring(data.replace(_DOUBLE_COLON, _STAND_IN))
     except etree.XMLSyntaxError as error:
-        raise InputError(
-            "the model is not a valid XML file",
-            where=str(path),
-            found=str(error),
-            fix="save it again in OpenSim",
-        ) from error
+        raise not_well_formed(path, error.error_log[0] if len(error.error_log) else None) from error
 
 
 def write_model_tree(path: Path, tree: etree._ElementTree) -> Path:

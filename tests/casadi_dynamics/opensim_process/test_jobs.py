@@ -146,16 +146,16 @@ FAILURES = {
     "memory, in Python": (
         "try:\n    b = bytearray(1 << 40)\nexcept MemoryError as e:\n"
         "    open(answer, 'w').write(json.dumps({'error': f'MemoryError: {e}'}))",
-        "needed more memory than its limit of 2 GiB.*shorter part",
+        "could not get the memory it asked for: its limit is 2 GiB.*shorter part",
     ),
-    "memory, uncaught": ("bytearray(1 << 40)", "needed more memory than its limit of 2 GiB"),
+    "memory, uncaught": ("bytearray(1 << 40)", "could not get the memory it asked for: its limit is 2 GiB"),
     "memory, little by little": (
         "kept = []\nwhile True: kept.append(bytearray(1 << 26))",
-        "needed more memory than its limit of 2 GiB",
+        "could not get the memory it asked for: its limit is 2 GiB",
     ),
     "memory, in C++": (
         "print(\"terminate called after throwing an instance of 'std::bad_alloc'\", flush=True); os.abort()",
-        "needed more memory than its limit of 2 GiB.*bad_alloc",
+        "could not get the memory it asked for: its limit is 2 GiB.*bad_alloc",
     ),
     "hangs asleep": ("time.sleep(60)", "did not end within 1.5 s and was stopped"),
     "hangs at work": ("print('step 7', flush=True)\nwhile True: pass", "did not end within 1.5 s.*step 7"),
@@ -408,7 +408,8 @@ print("left:", [path.name for path in out.parent.iterdir()])
 def test_a_model_that_needs_too_much_memory_is_one_error(tmp_path, model_file):
     """OpenSim itself, in less address space than it needs to start."""
     with pytest.raises(
-        OpenSimError, match="OpenSim job 'upgrade' needed more memory than its limit of 0.2 GiB"
+        OpenSimError,
+        match="OpenSim job 'upgrade' could not get the memory it asked for: its limit is 0.2 GiB",
     ):
         run_job(
             upgrade,

@@ -63,3 +63,24 @@ def test_gravity_that_no_study_could_use_is_noted(tmp_path, caplog, gravity, not
 
 def test_nobody_speaks_of_feet_where_there_are_none(public_models, tmp_path):
     assert "feet" not in str(convert.convert(public_models / "arm26.osim", tmp_path))
+
+
+def test_a_conversion_is_delivered_unverified_where_opensim_takes_too_long(
+    planar_file, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(convert, "_OPENSIM_TIME_S", 0.05)
+    found = convert.convert(planar_file, tmp_path)
+    summary = json.loads((tmp_path / "conversion.json").read_text())
+    assert not found.verified and summary["verified"] is False and not summary["largest_relative_error"]
+    assert "note: not compared with OpenSim" in str(found)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_conversion_that_was_compared_says_so(planar_file, tmp_path):
+    assert convert.convert(planar_file, tmp_path).verified
+    assert json.loads((tmp_path / "conversion.json").read_text())["verified"] is True
+
+
+@pytest.fixture
+def planar_file(repository):
+    return repository / "osim_models" / "planar_gait.osim"

@@ -51,7 +51,7 @@ def test_contact_switched_off_stays_off_in_opensim(model_file, tmp_path):
     ("text", "message"),
     [
         (None, "cannot read the model"),
-        ("<OpenSimDocument Version='40600'><Model>", "not a valid XML"),
+        ("<OpenSimDocument Version='40600'><Model>", "not well-formed XML"),
         ("<OpenSimDocument Version='40600'><ScaleTool/></OpenSimDocument>", "not an OpenSim model"),
         ("<OpenSimDocument Version='30000'><Model/></OpenSimDocument>", "before 4.0"),
     ],
