@@ -171,7 +171,7 @@ def _left_alone(samples: Samples, model: Model) -> list[str]:
             continue
         note = f"no column '{name}': it rests at its default, {coordinate.default:g}"
         if name in root and coordinate.motion != "rotational":
-            note += "; the person does not travel along it"
+            note += "; the person does not move along it"
         hint = nearest(name, samples.unused).replace("did you mean", "is it column")
         notes.append(f"{note}; {hint}" if hint else note)
     if samples.unused:

@@ -184,7 +184,7 @@ def test_a_column_that_is_misspelt_and_the_coordinate_that_rests_for_it_are_name
 def test_a_motion_that_does_not_travel_says_so(planar_files, planar_model, tmp_path):
     text = planar_files.motion.read_text().replace("pelvis_tx", "forward")
     (tmp_path / "still.mot").write_text(text)
-    with pytest.warns(InputWarning, match="no column 'pelvis_tx'.*does not travel along it"):
+    with pytest.warns(InputWarning, match="no column 'pelvis_tx'.*does not move along it"):
         read_motion(tmp_path / "still.mot", planar_model)
 
 
