@@ -51,6 +51,7 @@ def capabilities() -> list[str]:
     """Return the rows that describe the tables of `casadi_dynamics.osim.support`."""
     supported = {
         "joints": support.SUPPORTED_JOINTS,
+        "frames": support.SUPPORTED_FRAMES,
         "functions": support.SUPPORTED_FUNCTIONS,
         "constraints": support.SUPPORTED_CONSTRAINTS,
         "muscles": support.SUPPORTED_MUSCLES,

@@ -45,7 +45,7 @@ def read_constraints(
 def _coupler(item: Element, context: Context) -> CoordinateCouplerConstraint:
     drivers = item.text("independent_coordinate_names").split()
     if len(drivers) != 1:
-        raise item.refusal("it couples several coordinates; use one coupler for each, or remove it")
+        raise item.refusal("its coordinate follows several others, which is not converted; let it follow one")
     function = only_function(item, item.children("coupled_coordinates_function"))
     return CoordinateCouplerConstraint(
         item.name,

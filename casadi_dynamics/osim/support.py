@@ -18,6 +18,8 @@ SUPPORTED_JOINTS = frozenset(
     }
 )
 
+SUPPORTED_FRAMES = frozenset({"PhysicalOffsetFrame", "StationDefinedFrame"})
+
 SUPPORTED_FUNCTIONS = frozenset(
     {
         "Constant",
@@ -80,7 +82,7 @@ SUPPORTED_CONSTRAINTS = frozenset(
 #: Class of a component that is read -> what it is; the readers of each kind are in modules of their own.
 KINDS = {
     "Body": "body",
-    "PhysicalOffsetFrame": "frame",
+    **dict.fromkeys(SUPPORTED_FRAMES, "frame"),
     "Coordinate": "coordinate",
     **dict.fromkeys(SUPPORTED_JOINTS, "joint"),
     **dict.fromkeys(SUPPORTED_CONSTRAINTS, "constraint"),
@@ -170,9 +172,8 @@ REFUSED = {
     "ConstantCurvatureJoint": "replace it by a CustomJoint",
     "PiecewiseConstantFunction": "it has no speed; replace it by a PiecewiseLinearFunction",
     "ExpressionBasedFunction": "replace it by a PolynomialFunction or SimmSpline",
-    "MultivariatePolynomialFunction": "replace it by functions of one coordinate",
+    "MultivariatePolynomialFunction": "it is of several coordinates; replace it by functions of one",
     "RollingOnSurfaceConstraint": "remove the constraint",
-    "StationDefinedFrame": "replace it by a PhysicalOffsetFrame of the same place and axes",
     "ElasticFoundationForce": "replace its meshes by spheres with a HuntCrossleyForce",
     **dict.fromkeys(
         UNREAD_GEOMETRY,
@@ -185,7 +186,7 @@ REFUSED = {
     "ExpressionBasedPointToPointForce": "replace it by a PointToPointSpring",
     **dict.fromkeys(
         ("ExternalForce", "PrescribedForce"),
-        "remove it from the model and give the force as an external load",
+        "it follows a function of time, which a model here has not; give the force as an external load",
     ),
     "": "remove the element, or use a model without it",
 }

@@ -143,3 +143,55 @@ def test_saving_again_in_opensim_helps_where_the_error_says_so(osim, read, tmp_p
     saved = tmp_path / "saved.osim"
     run_job(upgrade, {"model": tmp_path / "tiny.osim", "output": saved}, timeout_s=60, outputs=[saved])
     assert np.isclose(read_model(saved).total_mass, 2.0)
+
+
+def station(name: str, place: str, kind: str = "Station", parent: str = "..") -> str:
+    return (
+        f'<{kind} name="{name}"><socket_parent_frame>{parent}</socket_parent_frame>'
+        f"<location>{place}</location></{kind}>"
+    )
+
+
+def through_stations(name: str, more: str = "") -> str:
+    sockets = "".join(f"<socket_point_{p}>../{p}</socket_point_{p}>" for p in "abc")
+    return (
+        f'<StationDefinedFrame name="{name}">{more}{sockets}<socket_origin_point>../o</socket_origin_point>'
+        "</StationDefinedFrame>"
+    )
+
+
+def on_stations(osim, *frames: str, c: str = "0.2 0.9 0.1") -> str:
+    """Return two bodies, of which the second hangs on a frame through stations of the first."""
+    points = station("a", "0.1 0.2 0.3", parent="../turned") + station("b", "0.5 0.1 -0.3")
+    points += station("c", c) + station("o", "0 0.9 0.3", "Marker")
+    parts = "".join(frames) + osim.frame("turned", "..", "0.1 0 0", "0.2 0.3 -0.4") + points
+    parts += osim.frame("chip", "../marked", "0.1 0 0")
+    joints = osim.joint() + osim.joint(
+        name="elbow", parent="/bodyset/rod/chip", child="/bodyset/other", names=("b",)
+    )
+    bodies = osim.body(more=f"<components>{parts}</components>") + osim.body("other")
+    return osim.document(bodies, ranged(joints))
+
+
+@pytest.mark.parametrize(("along", "across"), [("", ""), ("-y", "+x"), ("+z", "y"), ("x", "-z")])
+def test_frames_through_stations(osim, ask, along, across):
+    axes = f"<ab_axis>{along}</ab_axis><ab_x_ac_axis>{across}</ab_x_ac_axis>" if along else ""
+    text = on_stations(osim, through_stations("marked", axes))
+    assert_agrees(*ask(text))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("../o<", "../none<", "no station or marker"),
+        ('name="marked">', 'name="marked"><ab_axis>y</ab_axis>', "has no axes"),
+        ('name="marked">', 'name="marked"><ab_axis>w</ab_axis>', "has no axes"),
+        ("<socket_parent_frame>../turned<", "<socket_parent_frame>/ground<", "different bodies"),
+        ("<socket_parent_frame>../turned<", "<socket_parent_frame>../marked<", "hangs on itself"),
+    ],
+)
+def test_frames_through_stations_that_make_none_are_refused(osim, read, old, new, reason):
+    text = on_stations(osim, through_stations("marked"))
+    assert old in text
+    with pytest.raises(InputError, match=reason):
+        read(text.replace(old, new, 1))
