@@ -118,11 +118,11 @@ def whole_body(model: Model, body: str) -> Guess:
     The body reaches over its joints, contact points and mass centre; the guess is the middle, and its spread
     half the length.
     """
-    points = [model.body(body).mass_center]
+    points = [np.array(model.body(body).mass_center)]
     for joint in model.joints:
         if body in (joint.parent.body, joint.child.body):
             points.append(joint_centre(model, joint, body))
-    points += [sphere.location for sphere in model.contact_spheres if sphere.body == body]
+    points += [np.array(sphere.location) for sphere in model.contact_spheres if sphere.body == body]
     low, high = np.min(points, axis=0), np.max(points, axis=0)
     spread = max(0.5 * float(np.linalg.norm(high - low)), LEAST_SPREAD_M)
     return Guess((low + high) / 2, spread, np.eye(3))
