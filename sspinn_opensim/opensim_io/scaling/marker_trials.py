@@ -297,7 +297,7 @@ def _number(cell: str, column: int, names: Sequence[str], where: str) -> float:
 def _drop_nines(cells: np.ndarray, names: Sequence[str], notes: list[str]) -> None:
     """Take a marker at 9999 in all three coordinates as not seen."""
     places = cells.reshape(len(cells), len(names), 3)
-    nines: np.ndarray = np.isin(np.abs(places), _NINES).all(axis=2)
+    nines = np.asarray(np.isin(np.abs(places), _NINES).all(axis=2))
     if nines.any():
         which = ", ".join(name for name, hit in zip(names, np.any(nines, axis=0), strict=True) if hit)
         notes.append(f"{np.abs(places[nines][0, 0]):g} in some frames, taken as not seen: {which}")
