@@ -61,8 +61,10 @@ class Foot:
 
 def find_feet(model: Model, standing: Posture) -> tuple[Foot, ...]:
     """Return the feet: what hangs on the lowest two joints that carry the ends of the tree."""
-    chains = [_to_root(model, body.name) for body in model.bodies if _ends(model, body.name)]
-    centre = {joint.child.body: _centre(standing, joint) for joint in model.joints}
+    carrying = {joint.parent.body for joint in model.joints}
+    chains = [_to_root(model, body.name) for body in model.bodies if body.name not in carrying]
+    ends = (joint.child for joint in model.joints)
+    centre = {end.body: standing.in_ground(end.body, end.translation) for end in ends}
     chains = [chain for chain in chains if len(chain) >= 3]  # a foot, a shank and what carries it
     lowest = min((centre[chain[0]][1] for chain in chains), default=0.0)
     feet = {}
@@ -86,12 +88,6 @@ def foot_of(model: Model, body: str, carrying: Collection[str], held: Container[
 
     Parameters
     ----------
-    model : Model
-        Whose tree is climbed from toes to ankle.
-    body : str
-        One of `carrying`.
-    carrying : collection of str
-        All bodies with contact points.
     held : container of str, optional
         Coordinates that do not move: toes that do move are a foot of their own. Left out, they are not.
     """
@@ -120,7 +116,8 @@ def _foot(model: Model, standing: Posture, chain: list[str], centre, lowest: flo
     if len(chain) < ankle_at + 3 or joints[0][1] - lowest > _LEVEL * shank:
         return None
     ankle, end = joints[ankle_at], joints[0]
-    if any(ankle[1] - _mass_center(model, standing, body)[1] > _FLAT * shank for body in bodies):
+    masses = (standing.in_ground(body, model.body(body).mass_center) for body in bodies)
+    if any(ankle[1] - mass[1] > _FLAT * shank for mass in masses):
         return None
     toes = bodies[0] if len(bodies) > 1 and end[0] - ankle[0] > _TOE_JOINT * shank else ""
     return Foot(
@@ -132,18 +129,6 @@ def _foot(model: Model, standing: Posture, chain: list[str], centre, lowest: flo
         outward=float(np.sign(round(ankle[2] - standing.position[chain[-1]][2], 3))),
         line_z=float(end[2]),
     )
-
-
-def _mass_center(model: Model, standing: Posture, body: str) -> np.ndarray:
-    return standing.in_ground(body, model.body(body).mass_center)
-
-
-def _centre(standing: Posture, joint) -> np.ndarray:
-    return standing.in_ground(joint.child.body, joint.child.translation)
-
-
-def _ends(model: Model, body: str) -> bool:
-    return not any(joint.parent.body == body for joint in model.joints)
 
 
 def _to_root(model: Model, body: str) -> list[str]:

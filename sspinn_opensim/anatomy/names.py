@@ -89,10 +89,7 @@ def other_side(name: str) -> str:
 def joint_of_leg(child: str, parent: str) -> str:
     """Return ``hip_r``, ``knee_l`` and so on for the joint between two bodies, as far as their names tell.
 
-    Parameters
-    ----------
-    child, parent : str
-        Bodies. Within one segment there is no joint of the leg: talus to calcaneus.
+    Within one segment there is no joint of the leg: talus to calcaneus.
     """
     outer, inner = segment_of(child), segment_of(parent)
     if outer is None or (inner is not None and inner[0] == outer[0]):

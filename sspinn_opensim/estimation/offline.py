@@ -44,13 +44,6 @@ class Estimate:
 def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_s: np.ndarray) -> Estimate:
     """Run a trained network over a recording, from its first frame.
 
-    Parameters
-    ----------
-    signals : Signals
-        Of the recording.
-    time_s : (n,) ndarray
-        Its times.
-
     Returns
     -------
     Estimate

@@ -46,13 +46,6 @@ class Estimator:
     def load(cls, folder: str | Path, seed: int = 0) -> Estimator:
         """Return the estimator of a results folder after ``sspinn run`` or ``sspinn train``.
 
-        Parameters
-        ----------
-        folder : str or Path
-            With the scaled model and the network.
-        seed : int
-            Which of the trained networks.
-
         Raises
         ------
         InputError

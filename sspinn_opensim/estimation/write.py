@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from casadi_dynamics.model import Model
-from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.estimation.offline import Estimate
 from sspinn_opensim.estimation.uncertainty import Deviations
 from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table, moments_table
@@ -19,14 +19,11 @@ def window(estimate: Estimate, from_s: float, to_s: float) -> Estimate:
     step = float(np.median(np.diff(estimate.time_s)))
     chosen = (estimate.time_s >= from_s - step / 2) & (estimate.time_s <= to_s + step / 2)
     ground = estimate.ground
-    return Estimate(
-        estimate.time_s[chosen],
-        estimate.coordinates,
-        estimate.q[chosen],
-        estimate.actuated,
-        estimate.moments[chosen],
-        GroundForces(ground.feet, ground.force[chosen], ground.point[chosen], ground.torque[chosen]),
+    ground = replace(
+        ground, force=ground.force[chosen], point=ground.point[chosen], torque=ground.torque[chosen]
     )
+    time_s, q, moments = estimate.time_s[chosen], estimate.q[chosen], estimate.moments[chosen]
+    return replace(estimate, time_s=time_s, q=q, moments=moments, ground=ground)
 
 
 def write_estimate(estimate: Estimate, model: Model, files: tuple[Path, Path, Path], title: str) -> None:
@@ -53,19 +50,7 @@ def write_estimate(estimate: Estimate, model: Model, files: tuple[Path, Path, Pa
 def write_deviations(
     deviations: Deviations, model: Model, files: tuple[Path, Path, Path], title: str
 ) -> None:
-    """Write standard deviations as the files of an estimate; the torques on the feet have none.
-
-    Parameters
-    ----------
-    deviations : Deviations
-        In radians and SI units.
-    model : Model
-        Says which coordinates turn: theirs are written in degrees.
-    files : tuple of 3 Path
-        `ResultsFolder.deviations`; their folder is made if it is not there.
-    title : str
-        Name in the headers.
-    """
+    """Write standard deviations as the files of an estimate; the torques on the feet have none."""
     d = deviations
     forces = ground_forces_table(d.feet, d.time_s, d.force, d.point, np.zeros_like(d.force), title=title)
     _write(d, forces, model, files, title)

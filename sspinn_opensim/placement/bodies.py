@@ -140,8 +140,6 @@ def starting_orders(rate: np.ndarray, depth: Sequence[int], most: int = 16) -> l
         Root mean square angular rate of each sensor.
     depth : sequence of k int
         Joints between ground and the body of each slot.
-    most : int
-        No more than this many orders.
 
     Returns
     -------

@@ -104,12 +104,6 @@ def locate(
 
     Parameters
     ----------
-    segment : Segment
-        The body's motion.
-    readings : Readings
-        Of the same frames.
-    guess : Guess
-        Where the sensor is thought to be.
     stride_s : float, optional
         Period of the movement; what the model leaves unexplained in the same way in every stride counts once.
     turns : (s, 3, 3) ndarray, optional
@@ -249,17 +243,10 @@ class _Fit:
 
     def __init__(self, segment: Segment, readings: Readings, guess: Guess) -> None:
         self.segment, self.guess = segment, guess
-        s, r, (least_a, least_r) = segment, readings, LEAST_RESIDUAL
+        s, r, (low_a, low_r) = segment, readings, LEAST_RESIDUAL
         sides = (
-            (
-                s.force_columns,
-                s.force_factors,
-                r.acceleration,
-                r.acceleration_available,
-                slice(0, 3),
-                least_a,
-            ),
-            (s.rate_columns, s.rate_factors, r.angular_rate, r.rate_available, slice(3, 6), least_r),
+            (s.force_columns, s.force_factors, r.acceleration, r.acceleration_available, slice(0, 3), low_a),
+            (s.rate_columns, s.rate_factors, r.angular_rate, r.rate_available, slice(3, 6), low_r),
         )
         self.instruments = [_Instrument(*side, s.step_s) for side in sides]
         self.thinning = max(CORRELATION_S / segment.step_s, 1.0)

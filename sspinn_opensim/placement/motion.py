@@ -56,11 +56,6 @@ def frozen_motion(estimator: PersonNetwork, subject: Subject, signals: Signals):
     """Return `q`, `u` and `udot`, (n - 2, c) each, of all frames of a recording but the first and last.
 
     Speeds and accelerations are those that training compares with the sensors.
-
-    Parameters
-    ----------
-    estimator : PersonNetwork
-        Trained.
     """
     with torch.inference_mode():
         outputs, _ = estimator.network(signals.inputs(signals.acceleration, signals.angular_rate)[None])
@@ -108,13 +103,6 @@ def segment_motions(
 
 class Segment:
     """A body's motion, low-passed and condensed, ready for any number of sensors.
-
-    Parameters
-    ----------
-    motion : SegmentMotion
-        As the network estimates it.
-    step_s : float
-        Time from frame to frame, s.
 
     Attributes
     ----------

@@ -167,11 +167,6 @@ class FrozenNetworks:
         One network each.
     estimator_of : callable
         Takes a seed, the recording and its signals, and returns the trained estimator.
-
-    Raises
-    ------
-    InputError
-        If the recording is too short.
     """
 
     def __init__(
@@ -181,7 +176,15 @@ class FrozenNetworks:
         seeds: Sequence[int],
         estimator_of: Callable[[int, Recording, Signals], PersonNetwork],
     ) -> None:
-        _check_length(recording)
+        length = float(recording.time_s[-1] - recording.time_s[0])
+        if length < SETTLING_S + LEAST_S:
+            raise InputError(
+                "The recording is too short to locate sensors.",
+                where=f"recording '{recording.name}'",
+                expected=f"at least {SETTLING_S + LEAST_S:g} s",
+                found=f"{length:g} s",
+                fix="give a longer recording",
+            )
         self.recording, self.subject = recording, subject
         self._seeds, self._estimator_of = seeds, estimator_of
         self.step_s = 1.0 / recording.sampling_rate_hz
@@ -232,32 +235,6 @@ class FrozenNetworks:
         return frame.body, Guess(np.array(frame.position), spread, np.array(frame.rotation))
 
 
-def _check_length(recording: Recording) -> None:
-    length = float(recording.time_s[-1] - recording.time_s[0])
-    if length < SETTLING_S + LEAST_S:
-        raise InputError(
-            "The recording is too short to locate sensors.",
-            where=f"recording '{recording.name}'",
-            expected=f"at least {SETTLING_S + LEAST_S:g} s",
-            found=f"{length:g} s",
-            fix="give a longer recording",
-        )
-
-
-def _misfits(
-    networks: FrozenNetworks, moved: SeedMotion, candidates: Mapping[str, tuple[str, ...]]
-) -> np.ndarray:
-    """Return the misfit of every sensor on every body; nobody knows where on it."""
-    model = networks.subject.model
-    guesses = {body: whole_body(model, body) for body in candidates}
-    return np.array(
-        [
-            [misfit(moved.segments[body], networks.readings(k), guesses[body]) for body in candidates]
-            for k in range(len(networks.recording.sensors))
-        ]
-    )
-
-
 def _assign(
     networks: FrozenNetworks, moved: SeedMotion, candidates: Mapping[str, tuple[str, ...]]
 ) -> Assignment:
@@ -265,7 +242,12 @@ def _assign(
     room = {b: max(1, sum(s in group for s in sensors)) for b, group in candidates.items()}
     recording = networks.recording
     channels = (recording.acceleration_available.sum(1) + recording.angular_rate_available.sum(1)).astype(int)
-    return assign(_misfits(networks, moved, candidates), list(candidates), channels, room)
+    guesses = {body: whole_body(networks.subject.model, body) for body in candidates}
+    misfits = [
+        [misfit(moved.segments[body], networks.readings(k), guess) for body, guess in guesses.items()]
+        for k in range(len(recording.sensors))
+    ]
+    return assign(np.array(misfits), list(candidates), channels, room)
 
 
 def _search_order(networks: FrozenNetworks) -> SensorOrder:
@@ -303,7 +285,8 @@ def _search_order(networks: FrozenNetworks) -> SensorOrder:
                 ]
             )
             found = assign(misfits, slots, np.ones(len(slots)))
-            following = tuple(_sensors_in_slots(found.bodies, slots))
+            free = {body: [k for k, b in enumerate(found.bodies) if b == body] for body in set(slots)}
+            following = tuple(free[body].pop(0) for body in slots)
             if following == order:
                 totals[order] = float(sum(misfits[k, slot] for slot, k in enumerate(order)))
             order = following
@@ -321,12 +304,6 @@ def _search_order(networks: FrozenNetworks) -> SensorOrder:
     )
     margin = np.exp((totals[ranked[1]] - totals[ranked[0]]) / channels) if len(ranked) > 1 else np.inf
     return SensorOrder(ranked[0], float(margin), len(tried))
-
-
-def _sensors_in_slots(bodies: Sequence[str], slots: Sequence[str]) -> list[int]:
-    """Return for each slot a sensor that was assigned to its body."""
-    free = {body: [k for k, b in enumerate(bodies) if b == body] for body in set(slots)}
-    return [free[body].pop(0) for body in slots]
 
 
 def _depth(model: Model, body: str) -> int:

@@ -34,15 +34,7 @@ _LARGEST_LEAN_DEG = 60.0
 
 
 def refuse_implausible(recording: Recording, where: str) -> None:
-    """Refuse a recording whose unit must be wrong.
-
-    Parameters
-    ----------
-    recording : Recording
-        In SI, as the units of the study say.
-    where : str
-        The file, named in the error.
-    """
+    """Refuse a recording whose unit must be wrong."""
     complete = np.count_nonzero(recording.acceleration_available, axis=1) >= 2
     if np.any(complete):
         magnitude = float(np.median(np.linalg.norm(recording.acceleration[:, complete], axis=2).mean(axis=0)))
@@ -68,14 +60,7 @@ def refuse_implausible(recording: Recording, where: str) -> None:
 
 
 def describe_doubts(recording: Recording) -> tuple[str, ...]:
-    """Return one sentence for each thing that is odd but not impossible.
-
-    Returns
-    -------
-    tuple of str
-        Empty if nothing is odd: what the reader changed, constant channels, movement without rotation, a
-        sensor that does not read gravity at rest, or whose y axis does not point up on average.
-    """
+    """Return one sentence for each thing that is odd but not impossible."""
     return (
         *recording.notes,
         *_constant_channels(recording),
@@ -90,12 +75,8 @@ def check_placement(sensors: tuple[Sensor, ...], model: Model, where: str = "the
 
     Parameters
     ----------
-    sensors : tuple of Sensor
-        Sensors on the bodies that the study names or `on_model` finds.
     model : Model
         Scaled or not: only names count.
-    where : str
-        The study file, named in the error.
     """
     bodies = [body.name for body in model.bodies]
     frames = [frame.name for frame in model.imu_frames]

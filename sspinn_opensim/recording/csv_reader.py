@@ -127,13 +127,6 @@ class CsvTable:
 def read_csv(choice: RecordingChoice, sensors: Sequence[SensorChoice]) -> Recording:
     """Read a CSV recording.
 
-    Parameters
-    ----------
-    choice : RecordingChoice
-        File, and `CsvOptions`.
-    sensors : sequence of SensorChoice
-        The sensors to take; columns of others are left alone.
-
     Returns
     -------
     Recording
@@ -165,13 +158,7 @@ FORMAT = Format("csv", CsvOptions, read_csv, sensor_tables=("columns",))
 
 
 def read_table(path: str | Path) -> CsvTable:
-    """Read a text table of numbers under one line of names.
-
-    Returns
-    -------
-    Table
-        Every column, whichever a sensor needs.
-    """
+    """Read a text table of numbers under one line of names."""
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -278,11 +265,8 @@ def _on_uniform_clock(
     if stray <= min(1.001 * 10.0**-decimals, _LARGEST_ROUNDING * step):
         note = f"{strays}, as its {decimals} decimals explain: samples are taken as even."
         return uniform, signals, (note,)
-    return (
-        uniform,
-        interpolate(time_s, signals, uniform),
-        (f"{strays}: signals are interpolated to even steps.",),
-    )
+    note = f"{strays}: signals are interpolated to even steps."
+    return uniform, interpolate(time_s, signals, uniform), (note,)
 
 
 def _decimals(time_s: np.ndarray) -> int:

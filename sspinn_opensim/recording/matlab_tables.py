@@ -66,16 +66,9 @@ class SignalRow:
 def read_rows(path: str | Path, kinds: Collection[str]) -> tuple[SignalRow, ...]:
     """Read the rows of some kinds, in the order of the file.
 
-    Parameters
-    ----------
-    path : str or Path
-        MATLAB file.
-    kinds : collection of str
-        Kinds of rows to keep, such as ``{"acc", "gyro"}``.
-
     Returns
     -------
-    tuple of Row
+    tuple of SignalRow
         What a row lacks, or holds as something else than numbers or text, is an empty array, NaN or ``""``.
     """
     table = _load(path)

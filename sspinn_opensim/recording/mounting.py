@@ -26,8 +26,6 @@ def place_sensor(choice: SensorChoice, position: tuple[float, float, float] | No
 
     Parameters
     ----------
-    choice : SensorChoice
-        What the study says of the sensor.
     position : tuple of 3 float, optional
         Position in m that the file gives, from the joint that carries the segment; used where the study gives
         none.
@@ -45,18 +43,7 @@ def place_sensor(choice: SensorChoice, position: tuple[float, float, float] | No
 
 
 def rotation_from_angles(angles: tuple[float, float, float]) -> np.ndarray:
-    """Return the matrix of body-fixed XYZ angles, ``R = Rx(a) Ry(b) Rz(c)``, as in OpenSim's frames.
-
-    Parameters
-    ----------
-    angles : tuple of 3 float
-        Angles in rad.
-
-    Returns
-    -------
-    (3, 3) array
-        Columns are the axes of the sensor in the body.
-    """
+    """Return the matrix of body-fixed XYZ angles (rad), ``R = Rx(a) Ry(b) Rz(c)``, as in OpenSim."""
     from scipy.spatial.transform import Rotation  # takes long to import, and a study needs none of it
 
     return Rotation.from_euler("XYZ", angles).as_matrix()
@@ -76,20 +63,13 @@ def angles_from_rotation(rotation: np.ndarray) -> tuple[float, float, float]:
 
 
 def rotation_from_axes(axes: tuple[str, str, str], where: str) -> np.ndarray:
-    """Return the rotation matrix of named axes.
+    """Return the axes of the sensor in the body, named, as the columns of a (3, 3) array.
 
     Parameters
     ----------
     axes : tuple of 3 str
         For the sensor's x, y and z the body axis it points along: ``x``, ``y`` or ``z``, with ``-`` for the
         opposite way.
-    where : str
-        Place named in an error.
-
-    Returns
-    -------
-    (3, 3) array
-        Columns are the axes of the sensor in the body.
     """
     rotation = np.zeros((3, 3))
     for column, axis in enumerate(axes):

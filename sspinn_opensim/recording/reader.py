@@ -35,20 +35,10 @@ class Recorded(Protocol):
 def read_recording(study: Recorded) -> Recording:
     """Read the recording a study names, in SI and body axes, at the rate the study asks for.
 
-    Parameters
-    ----------
-    study : Recorded
-        Study or anything else that names a recording and its sensors.
-
     Returns
     -------
     Recording
         Checked, at the rate of `RecordingChoice.sampling_rate_hz`, else at that of the format.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be used; see `casadi_dynamics.errors.InputError` for the parts of the message.
     """
     choice = study.recording
     recording = FORMATS[choice.format].read(choice, study.sensors)

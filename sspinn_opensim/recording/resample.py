@@ -18,13 +18,6 @@ _ORDER = 6
 def resample(recording: Recording, sampling_rate_hz: float) -> Recording:
     """Return the recording at another rate: low-pass without lag if the rate falls, then cubic splines.
 
-    Parameters
-    ----------
-    recording : Recording
-        At any uniform rate.
-    sampling_rate_hz : float
-        Rate wanted, Hz.
-
     Returns
     -------
     Recording
@@ -50,13 +43,6 @@ def uniform_clock(duration_s: float, sampling_rate_hz: float) -> np.ndarray:
 def low_pass(signal: np.ndarray, old_rate_hz: float, new_rate_hz: float) -> np.ndarray:
     """Remove what the new rate cannot hold.
 
-    Parameters
-    ----------
-    signal : (n, ...) array
-        Signal at the old rate.
-    old_rate_hz, new_rate_hz : float
-        Rates in Hz.
-
     Returns
     -------
     (n, ...) array
@@ -74,21 +60,7 @@ def low_pass(signal: np.ndarray, old_rate_hz: float, new_rate_hz: float) -> np.n
 
 
 def interpolate(time_s: np.ndarray, signal: np.ndarray, at_s: np.ndarray) -> np.ndarray:
-    """Interpolate along the first axis by cubic splines; times outside the signal are held at its ends.
-
-    Parameters
-    ----------
-    time_s : (n,) array
-        Times in s of the signal.
-    signal : (n, ...) array
-        Samples at these times.
-    at_s : (m,) array
-        Times in s wanted.
-
-    Returns
-    -------
-    (m, ...) array
-    """
+    """Interpolate a signal (n, ...) along its first axis by cubic splines; beyond its ends it is held."""
     from scipy.interpolate import CubicSpline  # as above
 
     return CubicSpline(time_s, signal, axis=0)(np.clip(at_s, time_s[0], time_s[-1]))

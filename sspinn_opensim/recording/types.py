@@ -108,7 +108,7 @@ class Recording:
             raise InputError(
                 "The recording has no sensor.", where=where, fix="name at least one sensor in the study"
             )
-        _check_unique([sensor.name for sensor in self.sensors], where)
+        _check_unique(self.sensor_names, where)
         shapes = {"time_s": (n,), "acceleration": (n, k, 3), "angular_rate": (n, k, 3)}
         flags = {"acceleration_available": (k, 3), "angular_rate_available": (k, 3)}
         variances = {"acceleration_variance": (k, 3), "angular_rate_variance": (k, 3)}
@@ -160,10 +160,6 @@ def check_time(
 
     Parameters
     ----------
-    time_s : (n,) array
-        Time in s.
-    where : str
-        Place named in the error.
     tolerance : float
         Largest departure of a step from the median step, as a fraction of it.
     lines : sequence of n int, optional
@@ -202,7 +198,7 @@ def check_time(
         )
 
 
-def _check_unique(names: list[str], where: str) -> None:
+def _check_unique(names: Sequence[str], where: str) -> None:
     for name in names:
         if names.count(name) > 1:
             raise InputError(

@@ -17,18 +17,6 @@ def output_window(recording: Recording, choice: OutputChoice) -> tuple[float, fl
 
     By default the last cycle but one of a tiled recording (the last one is the margin for filters and
     derivatives), else everything after the first second.
-
-    Parameters
-    ----------
-    recording : Recording
-        Whose clock, and whose cycle if it has one, count.
-    choice : OutputChoice
-        What the study says; parts left out are filled in.
-
-    Returns
-    -------
-    float, float
-        Times on the clock of the recording.
     """
     first, last = float(recording.time_s[0]), float(recording.time_s[-1])
     from_s, to_s = min(first + SETTLING_S, last), last

@@ -43,10 +43,6 @@ def adapt(
         Results folder of this person; every later verb works on it as after a training.
     steps : int, optional
         Optimizer steps, instead of the study's; 0 takes the network as it is.
-    restart : bool
-        Whether to start over.
-    progress : callable, optional
-        Told of each step.
 
     Raises
     ------

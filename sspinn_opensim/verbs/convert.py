@@ -99,8 +99,6 @@ def convert(study: Study | Path, out: Path) -> Conversion:
     ----------
     study : Study, str or Path
         Whose scaled model in the results folder, or the path of a model.
-    out : str or Path
-        Results folder; made if it is not there.
 
     Raises
     ------

@@ -14,15 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def demo(out: str | Path, *, progress: Callable[[Progress], None] | None = None) -> Run:
-    """Run the built-in example: about a minute of training on a simulated walk with known answers.
-
-    Parameters
-    ----------
-    out : str or Path
-        Results folder; made if it is not there.
-    progress : callable, optional
-        Told of each step of the training.
-    """
+    """Run the built-in example: about a minute of training on a simulated walk with known answers."""
     log.info("The built-in example: about a minute of training on a simulated walk with known answers.")
     study = read_study(examples_folder() / "demo.toml")
     return run_study(study, Path(out).absolute(), progress=progress)

@@ -44,13 +44,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The whole report.
-
-    Attributes
-    ----------
-    findings : tuple of Check
-        In the order in which they were looked for.
-    """
+    """The whole report."""
 
     findings: tuple[Check, ...]
 

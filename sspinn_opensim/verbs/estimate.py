@@ -61,8 +61,6 @@ def estimate(
     ----------
     study : Study, CohortStudy, str or Path
         Whose recording. People of a cohort whom the network never saw are taken as they are described.
-    out : str or Path
-        Results folder, after `train`.
     prepared : Prepared or mapping of str to Prepared, optional
         As for `train`.
 

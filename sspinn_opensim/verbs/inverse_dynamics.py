@@ -72,11 +72,6 @@ def inverse_dynamics(
         Table with columns ``<coordinate>_moment`` or ``_force``.
     height_m : float, optional
         For moments in percent of body weight times height; by default from `scaling.json`.
-
-    Raises
-    ------
-    InputError
-        An input cannot be used, or the tool did not deliver.
     """
     log.info("inverse dynamics", extra={"heading": True})
     with recorded(folder, "inverse-dynamics", title=title_of(laboratory), laboratory=laboratory, part=part):

@@ -20,8 +20,6 @@ from sspinn_opensim.verbs.trial_of_folder import AnalysedPart, Laboratory, prepa
 
 log = logging.getLogger(__name__)
 
-#: Names under which a laboratory's own static optimization is kept.
-
 
 def joint_reactions(
     folder: Path,

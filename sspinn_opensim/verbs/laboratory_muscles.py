@@ -103,13 +103,7 @@ def trials_of(
     from_s: Sequence[float] = (),
     to_s: Sequence[float] = (),
 ) -> list[TrialFiles]:
-    """Join what was given for each motion; one value holds for all, none for none.
-
-    Raises
-    ------
-    InputError
-        The numbers do not match, or two motions are called alike.
-    """
+    """Join what was given for each motion; one value holds for all, none for none."""
     given = {"--external-loads": external_loads, "--from": from_s, "--to": to_s}
     for option, values in given.items():
         if len(values) > 1 and len(values) != len(motions):
@@ -119,10 +113,7 @@ def trials_of(
                 found=str(len(values)),
             )
     names = _names(motions)
-    columns = ([values[0] if len(values) == 1 else None] * len(motions) for values in given.values())
-    spread = [
-        list(values) if len(values) > 1 else one for values, one in zip(given.values(), columns, strict=True)
-    ]
+    spread = [v if len(v) > 1 else [*v, None][:1] * len(motions) for v in given.values()]
     return [TrialFiles(*row) for row in zip(names, motions, *spread, strict=True)]
 
 
@@ -250,13 +241,7 @@ def analyse_trial(
 
 @records("muscles", "{title}")
 def compare_trials(folders: dict[str, Path], out: Path, title: str) -> MuscleComparison:
-    """Compare the muscle forces of several folders, estimates or laboratory trials.
-
-    Raises
-    ------
-    InputError
-        A folder holds no muscle forces, or the muscles differ.
-    """
+    """Compare the muscle forces of several folders, estimates or laboratory trials."""
     log.info("comparison of trials", extra={"heading": True})
     comparison = muscle_comparison(folders)
     out.mkdir(parents=True, exist_ok=True)
@@ -267,13 +252,7 @@ def compare_trials(folders: dict[str, Path], out: Path, title: str) -> MuscleCom
 
 
 def compare_folders(folders: Sequence[Path], out: Path) -> MuscleComparison:
-    """Compare the muscle forces of finished folders under their names.
-
-    Raises
-    ------
-    InputError
-        Two folders have the same name, or cannot be compared.
-    """
+    """Compare the muscle forces of finished folders under their names."""
     named = {folder.absolute().name: folder for folder in folders}
     if len(named) < len(folders):
         named = {f"{f.absolute().parent.name}_{f.absolute().name}": f for f in folders}

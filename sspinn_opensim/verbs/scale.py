@@ -55,11 +55,6 @@ class ModelScaling:
         The model is the person's already.
     name : str
         Name of the scaled model; empty: that of the set-up, or ``subject``.
-
-    Raises
-    ------
-    InputError
-        The options contradict each other, or do not say what scales which bodies.
     """
 
     model: Path | None = None

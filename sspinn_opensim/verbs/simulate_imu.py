@@ -25,13 +25,7 @@ BUILTIN = "planar_gait"
 
 @dataclass(frozen=True)
 class Simulation:
-    """A virtual recording that was written.
-
-    Attributes
-    ----------
-    study : Path
-        The study file, to run.
-    """
+    """A virtual recording that was written."""
 
     study: Path
 
@@ -42,13 +36,7 @@ class Simulation:
 def settings_for(
     file: Path | None, changes: Mapping[str, object], *, perfect: bool = False
 ) -> SimulationSettings:
-    """Return the settings of a file, or the defaults, with some of them replaced.
-
-    Raises
-    ------
-    InputError
-        See `read_settings` and `changed`.
-    """
+    """Return the settings of a file, or the defaults, with some of them replaced."""
     settings = SimulationSettings() if file is None else read_settings(file)
     if perfect:
         settings = replace(settings, errors=PERFECT)

@@ -163,19 +163,8 @@ def train_seed(
     ----------
     belongs_to : dict
         What the checkpoint states and is compared with.
-    out : Path
-        Results folder; `training/seed_<k>` in it gets `checkpoint.pt` and `history.csv`.
-    restart : bool
-        Whether to start over.
     network : dict, optional
         State of a network to start from.
-    progress : callable, optional
-        Told of each step.
-
-    Raises
-    ------
-    InputError
-        If the checkpoint is that of another training, or the training diverges.
     """
     checkpoint = ResultsFolder(out).checkpoint(settings.seed)
     trainer = Trainer(cohort, settings, network)
