@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import secrets
 import time
@@ -76,6 +77,11 @@ def write_atomically(path: Path, content: str | bytes) -> Path:
             fix="name a folder that exists, can be written to and has free space",
         ) from error
     return path
+
+
+def write_json(path: Path, content: object) -> Path:
+    """Write plain values as JSON, as `write_atomically` does text."""
+    return write_atomically(path, json.dumps(content, indent=1) + "\n")
 
 
 @contextlib.contextmanager

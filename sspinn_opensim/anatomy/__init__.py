@@ -15,13 +15,4 @@ from sspinn_opensim.anatomy.names import (
     without_side,
 )
 
-__all__ = [
-    "MIDDLE",
-    "SIDES",
-    "WORDS",
-    "joint_of_leg",
-    "other_side",
-    "segment_of",
-    "side_of",
-    "without_side",
-]
+__all__ = ["MIDDLE", "SIDES", "WORDS", "joint_of_leg", "other_side", "segment_of", "side_of", "without_side"]

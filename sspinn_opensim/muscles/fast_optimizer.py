@@ -12,13 +12,7 @@ from sspinn_opensim.opensim_io.tables.storage import write_storage
 
 
 class FastOptimizer:
-    """Solves the set-ups of one or more trials; trials of one model share what is compiled for it.
-
-    Parameters
-    ----------
-    settings : Settings
-        With which the set-ups were prepared.
-    """
+    """Solves the set-ups of one or more trials; trials of one model share what is compiled for it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

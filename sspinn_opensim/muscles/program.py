@@ -74,11 +74,6 @@ def share(
     -------
     LoadSharing
         Where the bounds leave no solution, the controls that come closest.
-
-    Raises
-    ------
-    InputError
-        If the exponent is less than 2, or a lower bound is above its upper one.
     """
     _check(lower, upper, exponent)
     frames, rows, columns = matrix.shape

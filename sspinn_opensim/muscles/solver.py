@@ -51,11 +51,7 @@ class MuscleSolver:
     """
 
     def __init__(
-        self,
-        model_file: Path,
-        *,
-        actuators: Sequence[Path] = (),
-        settings: Settings | None = None,
+        self, model_file: Path, *, actuators: Sequence[Path] = (), settings: Settings | None = None
     ) -> None:
         self._file, self._settings = Path(model_file), settings or Settings()
         tree = read_model_tree(self._file)
@@ -94,11 +90,6 @@ class MuscleSolver:
             ExternalLoads file whose data cover the window.
         window : (float, float), optional
             From and to, s; by default the whole motion.
-
-        Returns
-        -------
-        Solution
-            At the frames that OpenSim would analyse.
 
         Raises
         ------
@@ -149,10 +140,7 @@ class MuscleSolver:
         names = (*solution.muscles, *solution.actuation)
         return {
             kind: Table(names, solution.time_s, values, False, f"static optimization {title}")
-            for kind, title, values in (
-                ("force", "forces", force),
-                ("activation", "activations", activation),
-            )
+            for kind, title, values in (("force", "forces", force), ("activation", "activations", activation))
         }
 
     def demand(self, trial: LoadedMotion, frames: slice = slice(None)) -> Demand:

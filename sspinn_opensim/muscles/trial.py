@@ -41,11 +41,6 @@ def read_trial(
     window : (float, float) or None
         From and to, s; None: the whole motion.
 
-    Returns
-    -------
-    LoadedMotion
-        At the frames that OpenSim's AnalyzeTool would analyse.
-
     Raises
     ------
     InputError

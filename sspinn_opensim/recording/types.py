@@ -151,10 +151,7 @@ class Recording:
 
 
 def check_time(
-    time_s: np.ndarray,
-    where: str,
-    tolerance: float = TIME_STEP_TOLERANCE,
-    lines: Sequence[int] | None = None,
+    time_s: np.ndarray, where: str, tolerance: float = TIME_STEP_TOLERANCE, lines: Sequence[int] | None = None
 ) -> None:
     """Refuse a clock that does not increase uniformly.
 

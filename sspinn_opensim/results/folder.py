@@ -208,12 +208,7 @@ class ResultsFolder:
     ablation_text = File("ablation.md", "the same as a text", "ablate")
     ablation_plot = File("ablation.svg", "the same as a picture", "ablate")
     arms = File("arms/", "the results folder of each training with a term off", "ablate")
-    arm = File(
-        "arm.json",
-        "what it was trained from, and its finished seeds",
-        "ablate",
-        when="an arm",
-    )
+    arm = File("arm.json", "what it was trained from, and its finished seeds", "ablate", when="an arm")
     sensor_places = File(
         "sensor_places.json", "where each sensor sits, with deviations: m, degrees", "locate-sensors"
     )

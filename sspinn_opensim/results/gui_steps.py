@@ -33,7 +33,8 @@ _PURPOSE = {
     "StaticOptimization": "the muscle forces",
     "JointReaction": "the joint reactions",
 }
-_GROUND = re.compile(r".*(force|torque|moment).*[xyz]")
+#: Name of a column of ground forces.
+GROUND_COLUMN = re.compile(r".*(force|torque|moment).*[xyz]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _kind(path: Path, labels: Sequence[str], coordinates: set[str]) -> str:
     plain = {label.split("/")[-2] if label.endswith("/value") else label for label in labels}
     if plain & coordinates and not path.stem.endswith("_sd"):
         return "motions"
-    if labels and all(_GROUND.fullmatch(label) for label in labels) and not path.stem.endswith("_sd"):
+    if labels and all(GROUND_COLUMN.fullmatch(label) for label in labels) and not path.stem.endswith("_sd"):
         return "ground_forces"
     return "tables"
 

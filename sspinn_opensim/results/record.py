@@ -6,13 +6,12 @@ import contextlib
 import dataclasses
 import functools
 import inspect
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.files import locked, write_atomically
+from sspinn_opensim.files import locked, write_atomically, write_json
 from sspinn_opensim.results.folder import ResultsFolder, file_of
 from sspinn_opensim.results.gui_steps import readme
 from sspinn_opensim.results.manifest import entry_of, read_manifest, same, stamps, versions
@@ -114,7 +113,7 @@ def _record(folder: Path, verb: str, title: str, before: Mapping, given: Mapping
             "inputs": dict(sorted((manifest.get("inputs", {}) | inputs).items())),
             "files": _files(folder, verb, before, manifest.get("files", {})),
         }
-        write_atomically(ResultsFolder(folder).manifest, json.dumps(manifest, indent=1) + "\n")
+        write_json(ResultsFolder(folder).manifest, manifest)
 
 
 def _files(folder: Path, verb: str, before: Mapping, known: Mapping) -> dict[str, dict]:

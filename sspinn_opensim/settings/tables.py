@@ -98,13 +98,6 @@ def read_tables(path: str | Path, kind: type) -> Any:
     ----------
     path : str or Path
         The file; paths in it are relative to it.
-    kind : type
-        The dataclass.
-
-    Returns
-    -------
-    object
-        Of `kind`.
 
     Raises
     ------
@@ -122,12 +115,8 @@ def replaced(settings: Any, changes: Mapping[str, Any], place: Location) -> Any:
 
     Parameters
     ----------
-    settings : dataclass
-        What is changed.
     changes : mapping of str to object
         By name of the field.
-    place : Location
-        Who changes it, for messages.
     """
     hints = typing.get_type_hints(type(settings), include_extras=True)
     checked = {name: _convert(value, hints[name], place) for name, value in changes.items()}

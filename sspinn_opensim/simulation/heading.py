@@ -62,11 +62,6 @@ def turned(functions: BodyFunctions, q: np.ndarray, angle: float) -> np.ndarray:
 
     Only the coordinates of the root change; they are found by Newton's method, as the order of its rotations
     differs from model to model.
-
-    Raises
-    ------
-    InputError
-        If the root cannot be turned, as in a planar model.
     """
     if abs(angle) < 1e-12:
         return q

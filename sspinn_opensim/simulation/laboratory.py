@@ -74,11 +74,6 @@ def moments(
     """Read inverse dynamics; return times (n,), and the moment (n,) of each independent coordinate, N m.
 
     OpenSim's tool gives a force for dependent coordinates too; it is added to the coordinates they follow.
-
-    Raises
-    ------
-    InputError
-        If the file holds no moment of the model, or no time of the motion.
     """
     table = read_storage(path)
     model = functions.tree.model

@@ -188,11 +188,6 @@ def filtered(samples: Samples, lowpass_hz: float) -> Samples:
     ----------
     lowpass_hz : float
         Cut-off, -3 dB; 0 filters nothing.
-
-    Raises
-    ------
-    InputError
-        If the cut-off is not below half the rate of the samples.
     """
     if not lowpass_hz:
         return samples
@@ -221,11 +216,6 @@ def stride_time(motion: SplineMotion, columns: list[int], source: str = "") -> f
 
     It is the first minimum, over the lag, of the mean square difference between the motion and itself that
     is about as low as the lowest.
-
-    Raises
-    ------
-    InputError
-        If the motion is too short to see a stride repeat.
     """
     step = 0.005
     time_s = motion.from_s + uniform_clock(motion.to_s - motion.from_s, 1 / step)
@@ -261,17 +251,10 @@ def repeat_stride(
 
     Parameters
     ----------
-    stride_s : float
-        Duration of the stride, s.
     keep : tuple of 2 float
         Start and end of the part that is not touched, on the clock of the motion, s.
     advancing : list of int
         Coordinates that travel: they go on by as much with every stride.
-
-    Returns
-    -------
-    SplineMotion
-        From the start of `keep`.
 
     Raises
     ------

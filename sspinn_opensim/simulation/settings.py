@@ -189,24 +189,12 @@ PERFECT = ErrorSettings(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def read_settings(path: Path) -> SimulationSettings:
-    """Read a settings file.
-
-    Raises
-    ------
-    InputError
-        As for a study: an unknown key, a value of the wrong kind or out of bounds, a missing file.
-    """
+    """Read a settings file."""
     return read_tables(path, SimulationSettings)
 
 
 def changed(settings: SimulationSettings, changes: Mapping[str, object]) -> SimulationSettings:
-    """Return the settings with some values replaced and all checked; a key is 'seed' or 'table.key'.
-
-    Raises
-    ------
-    InputError
-        If a value is of the wrong kind or out of bounds, or settings contradict each other.
-    """
+    """Return the settings with some values replaced and all checked; a key is 'seed' or 'table.key'."""
     for key, value in changes.items():
         table, _, name = key.rpartition(".")
         owner = replaced(getattr(settings, table) if table else settings, {name: value}, Location(name))

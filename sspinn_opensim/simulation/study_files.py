@@ -96,20 +96,12 @@ def study_toml(
 
     Parameters
     ----------
-    walk : Walk
-        What was recorded.
-    recording : VirtualRecording
-        What the sensors say of it.
-    settings : SimulationSettings
-        Whose study says whom and what to estimate.
     name : str
         Of study and recording.
     model : str
         As a study names it: a path, or ``builtin:NAME``.
     scaled : bool
         Whether the model fits the person.
-    height_m, mass_kg : float
-        Of the person.
     placed : mapping of str to (str, (3,) ndarray)
         Body of the study's model, and place on it, of each sensor, m.
     references : collection of str

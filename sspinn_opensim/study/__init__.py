@@ -11,12 +11,7 @@ from sspinn_opensim.study.format import (
     Study,
     TrainingChoice,
 )
-from sspinn_opensim.study.read import (
-    examples_folder,
-    override,
-    read_scaling,
-    read_study,
-)
+from sspinn_opensim.study.read import examples_folder, override, read_scaling, read_study
 
 __all__ = [
     "CoordinateChoice",

@@ -67,8 +67,6 @@ def read_cohort(path: str | Path, *, sensors: str | Iterable[str] | None = None)
 
     Parameters
     ----------
-    path : str or Path
-        The TOML file.
     sensors : str or iterable of str, optional
         The sensors to use, instead of each study's choice.
 

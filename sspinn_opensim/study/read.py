@@ -36,8 +36,6 @@ def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) 
 
     Parameters
     ----------
-    path : str or Path
-        The TOML file.
     sensors : str or iterable of str, optional
         The sensors to use, instead of the study's choice: ``all``, a set such as ``FT``, or names.
 
@@ -93,8 +91,6 @@ def override(study: Study, *, steps: int | None = None, seeds: Iterable[int] | N
 
     Parameters
     ----------
-    study : Study
-        As it was read.
     steps : int, optional
         Optimizer steps, at least 1.
     seeds : iterable of int, optional

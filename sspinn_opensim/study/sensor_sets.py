@@ -31,12 +31,8 @@ def select(
 
     Parameters
     ----------
-    sensors : sequence of SensorChoice
-        All that the study has.
     chosen : str or sequence of str
         ``all``, a name in `PRESETS`, or names of sensors.
-    where : str
-        Who chose, for messages.
 
     Returns
     -------

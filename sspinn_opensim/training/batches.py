@@ -15,15 +15,7 @@ from sspinn_opensim.training.signals import Windows, draw_windows
 
 @dataclass(frozen=True)
 class MemberBatch:
-    """The windows of one member in a step.
-
-    Attributes
-    ----------
-    member : int
-        Its place in the cohort.
-    windows : Windows
-        One or more.
-    """
+    """The windows of one member in a step."""
 
     member: int
     windows: Windows
@@ -31,13 +23,6 @@ class MemberBatch:
 
 class WindowSource:
     """Draws the batch of any step: windows of a few members, their number split evenly.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        Members, with signals to draw from.
-    settings : TrainingSettings
-        Length and number of windows, members of a step, and the seed.
 
     Raises
     ------

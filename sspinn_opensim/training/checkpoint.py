@@ -173,8 +173,7 @@ def load_member(
     """
     content = _read(path)
     fix = "train the cohort again"
-    _require_order(path, content["identity"]["network"], belongs_to["network"])
-    _compare(path, content["identity"]["network"], belongs_to["network"], fix, "network.")
+    _compare_network(path, content, belongs_to, fix)
     if name is not None:
         people = content["identity"].get("people", {})
         if name not in people:
@@ -194,8 +193,7 @@ def load_network(path: Path, belongs_to: dict) -> dict:
     """Return the state of a trained network that a person of the same topology can start from."""
     content = _read(path)
     fix = "use the model, the sensors and the sampling rate that the network was trained with"
-    _require_order(path, content["identity"]["network"], belongs_to["network"])
-    _compare(path, content["identity"]["network"], belongs_to["network"], fix, "network.")
+    _compare_network(path, content, belongs_to, fix)
     _require_finished(path, content)
     return content["state"]["network"]
 
@@ -301,8 +299,9 @@ def _compare(path: Path, found: dict, expected: dict, fix: str, key: str = "") -
             )
 
 
-def _require_order(path: Path, found: dict, expected: dict) -> None:
-    """Refuse the network's own sensors in another order: its inputs would be mixed up."""
+def _compare_network(path: Path, content: dict, belongs_to: dict, fix: str) -> None:
+    """Refuse another network, and the network's own sensors in another order: inputs would be mixed up."""
+    found, expected = content["identity"]["network"], belongs_to["network"]
     there, here = list(found.get("sensors", ())), list(expected.get("sensors", ()))
     if there != here and sorted(there) == sorted(here):
         raise InputError(
@@ -312,6 +311,7 @@ def _require_order(path: Path, found: dict, expected: dict) -> None:
             found=", ".join(here),
             fix="list the [sensors] tables of the study in that order of their bodies",
         )
+    _compare(path, found, expected, fix, "network.")
 
 
 def _plain(value):

@@ -73,17 +73,6 @@ def to_store(choice: CoordinateChoice, sensors: Sequence, model: Model) -> dict[
 def held_in(folder: Path, choice: CoordinateChoice, sensors: Sequence, model: Model) -> dict[str, float]:
     """Return the coordinates that were held when the model of a results folder was scaled.
 
-    Parameters
-    ----------
-    folder : Path
-        With `scaling.json`, in which the decision is stored.
-    choice : CoordinateChoice
-        What the study says.
-    sensors : sequence of Sensor or SensorChoice
-        Those that are used.
-    model : Model
-        The scaled model.
-
     Returns
     -------
     dict of str to float

@@ -32,13 +32,7 @@ TRUNK_LEAN_RAD = -0.03
 
 
 class Mounting(nn.Module):
-    """How far each sensor sits from where it was said to sit: small rotations and shifts, one set per person.
-
-    Parameters
-    ----------
-    sensors : int
-        Number of sensors.
-    """
+    """How far each sensor sits from where it was said to sit: small turns and shifts, one set per person."""
 
     def __init__(self, sensors: int) -> None:
         super().__init__()
@@ -397,18 +391,6 @@ def loss_inputs(
 
     Parameters
     ----------
-    subject : Subject
-        The body.
-    dynamics : TorchFunction
-        Its compiled dynamics.
-    signals : Signals
-        The channels of its recording.
-    constants : BodyConstants
-        Those of the body.
-    mounting : Mounting
-        How its sensors are mounted.
-    windows : Windows
-        The batch.
     raw : RawMotion
         (batch, frames, ...).
     motion : Motion

@@ -42,8 +42,6 @@ class Decoder(nn.Module):
 
     Parameters
     ----------
-    subject : Subject
-        Whose coordinates the outputs mean.
     speed_m_s : float or None
         Where velocities are centred; 1 m/s if unknown.
     """
@@ -119,15 +117,6 @@ def differentiate(raw: RawMotion, subject: Subject, step_s: float) -> Motion:
     The root's velocities are outputs of their own and only differentiated once, so that its position does not
     have to be known to a fraction of a millimetre; forward, its position is zero throughout: nothing depends
     on it.
-
-    Parameters
-    ----------
-    raw : RawMotion
-        (batch, frames, ...).
-    subject : Subject
-        Whose coordinates these are.
-    step_s : float
-        Time from frame to frame, s.
     """
     roles = subject.roles
     batch, frames = raw.posture.shape[:2]

@@ -50,8 +50,6 @@ class Objective(nn.Module):
 
     Parameters
     ----------
-    cohort : Cohort
-        Bodies and signals.
     settings : TrainingSettings
         Weights, ramp, and the part of a window that is not scored.
     estimators : sequence of PersonNetwork

@@ -38,8 +38,6 @@ def together(devices: int, follow: Callable[..., None], *given: object) -> Itera
 
     Parameters
     ----------
-    devices : int
-        Number of processes; one needs no group.
     follow : callable
         Function of a module that the others call with their rank and `given`.
     *given : object

@@ -95,17 +95,6 @@ def adaptation_settings(
     """Return how a network of others is adapted to one more person.
 
     All terms count from the first step: forces need not be led any more.
-
-    Parameters
-    ----------
-    choice : TrainingChoice
-        Of it the weights.
-    seed : int
-        Of the network.
-    steps : int
-        Optimizer steps.
-    network : str
-        Kind of the network, a key of `networks.NETWORKS`.
     """
     return TrainingSettings(
         steps=steps,

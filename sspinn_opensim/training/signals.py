@@ -98,15 +98,7 @@ def channels(recording: Recording, subject: Subject) -> tuple[np.ndarray, np.nda
 
 
 def make_signals(recording: Recording, subject: Subject) -> Signals:
-    """Return the signals of a recording that the subject's model can explain.
-
-    Parameters
-    ----------
-    recording : Recording
-        Of one person.
-    subject : Subject
-        Built with the sensors of the recording.
-    """
+    """Return the signals of a recording that the subject's model can explain."""
     accelerometer, gyroscope = channels(recording, subject)
     variance_a = recording.acceleration_variance[accelerometer]
     variance_r = recording.angular_rate_variance[gyroscope]

@@ -246,11 +246,7 @@ class Modelled:
 
 
 def make_subject(
-    model: Model,
-    recording: Recording,
-    held: Mapping[str, float],
-    *,
-    height_m: float,
+    model: Model, recording: Recording, held: Mapping[str, float], *, height_m: float
 ) -> Subject:
     """Return a subject for a model and the sensors of a recording.
 
@@ -284,9 +280,8 @@ def make_subject(
     held = {name: value for name, value in locked.items() if name not in held} | dict(held)
     _refuse_what_training_cannot_use(model, held)
     _refuse_root_alone(model, held)
-    functions = build(without_forces(model), frames)
     positions = np.array([x for frame in frames for x in frame.position])
-    return Subject(model, functions, held, height_m, positions)
+    return _rebuilt(model, frames, held, height_m, positions)
 
 
 def _rebuilt(model: Model, frames: tuple[ImuFrame, ...], fixed, height_m: float, positions) -> Subject:
@@ -341,13 +336,7 @@ def _refuse_what_training_cannot_use(model: Model, fixed: dict[str, float]) -> N
 
 
 def place(sensor: Sensor, model: Model) -> ImuFrame:
-    """Return the place of a sensor; its axes are those of the IMU frame it names, else of its body.
-
-    Raises
-    ------
-    InputError
-        If the model does not have the body, joint or IMU frame that the sensor names.
-    """
+    """Return the place of a sensor; its axes are those of the IMU frame it names, else of its body."""
     check_placement((sensor,), model)
     if sensor.imu_frame:
         frame = next(f for f in model.imu_frames if f.name == sensor.imu_frame)

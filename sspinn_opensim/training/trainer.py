@@ -23,10 +23,6 @@ class Trainer:
 
     Parameters
     ----------
-    cohort : Cohort
-        One person (`single_person_cohort`) or many.
-    settings : TrainingSettings
-        How long and on what to train.
     network : dict, optional
         State of a network to start from; random numbers of the seed by default.
 

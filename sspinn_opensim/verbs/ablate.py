@@ -27,7 +27,7 @@ from sspinn_opensim.dynamics.inverse_dynamics import trial_forces
 from sspinn_opensim.evaluation import evaluate as evaluate_results
 from sspinn_opensim.evaluation import read_evaluation_data, write_metrics
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
-from sspinn_opensim.files import sha256, write_atomically
+from sspinn_opensim.files import sha256, write_atomically, write_json
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import Recording, output_window, read_recording
@@ -119,10 +119,11 @@ def ablate(
     terms = _chosen(terms, active)
     recording = read_recording(study)
     out.mkdir(parents=True, exist_ok=True)
-    if not ResultsFolder(out).subject.is_file():
+    files = ResultsFolder(out)
+    if not files.subject.is_file():
         log.info(scale.scale(study, out))
     prepared = prepare(_arm_study(study, FULL), out, recording)
-    functions = build(read_model(ResultsFolder(out).subject))
+    functions = build(read_model(files.subject))
     started = time.monotonic()
     found = Ablation(
         title=f"{study.name}: what each loss term is worth",
@@ -136,8 +137,8 @@ def ablate(
     for name in (FULL, *terms):
         if name in found.silent:
             continue
-        folder = ResultsFolder(out).without_term(name).path
-        failure = _train_arm(_arm_study(study, name), prepared, ResultsFolder(out).subject, folder, restart)
+        folder = files.without_term(name).path
+        failure = _train_arm(_arm_study(study, name), prepared, files.subject, folder, restart)
         if failure and name == FULL:
             raise InputError(f"With every loss term: {failure}", where=folder, fix="try other seeds")
         histories = {} if failure else _histories(study, folder)
@@ -154,32 +155,28 @@ def ablate(
         found = replace(found, arms=(*found.arms, Arm(name, numbers, failure)))
         done, count = len(found.arms), 1 + len(terms) - len(found.silent)
         log.info(progress_line(found, count, (time.monotonic() - started) / done * (count - done)))
-        files = ResultsFolder(out)
         write_atomically(files.ablation_table, as_csv(found))
         write_atomically(files.ablation_text, as_markdown(found))
         write_atomically(files.ablation_plot, as_svg(found))
-    return AblationFiles(found, ResultsFolder(out).ablation_text, ResultsFolder(out).ablation_plot)
+    return AblationFiles(found, files.ablation_text, files.ablation_plot)
 
 
 # --- running ---
 
 
 def _chosen(terms: Sequence[str] | None, active: Mapping[str, float]) -> tuple[str, ...]:
-    if terms is None:
-        chosen = tuple(active)
-    else:
-        chosen = tuple(dict.fromkeys(terms))
-        for name in chosen:
-            if name not in active:
-                known = name in loss_weights({})
-                raise InputError(
-                    f"The loss term '{name}' has no weight in this study: it is off already."
-                    if known
-                    else f"There is no loss term '{name}'.",
-                    where="--terms",
-                    expected="some of " + ", ".join(active),
-                    fix="" if known else nearest(name, active),
-                )
+    chosen = tuple(active if terms is None else dict.fromkeys(terms))
+    for name in chosen:
+        if name not in active:
+            known = name in loss_weights({})
+            raise InputError(
+                f"The loss term '{name}' has no weight in this study: it is off already."
+                if known
+                else f"There is no loss term '{name}'.",
+                where="--terms",
+                expected="some of " + ", ".join(active),
+                fix="" if known else nearest(name, active),
+            )
     if len(active) < 2:
         raise InputError(
             "The study has a single loss term; without it nothing is left to learn from.",
@@ -227,7 +224,7 @@ def _train_arm(study: Study, prepared: Prepared, subject: Path, folder: Path, re
     seeds = sorted({*done["seeds"], *study.training.seeds})
     content = {"belongs_to": belongs_to, "seeds": seeds, "failure": failure}
     with recorded(folder, "ablate", study=study):
-        write_atomically(note, json.dumps(content, indent=1) + "\n")
+        write_json(note, content)
     return failure
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import re
 from collections.abc import Mapping
@@ -15,31 +14,25 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.model.types import Coordinate
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.evaluation.comparison import Group, Series, compare_series
-from sspinn_opensim.files import write_atomically
+from sspinn_opensim.files import write_atomically, write_json
 from sspinn_opensim.opensim_io.tables.ground_columns import by_side
 from sspinn_opensim.opensim_io.tables.motion_files import plain_name
 from sspinn_opensim.opensim_io.tables.motion_units import unit_doubt
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.report.comparison import comparison_page, comparison_text
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.gui_steps import opensim_files
+from sspinn_opensim.results.gui_steps import GROUND_COLUMN, opensim_files
 from sspinn_opensim.results.record import records
 
 log = logging.getLogger(__name__)
 
-COORDINATES, MOMENTS, GROUND, MUSCLES, ACTIVATIONS, REACTIONS, OTHER = (
-    "Coordinates",
-    "Moments",
-    "Ground forces",
-    "Muscle forces",
-    "Muscle activations",
-    "Joint reactions",
-    "Other columns",
+KINDS = (
+    *("Coordinates", "Moments", "Ground forces", "Muscle forces", "Muscle activations"),
+    *("Joint reactions", "Other columns"),
 )
-KINDS = (COORDINATES, MOMENTS, GROUND, MUSCLES, ACTIVATIONS, REACTIONS, OTHER)
+COORDINATES, MOMENTS, GROUND, MUSCLES, ACTIVATIONS, REACTIONS, OTHER = KINDS
 _TRANSLATION = re.compile(r".*_t[xyz]")
 _REACTION_COLUMN = re.compile(r".+_on_.+_in_.+_[fmp][xyz]")
-_GROUND_COLUMN = re.compile(r".*(force|torque|moment).*[xyz]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +106,7 @@ def compare(
     out.mkdir(parents=True, exist_ok=True)
     names = {"a": str(a), "b": str(b), "shift_s": shift_s}
     content = names | {"groups": [group.to_json() for group in groups]}
-    write_atomically(ResultsFolder(out).comparison, json.dumps(content, indent=1) + "\n")
+    write_json(ResultsFolder(out).comparison, content)
     page = write_atomically(ResultsFolder(out).comparison_page, comparison_page(a.name, b.name, groups))
     return Comparison(tuple(groups), tuple(refused), page)
 
@@ -189,7 +182,7 @@ def _kind(names: list[str], path: Path, known: Mapping[str, Coordinate]) -> str:
         (REACTIONS, any(_REACTION_COLUMN.fullmatch(name) for name in names)),
         (ACTIVATIONS, "activation" in stem),
         (COORDINATES, any(name in known for name in names)),
-        (GROUND, all(_GROUND_COLUMN.fullmatch(name) for name in names)),
+        (GROUND, all(GROUND_COLUMN.fullmatch(name) for name in names)),
         (MUSCLES, "force" in stem),
         (COORDINATES, not known and like_coordinates),
         (OTHER, True),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import compare, muscle_spans
 from sspinn_opensim.anatomy import segment_of
-from sspinn_opensim.files import write_atomically
+from sspinn_opensim.files import write_json
 from sspinn_opensim.opensim_io.model.gravity import gravity_doubt
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
 from sspinn_opensim.results.folder import ResultsFolder
@@ -141,7 +140,7 @@ def convert(study: Study | Path, out: Path) -> Conversion:
         "largest_relative_error": found.errors,
         "simbody_defect_added_in": found.defect,
     }
-    write_atomically(ResultsFolder(out).conversion, json.dumps(summary, indent=1) + "\n")
+    write_json(ResultsFolder(out).conversion, summary)
     if found.verified and not found.errors[found.worst] <= LARGEST_CONVERSION_ERROR:
         raise InputError(
             "The converted model does not agree with OpenSim.",

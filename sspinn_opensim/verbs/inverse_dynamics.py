@@ -10,7 +10,7 @@ from typing import Any
 
 from sspinn_opensim.dynamics import moment_table
 from sspinn_opensim.dynamics.moment_comparison import compared
-from sspinn_opensim.files import write_atomically
+from sspinn_opensim.files import write_json
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as tool
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded
@@ -88,9 +88,7 @@ def inverse_dynamics(
             "warnings": [*result.warnings, *notes],
             "coordinates": {row.coordinate: asdict(row) for row in table},
         }
-        write_atomically(
-            ResultsFolder(folder).inverse_dynamics_comparison, json.dumps(summary, indent=1) + "\n"
-        )
+        write_json(ResultsFolder(folder).inverse_dynamics_comparison, summary)
     return InverseDynamics(tuple(table), tuple(names), summary)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.files import write_atomically
+from sspinn_opensim.files import write_json
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.opensim_io.tools import inverse_dynamics
 from sspinn_opensim.opensim_io.tools import joint_reactions as tool
@@ -64,7 +63,7 @@ def joint_reactions(
             "warnings": list(result.warnings),
             "joints": result.joints,
         }
-        write_atomically(ResultsFolder(folder).joint_reactions_peaks, json.dumps(summary, indent=1) + "\n")
+        write_json(ResultsFolder(folder).joint_reactions_peaks, summary)
     return result
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from casadi_dynamics.opensim_process.worker.answers import model_answers
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import compare
-from sspinn_opensim.files import write_atomically
+from sspinn_opensim.files import write_atomically, write_json
 from sspinn_opensim.opensim_io.model.imu_frames import FramePlace, frame_names, write_imu_frames
 from sspinn_opensim.placement.bodies import AMBIGUOUS, Assignment
 from sspinn_opensim.placement.search import FrozenNetworks, LocatedSensor, SearchResult, mean_shift, search
@@ -129,7 +128,7 @@ def _write(study: Study, out: Path, networks: FrozenNetworks, result: SearchResu
         frames.append(FramePlace(name, f.body, (x, y, z), angles_from_rotation(f.own_axes)))
     _write_model(out, frames)
     report = _report(study, networks, result, notes)
-    write_atomically(ResultsFolder(out).sensor_places, json.dumps(report, indent=1) + "\n")
+    write_json(ResultsFolder(out).sensor_places, report)
     marks = [
         Mark(
             f.body,

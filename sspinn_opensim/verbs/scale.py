@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import tempfile
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.files import write_atomically
+from sspinn_opensim.files import write_json
 from sspinn_opensim.opensim_io.model.contact import put_under_feet
 from sspinn_opensim.opensim_io.model.free_root import free_the_way
 from sspinn_opensim.opensim_io.model.gravity import check_gravity, gravity_of_file
@@ -233,7 +232,7 @@ def _write(scaled: Callable[[Path], ScalingReport], model: Path, out: Path) -> S
 
 
 def _write_report(out: Path, report: ScalingReport, **more: object) -> None:
-    write_atomically(ResultsFolder(out).scaling, json.dumps(report.to_json() | more, indent=1) + "\n")
+    write_json(ResultsFolder(out).scaling, report.to_json() | more)
 
 
 def _where(out: Path) -> tuple[str, ...]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.files import write_atomically
+from sspinn_opensim.files import write_json
 from sspinn_opensim.opensim_io.static_optimization import time_slices
 from sspinn_opensim.opensim_io.static_optimization.checks import Inputs, check_inputs
 from sspinn_opensim.opensim_io.static_optimization.preparation import (
@@ -108,7 +107,7 @@ def write_outcome(
     write_storage(files.muscle_forces, solution.forces_table())
     write_storage(files.muscle_activations, solution.activations_table())
     write_storage(files.static_optimization_frames, frames_table(inputs, solution))
-    write_atomically(files.static_optimization_verdict, json.dumps(verdict.to_json(), indent=1) + "\n")
+    write_json(files.static_optimization_verdict, verdict.to_json())
     return verdict
 
 

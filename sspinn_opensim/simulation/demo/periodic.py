@@ -39,8 +39,6 @@ def closed_basis(phase, knots: int, derivative: int = 0) -> np.ndarray:
     ----------
     phase : (m,) array_like
         Any real numbers; whole parts do not matter.
-    knots : int
-        Knots, and so coefficients, of the cycle.
     derivative : int
         Order of the derivative against phase.
 
@@ -75,8 +73,6 @@ def symmetric_motion(names, cycle_s: float, knots: int, time_s) -> PeriodicMotio
     ----------
     names : sequence of str
         Coordinates; those of the legs end in `_r` and `_l`.
-    cycle_s : float
-        Duration of the cycle, s.
     knots : int
         Knots of the whole cycle, even.
     time_s : (m,) array_like

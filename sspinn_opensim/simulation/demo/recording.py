@@ -57,13 +57,7 @@ class WalkTruth:
 
 
 def record(model: Model, walk: OptimalWalk) -> WalkTruth:
-    """Sample a walk.
-
-    Parameters
-    ----------
-    model : Model
-        The one that walked.
-    """
+    """Sample a walk."""
     count = round(DURATION_S * SAMPLING_RATE_HZ)
     time_s = np.arange(count) / SAMPLING_RATE_HZ
     q, u, udot = (part.T for part in walk.motion(time_s))

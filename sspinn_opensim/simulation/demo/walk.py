@@ -130,18 +130,7 @@ def driven_by_contact(model: Model) -> ca.Function:
 
 
 def solve(model: Model) -> OptimalWalk:
-    """Find the walk.
-
-    Parameters
-    ----------
-    model : Model
-        The planar model, scaled to the walker.
-
-    Raises
-    ------
-    RuntimeError
-        If IPOPT does not converge.
-    """
+    """Find the walk."""
     time_s = np.arange(KNOTS // 2) * CYCLE_S / KNOTS
     maps = symmetric_motion(model.coordinate_names, CYCLE_S, KNOTS, time_s)
     unknowns, iterations = _start(model, maps, time_s), 0

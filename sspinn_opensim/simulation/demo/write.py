@@ -44,17 +44,7 @@ def scaled_model(file: Path) -> Model:
 
 
 def write(folder: Path, subject: Path, model: Model, truth: WalkTruth) -> None:
-    """Write the recording and its references.
-
-    Parameters
-    ----------
-    folder : Path
-        Destination.
-    subject : Path
-        The scaled model's file.
-    model : Model
-        The same, read.
-    """
+    """Write the recording and its references."""
     folder.mkdir(parents=True, exist_ok=True)
     _write_imu(folder / "imu.csv", truth)
     tables = _tables(model, truth)

@@ -48,12 +48,6 @@ class CausalNetwork(nn.Module, ABC):
         """Return outputs (batch, outputs) of one frame and the state after it.
 
         The same weights and sums as `forward`.
-
-        Parameters
-        ----------
-        signals : (batch, inputs) Tensor
-        state : tuple of Tensors, optional
-            State after the frame before; zero by default.
         """
         state = self.start(signals) if state is None else state
         read, state = self.remember_one(signals, state)

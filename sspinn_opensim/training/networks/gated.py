@@ -18,13 +18,7 @@ SHORTEST, LONGEST = 2.0, 200.0
 
 
 class GatedBlock(nn.Module):
-    """``x + out(h * silu(gate))`` with ``h = keep h + (1 - keep) new``; keep, new, gate are linear in x.
-
-    Parameters
-    ----------
-    width, memory : int
-        Numbers per frame in and out, and memories.
-    """
+    """``x + out(h * silu(gate))`` with ``h = keep h + (1 - keep) new``; keep, new, gate are linear in x."""
 
     def __init__(self, width: int, memory: int) -> None:
         super().__init__()
@@ -56,15 +50,7 @@ class GatedBlock(nn.Module):
 
 
 class GatedNetwork(CausalNetwork):
-    """Gated blocks and a head. The state is the memory of each block.
-
-    Parameters
-    ----------
-    inputs, outputs : int
-        Signals and numbers per frame.
-    width, memory, blocks, head : int
-        Sizes of the blocks and of the head.
-    """
+    """Gated blocks and a head. The state is the memory of each block."""
 
     def __init__(
         self, inputs: int, outputs: int, width: int = 96, memory: int = 128, blocks: int = 2, head: int = 128

@@ -9,15 +9,7 @@ from sspinn_opensim.training.networks.causal import CausalNetwork, State, readin
 
 
 class LstmNetwork(CausalNetwork):
-    """LSTM layers and a head. The state is hidden and cell of the first layer, then of the next.
-
-    Parameters
-    ----------
-    inputs, outputs : int
-        Signals and numbers per frame.
-    width, layers, head : int
-        Sizes of the recurrent layers and of the head.
-    """
+    """LSTM layers and a head. The state is hidden and cell of the first layer, then of the next."""
 
     def __init__(self, inputs: int, outputs: int, width: int = 96, layers: int = 2, head: int = 128) -> None:
         super().__init__()

@@ -11,12 +11,6 @@ def linear_recurrence(keep: Tensor, new: Tensor, before: Tensor) -> Tensor:
 
     Frame after frame, one fused product and sum each: with the gradient an eighth of the time of the network
     around it and, other than sums of logarithms, stable for every `keep`, zero included.
-
-    Parameters
-    ----------
-    keep, new : (frames, ...) Tensors
-        Of one shape.
-    before : (...) Tensor
     """
     return _Recurrence.apply(keep, new, before)
 
