@@ -32,17 +32,12 @@ _OF_STUDY = "study."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
+    """Run the command; return its exit status.
 
     Parameters
     ----------
     arguments : sequence of str, optional
         Command line after the name of the program; default: that of the process.
-
-    Returns
-    -------
-    int
-        Exit status.
     """
     options, screen = build_parser().parse_args(arguments), Screen()
     try:

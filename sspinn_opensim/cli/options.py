@@ -17,8 +17,6 @@ class Option:
     ----------
     typed : str
         Name of the argument, or the option as it is typed.
-    purpose : str
-        For the help.
     **settings
         As for `argparse.ArgumentParser.add_argument`.
     """

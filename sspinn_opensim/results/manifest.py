@@ -57,23 +57,16 @@ def read_manifest(folder: Path) -> dict:
     """
     path = ResultsFolder(Path(folder)).manifest
     try:
-        found = dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return {}
     except (OSError, TypeError, ValueError) as error:
         fix = "run the last verb again, which writes it anew"
         raise InputError("cannot read the manifest", where=str(path), found=str(error), fix=fix) from error
-    return found
 
 
 def compare_with_manifest(folder: Path) -> FolderChanges | None:
-    """Compare every file with its hash; None where no hashes were recorded.
-
-    Raises
-    ------
-    InputError
-        The manifest is damaged.
-    """
+    """Compare every file with its hash; None where no hashes were recorded."""
     folder = Path(folder)
     manifest = read_manifest(folder)
     if "files" not in manifest:

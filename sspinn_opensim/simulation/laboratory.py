@@ -129,9 +129,8 @@ def inverse_dynamics(
     wrenches = external_wrenches(functions, loads, time_s, state, late_s)
     turned = {part: (x.reshape(-1, 3) @ turn.T).reshape(x.shape) for part, x in wrenches.items()}
     trial = LoadedMotion(time_s, **state, loads=turned, loaded=tuple(force.body for force in loads.forces))
-    return time_s, on_independent(
-        functions, trial.q, dynamics.inverse_dynamics(functions, trial, passive=False)
-    )
+    tau = dynamics.inverse_dynamics(functions, trial, passive=False)
+    return time_s, on_independent(functions, trial.q, tau)
 
 
 def ground_forces(

@@ -8,7 +8,7 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
-from casadi_dynamics.model.types import GROUND, Joint
+from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import BodyFunctions
 from sspinn_opensim.anatomy import joint_centres, side_of, without_side
 from sspinn_opensim.recording.mounting import rotation_from_angles
@@ -92,14 +92,10 @@ def _surface(functions: BodyFunctions, body: str) -> np.ndarray:
     outward = -1.0 if side_of(body) == "l" else 1.0
     middle = near_centre(functions, body)
     if segment != "pelvis":
-        far = [joint for joint in model.joints if joint.parent.body == body and _leads_on(joint)]
+        far = [j for j in model.joints if j.parent.body == body and "patell" not in j.child.body]
         ends = [joint_centres.joint_centre(model, joint, body) for joint in far]
         middle = 0.5 * (middle + np.mean(ends, axis=0)) if ends else np.array(model.body(body).mass_center)
     return middle + np.array(offset) * (1.0, 1.0, outward)
-
-
-def _leads_on(joint: Joint) -> bool:
-    return "patell" not in joint.child.body
 
 
 def near_centre(functions: BodyFunctions, body: str) -> np.ndarray:
@@ -112,11 +108,8 @@ def near_centre(functions: BodyFunctions, body: str) -> np.ndarray:
     joint = model.joint_of(body)
     if joint.parent.body == GROUND:
         hips = [j for j in model.joints if j.parent.body == body and side_of(j.child.body)]
-        return (
-            np.mean([joint_centres.joint_centre(model, j, body) for j in hips], axis=0)
-            if hips
-            else np.zeros(3)
-        )
+        centres = [joint_centres.joint_centre(model, j, body) for j in hips]
+        return np.mean(centres, axis=0) if hips else np.zeros(3)
     while without_side(joint.parent.body)[0].lower() == "talus":  # a part of the foot without a sensor
         joint = model.joint_of(joint.parent.body)
     return joint_centres.joint_centre(model, joint, body)

@@ -20,7 +20,6 @@ from sspinn_opensim.simulation.walk import Walk, scored_window
 
 #: Slower than this nobody walks: the speed is then left out of the study, m/s.
 _STANDS_M_S = 0.05
-#: Key of the study's ``[reference]`` -> the file.
 
 
 def recording_csv(recording: VirtualRecording) -> str:

@@ -118,7 +118,7 @@ def record(
     drawn = [_draw(sensor, errors, seed) for sensor in sensors]
     position = np.tile([truth.position for truth in drawn], (len(time_s), 1, 1))
     force, rate = body_signals(functions, bodies, state, position)
-    moves = [Wobble.none(len(time_s))] * len(sensors)
+    moves = [Wobble(*np.zeros((3, len(time_s), 3)))] * len(sensors)
     if errors.wobble:
         moves = [
             wobble(force[:, k], time_s, sensor.wobble_hz, errors.wobble_damping, errors.wobble)
@@ -178,11 +178,6 @@ class Wobble:
     displacement: np.ndarray
     velocity: np.ndarray
     acceleration: np.ndarray
-
-    @staticmethod
-    def none(samples: int) -> Wobble:
-        """Return a sensor that sits still."""
-        return Wobble(*np.zeros((3, samples, 3)))
 
 
 def wobble(force: np.ndarray, time_s: np.ndarray, frequency_hz: float, damping: float, gain: float) -> Wobble:

@@ -88,13 +88,8 @@ def held_in(folder: Path, choice: CoordinateChoice, sensors: Sequence, model: Mo
 
 def _decided_from(choice: CoordinateChoice, sensors: Sequence, model: Model) -> dict[str, Any]:
     estimate = choice.estimate if isinstance(choice.estimate, str) else list(choice.estimate)
-    observed = sorted(set(_observed(sensors, model)))
-    return {
-        "estimate": estimate,
-        "fixed": dict(choice.fixed),
-        "bodies": observed,
-        "model": model.content_hash,
-    }
+    bodies = sorted(set(_observed(sensors, model)))
+    return {"estimate": estimate, "fixed": dict(choice.fixed), "bodies": bodies, "model": model.content_hash}
 
 
 def _observed(sensors: Sequence, model: Model) -> list[str]:

@@ -398,10 +398,8 @@ def loss_inputs(
     unscored : int
         Frames at the start of a window in which the network still settles; at least 1.
     """
-    inner = Motion(*(x[:, unscored - 1 :] for x in (motion.q, motion.u, motion.udot)))
-    scored = RawMotion(
-        *(x[:, unscored:-1] for x in (raw.posture, raw.velocity, raw.position, raw.force, raw.torque))
-    )
+    inner = Motion(*(x[:, unscored - 1 :] for x in vars(motion).values()))
+    scored = RawMotion(*(x[:, unscored:-1] for x in vars(raw).values()))
     out = dynamics(
         q=inner.q,
         u=inner.u,

@@ -355,11 +355,10 @@ def _origin(model: Model, sensor: Sensor) -> np.ndarray:
     body, flat = sensor.body, np.array([1.0, 1.0, 0.0])
     joint = joint_above(model, body) if sensor.origin == PROXIMAL else model.joint(sensor.origin)
     if joint is None:
-        hanging = [joint for joint in model.joints if joint.parent.body == body]
         hips = [
             joint_centre(model, j, body)
-            for j in hanging
-            if joint_of_leg(j.child.body, body).startswith("hip")
+            for j in model.joints
+            if j.parent.body == body and joint_of_leg(j.child.body, body).startswith("hip")
         ]
         return np.mean(hips, axis=0) * flat if hips else np.zeros(3)
     return joint_centre(model, joint, body) * (flat if joint.parent.body == body else 1.0)

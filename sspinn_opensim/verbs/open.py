@@ -130,8 +130,7 @@ def open(folder: str | Path, *, check: bool = False) -> OpenedFolder:
 
 def _changes(found: FolderChanges | None) -> Iterator[Finding]:
     if found is None:
-        text = "no hashes were recorded for this folder, so changes cannot be seen"
-        yield Finding(Severity.NOTE, text)
+        yield Finding(Severity.NOTE, "no hashes were recorded for this folder, so changes cannot be seen")
         return
     if not found.changed and not found.missing:
         yield Finding(Severity.OK, f"all {len(found.same)} files are as they were written")
