@@ -391,7 +391,8 @@ def adapt_to_unseen(results: Path, out: Path) -> None:
 
 def _unseen(results: Path) -> list[str]:
     manifest = results / "manifest.json"
-    return json.loads(manifest.read_text(encoding="utf-8")).get("unseen", []) if manifest.is_file() else []
+    found = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
+    return found.get("cohort", {}).get("unseen", [])
 
 
 def collect(results: Sequence[Path], out: Path | None = None) -> dict:

@@ -95,7 +95,7 @@ def test_the_scores_of_folds_become_one_table(repository, studies, tmp_path):
             (folder / "adapted" / name).mkdir(parents=True)
             scores = json.dumps({"trials": {name: made_up_scores(3.0)}})
             (folder / "adapted" / name / "metrics.json").write_text(scores)
-        (folder / "manifest.json").write_text(json.dumps(names))
+        (folder / "manifest.json").write_text(json.dumps({"cohort": names}))
     answer = virtual(repository, "--json", "--collect", tmp_path / "fold_1", tmp_path / "fold_2")
     assert answer.returncode == 0, answer.stderr
     groups = json.loads(answer.stdout)["groups"]
