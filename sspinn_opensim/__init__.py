@@ -46,7 +46,7 @@ _PLACES = {name: (f"sspinn_opensim.verbs.{name}", name) for name in _VERBS} | {
     "read_recording": ("sspinn_opensim.verbs.on_study", "read_recording"),
     "read_study": ("sspinn_opensim.study", "read_study"),
 }
-__all__ = ["__version__", *sorted(_PLACES)]  # noqa: PLE0604 (all are strings)
+__all__ = ["__version__", *sorted(_PLACES)]  # noqa: PLE0604 # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
