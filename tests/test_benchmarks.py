@@ -258,20 +258,19 @@ def test_muscle_forces_are_measured_beside_opensims(repository, tmp_path):
     assert row["ratio"] > row["ratio_with_reading"] > 1
 
 
-def test_what_a_change_of_the_code_moved_is_found(tmp_path, capsys):
-    from benchmarks import unchanged
-
+def test_what_a_change_of_the_code_moved_is_found(repository, tmp_path):
     before, after = tmp_path / "before", tmp_path / "after"
     before.mkdir()
     table = "name\nnRows=2\nnColumns=2\ninDegrees=yes\nendheader\ntime\tknee\n0.0\t10.0\n0.01\t-20.0\n"
     (before / "kinematics.mot").write_text(table)
     (before / "metrics.json").write_text(json.dumps({"rmsd": [1.0, 2.0], "name": "a"}))
     shutil.copytree(before, after)
-    assert unchanged.main([str(before), str(after)]) == 0
+    command = [sys.executable, "-m", "benchmarks.unchanged", str(before), str(after)]
+    assert subprocess.run(command, cwd=repository, capture_output=True, check=False).returncode == 0
     (after / "kinematics.mot").write_text(table.replace("10.0", "10.5"))
     (after / "grf.mot").write_text(table)
-    capsys.readouterr()
-    assert unchanged.main([str(before), str(after)]) == 1
-    said = capsys.readouterr().out
+    answer = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    said = answer.stdout
+    assert answer.returncode == 1
     assert "0.5" in said and "2.5e-02" in said and "knee" in said and "only after" in said
     assert "metrics.json" not in said and "1 files are equal byte for byte" in said

@@ -2,6 +2,8 @@
 
 import multiprocessing
 import stat
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -24,13 +26,10 @@ def write_often(path) -> None:
 
 def test_threads_and_processes_write_one_file_whole(tmp_path):
     path = tmp_path / "file.txt"
-    processes = [multiprocessing.get_context("spawn").Process(target=write_often, args=(path,)) for _ in "ab"]
-    for process in processes:
-        process.start()
+    call = f"import runpy; runpy.run_path({__file__!r})['write_often']({str(path)!r})"
+    processes = [subprocess.Popen([sys.executable, "-c", call]) for _ in range(2)]
     write_often(path)
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0]
+    assert [process.wait() for process in processes] == [0, 0]
     content = path.read_text()
     assert len(content) == LENGTH and len(set(content)) == 1
     assert list(tmp_path.iterdir()) == [path]

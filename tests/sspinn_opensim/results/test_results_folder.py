@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-import multiprocessing
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -111,8 +112,9 @@ def test_a_verb_that_fails_is_recorded_only_where_it_wrote(folder, tmp_path):
     assert not (tmp_path / "never").exists()
 
 
-def record_many(folder: Path, verb: str) -> None:
+def record_many(folder: str | Path, verb: str) -> None:
     """Record ten files, each by a run of its own, from two threads."""
+    folder = Path(folder)
 
     def record_one(number: int) -> None:
         with recorded(
@@ -125,16 +127,10 @@ def record_many(folder: Path, verb: str) -> None:
 
 
 def test_verbs_that_end_together_lose_no_entry(folder):
-    others = [
-        multiprocessing.get_context("spawn").Process(target=record_many, args=(folder, f"verb{k}"))
-        for k in range(2)
-    ]
-    for process in others:
-        process.start()
+    call = f"import runpy; runpy.run_path({__file__!r})['record_many']({str(folder)!r}, 'verb%d')"
+    others = [subprocess.Popen([sys.executable, "-c", call % k]) for k in range(2)]
     record_many(folder, "here")
-    for process in others:
-        process.join()
-    assert [process.exitcode for process in others] == [0, 0]
+    assert [process.wait() for process in others] == [0, 0]
     names = {f"{verb}_{number}" for verb in ("verb0", "verb1", "here") for number in range(10)}
     manifest = read_manifest(folder)
     assert names <= set(manifest["inputs"]) and {f"{name}.txt" for name in names} <= set(manifest["files"])
