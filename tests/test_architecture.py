@@ -290,9 +290,9 @@ def test_nothing_that_training_imports_knows_a_reference(repository):
     # watched row by row in test_no_labels.py.
     spoken = {module for module in own if label_uses(module, sources[module])}
     assert {name for name in spoken if room_of(name) != "sspinn_opensim.study"} <= {
-        "sspinn_opensim.recording.dorschky2019"
+        "sspinn_opensim.recording.formats.dorschky2019"
     }
-    mixed = sources["sspinn_opensim.recording.dorschky2019"]
+    mixed = sources["sspinn_opensim.recording.formats.dorschky2019"]
     assert not [sentence for sentence in label_uses("", mixed) if "mentions" in sentence]
 
 
@@ -357,7 +357,7 @@ def test_a_right_import_is_not_caught(module, source):
     [
         "def train(study):\n    return study.reference",
         "def train(recording, reference):\n    pass",
-        "from sspinn_opensim.recording.matlab_tables import read_rows",
+        "from sspinn_opensim.recording.formats.matlab_tables import read_rows",
         "from sspinn_opensim.study import ReferenceChoice",
         "def train(study):\n    return getattr(study, 'reference').file",
         "import importlib\nimportlib.import_module('sspinn_opensim.evaluation.reference')",

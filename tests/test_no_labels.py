@@ -17,7 +17,7 @@ import pytest
 
 import osim_models
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.recording import dorschky2019, matlab_tables
+from sspinn_opensim.recording.formats import dorschky2019, matlab_tables
 from sspinn_opensim.study import examples_folder, read_study
 
 REFERENCE = ("reference_kinematics.mot", "reference_moments.sto", "reference_grf.mot")

@@ -15,7 +15,7 @@ from sspinn_opensim.evaluation.curves import angles_of, ground_force_of, moments
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.opensim_io.tables.motion_units import warn_of_unit
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
-from sspinn_opensim.recording.matlab_tables import read_rows
+from sspinn_opensim.recording.formats.matlab_tables import read_rows
 from sspinn_opensim.study import ReferenceChoice, Study
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.recording.types import Recording
 from sspinn_opensim.settings.bounds import Names, NonNegative, Positive, Rate, Vector
 
@@ -24,6 +25,8 @@ class SensorChoice:
         The NAME of the table.
     body : str
         Body that carries it; default: NAME.
+    source : str
+        Name of the sensor in the file, such as its serial number; default: NAME.
     position : tuple of 3 float or None
         Position in m along the body's axes, from `origin`. Left out: taken from the file, if it says.
     origin : str
@@ -39,6 +42,7 @@ class SensorChoice:
 
     name: str
     body: str = ""
+    source: str = ""
     position: Vector | None = None
     origin: str = ""
     imu_frame: str = ""
@@ -62,6 +66,8 @@ class RecordingChoice:
         Mean forward speed in m/s; overrides the speed stored in the file.
     sampling_rate_hz : float or None
         Rate to resample to, Hz. Left out: what the format gives by default.
+    recorded_rate_hz : float or None
+        Rate at which it was recorded, Hz, for files that do not say it.
     sensors : str or tuple of str
         Which of the study's sensors are used: ``all``, a set of `sensor_sets.PRESETS`, or names.
     options : object
@@ -73,6 +79,7 @@ class RecordingChoice:
     name: str = ""
     speed_m_s: Positive | None = None
     sampling_rate_hz: Rate | None = None
+    recorded_rate_hz: Rate | None = None
     sensors: str | tuple[str, ...] = ALL_SENSORS
     options: Any = None
 
@@ -96,14 +103,23 @@ class OutputChoice:
 class Format:
     """One format of recordings: how it is read, and what else must be known of its files.
 
+    A format has `streams`, or `read` where its files hold no streams of sensors.
+
     Parameters
     ----------
     name : str
         ``format`` in a study, and the name of the table of its options.
     options : type
         Dataclass of the keys that only this format has; each has a default.
-    read : callable
+    read : callable or None
         Returns the recording of a choice, with the chosen sensors in their order, in SI and body axes.
+    streams : callable or None
+        Returns the stream of every sensor in a file or folder.
+    recognises : callable or None
+        Says of a file, by its path and its first 4096 bytes, whether it has this format.
+    segment_axes : bool
+        Whether signals are along the axes of the segments unless the study says otherwise. False: along those
+        of the sensors, whose axes the study states or the alignment finds.
     sensor_tables : tuple of str
         Those of the options that hold tables by the NAME of a sensor.
     places_sensors : bool
@@ -115,7 +131,10 @@ class Format:
 
     name: str
     options: type
-    read: Callable[[RecordingChoice, Sequence[SensorChoice]], Recording]
+    read: Callable[[RecordingChoice, Sequence[SensorChoice]], Recording] | None = None
+    streams: Callable[[RecordingChoice], tuple[Stream, ...]] | None = None
+    recognises: Callable[[Path, bytes], bool] | None = None
+    segment_axes: bool = False
     sensor_tables: tuple[str, ...] = ()
     places_sensors: bool = False
     laboratory_lag_s: float | None = None

@@ -21,7 +21,9 @@ def mounting_rotation(choice: SensorChoice) -> np.ndarray:
     return np.eye(3)
 
 
-def place_sensor(choice: SensorChoice, position: tuple[float, float, float] | None = None) -> Sensor:
+def place_sensor(
+    choice: SensorChoice, position: tuple[float, float, float] | None = None, *, segment_axes: bool = True
+) -> Sensor:
     """Return the sensor of a study entry.
 
     Parameters
@@ -29,6 +31,8 @@ def place_sensor(choice: SensorChoice, position: tuple[float, float, float] | No
     position : tuple of 3 float, optional
         Position in m that the file gives, from the joint that carries the segment; used where the study gives
         none.
+    segment_axes : bool
+        Whether signals are along the segment's axes where the study does not say how the sensor is turned.
     """
     if choice.imu_frame:
         return Sensor(name=choice.name, body=choice.body, imu_frame=choice.imu_frame)
@@ -39,6 +43,7 @@ def place_sensor(choice: SensorChoice, position: tuple[float, float, float] | No
         position=choice.position or position or (0.0, 0.0, 0.0),
         orientation=angles_from_rotation(mounting_rotation(choice)),
         origin=choice.origin or (PROXIMAL if from_file else ""),
+        axes_known=segment_axes or choice.axes is not None or choice.orientation_deg is not None,
     )
 
 

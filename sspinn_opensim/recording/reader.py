@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
-from sspinn_opensim.recording import csv_reader, dorschky2019
+import numpy as np
+
 from sspinn_opensim.recording.checks import refuse_implausible
 from sspinn_opensim.recording.choices import Format, RecordingChoice, SensorChoice
+from sspinn_opensim.recording.clocks import on_one_clock
+from sspinn_opensim.recording.formats import csv_table, dorschky2019
+from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor, rotate
 from sspinn_opensim.recording.resample import resample
+from sspinn_opensim.recording.streams import Stream, stream_of
 from sspinn_opensim.recording.types import Recording
 
 #: Every format by its name. Studies, their checks and documentation, and the evaluation look here.
 FORMATS: Mapping[str, Format] = MappingProxyType(
-    {module.FORMAT.name: module.FORMAT for module in (csv_reader, dorschky2019)}
+    {module.FORMAT.name: module.FORMAT for module in (csv_table, dorschky2019)}
 )
 
 
@@ -33,7 +38,9 @@ class Recorded(Protocol):
 
 
 def read_recording(study: Recorded) -> Recording:
-    """Read the recording a study names, in SI and body axes, at the rate the study asks for.
+    """Read the recording a study names, in SI units, at the rate the study asks for.
+
+    Signals are along the axes of the bodies, but for sensors whose `Sensor.axes_known` is false.
 
     Returns
     -------
@@ -41,7 +48,42 @@ def read_recording(study: Recorded) -> Recording:
         Checked, at the rate of `RecordingChoice.sampling_rate_hz`, else at that of the format.
     """
     choice = study.recording
-    recording = FORMATS[choice.format].read(choice, study.sensors)
+    form = FORMATS[choice.format]
+    if form.read is not None:
+        recording = form.read(choice, study.sensors)
+    else:
+        assert form.streams is not None
+        recording = _recording(form, form.streams(choice), choice, study.sensors)
     refuse_implausible(recording, str(choice.file))
     rate = choice.sampling_rate_hz
     return recording if rate is None else resample(recording, rate)
+
+
+def _recording(
+    form: Format, streams: tuple[Stream, ...], choice: RecordingChoice, sensors: Sequence[SensorChoice]
+) -> Recording:
+    """Return the recording of the chosen sensors of a file or folder, turned as far as axes are known."""
+    chosen = [stream_of(streams, sensor.source or sensor.name, choice.file) for sensor in sensors]
+    common = on_one_clock(chosen, choice)
+    signals, flags = {}, {}
+    for kind in ("acceleration", "angular_rate"):
+        signal, available = getattr(common, kind), getattr(common, f"{kind}_available")
+        turned = [
+            rotate(signal[:, k], available[k], mounting_rotation(sensor)) for k, sensor in enumerate(sensors)
+        ]
+        signals[kind] = np.stack([pair[0] for pair in turned], axis=1)
+        flags[kind] = np.array([pair[1] for pair in turned])
+    unknown = np.zeros((len(sensors), 3))
+    return Recording(
+        name=choice.name,
+        time_s=common.time_s,
+        sensors=tuple(place_sensor(sensor, segment_axes=form.segment_axes) for sensor in sensors),
+        acceleration=signals["acceleration"],
+        angular_rate=signals["angular_rate"],
+        acceleration_available=flags["acceleration"],
+        angular_rate_available=flags["angular_rate"],
+        acceleration_variance=unknown,
+        angular_rate_variance=unknown,
+        speed_m_s=choice.speed_m_s,
+        notes=common.notes,
+    )

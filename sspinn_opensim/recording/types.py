@@ -47,6 +47,9 @@ class Sensor:
     imu_frame : str
         Name of an IMU frame of the model. If given, it says body and placement, `position` and `orientation`
         are zero, and the signals are along the axes of that frame.
+    axes_known : bool
+        Whether the signals are along the axes of the body (or IMU frame). False: along the sensor's own,
+        which the alignment has yet to find.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Sensor:
     orientation: tuple[float, float, float] = (0.0, 0.0, 0.0)
     origin: str = ""
     imu_frame: str = ""
+    axes_known: bool = True
 
 
 # Arrays have no single truth value, so two recordings are equal only if they are the same object.

@@ -18,7 +18,7 @@ from sspinn_opensim.evaluation import (
     segment_angle_baseline,
 )
 from sspinn_opensim.recording import Sensor, read_recording
-from sspinn_opensim.recording.dorschky2019 import Dorschky2019Options
+from sspinn_opensim.recording.formats.dorschky2019 import Dorschky2019Options
 from sspinn_opensim.study import (
     ModelChoice,
     Person,

@@ -9,7 +9,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.evaluation import SagittalJoint, read_estimate, read_reference
 from sspinn_opensim.evaluation.curves import ground_force_of
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
-from sspinn_opensim.recording import matlab_tables
+from sspinn_opensim.recording.formats import matlab_tables
 from sspinn_opensim.study import Person, RecordingChoice, ReferenceChoice
 
 

@@ -8,7 +8,7 @@ import pytest
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.evaluation import read_evaluation_data
 from sspinn_opensim.opensim_io.tables.storage import read_storage
-from sspinn_opensim.recording.dorschky2019 import Dorschky2019Options
+from sspinn_opensim.recording.formats.dorschky2019 import Dorschky2019Options
 from sspinn_opensim.study import override, read_study
 from sspinn_opensim.verbs import estimate, scale, train
 

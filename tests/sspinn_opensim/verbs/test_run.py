@@ -19,7 +19,7 @@ from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.worker.tools import static_optimization
-from sspinn_opensim.recording import csv_reader
+from sspinn_opensim.recording.formats import csv_table
 from sspinn_opensim.recording.window import SETTLING_S
 from sspinn_opensim.results.manifest import read_manifest
 from sspinn_opensim.study import examples_folder, override, read_study
@@ -103,7 +103,7 @@ def whole(study, tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         for module, name, what in (
-            (csv_reader, "read_table", "tables of signals"),
+            (csv_table, "read_table", "tables of signals"),
             (study_reader, "load", "study files"),
             (prepared, "make_subject", "subjects"),
             (evaluate, "read_evaluation_data", "evaluations"),

@@ -154,7 +154,7 @@ def read_csv(choice: RecordingChoice, sensors: Sequence[SensorChoice]) -> Record
     )
 
 
-FORMAT = Format("csv", CsvOptions, read_csv, sensor_tables=("columns",))
+FORMAT = Format("csv", CsvOptions, read_csv, segment_axes=True, sensor_tables=("columns",))
 
 
 def read_table(path: str | Path) -> CsvTable:

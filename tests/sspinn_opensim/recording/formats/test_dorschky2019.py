@@ -11,12 +11,12 @@ from sspinn_opensim.recording import (
     OutputChoice,
     RecordingChoice,
     SensorChoice,
-    matlab_tables,
     output_window,
     read_recording,
 )
-from sspinn_opensim.recording.dorschky2019 import KINDS, Dorschky2019Options, read_dorschky2019
-from sspinn_opensim.recording.matlab_tables import read_rows
+from sspinn_opensim.recording.formats import matlab_tables
+from sspinn_opensim.recording.formats.dorschky2019 import KINDS, Dorschky2019Options, read_dorschky2019
+from sspinn_opensim.recording.formats.matlab_tables import read_rows
 from sspinn_opensim.study import read_study
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import RecordingChoice, SensorChoice, describe_doubts
-from sspinn_opensim.recording.csv_reader import CsvOptions, SensorColumns, read_csv
+from sspinn_opensim.recording.formats.csv_table import CsvOptions, SensorColumns, read_csv
 
 CHANNELS = [f"{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz"]
 

@@ -31,7 +31,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.recording import units
 from sspinn_opensim.recording.choices import Format, RecordingChoice, SensorChoice
-from sspinn_opensim.recording.matlab_tables import SignalRow, read_rows
+from sspinn_opensim.recording.formats.matlab_tables import SignalRow, read_rows
 from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor, rotate
 from sspinn_opensim.recording.types import Recording, Sensor
 from sspinn_opensim.settings.bounds import Count
@@ -105,7 +105,12 @@ def read_dorschky2019(choice: RecordingChoice, sensors: Sequence[SensorChoice]) 
 
 
 FORMAT = Format(
-    "dorschky2019", Dorschky2019Options, read_dorschky2019, places_sensors=True, laboratory_lag_s=_LAG_S
+    "dorschky2019",
+    Dorschky2019Options,
+    read_dorschky2019,
+    segment_axes=True,
+    places_sensors=True,
+    laboratory_lag_s=_LAG_S,
 )
 
 

@@ -1,0 +1,86 @@
+"""Streams of single sensors as a file holds them: SI units, the sensor's own axes, the sensor's own clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+
+
+# Arrays have no single truth value, so two streams are equal only if they are the same object.
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """What one file says of one sensor. NaN stands for a sample or an axis that is missing.
+
+    Parameters
+    ----------
+    name : str
+        Name of the sensor in the file: its serial number, or what the user called it.
+    file : Path
+        The file, for messages.
+    acceleration : (n, 3) array or None
+        Specific force in m/s^2 (a resting sensor reads 9.8 m/s^2 upwards). None where it was not exported;
+        free acceleration, from which gravity is removed, is not it.
+    angular_rate : (n, 3) array or None
+        Angular rate in rad/s.
+    orientation : (n, 4) array or None
+        Quaternion w, x, y, z that turns the sensor's axes into those of a world with z up, if the vendor
+        gives one.
+    time_s : (n,) array or None
+        Time of each sample in s, on the sensor's own clock, from any origin.
+    counter : (n,) array of int or None
+        Number of each sample, from any origin, not wrapped: lost samples leave a hole.
+    rate_hz : float or None
+        Sampling rate that the file states.
+    segment : str
+        Segment or body that the file says carries the sensor, in the file's words; empty: it does not say.
+    notes : tuple of str
+        What the reader changed or left out, one sentence each.
+    """
+
+    name: str
+    file: Path
+    acceleration: np.ndarray | None = None
+    angular_rate: np.ndarray | None = None
+    orientation: np.ndarray | None = None
+    time_s: np.ndarray | None = None
+    counter: np.ndarray | None = None
+    rate_hz: float | None = None
+    segment: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        widths = {"acceleration": 3, "angular_rate": 3, "orientation": 4, "time_s": 0, "counter": 0}
+        arrays = {name: getattr(self, name) for name in widths if getattr(self, name) is not None}
+        lengths = {len(array) for array in arrays.values()}
+        wrong = [n for n, a in arrays.items() if a.shape[1:] != ((widths[n],) if widths[n] else ())]
+        if len(lengths) != 1 or wrong:
+            raise ValueError(f"stream '{self.name}': shapes {[a.shape for a in arrays.values()]}")
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        known = (self.acceleration, self.angular_rate, self.orientation, self.time_s, self.counter)
+        return next(len(array) for array in known if array is not None)
+
+
+def stream_of(streams: tuple[Stream, ...], name: str, where: str | Path) -> Stream:
+    """Return the stream of a name, or the only one whose name is a part of it or has it as a part.
+
+    Raises
+    ------
+    InputError
+        If no stream has the name, or several.
+    """
+    found = [s for s in streams if s.name.lower() == name.lower()]
+    found = found or [s for s in streams if name.lower() in s.name.lower() or s.name.lower() in name.lower()]
+    if len(found) != 1:
+        raise InputError(
+            f"The recording has no sensor '{name}'." if not found else f"Several sensors match '{name}'.",
+            where=where,
+            expected="one of " + ", ".join(s.name for s in (found or streams)),
+            fix=f'name the sensor of the file: source = "{(found or streams)[0].name}" under [sensors.NAME]',
+        )
+    return found[0]
