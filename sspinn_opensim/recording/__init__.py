@@ -6,6 +6,7 @@ Nothing here reads a reference: optical angles, moments and measured ground forc
 
 from sspinn_opensim.recording.checks import check_placement, describe_doubts
 from sspinn_opensim.recording.choices import Format, OutputChoice, RecordingChoice, SensorChoice
+from sspinn_opensim.recording.phases import GAIT, Phase, phases
 from sspinn_opensim.recording.placement import bodies_of, joint_above, moved_sensors, on_model
 from sspinn_opensim.recording.reader import FORMATS, read_recording
 from sspinn_opensim.recording.resample import resample
@@ -14,9 +15,11 @@ from sspinn_opensim.recording.window import output_window
 
 __all__ = [
     "FORMATS",
+    "GAIT",
     "PROXIMAL",
     "Format",
     "OutputChoice",
+    "Phase",
     "Recording",
     "RecordingChoice",
     "Sensor",
@@ -28,6 +31,7 @@ __all__ = [
     "moved_sensors",
     "on_model",
     "output_window",
+    "phases",
     "read_recording",
     "resample",
 ]

@@ -1,0 +1,287 @@
+"""Phases of a recording: where the person stands, walks, runs or turns, told by the sensors alone.
+
+Nothing depends on how a sensor sits: what counts are magnitudes of angular rate and of specific force, and
+the angular rate about each sensor's own direction of gravity. Names help where they tell pelvis or trunk;
+else the sensor that turns least stands for it.
+
+The bounds below hold for public recordings of nine people who walk at 0.7 to 1.5 m/s, with starts and stops,
+one turn by 180 degrees and one stiff knee, and for running at 3.5 m/s, with room on both sides.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from sspinn_opensim.anatomy.names import MIDDLE, segment_of
+from sspinn_opensim.recording.types import Recording
+
+Kind = Literal["standing", "walking", "running", "turning", "other"]
+_KINDS: tuple[Kind, ...] = ("standing", "walking", "running", "turning", "other")
+_STANDING, _WALKING, _RUNNING, _TURNING, _OTHER = range(5)
+#: Phases of which a gait cycle may be part.
+GAIT: tuple[Kind, ...] = ("walking", "running")
+
+#: Someone stands where the mean angular rate of all sensors, over `_STEP_S`, stays below this, rad/s: quiet
+#: standing reads 0.02 to 0.08 with the gyroscopes' bias, the slowest walking of 0.7 m/s 1.0.
+_STILL_RATE = 0.2
+#: Steps from which a bout of gait begins and with which it ends: above this part of the bout's median rate.
+#: Below it and above `_STILL_RATE` people shuffle.
+_GAIT_SHARE = 0.3
+#: About the time of a step, s: activity is averaged over it.
+_STEP_S = 0.5
+#: The trunk turns where its rate about gravity, averaged over about a stride, is above this (rad/s; in
+#: straight walking it stays below 0.1) and sums up to this angle (rad) at least.
+_TURN_RATE, _TURN_ANGLE = np.radians(20.0), np.radians(45.0)
+#: Times of a stride that are searched, s: sprinting to the slowest gait.
+_STRIDE_S = (0.4, 2.4)
+#: Stretch that is compared with itself, and how often, s.
+_WINDOW_S, _HOP_S = 4.0, 0.5
+#: Gait repeats: the magnitudes of angular rate correlate with themselves a stride later by more than this.
+_REPEATS = 0.5
+#: Of two times of a stride the shorter one counts if it correlates nearly as well: the other is a multiple.
+_NEARLY = 0.9
+#: Strides of a bout differ from its median by less than this factor.
+_STRAYS = 1.5
+#: In flight nothing carries the trunk, so that its specific force vanishes: it is below half of gravity for
+#: this part of the time and more. Walking below 1.6 m/s: up to 0.02, running at 3.5 m/s: 0.4.
+_UNLOADED, _UNLOADED_SHARE = 4.9, 0.15
+#: Without a sensor on pelvis or trunk flight is not seen: strides shorter than this are taken for running, s.
+_RUNNING_STRIDE_S = 0.8
+#: Impacts are no flight: the trunk's specific force is smoothed over this, s.
+_IMPACT_S = 0.08
+#: Phases shorter than this are part of a neighbour, s.
+_SHORTEST_S = {_STANDING: 0.5, _WALKING: 1.0, _RUNNING: 1.0, _TURNING: 0.3, _OTHER: 0.5}
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What a person does for a while.
+
+    Attributes
+    ----------
+    kind : str
+        ``standing``, ``walking``, ``running``, ``turning``, or ``other`` where it is none of these.
+    from_s, to_s : float
+        Times of its first and last sample, s.
+    cadence_steps_per_min : float or None
+        Mean cadence of walking and running, two steps a stride.
+    """
+
+    kind: Kind
+    from_s: float
+    to_s: float
+    cadence_steps_per_min: float | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """From its first to its last sample, s."""
+        return self.to_s - self.from_s
+
+    @property
+    def stride_s(self) -> float | None:
+        """Mean time of a stride in gait, s."""
+        return None if self.cadence_steps_per_min is None else 120.0 / self.cadence_steps_per_min
+
+
+def phases(recording: Recording) -> tuple[Phase, ...]:
+    """Return what the person does in a recording, from start to end without a gap.
+
+    Parameters
+    ----------
+    recording : Recording
+        Its signals may be along any axes that turn with the sensors.
+    """
+    told = [segment_of(sensor.body or sensor.name) or segment_of(sensor.name) for sensor in recording.sensors]
+    channels = np.hstack([recording.acceleration_available, recording.angular_rate_available])
+    return phases_of_signals(
+        recording.time_s,
+        recording.acceleration,
+        recording.angular_rate,
+        trunk=[i for i, segment in enumerate(told) if segment and segment[0] in MIDDLE],
+        turns_known=[bool(all(known)) for known in channels],
+    )
+
+
+def phases_of_signals(
+    time_s: np.ndarray,
+    acceleration: np.ndarray,
+    angular_rate: np.ndarray,
+    *,
+    trunk: Sequence[int] = (),
+    turns_known: Sequence[bool] | None = None,
+) -> tuple[Phase, ...]:
+    """Return what a person does, from signals as sensors give them.
+
+    Parameters
+    ----------
+    time_s : (n,) array
+        Even clock, s.
+    acceleration, angular_rate : (n, k, 3) arrays
+        Specific force (m/s^2) and angular rate (rad/s) of each sensor along its own axes; zero where a
+        channel was not measured.
+    trunk : sequence of int, optional
+        Sensors on pelvis or trunk. By default the one that turns least.
+    turns_known : (k,) sequence of bool, optional
+        Sensors with all six channels, without which a turn cannot be seen. By default all.
+
+    Returns
+    -------
+    tuple of Phase
+        Cover the time without a gap.
+    """
+    step_s = float(time_s[-1] - time_s[0]) / (len(time_s) - 1)
+    rate = np.linalg.norm(angular_rate, axis=2)
+    activity = _smooth(rate.mean(axis=1), _STEP_S, step_s)
+    moving = activity > _STILL_RATE
+    middle = list(trunk) or [int(np.argmin((rate**2).mean(axis=0)))]
+    known = np.ones(rate.shape[1], bool) if turns_known is None else np.asarray(turns_known, bool)
+    seeing = [i for i in middle if known[i]] or list(np.flatnonzero(known))
+
+    turning = np.zeros(len(rate), bool)
+    if seeing:
+        turning = _turning(acceleration[:, seeing], angular_rate[:, seeing], step_s)
+    straight = moving & ~turning
+    repeats = _strides(rate, straight, step_s)[1]
+    for first, last in _runs(straight, keep=True):
+        bout, gait = slice(first, last), repeats[first:last] > _REPEATS
+        if gait.any():
+            straight[bout] = activity[bout] > _GAIT_SHARE * np.median(activity[bout][gait])
+    # Again without what comes before the first step and after the last one.
+    stride_s, repeats = _strides(rate, straight, step_s)
+
+    kinds = np.where(moving, _OTHER, _STANDING)
+    gait = straight & (repeats > _REPEATS)
+    running = _unloaded(acceleration[:, middle], step_s) > _UNLOADED_SHARE
+    if not trunk:
+        running |= stride_s < _RUNNING_STRIDE_S
+    kinds[gait] = np.where(running[gait], _RUNNING, _WALKING)
+    kinds[turning] = _TURNING
+    kinds = _without_short_ones(kinds, step_s)
+
+    found = []
+    for first, last in _runs(kinds):
+        kind, chosen = _KINDS[kinds[first]], stride_s[first:last]
+        cadence = _cadence(chosen, step_s) if kind in GAIT else None
+        found.append(Phase(kind, float(time_s[first]), float(time_s[last - 1]), cadence))
+    return tuple(found)
+
+
+def _cadence(stride_s: np.ndarray, step_s: float) -> float:
+    """Return the steps a minute of a phase, without its first and last stride where it has three and more.
+
+    The mean is that of frequencies: strides in the phase over its time.
+    """
+    known = stride_s[np.isfinite(stride_s)]
+    edge = round(float(known.mean()) / step_s)
+    return 120.0 * float(np.mean(1.0 / (known[edge:-edge] if len(known) > 3 * edge else known)))
+
+
+def _strides(rate: np.ndarray, moving: np.ndarray, step_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return time of a stride (s) and how well movement repeats after it, at each sample.
+
+    Legs turn most, and each repeats once a stride, so their sum does not take a step for a stride.
+    """
+    stride_s, repeats = np.full(len(rate), np.nan), np.zeros(len(rate))
+    half = round(_WINDOW_S / step_s / 2)
+    for start, end in _runs(moving, keep=True):
+        centres = np.arange(start, end, max(round(_HOP_S / step_s), 1))
+        # At the ends of a bout the window is shifted, not cut.
+        first = np.clip(centres - half, start, max(end - 2 * half, start))
+        windows = [rate[i : min(i + 2 * half, end)] for i in first]
+        found = np.array([_period(window, _STRIDE_S, step_s) for window in windows])
+        holds = found[:, 1] > _REPEATS
+        if not holds.any():
+            continue
+        # Now and then two strides fit a window better than one.
+        usual_s = float(np.median(found[holds, 0]))
+        found = np.array([_period(w, (usual_s / _STRAYS, usual_s * _STRAYS), step_s) for w in windows])
+        holds = found[:, 1] > _REPEATS
+        if not holds.any():
+            continue
+        # A window in which someone starts or stops may miss: it takes the nearest period that holds.
+        nearest = np.abs(centres[:, None] - centres[holds][None]).argmin(axis=1)
+        at = np.arange(start, end)
+        stride_s[start:end] = np.interp(at, centres, found[holds][nearest, 0])
+        repeats[start:end] = np.interp(at, centres, found[:, 1])
+    return stride_s, repeats
+
+
+def _period(rate: np.ndarray, within_s: tuple[float, float], step_s: float) -> tuple[float, float]:
+    """Return the period of signals (n, k) in s and their correlation with themselves after it."""
+    longest = min(within_s[1] / step_s, 0.7 * len(rate))  # nearly half of a period has to remain
+    lags = np.arange(int(within_s[0] / step_s), int(longest) + 1)
+    if len(lags) < 3:
+        return np.nan, 0.0
+    centred = rate - rate.mean(axis=0)
+    size = len(rate)
+    spectrum = np.fft.rfft(centred, 2 * size, axis=0)
+    products = np.fft.irfft((np.abs(spectrum) ** 2).sum(axis=1), 2 * size)[lags]
+    energy = np.concatenate([[0.0], (centred**2).sum(axis=1).cumsum()])
+    correlation = products / np.sqrt(energy[size - lags] * (energy[size] - energy[lags]) + 1e-30)
+    inner = correlation[1:-1]
+    peaks = 1 + np.flatnonzero((inner >= correlation[:-2]) & (inner > correlation[2:]))
+    if not len(peaks):
+        return np.nan, 0.0
+    best = peaks[np.argmax(correlation[peaks] >= _NEARLY * correlation[peaks].max())]
+    before, here, after = correlation[best - 1 : best + 2]
+    # A parabola through the highest three.
+    shift = 0.5 * (before - after) / (before - 2 * here + after)
+    return float(lags[best] + shift) * step_s, float(here)
+
+
+def _turning(acceleration: np.ndarray, angular_rate: np.ndarray, step_s: float) -> np.ndarray:
+    """Return where the person turns, (n,) bool; gravity is along the mean of the specific force."""
+    up = _smooth(acceleration, 4 * _STEP_S, step_s)
+    up /= np.maximum(np.linalg.norm(up, axis=2, keepdims=True), 1e-9)
+    yaw_rate = _smooth((angular_rate * up).sum(axis=2).mean(axis=1), 2 * _STEP_S, step_s)
+    turning = np.abs(yaw_rate) > _TURN_RATE
+    for first, last in _runs(turning, keep=True):
+        turning[first:last] = abs(yaw_rate[first:last].sum() * step_s) > _TURN_ANGLE
+    return turning
+
+
+def _unloaded(acceleration: np.ndarray, step_s: float) -> np.ndarray:
+    """Return the part of the time around each sample in which hardly anything carries the trunk, (n,)."""
+    force = np.linalg.norm(_smooth(acceleration, _IMPACT_S, step_s), axis=2).mean(axis=1)
+    return _smooth((force < _UNLOADED).astype(float), _WINDOW_S / 2, step_s)
+
+
+def _smooth(signal: np.ndarray, over_s: float, step_s: float) -> np.ndarray:
+    """Return the running mean of a signal (n, ...) over a time; at the ends over what there is of it."""
+    half = max(round(over_s / step_s / 2), 0)
+    total = np.concatenate([np.zeros((1, *signal.shape[1:])), np.cumsum(signal, axis=0)])
+    at = np.arange(len(signal))
+    first, last = np.maximum(at - half, 0), np.minimum(at + half + 1, len(signal))
+    count = (last - first).reshape(-1, *[1] * (signal.ndim - 1))
+    return (total[last] - total[first]) / count
+
+
+def _runs(values: np.ndarray, *, keep: bool = False) -> list[tuple[int, int]]:
+    """Return first index and index after the last of stretches of equal values; of true ones with `keep`."""
+    edges = [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1), len(values)]
+    return [(int(a), int(b)) for a, b in itertools.pairwise(edges) if not keep or values[a]]
+
+
+def _without_short_ones(kinds: np.ndarray, step_s: float) -> np.ndarray:
+    """Give phases that are too short to their longer neighbour, the shortest first."""
+    kinds = kinds.copy()
+    while True:
+        runs = _runs(kinds)
+        lengths = [last - first for first, last in runs]
+        short = [
+            i for i, (first, _) in enumerate(runs) if lengths[i] * step_s < _SHORTEST_S[int(kinds[first])]
+        ]
+        if not short or len(runs) == 1:
+            return kinds
+        run = min(short, key=lambda i: lengths[i])
+        neighbours = [i for i in (run - 1, run + 1) if 0 <= i < len(runs)]
+        # Who stands has to stand still: what moves goes to what moves.
+        rested = [i for i in neighbours if kinds[runs[i][0]] == _STANDING]
+        neighbours = [i for i in neighbours if i not in rested] or neighbours
+        beside = max(neighbours, key=lambda i: lengths[i])
+        kinds[slice(*runs[run])] = kinds[runs[beside][0]]
