@@ -191,7 +191,7 @@ def test_walking_turning_and_walking_back(shared):
 
 
 def test_running_is_told_with_and_without_a_pelvis(dorschky2019):
-    from sspinn_opensim.recording.dorschky2019 import read_dorschky2019
+    from sspinn_opensim.recording.formats.dorschky2019 import read_dorschky2019
     from sspinn_opensim.study import RecordingChoice, SensorChoice
 
     for name, kind in (("running", "running"), ("walking", "walking")):
