@@ -31,7 +31,11 @@ def resample(recording: Recording, sampling_rate_hz: float) -> Recording:
         interpolate(recording.time_s, low_pass(signal, old_rate, sampling_rate_hz), time_s)
         for signal in (recording.acceleration, recording.angular_rate)
     )
-    return dataclasses.replace(recording, time_s=time_s, acceleration=acceleration, angular_rate=angular_rate)
+    # A sample is usable where both samples around it are.
+    usable = np.interp(time_s, recording.time_s, recording.usable) > 1.0 - 1e-6
+    return dataclasses.replace(
+        recording, time_s=time_s, acceleration=acceleration, angular_rate=angular_rate, usable=usable
+    )
 
 
 def uniform_clock(duration_s: float, sampling_rate_hz: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,8 @@ class Stream:
         Segment or body that the file says carries the sensor, in the file's words; empty: it does not say.
     notes : tuple of str
         What the reader changed or left out, one sentence each.
+    lines : sequence of n int or None
+        Line of the file of each sample, for messages.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Stream:
     rate_hz: float | None = None
     segment: str = ""
     notes: tuple[str, ...] = ()
+    lines: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         widths = {"acceleration": 3, "angular_rate": 3, "orientation": 4, "time_s": 0, "counter": 0}

@@ -8,7 +8,7 @@ reads about +9.8 m/s^2 along y.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -90,6 +90,9 @@ class Recording:
         Period in s, if the recording was tiled from one cycle.
     notes : tuple of str
         What the reader changed, one sentence each.
+    usable : (n,) array of bool
+        False where nothing was measured that may be learnt from or scored: signals between two pieces, or
+        filled in where many samples were lost. Default: true everywhere.
     """
 
     name: str
@@ -104,6 +107,7 @@ class Recording:
     speed_m_s: float | None = None
     cycle_s: float | None = None
     notes: tuple[str, ...] = ()
+    usable: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
 
     def __post_init__(self) -> None:
         n, k = np.size(self.time_s), len(self.sensors)
@@ -116,32 +120,34 @@ class Recording:
         shapes = {"time_s": (n,), "acceleration": (n, k, 3), "angular_rate": (n, k, 3)}
         flags = {"acceleration_available": (k, 3), "angular_rate_available": (k, 3)}
         variances = {"acceleration_variance": (k, 3), "angular_rate_variance": (k, 3)}
-        for field, shape in (shapes | variances).items():
-            self._freeze(field, np.float64, shape, where)
-        for field, shape in flags.items():
-            self._freeze(field, np.bool_, shape, where)
+        if not np.size(self.usable):
+            object.__setattr__(self, "usable", np.ones(n, bool))
+        for name, shape in (shapes | variances).items():
+            self._freeze(name, np.float64, shape, where)
+        for name, shape in (flags | {"usable": (n,)}).items():
+            self._freeze(name, np.bool_, shape, where)
         check_time(self.time_s, where)
-        for field in ("acceleration", "angular_rate"):
-            _check_finite(getattr(self, field), self.time_s, self.sensors, f"{where}, {field}")
-        for field in variances:
-            value = getattr(self, field)
+        for name in ("acceleration", "angular_rate"):
+            _check_finite(getattr(self, name), self.time_s, self.sensors, f"{where}, {name}")
+        for name in variances:
+            value = getattr(self, name)
             if not np.all(np.isfinite(value) & (value >= 0)):
-                raise InputError("A variance is negative or not a number.", where=f"{where}, {field}")
+                raise InputError("A variance is negative or not a number.", where=f"{where}, {name}")
         for label, value in (("speed_m_s", self.speed_m_s), ("cycle_s", self.cycle_s)):
             if value is not None and not (np.isfinite(value) and value > 0):
                 raise InputError(f"{label} must be positive.", where=where, found=str(value))
 
-    def _freeze(self, field: str, dtype: type, shape: tuple[int, ...], where: str) -> None:
-        value = np.array(getattr(self, field), dtype=dtype)
+    def _freeze(self, name: str, dtype: type, shape: tuple[int, ...], where: str) -> None:
+        value = np.array(getattr(self, name), dtype=dtype)
         if value.shape != shape:
             raise InputError(
-                f"The array {field} has the wrong shape.",
+                f"The array {name} has the wrong shape.",
                 where=where,
                 expected=f"{shape} for {shape[0]} rows and {len(self.sensors)} sensors",
                 found=str(value.shape),
             )
         value.flags.writeable = False
-        object.__setattr__(self, field, value)
+        object.__setattr__(self, name, value)
 
     @property
     def sampling_rate_hz(self) -> float:

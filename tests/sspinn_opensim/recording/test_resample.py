@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -45,3 +47,12 @@ def test_the_clock_stays_inside_the_recording():
 
 def test_a_few_samples_can_be_resampled():
     assert resample(tone(1.0, 100.0, duration_s=0.05), 50.0).time_s.size == 3
+
+
+def test_what_is_not_usable_stays_so_at_another_rate():
+    """The stretch grows to the samples around it, and never shrinks."""
+    made = tone(1.0, 100.0)
+    usable = (made.time_s < 11.995) | (made.time_s > 12.505)
+    result = resample(dataclasses.replace(made, usable=usable), 60.0)
+    lost = result.time_s[~result.usable]
+    assert 11.98 < lost[0] <= 12.0 + 1 / 60 and 12.5 - 1 / 60 <= lost[-1] < 12.52

@@ -90,3 +90,11 @@ def test_an_empty_recording_is_refused(n, k):
 def test_a_long_clock_is_uniform_within_rounding():
     """A year into a clock that counts from 1970, 100 Hz steps are off by a microsecond and still uniform."""
     assert recording(time_s=1.7e9 + np.arange(5) / 100).time_s.size == 5
+
+
+def test_all_of_a_recording_is_usable_unless_it_is_said_not_to_be():
+    assert recording().usable.all() and recording().usable.shape == (5,)
+    usable = np.array([True, True, False, True, True])
+    np.testing.assert_array_equal(recording(usable=usable).usable, usable)
+    with pytest.raises(InputError, match="usable has the wrong shape"):
+        recording(usable=np.ones(4, bool))
