@@ -78,6 +78,8 @@ _OF_SSPINN_OPENSIM = _rooms(
         "dynamics.agreement": "",
         "dynamics": "files text opensim_io dynamics.trial dynamics.agreement",
         "muscles": "files opensim_io dynamics",
+        # Events, strides and cycles of any motion with ground forces.
+        "gait": "files recording",
         "simulation": "files study recording opensim_io dynamics",
         "training": "files study recording opensim_io",
         "estimation": "files study recording opensim_io training",

@@ -147,7 +147,7 @@ def phases_of_signals(
         turning = _turning(acceleration[:, seeing], angular_rate[:, seeing], step_s)
     straight = moving & ~turning
     repeats = _strides(rate, straight, step_s)[1]
-    for first, last in _runs(straight, keep=True):
+    for first, last in true_runs(straight):
         bout, gait = slice(first, last), repeats[first:last] > _REPEATS
         if gait.any():
             straight[bout] = activity[bout] > _GAIT_SHARE * np.median(activity[bout][gait])
@@ -188,7 +188,7 @@ def _strides(rate: np.ndarray, moving: np.ndarray, step_s: float) -> tuple[np.nd
     """
     stride_s, repeats = np.full(len(rate), np.nan), np.zeros(len(rate))
     half = round(_WINDOW_S / step_s / 2)
-    for start, end in _runs(moving, keep=True):
+    for start, end in true_runs(moving):
         centres = np.arange(start, end, max(round(_HOP_S / step_s), 1))
         # At the ends of a bout the window is shifted, not cut.
         first = np.clip(centres - half, start, max(end - 2 * half, start))
@@ -240,7 +240,7 @@ def _turning(acceleration: np.ndarray, angular_rate: np.ndarray, step_s: float) 
     up /= np.maximum(np.linalg.norm(up, axis=2, keepdims=True), 1e-9)
     yaw_rate = _smooth((angular_rate * up).sum(axis=2).mean(axis=1), 2 * _STEP_S, step_s)
     turning = np.abs(yaw_rate) > _TURN_RATE
-    for first, last in _runs(turning, keep=True):
+    for first, last in true_runs(turning):
         turning[first:last] = abs(yaw_rate[first:last].sum() * step_s) > _TURN_ANGLE
     return turning
 
@@ -261,10 +261,15 @@ def _smooth(signal: np.ndarray, over_s: float, step_s: float) -> np.ndarray:
     return (total[last] - total[first]) / count
 
 
-def _runs(values: np.ndarray, *, keep: bool = False) -> list[tuple[int, int]]:
-    """Return first index and index after the last of stretches of equal values; of true ones with `keep`."""
+def true_runs(flags: np.ndarray) -> list[tuple[int, int]]:
+    """Return first index and index after the last of each stretch of true values of (n,) flags."""
+    return [(first, last) for first, last in _runs(flags) if flags[first]]
+
+
+def _runs(values: np.ndarray) -> list[tuple[int, int]]:
+    """Return first index and index after the last of each stretch of equal values."""
     edges = [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1), len(values)]
-    return [(int(a), int(b)) for a, b in itertools.pairwise(edges) if not keep or values[a]]
+    return [(int(first), int(last)) for first, last in itertools.pairwise(edges)]
 
 
 def _without_short_ones(kinds: np.ndarray, step_s: float) -> np.ndarray:
