@@ -14,6 +14,7 @@ from casadi_dynamics.osim import support
 from sspinn_opensim import cli
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.recording.choices import RecordingChoice
+from sspinn_opensim.recording.findings import KINDS
 from sspinn_opensim.results.folder import FILES
 from sspinn_opensim.study import TrainingChoice, read_study
 from sspinn_opensim.training import losses, motion, settings, signals
@@ -117,9 +118,15 @@ def files() -> list[str]:
     ]
 
 
+def findings() -> list[str]:
+    """Return the rows of the kinds of findings."""
+    return [row(f"`{kind}`", meaning) for kind, meaning in KINDS.items()]
+
+
 @pytest.mark.parametrize(
     ("document", "header", "expected"),
     [
+        ("docs/study.md", "| kind | meaning |", findings),
         ("README.md", "| | OpenSim class | why, or what to do |", capabilities),
         ("README.md", "| file | what it holds | written by |", files),
         ("docs/method.md", "| term | quantity | scale | weight | counts |", loss_terms),

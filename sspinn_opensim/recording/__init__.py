@@ -4,8 +4,9 @@ Nothing here reads a reference: optical angles, moments and measured ground forc
 `sspinn_opensim.evaluation`.
 """
 
-from sspinn_opensim.recording.checks import check_placement, describe_doubts
+from sspinn_opensim.recording.checks import check_placement, find_faults
 from sspinn_opensim.recording.choices import Format, OutputChoice, RecordingChoice, SensorChoice
+from sspinn_opensim.recording.findings import Finding, refuse_serious, unaccepted
 from sspinn_opensim.recording.phases import GAIT, Phase, phases
 from sspinn_opensim.recording.placement import bodies_of, joint_above, moved_sensors, on_model
 from sspinn_opensim.recording.reader import FORMATS, read_recording
@@ -17,6 +18,7 @@ __all__ = [
     "FORMATS",
     "GAIT",
     "PROXIMAL",
+    "Finding",
     "Format",
     "OutputChoice",
     "Phase",
@@ -26,12 +28,14 @@ __all__ = [
     "SensorChoice",
     "bodies_of",
     "check_placement",
-    "describe_doubts",
+    "find_faults",
     "joint_above",
     "moved_sensors",
     "on_model",
     "output_window",
     "phases",
     "read_recording",
+    "refuse_serious",
     "resample",
+    "unaccepted",
 ]

@@ -1,7 +1,7 @@
-"""Checks of a recording: what cannot be true is refused, what is odd becomes a note.
+"""Checks of a recording: what cannot be true, what is odd, and where its sensors may sit on a model.
 
-The bounds are far from what walking and running give (mean specific force 10 to 32 m/s^2, angular rate 0.7 to
-8 rad/s root mean square, for sensors from pelvis to foot at 1.3 to 3.5 m/s), so that only a wrong unit
+The bounds are far from what walking and running give (mean specific force 10 to 32 m/s^2, angular rate 0.3 to
+8 rad/s root mean square, for sensors from trunk to foot at 0.7 to 3.5 m/s), so that only a wrong unit
 crosses them.
 """
 
@@ -11,41 +11,66 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
+from sspinn_opensim.recording.findings import Finding
+from sspinn_opensim.recording.phases import GAIT, Phase, phases
 from sspinn_opensim.recording.placement import joint_above
-from sspinn_opensim.recording.types import AXES, PROXIMAL, Recording, Sensor
+from sspinn_opensim.recording.rest import GRAVITY
+from sspinn_opensim.recording.types import PROXIMAL, Recording, Sensor
+from sspinn_opensim.recording.units import ACCELERATION
 
-#: Mean magnitude of the specific force over all sensors, m/s^2: below, the file is in g; above, it was m/s^2
-#: already.
+#: Mean magnitude of the specific force over all sensors, m/s^2: below, it is in g or without gravity; above,
+#: it was m/s^2 already, or is in a smaller unit.
 _FORCE_BOUNDS = (4.0, 60.0)
+#: Units in which a magnitude near gravity may stand in a file, as m/s^2.
+_OTHER_UNITS = {
+    "g": GRAVITY,
+    "thousandths of g": GRAVITY / 1000,
+    "cm/s^2": 0.01,
+    "mm/s^2": 0.001,
+    "ft/s^2": 0.3048,
+}
+#: Mean magnitude of moving sensors, in units of gravity: standing to running.
+_MEAN_IN_G = (0.85, 3.3)
 #: Root mean square angular rate that no sensor on a person reaches, rad/s (2900 deg/s, beyond usual sensor
-#: ranges).
-_HIGHEST_RATE = 50.0
+#: ranges); and that only feet of a sprinter reach.
+_HIGHEST_RATE, _HIGH_RATE = 50.0, 20.0
 #: Movement without rotation: specific force varies by more than this (m/s^2) ...
 _MOVING_FORCE = 2.0
 #: ... while no sensor turns faster than this (rad/s, root mean square).
 _HARDLY_TURNING = 0.15
-#: Specific force at rest, and the departure from it that good sensors stay below, m/s^2.
-_REST_FORCE, _REST_TOLERANCE = 9.81, 0.5
-#: A sensor rests where, over this long, force varies by less and it turns more slowly than these.
-_REST_S, _REST_FORCE_SPREAD, _REST_RATE = 0.5, 0.3, 0.2
+#: With gravity, the mean of the specific force along a sensor's own axes is most of its mean magnitude: 0.75
+#: to 1 for walking, all sensors; without it the share is below 0.3.
+_GRAVITY_SHARE = 0.5
 #: Mean inclination against gravity that segments stay below in walking and running, feet included, degrees
-#: (P01 of Dorschky et al. 2019: at most 37, the foot in running).
-_LARGEST_LEAN_DEG = 60.0
+#: (P01 of Dorschky et al. 2019: at most 37, the foot in running); and from which a sensor is upside down.
+_LARGEST_LEAN_DEG, _UPSIDE_DOWN_DEG = 60.0, 120.0
+#: Bias of a gyroscope, rad/s: good ones have below 1 deg/s, consumer parts 3 (data sheets).
+_BIAS_NOTED, _BIAS_DOUBTED = np.radians(1.0), np.radians(5.0)
+#: Shorter standing leaves an alignment by gravity to chance, and is too short for a gyroscope's bias, s.
+_SHORTEST_STANDING_S, _BIAS_STANDING_S = 0.5, 1.0
 
 
-def refuse_implausible(recording: Recording, where: str) -> None:
-    """Refuse a recording whose unit must be wrong."""
+def refuse_implausible(recording: Recording, where: str, unit: str = "") -> None:
+    """Refuse a recording whose unit must be wrong.
+
+    Parameters
+    ----------
+    where : str
+        File or study, for the message.
+    unit : str
+        Unit of acceleration that the study states; empty: the format has none to state.
+    """
     complete = np.count_nonzero(recording.acceleration_available, axis=1) >= 2
     if np.any(complete):
-        magnitude = float(np.median(np.linalg.norm(recording.acceleration[:, complete], axis=2).mean(axis=0)))
+        magnitude = _mean_magnitude(recording)
         low, high = _FORCE_BOUNDS
         if not low <= magnitude <= high:
             raise InputError(
                 "The unit of the accelerations cannot be right.",
-                where=f"{where}, acceleration_unit",
+                where=f"{where}, acceleration_unit" if unit else where,
                 expected="about 9.8 m/s^2 on average: accelerometers feel gravity",
-                found=f"{magnitude:.3g} m/s^2",
-                fix=f'acceleration_unit = "{"g" if magnitude < low else "m/s^2"}"',
+                found=f"{magnitude:.3g} m/s^2" + (f' with acceleration_unit = "{unit}"' if unit else ""),
+                fix=_unit_advice(recording, magnitude, unit),
             )
     rate = _rms(recording.angular_rate)
     if rate.max() > _HIGHEST_RATE:
@@ -59,14 +84,24 @@ def refuse_implausible(recording: Recording, where: str) -> None:
         )
 
 
-def describe_doubts(recording: Recording) -> tuple[str, ...]:
-    """Return one sentence for each thing that is odd but not impossible."""
+def find_faults(recording: Recording, found_phases: tuple[Phase, ...] | None = None) -> tuple[Finding, ...]:
+    """Return everything that is odd or wrong about a recording, as far as its signals tell.
+
+    Parameters
+    ----------
+    found_phases : tuple of Phase, optional
+        Those of the recording, where they are at hand.
+    """
+    notes = (Finding("note", "reading", "", note) for note in recording.notes)
+    found_phases = phases(recording) if found_phases is None else found_phases
     return (
-        *recording.notes,
-        *_constant_channels(recording),
+        *notes,
+        *recording.findings,
+        *_units(recording),
         *_no_rotation(recording),
-        *_rest(recording),
         *_not_upright(recording),
+        *_bias(recording, found_phases),
+        *_movement(recording, found_phases),
     )
 
 
@@ -116,70 +151,173 @@ def _rms(signal: np.ndarray) -> np.ndarray:
     return np.sqrt((signal**2).sum(axis=2).mean(axis=0))
 
 
-def _constant_channels(recording: Recording) -> list[str]:
-    doubts = []
-    signals = (
-        ("acceleration", recording.acceleration, recording.acceleration_available),
-        ("angular rate", recording.angular_rate, recording.angular_rate_available),
-    )
-    for kind, signal, available in signals:
-        for sensor, axis in np.argwhere(available & (np.ptp(signal, axis=0) == 0)):
-            name, value = recording.sensors[sensor].name, signal[0, sensor, axis]
-            doubts.append(
-                f"Sensor '{name}': {kind} {AXES[axis]} is always {value:g}; leave a dead channel out."
+def _mean_magnitude(recording: Recording) -> float:
+    """Return the median over time of the mean magnitude over sensors, m/s^2."""
+    complete = np.count_nonzero(recording.acceleration_available, axis=1) >= 2
+    return float(np.median(np.linalg.norm(recording.acceleration[:, complete], axis=2).mean(axis=0)))
+
+
+def _gravity_shares(recording: Recording) -> np.ndarray:
+    """Return how much of each sensor's mean magnitude its mean is, (k,); NaN where axes are missing."""
+    mean = np.linalg.norm(recording.acceleration.mean(axis=0), axis=1)
+    magnitude = np.linalg.norm(recording.acceleration, axis=2).mean(axis=0)
+    whole = np.all(recording.acceleration_available, axis=1) & (magnitude > 0)
+    return np.where(whole, mean / np.where(magnitude > 0, magnitude, 1.0), np.nan)
+
+
+def _without_gravity(recording: Recording) -> bool:
+    shares = _gravity_shares(recording)
+    return bool(np.isfinite(shares).any() and np.nanmedian(shares) < _GRAVITY_SHARE)
+
+
+def _unit_advice(recording: Recording, magnitude: float, unit: str) -> str:
+    """Return what mends a magnitude that no unit of the study explains."""
+    if _without_gravity(recording):
+        return "export the acceleration with gravity: free or linear acceleration cannot be used"
+    low, high = _MEAN_IN_G
+    raw = magnitude / ACCELERATION.get(unit, 1.0)
+    for name, factor in {"m/s^2": 1.0, **_OTHER_UNITS}.items():
+        if name != unit and low <= raw * factor / GRAVITY <= high:
+            return (
+                f'acceleration_unit = "{name}"'
+                if name in ACCELERATION
+                else f"the file seems to be in {name}: convert it to m/s^2 or g"
             )
-    return doubts
+    return "neither m/s^2 nor g fits: find out the unit of the file and convert it to m/s^2"
 
 
-def _no_rotation(recording: Recording) -> list[str]:
+def _units(recording: Recording) -> list[Finding]:
+    found = []
+    magnitude = _mean_magnitude(recording) if np.any(recording.acceleration_available) else GRAVITY
+    low, high = _FORCE_BOUNDS
+    if _without_gravity(recording):
+        share = float(np.nanmedian(_gravity_shares(recording)))
+        found.append(
+            Finding(
+                "serious",
+                "free_acceleration",
+                "",
+                f"the accelerations hold no gravity: their mean is {100 * share:.0f} % of their mean "
+                f"magnitude of {magnitude:.3g} m/s^2.",
+                "export the acceleration with gravity, not free or linear acceleration",
+            )
+        )
+    elif not low <= magnitude <= high:
+        found.append(
+            Finding(
+                "serious",
+                "acceleration_unit",
+                "",
+                f"the accelerations are {magnitude:.3g} m/s^2 on average instead of about {GRAVITY:.1f}.",
+                _unit_advice(recording, magnitude, ""),
+            )
+        )
+    for sensor, rate in zip(recording.sensors, _rms(recording.angular_rate), strict=True):
+        if rate > _HIGH_RATE:
+            found.append(
+                Finding(
+                    "serious",
+                    "angular_rate_unit",
+                    sensor.name,
+                    f"it turns at {rate:.3g} rad/s (root mean square), faster than anybody moves.",
+                    "say that the angular rates are in deg/s",
+                )
+            )
+    return found
+
+
+def _no_rotation(recording: Recording) -> list[Finding]:
     moves = np.any(np.std(recording.acceleration, axis=0) > _MOVING_FORCE)
     turns = float(_rms(recording.angular_rate).max())
     if moves and np.any(recording.angular_rate_available) and turns < _HARDLY_TURNING:
         return [
-            f"The person moves but no sensor turns faster than {turns:.2g} rad/s (root mean square): "
-            "are the angular rates in rad/s while the study says deg/s?"
+            Finding(
+                "serious",
+                "angular_rate_unit",
+                "",
+                f"the person moves but no sensor turns faster than {turns:.2g} rad/s (root mean square).",
+                "say that the angular rates are in rad/s: they were taken as deg/s",
+            )
         ]
     return []
 
 
-def _rest(recording: Recording) -> list[str]:
-    """Compare the specific force with gravity in the stillest moment of each sensor that has one."""
-    n = round(_REST_S * recording.sampling_rate_hz)
-    if n < 2 or recording.time_s.size < n:
-        return []
-    magnitude = np.linalg.norm(recording.acceleration, axis=2)
-    turning = np.linalg.norm(recording.angular_rate, axis=2)
-    force_windows = np.lib.stride_tricks.sliding_window_view(magnitude, n, axis=0)
-    rate_windows = np.lib.stride_tricks.sliding_window_view(turning, n, axis=0)
-    spread, rate, mean = np.ptp(force_windows, axis=2), rate_windows.max(axis=2), force_windows.mean(axis=2)
-    doubts = []
-    for index, sensor in enumerate(recording.sensors):
-        if not np.all(recording.acceleration_available[index]):
-            continue
-        still = (spread[:, index] < _REST_FORCE_SPREAD) & (rate[:, index] < _REST_RATE)
-        if not np.any(still):
-            continue
-        at_rest = float(np.median(mean[still, index]))
-        if abs(at_rest - _REST_FORCE) > _REST_TOLERANCE:
-            doubts.append(
-                f"Sensor '{sensor.name}' reads {at_rest:.2f} m/s^2 at rest instead of {_REST_FORCE:g}: "
-                "its accelerometer needs calibration."
-            )
-    return doubts
-
-
-def _not_upright(recording: Recording) -> list[str]:
+def _not_upright(recording: Recording) -> list[Finding]:
     """Compare the mean specific force with up: over whole strides it is gravity, felt by upright segments."""
-    doubts = []
+    found = []
     mean = recording.acceleration.mean(axis=0)
     for index, sensor in enumerate(recording.sensors):
-        if sensor.imu_frame or np.count_nonzero(recording.acceleration_available[index]) < 2:
+        # Which way an IMU frame points, and a sensor whose axes are unknown, is not said.
+        if sensor.imu_frame or not sensor.axes_known:
+            continue
+        if np.count_nonzero(recording.acceleration_available[index]) < 2:
             continue
         size = float(np.linalg.norm(mean[index]))
         angle_deg = float(np.degrees(np.arccos(np.clip(mean[index, 1] / max(size, 1e-9), -1.0, 1.0))))
         if angle_deg > _LARGEST_LEAN_DEG:
-            doubts.append(
-                f"Sensor '{sensor.name}' feels gravity {angle_deg:.0f} degrees off the y axis of its body on "
-                "average: its axes in the study are probably wrong."
+            over = angle_deg > _UPSIDE_DOWN_DEG
+            found.append(
+                Finding(
+                    "serious",
+                    "upside_down" if over else "gravity_direction",
+                    sensor.name,
+                    f"it feels gravity {angle_deg:.0f} degrees off the y axis of its body on average.",
+                    "correct its axes in the study"
+                    if over
+                    else "correct its axes in the study, or leave them out and let the alignment find them",
+                )
             )
+    return found
+
+
+def _bias(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
+    """Return gyroscopes whose mean over the longest standing is not zero."""
+    standing = [p for p in found if p.kind == "standing" and p.duration_s > _BIAS_STANDING_S]
+    if not standing:
+        return []
+    longest = max(standing, key=lambda phase: phase.duration_s)
+    time_s = recording.time_s
+    rates = recording.angular_rate[(time_s >= longest.from_s) & (time_s <= longest.to_s)]
+    doubts = []
+    for k, sensor in enumerate(recording.sensors):
+        bias = float(np.linalg.norm(rates[:, k].mean(axis=0)))
+        # Who sways more than that may turn a little, too.
+        if bias > max(_BIAS_NOTED, float(np.linalg.norm(rates[:, k].std(axis=0)))):
+            doubts.append(
+                Finding(
+                    "note" if bias < _BIAS_DOUBTED else "doubt",
+                    "gyroscope_bias",
+                    sensor.name,
+                    f"its gyroscope reads {np.degrees(bias):.1f} deg/s on average while the person stands.",
+                    ""
+                    if bias < _BIAS_DOUBTED
+                    else "let the sensor rest for a moment after it is switched on",
+                )
+            )
+    return doubts
+
+
+def _movement(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
+    doubts = []
+    if recording.cycle_s is None and not any(phase.kind in GAIT for phase in found):
+        doubts.append(
+            Finding(
+                "doubt",
+                "no_gait",
+                "",
+                "nobody walks or runs: no movement repeats from stride to stride.",
+                "give a recording with some strides",
+            )
+        )
+    still_s = max((p.duration_s for p in found if p.kind == "standing"), default=0.0)
+    if still_s < _SHORTEST_STANDING_S and not all(s.axes_known for s in recording.sensors):
+        doubts.append(
+            Finding(
+                "note",
+                "no_standing",
+                "",
+                f"nobody stands still for {_SHORTEST_STANDING_S:g} s.",
+                "stand still for two seconds next time: how sensors are turned is then known better",
+            )
+        )
     return doubts

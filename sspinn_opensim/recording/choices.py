@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sspinn_opensim.recording.rest import Correction
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.recording.types import Recording
 from sspinn_opensim.settings.bounds import Names, NonNegative, Positive, Rate, Vector
@@ -68,6 +69,10 @@ class RecordingChoice:
         Rate to resample to, Hz. Left out: what the format gives by default.
     recorded_rate_hz : float or None
         Rate at which it was recorded, Hz, for files that do not say it.
+    rest_correction : {'offset', 'scale', 'none'}
+        What is done to an accelerometer that does not read gravity at rest.
+    accepted : tuple of str
+        Serious findings that are meant so: kinds of `findings.KINDS`, each alone or with ``:sensor``.
     sensors : str or tuple of str
         Which of the study's sensors are used: ``all``, a set of `sensor_sets.PRESETS`, or names.
     options : object
@@ -80,6 +85,8 @@ class RecordingChoice:
     speed_m_s: Positive | None = None
     sampling_rate_hz: Rate | None = None
     recorded_rate_hz: Rate | None = None
+    rest_correction: Correction = "offset"
+    accepted: tuple[str, ...] = ()
     sensors: str | tuple[str, ...] = ALL_SENSORS
     options: Any = None
 

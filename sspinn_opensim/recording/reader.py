@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
@@ -14,6 +15,8 @@ from sspinn_opensim.recording.clocks import on_one_clock
 from sspinn_opensim.recording.formats import csv_table, dorschky2019
 from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor, rotate
 from sspinn_opensim.recording.resample import resample
+from sspinn_opensim.recording.rest import corrected_at_rest
+from sspinn_opensim.recording.stream_checks import check_channels, check_streams
 from sspinn_opensim.recording.streams import Stream, stream_of
 from sspinn_opensim.recording.types import Recording
 
@@ -37,10 +40,15 @@ class Recorded(Protocol):
         ...
 
 
-def read_recording(study: Recorded) -> Recording:
+def read_recording(study: Recorded, *, refuse: bool = True) -> Recording:
     """Read the recording a study names, in SI units, at the rate the study asks for.
 
     Signals are along the axes of the bodies, but for sensors whose `Sensor.axes_known` is false.
+
+    Parameters
+    ----------
+    refuse : bool
+        Whether units that cannot be right are an error; else `checks.find_faults` names them.
 
     Returns
     -------
@@ -50,11 +58,13 @@ def read_recording(study: Recorded) -> Recording:
     choice = study.recording
     form = FORMATS[choice.format]
     if form.read is not None:
-        recording = form.read(choice, study.sensors)
+        recording = _with_channels_checked(form.read(choice, study.sensors))
     else:
         assert form.streams is not None
         recording = _recording(form, form.streams(choice), choice, study.sensors)
-    refuse_implausible(recording, str(choice.file))
+    if refuse:
+        refuse_implausible(recording, str(choice.file), getattr(choice.options, "acceleration_unit", ""))
+    recording = corrected_at_rest(recording, choice.rest_correction)
     rate = choice.sampling_rate_hz
     return recording if rate is None else resample(recording, rate)
 
@@ -86,4 +96,23 @@ def _recording(
         angular_rate_variance=unknown,
         speed_m_s=choice.speed_m_s,
         notes=common.notes,
+        findings=tuple(
+            check_streams(
+                {sensor.name: stream for sensor, stream in zip(sensors, chosen, strict=True)},
+                choice.recorded_rate_hz,
+            )
+        ),
     )
+
+
+def _with_channels_checked(recording: Recording) -> Recording:
+    """Return a recording that no streams were read for with what is wrong with its channels."""
+    signals = {}
+    for k, sensor in enumerate(recording.sensors):
+        pairs = (
+            (recording.acceleration[:, k], recording.acceleration_available[k]),
+            (recording.angular_rate[:, k], recording.angular_rate_available[k]),
+        )
+        acceleration, angular_rate = (np.where(known, signal, np.nan) for signal, known in pairs)
+        signals[sensor.name] = (acceleration, angular_rate)
+    return dataclasses.replace(recording, findings=tuple(check_channels(signals)))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.recording.findings import Finding
 
 AXES = ("x", "y", "z")
 
@@ -93,6 +94,8 @@ class Recording:
     usable : (n,) array of bool
         False where nothing was measured that may be learnt from or scored: signals between two pieces, or
         filled in where many samples were lost. Default: true everywhere.
+    findings : tuple of Finding
+        What was wrong with clocks, channels and accelerometers when it was read.
     """
 
     name: str
@@ -108,6 +111,7 @@ class Recording:
     cycle_s: float | None = None
     notes: tuple[str, ...] = ()
     usable: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
         n, k = np.size(self.time_s), len(self.sensors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from casadi_dynamics.errors import nearest
 from sspinn_opensim.recording import FORMATS, OutputChoice
+from sspinn_opensim.recording.findings import KINDS
 from sspinn_opensim.settings import Location
 from sspinn_opensim.study.format import ScalingChoice, Study, TrainingChoice
 
@@ -40,6 +41,19 @@ def check_sensors(study: Study, place: Location) -> None:
                 f"Sensor '{sensor.name}' is rotated twice: by axes and by orientation_deg.",
                 fix="keep one of them",
             )
+
+
+def check_accepted(study: Study, place: Location) -> None:
+    """Refuse an accepted finding that there is none of."""
+    known = {sensor.name for sensor in study.sensors}
+    for key in study.recording.accepted:
+        kind, _, sensor = key.partition(":")
+        if kind not in KINDS:
+            raise place.error(
+                f"There is no finding '{kind}'.", expected=", ".join(KINDS), fix=nearest(kind, KINDS)
+            )
+        if sensor and sensor not in known:
+            raise place.error(f"The study has no sensor '{sensor}'.", fix=nearest(sensor, known))
 
 
 def check_reference(study: Study, place: Location) -> None:

@@ -13,6 +13,7 @@ from sspinn_opensim.recording import FORMATS, RecordingChoice
 from sspinn_opensim.settings import Location, OneOf, load, parse, replaced
 from sspinn_opensim.study import sensor_sets
 from sspinn_opensim.study.checks import (
+    check_accepted,
     check_marker_scaling,
     check_output,
     check_reference,
@@ -66,6 +67,7 @@ def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) 
         ),
     )
     check_sensors(named, place)
+    check_accepted(named, place / "recording" / "accepted")
     check_reference(named, place)
     check_seeds(named.training, place / "training" / "seeds")
     check_output(named.output, place / "output")

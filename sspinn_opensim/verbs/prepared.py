@@ -11,10 +11,11 @@ from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import (
     Recording,
     check_placement,
-    describe_doubts,
+    find_faults,
     moved_sensors,
     on_model,
     read_recording,
+    refuse_serious,
 )
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
@@ -36,7 +37,7 @@ class Prepared:
     signals : Signals
         Inputs of the network.
     notes : tuple of str
-        What is odd about the recording, and which sensors sit on a body of another name.
+        What was found about the recording, and which sensors sit on a body of another name.
     """
 
     recording: Recording
@@ -69,6 +70,7 @@ def prepare(study: Study, out: Path, recording: Recording | None = None) -> Prep
     check_placement(recording.sensors, model, str(study.path))
     held = held_in(out, study.coordinates, recording.sensors, model)
     subject = make_subject(model, recording, held, height_m=study.person.height_m)
-    doubts = [f"note: {doubt}" for doubt in describe_doubts(recording)]
-    notes = (*doubts, *moved_sensors(as_read, model))
+    findings = find_faults(recording)
+    refuse_serious(findings, study.recording.accepted, str(study.path))
+    notes = (*map(str, findings), *moved_sensors(as_read, model))
     return Prepared(recording, subject, make_signals(recording, subject), notes)

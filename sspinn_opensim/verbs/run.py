@@ -11,7 +11,13 @@ from typing import Any, TypeVar
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation import Estimate
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
-from sspinn_opensim.recording import Recording, output_window, read_recording
+from sspinn_opensim.recording import (
+    Recording,
+    find_faults,
+    output_window,
+    read_recording,
+    refuse_serious,
+)
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.losses import weights as loss_weights
@@ -131,6 +137,7 @@ def _run_cohort(
 def _check(study: Study) -> Recording:
     """Return the recording; what cannot be used should say so before OpenSim and the training have run."""
     recording = read_recording(study)
+    refuse_serious(find_faults(recording), study.recording.accepted, str(study.path))
     output_window(recording, study.output)
     loss_weights(study.training.weights)
     return recording

@@ -5,71 +5,135 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.recording import Recording, Sensor, check_placement, describe_doubts
+from sspinn_opensim.recording import Recording, Sensor, check_placement, find_faults
 from sspinn_opensim.recording.checks import refuse_implausible
+from sspinn_opensim.recording.findings import KINDS, Finding, refuse_serious, unaccepted
 
 
-def walking(acceleration_factor=1.0, rate_factor=1.0, rest_force=9.81, channels=3) -> Recording:
-    """Two seconds of rest, then two of a swinging sensor."""
-    time_s = np.arange(400) / 100
+def walking(
+    acceleration_factor=1.0, rate_factor=1.0, rest_force=9.81, channels=3, axes_known=True
+) -> Recording:
+    """Two seconds of rest, then eight of a swinging sensor."""
+    time_s = np.arange(1000) / 100
     swing = np.where(time_s < 2, 0.0, np.sin(2 * np.pi * time_s))
-    acceleration, rate = np.zeros((2, 400, 1, 3))
+    acceleration, rate = np.zeros((2, 1000, 1, 3))
     acceleration[:, 0, 1] = rest_force + 6.0 * swing
     acceleration[:, 0, 0] = 3.0 * swing
     acceleration[:, 0, 2] = 0.5 * swing
     rate[:, 0] = 3.0 * swing[:, None]
     known = np.arange(3)[None] < channels
     return Recording(
-        *("walk", time_s, (Sensor("s", "b"),)),
+        *("walk", time_s, (Sensor("s", "b", axes_known=axes_known),)),
         *(acceleration * acceleration_factor * known, rate * rate_factor),
         *(known, np.ones((1, 3), dtype=bool), np.zeros((1, 3)), np.zeros((1, 3))),
     )
 
 
+def changed(recording: Recording, **changes) -> Recording:
+    return dataclasses.replace(recording, **changes)
+
+
 @pytest.mark.parametrize("channels", [3, 2])
-def test_a_plausible_recording_raises_no_doubt(channels):
-    refuse_implausible(walking(channels=channels), "walk.csv")
-    assert describe_doubts(walking(channels=channels)) == ()
+@pytest.mark.parametrize("axes_known", [True, False])
+def test_a_plausible_recording_has_no_fault(channels, axes_known):
+    recording = walking(channels=channels, axes_known=axes_known)
+    refuse_implausible(recording, "walk.csv")
+    assert find_faults(recording) == ()
 
 
 @pytest.mark.parametrize(
-    ("changes", "where", "fix"),
+    ("changes", "unit", "where", "fix"),
     [
-        ({"acceleration_factor": 1 / 9.81}, "acceleration_unit", '"g"'),
-        ({"acceleration_factor": 9.81}, "acceleration_unit", '"m/s^2"'),
-        ({"acceleration_factor": 1 / 9.81, "channels": 2}, "acceleration_unit", '"g"'),
-        ({"rate_factor": 180 / np.pi}, "angular_rate_unit", '"deg/s"'),
+        ({"acceleration_factor": 1 / 9.81}, "m/s^2", "acceleration_unit", 'acceleration_unit = "g"'),
+        ({"acceleration_factor": 9.81}, "g", "acceleration_unit", 'acceleration_unit = "m/s^2"'),
+        ({"acceleration_factor": 1 / 9.81, "channels": 2}, "m/s^2", "acceleration_unit", '= "g"'),
+        ({"acceleration_factor": 1000 / 9.81}, "m/s^2", "acceleration_unit", "thousandths of g: convert it"),
+        ({"acceleration_factor": 1000.0}, "g", "acceleration_unit", "thousandths of g: convert it"),
+        ({"acceleration_factor": 1e5}, "m/s^2", "acceleration_unit", "neither m/s^2 nor g fits"),
+        ({"rate_factor": 180 / np.pi}, "m/s^2", "angular_rate_unit", '"deg/s"'),
     ],
 )
-def test_a_wrong_unit_is_refused(changes, where, fix):
+def test_a_wrong_unit_is_refused_and_the_way_out_is_one(changes, unit, where, fix):
+    recording = walking(**changes)
     with pytest.raises(InputError) as caught:
-        refuse_implausible(walking(**changes), "walk.csv")
+        refuse_implausible(recording, "walk.csv", unit)
     assert "walk.csv" in caught.value.where and where in caught.value.where and fix in caught.value.fix
+    kind = "acceleration_unit" if "acceleration" in where else "angular_rate_unit"
+    (finding,) = (f for f in find_faults(recording) if f.kind.endswith("_unit"))
+    assert finding.kind == kind and finding.is_serious
+
+
+@pytest.mark.parametrize("unit", ["m/s^2", "g"])
+def test_acceleration_without_gravity_is_sent_round_in_no_circle(unit):
+    recording = walking()
+    free = recording.acceleration - np.array([0.0, 9.81, 0.0])
+    recording = changed(recording, acceleration=0.3 * free)
+    with pytest.raises(InputError) as caught:
+        refuse_implausible(recording, "walk.csv", unit)
+    assert "with gravity" in caught.value.fix and "unit =" not in caught.value.fix
+    (finding,) = (f for f in find_faults(recording) if f.kind == "free_acceleration")
+    assert finding.is_serious and "with gravity" in finding.advice
 
 
 def test_a_rate_in_radians_called_degrees_is_told():
-    (doubt,) = describe_doubts(walking(rate_factor=np.pi / 180))
-    assert "deg/s" in doubt
+    (finding,) = find_faults(walking(rate_factor=np.pi / 180, axes_known=True))[:1]
+    assert finding.kind == "angular_rate_unit" and "deg/s" in finding.advice and finding.is_serious
 
 
-def test_a_sensor_that_misses_gravity_at_rest_is_told():
-    (doubt,) = describe_doubts(walking(rest_force=12.2))
-    assert "'s'" in doubt and "12.2" in doubt
+def test_a_trunk_in_degrees_called_radians_is_told_below_what_is_refused():
+    recording = walking(rate_factor=180 / np.pi / 5)
+    refuse_implausible(recording, "walk.csv")
+    (finding,) = find_faults(recording)
+    assert finding.key == "angular_rate_unit:s" and finding.is_serious
 
 
-def test_a_sensor_mounted_upside_down_is_told():
+@pytest.mark.parametrize(
+    ("signs", "kind", "degrees"),
+    [((-1.0, -1.0, 1.0), "upside_down", 180), (None, "gravity_direction", 90)],
+)
+def test_a_sensor_whose_axes_are_stated_wrongly_is_told(signs, kind, degrees):
     recording = walking()
-    flipped = recording.acceleration * (-1.0, -1.0, 1.0)
-    (doubt,) = describe_doubts(dataclasses.replace(recording, acceleration=flipped))
-    assert "'s'" in doubt and "180 degrees" in doubt and "axes" in doubt
+    turned = recording.acceleration * signs if signs else recording.acceleration[..., [1, 0, 2]]
+    (finding,) = find_faults(changed(recording, acceleration=turned))
+    assert finding.key == f"{kind}:s" and f"{degrees} degrees" in finding.evidence and finding.is_serious
+    unknown = (dataclasses.replace(recording.sensors[0], axes_known=False),)
+    assert find_faults(changed(recording, acceleration=turned, sensors=unknown)) == ()
 
 
-def test_a_dead_channel_is_told():
+@pytest.mark.parametrize(("bias_deg_s", "severity"), [(0.5, None), (2.0, "note"), (6.0, "doubt")])
+def test_a_gyroscope_that_turns_at_rest_is_told(bias_deg_s, severity):
     recording = walking()
-    rate = recording.angular_rate.copy()
-    rate[:, 0, 1] = 0.7
-    doubts = describe_doubts(dataclasses.replace(recording, angular_rate=rate))
-    assert any("angular rate y is always 0.7" in doubt for doubt in doubts)
+    rate = recording.angular_rate + np.radians([0.0, bias_deg_s, 0.0])
+    found = find_faults(changed(recording, angular_rate=rate))
+    assert [(f.kind, f.severity) for f in found] == ([("gyroscope_bias", severity)] if severity else [])
+
+
+def test_who_does_not_walk_or_stand_is_told():
+    noise = np.random.default_rng(0).normal(size=(1000, 1, 3))
+    stirred = changed(walking(axes_known=False), angular_rate=noise)
+    assert {f.kind for f in find_faults(stirred)} == {"no_gait", "no_standing"}
+
+
+def test_only_what_is_serious_and_not_accepted_stops():
+    found = (
+        Finding("doubt", "saturation", "a", "flat."),
+        Finding("serious", "resting_magnitude", "foot_l", "12.", "calibrate it"),
+        Finding("serious", "duplicate", "b", "as a."),
+    )
+    assert [f.key for f in unaccepted(found, ())] == ["resting_magnitude:foot_l", "duplicate:b"]
+    assert unaccepted(found, ("resting_magnitude:foot_l", "duplicate")) == ()
+    assert unaccepted(found[1:2], ("resting_magnitude:foot_r",)) == found[1:2]
+    with pytest.raises(InputError) as caught:
+        refuse_serious(found, ("duplicate:b",), "study.toml")
+    assert "12." in caught.value.found and 'accepted = ["resting_magnitude:foot_l"]' in caught.value.fix
+    refuse_serious(found[:1], (), "study.toml")
+    assert set(found[1].to_json()) == {"key", "severity", "kind", "sensor", "evidence", "advice"}
+    with pytest.raises(ValueError, match="no kind"):
+        Finding("note", "rum", "", "")
+
+
+def test_a_kind_of_finding_is_a_word():
+    assert all(kind.isidentifier() and meaning for kind, meaning in KINDS.items())
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.recording import RecordingChoice, SensorChoice, describe_doubts
+from sspinn_opensim.recording import RecordingChoice, SensorChoice
 from sspinn_opensim.recording.formats.csv_table import CsvOptions, SensorColumns, read_csv
 
 CHANNELS = [f"{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz"]
@@ -107,7 +107,7 @@ def test_a_clock_printed_in_milliseconds_is_uniform(write):
     recording = read(path)
     assert recording.sampling_rate_hz == pytest.approx(60.0, rel=1e-3)
     np.testing.assert_array_equal(recording.acceleration[:, 0, 0], [row[1] for row in table])
-    assert "its 3 decimals explain" in describe_doubts(recording)[0]
+    assert "its 3 decimals explain" in recording.notes[0]
     assert not read(write(HEADER, rows(200, 100.0))).notes
 
 
@@ -120,7 +120,7 @@ def test_jitter_counts_by_the_length_of_a_step(write, rate_hz):
     recording = read(write(["time", "s_acc_x"], zip(time_s, np.sin(angle * time_s), strict=True)))
     expected = np.sin(angle * recording.time_s)
     np.testing.assert_allclose(recording.acceleration[:, 0, 0], expected, atol=1e-4)
-    assert "interpolated to even steps" in describe_doubts(recording)[0]
+    assert "interpolated to even steps" in recording.notes[0]
 
 
 def test_a_clock_too_coarse_for_its_rate_is_not_taken_as_even(write):

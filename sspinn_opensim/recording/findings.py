@@ -1,0 +1,126 @@
+"""Findings about a recording: what is odd or wrong, how serious it is, and what a study accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from casadi_dynamics.errors import InputError
+
+#: A note says what was done; a doubt is looked at before results are believed; what is serious stops a
+#: training unless the study accepts it by its key.
+Severity = Literal["note", "doubt", "serious"]
+
+#: Kind of finding -> what it means.
+KINDS = {
+    "reading": "what the reader did to the file",
+    "rate": "the sampling rate that a file states is not that of its clock, or is low",
+    "jitter": "the steps of a sensor's clock are uneven",
+    "gaps": "samples are missing",
+    "time_offset": "a sensor's clock is off against that of the others",
+    "saturation": "a channel stays at its largest value: the movement was larger than the sensor's range",
+    "dead_channel": "a channel never changes",
+    "duplicate": "two sensors have the same samples",
+    "resting_magnitude": "a sensor that hardly moves does not read gravity",
+    "free_acceleration": "gravity was removed from the accelerations",
+    "acceleration_unit": "the accelerations are in another unit",
+    "angular_rate_unit": "the angular rates are in another unit",
+    "gyroscope_bias": "a gyroscope turns while the sensor rests",
+    "gravity_direction": "gravity does not point down a segment that is upright on average",
+    "upside_down": "a sensor is turned by half a turn against what the study says",
+    "swapped_sides": "sensors of the left and the right side are exchanged",
+    "swapped_segments": "a sensor moves like another segment than the one the study names",
+    "alignment": "how sensors are turned is known worse than usual",
+    "no_standing": "nobody stands still",
+    "no_gait": "nobody walks or runs",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing about a recording that a user should know.
+
+    Attributes
+    ----------
+    severity : {'note', 'doubt', 'serious'}
+        How much it matters.
+    kind : str
+        A key of `KINDS`.
+    sensor : str
+        Name of the sensor; empty: the whole recording.
+    evidence : str
+        What was found, in a sentence with numbers.
+    advice : str
+        What to do; empty: nothing.
+    """
+
+    severity: Severity
+    kind: str
+    sensor: str
+    evidence: str
+    advice: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"no kind of finding: {self.kind}")
+
+    @property
+    def key(self) -> str:
+        """What a study accepts it by: ``kind:sensor``, or the kind alone."""
+        return f"{self.kind}:{self.sensor}" if self.sensor else self.kind
+
+    @property
+    def is_serious(self) -> bool:
+        """Whether it stops a training."""
+        return self.severity == "serious"
+
+    def __str__(self) -> str:
+        about = f"sensor '{self.sensor}': " if self.sensor else ""
+        advice = f" {self.advice[:1].upper()}{self.advice[1:]}." if self.advice else ""
+        return f"{self.severity}: {about}{self.evidence}{advice}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"key": self.key, **asdict(self)}
+
+
+def unaccepted(findings: Iterable[Finding], accepted: Collection[str]) -> tuple[Finding, ...]:
+    """Return the serious findings that a study does not accept.
+
+    Parameters
+    ----------
+    accepted : collection of str
+        Kinds, or ``kind:sensor``.
+    """
+    return tuple(f for f in findings if f.is_serious and not {f.kind, f.key} & {*accepted})
+
+
+def refuse_serious(findings: Iterable[Finding], accepted: Collection[str], where: str) -> None:
+    """Refuse a recording with serious findings that the study does not accept.
+
+    Parameters
+    ----------
+    accepted : collection of str
+        As for `unaccepted`.
+    where : str
+        The study.
+
+    Raises
+    ------
+    InputError
+        With every such finding, and the key that accepts it.
+    """
+    left = unaccepted(findings, accepted)
+    if left:
+        first = left[0]
+        keys = ", ".join(f'"{key}"' for key in dict.fromkeys(f.key for f in left))
+        raise InputError(
+            "Something is wrong with the recording."
+            if len(left) == 1
+            else f"{len(left)} things are wrong with the recording.",
+            where=where,
+            found="; ".join(str(f).removeprefix("serious: ") for f in left),
+            fix=(f"{first.advice}; or, " if first.advice else "")
+            + f"if it is meant so, accepted = [{keys}] under [recording]",
+        )

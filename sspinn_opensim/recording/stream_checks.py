@@ -1,0 +1,225 @@
+"""Checks of single streams, as the files hold them: clocks, lost samples, ranges, channels."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from sspinn_opensim.recording.findings import Finding, Severity
+from sspinn_opensim.recording.streams import Stream
+from sspinn_opensim.recording.types import AXES
+
+#: A clock and a stated rate differ by more than this share only if one of them is wrong: quartz is off by
+#: less than 0.01 %, rounded rates of exports by 1 %.
+_RATE_TOLERANCE = 0.02
+#: Below this rate, Hz, impacts of the foot are not seen (walking has its power below 20 Hz: Antonsson and
+#: Mann 1985, J Biomech 18, 98 % of it below 10 Hz, 99 % below 15).
+_LOW_RATE_HZ = 40.0
+#: Uneven steps: standard deviation over the median step. Rounding to milliseconds gives 0.03 at 100 Hz.
+_JITTER_NOTED, _JITTER_DOUBTED = 0.05, 0.25
+#: Missing samples: longest stretch that a spline bridges without harm (s; a tenth of a step), and the share
+#: from which the rest says little.
+_LONG_GAP_S, _MANY_LOST = 0.05, 0.2
+#: Flat tops: so many equal samples at the largest value, three of which in a row at least.
+_FLAT, _FLAT_ROW = 6, 3
+#: Smallest ranges of accelerometers and gyroscopes (2 g; 250 deg/s): less is no end of a range. With room for
+#: scale errors; m/s^2 and rad/s.
+_SMALLEST_RANGE = {"acceleration": 17.0, "angular_rate": 3.9}
+_UNITS = {"acceleration": "m/s^2", "angular_rate": "rad/s"}
+_WORDS = {"acceleration": "acceleration", "angular_rate": "angular rate"}
+#: Saturated samples of a channel from which peaks are not to be trusted at all.
+_MANY_FLAT = 0.01
+
+
+def check_streams(streams: Mapping[str, Stream], recorded_rate_hz: float | None = None) -> list[Finding]:
+    """Return what is wrong with streams before they are put on one clock.
+
+    Parameters
+    ----------
+    streams : mapping of str to Stream
+        By the name of the sensor in the study.
+    recorded_rate_hz : float, optional
+        Rate that the study states, Hz.
+    """
+    found: list[Finding] = []
+    for name, stream in streams.items():
+        found += _rate(name, stream, recorded_rate_hz)
+        found += _jitter(name, stream)
+        found += _gaps(name, stream, recorded_rate_hz)
+    signals = {name: (s.acceleration, s.angular_rate) for name, s in streams.items()}
+    return found + check_channels(signals)
+
+
+def check_channels(signals: Mapping[str, tuple[np.ndarray | None, np.ndarray | None]]) -> list[Finding]:
+    """Return what is wrong with channels along the sensors' own axes.
+
+    Parameters
+    ----------
+    signals : mapping of str to (ndarray, ndarray)
+        Acceleration and angular rate (n, 3) of each sensor; None, or a column of NaN, where not measured.
+    """
+    found: list[Finding] = []
+    for name, pair in signals.items():
+        for kind, signal in zip(_UNITS, pair, strict=True):
+            if signal is not None:
+                found += _dead(name, kind, signal)
+                found += _saturated(name, kind, signal)
+    return [*found, *_duplicates(signals)]
+
+
+def measured_rate_hz(stream: Stream) -> float | None:
+    """Return the rate that the clock of a stream runs at, Hz; None without a clock."""
+    if stream.time_s is None:
+        return None
+    step = np.diff(stream.time_s)
+    step = step[np.isfinite(step) & (step > 0)]
+    return 1.0 / float(np.median(step)) if len(step) else None
+
+
+def lost_samples(stream: Stream, rate_hz: float | None) -> tuple[int, int]:
+    """Return how many samples of a stream are missing, and how many in the longest stretch of them."""
+    holes: list[int] = []
+    if stream.counter is not None:
+        holes += [int(step) - 1 for step in np.diff(stream.counter) if step > 1]
+    elif stream.time_s is not None and rate_hz:
+        steps = np.diff(stream.time_s) * rate_hz
+        # A late sample is followed by an early one: only what is more than a whole step late is lost.
+        holes += [round(float(step)) - 1 for step in steps if np.isfinite(step) and step > 1.75]
+    signals = [s for s in (stream.acceleration, stream.angular_rate) if s is not None]
+    # An axis that was never measured is no gap.
+    blank = [np.isnan(s[:, ~np.all(np.isnan(s), axis=0)]).any(axis=1) for s in signals]
+    if blank:
+        holes += [length for value, length in _runs(np.any(blank, axis=0)) if value]
+    return sum(holes), max(holes, default=0)
+
+
+def _rate(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator[Finding]:
+    clock, stated = measured_rate_hz(stream), stream.rate_hz
+    for rate, who in ((stated, "its file says"), (recorded_rate_hz, "the study says")):
+        if rate and clock and abs(clock / rate - 1.0) > _RATE_TOLERANCE:
+            yield Finding(
+                "serious",
+                "rate",
+                name,
+                f"{who} {rate:g} Hz, its clock runs at {clock:.4g} Hz.",
+                f"find out the true rate; recorded_rate_hz = {clock:.4g} under [recording] follows the clock",
+            )
+            return
+    if stated and recorded_rate_hz and abs(stated / recorded_rate_hz - 1.0) > _RATE_TOLERANCE:
+        yield Finding(
+            "serious",
+            "rate",
+            name,
+            f"its file says {stated:g} Hz, the study says {recorded_rate_hz:g} Hz.",
+            "leave recorded_rate_hz out",
+        )
+        return
+    rate = recorded_rate_hz or stated or clock
+    if rate and rate < _LOW_RATE_HZ:
+        yield Finding(
+            "doubt", "rate", name, f"it was sampled at {rate:.4g} Hz.", "record at 100 Hz, impacts are lost"
+        )
+
+
+def _jitter(name: str, stream: Stream) -> Iterator[Finding]:
+    if stream.time_s is None or len(stream.time_s) < 10:
+        return
+    step = np.diff(stream.time_s)
+    typical = float(np.median(step))
+    if not typical > 0:
+        return
+    uneven = step[np.isfinite(step) & (step < 1.75 * typical)]
+    spread = float(np.std(uneven)) / typical
+    if spread > _JITTER_NOTED:
+        yield Finding(
+            "note" if spread < _JITTER_DOUBTED else "doubt",
+            "jitter",
+            name,
+            f"the steps of its clock vary by {1000 * spread * typical:.2g} ms (standard deviation) around "
+            f"{1000 * typical:.4g} ms.",
+            "" if spread < _JITTER_DOUBTED else "use the sensors' own clocks, not the time of arrival",
+        )
+
+
+def _gaps(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator[Finding]:
+    rate = recorded_rate_hz or stream.rate_hz or measured_rate_hz(stream)
+    lost, longest = lost_samples(stream, rate)
+    if not lost:
+        return
+    share, stretch_s = lost / (lost + len(stream)), longest / (rate or 100.0)
+    severity: Severity = "note"
+    if stretch_s > _LONG_GAP_S:
+        severity = "doubt"
+    if share > _MANY_LOST:
+        severity = "serious"
+    yield Finding(
+        severity,
+        "gaps",
+        name,
+        f"{lost} of {lost + len(stream)} samples are missing, {longest} of them in a row.",
+        "" if severity == "note" else "use a part without gaps, or keep the sensors near their receiver",
+    )
+
+
+def _dead(name: str, kind: str, signal: np.ndarray) -> Iterator[Finding]:
+    for axis in range(3):
+        column = signal[:, axis]
+        column = column[np.isfinite(column)]
+        if len(column) > 1 and np.ptp(column) == 0:
+            yield Finding(
+                # Exports fill what was not measured with zeros.
+                "doubt" if column[0] == 0 else "serious",
+                "dead_channel",
+                name,
+                f"{_WORDS[kind]} {AXES[axis]} is always {column[0]:g}.",
+                "leave a dead channel, or the sensor, out",
+            )
+
+
+def _saturated(name: str, kind: str, signal: np.ndarray) -> Iterator[Finding]:
+    for axis in range(3):
+        column = signal[:, axis]
+        if not np.isfinite(column).any():
+            continue
+        for sign, bound in ((1, np.nanmax(column)), (-1, -np.nanmin(column))):
+            if bound < _SMALLEST_RANGE[kind]:
+                continue
+            at_bound = sign * column >= bound * (1.0 - 1e-6)
+            runs = [length for value, length in _runs(at_bound) if value]
+            if not runs:
+                continue
+            if sum(runs) < _FLAT or max(runs) < _FLAT_ROW:
+                continue
+            yield Finding(
+                "doubt" if sum(runs) < _MANY_FLAT * len(column) else "serious",
+                "saturation",
+                name,
+                f"{_WORDS[kind]} {AXES[axis]} stays at {sign * bound:.4g} {_UNITS[kind]} for "
+                f"{sum(runs)} samples, up to {max(runs)} in a row.",
+                "set a larger range of the sensor before the next recording",
+            )
+
+
+def _runs(flags: np.ndarray) -> list[tuple[bool, int]]:
+    """Return value and length of each stretch of equal flags."""
+    edges = [0, *(np.flatnonzero(flags[1:] != flags[:-1]) + 1), len(flags)]
+    return [(bool(flags[a]), int(b - a)) for a, b in itertools.pairwise(edges)]
+
+
+def _duplicates(signals: Mapping[str, Sequence[np.ndarray | None]]) -> Iterator[Finding]:
+    for (one, a), (other, b) in itertools.combinations(signals.items(), 2):
+        # One signal alone may be missing in both; noise makes equal samples of two sensors impossible.
+        pairs = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
+        if any(
+            x.shape == y.shape and len(x) > 10 and np.nanstd(x) > 0 and np.array_equal(x, y, equal_nan=True)
+            for x, y in pairs
+        ):
+            yield Finding(
+                "serious",
+                "duplicate",
+                other,
+                f"its samples are those of '{one}'.",
+                "leave one of them out: a file was copied or exported twice",
+            )

@@ -1,0 +1,95 @@
+"""Streams as files hold them: each planted defect is found, and a clean stream has none."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sspinn_opensim.recording.stream_checks import check_channels, check_streams
+from sspinn_opensim.recording.streams import Stream
+
+N = 1000
+
+
+def stream(seed=0, **changes) -> Stream:
+    random = np.random.default_rng(seed)
+    swing = np.sin(2 * np.pi * np.arange(N) / 100)[:, None]
+    made = {
+        "acceleration": np.array([0.0, 9.81, 0.0]) + 12.0 * swing + 0.05 * random.normal(size=(N, 3)),
+        "angular_rate": 5.0 * swing + 0.01 * random.normal(size=(N, 3)),
+        "time_s": np.arange(N) / 100,
+        "rate_hz": 100.0,
+    }
+    return Stream("s", Path("s.txt"), **(made | changes))
+
+
+def keys(*streams: Stream, rate_hz=None) -> list[tuple[str, str]]:
+    named = {f"s{k}": s for k, s in enumerate(streams)}
+    return [(f.key, f.severity) for f in check_streams(named, rate_hz)]
+
+
+def test_clean_streams_have_no_fault():
+    assert keys(stream(), stream(1, time_s=None, counter=np.arange(7, N + 7))) == []
+    # Two axes that were not measured are no gap, and rounding to milliseconds is no jitter.
+    partial = stream().acceleration.copy()
+    partial[:, 2] = np.nan
+    rounded = np.round(np.arange(N) / 60.0, 3)
+    assert keys(stream(acceleration=partial), stream(2, time_s=rounded, rate_hz=60.0)) == []
+
+
+def test_a_rate_that_is_not_that_of_the_clock_is_serious():
+    sixty = np.arange(N) / 60
+    assert keys(stream(time_s=sixty)) == [("rate:s0", "serious")]
+    assert keys(stream(time_s=sixty, rate_hz=None), rate_hz=100.0) == [("rate:s0", "serious")]
+    assert keys(stream(time_s=None), rate_hz=40.0) == [("rate:s0", "serious")]
+    assert keys(stream(time_s=None), rate_hz=100.0) == []
+    assert keys(stream(time_s=np.arange(N) / 30, rate_hz=None)) == [("rate:s0", "doubt")]
+
+
+@pytest.mark.parametrize(("spread", "severity"), [(0.01, None), (0.15, "note"), (0.45, "doubt")])
+def test_uneven_steps_are_told(spread, severity):
+    jitter = spread / 100 * np.random.default_rng(3).uniform(-1, 1, size=N)
+    expected = [("jitter:s0", severity)] if severity else []
+    assert [k for k in keys(stream(time_s=np.arange(N) / 100 + jitter)) if "jitter" in k[0]] == expected
+
+
+@pytest.mark.parametrize(
+    ("lost", "severity"),
+    [(slice(500, 502), "note"), (slice(500, 530), "doubt"), (slice(100, 400), "serious")],
+)
+def test_missing_samples_are_told_however_they_are_missing(lost, severity):
+    left = np.delete(np.arange(N), np.arange(N)[lost])
+    whole = stream()
+    cut = {"acceleration": whole.acceleration[left], "angular_rate": whole.angular_rate[left]}
+    by_counter = stream(**cut, time_s=None, counter=left)
+    by_time = stream(**cut, time_s=left / 100)
+    blank = whole.acceleration.copy()
+    blank[lost] = np.nan
+    for made in (by_counter, by_time, stream(acceleration=blank)):
+        assert ("gaps:s0", severity) in keys(made)
+
+
+@pytest.mark.parametrize("kind", ["acceleration", "angular_rate"])
+def test_flat_tops_are_told(kind):
+    bound = {"acceleration": 19.6, "angular_rate": 4.36}[kind]
+    signal = getattr(stream(), kind)
+    clipped = np.clip(signal * np.array([1.0, 1.6, 0.5]), -bound, bound)
+    found = keys(stream(**{kind: clipped}))
+    assert found and all(key == "saturation:s0" for key, _ in found)
+    # The same shape far from the end of any range is a plateau of the movement, and one sample is a peak.
+    assert keys(stream(**{kind: 0.2 * clipped})) == []
+
+
+def test_dead_channels_are_told():
+    dead = stream().angular_rate.copy()
+    dead[:, 1] = 0.7
+    assert keys(stream(angular_rate=dead)) == [("dead_channel:s0", "serious")]
+    dead[:, 1] = 0.0
+    assert keys(stream(angular_rate=dead)) == [("dead_channel:s0", "doubt")]
+    dead[:, 1] = np.nan
+    assert keys(stream(angular_rate=dead)) == []
+
+
+def test_the_same_samples_under_two_names_are_told():
+    assert keys(stream(), stream(5), stream()) == [("duplicate:s2", "serious")]
+    assert check_channels({"a": (None, stream().angular_rate), "b": (stream().acceleration, None)}) == []
