@@ -9,6 +9,7 @@ import torch
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.training.cohort import Cohort
+from sspinn_opensim.training.coverage import window_starts
 from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import Windows, draw_windows
 
@@ -24,23 +25,30 @@ class MemberBatch:
 class WindowSource:
     """Draws the batch of any step: windows of a few members, their number split evenly.
 
+    No window touches a frame that the method does not cover.
+
     Raises
     ------
     InputError
-        If a member's recording is shorter than a window.
+        If a member's recording is shorter than a window, or nothing that long is covered.
     """
 
     def __init__(self, cohort: Cohort, settings: TrainingSettings) -> None:
         self._cohort, self._settings = cohort, settings
         self.frames = round(settings.window_s / cohort.members[0].signals.step_s)
+        self._starts = []
         for member in cohort.members:
             signals = member.signals
-            if len(signals.acceleration) < self.frames:
+            starts = torch.as_tensor(window_starts(signals.covered.numpy(), self.frames))
+            self._starts.append(starts)
+            if not len(starts):
+                whole_s = len(signals.covered) * signals.step_s
+                left_s = float(signals.covered.sum()) * signals.step_s
                 raise InputError(
                     "The recording is too short to train on.",
                     where=f"recording of '{member.name}'" if len(cohort.members) > 1 else "recording",
-                    expected=f"at least {settings.window_s:g} s",
-                    found=f"{len(signals.acceleration) * signals.step_s:g} s",
+                    expected=f"at least {settings.window_s:g} s without a gap or a turn",
+                    found=f"{whole_s:g} s" + (f", {left_s:g} s of them covered" if left_s < whole_s else ""),
                     fix="give a longer recording",
                 )
 
@@ -51,7 +59,10 @@ class WindowSource:
         generator = _generator(settings.seed, step, rank + 1)
         counts = [len(part) for part in np.array_split(np.arange(settings.batch), len(chosen))]
         return tuple(
-            MemberBatch(index, draw_windows(members[index].signals, self.frames, count, generator))
+            MemberBatch(
+                index,
+                draw_windows(members[index].signals, self.frames, count, generator, self._starts[index]),
+            )
             for index, count in zip(chosen, counts, strict=True)
         )
 

@@ -109,6 +109,8 @@ class LossInputs:
         Contact forces in ground over body weight.
     contact_position, contact_velocity : (batch, frames, points, 3) Tensors
         Of the contact points in ground, m and m/s; the velocity along forces that the model has.
+    on_the_way : (batch,) bool Tensor or None
+        Windows in which the person never stands; None: all.
     """
 
     subject: Subject
@@ -125,6 +127,7 @@ class LossInputs:
     force_bw: Tensor
     contact_position: Tensor
     contact_velocity: Tensor
+    on_the_way: Tensor | None = None
 
 
 def acceleration(e: LossInputs, floor: float) -> Tensor:
@@ -232,11 +235,12 @@ def trunk(e: LossInputs, angle: float) -> Tensor:
 
 
 def mean_speed(e: LossInputs, share: float, least: float) -> Tensor:
-    """Mean forward speed of a window against the known one."""
+    """Mean forward speed of a window without standing against the known one."""
     speed = e.signals.speed_m_s
-    if speed is None:
+    if speed is None or (e.on_the_way is not None and not e.on_the_way.any()):
         return e.tau.new_zeros(())
     forward = e.motion.u[..., e.subject.roles.forward].mean(1)
+    forward = forward if e.on_the_way is None else forward[e.on_the_way]
     return ((forward - speed) / (share * speed + least)).square().mean()
 
 
@@ -428,6 +432,7 @@ def loss_inputs(
         contact_position=_triples(out["contact_position"]) - floor,
         # Where no force is modelled, sideways in a planar estimate, nothing can stop a point either.
         contact_velocity=_triples(out["contact_velocity"]) * constants.modelled_force,
+        on_the_way=windows.on_the_way,
     )
 
 

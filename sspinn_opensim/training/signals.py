@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sspinn_opensim.recording import Recording
+from sspinn_opensim.recording import Phase, Recording, phases
+from sspinn_opensim.training.coverage import covered_samples, uncovered
 from sspinn_opensim.training.subject import Subject
 
 #: Scales that bring signals and body constants to the order of one.
@@ -43,6 +44,10 @@ class Signals:
         Time from frame to frame, s.
     speed_m_s : float or None
         Mean forward speed, if known.
+    covered : (frames,) bool Tensor
+        Which frames the method covers: windows of training lie in them.
+    standing : (frames,) bool Tensor
+        Where the person stands.
     """
 
     acceleration: Tensor
@@ -56,6 +61,8 @@ class Signals:
     constants: Tensor
     step_s: float
     speed_m_s: float | None
+    covered: Tensor
+    standing: Tensor
 
     @property
     def input_size(self) -> int:
@@ -97,8 +104,24 @@ def channels(recording: Recording, subject: Subject) -> tuple[np.ndarray, np.nda
     )
 
 
-def make_signals(recording: Recording, subject: Subject) -> Signals:
-    """Return the signals of a recording that the subject's model can explain."""
+def make_signals(
+    recording: Recording,
+    subject: Subject,
+    told: tuple[Phase, ...] | None = None,
+) -> Signals:
+    """Return the signals of a recording that the subject's model can explain.
+
+    Parameters
+    ----------
+    told : tuple of Phase, optional
+        What the person does; by default it is told from the recording.
+    """
+    told = phases(recording) if told is None else told
+    spans = uncovered(recording, told, planar=subject.planar)
+    standing = np.zeros(len(recording.time_s), bool)
+    for phase in told:
+        if phase.kind == "standing":
+            standing |= (recording.time_s >= phase.from_s) & (recording.time_s <= phase.to_s)
     accelerometer, gyroscope = channels(recording, subject)
     variance_a = recording.acceleration_variance[accelerometer]
     variance_r = recording.angular_rate_variance[gyroscope]
@@ -125,6 +148,8 @@ def make_signals(recording: Recording, subject: Subject) -> Signals:
         ),
         step_s=1.0 / recording.sampling_rate_hz,
         speed_m_s=recording.speed_m_s,
+        covered=torch.as_tensor(covered_samples(recording.time_s, spans)),
+        standing=torch.as_tensor(standing),
     )
 
 
@@ -138,22 +163,32 @@ def _deviation(variance: np.ndarray, unknown: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Windows:
-    """A batch of windows: clean signals to compare with, and noisy inputs."""
+    """A batch of windows: clean signals to compare with, noisy inputs, and which hold no standing."""
 
     acceleration: Tensor
     angular_rate: Tensor
     inputs: Tensor
+    on_the_way: Tensor | None = None
 
 
-def draw_windows(signals: Signals, frames: int, count: int, generator: torch.Generator) -> Windows:
-    """Return random windows, their inputs disturbed as sensors and strides are."""
-    starts = torch.randint(len(signals.acceleration) - frames + 1, (count,), generator=generator)
-    rows = starts[:, None] + torch.arange(frames)
+def draw_windows(
+    signals: Signals, frames: int, count: int, generator: torch.Generator, starts: Tensor
+) -> Windows:
+    """Return random windows, their inputs disturbed as sensors and strides are.
+
+    Parameters
+    ----------
+    starts : Tensor
+        Frames at which a window may begin.
+    """
+    chosen = starts[torch.randint(len(starts), (count,), generator=generator)]
+    rows = chosen[:, None] + torch.arange(frames)
     acceleration, rate = signals.acceleration[rows], signals.angular_rate[rows]
     noisy_a = acceleration + _noise(acceleration, signals.acceleration_deviation, generator)
     bias = GYRO_BIAS * torch.randn(count, 1, rate.shape[-1], generator=generator)
     noisy_r = rate + _noise(rate, signals.rate_deviation, generator) + bias
-    return Windows(acceleration, rate, signals.inputs(noisy_a, noisy_r))
+    inputs = signals.inputs(noisy_a, noisy_r)
+    return Windows(acceleration, rate, inputs, on_the_way=~signals.standing[rows].any(dim=1))
 
 
 def _noise(like: Tensor, deviation: Tensor, generator: torch.Generator) -> Tensor:

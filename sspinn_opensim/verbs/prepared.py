@@ -9,17 +9,20 @@ from casadi_dynamics.osim import read_model
 from sspinn_opensim.files import require
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import (
+    Phase,
     Recording,
     check_placement,
     find_faults,
     moved_sensors,
     on_model,
+    phases,
     read_recording,
     refuse_serious,
 )
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.coordinates import held_in
+from sspinn_opensim.training.coverage import Uncovered, uncovered
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
 
@@ -38,12 +41,18 @@ class Prepared:
         Inputs of the network.
     notes : tuple of str
         What was found about the recording, and which sensors sit on a body of another name.
+    phases : tuple of Phase
+        What the person does.
+    uncovered : tuple of Uncovered
+        Spans that the method does not cover.
     """
 
     recording: Recording
     subject: Subject
     signals: Signals
     notes: tuple[str, ...]
+    phases: tuple[Phase, ...]
+    uncovered: tuple[Uncovered, ...]
 
 
 def subject_file(out: Path) -> Path:
@@ -72,5 +81,7 @@ def prepare(study: Study, out: Path, recording: Recording | None = None) -> Prep
     subject = make_subject(model, recording, held, height_m=study.person.height_m)
     findings = find_faults(recording)
     refuse_serious(findings, study.recording.accepted, str(study.path))
-    notes = (*map(str, findings), *moved_sensors(as_read, model))
-    return Prepared(recording, subject, make_signals(recording, subject), notes)
+    told = phases(recording)
+    spans = uncovered(recording, told, planar=subject.planar)
+    notes = (*map(str, findings), *(f"note: {span}" for span in spans), *moved_sensors(as_read, model))
+    return Prepared(recording, subject, make_signals(recording, subject, told), notes, told, spans)

@@ -367,6 +367,16 @@ def test_an_unknown_speed_is_no_evidence(standing):
     assert standing.signals.speed_m_s is None and value_of("mean_speed", standing) == 0.0
 
 
+def test_the_known_speed_is_that_of_walking(standing):
+    known = dataclasses.replace(standing.signals, speed_m_s=1.3)
+    still = dataclasses.replace(standing, signals=known)
+    assert value_of("mean_speed", still) > 1.0
+    batch = len(still.tau)
+    assert value_of("mean_speed", dataclasses.replace(still, on_the_way=torch.zeros(batch).bool())) == 0.0
+    whole = dataclasses.replace(still, on_the_way=torch.ones(batch).bool())
+    assert value_of("mean_speed", whole) == value_of("mean_speed", still)
+
+
 def test_weights_replace_defaults_by_name():
     found = weights({"trunk": 0.0, "torque": 3.5})
     assert found == {name: term.weight for name, term in TERMS.items()} | {"trunk": 0.0, "torque": 3.5}
