@@ -1,4 +1,8 @@
-"""Clocks of sensors: streams that each have their own become signals on one uniform clock."""
+"""Clocks of sensors: streams that each have their own become signals on one uniform clock.
+
+Samples that were taken evenly, at the rate of all, are handed on bit for bit. Everything else is a cubic
+spline through the samples at their times.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,70 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.choices import RecordingChoice
+from sspinn_opensim.recording.resample import interpolate
+from sspinn_opensim.recording.stream_clock import EXACT, LARGEST_DRIFT, StreamClock, stream_clock
 from sspinn_opensim.recording.streams import Stream
+
+#: Missing time that a spline bridges, s: half a period of 10 Hz, above which movement has little power
+#: (Antonsson and Mann 1985, J Biomech 18:39-47: 99 % of the power of gait lies below 15 Hz).
+LONGEST_FILLED_S = 0.05
+#: If more than this share of a sensor's samples is missing, nothing is made of it.
+_MOST_MISSING = 0.5
+#: Counters, or time stamps, that start within this of each other count from one origin, s.
+_SAME_ORIGIN_S = 5.0
+#: A time stamp beyond this counts from an epoch, not from a moment of the recording's day, s.
+_EPOCH_S = 86400.0
+
+
+@dataclass(frozen=True)
+class SensorClock:
+    """What was found of one sensor's clock, and done to it.
+
+    Attributes
+    ----------
+    sensor : str
+        Name of the stream.
+    rate_hz : float
+        Samples a second by its own clock.
+    offset_s : float
+        When its first sample was taken, s after that of the first of all sensors.
+    lost, filled, repeated : int
+        Samples that are missing; of those, and of empty cells, how many a spline filled; samples dropped
+        because they repeat the one before.
+    interpolated : bool
+        Whether its samples were moved to other times.
+    """
+
+    sensor: str
+    rate_hz: float
+    offset_s: float = 0.0
+    lost: int = 0
+    filled: int = 0
+    repeated: int = 0
+    interpolated: bool = False
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """What was done to make one clock of many.
+
+    Attributes
+    ----------
+    rate_hz : float
+        Samples a second of the common clock.
+    common_from : {'one clock', 'time', 'counter', 'start'}
+        What the sensors have in common: the clock itself, the origin of their time stamps, that of their
+        counters, or only that they are taken to start together.
+    sensors : tuple of SensorClock
+        Each of them.
+    left_out_s : tuple of pairs of float
+        Stretches that are not usable because too many samples are missing, s of the recording's time.
+    """
+
+    rate_hz: float
+    common_from: str
+    sensors: tuple[SensorClock, ...]
+    left_out_s: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,13 +86,17 @@ class Common:
     Parameters
     ----------
     time_s : (n,) array
-        Uniform time in s from 0.
+        Uniform time in s: that of the files, if they have one and it is no date; else from 0.
     acceleration, angular_rate : (n, k, 3) array
         Zero where a channel is not available.
     acceleration_available, angular_rate_available : (k, 3) array of bool
         Which channels were measured.
+    usable : (n,) array of bool
+        False where a sensor misses too many samples in a row.
+    clocks : Clocks
+        What was done.
     notes : tuple of str
-        What was done to the clocks, one sentence each.
+        The same in sentences, after those of the readers.
     """
 
     time_s: np.ndarray
@@ -33,7 +104,32 @@ class Common:
     angular_rate: np.ndarray
     acceleration_available: np.ndarray
     angular_rate_available: np.ndarray
+    usable: np.ndarray
+    clocks: Clocks
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The common clock: its first sample on the time that the sensors share, s, its step, its length."""
+
+    start_s: float
+    step_s: float
+    count: int
+
+    @property
+    def time_s(self) -> np.ndarray:
+        return self.start_s + self.step_s * np.arange(self.count)
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """One sensor on the common clock: (n, 6) of both signals, missing time (n,) around each sample, s."""
+
+    values: np.ndarray
+    available: np.ndarray
+    missing_s: np.ndarray
+    interpolated: bool
 
 
 def on_one_clock(streams: Sequence[Stream], choice: RecordingChoice) -> Common:
@@ -42,33 +138,243 @@ def on_one_clock(streams: Sequence[Stream], choice: RecordingChoice) -> Common:
     Raises
     ------
     InputError
-        If no file states a rate and the study does not either, or the streams differ in length.
+        If a stream has no clock that can be used (`stream_clock`), more than half of its samples are missing,
+        or the streams have no time in common.
     """
-    rates = {stream.rate_hz for stream in streams if stream.rate_hz}
-    if not rates and choice.recorded_rate_hz is None:
+    own = [stream_clock(stream, choice.recorded_rate_hz) for stream in streams]
+    common_from, times = _shared_times(own, streams)
+    grid = _grid(own, times, streams, choice)
+    placed = [_on_grid(s, c, t, grid) for s, c, t in zip(streams, own, times, strict=True)]
+    # A date is no time that anyone compares a result with.
+    stamped = common_from in ("one clock", "time") and own[0].shared == "time"
+    origin_s = 0.0 if stamped and abs(grid.start_s) < _EPOCH_S else grid.start_s
+    time_s = grid.time_s - origin_s
+    usable = np.max([sensor.missing_s for sensor in placed], axis=0) <= LONGEST_FILLED_S + 1e-9
+    if not usable.any():
         raise InputError(
-            "The recording does not say its sampling rate.",
+            "At no time have all sensors measured.",
             where=choice.file,
-            expected="the rate that was set when it was recorded",
-            fix="write recorded_rate_hz = ... under [recording] of the study",
+            fix="leave the sensor out that misses most: " + _worst(streams, placed),
         )
-    rate = choice.recorded_rate_hz or max(rates)
-    length = min(len(stream) for stream in streams)
-    signals = [
-        _filled([getattr(s, kind) for s in streams], length) for kind in ("acceleration", "angular_rate")
-    ]
-    (acceleration, has_acceleration), (angular_rate, has_rate) = signals
+    clocks = Clocks(
+        rate_hz=1.0 / grid.step_s,
+        common_from=common_from,
+        sensors=tuple(
+            SensorClock(
+                sensor=stream.name,
+                rate_hz=clock.rate_hz,
+                offset_s=float(time[0] - min(t[0] for t in times)),
+                lost=clock.lost,
+                filled=int(np.sum((sensor.missing_s > 0) & (sensor.missing_s <= LONGEST_FILLED_S + 1e-9))),
+                repeated=clock.repeated,
+                interpolated=sensor.interpolated,
+            )
+            for stream, clock, time, sensor in zip(streams, own, times, placed, strict=True)
+        ),
+        left_out_s=tuple((float(time_s[a]), float(time_s[b - 1])) for a, b in _true_runs(~usable)),
+    )
+    readers = (note for stream in streams for note in stream.notes)
+    notes = dict.fromkeys((*readers, *_notes(clocks, streams, own, times)))
     return Common(
-        np.arange(length) / rate,
-        acceleration,
-        angular_rate,
-        has_acceleration,
-        has_rate,
-        tuple(note for stream in streams for note in stream.notes),
+        time_s,
+        np.stack([sensor.values[:, :3] for sensor in placed], axis=1),
+        np.stack([sensor.values[:, 3:] for sensor in placed], axis=1),
+        np.stack([sensor.available[:3] for sensor in placed]),
+        np.stack([sensor.available[3:] for sensor in placed]),
+        usable,
+        clocks,
+        tuple(notes),
     )
 
 
-def _filled(signals: Sequence[np.ndarray | None], length: int) -> tuple[np.ndarray, np.ndarray]:
-    found = np.stack([np.full((length, 3), np.nan) if s is None else s[:length] for s in signals], axis=1)
-    available = ~np.all(np.isnan(found), axis=0)
-    return np.where(available, found, 0.0), available
+def _shared_times(own: Sequence[StreamClock], streams: Sequence[Stream]) -> tuple[str, list[np.ndarray]]:
+    """Return what clocks have in common, and the times of every sensor's samples on it, s."""
+    first = own[0]
+    files = {stream.file for stream in streams}
+    if (first.shared or len(files) == 1) and all(_same(clock, first) for clock in own):
+        return "one clock", [clock.time_s for clock in own]
+    kinds = {clock.shared for clock in own}
+    kind = kinds.pop() if len(kinds) == 1 else ""
+    starts = np.array([clock.time_s[0] for clock in own])
+    if kind == "counter":
+        if np.ptp([clock.rate_hz for clock in own]) > EXACT * first.rate_hz:
+            kind = ""
+        # Counters of 16 bits may have started again between the first samples of two sensors.
+        turn_s = 65536 / first.rate_hz
+        starts = starts[0] + (starts - starts[0] + turn_s / 2) % turn_s - turn_s / 2
+    ends = starts + [clock.time_s[-1] - clock.time_s[0] for clock in own]
+    overlap_s = ends.min() - starts.max()
+    together = np.ptp(starts) <= _SAME_ORIGIN_S and overlap_s > 0
+    if kind == "time":
+        together = overlap_s > 0.5 * (ends.max() - starts.min())
+    if not kind or not together:
+        kind, starts = "start", np.zeros(len(own))
+    return kind, [clock.time_s - clock.time_s[0] + start for clock, start in zip(own, starts, strict=True)]
+
+
+def _same(clock: StreamClock, other: StreamClock) -> bool:
+    return clock is other or (
+        clock.shared == other.shared
+        and len(clock.time_s) == len(other.time_s)
+        and np.array_equal(clock.time_s, other.time_s)
+    )
+
+
+def _grid(
+    own: Sequence[StreamClock],
+    times: Sequence[np.ndarray],
+    streams: Sequence[Stream],
+    choice: RecordingChoice,
+) -> _Grid:
+    """Return the common clock: the samples of one sensor in the time that all have in common."""
+    highest = max(clock.rate_hz for clock in own)
+    # Of sensors that are meant to have one rate the middle one leads; slower ones follow.
+    alike = [k for k, clock in enumerate(own) if clock.rate_hz > highest * (1 - 2 * LARGEST_DRIFT)]
+    leader = sorted(alike, key=lambda k: own[k].rate_hz)[(len(alike) - 1) // 2]
+    step, zero = own[leader].step_s, float(times[leader][0])
+    begin, end = max(time[0] for time in times), min(time[-1] for time in times)
+    first = int(np.ceil((begin - zero) / step - EXACT))
+    last = int(np.floor((end - zero) / step + EXACT))
+    if last - first < 1:
+        raise InputError(
+            "The sensors have no time in common.",
+            where=choice.file,
+            found=", ".join(
+                f"'{stream.name}' {time[0]:g} to {time[-1]:g} s"
+                for stream, time in zip(streams, times, strict=True)
+            ),
+            fix="name files of one recording",
+        )
+    return _Grid(zero + first * step, step, last - first + 1)
+
+
+def _on_grid(stream: Stream, clock: StreamClock, time_s: np.ndarray, grid: _Grid) -> _Placed:
+    """Return a stream on the common clock: its own samples where they lie on it, else a spline."""
+    both = [stream.acceleration, stream.angular_rate]
+    signal = np.hstack([np.full((len(stream), 3), np.nan) if s is None else s for s in both])
+    if clock.repeated:
+        signal = signal[clock.kept]
+    finite = np.isfinite(signal)
+    available = np.asarray(finite.any(axis=0))
+    if not available.any():
+        raise InputError(
+            f"The sensor '{stream.name}' has neither acceleration nor angular rate.", where=stream.file
+        )
+    valid = finite[:, available].all(axis=1)
+    if valid.sum() < max(2.0, (1 - _MOST_MISSING) * (clock.number[-1] + 1)):
+        raise InputError(
+            f"Most samples of the sensor '{stream.name}' are missing.",
+            where=stream.file,
+            expected=f"at least half of {clock.number[-1] + 1}",
+            found=f"{valid.sum()} that are complete",
+            fix="leave the sensor out, or use another recording",
+        )
+    at_s = grid.time_s
+    position = (time_s - grid.start_s) / grid.step_s
+    nearest = np.round(position).astype(np.int64)
+    on_it = clock.even and bool(np.max(np.abs(position - nearest)) <= EXACT)
+    missing_s = _missing(time_s[valid], at_s, clock)
+    if on_it:
+        values = np.full((grid.count, 6), np.nan)
+        inside = (nearest >= 0) & (nearest < grid.count)
+        values[nearest[inside]] = signal[inside]
+        for columns in _alike(finite, available):
+            holes = np.flatnonzero(~np.isfinite(values[:, columns[0]]))
+            if holes.size:
+                known = finite[:, columns[0]]
+                filled = interpolate(time_s[known], signal[known][:, columns], at_s[holes])
+                values[holes[:, None], columns] = filled
+    else:
+        values = np.zeros((grid.count, 6))
+        values[:, available] = interpolate(time_s[valid], signal[valid][:, available], at_s)
+    long = np.flatnonzero(missing_s > LONGEST_FILLED_S + 1e-9)
+    if long.size:
+        for column in np.flatnonzero(available):
+            values[long, column] = np.interp(at_s[long], time_s[valid], signal[valid, column])
+    values[:, ~available] = 0.0
+    return _Placed(values, available, missing_s, not on_it)
+
+
+def _alike(finite: np.ndarray, available: np.ndarray) -> list[list[int]]:
+    """Return available columns, those together that miss the same samples."""
+    groups: dict[bytes, list[int]] = {}
+    for column in np.flatnonzero(available):
+        groups.setdefault(finite[:, column].tobytes(), []).append(int(column))
+    return list(groups.values())
+
+
+def _missing(time_s: np.ndarray, at_s: np.ndarray, clock: StreamClock) -> np.ndarray:
+    """Return for each time how long nothing was measured around it beyond one step, s; 0 on a sample.
+
+    Before the first and after the last sample it is without end: nothing says how it goes on.
+    """
+    step_s = clock.step_s
+    if len(time_s) == len(at_s) and np.allclose(time_s, at_s, rtol=0.0, atol=EXACT * step_s):
+        return np.zeros(len(at_s))
+    after = np.clip(np.searchsorted(time_s, at_s - EXACT * step_s), 1, len(time_s) - 1)
+    steps = (time_s[after] - time_s[after - 1]) / step_s
+    missing = np.where(steps < clock.latest_steps, 0.0, np.round(steps) - 1.0) * step_s
+    close = np.minimum(np.abs(time_s[after] - at_s), np.abs(time_s[after - 1] - at_s))
+    missing[close <= EXACT * step_s] = 0.0
+    outside = (at_s < time_s[0] - EXACT * step_s) | (at_s > time_s[-1] + EXACT * step_s)
+    missing[outside] = np.inf
+    return missing
+
+
+def _worst(streams: Sequence[Stream], placed: Sequence[_Placed]) -> str:
+    shares = [float(np.mean(sensor.missing_s > LONGEST_FILLED_S)) for sensor in placed]
+    return f"'{streams[int(np.argmax(shares))].name}'"
+
+
+def _true_runs(flags: np.ndarray) -> list[tuple[int, int]]:
+    """Return first index and index after the last of stretches of true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+
+
+def _notes(
+    clocks: Clocks, streams: Sequence[Stream], own: Sequence[StreamClock], times: Sequence[np.ndarray]
+) -> list[str]:
+    """Return what was done in sentences."""
+    one = clocks.common_from == "one clock"
+    found = []
+    for sensor, clock in zip(clocks.sensors, own, strict=True):
+        who = "" if one else f"Sensor '{sensor.sensor}': "
+        found += [who + note for note in clock.notes]
+        if sensor.repeated:
+            found.append(f"{who}{sensor.repeated} samples that repeat the one before are dropped.")
+    for sensor in clocks.sensors:
+        if sensor.lost or sensor.filled:
+            found.append(
+                f"Sensor '{sensor.sensor}': {sensor.lost} samples are missing in its file; "
+                f"{sensor.filled} in gaps of up to {1000 * LONGEST_FILLED_S:g} ms are filled by a spline."
+            )
+    if clocks.left_out_s:
+        parts = ", ".join(f"{a:.2f}-{b:.2f}" for a, b in clocks.left_out_s[:5])
+        more = f" and {len(clocks.left_out_s) - 5} more" if len(clocks.left_out_s) > 5 else ""
+        found.append(f"Longer gaps are left out: {parts}{more} s.")
+    return found if one else [*found, *_notes_on_several(clocks, streams, own, times)]
+
+
+def _notes_on_several(
+    clocks: Clocks, streams: Sequence[Stream], own: Sequence[StreamClock], times: Sequence[np.ndarray]
+) -> list[str]:
+    """Return what became of clocks that differ."""
+    found = []
+    if clocks.common_from == "start":
+        found.append("The files share no clock: sensors are taken to have started together.")
+    starts, ends = [time[0] for time in times], [time[-1] for time in times]
+    seen_s = 1.5 / clocks.rate_hz
+    for stream, start, end in zip(streams, starts, ends, strict=True):
+        late_s, early_s = start - min(starts), max(ends) - end
+        said = [f"starts {late_s:.3g} s after the first"] if late_s > seen_s else []
+        said += [f"ends {early_s:.3g} s before the last"] if early_s > seen_s else []
+        if said:
+            found.append(f"Sensor '{stream.name}' {' and '.join(said)}; the common part is used.")
+    rates = [clock.rate_hz for clock in own]
+    if max(rates) / min(rates) - 1.0 > 1e-6:
+        found.append(
+            f"The sensors' clocks run at {min(rates):.6g} to {max(rates):.6g} Hz; "
+            f"all are interpolated to {clocks.rate_hz:.6g} Hz."
+        )
+    return found

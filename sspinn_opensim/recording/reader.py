@@ -96,6 +96,7 @@ def _recording(
         angular_rate_variance=unknown,
         speed_m_s=choice.speed_m_s,
         notes=common.notes,
+        usable=common.usable,
         findings=tuple(
             check_streams(
                 {sensor.name: stream for sensor, stream in zip(sensors, chosen, strict=True)},

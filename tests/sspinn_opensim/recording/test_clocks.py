@@ -1,0 +1,284 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.recording import RecordingChoice
+from sspinn_opensim.recording.clocks import on_one_clock
+from sspinn_opensim.recording.streams import Stream
+
+FILE = Path("imu.txt")
+#: A cubic spline through samples 1/100 s apart of a movement of up to 3 Hz is off by 5/384 (2 pi 3 / 100)^4,
+#: 2e-5 of its amplitude at most; at the ends of a recording ten times that.
+SPLINE = 3e-4
+#: Samples that were not moved differ from the movement by the rounding of their times alone: at 9000 s by
+#: 1e-12, times rates of 30 a second.
+ROUNDING = 1e-10
+
+
+def movement(time_s):
+    """Return signals (n, 3) of a person in motion, known at any time."""
+    phases = np.array([0.0, 1.0, 2.0])
+    return sum(
+        amplitude * np.sin(2 * np.pi * hz * time_s[:, None] + phases)
+        for hz, amplitude in ((0.9, 2.0), (1.8, 1.0), (3.0, 0.5))
+    )
+
+
+def stream(name="a", time_s=None, true_s=None, **fields):
+    """Return a stream whose samples were truly taken at `true_s` (default: when its stamps say)."""
+    at = np.asarray(time_s if true_s is None else true_s, dtype=float)
+    signals = {"acceleration": movement(at) + np.array([0.0, 9.81, 0.0]), "angular_rate": movement(at + 0.1)}
+    return Stream(name, FILE, time_s=time_s, **(signals | fields))
+
+
+def joined(*streams, **choice):
+    return on_one_clock(streams, RecordingChoice("any", FILE, **choice))
+
+
+def clock_of(common, name="a"):
+    return next(sensor for sensor in common.clocks.sensors if sensor.sensor == name)
+
+
+def error(common, k=0):
+    """Return how far the angular rate of a sensor is from the movement, where it is usable."""
+    return np.abs(common.angular_rate[:, k] - movement(common.time_s + 0.1))[common.usable].max()
+
+
+@pytest.mark.parametrize(
+    "clock",
+    [
+        {"time_s": np.arange(500) / 100},
+        {"time_s": 7.25 + np.arange(500) / 128},
+        {"counter": 51400 + np.arange(500), "rate_hz": 100.0},
+        {"rate_hz": 60.0},
+    ],
+)
+def test_an_even_clock_hands_samples_on_bit_for_bit(clock):
+    given = stream(true_s=np.arange(500) / 100, **clock)
+    common = joined(given, stream("b", true_s=np.arange(500) / 100, **clock))
+    for k in range(2):
+        np.testing.assert_array_equal(common.acceleration[:, k], given.acceleration)
+        np.testing.assert_array_equal(common.angular_rate[:, k], given.angular_rate)
+    assert common.usable.all() and common.notes == () and common.clocks.left_out_s == ()
+    assert common.clocks.common_from == "one clock" and not clock_of(common).interpolated
+    expected = clock["time_s"] if "time_s" in clock else np.arange(500) / clock["rate_hz"]
+    np.testing.assert_allclose(common.time_s, expected, atol=1e-12)
+
+
+def test_the_rate_is_asked_for_where_nothing_states_it():
+    without = stream(true_s=np.arange(972) / 100, counter=4097 + np.arange(972))
+    with pytest.raises(InputError, match="does not say its sampling rate") as caught:
+        joined(without)
+    assert "recorded_rate_hz" in caught.value.fix
+    common = joined(without, recorded_rate_hz=100.0)
+    assert len(common.time_s) == 972 and common.clocks.rate_hz == pytest.approx(100.0)
+
+
+@pytest.mark.parametrize(
+    ("clock", "recorded", "what"),
+    [
+        ({"rate_hz": 100.0}, 60.0, "not that of the recording"),
+        ({"time_s": np.arange(300) / 100}, 40.0, "not that of the recording"),
+        ({"time_s": np.arange(300) / 60, "rate_hz": 100.0}, None, "contradicts itself"),
+    ],
+)
+def test_rates_that_no_drift_explains_are_refused(clock, recorded, what):
+    with pytest.raises(InputError, match=what):
+        joined(stream(true_s=np.arange(300) / 100, **clock), recorded_rate_hz=recorded)
+
+
+def test_advice_on_a_file_that_contradicts_itself_works():
+    """A file that claims 100 Hz and stamps 60 Hz is read by its stamps once the study agrees with them."""
+    given = stream(time_s=np.arange(300) / 60, rate_hz=100.0)
+    with pytest.raises(InputError) as caught:
+        joined(given)
+    assert "recorded_rate_hz = 60 " in caught.value.fix
+    assert joined(given, recorded_rate_hz=60.0).clocks.rate_hz == pytest.approx(60.0)
+
+
+def test_a_nominal_rate_gives_way_to_the_clock():
+    """x-IMU3 runs at 398 Hz where 400 is set."""
+    common = joined(stream(time_s=np.arange(800) / 398.0, rate_hz=400.0))
+    assert common.clocks.rate_hz == pytest.approx(398.0) and error(common) < ROUNDING
+
+
+def test_lost_packets_are_filled_where_they_are_few():
+    number = np.delete(np.arange(1000), [50, 51, 52, 53, 54, 300, 700, 701])
+    common = joined(stream(true_s=number / 100, counter=(4097 + number), rate_hz=100.0))
+    assert len(common.time_s) == 1000 and common.usable.all()
+    # A gap of 60 ms is 18 % of a period of 3 Hz: 5/384 (2 pi 3 0.06)^4 of its amplitude 0.5 is 0.011.
+    assert error(common) < 0.011
+    kept = np.isin(np.arange(1000), number)
+    np.testing.assert_array_equal(common.angular_rate[kept, 0], movement(number / 100 + 0.1))
+    assert (clock_of(common).lost, clock_of(common).filled) == (8, 8)
+    assert "8 samples are missing" in common.notes[0]
+
+
+def test_a_long_gap_is_left_out_and_said():
+    number = np.delete(np.arange(1000), np.arange(400, 440))
+    common = joined(
+        stream(true_s=number / 100, time_s=number / 100), stream("b", time_s=np.arange(1000) / 100)
+    )
+    np.testing.assert_array_equal(np.flatnonzero(~common.usable), np.arange(400, 440))
+    assert np.isfinite(common.acceleration).all() and error(common) < ROUNDING and error(common, 1) < ROUNDING
+    assert common.clocks.left_out_s == ((pytest.approx(4.0), pytest.approx(4.39)),)
+    assert any("4.00-4.39" in note for note in common.notes)
+
+
+def test_an_empty_cell_is_a_gap_of_its_channel_alone():
+    given = stream(time_s=np.arange(400) / 100)
+    given.acceleration[100, 0] = np.nan
+    common = joined(given)
+    assert abs(common.acceleration[100, 0, 0] - movement(np.array([1.0]))[0, 0]) < 1e-3
+    np.testing.assert_array_equal(common.acceleration[:, 0, 1:], given.acceleration[:, 1:])
+    np.testing.assert_array_equal(common.angular_rate[:, 0], given.angular_rate)
+    assert clock_of(common).filled == 1 and clock_of(common).lost == 0
+
+
+def test_what_lies_before_the_first_complete_sample_is_not_usable():
+    given = stream(time_s=np.arange(400) / 100)
+    given.acceleration[0, 0] = np.nan
+    assert np.flatnonzero(~joined(given).usable).tolist() == [0]
+
+
+def test_a_channel_that_was_not_measured_is_not_available():
+    given = stream(time_s=np.arange(400) / 100, acceleration=None)
+    given.angular_rate[:, 1] = np.nan
+    common = joined(given)
+    assert not common.acceleration_available.any() and not common.acceleration.any()
+    assert common.angular_rate_available.tolist() == [[True, False, True]] and common.usable.all()
+
+
+def test_jitter_is_resampled_to_the_mean_clock():
+    time_s = np.arange(600) / 100 + np.random.default_rng(0).uniform(-0.004, 0.004, 600)
+    common = joined(stream(time_s=time_s))
+    assert error(common) < 1e-3 and clock_of(common).interpolated
+    assert common.clocks.rate_hz == pytest.approx(100.0, rel=2e-4) and "interpolated" in common.notes[0]
+
+
+def test_jitter_of_stamps_is_none_of_samples_that_are_counted():
+    """A receiver stamps late; the counter shows that the sensor sampled evenly."""
+    late = np.arange(600) / 100 + np.random.default_rng(0).uniform(0.0, 0.03, 600)
+    given = stream(true_s=np.arange(600) / 100, time_s=np.sort(late), counter=np.arange(600))
+    common = joined(given)
+    np.testing.assert_array_equal(common.angular_rate[:, 0], given.angular_rate)
+    assert common.clocks.rate_hz == pytest.approx(100.0, rel=1e-3)
+
+
+def test_jitter_and_a_gap_together():
+    rng = np.random.default_rng(1)
+    number = np.delete(np.arange(900), [200, 201, *range(500, 530)])
+    time_s = number / 100 + rng.uniform(-0.002, 0.002, len(number))
+    common = joined(stream(time_s=time_s))
+    assert error(common) < 3e-3 and clock_of(common).lost == 32
+    lost = common.time_s[~common.usable]
+    assert 4.98 < lost[0] < 5.02 and 5.27 < lost[-1] < 5.31
+
+
+def test_repeated_times_are_dropped():
+    """As x-IMU3 writes: a row twice in place of the one after it."""
+    number = np.arange(800)
+    number[[100, 250, 600]] -= 1
+    common = joined(stream(time_s=number / 400.0))
+    assert error(common) < SPLINE and clock_of(common).repeated == 3 and clock_of(common).filled == 3
+
+
+def test_whole_seconds_are_no_clock_but_a_stated_rate_is():
+    coarse = stream(true_s=np.arange(600) / 50, time_s=np.floor(np.arange(600) / 50))
+    with pytest.raises(InputError, match="same time"):
+        joined(coarse)
+    common = joined(coarse, recorded_rate_hz=50.0)
+    assert error(common) < ROUNDING and "too coarse" in common.notes[0]
+    with pytest.raises(InputError, match="same time"):
+        joined(coarse, recorded_rate_hz=100.0)
+
+
+@pytest.mark.parametrize(
+    ("scale", "advice"), [(100.0, "counter"), (1000.0, "milliseconds"), (1e6, "microseconds")]
+)
+def test_time_in_other_units_is_named(scale, advice):
+    with pytest.raises(InputError, match="not in seconds") as caught:
+        joined(stream(time_s=np.round(np.arange(300) / 100 * scale)))
+    assert advice in caught.value.fix
+
+
+def test_time_and_counter_do_not_run_backwards():
+    time_s = np.arange(100) / 100
+    time_s[50:] -= 0.2
+    with pytest.raises(InputError, match="does not increase") as caught:
+        joined(stream(time_s=time_s, lines=range(13, 113)))
+    assert "line 63" in caught.value.where
+    counter = np.concatenate([np.arange(50), np.arange(50)])
+    with pytest.raises(InputError, match="backwards") as caught:
+        joined(stream(true_s=time_s, counter=counter, rate_hz=100.0))
+    assert "sample 51 of 'a'" in caught.value.where
+
+
+def test_counters_of_one_origin_set_the_common_start():
+    late, early = np.arange(30, 1000), np.arange(0, 980)
+    a = stream("a", true_s=late / 100, counter=65530 + late, rate_hz=100.0)
+    b = stream("b", true_s=early / 100, counter=65530 - 65536 + early, rate_hz=100.0)
+    common = joined(a, b)
+    np.testing.assert_array_equal(common.angular_rate[:, 0], a.angular_rate[:950])
+    np.testing.assert_array_equal(common.angular_rate[:, 1], b.angular_rate[30:])
+    assert common.clocks.common_from == "counter" and clock_of(common).offset_s == pytest.approx(0.3)
+    assert any("'a' starts 0.3 s after" in note for note in common.notes)
+    assert any("'b' ends 0.2 s before" in note for note in common.notes)
+
+
+def test_stamps_of_one_origin_place_sensors_between_samples():
+    """Two sensors that sample at other moments, stamped since 1970: one is kept, the other moved."""
+    epoch = 1.6e9
+    a = stream("a", time_s=epoch + np.arange(600) / 100, true_s=np.arange(600) / 100)
+    b = stream("b", time_s=epoch + 0.043 + np.arange(600) / 100, true_s=0.043 + np.arange(600) / 100)
+    common = joined(a, b)
+    assert common.time_s[0] == 0 and common.clocks.common_from == "time"
+    # Common time 0 is the first sample of a after the start of b; a date is known to 0.2 microseconds.
+    true_s = common.time_s + 0.05
+    assert np.abs(common.angular_rate[:, 0] - movement(true_s + 0.1)).max() < 1e-5
+    assert np.abs(common.angular_rate[:, 1] - movement(true_s + 0.1)).max() < SPLINE
+
+
+def test_drift_between_stamped_clocks_is_stretched_away():
+    """A sensor that samples at 100.05 Hz by a shared clock: after 60 s it would be three samples off."""
+    a = stream("a", time_s=np.arange(6000) / 100)
+    b = stream("b", time_s=np.arange(6003) / 100.05)
+    common = joined(a, b, recorded_rate_hz=100.0)
+    assert error(common, 0) < SPLINE and error(common, 1) < SPLINE
+    assert any("100 to 100.05 Hz" in note for note in common.notes)
+
+
+def test_files_that_share_nothing_start_together():
+    a = stream("a", time_s=np.arange(500) / 100)
+    b = stream("b", time_s=9000.0 + np.arange(510) / 100, true_s=np.arange(510) / 100)
+    common = joined(a, b)
+    assert common.clocks.common_from == "start" and len(common.time_s) == 500
+    assert error(common, 1) < ROUNDING and any("share no clock" in note for note in common.notes)
+
+
+def test_a_slower_sensor_is_brought_to_the_rate_of_the_others():
+    common = joined(stream("a", time_s=np.arange(600) / 100), stream("b", time_s=np.arange(360) / 60))
+    assert common.clocks.rate_hz == pytest.approx(100.0)
+    # At 60 Hz a spline is off by (100 / 60)^4 = 8 times as much.
+    assert error(common, 0) < ROUNDING and error(common, 1) < 8 * SPLINE
+
+
+def test_a_sensor_that_misses_most_is_refused():
+    number = np.sort(np.random.default_rng(0).choice(1000, 400, replace=False))
+    with pytest.raises(InputError, match="Most samples of the sensor 'a' are missing"):
+        joined(stream(true_s=number / 100, counter=number, rate_hz=100.0))
+
+
+def test_an_hour_of_eight_sensors_is_cheap():
+    """100 Hz, one lost packet in a thousand: 138 MB of signals, made in well under a second a sensor."""
+    import time
+
+    number = np.delete(np.arange(360_000), np.arange(500, 360_000, 1000))
+    signal = movement(number / 100)
+    streams = [Stream(f"s{k}", FILE, signal, signal, counter=number, rate_hz=100.0) for k in range(8)]
+    start = time.perf_counter()
+    common = joined(*streams)
+    # 3600 s of recording a thousand times faster than real time, with room for a busy machine.
+    assert time.perf_counter() - start < 36.0 and common.usable.all()
