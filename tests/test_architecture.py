@@ -82,14 +82,14 @@ _OF_SSPINN_OPENSIM = _rooms(
         "gait": "files recording",
         "simulation": "files study recording opensim_io dynamics",
         "training": "files study recording opensim_io",
-        "estimation": "files study recording opensim_io training",
+        "estimation": "files gait study recording opensim_io training",
         "placement": "files study recording opensim_io training estimation",
-        "evaluation": "files study recording opensim_io training dynamics.agreement",
-        "report": "files text study recording opensim_io evaluation results.gui_steps",
+        "evaluation": "files gait study recording opensim_io training dynamics.agreement",
+        "report": "files text gait study recording opensim_io evaluation results.gui_steps",
         "results.gui_steps": "opensim_io",
         "results.manifest": "",
         "results.record": "study results.gui_steps results.manifest",
-        "verbs": "files text study recording opensim_io dynamics muscles simulation "
+        "verbs": "files text gait study recording opensim_io dynamics muscles simulation "
         "training estimation placement evaluation report "
         "results.gui_steps results.manifest results.record",
         "cli": "text study training verbs",

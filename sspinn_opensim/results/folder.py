@@ -115,6 +115,22 @@ class ResultsFolder:
     external_loads = File(
         "external_loads.xml", "says on which body each ground force acts", f"estimate {_TRIAL}"
     )
+    strides = File(
+        "strides.csv",
+        "a row for each stride: its events, length, stance, double support: s, m, percent",
+        "estimate",
+    )
+    gait_cycles = File(
+        "gait_cycles.csv",
+        "mean and standard deviation over the strides of each side, at each percent of the gait cycle, of "
+        "every coordinate, moment and ground force: degrees, m, N m, N",
+        "estimate",
+    )
+    spatiotemporal = File(
+        "spatiotemporal.json",
+        "cadence, speed, stride and step, stance, double support, symmetry; what the person does when",
+        "estimate",
+    )
     seeds = File("seeds/", "the estimate of every seed", "estimate ablate")
     static_optimization_setup = File(
         "static_optimization_setup.xml",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sspinn_opensim.estimation import Estimate, write_estimate
 from sspinn_opensim.estimation import estimate as estimate_recording
+from sspinn_opensim.estimation.gait import Gait, gait_of, write_gait
 from sspinn_opensim.estimation.trained import without_start
 from sspinn_opensim.estimation.uncertainty import Deviations, standard_deviations
 from sspinn_opensim.estimation.write import write_deviations
@@ -21,7 +22,6 @@ from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.checkpoint import identity, load_estimator, load_member
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.settings import settings_of
-from sspinn_opensim.training.subject import Subject
 from sspinn_opensim.verbs.on_study import OfPeople, on_study, people_of, person_folder
 from sspinn_opensim.verbs.prepared import Prepared, prepare
 
@@ -40,15 +40,28 @@ class Estimation:
         Motion and forces by seed, the first seed first.
     deviations : Deviations
         Standard deviation of each number of the first seed's.
+    gait : Gait
+        Strides of the first seed's, their spatiotemporal values and mean curves.
     """
 
     folder: Path
     seeds: dict[int, Estimate]
     deviations: Deviations
+    gait: Gait
 
     def __str__(self) -> str:
         files = "kinematics.mot, moments.sto, grf.mot, each with its deviations (_sd), and external_loads.xml"
-        return f"wrote {files}"
+        return f"wrote {files}\n{self._strides()}"
+
+    def _strides(self) -> str:
+        kinds = [(kind, self.gait.told[kind]) for kind in self.gait.strides.kinds]
+        told = [
+            f"{table['both']['strides']} strides of {kind}, {table['cadence_steps_per_min']:.1f} steps/min"
+            for kind, table in kinds
+        ]
+        return (
+            "; ".join(told) or "no stride was found"
+        ) + ": strides.csv, gait_cycles.csv, spatiotemporal.json"
 
 
 @on_study(cohorts=True)
@@ -89,15 +102,14 @@ def _estimate_people(
             return _estimate_of(load_member(file, own.subject, own.signals, belongs_to, name), own)
 
         with recorded(folder, "estimate", study=study):
-            found = write_results(study, folder, own.subject, estimate_of)
+            found = write_results(study, folder, own, estimate_of)
         log.info(f"{study.name}: {'trained on' if seen else 'never seen'}, {folder.relative_to(out)}")
         yield study.name, found
 
 
 def estimate_seeds(study: Study, prepared: Prepared, out: Path) -> Estimation:
     """Write the estimates of the networks that were trained in a folder."""
-    subject = prepared.subject
-    return write_results(study, out, subject, lambda seed: estimate_of_seed(study, prepared, out, seed))
+    return write_results(study, out, prepared, lambda seed: estimate_of_seed(study, prepared, out, seed))
 
 
 def estimate_of_seed(study: Study, prepared: Prepared, out: Path, seed: int) -> Estimate:
@@ -109,11 +121,13 @@ def estimate_of_seed(study: Study, prepared: Prepared, out: Path, seed: int) -> 
 
 
 def write_results(
-    study: Study, out: Path, subject: Subject, estimate_of: Callable[[int], Estimate]
+    study: Study, out: Path, prepared: Prepared, estimate_of: Callable[[int], Estimate]
 ) -> Estimation:
-    """Write the estimate of every seed, and the first seed's, with its uncertainty, for OpenSim."""
+    """Write the estimate of every seed, and the first seed's, with its uncertainty and gait, for OpenSim."""
     results = {seed: estimate_of(seed) for seed in study.training.seeds}
     first, *_ = results.values()
+    subject = prepared.subject
+    gait = gait_of(first, subject, prepared.phases, prepared.uncovered)
     rotational = [c.motion == "rotational" for c in subject.model.coordinates]
     deviations = standard_deviations(
         list(results.values()), rotational, subject.body_weight, subject.height_m
@@ -126,7 +140,8 @@ def write_results(
         write_external_loads(ResultsFolder(folder).external_loads, first.ground.feet, ResultsFolder.grf.name)
         title = f"{study.name} standard deviations"
         write_deviations(deviations, subject.model, ResultsFolder(folder).deviations, title)
-    return Estimation(out, results, deviations)
+        write_gait(gait, folder)
+    return Estimation(out, results, deviations, gait)
 
 
 def _estimate_of(estimator: PersonNetwork, prepared: Prepared) -> Estimate:
