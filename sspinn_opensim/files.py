@@ -135,7 +135,10 @@ def _lock_by_file(file: Path, stack: contextlib.ExitStack) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of what a file holds, as hexadecimal digits."""
+    """Return the SHA-256 of what a file holds, or the files in a folder by name, as hexadecimal digits."""
+    if Path(path).is_dir():
+        entries = [f"{file.name} {sha256(file)}" for file in sorted(Path(path).iterdir()) if file.is_file()]
+        return hashlib.sha256("\n".join(entries).encode()).hexdigest()
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

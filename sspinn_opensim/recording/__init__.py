@@ -10,6 +10,7 @@ from sspinn_opensim.recording.findings import Finding, refuse_serious, unaccepte
 from sspinn_opensim.recording.phases import GAIT, Phase, phases
 from sspinn_opensim.recording.placement import bodies_of, joint_above, moved_sensors, on_model
 from sspinn_opensim.recording.reader import FORMATS, read_recording
+from sspinn_opensim.recording.recognise import Recognised, recognise, recognised
 from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.recording.types import PROXIMAL, Recording, Sensor
 from sspinn_opensim.recording.window import output_window
@@ -22,6 +23,7 @@ __all__ = [
     "Format",
     "OutputChoice",
     "Phase",
+    "Recognised",
     "Recording",
     "RecordingChoice",
     "Sensor",
@@ -35,6 +37,8 @@ __all__ = [
     "output_window",
     "phases",
     "read_recording",
+    "recognise",
+    "recognised",
     "refuse_serious",
     "resample",
     "unaccepted",

@@ -10,7 +10,7 @@ from typing import Any
 from sspinn_opensim.recording.rest import Correction
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.recording.types import Recording
-from sspinn_opensim.settings.bounds import Names, NonNegative, Positive, Rate, Vector
+from sspinn_opensim.settings.bounds import AnyPath, Names, NonNegative, Positive, Rate, Vector
 
 #: The set of sensors that leaves none out.
 ALL_SENSORS = "all"
@@ -60,7 +60,7 @@ class RecordingChoice:
     format : str
         Name of the format, a key of `sspinn_opensim.recording.FORMATS`.
     file : Path
-        The recording.
+        The recording: a file, or a folder if the format has one file a sensor.
     name : str
         Name of the trial in reports and in ``metrics.json``; default: name of the file without its ending.
     speed_m_s : float or None
@@ -80,7 +80,7 @@ class RecordingChoice:
     """
 
     format: str
-    file: Path
+    file: AnyPath
     name: str = ""
     speed_m_s: Positive | None = None
     sampling_rate_hz: Rate | None = None
@@ -131,6 +131,10 @@ class Format:
         Those of the options that hold tables by the NAME of a sensor.
     places_sensors : bool
         Whether the file says where its sensors sit, so that a study may leave their positions out.
+    folders : bool
+        Whether `file` may be a folder in which each file is of one sensor.
+    export : str
+        What to export from the vendor's software where a file lacks the signals that training needs.
     laboratory_lag_s : float or None
         For a format whose files also hold what a laboratory measured: by how many s its sensors are declared
         to lag that, one number for all files, never fitted. None: the files hold sensors alone.
@@ -144,4 +148,6 @@ class Format:
     segment_axes: bool = False
     sensor_tables: tuple[str, ...] = ()
     places_sensors: bool = False
+    folders: bool = False
+    export: str = ""
     laboratory_lag_s: float | None = None

@@ -12,7 +12,8 @@ import numpy as np
 from sspinn_opensim.recording.checks import refuse_implausible
 from sspinn_opensim.recording.choices import Format, RecordingChoice, SensorChoice
 from sspinn_opensim.recording.clocks import on_one_clock
-from sspinn_opensim.recording.formats import csv_table, dorschky2019
+from sspinn_opensim.recording.formats import csv_table, dorschky2019, movella_dot, xsens_mt
+from sspinn_opensim.recording.missing import files_not_read, missing_signals, refuse_without_signals
 from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor, rotate
 from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.recording.rest import corrected_at_rest
@@ -22,7 +23,7 @@ from sspinn_opensim.recording.types import Recording
 
 #: Every format by its name. Studies, their checks and documentation, and the evaluation look here.
 FORMATS: Mapping[str, Format] = MappingProxyType(
-    {module.FORMAT.name: module.FORMAT for module in (csv_table, dorschky2019)}
+    {module.FORMAT.name: module.FORMAT for module in (csv_table, dorschky2019, xsens_mt, movella_dot)}
 )
 
 
@@ -74,6 +75,7 @@ def _recording(
 ) -> Recording:
     """Return the recording of the chosen sensors of a file or folder, turned as far as axes are known."""
     chosen = [stream_of(streams, sensor.source or sensor.name, choice.file) for sensor in sensors]
+    refuse_without_signals(form, chosen)
     common = on_one_clock(chosen, choice)
     signals, flags = {}, {}
     for kind in ("acceleration", "angular_rate"):
@@ -95,7 +97,7 @@ def _recording(
         acceleration_variance=unknown,
         angular_rate_variance=unknown,
         speed_m_s=choice.speed_m_s,
-        notes=common.notes,
+        notes=(*files_not_read(streams, choice), *missing_signals(chosen), *dict.fromkeys(common.notes)),
         usable=common.usable,
         findings=tuple(
             check_streams(

@@ -42,6 +42,8 @@ class Stream:
         What the reader changed or left out, one sentence each.
     lines : sequence of n int or None
         Line of the file of each sample, for messages.
+    lacks : tuple of str
+        Why a signal is None that the file seems to hold, one clause each.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Stream:
     segment: str = ""
     notes: tuple[str, ...] = ()
     lines: Sequence[int] | None = None
+    lacks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         widths = {"acceleration": 3, "angular_rate": 3, "orientation": 4, "time_s": 0, "counter": 0}
@@ -71,15 +74,21 @@ class Stream:
 
 
 def stream_of(streams: tuple[Stream, ...], name: str, where: str | Path) -> Stream:
-    """Return the stream of a name, or the only one whose name is a part of it or has it as a part.
+    """Return the stream of a name or segment, or the only one that has it as a part or is a part of it.
 
     Raises
     ------
     InputError
         If no stream has the name, or several.
     """
-    found = [s for s in streams if s.name.lower() == name.lower()]
-    found = found or [s for s in streams if name.lower() in s.name.lower() or s.name.lower() in name.lower()]
+    wanted, known = name.lower(), [(s.name.lower(), s.segment.lower()) for s in streams]
+    found = [s for s, (own, _) in zip(streams, known, strict=True) if own == wanted]
+    found = found or [s for s, (_, segment) in zip(streams, known, strict=True) if segment == wanted]
+    found = found or [
+        s
+        for s, names in zip(streams, known, strict=True)
+        if any(own and (wanted in own or own in wanted) for own in names)
+    ]
     if len(found) != 1:
         raise InputError(
             f"The recording has no sensor '{name}'." if not found else f"Several sensors match '{name}'.",

@@ -182,8 +182,12 @@ def _inputs(given: Mapping, verb: str) -> Iterator[tuple[str, Path]]:
             leaves = _leaves(value, "" if dataclasses.is_dataclass(value) else name)
         for key, leaf in leaves:
             hidden = key.startswith("reference.") and verb not in _WITH_REFERENCE
-            if isinstance(leaf, Path) and not hidden and leaf.is_file():
+            if not isinstance(leaf, Path) or hidden:
+                continue
+            if leaf.is_file():
                 yield ("study" if key == "path" else key), leaf
+            elif leaf.is_dir() and key.endswith("recording.file"):
+                yield from ((f"{key}.{file.name}", file) for file in sorted(leaf.iterdir()) if file.is_file())
 
 
 def _leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:

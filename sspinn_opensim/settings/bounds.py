@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 
@@ -33,6 +34,14 @@ class OneOf(tuple[str, ...]):
         return "one of " + ", ".join(f'"{text}"' for text in self)
 
 
+class FoldersToo:
+    """Marks a path that may be a folder."""
+
+    def __str__(self) -> str:
+        return "a path in quotes"
+
+
+AnyPath = Annotated[Path, FoldersToo()]
 Positive = Annotated[float, Bounds(0.0, open_low=True)]
 NonNegative = Annotated[float, Bounds(0.0)]
 Count = Annotated[int, Bounds(1)]

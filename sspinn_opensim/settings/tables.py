@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 
 import osim_models
 from casadi_dynamics.errors import InputError, nearest
-from sspinn_opensim.settings.bounds import Bounds, OneOf
+from sspinn_opensim.settings.bounds import Bounds, FoldersToo, OneOf
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,10 @@ def _convert(value: Any, hint: Any, place: Location) -> Any:
     return _convert_scalar(value, hint, place)
 
 
-def _convert_bounded(value: Any, base: Any, bounds: Bounds | OneOf, place: Location) -> Any:
+def _convert_bounded(value: Any, base: Any, bounds: Bounds | OneOf | FoldersToo, place: Location) -> Any:
+    if isinstance(bounds, FoldersToo):
+        _require(isinstance(value, str | Path), value, str(bounds), place)
+        return _resolve(str(value), place, folders=True)
     if isinstance(bounds, OneOf):
         return _choose(value, bounds, place)
     number = _convert(value, base, place)
@@ -215,7 +218,7 @@ def _choose(value: Any, choices: OneOf, place: Location) -> str:
     return value
 
 
-def _resolve(text: str, place: Location) -> Path:
+def _resolve(text: str, place: Location, *, folders: bool = False) -> Path:
     if text.startswith("builtin:"):
         try:
             return osim_models.path(text.removeprefix("builtin:").removesuffix(".osim") + ".osim")
@@ -225,7 +228,9 @@ def _resolve(text: str, place: Location) -> Path:
     # normpath, not resolve: a study reached through a link names files beside the link.
     folder = place.path.parent if isinstance(place.path, Path) else None
     file = Path(os.path.normpath((folder or Path()) / Path(text).expanduser()))
-    if not file.is_file():
+    if file.is_dir() and not folders:
+        raise place.error("This is a folder, not a file.", found=str(file), fix="name a file in it")
+    if not (file.is_file() or (folders and file.is_dir())):
         beside = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
         fix = nearest(file.name, beside) or ("paths are relative to the study file" if folder else "")
         raise place.error("The file does not exist.", found=str(file), fix=fix)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 from casadi_dynamics.errors import nearest
 from sspinn_opensim.recording import FORMATS, RecordingChoice
+from sspinn_opensim.recording.recognise import folder_advice
 from sspinn_opensim.settings import Location, OneOf, load, parse, replaced
 from sspinn_opensim.study import sensor_sets
 from sspinn_opensim.study.checks import (
@@ -191,7 +192,14 @@ def _parse_recording(table: Any, place: Location) -> RecordingChoice:
             expected=f"one of {', '.join(common)}, or a table [recording.{form.name}]",
             fix=nearest(key, (*common, form.name)),
         )
-    return parse(RecordingChoice, own, place, options=options)
+    choice = parse(RecordingChoice, own, place, options=options)
+    if choice.file.is_dir() and not form.folders:
+        raise (place / "file").error(
+            f"This is a folder; a recording of format '{form.name}' is one file.",
+            found=str(choice.file),
+            fix=folder_advice(choice.file),
+        )
+    return choice
 
 
 def _refuse_old_columns(table: dict[str, Any], place: Location) -> None:

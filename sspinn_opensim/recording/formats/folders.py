@@ -1,0 +1,90 @@
+"""Folders in which each file is of one sensor: which of the files belong to a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.recording.streams import Stream
+
+#: Bytes of a file by which its format is recognised.
+HEAD_BYTES = 4096
+
+
+def head_of(path: Path) -> bytes:
+    """Return the first bytes of a file."""
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError as error:
+        raise InputError(f"The file cannot be read: {error.strerror}.", where=path) from error
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Return the files of a folder by name, hidden ones left out."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+
+
+def recorded_files(path: Path, recognises: Callable[[Path, bytes], bool], what: str) -> list[Path]:
+    """Return the file, or the files of a folder that have a format.
+
+    Parameters
+    ----------
+    what : str
+        Name of the format in words, for messages.
+    """
+    if not path.is_dir():
+        return [path]
+    files = files_of(path)
+    found = [file for file in files if recognises(file, head_of(file))]
+    if not found:
+        names = ", ".join(file.name for file in files[:4]) + (" ..." if len(files) > 4 else "")
+        raise InputError(
+            "The folder holds no file of this format.", where=path, expected=what, found=names or "no file"
+        )
+    return found
+
+
+def of_one_trial(trials: Mapping[Path, str], trial: str, where: Path) -> list[Path]:
+    """Return the files of one trial.
+
+    Parameters
+    ----------
+    trials : mapping of Path to str
+        Trial of each file, as its name says.
+    trial : str
+        The trial, or how the names of its files start; empty: the folder holds one trial.
+
+    Raises
+    ------
+    InputError
+        If no file starts so, or several trials do.
+    """
+    chosen = [file for file, own in trials.items() if own == trial] if trial else list(trials)
+    chosen = chosen or [file for file in trials if file.name.startswith(trial)]
+    known = sorted({trials[file] for file in (chosen or trials)})
+    if not chosen or len(known) > 1:
+        raise InputError(
+            "The folder holds several trials." if chosen else f"No file of the folder starts with '{trial}'.",
+            where=where,
+            expected="one of " + ", ".join(known),
+            fix=f'name one in the table of the format: trial = "{known[-1]}"',
+        )
+    return chosen
+
+
+def refuse_same_names(streams: Sequence[Stream], where: Path) -> None:
+    """Refuse two files of one sensor."""
+    by_name: dict[str, list[str]] = {}
+    for stream in streams:
+        by_name.setdefault(stream.name.lower(), []).append(stream.file.name)
+    for stream in streams:
+        files = by_name[stream.name.lower()]
+        if len(files) > 1:
+            raise InputError(
+                f"{len(files)} files of the folder are of sensor '{stream.name}'.",
+                where=where,
+                found=", ".join(files[:4]) + (" ..." if len(files) > 4 else ""),
+                fix="choose those of one trial in the table of the format: trial = how their names start",
+            )

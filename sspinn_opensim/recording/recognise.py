@@ -1,0 +1,151 @@
+"""Recognition of recordings: the format of a file or folder by what is in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.recording.choices import Format
+from sspinn_opensim.recording.formats.folders import files_of, head_of
+from sspinn_opensim.recording.formats.text_tables import cells_of, words
+from sspinn_opensim.recording.reader import FORMATS
+
+#: Names in a message.
+_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What a file or folder is.
+
+    Parameters
+    ----------
+    format : Format
+        The format.
+    files : tuple of Path
+        The files that have it.
+    ignored : tuple of Path
+        Files of the folder that are no recordings.
+    """
+
+    format: Format
+    files: tuple[Path, ...]
+    ignored: tuple[Path, ...] = ()
+
+
+def recognise(path: str | Path) -> Format:
+    """Return the format of a file, or of the files in a folder.
+
+    Raises
+    ------
+    InputError
+        If there is no such file; if no reader knows it, with the columns found and what to write; if files of
+        a folder have several formats.
+    """
+    return recognised(path).format
+
+
+def recognised(path: str | Path) -> Recognised:
+    """Return the format of a file or folder, and the files that have it; errors as `recognise`."""
+    path = Path(path)
+    if not path.exists():
+        raise InputError("There is no such file or folder.", where=path)
+    if path.is_dir():
+        return _of_folder(path)
+    form = format_of(path)
+    if form is None:
+        raise _unknown(path)
+    return Recognised(form, (path,))
+
+
+def format_of(path: Path) -> Format | None:
+    """Return the format of one file; None where no reader knows it."""
+    head = head_of(path)
+    return next((form for form in FORMATS.values() if form.recognises and form.recognises(path, head)), None)
+
+
+def folder_advice(folder: Path) -> str:
+    """Return what to write instead of a folder for a format whose recordings are single files."""
+    try:
+        found = _of_folder(folder)
+    except InputError:
+        found = None
+    if found is not None and found.format.folders:
+        return f'format = "{found.format.name}" reads the files in it'
+    files = found.files if found is not None else tuple(files_of(folder))
+    if len(files) == 1:
+        return f'name the file in it: file = "{folder.name}/{files[0].name}"'
+    return (
+        "name one file in it, or join the files of the sensors into one table with a column of time and "
+        "columns NAME_acc_x ... NAME_gyro_z of each"
+    )
+
+
+def _of_folder(folder: Path) -> Recognised:
+    files = files_of(folder)
+    by_file = {file: format_of(file) for file in files}
+    known = {form.name: form for form in by_file.values() if form is not None}
+    if not known:
+        names = ", ".join(file.name for file in files[:_SHOWN]) + (" ..." if len(files) > _SHOWN else "")
+        raise InputError(
+            "The folder holds no recording that a reader knows.",
+            where=folder,
+            expected="files of one of the formats " + ", ".join(FORMATS),
+            found=names or "no file",
+        )
+    # Storage files and tables lie beside recordings: where sensors have a file each, those are the recording.
+    candidates = [form for form in known.values() if form.folders] or list(known.values())
+    if len(candidates) > 1:
+        counts = [
+            f"{sum(form is other for form in by_file.values())} of {other.name}" for other in candidates
+        ]
+        raise InputError(
+            "The folder holds recordings of several formats.",
+            where=folder,
+            found=", ".join(counts),
+            fix="name one file, or put the files of each recording into a folder of its own",
+        )
+    own = tuple(file for file, form in by_file.items() if form is candidates[0])
+    if len(own) > 1 and not candidates[0].folders:
+        raise InputError(
+            "The folder holds several recordings.",
+            where=folder,
+            found=", ".join(file.name for file in own[:_SHOWN]) + (" ..." if len(own) > _SHOWN else ""),
+            fix="name one of the files",
+        )
+    return Recognised(candidates[0], own, tuple(file for file in files if file not in own))
+
+
+def _unknown(path: Path) -> InputError:
+    head = head_of(path)
+    if not head.strip():
+        return InputError("The file is empty.", where=path)
+    if b"\x00" in head:
+        return InputError(
+            "No reader knows this file: it is no text.",
+            where=path,
+            expected="one of the formats " + ", ".join(FORMATS),
+            fix="export the recording as text",
+        )
+    lines = [words(line) for line in head.splitlines() if line.strip()]
+    # The line of names is the one that has the most cells of which none is a number.
+    named = [line for line in lines if not any(_is_number(cell) for cell in cells_of(line))] or lines
+    names = [cell for cell in cells_of(max(named, key=lambda line: len(cells_of(line)))) if cell]
+    return InputError(
+        "No reader knows the layout of this file.",
+        where=path,
+        expected="one of the formats " + ", ".join(FORMATS),
+        found="columns " + ", ".join(names[:20]) + (" ..." if len(names) > 20 else ""),
+        fix='read it as a table: format = "csv", [recording.csv] with time_column, acceleration_unit and '
+        "angular_rate_unit, and for each sensor [recording.csv.columns.NAME] with the names of three columns "
+        "each: acceleration = [x, y, z], angular_rate = [x, y, z]",
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
