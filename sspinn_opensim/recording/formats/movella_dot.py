@@ -153,7 +153,7 @@ def _read_file(path: Path) -> Stream:
     signals = columns.signals(
         table, units.ANGULAR_RATE["deg/s"], rate_hz or columns.rate_of(time_s, packets), turns
     )
-    notes = [*table.notes, *columns.clock_notes(name, rate_hz, time_s, packets), *signals.notes]
+    notes = [*table.notes, *signals.notes]
     if complaint:
         notes.append(f"Sensor {name}: {complaint}")
     stream = Stream(

@@ -36,8 +36,8 @@ _LARGEST_ANGLE_DEG = 360.5
 #: A step of SampleTimeFine from here on is in microseconds, below in ticks of 100 us: both then mean rates
 #: from 20 to 2000 Hz.
 _TICKS_BELOW = 500
-#: Rates that a device can have, Hz; a stated rate and the clock must agree within a fraction.
-_RATES_HZ, _RATE_TOLERANCE = (1.0, 10_000.0), 0.05
+#: Rates that a device can have, Hz.
+_RATES_HZ = (1.0, 10_000.0)
 #: Columns of a rotation by form.
 QUATERNIONS = (
     ("Quat_q0", "Quat_q1", "Quat_q2", "Quat_q3"),
@@ -342,22 +342,6 @@ def rate_of(time_s: np.ndarray | None, packets: np.ndarray | None) -> float | No
         return None
     steps = np.diff(time_s) / (1 if packets is None else np.diff(packets))
     return float(1.0 / np.median(steps))
-
-
-def clock_notes(
-    name: str, rate_hz: float | None, time_s: np.ndarray | None, packets: np.ndarray | None
-) -> list[str]:
-    """Return what is odd about counter and clock of a sensor, one sentence each."""
-    notes, by_clock = [], rate_of(time_s, packets)
-    if rate_hz is not None and by_clock is not None and abs(by_clock / rate_hz - 1.0) > _RATE_TOLERANCE:
-        notes.append(f"Sensor {name}: the file states {rate_hz:g} Hz, its clock says {by_clock:.4g} Hz.")
-    if packets is not None:
-        span = int(packets[-1] - packets[0]) + 1
-        if span > len(packets):
-            notes.append(
-                f"Sensor {name}: {span - len(packets)} of {span} packets are lost, as the counter shows."
-            )
-    return notes
 
 
 def stated_rate(text: str) -> float | None:

@@ -163,7 +163,7 @@ def _read_file(path: Path, name: str, mapping: Mapping) -> Stream:
         # From north, east, down to east, north, up: half a turn about the line between north and east.
         w, x, y, z = turns.T
         turns = np.stack([-x - y, w + z, w - z, y - x], axis=1) * np.sqrt(0.5)
-    notes = [*table.notes, *columns.clock_notes(name, rate_hz, time_s, packets), *signals.notes]
+    notes = [*table.notes, *signals.notes]
     if complaint:
         notes.append(f"Sensor {name}: {complaint}")
     renamed = name.lower() not in path.stem.lower()

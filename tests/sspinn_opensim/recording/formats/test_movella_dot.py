@@ -73,7 +73,7 @@ def test_signals_are_read_with_any_preamble(write, preamble):
 def test_the_zeros_of_the_first_sample_are_left_out(write):
     columns = {name: np.concatenate([[0.0], values[1:]]) for name, values in signals().items()}
     (stream,) = read(write(columns))
-    assert len(stream) == N - 1 and stream.counter[0] == 1 and next(iter(stream.lines)) == 10
+    assert len(stream) == N - 1 and stream.counter[0] == 1 and next(iter(stream.lines)) == 9
     assert "zeros" in stream.notes[0]
 
 
