@@ -12,7 +12,12 @@ import numpy as np
 from sspinn_opensim.recording.checks import refuse_implausible
 from sspinn_opensim.recording.choices import Format, RecordingChoice, SensorChoice
 from sspinn_opensim.recording.clocks import on_one_clock
-from sspinn_opensim.recording.formats import csv_table, dorschky2019, movella_dot, xsens_mt
+from sspinn_opensim.recording.formats import (
+    csv_table,
+    dorschky2019,
+    movella_dot,
+    xsens_mt,
+)
 from sspinn_opensim.recording.missing import files_not_read, missing_signals, refuse_without_signals
 from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor, rotate
 from sspinn_opensim.recording.resample import resample
@@ -21,10 +26,14 @@ from sspinn_opensim.recording.stream_checks import check_channels, check_streams
 from sspinn_opensim.recording.streams import Stream, stream_of
 from sspinn_opensim.recording.types import Recording
 
-#: Every format by its name. Studies, their checks and documentation, and the evaluation look here.
-FORMATS: Mapping[str, Format] = MappingProxyType(
-    {module.FORMAT.name: module.FORMAT for module in (csv_table, dorschky2019, xsens_mt, movella_dot)}
+_MODULES = (
+    csv_table,
+    dorschky2019,
+    xsens_mt,
+    movella_dot,
 )
+#: Every format by its name. Studies, their checks and documentation, and the evaluation look here.
+FORMATS: Mapping[str, Format] = MappingProxyType({module.FORMAT.name: module.FORMAT for module in _MODULES})
 
 
 class Recorded(Protocol):
