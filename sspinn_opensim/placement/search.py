@@ -323,7 +323,7 @@ def _find(networks: FrozenNetworks, motions: Sequence[SeedMotion], k: int, body:
         locate(m.segments[body], networks.readings(k), guess, stride_s=networks.stride_s) for m in motions
     ]
     place = combine(places, guess)
-    mounted = np.eye(3) if sensor.imu_frame else rotation_from_angles(sensor.orientation)
+    mounted = rotation_from_angles(sensor.orientation)
     return LocatedSensor(sensor, body, place, given if kept else None, place.rotation @ mounted)
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
+from sspinn_opensim.anatomy.sensor_places import USUAL_PLACES, joint_above, usual_place_of
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.phases import GAIT, Phase, phases
-from sspinn_opensim.recording.placement import joint_above
 from sspinn_opensim.recording.rest import GRAVITY
 from sspinn_opensim.recording.types import PROXIMAL, Recording, Sensor
 from sspinn_opensim.recording.units import ACCELERATION
@@ -122,6 +122,13 @@ def check_placement(sensors: tuple[Sensor, ...], model: Model, where: str = "the
             _require_name("IMU frame", sensor.imu_frame, frames, model.name, place)
             continue
         _require_name("body", sensor.body, bodies, model.name, place)
+        if sensor.position is None and usual_place_of(sensor.body) is None:
+            raise InputError(
+                f"Sensor '{sensor.name}' has no place on the model.",
+                where=place,
+                expected="position = [x, y, z] in m, or a body of " + ", ".join(USUAL_PLACES),
+                found=f"body '{sensor.body}'",
+            )
         if sensor.origin and sensor.origin != PROXIMAL:
             _require_name("joint", sensor.origin, list(joints), model.name, place)
             joint = joints[sensor.origin]

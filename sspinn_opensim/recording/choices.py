@@ -29,16 +29,18 @@ class SensorChoice:
     source : str
         Name of the sensor in the file, such as its serial number; default: NAME.
     position : tuple of 3 float or None
-        Position in m along the body's axes, from `origin`. Left out: taken from the file, if it says.
+        Position in m along the body's axes, from `origin`. Left out: taken from the file, if it says; else
+        the usual place on the segment.
     origin : str
         Joint of the model from whose centre `position` is measured; empty: the origin of the body.
     imu_frame : str
-        IMU frame of the model that says where the sensor sits; then `position`, `origin` and a rotation are
-        left out.
+        IMU frame of the model that says where the sensor sits; then `position` and `origin` are left out, and
+        a rotation is that of the sensor in the frame.
     axes : tuple of 3 str or None
-        For each of the sensor's x, y, z the body axis it points along, such as ``["-z", "y", "x"]``.
+        For each of the sensor's x, y, z the axis of body or IMU frame it points along, such as
+        ``["-z", "y", "x"]``.
     orientation_deg : tuple of 3 float or None
-        Instead of `axes`: body-fixed XYZ angles in degrees of the sensor's axes in the body.
+        Instead of `axes`: body-fixed XYZ angles in degrees of the sensor's axes in the body, or IMU frame.
     """
 
     name: str
@@ -69,6 +71,13 @@ class RecordingChoice:
         Rate to resample to, Hz. Left out: what the format gives by default.
     recorded_rate_hz : float or None
         Rate at which it was recorded, Hz, for files that do not say it.
+    from_s, to_s : float or None
+        Part that is used, s of the recording's time. Left out: all of it.
+    pieces : tuple of pairs of float
+        Instead: several parts, each from a time to a time, in their order.
+    standing_s : pair of float or None
+        When the person stands still, for the alignment and the gyroscopes' bias; it may lie outside the part
+        that is used.
     rest_correction : {'offset', 'scale', 'none'}
         What is done to an accelerometer that does not read gravity at rest.
     accepted : tuple of str
@@ -85,6 +94,10 @@ class RecordingChoice:
     speed_m_s: Positive | None = None
     sampling_rate_hz: Rate | None = None
     recorded_rate_hz: Rate | None = None
+    from_s: float | None = None
+    to_s: float | None = None
+    pieces: tuple[tuple[float, float], ...] = ()
+    standing_s: tuple[float, float] | None = None
     rest_correction: Correction = "offset"
     accepted: tuple[str, ...] = ()
     sensors: str | tuple[str, ...] = ALL_SENSORS

@@ -30,18 +30,19 @@ def place_sensor(
     ----------
     position : tuple of 3 float, optional
         Position in m that the file gives, from the joint that carries the segment; used where the study gives
-        none.
+        none. Without either the sensor has no position but the usual one.
     segment_axes : bool
         Whether signals are along the segment's axes where the study does not say how the sensor is turned.
     """
+    orientation = angles_from_rotation(mounting_rotation(choice))
     if choice.imu_frame:
-        return Sensor(name=choice.name, body=choice.body, imu_frame=choice.imu_frame)
+        return Sensor(choice.name, choice.body, orientation=orientation, imu_frame=choice.imu_frame)
     from_file = choice.position is None and position is not None
     return Sensor(
         name=choice.name,
         body=choice.body,
-        position=choice.position or position or (0.0, 0.0, 0.0),
-        orientation=angles_from_rotation(mounting_rotation(choice)),
+        position=choice.position or position,
+        orientation=orientation,
         origin=choice.origin or (PROXIMAL if from_file else ""),
         axes_known=segment_axes or choice.axes is not None or choice.orientation_deg is not None,
     )

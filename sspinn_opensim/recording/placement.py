@@ -1,13 +1,13 @@
-"""Sensors that name a segment of a person find the body of a model, and the joint that carries it."""
+"""Sensors that name a segment of a person find the body of a model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from casadi_dynamics.model import Joint, Model
-from casadi_dynamics.model.types import GROUND
+from casadi_dynamics.model import Model
 from sspinn_opensim.anatomy import segment_of
+from sspinn_opensim.anatomy.sensor_places import usual_place_of
 from sspinn_opensim.recording.types import Recording, Sensor
 
 
@@ -34,17 +34,14 @@ def bodies_of(sensors: Sequence, model: Model) -> tuple[str, ...]:
     return tuple(body for body in found if any(known.name == body for known in model.bodies))
 
 
-def joint_above(model: Model, body: str) -> Joint | None:
-    """Return the joint that carries the segment of a body; None for the root, which carries all others.
-
-    A segment may be several bodies by name: calcaneus and toes are carried by the ankle, as the talus is.
-    """
-    joint, segment = model.joint_of(body), segment_of(body)
-    if joint.parent.body == GROUND:
-        return None
-    while segment and segment_of(joint.parent.body) == segment:
-        joint = model.joint_of(joint.parent.body)
-    return joint
+def usual_places(recording: Recording, model: Model) -> tuple[str, ...]:
+    """Return a sentence for each sensor whose position nobody gave."""
+    return tuple(
+        f"sensor '{sensor.name}' has no position: it is taken to sit {place.words}, give or take "
+        f"{100 * place.deviation_m:g} cm"
+        for sensor in on_model(recording, model).sensors
+        if sensor.position is None and (place := usual_place_of(sensor.body))
+    )
 
 
 def _on_model(sensor: Sensor, model: Model) -> Sensor:

@@ -20,6 +20,7 @@ from sspinn_opensim.recording.formats import (
 )
 from sspinn_opensim.recording.missing import files_not_read, missing_signals, refuse_without_signals
 from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor, rotate
+from sspinn_opensim.recording.parts import check_inside, used_part
 from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.recording.rest import corrected_at_rest
 from sspinn_opensim.recording.stream_checks import check_channels, check_streams
@@ -50,7 +51,7 @@ class Recorded(Protocol):
         ...
 
 
-def read_recording(study: Recorded, *, refuse: bool = True) -> Recording:
+def read_recording(study: Recorded, *, refuse: bool = True, whole: bool = False) -> Recording:
     """Read the recording a study names, in SI units, at the rate the study asks for.
 
     Signals are along the axes of the bodies, but for sensors whose `Sensor.axes_known` is false.
@@ -59,6 +60,8 @@ def read_recording(study: Recorded, *, refuse: bool = True) -> Recording:
     ----------
     refuse : bool
         Whether units that cannot be right are an error; else `checks.find_faults` names them.
+    whole : bool
+        Whether all of it is returned, and not only the part that the study uses.
 
     Returns
     -------
@@ -75,6 +78,9 @@ def read_recording(study: Recorded, *, refuse: bool = True) -> Recording:
     if refuse:
         refuse_implausible(recording, str(choice.file), getattr(choice.options, "acceleration_unit", ""))
     recording = corrected_at_rest(recording, choice.rest_correction)
+    check_inside(recording, choice)
+    if not whole:
+        recording = used_part(recording, choice)
     rate = choice.sampling_rate_hz
     return recording if rate is None else resample(recording, rate)
 

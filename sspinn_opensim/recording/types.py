@@ -36,18 +36,19 @@ class Sensor:
         Name of the sensor, unique in a recording.
     body : str
         Body of the model that carries it.
-    position : tuple of 3 float
-        Position in metres, along the axes of the body, measured from `origin`.
+    position : tuple of 3 float or None
+        Position in metres, along the axes of the body, measured from `origin`. None: the usual place on the
+        segment of the body (`anatomy.sensor_places`), which the scaled model tells.
     orientation : tuple of 3 float
-        Orientation of the sensor's own axes in the body, body-fixed XYZ angles in rad; ``(0, 0, 0)`` =
-        segment-aligned. It says how the sensor was mounted. The signals of a `Recording` are already rotated
-        into the body's axes.
+        Orientation of the sensor's own axes in the body, or in its IMU frame, body-fixed XYZ angles in rad;
+        ``(0, 0, 0)`` = aligned with it. It says how the sensor was mounted. The signals of a `Recording` are
+        already rotated into the axes of body or frame.
     origin : str
         Empty: `position` is measured from the origin of the body frame. Else the name of a joint of the
         model, or `PROXIMAL`: it is measured from the centre of that joint.
     imu_frame : str
-        Name of an IMU frame of the model. If given, it says body and placement, `position` and `orientation`
-        are zero, and the signals are along the axes of that frame.
+        Name of an IMU frame of the model. If given, it says body and placement, `position` is zero, and the
+        signals are along the axes of that frame.
     axes_known : bool
         Whether the signals are along the axes of the body (or IMU frame). False: along the sensor's own,
         which the alignment has yet to find.
@@ -55,7 +56,7 @@ class Sensor:
 
     name: str
     body: str
-    position: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    position: tuple[float, float, float] | None = (0.0, 0.0, 0.0)
     orientation: tuple[float, float, float] = (0.0, 0.0, 0.0)
     origin: str = ""
     imu_frame: str = ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+
 from casadi_dynamics.errors import nearest
-from sspinn_opensim.recording import FORMATS, OutputChoice
+from sspinn_opensim.recording import FORMATS, OutputChoice, RecordingChoice
 from sspinn_opensim.recording.findings import KINDS
 from sspinn_opensim.settings import Location
 from sspinn_opensim.study.format import ScalingChoice, Study, TrainingChoice
@@ -25,16 +27,17 @@ def check_sensors(study: Study, place: Location) -> None:
     for sensor in study.sensors:
         here = place / "sensors" / sensor.name
         if sensor.imu_frame:
-            own = [key for key in ("position", "origin", "axes", "orientation_deg") if getattr(sensor, key)]
+            own = [key for key in ("position", "origin") if getattr(sensor, key)]
             if own:
                 raise here.error(
                     f"Sensor '{sensor.name}' is placed twice: by imu_frame and by {', '.join(own)}.",
                     fix="keep imu_frame, or the others",
                 )
-        elif sensor.position is None and not form.places_sensors:
+        elif sensor.origin and sensor.position is None and not form.places_sensors:
             raise here.error(
-                f"Sensor '{sensor.name}' has no place on the model.",
-                expected='position = [x, y, z] in m, or imu_frame = "name of an IMU frame of the model"',
+                f"Sensor '{sensor.name}' has an origin but no position.",
+                expected="position = [x, y, z] in m from it",
+                fix="remove origin, and it is taken to sit at the usual place",
             )
         if sensor.axes is not None and sensor.orientation_deg is not None:
             raise here.error(
@@ -54,6 +57,32 @@ def check_accepted(study: Study, place: Location) -> None:
             )
         if sensor and sensor not in known:
             raise place.error(f"The study has no sensor '{sensor}'.", fix=nearest(sensor, known))
+
+
+def check_parts(choice: RecordingChoice, place: Location) -> None:
+    """Refuse parts of the recording that end before they start, overlap, or are chosen in two ways."""
+    if choice.pieces and (choice.from_s is not None or choice.to_s is not None):
+        raise (place / "pieces").error(
+            "The part that is used is chosen twice: by pieces, and by from_s or to_s.", fix="keep one of them"
+        )
+    if choice.from_s is not None and choice.to_s is not None and choice.from_s >= choice.to_s:
+        raise (place / "to_s").error(
+            "The part of the recording ends before it starts.",
+            found=f"{choice.from_s:g} to {choice.to_s:g} s",
+        )
+    standing = (("standing_s", choice.standing_s),) if choice.standing_s else ()
+    for key, (start, end) in (*standing, *(("pieces", piece) for piece in choice.pieces)):
+        if start >= end:
+            raise (place / key).error(
+                "A part of the recording ends before it starts.", found=f"{start:g} to {end:g} s"
+            )
+    for (_, end), (start, _) in itertools.pairwise(choice.pieces):
+        if start < end:
+            raise (place / "pieces").error(
+                "Pieces overlap, or are not in their order.",
+                expected="each after the one before",
+                found=f"one ends at {end:g} s, the next starts at {start:g} s",
+            )
 
 
 def check_reference(study: Study, place: Location) -> None:

@@ -17,6 +17,7 @@ from sspinn_opensim.study.checks import (
     check_accepted,
     check_marker_scaling,
     check_output,
+    check_parts,
     check_reference,
     check_seeds,
     check_sensors,
@@ -69,6 +70,7 @@ def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) 
     )
     check_sensors(named, place)
     check_accepted(named, place / "recording" / "accepted")
+    check_parts(named.recording, place / "recording")
     check_reference(named, place)
     check_seeds(named.training, place / "training" / "seeds")
     check_output(named.output, place / "output")

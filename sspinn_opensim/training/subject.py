@@ -18,10 +18,10 @@ from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import BodyFunctions, build, fix_coordinates
 from casadi_dynamics.symbolic.constraints import independent_coordinates
 from casadi_dynamics.symbolic.posture import moving_coordinates, posture, without_forces
-from sspinn_opensim.anatomy import joint_of_leg
 from sspinn_opensim.anatomy.feet import foot_of
 from sspinn_opensim.anatomy.joint_centres import joint_centre
-from sspinn_opensim.recording import PROXIMAL, Recording, Sensor, check_placement, joint_above
+from sspinn_opensim.anatomy.sensor_places import near_centre, usual_position
+from sspinn_opensim.recording import PROXIMAL, Recording, Sensor, check_placement
 
 #: Steps are told from turns of the root joint by their direction: this close to an axis of ground counts.
 _ALIGNED = 0.99
@@ -341,8 +341,10 @@ def place(sensor: Sensor, model: Model) -> ImuFrame:
     if sensor.imu_frame:
         frame = next(f for f in model.imu_frames if f.name == sensor.imu_frame)
         return ImuFrame(sensor.name, frame.body, frame.position, frame.rotation)
-    origin = _origin(model, sensor) if sensor.origin else np.zeros(3)
-    x, y, z = (origin + np.array(sensor.position)).tolist()
+    if sensor.position is None:
+        x, y, z = usual_position(model, sensor.body).tolist()
+    else:
+        x, y, z = (_origin(model, sensor) + np.array(sensor.position)).tolist()
     return ImuFrame(sensor.name, sensor.body, (x, y, z), _IDENTITY)
 
 
@@ -352,16 +354,13 @@ def _origin(model: Model, sensor: Sensor) -> np.ndarray:
     A position measured 'from the level of the hips' has no side: the centre of a joint on the parent body is
     taken at the body's own z.
     """
-    body, flat = sensor.body, np.array([1.0, 1.0, 0.0])
-    joint = joint_above(model, body) if sensor.origin == PROXIMAL else model.joint(sensor.origin)
-    if joint is None:
-        hips = [
-            joint_centre(model, j, body)
-            for j in model.joints
-            if j.parent.body == body and joint_of_leg(j.child.body, body).startswith("hip")
-        ]
-        return np.mean(hips, axis=0) * flat if hips else np.zeros(3)
-    return joint_centre(model, joint, body) * (flat if joint.parent.body == body else 1.0)
+    if not sensor.origin:
+        return np.zeros(3)
+    if sensor.origin == PROXIMAL:
+        return near_centre(model, sensor.body)
+    joint = model.joint(sensor.origin)
+    flat = np.array([1.0, 1.0, 0.0 if joint.parent.body == sensor.body else 1.0])
+    return joint_centre(model, joint, sensor.body) * flat
 
 
 def _roles(model: Model, fixed: dict[str, float]) -> Roles:

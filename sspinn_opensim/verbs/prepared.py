@@ -18,6 +18,7 @@ from sspinn_opensim.recording import (
     phases,
     read_recording,
     refuse_serious,
+    usual_places,
 )
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
@@ -83,5 +84,10 @@ def prepare(study: Study, out: Path, recording: Recording | None = None) -> Prep
     refuse_serious(findings, study.recording.accepted, str(study.path))
     told = phases(recording)
     spans = uncovered(recording, told, planar=subject.planar)
-    notes = (*map(str, findings), *(f"note: {span}" for span in spans), *moved_sensors(as_read, model))
+    notes = (
+        *map(str, findings),
+        *(f"note: {span}" for span in spans),
+        *moved_sensors(as_read, model),
+        *(f"note: {place}" for place in usual_places(as_read, model)),
+    )
     return Prepared(recording, subject, make_signals(recording, subject, told), notes, told, spans)

@@ -158,18 +158,15 @@ def _read_sensor(
         # Axes are taken as independent of each other: the file holds no covariance.
         variances.append(np.where(rotated_available, mounting**2 @ variance, 0.0))
         flags.append(rotated_available)
-    return _placed(choice, own, file), (np.array(signals), np.array(variances), np.array(flags))
+    return _placed(choice, own), (np.array(signals), np.array(variances), np.array(flags))
 
 
-def _placed(choice: SensorChoice, rows: Sequence[SignalRow], file: Path) -> Sensor:
-    x, y, z = next((row.position for row in rows if np.all(np.isfinite(row.position))), np.full(3, np.nan))
-    if not np.isfinite(x) and choice.position is None and not choice.imu_frame:
-        raise InputError(
-            f"The file does not say where sensor '{choice.name}' sits.",
-            where=file,
-            fix=f"give position = [x, y, z] in m under [sensors.{choice.name}]",
-        )
-    return place_sensor(choice, (float(x), float(y), float(z)))
+def _placed(choice: SensorChoice, rows: Sequence[SignalRow]) -> Sensor:
+    stated = [row.position for row in rows if np.all(np.isfinite(row.position))]
+    if not stated:
+        return place_sensor(choice)
+    x, y, z = map(float, stated[0])
+    return place_sensor(choice, (x, y, z))
 
 
 def _segment_axis(row: SignalRow, file: Path) -> tuple[int, float]:

@@ -69,4 +69,7 @@ def test_a_sensor_is_placed_as_the_study_says():
     np.testing.assert_allclose(sensor.orientation, (0, 0, np.pi / 2), atol=1e-15)
     assert place_sensor(by_angles, position=(9.0, 9.0, 9.0)).position == (9.0, 9.0, 9.0)
     framed = place_sensor(SensorChoice("s", body="b", imu_frame="f"), position=(9.0, 9.0, 9.0))
-    assert (framed.imu_frame, framed.position) == ("f", (0.0, 0.0, 0.0))
+    assert framed.imu_frame == "f"
+    turned = place_sensor(SensorChoice("s", body="b", imu_frame="f", orientation_deg=(0.0, 0.0, 90.0)))
+    np.testing.assert_allclose(turned.orientation, (0, 0, np.pi / 2), atol=1e-15)
+    assert place_sensor(SensorChoice("s", body="b")).position is None

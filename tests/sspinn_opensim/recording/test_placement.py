@@ -8,12 +8,12 @@ import pytest
 import osim_models
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
+from sspinn_opensim.anatomy.sensor_places import joint_above
 from sspinn_opensim.recording import (
     PROXIMAL,
     Recording,
     Sensor,
     check_placement,
-    joint_above,
     moved_sensors,
     on_model,
 )

@@ -121,7 +121,7 @@ def test_paths_are_relative_to_the_study(write, tmp_path, monkeypatch):
         (("0.05, 0]", "0.05]"), "wrong kind", "sensors.pelvis.position", ""),
         (("torque = 0.5", 'torque = "much"'), "wrong kind", "training.weights.torque", ""),
         (("torque = 0.5", "torque = -1"), "out of bounds", "training.weights.torque", ""),
-        (("position = [-0.1, 0.05, 0]", ""), "no place on the model", "sensors.pelvis", ""),
+        (("position = [-0.1, 0.05, 0]", 'origin = "hip_r"'), "origin but no position", "sensors.pelvis", ""),
         (('"tibia_r_imu"', '"tibia_r_imu"\norigin = "knee_r"'), "placed twice", "sensors.shank", ""),
     ],
 )
@@ -130,6 +130,39 @@ def test_a_wrong_entry_is_named(write, change, what, where, fix):
     assert what in error.what
     assert where in error.where and "walk_study.toml" in error.where
     assert fix in error.fix
+
+
+def test_a_sensor_needs_no_position_and_may_be_turned_in_its_frame(write):
+    turned = ('"tibia_r_imu"', '"tibia_r_imu"\norientation_deg = [0, 0, 90]')
+    pelvis, shank = read_study(write(("position = [-0.1, 0.05, 0]", ""), turned)).sensors
+    assert pelvis.position is None and shank.orientation_deg == (0, 0, 90)
+
+
+RATE = ('file = "walk.csv"', 'file = "walk.csv"\n{}')
+
+
+@pytest.mark.parametrize(
+    ("keys", "what", "where"),
+    [
+        ("from_s = 5\nto_s = 3", "ends before it starts", "recording.to_s"),
+        ("standing_s = [2, 1]", "ends before it starts", "recording.standing_s"),
+        ("standing_s = [2]", "wrong kind", "recording.standing_s"),
+        ("pieces = [[2, 5], [8, 8]]", "ends before it starts", "recording.pieces"),
+        ("pieces = [[2, 5], [4, 8]]", "overlap", "recording.pieces"),
+        ("pieces = [[6, 8], [2, 4]]", "not in their order", "recording.pieces"),
+        ("pieces = [[2, 5]]\nfrom_s = 2", "chosen twice", "recording.pieces"),
+        ("pieces = []", "wrong kind", "recording.pieces"),
+    ],
+)
+def test_parts_of_the_recording_that_cannot_be_are_refused(write, keys, what, where):
+    error = refused(write((RATE[0], RATE[1].format(keys))))
+    assert what in error.what and where in error.where
+
+
+def test_parts_of_the_recording_are_read(write):
+    keys = "pieces = [[2, 5], [8, 10.5]]\nstanding_s = [0, 1.5]"
+    choice = read_study(write((RATE[0], RATE[1].format(keys)))).recording
+    assert choice.pieces == ((2.0, 5.0), (8.0, 10.5)) and choice.standing_s == (0.0, 1.5)
 
 
 def test_a_study_without_sensors_is_refused(write):
