@@ -10,6 +10,7 @@ to the logger ``sspinn_opensim``; what a user can mend is an `InputError`.
 =========================  ==========================================================================
 `read_study`               study file to `Study`
 `read_recording`           study, or its path, to the `Recording` it names
+`check`                    what is in a recording and what is wrong with it; a study of a vendor's files
 `run`                      all stages; `scale`, `convert`, `train`, `estimate`, `muscle_forces` and
                            `evaluate` are the single ones; `ModelScaling` scales without a study
 `adapt`, `ablate`          a network of others fitted to a person; what each loss term is worth
@@ -33,7 +34,7 @@ except PackageNotFoundError:  # run from a checkout that was never installed
     __version__ = "0+unknown"
 
 _VERBS = (
-    *("run", "scale", "convert", "train", "estimate", "evaluate", "adapt", "ablate", "simulate_imu"),
+    *("run", "check", "scale", "convert", "train", "estimate", "evaluate", "adapt", "ablate", "simulate_imu"),
     *("locate_sensors", "inverse_dynamics", "joint_reactions", "compare", "demo", "doctor"),
 )
 #: Name -> module and name there. `muscles` is a package of this one and `open` a built-in: both are renamed.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sspinn_opensim.cli import laboratory
+from sspinn_opensim.cli import laboratory, recordings
 from sspinn_opensim.cli.options import OUT, Option, flag, names, number, path, seeds, sensors
 
 
@@ -89,8 +89,19 @@ def _simulate_imu(options: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(options, name) for name in own} | {"changes": changes}
 
 
+def _check(options: argparse.Namespace) -> dict[str, Any]:
+    own = ("path", "out", "where", "recorded_rate_hz", "as_json")
+    return {name: getattr(options, name) for name in own} | {"new_study": recordings.new_study(options)}
+
+
 VERBS = (
     Verb("run", "all stages, from the study to the report", (_PEOPLE, OUT, *_OF_STUDY, _RESTART)),
+    Verb(
+        "check",
+        "say what is in a recording and what is wrong with it; write a study of a vendor's files",
+        recordings.CHECK,
+        _check,
+    ),
     Verb(
         "scale",
         "scale the generic model to the person (OpenSim)",

@@ -7,6 +7,8 @@ crosses them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
@@ -97,12 +99,19 @@ def find_faults(recording: Recording, found_phases: tuple[Phase, ...] | None = N
     return (
         *notes,
         *recording.findings,
+        *_missing(recording),
         *_units(recording),
         *_no_rotation(recording),
         *_not_upright(recording),
         *_bias(recording, found_phases),
         *_movement(recording, found_phases),
     )
+
+
+def longest_standing(found: Sequence[Phase], at_least_s: float) -> Phase | None:
+    """Return the longest phase of standing, if it lasts so long."""
+    standing = [p for p in found if p.kind == "standing" and p.duration_s > at_least_s]
+    return max(standing, key=lambda phase: phase.duration_s, default=None)
 
 
 def check_placement(sensors: tuple[Sensor, ...], model: Model, where: str = "the study") -> None:
@@ -193,6 +202,33 @@ def _unit_advice(recording: Recording, magnitude: float, unit: str) -> str:
     return "neither m/s^2 nor g fits: find out the unit of the file and convert it to m/s^2"
 
 
+def _missing(recording: Recording) -> list[Finding]:
+    """Return signals of which a sensor has no channel: serious where no sensor has one."""
+    found = []
+    for words, known in (
+        ("specific force", recording.acceleration_available),
+        ("angular rate", recording.angular_rate_available),
+    ):
+        lacking = np.logical_not(np.asarray(known.any(axis=1)))
+        if lacking.all():
+            found.append(
+                Finding(
+                    "serious",
+                    "missing_signal",
+                    "",
+                    f"no sensor has {words} that can be used.",
+                    f"export {'the acceleration with gravity' if words.startswith('spec') else words}",
+                )
+            )
+            continue
+        found += [
+            Finding("doubt", "missing_signal", sensor.name, f"it has no {words} that can be used.")
+            for sensor, lacks in zip(recording.sensors, lacking, strict=True)
+            if lacks
+        ]
+    return found
+
+
 def _units(recording: Recording) -> list[Finding]:
     found = []
     magnitude = _mean_magnitude(recording) if np.any(recording.acceleration_available) else GRAVITY
@@ -279,10 +315,9 @@ def _not_upright(recording: Recording) -> list[Finding]:
 
 def _bias(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
     """Return gyroscopes whose mean over the longest standing is not zero."""
-    standing = [p for p in found if p.kind == "standing" and p.duration_s > _BIAS_STANDING_S]
-    if not standing:
+    longest = longest_standing(found, _BIAS_STANDING_S)
+    if longest is None:
         return []
-    longest = max(standing, key=lambda phase: phase.duration_s)
     time_s = recording.time_s
     rates = recording.angular_rate[(time_s >= longest.from_s) & (time_s <= longest.to_s)]
     doubts = []

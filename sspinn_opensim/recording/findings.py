@@ -19,6 +19,7 @@ KINDS = {
     "jitter": "the steps of a sensor's clock are uneven",
     "gaps": "samples are missing",
     "time_offset": "a sensor's clock is off against that of the others",
+    "missing_signal": "no specific force, or no angular rate, was measured or can be used",
     "saturation": "a channel stays at its largest value: the movement was larger than the sensor's range",
     "dead_channel": "a channel never changes",
     "duplicate": "two sensors have the same samples",

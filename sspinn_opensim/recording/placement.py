@@ -44,10 +44,15 @@ def usual_places(recording: Recording, model: Model) -> tuple[str, ...]:
     )
 
 
+def body_of_segment(model: Model, place: tuple[str, str]) -> str | None:
+    """Return the heaviest body of a segment and side, by the names of the bodies; None if there is none."""
+    found = {body.name: body.mass for body in model.bodies if segment_of(body.name) == place}
+    return max(found, key=found.__getitem__) if found else None
+
+
 def _on_model(sensor: Sensor, model: Model) -> Sensor:
-    known = {body.name: body.mass for body in model.bodies}
+    known = {body.name for body in model.bodies}
     place = segment_of(sensor.name)
     if sensor.imu_frame or sensor.body in known or sensor.body != sensor.name or place is None:
         return sensor
-    found = [name for name in known if segment_of(name) == place]
-    return replace(sensor, body=max(found, key=known.__getitem__)) if found else sensor
+    return replace(sensor, body=body_of_segment(model, place) or sensor.body)

@@ -58,7 +58,12 @@ class Mark:
 
 
 def placement_figure(
-    model: Model, functions: BodyFunctions, q: np.ndarray, marks: Sequence[Mark], title: str
+    model: Model,
+    functions: BodyFunctions,
+    q: np.ndarray,
+    marks: Sequence[Mark],
+    title: str,
+    legend: str = _LEGEND,
 ) -> str:
     """Return an SVG of the body in the sagittal plane with its sensors.
 
@@ -72,6 +77,8 @@ def placement_figure(
         The sensors.
     title : str
         Above the picture.
+    legend : str
+        Below it.
     """
     chosen = q[:: max(len(q) // 50, 1)]
     points, segments = body_lines(model, functions, chosen)
@@ -99,7 +106,7 @@ def placement_figure(
         for side in (-1, 1):
             here = [(s, m.label) for s, m in zip(spots, marks, strict=True) if (s[0] >= middle) == (side > 0)]
             _draw_labels(axes, here, side, high[0] if side > 0 else low[0])
-        figure.text(0.01, 0.01, _LEGEND, color=SOFT, fontsize=8)
+        figure.text(0.01, 0.01, legend, color=SOFT, fontsize=8)
 
     inches = (_INCHES_PER_M * (right - left), _INCHES_PER_M * (high[1] - low[1]) + 0.8)
     return svg(draw, inches=inches, title=title)

@@ -237,6 +237,8 @@ class ResultsFolder:
     truth = File(
         "truth.json", "the true placements and errors of the sensors, and all settings", "simulate-imu"
     )
+    recording_page = File("recording.html", "what is in a recording and what is wrong with it", "check")
+    recording_check = File("recording.json", "the same as JSON", "check")
     comparison = File("comparison.json", "differences of two folders or files, column by column", "compare")
     comparison_page = File("comparison.html", "the same as a page, with curves", "compare")
     manifest = File("manifest.json", "versions, settings, and a SHA-256 of every input and output", "*")

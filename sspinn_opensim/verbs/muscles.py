@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import require
@@ -26,9 +25,7 @@ from sspinn_opensim.verbs.laboratory_muscles import (
     compare_folders,
 )
 from sspinn_opensim.verbs.on_study import on_study
-
-if TYPE_CHECKING:
-    from sspinn_opensim.verbs.prepared import Prepared
+from sspinn_opensim.verbs.prepared import Prepared, prepare
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +66,6 @@ def muscles(
         return analyse_trials(study, out, workers=workers, fast=fast)
     if not isinstance(study, Study):
         return compare_folders(study, out)
-    from sspinn_opensim.verbs.prepared import prepare  # brings torch, which a laboratory's trial does without
-
     log.info("muscles", extra={"heading": True})
     require(ResultsFolder(out).kinematics, "run sspinn estimate first")
     settings = preparation.Settings(**asdict(study.muscles))

@@ -114,6 +114,28 @@ def test_who_does_not_walk_or_stand_is_told():
     assert {f.kind for f in find_faults(stirred)} == {"no_gait", "no_standing"}
 
 
+@pytest.mark.parametrize(("kind", "words"), [("acceleration", "specific force"), ("angular_rate", "angular")])
+def test_a_signal_that_no_sensor_has_is_serious(kind, words):
+    recording = walking(axes_known=False)
+    none = {kind: np.zeros((1000, 1, 3)), f"{kind}_available": np.zeros((1, 3), bool)}
+    (finding,) = (f for f in find_faults(changed(recording, **none)) if f.kind == "missing_signal")
+    assert finding.is_serious and words in finding.evidence
+    two = {
+        name: np.concatenate([getattr(recording, name)] * 2, axis=0 if "available" in name else 1)
+        for name in ("acceleration", "angular_rate", "acceleration_available", "angular_rate_available")
+    }
+    two[f"{kind}_available"] = np.array([3 * [True], 3 * [False]])
+    two[kind] = two[kind] * [[[1.0], [0.0]]]
+    sensors = (*recording.sensors, Sensor("t", "c", axes_known=False))
+    zero = {f"{name}_variance": np.zeros((2, 3)) for name in ("acceleration", "angular_rate")}
+    (finding,) = (
+        f
+        for f in find_faults(changed(recording, sensors=sensors, **two, **zero))
+        if f.kind == "missing_signal"
+    )
+    assert finding.key == "missing_signal:t" and finding.severity == "doubt"
+
+
 def test_only_what_is_serious_and_not_accepted_stops():
     found = (
         Finding("doubt", "saturation", "a", "flat."),

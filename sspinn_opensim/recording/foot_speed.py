@@ -1,0 +1,156 @@
+"""Walking speed by dead reckoning: how far a foot sensor travels from one stance to the next.
+
+Between two moments of stance, in which the foot rests, the angular rate gives the attitude, which starts with
+gravity along the specific force; the specific force without gravity gives the velocity, whose drift is taken
+away as a line, since the foot rests again at the end. On a treadmill the belt is at rest in its own frame, so
+the same holds. It is the method of foot-mounted navigation (Foxlin 2005, IEEE Computer Graphics and
+Applications 25(6), 38-46) with one correction a stride.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sspinn_opensim.anatomy.names import segment_of
+from sspinn_opensim.recording.phases import GAIT, Phase
+from sspinn_opensim.recording.types import Recording
+
+#: Angular rate and specific force are averaged over this before stance is looked for, s.
+_SMOOTH_S = 0.06
+#: Stance: where the measure of movement is below this times its 20th percentile. In walking a foot is down
+#: for 60 % of a stride and flat for about a third of it.
+_STANCE = 1.2
+#: Less movement than this is always stance, rad/s.
+_ALWAYS_STILL = 0.05
+#: Two stances closer than this are one, s; strides shorter or longer than these are none, s.
+_APART_S, _SHORTEST_S, _LONGEST_S = 0.25, 0.6, 2.0
+#: Weight of the specific force's distance from its usual one in stance against angular rate, s m^-1 rad.
+_FORCE_WEIGHT = 1.0 / 3.0
+#: So many strides of a foot are enough for a median.
+_MOST = 200
+#: With fewer strides of a foot there is no estimate.
+FEWEST_STRIDES = 4
+
+
+@dataclass(frozen=True)
+class SpeedEstimate:
+    """A speed of walking with its origin.
+
+    Attributes
+    ----------
+    speed_m_s : float
+        Median over the strides of all feet, m/s.
+    strides : int
+        How many strides it is made of.
+    sensors : tuple of str
+        Foot sensors that were used.
+    """
+
+    speed_m_s: float
+    strides: int
+    sensors: tuple[str, ...]
+
+    @property
+    def how(self) -> str:
+        """What it was made of, in words."""
+        return f"{', '.join(self.sensors)}, dead reckoning over {self.strides} strides"
+
+
+def speed_estimate(recording: Recording, found: Sequence[Phase]) -> SpeedEstimate | None:
+    """Return the walking speed by the foot sensors; None without one or without enough strides.
+
+    Parameters
+    ----------
+    recording : Recording
+        Signals along any axes that turn with the sensors.
+    found : sequence of Phase
+        Its phases.
+    """
+    speeds: list[float] = []
+    used: list[str] = []
+    whole = recording.acceleration_available & recording.angular_rate_available
+    for k, sensor in enumerate(recording.sensors):
+        told = segment_of(sensor.body) or segment_of(sensor.name)
+        if told is None or told[0] != "foot" or not whole[k].all():
+            continue
+        own: list[float] = []
+        for phase in found:
+            if phase.kind in GAIT:
+                inside = (recording.time_s >= phase.from_s) & (recording.time_s <= phase.to_s)
+                own += stride_speeds(
+                    recording.acceleration[inside, k],
+                    recording.angular_rate[inside, k],
+                    recording.sampling_rate_hz,
+                )
+        if len(own) >= FEWEST_STRIDES:
+            speeds += own
+            used.append(sensor.name)
+    if not used:
+        return None
+    return SpeedEstimate(float(np.median(speeds)), len(speeds), tuple(used))
+
+
+def stride_speeds(acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float) -> list[float]:
+    """Return the mean horizontal speed of each stride of a foot that walks all the time, m/s.
+
+    Parameters
+    ----------
+    acceleration, angular_rate : (n, 3) array
+        Specific force, m/s^2, and angular rate, rad/s, of a sensor on the foot, along its own axes.
+    rate_hz : float
+        Sampling rate, Hz.
+    """
+    from scipy.spatial.transform import Rotation  # takes long to import, and a study needs none of it
+
+    stances = _stances(acceleration, angular_rate, rate_hz)
+    pairs = [(a, b) for a, b in itertools.pairwise(stances) if _is_stride((b - a) / rate_hz)]
+    speeds = []
+    for first, last in pairs[:_MOST]:
+        rest = acceleration[max(first - 2, 0) : first + 3].mean(axis=0)
+        attitude = _level(rest)
+        middle = 0.5 * (angular_rate[first:last] + angular_rate[first + 1 : last + 1]) / rate_hz
+        turns = Rotation.from_rotvec(middle).as_matrix()
+        force = np.empty((last - first, 3))
+        for i, turn in enumerate(turns):
+            force[i] = attitude @ acceleration[first + i]
+            attitude = attitude @ turn
+        force[:, 2] -= np.linalg.norm(rest)
+        velocity = np.cumsum(force, axis=0) / rate_hz
+        velocity -= np.linspace(0.0, 1.0, len(velocity))[:, None] * velocity[-1]
+        speeds.append(float(np.hypot(*velocity[:, :2].mean(axis=0))))
+    return speeds
+
+
+def _is_stride(duration_s: float) -> bool:
+    return _SHORTEST_S < duration_s < _LONGEST_S
+
+
+def _stances(acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float) -> list[int]:
+    """Return the stillest sample of each stance."""
+    width = max(round(_SMOOTH_S * rate_hz), 3)
+    if len(acceleration) < 10 * width:
+        return []
+    ones = np.ones(width) / width
+    turning, force = (
+        np.convolve(np.linalg.norm(signal, axis=1), ones, "same") for signal in (angular_rate, acceleration)
+    )
+    usual = float(np.median(force[turning <= np.percentile(turning, 20)]))
+    moving = turning + _FORCE_WEIGHT * np.abs(force - usual)
+    still = np.flatnonzero(moving < max(_STANCE * np.percentile(moving, 20), _ALWAYS_STILL))
+    groups = np.split(still, np.flatnonzero(np.diff(still) > _APART_S * rate_hz) + 1)
+    # The ends are averaged over fewer samples.
+    inner = [g[(g >= width) & (g < len(moving) - width)] for g in groups]
+    return [int(g[np.argmin(moving[g])]) for g in inner if len(g)]
+
+
+def _level(rest: np.ndarray) -> np.ndarray:
+    """Return a rotation (3, 3) from axes of the sensor to level ones whose third is up, heading left open."""
+    up = rest / np.linalg.norm(rest)
+    aside = np.eye(3)[int(np.argmin(np.abs(up)))]
+    x = np.cross(up, aside)
+    x /= np.linalg.norm(x)
+    return np.stack([x, np.cross(up, x), up])

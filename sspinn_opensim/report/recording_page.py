@@ -1,0 +1,194 @@
+"""Page of a recording: findings, sensors, phases, signals over time, and the sensors on the body."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from casadi_dynamics.model import Model
+from casadi_dynamics.symbolic import build
+from casadi_dynamics.symbolic.posture import posture, upright, without_forces
+from sspinn_opensim.anatomy import joint_of_leg
+from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
+from sspinn_opensim.recording.overview import Overview
+from sspinn_opensim.recording.phases import GAIT, Phase
+from sspinn_opensim.report.charts import MOST_POINTS, Band, Chart, Line
+from sspinn_opensim.report.page import Page, Section, Table
+from sspinn_opensim.report.placement import Mark, placement_figure
+from sspinn_opensim.text import fixed
+
+SENSOR_COLUMNS = (
+    *("sensor", "in the file", "on", "measured"),
+    *("at rest, m/s²", "standing, deg/s", "peak, m/s²", "peak, deg/s"),
+)
+PHASE_COLUMNS = ("phase", "from, s", "to, s", "steps/min")
+#: s of gait whose channels are shown one by one.
+_CLOSE_UP_S = 3.0
+#: Angles about z of a stride that shows both legs, rad, by joint of the leg.
+_STRIDE = {"hip_r": 0.4, "knee_r": -0.15, "hip_l": -0.25, "knee_l": -0.35, "ankle_r": 0.05}
+_HEADINGS = {"serious": "Serious", "doubt": "To look at", "note": "Notes"}
+_LEGEND = "\u25cf axes stated or found (x long, y short)   orange ring: axes not known yet"
+
+
+def sensor_rows(overview: Overview) -> list[list[str]]:
+    """Return the sensors as texts under `SENSOR_COLUMNS`."""
+    return [
+        [
+            sensor.name,
+            sensor.source,
+            sensor.body or "\u2013",
+            sensor.channels,
+            fixed(sensor.resting_m_s2, 2),
+            fixed(sensor.standing_deg_s, 2),
+            fixed(sensor.peak_m_s2, 1),
+            fixed(sensor.peak_deg_s, 0),
+        ]
+        for sensor in overview.sensors
+    ]
+
+
+def phase_rows(phases: Sequence[Phase]) -> list[list[str]]:
+    """Return phases as texts under `PHASE_COLUMNS`."""
+    return [[p.kind, fixed(p.from_s, 2), fixed(p.to_s, 2), fixed(p.cadence_steps_per_min, 1)] for p in phases]
+
+
+def recording_page(
+    overview: Overview, title: str, facts: Sequence[str], verdict: tuple[bool, str], picture: str | None
+) -> str:
+    """Return the page of a recording.
+
+    Parameters
+    ----------
+    title : str
+        Its name.
+    facts : sequence of str
+        Parts of the line under the title.
+    verdict : (bool, str)
+        Whether it can be used, and the sentence that says so.
+    picture : str or None
+        SVG of the sensors on the body.
+    """
+    groups = [
+        (
+            heading,
+            [
+                f"{finding} [{finding.key}]".removeprefix(f"{severity}: ")
+                for finding in overview.findings
+                if finding.severity == severity
+            ],
+        )
+        for severity, heading in _HEADINGS.items()
+    ]
+    ok, sentence = verdict
+    content = {"ok": ok, "verdict": sentence, "groups": groups}
+    sections = [
+        Section("findings", "Can it be used?", "findings.html", content),
+        Section("sensors", "Sensors", "table.html", {"table": Table(SENSOR_COLUMNS, sensor_rows(overview))}),
+    ]
+    if picture is not None:
+        hint = "Where each sensor is taken to sit, in some stride: not the posture of the person."
+        sections.append(
+            Section("places", "Where they sit", "picture.html", {"svg": inline(picture), "hint": hint})
+        )
+    sections += [
+        Section(
+            "phases",
+            "What the person does",
+            "table.html",
+            {"table": Table(PHASE_COLUMNS, phase_rows(overview.phases))},
+        ),
+        _section("signals", "Magnitudes over the whole recording", _magnitudes(overview), ()),
+    ]
+    shown = _close_up(overview)
+    if shown is not None:
+        from_s, to_s = shown
+        axes = [("m0", "x"), ("m1", "y"), ("m2", "z")]
+        title_of_axes = f"Channels from {from_s:.1f} to {to_s:.1f} s"
+        sections.append(_section("channels", title_of_axes, _channels(overview, from_s, to_s), axes))
+    return Page(
+        title, sections, facts=facts, links=True, origin="Inertial sensors as they were recorded"
+    ).html()
+
+
+def sensors_picture(model: Model, marks: Sequence[Mark]) -> str:
+    """Return an SVG of a model in a stride with sensors on it.
+
+    Parameters
+    ----------
+    marks : sequence of Mark
+        Where each sits.
+    """
+    functions = build(without_forces(model))
+    signs = sagittal_coordinates(model)
+    values = upright(model)
+    for joint in model.joints:
+        angle = _STRIDE.get(joint_of_leg(joint.child.body, joint.parent.body))
+        for axis in joint.rotations if angle is not None else ():
+            name = axis.coordinate
+            if name in signs and abs(values.get(name, 0.0)) < 1e-9:
+                values[name] = signs[name] * float(angle or 0.0)
+    posture(model, values)  # a coordinate out of its range would say so here
+    q = np.array([[values[name] for name in functions.coordinates]])
+    return placement_figure(model, functions, q, marks, "Sensors on the model", _LEGEND)
+
+
+def inline(document: str) -> str:
+    """Return the element of an SVG document, to stand in a page."""
+    return document[document.index("<svg") :]
+
+
+def _section(key: str, title: str, charts: Sequence[Chart], legend: Sequence[tuple[str, str]]) -> Section:
+    content = {"hint": "", "legend": legend, "charts": charts, "style": "charts", "tables": []}
+    return Section(key, title, "curves.html", content)
+
+
+def _magnitudes(overview: Overview) -> list[Chart]:
+    """Return the range of each magnitude in as many stretches of time as a chart shows."""
+    recording, charts = overview.recording, []
+    for k, sensor in enumerate(recording.sensors):
+        for title, unit, signal in (
+            ("specific force", "m/s²", recording.acceleration[:, k]),
+            ("angular rate", "deg/s", np.degrees(recording.angular_rate[:, k])),
+        ):
+            x, low, high = _range(recording.time_s, np.linalg.norm(signal, axis=1))
+            line = Line(x, 0.5 * (low + high), "mean")
+            charts.append(Chart((line,), f"{sensor.name}: {title}", unit, band=Band(x, low, high)))
+    return charts
+
+
+def _range(time_s: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    size = -(-len(values) // (MOST_POINTS // 2))
+    starts = np.arange(0, len(values), size)
+    low, high = (function.reduceat(values, starts) for function in (np.minimum, np.maximum))
+    return time_s[np.minimum(starts + size // 2, len(values) - 1)], low, high
+
+
+def _close_up(overview: Overview) -> tuple[float, float] | None:
+    """Return a few seconds in the middle of the longest gait, else of the recording."""
+    gait = [p for p in overview.phases if p.kind in GAIT]
+    time_s = overview.recording.time_s
+    from_s, to_s = float(time_s[0]), float(time_s[-1])
+    if gait:
+        longest = max(gait, key=lambda p: p.duration_s)
+        from_s, to_s = longest.from_s, longest.to_s
+    middle = 0.5 * (from_s + to_s)
+    half = min(_CLOSE_UP_S, to_s - from_s) / 2
+    return (middle - half, middle + half) if half > 0 else None
+
+
+def _channels(overview: Overview, from_s: float, to_s: float) -> list[Chart]:
+    recording, charts = overview.recording, []
+    shown = (recording.time_s >= from_s) & (recording.time_s <= to_s)
+    time_s = recording.time_s[shown]
+    for k, sensor in enumerate(recording.sensors):
+        for title, unit, signal, known in (
+            ("specific force", "m/s²", recording.acceleration, recording.acceleration_available),
+            ("angular rate", "deg/s", np.degrees(recording.angular_rate), recording.angular_rate_available),
+        ):
+            lines = tuple(
+                Line(time_s, signal[shown, k, axis], f"m{axis}") for axis in range(3) if known[k, axis]
+            )
+            if lines:
+                charts.append(Chart(lines, f"{sensor.name}: {title}", unit))
+    return charts

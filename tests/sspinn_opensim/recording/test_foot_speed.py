@@ -1,0 +1,70 @@
+"""Speed by dead reckoning: a foot on a known path, and treadmills whose speed is known."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from sspinn_opensim.recording import Recording, Sensor, phases
+from sspinn_opensim.recording.foot_speed import speed_estimate, stride_speeds
+from sspinn_opensim.recording.rest import GRAVITY, corrected_at_rest
+
+RATE_HZ = 100.0
+
+
+def foot(speed_m_s: float, stride_s: float = 1.1, strides: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a sensor feels on a foot that stands for 60 % of each stride and swings in the rest.
+
+    Path and pitch are smooth and in closed form; derivatives are taken on a clock that is 20 times finer.
+    """
+    fine = 20
+    time_s = np.arange(0.0, strides * stride_s, 1.0 / (fine * RATE_HZ))
+    swing = np.clip((time_s / stride_s % 1.0 - 0.6) / 0.4, 0.0, 1.0)
+    # 0 to 1 with three derivatives that vanish at both ends.
+    travelled = swing**4 * (35 - 84 * swing + 70 * swing**2 - 20 * swing**3)
+    x = (np.floor(time_s / stride_s) + travelled) * speed_m_s * stride_s
+    lift = np.sin(np.pi * travelled) ** 2
+    pitch = -0.7 * np.sin(2 * np.pi * travelled) ** 2
+    position = np.stack([x, 0.12 * lift, 0 * x], axis=1)
+    step = time_s[1] - time_s[0]
+    acceleration = np.gradient(np.gradient(position, step, axis=0), step, axis=0)
+    world = acceleration + np.array([0.0, GRAVITY, 0.0])
+    attitude = Rotation.from_euler("z", pitch[:, None])
+    force = attitude.inv().apply(world)
+    rate = np.stack([0 * pitch, 0 * pitch, np.gradient(pitch, step)], axis=1)
+    oblique = Rotation.from_euler("XYZ", [0.4, -1.1, 2.0])  # as a sensor sits on a foot: any way
+    return oblique.inv().apply(force)[::fine], oblique.inv().apply(rate)[::fine]
+
+
+@pytest.mark.parametrize("speed_m_s", [0.6, 1.3])
+def test_the_speed_of_a_known_path_is_found(speed_m_s):
+    # Where all of a stance is still its first sample counts, which the edge moves in the first one.
+    speeds = stride_speeds(*foot(speed_m_s), RATE_HZ)[1:]
+    # The integral at 100 Hz of a swing of 0.4 s; the method is exact otherwise.
+    assert len(speeds) >= 5 and np.abs(np.array(speeds) / speed_m_s - 1).max() < 0.01
+
+
+def test_a_foot_that_stands_has_no_stride():
+    still = np.tile([0.0, GRAVITY, 0.0], (500, 1)) + 0.01 * np.random.default_rng(0).normal(size=(500, 3))
+    assert all(speed < 0.05 for speed in stride_speeds(still, 0.001 * still, RATE_HZ))
+    assert stride_speeds(still[:20], still[:20], RATE_HZ) == []
+
+
+def test_the_belt_speeds_of_capsense_are_found(shared):
+    """Both feet together, within 4 % of the speed of the belt in six recordings (measured: 0.4 to 2.6 %)."""
+    folder = shared / "data" / "capsense_walk"
+    stated = json.loads((folder / "subjects.json").read_text(encoding="utf-8"))
+    for name, person in stated.items():
+        with np.load(folder / f"{name}.npz", allow_pickle=False) as data:
+            names = [str(segment) for segment in data["segments"]]
+            signals = (data["acc"].astype(float), data["gyr"].astype(float))
+        known = np.ones((len(names), 3), bool)
+        recording = Recording(
+            *(name, np.arange(len(signals[0])) / 100, tuple(Sensor(n, n) for n in names), *signals),
+            *(known, known, np.zeros(known.shape), np.zeros(known.shape)),
+        )
+        recording = corrected_at_rest(recording, "offset")
+        found = speed_estimate(recording, phases(recording))
+        assert found is not None and set(found.sensors) == {"toes_r", "toes_l"}
+        assert abs(found.speed_m_s / person["gaitspeed_field"] - 1) < 0.04, name

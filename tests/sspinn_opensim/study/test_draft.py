@@ -1,0 +1,87 @@
+"""Drafts of studies: what is said, what is guessed and marked, what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import osim_models
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.osim import read_model
+from sspinn_opensim.recording.streams import Stream
+from sspinn_opensim.study.draft import (
+    Draft,
+    is_planar,
+    model_file,
+    place_streams,
+    study_text,
+    unobserved_trunk,
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return read_model(osim_models.path("planar_gait"))
+
+
+def stream(name: str, segment: str = "") -> Stream:
+    return Stream(name, Path("walk"), np.zeros((3, 3)), np.zeros((3, 3)), segment=segment, rate_hz=100.0)
+
+
+def test_places_come_from_the_user_the_file_or_the_name(model):
+    streams = [stream("00B42DA3"), stream("00B42DA2", "femur_r_imu"), stream("LeftShank"), stream("x")]
+    placed = place_streams(streams, {"42DA3": "pelvis"}, model)
+    assert [(p.name, p.source, p.body) for p in placed] == [
+        ("pelvis", "00B42DA3", "pelvis"),
+        ("femur_r", "00B42DA2", "femur_r"),
+    ]
+    assert [p.told_by for p in placed] == ["", "the files say so"]
+    by_name = place_streams(streams[1:], {}, model)
+    assert [(p.name, p.body) for p in by_name] == [("femur_r", "femur_r"), ("LeftShank", "tibia_l")]
+
+
+@pytest.mark.parametrize(
+    ("where", "what", "expected"),
+    [
+        ({"00B4": "pelvis"}, "Several sensors match", "00B42DA3, 00B42DA2"),
+        ({"nobody": "pelvis"}, "no sensor 'nobody'", "00B42DA3"),
+        ({"00B42DA3": "thigh"}, "no body for 'thigh'", "pelvis"),
+        ({"00B42DA3": "femur_r", "00B42DA2": "femur_r"}, "called 'femur_r'", ""),
+        ({}, "Nothing says where", "thigh"),
+    ],
+)
+def test_a_place_that_there_is_not_is_refused(model, where, what, expected):
+    with pytest.raises(InputError) as caught:
+        place_streams([stream("00B42DA3"), stream("00B42DA2")], where, model)
+    assert what in caught.value.what and expected in caught.value.expected
+
+
+def test_two_sensors_on_a_segment_are_two_when_the_user_says_so(model):
+    placed = place_streams([stream("a"), stream("b")], {"a": "tibia_r", "b": "right_shank"}, model)
+    assert [(p.name, p.body) for p in placed] == [("tibia_r", "tibia_r"), ("right_shank", "tibia_r")]
+
+
+def test_a_trunk_that_nothing_observes_is_held(model):
+    legs = place_streams([stream("pelvis"), stream("femur_r")], {}, model)
+    assert unobserved_trunk(model, legs) == ("lumbar_extension",) and is_planar(model)
+    trunk = place_streams([stream("pelvis"), stream("torso")], {}, model)
+    assert unobserved_trunk(model, trunk) == ()
+
+
+def test_guesses_are_marked_and_paths_are_relative(model, tmp_path):
+    placed = place_streams([stream("00B42DA3", "pelvis_imu")], {}, model)
+    draft = Draft(
+        *("xsens_mt", tmp_path / "data" / "imu", "builtin:planar_gait", 1.75, 75.5, placed),
+        left_out=("y",),
+        fixed=("lumbar_extension",),
+        recorded_rate_hz=100.0,
+        measured_speed_m_s=1.234,
+        standing_s=(0.0, 1.5),
+    )
+    text = study_text(draft, tmp_path / "studies" / "a.toml")
+    assert 'file = "../data/imu"' in text and "recorded_rate_hz = 100" in text
+    assert text.count("# guess: ") == 3 and "# speed_m_s = 1.23" in text
+    assert "standing_s = [0.00, 1.50]" in text
+    assert 'source = "00B42DA3"' in text and "Not used" in text
+    assert "lumbar_extension = 0.0" in text
+    assert model_file("builtin:planar_gait") == Path(osim_models.path("planar_gait"))

@@ -1,0 +1,15 @@
+"""The examples: each is read, and so is its recording, where the public recordings are."""
+
+import pytest
+
+from sspinn_opensim.recording import find_faults, read_recording
+from sspinn_opensim.study import examples_folder, read_study
+
+EXAMPLES = sorted(path for path in examples_folder().glob("*.toml") if path.stem != "dorschky2019_p01")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_is_read_and_nothing_is_seriously_wrong_with_its_recording(path, shared):
+    recording = read_recording(read_study(path))
+    assert len(recording.sensors) >= 7
+    assert not [finding for finding in find_faults(recording) if finding.is_serious]

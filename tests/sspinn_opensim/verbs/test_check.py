@@ -1,0 +1,158 @@
+"""``sspinn check`` on a vendor's folder that the tests write: what is seen, what is wrong, and the study."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim import cli
+from sspinn_opensim.recording import Recording
+from sspinn_opensim.verbs.check import check
+
+#: Serial number of the sensor on each body.
+SERIALS = {
+    "pelvis": "00B4A000",
+    "femur_r": "00B4A001",
+    "tibia_r": "00B4A002",
+    "foot_r": "00B4A003",
+    "femur_l": "00B4A004",
+    "tibia_l": "00B4A005",
+    "foot_l": "00B4A006",
+}
+COLUMNS = ("PacketCounter", *(f"{kind}_{axis}" for kind in ("Acc", "Gyr") for axis in "XYZ"))
+STANDING_S = 2.0
+
+
+@pytest.fixture(scope="module")
+def recording(record, planar_model) -> Recording:
+    """Standing, then an analytic walk; every sensor sits obliquely on its segment."""
+    walk = record(planar_model, seconds=10.0)
+    still = round(STANDING_S * walk.sampling_rate_hz)
+    upright = np.tile([0.0, 9.80665, 0.0], (still, 7, 1))
+    acceleration = np.concatenate([upright, walk.acceleration])
+    rate = np.concatenate([0.0 * upright, walk.angular_rate])
+    random = np.random.default_rng(0)
+    for k in range(7):
+        turn = Rotation.random(random_state=k)
+        acceleration[:, k] = turn.apply(acceleration[:, k]) + 0.02 * random.normal(size=(len(rate), 3))
+        rate[:, k] = turn.apply(rate[:, k]) + 0.002 * random.normal(size=(len(rate), 3))
+    usable = np.ones(len(rate), bool)
+    time_s = np.arange(len(rate)) / walk.sampling_rate_hz
+    return dataclasses.replace(
+        walk, time_s=time_s, acceleration=acceleration, angular_rate=rate, usable=usable
+    )
+
+
+def write_folder(folder: Path, recording: Recording, *, rate: bool = True) -> Path:
+    """Write a recording as MT Manager does: a file for each sensor."""
+    folder.mkdir(parents=True)
+    for k, serial in enumerate(SERIALS.values()):
+        signals = np.hstack([recording.acceleration[:, k], recording.angular_rate[:, k]])
+        rows = "\n".join(
+            "\t".join([f"{n:05d}", *(f"{value:.6f}" for value in row)]) for n, row in enumerate(signals)
+        )
+        head = ["// Start Time: Unknown", *(["// Update Rate: 100.0Hz"] if rate else [])]
+        text = "\n".join([*head, "\t".join(COLUMNS), rows]) + "\n"
+        (folder / f"walk-000_{serial}.txt").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, recording) -> Path:
+    return write_folder(tmp_path_factory.mktemp("vendor") / "imu", recording)
+
+
+@pytest.fixture(scope="module")
+def where() -> dict[str, str]:
+    return {serial: body for body, serial in SERIALS.items()}
+
+
+def test_a_folder_is_recognised_and_described(folder, tmp_path, only_files_of_the_table):
+    result = check(folder, out=tmp_path / "out")
+    assert result.ok and result.format == "xsens_mt" and result.overview.findings == ()
+    assert [sensor.source for sensor in result.overview.sensors] == list(SERIALS.values())
+    assert [round(sensor.resting_m_s2, 1) for sensor in result.overview.sensors] == 7 * [9.8]
+    kinds = [phase.kind for phase in result.overview.phases]
+    # The analytic motion repeats every half second, as running does.
+    assert kinds == ["standing", "running"]
+    text = str(result)
+    assert "1200 samples at 100 Hz" in text and "nothing is wrong" in text
+    only_files_of_the_table(tmp_path / "out", "check")
+    page = result.page.read_text(encoding="utf-8")
+    assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+    assert "00B4A003" in page and "standing" in page
+    assert json.loads((tmp_path / "out" / "recording.json").read_text())["samples"] == 1200
+
+
+def test_the_command_has_three_ends(folder, recording, tmp_path, capsys):
+    assert cli.main(["check", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ok"] is True
+    acceleration = recording.acceleration.copy()
+    acceleration[:, 2] = acceleration[:, 1]
+    copied = dataclasses.replace(recording, acceleration=acceleration)
+    assert cli.main(["check", str(write_folder(tmp_path / "copied", copied)), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert [(f["key"], f["severity"]) for f in found] == [("duplicate:00B4A002", "serious")]
+    assert cli.main(["check", str(tmp_path / "nothing")]) == 2
+    (tmp_path / "notes.csv").write_text("subject,age,height\nA,30,1.7\n")
+    assert cli.main(["check", str(tmp_path / "notes.csv")]) == 2
+    message = capsys.readouterr().err
+    assert "subject, age, height" in message and "[recording.csv.columns.NAME]" in message
+
+
+def test_a_rate_that_is_stated_nowhere_is_asked_for(recording, tmp_path):
+    unstated = write_folder(tmp_path / "imu", recording, rate=False)
+    with pytest.raises(InputError) as caught:
+        check(unstated)
+    assert "--rate" in caught.value.fix
+    assert check(unstated, recorded_rate_hz=100.0).overview.recording.sampling_rate_hz == pytest.approx(100)
+
+
+@pytest.mark.parametrize(
+    ("plant", "key"),
+    [
+        (lambda a, w: (100.0 * a, w), "acceleration_unit"),
+        # The reader of this format takes free acceleration out itself, for MT files may hold it.
+        (lambda a, w: (a - a[:100].mean(axis=0), w), "missing_signal"),
+        (lambda a, w: (a, np.degrees(w)), "angular_rate_unit"),
+        (lambda a, w: (a, np.radians(w)), "angular_rate_unit"),
+    ],
+)
+def test_a_planted_fault_ends_with_status_1(plant, key, recording, tmp_path):
+    acceleration, rate = plant(recording.acceleration, recording.angular_rate)
+    wrong = dataclasses.replace(recording, acceleration=acceleration, angular_rate=rate)
+    result = check(write_folder(tmp_path / "imu", wrong))
+    assert not result.ok and key in {finding.kind for finding in result.overview.findings}
+
+
+def test_options_for_files_do_not_go_with_a_study(repository):
+    study = repository / "examples" / "demo.toml"
+    assert check(study).ok
+    with pytest.raises(InputError, match="says all of this itself"):
+        check(study, recorded_rate_hz=100.0)
+    with pytest.raises(InputError, match="one recording"):
+        check(repository / "examples" / "dorschky2019_p01.toml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["--height", "1.7"], "--study"),
+        (["--study", "s.toml", "--height", "1.7"], "--model, --mass"),
+        (["--study", "s.toml", "--model", "m.osim", "--height", "170", "--mass", "70"], "--height"),
+    ],
+)
+def test_half_a_study_is_refused(arguments, what, folder, capsys):
+    assert cli.main(["check", str(folder), *arguments]) == 2
+    assert what in capsys.readouterr().err
+
+
+def test_a_sensor_is_placed_once(folder, capsys):
+    for arguments in (["a=pelvis", "a=foot_r"], ["pelvis"]):
+        with pytest.raises(SystemExit):
+            cli.main(["check", str(folder), "--where", *arguments])
+    assert "SENSOR=SEGMENT" in capsys.readouterr().err
