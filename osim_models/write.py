@@ -7,12 +7,13 @@ from pathlib import Path
 
 from lxml import etree
 
+from casadi_dynamics.osim import NEWEST_VERSION
 from osim_models import geometry, tables
 from osim_models.bodies import BodyProperties, bodies, contact_points, lumbar_height
 from osim_models.muscles import LumpedMuscle, muscles
 
 #: Version of OpenSim's file format: the one OpenSim 4.6 reads without converting.
-FILE_VERSION = "40600"
+FILE_VERSION = str(NEWEST_VERSION)
 MODEL_NAME = "planar_gait"
 GRAVITY = (0.0, -9.80665, 0.0)
 _SIDES = {"r": 1.0, "l": -1.0}

@@ -12,8 +12,10 @@ import pytest
 PACKAGES = ("casadi_dynamics", "osim_models", "sspinn_opensim")
 
 _WORKER = "opensim_process.worker"
-_CASADI = f"errors opensim_process {_WORKER} model osim symbolic compiled simbody_defect verify".split()
-_DYNAMICS = {"casadi_dynamics"} | {f"casadi_dynamics.{room}" for room in _CASADI}
+_CASADI = (
+    f"errors disk_cache opensim_process {_WORKER} model osim symbolic compiled simbody_defect verify".split()
+)
+_DYNAMICS = {"casadi_dynamics"} | {f"casadi_dynamics.{room}" for room in (*_CASADI, _WORKER)}
 _TRAINING, _ESTIMATION, _EVALUATION = (
     f"sspinn_opensim.{room}" for room in ("training", "estimation", "evaluation")
 )
@@ -49,13 +51,14 @@ _OF_CASADI_DYNAMICS = _rooms(
     {
         "": "errors",
         "errors": "",
-        "opensim_process": "errors",
+        "disk_cache": "",
+        "opensim_process": "errors disk_cache",
         # What runs in the process of OpenSim: others import its jobs, to name them.
         _WORKER: "opensim_process",
         "model": "errors",
         "osim": "errors model",
         "symbolic": "errors model",
-        "compiled": "errors model symbolic",
+        "compiled": "errors disk_cache model symbolic",
         "simbody_defect": "model symbolic",
         "verify": "errors model osim symbolic compiled simbody_defect",
         "__main__": f"errors opensim_process {_WORKER} model osim symbolic compiled simbody_defect verify",

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
+from struct import pack
 
 import casadi as ca
 import numpy as np
-import torch
 
-from casadi_dynamics.compiled.torch_function import compile_torch
+from casadi_dynamics.compiled.llvm.program import load_program
+from casadi_dynamics.compiled.numpy_tape import NumpyProgram
+from casadi_dynamics.compiled.program import run
+from casadi_dynamics.compiled.source import Source
 from casadi_dynamics.errors import InputError
+
+_SCALAR = "double"
+_BYTES = 8
 
 
 def compile_numpy(function: ca.Function, *, backend: str = "llvm") -> Callable[..., dict[str, np.ndarray]]:
@@ -21,7 +28,7 @@ def compile_numpy(function: ca.Function, *, backend: str = "llvm") -> Callable[.
         An SX function whose inputs and outputs are dense columns. One that calls other functions, as paths
         around several surfaces do, is not compiled: CasADi runs it.
     backend : str
-        As in `compile_torch`.
+        'llvm' or 'numpy', as in `compile_torch`.
 
     Returns
     -------
@@ -35,42 +42,68 @@ def compile_numpy(function: ca.Function, *, backend: str = "llvm") -> Callable[.
         If the function or the backend is of another kind; at the call, if an input does not fit.
     """
     if any(function.instruction_id(k) == ca.OP_CALL for k in range(function.n_instructions())):
-        return _interpreted(function)
-    compiled = compile_torch(function, torch.float64, order=0, backend=backend)
+        evaluate = _interpreted(function)
+    else:
+        evaluate = _compiled(function, backend)
 
     def call(**inputs: np.ndarray) -> dict[str, np.ndarray]:
-        # the program reads memory by strides; torch takes no negative ones and warns of read-only arrays
-        tensors = {name: torch.from_numpy(_own(value)) for name, value in inputs.items()}
-        with torch.no_grad():
-            return {name: value.numpy() for name, value in compiled(**tensors).items()}
+        given, samples = _fitting(function, inputs)
+        return dict(zip(function.name_out(), evaluate(given, samples), strict=True))
 
     return call
 
 
-def _interpreted(function: ca.Function) -> Callable[..., dict[str, np.ndarray]]:
+def _compiled(function: ca.Function, backend: str) -> Callable:
+    source = Source(function)
+    if backend == "llvm":
+        program = load_program(source.key, source.tape, _SCALAR)
+    elif backend == "numpy":
+        program = NumpyProgram(source.tape(), _SCALAR)
+    else:
+        raise InputError(
+            "There is no such backend.",
+            where="argument 'backend'",
+            expected="llvm or numpy",
+            found=str(backend),
+            fix="leave it out to get the fastest",
+        )
+    threads = len(os.sched_getaffinity(0))
+
+    def evaluate(given: list[np.ndarray], samples: int) -> list[np.ndarray]:
+        places: list[int] = []
+        for array in given:  # of one row for all samples the stride is 0
+            strides = (0, *array.strides) if array.ndim == 1 else array.strides
+            places += (array.ctypes.data, *(stride // _BYTES for stride in strides))
+        outputs = [np.empty((samples, size)) for size in source.output_sizes]
+        results = [output.ctypes.data for output in outputs]
+        run(program, pack(f"{len(places)}q", *places), pack(f"{len(results)}q", *results), samples, threads)
+        return outputs
+
+    return evaluate
+
+
+def _interpreted(function: ca.Function) -> Callable:
+    def evaluate(given: list[np.ndarray], samples: int) -> list[np.ndarray]:
+        columns = [np.broadcast_to(array, (samples, array.shape[-1])).T for array in given]
+        return [np.array(value).T for value in function.map(samples).call(columns)]
+
+    return evaluate
+
+
+def _fitting(function: ca.Function, inputs: Mapping[str, np.ndarray]) -> tuple[list[np.ndarray], int]:
+    """Return the inputs in their order, each in rows that lie one after the other, and how many samples."""
     names = function.name_in()
-
-    def call(**inputs: np.ndarray) -> dict[str, np.ndarray]:
-        given = {name: np.asarray(value, float) for name, value in inputs.items()}
-        sizes = {name: function.numel_in(name) for name in names}
-        lengths = {len(value) for value in given.values() if value.ndim == 2}
-        fits = all(name in given and given[name].shape[-1:] == (size,) for name, size in sizes.items())
-        if set(given) != set(names) or not fits or len(lengths) > 1:
-            raise InputError(
-                f"The inputs of '{function.name()}' do not fit.",
-                expected=", ".join(f"{name} (N, {size})" for name, size in sizes.items()),
-                found=", ".join(f"{name} {value.shape}" for name, value in given.items()),
-                fix="pass every input, with one number of samples",
-            )
-        count = lengths.pop() if lengths else 1
-        columns = [np.broadcast_to(given[name], (count, sizes[name])).T for name in names]
-        return {
-            name: np.array(value).T
-            for name, value in zip(function.name_out(), function.map(count).call(columns), strict=True)
-        }
-
-    return call
-
-
-def _own(value: np.ndarray) -> np.ndarray:
-    return np.require(value, float, ["C", "W"])
+    sizes = {name: function.numel_in(name) for name in names}
+    # The program reads memory by strides of whole numbers.
+    given = {name: np.require(value, float, ["C", "A"]) for name, value in inputs.items()}
+    lengths = {len(value) for value in given.values() if value.ndim == 2}
+    fits = all(name in given and given[name].shape[-1:] == (size,) for name, size in sizes.items())
+    flat = all(value.ndim in (1, 2) for value in given.values())
+    if set(given) != set(names) or not (fits and flat) or len(lengths) > 1:
+        raise InputError(
+            f"The inputs of '{function.name()}' do not fit.",
+            expected=", ".join(f"'{name}' (N, {size})" for name, size in sizes.items()),
+            found=", ".join(f"'{name}' {value.shape}" for name, value in given.items()),
+            fix="pass every input, with one number of samples",
+        )
+    return [given[name] for name in names], lengths.pop() if lengths else 1

@@ -1,7 +1,7 @@
 """Reading `.osim` files."""
 
-from casadi_dynamics.osim.document import is_older, whole_document
+from casadi_dynamics.osim.document import NEWEST_VERSION, is_older, whole_document
 from casadi_dynamics.osim.included import inline
 from casadi_dynamics.osim.reader import read_model
 
-__all__ = ["inline", "is_older", "read_model", "whole_document"]
+__all__ = ["NEWEST_VERSION", "inline", "is_older", "read_model", "whole_document"]

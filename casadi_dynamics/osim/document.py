@@ -40,7 +40,7 @@ def read_document(path: Path) -> Element:
             found=f"Version '{version}'",
             fix=f"open the model in OpenSim {'4' if older else '4.6'} and save it",
         )
-    inline(root, path, _root)
+    inline(root, path, _root, marked=True)
     parts = Element(path, root).children()
     if [child.tag for child in parts] != ["Model"]:
         raise InputError(

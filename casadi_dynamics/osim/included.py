@@ -8,11 +8,13 @@ from typing import Any
 
 from casadi_dynamics.errors import InputError
 
+#: Attribute that names the file of a part (XInclude 1.1, 4.7.5, "Base URI Fixup").
+BASE = "{http://www.w3.org/XML/1998/namespace}base"
 #: From this version on OpenSim writes sockets; older files are converted when OpenSim reads them.
 _SOCKETS = 40000
 
 
-def inline(root: Any, path: Path, parse: Callable[[Path], Any]) -> bool:
+def inline(root: Any, path: Path, parse: Callable[[Path], Any], *, marked: bool = False) -> bool:
     """Put every object that a document keeps in another file in its place, as OpenSim does.
 
     Parameters
@@ -23,6 +25,8 @@ def inline(root: Any, path: Path, parse: Callable[[Path], Any]) -> bool:
         Its file. Names of files are relative to the file that they stand in.
     parse : callable
         From a path to the root of the document there; whatever cannot be read it refuses.
+    marked : bool
+        Whether every part bears the path of its file as `BASE`, for messages that name its lines.
 
     Returns
     -------
@@ -35,11 +39,13 @@ def inline(root: Any, path: Path, parse: Callable[[Path], Any]) -> bool:
         If a file is not there, holds another object, names itself, or holds a part of a model in a version
         that OpenSim would convert otherwise than the model.
     """
-    return _inline(root, Path(path), parse, (Path(path).resolve(),))
+    return _inline(root, Path(path), parse, (Path(path).resolve(),), marked)
 
 
-def _inline(root: Any, path: Path, parse: Callable[[Path], Any], within: tuple[Path, ...]) -> bool:
-    references = [node for node in root.iter() if isinstance(node.tag, str) and node.get("file", "").strip()]
+def _inline(
+    root: Any, path: Path, parse: Callable[[Path], Any], within: tuple[Path, ...], marked: bool
+) -> bool:
+    references = [node for node in root.xpath("//*[@file]") if node.get("file").strip()]
     for node in references:
         name = node.get("file").strip()
         place = path.parent / name.replace("\\", "/")
@@ -68,7 +74,9 @@ def _inline(root: Any, path: Path, parse: Callable[[Path], Any], within: tuple[P
                 found=found,
             )
         _check_version(root, own, node, place)
-        _inline(own, place, parse, (*within, place.resolve()))
+        _inline(own, place, parse, (*within, place.resolve()), marked)
+        if marked:
+            held.set(BASE, str(place))
         held.tail = node.tail
         node.getparent().replace(node, held)
     return bool(references)

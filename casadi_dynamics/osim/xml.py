@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.osim.included import BASE
 
 #: A decimal number as C++ reads it; Python's `float` would also take `1_000` and digits of other scripts.
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -54,8 +55,9 @@ class Element:
 
     @property
     def where(self) -> str:
-        """File, line and name, for messages."""
-        return f"{self.path}, line {self.line}, {self}"
+        """File, line and name, for messages; of a part that stands in another file, that file."""
+        bases = (node.get(BASE) for node in (self.node, *self.node.iterancestors()))
+        return f"{next(filter(None, bases), self.path)}, line {self.line}, {self}"
 
     @property
     def name(self) -> str:

@@ -10,11 +10,9 @@ cubic splines.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from scipy.interpolate import BSpline, CubicSpline, make_interp_spline
-from scipy.signal import butter, lfilter, lfiltic
 
 from casadi_dynamics.errors import InputError
 
@@ -171,8 +169,7 @@ def low_passed(time_s: np.ndarray, q: np.ndarray, lowpass_hz: float) -> tuple[np
         return time_s, q
     time_s, q = _evenly(_padded(time_s), _padded(q))
     rate = 1 / np.diff(time_s).min()
-    filtering = butter(_ORDER, min(lowpass_hz, _HIGHEST_CUTOFF * rate) / (rate / 2))
-    b, a = cast("tuple[np.ndarray, np.ndarray]", filtering)
+    b, a = _butterworth(min(lowpass_hz, _HIGHEST_CUTOFF * rate) / (rate / 2))
     for _ in range(2):
         q = _one_way(b, a, q)[::-1]
     return time_s, q
@@ -198,8 +195,33 @@ def _evenly(time_s: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return even, natural_quintic(time_s, q)(even)
 
 
+def _butterworth(share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return numerator and denominator of the third-order filter, of powers of the delay.
+
+    The analogue one is 1 / (s^3 + 2 s^2 + 2 s + 1); s = (1 - z) / (k (1 + z)) with k the tangent of half the
+    cut-off's angle per sample (Oppenheim and Schafer, Discrete-Time Signal Processing, 7.3). `scipy.signal`
+    has it too, and takes longer to import than a trial to be solved.
+
+    Parameters
+    ----------
+    share : float
+        Cut-off over half the sampling rate, between 0 and 1.
+    """
+    k = np.tan(np.pi * share / 2)
+    minus, plus = np.array([1.0, -1.0]), np.array([1.0, 1.0]) * k
+    powers = [np.polymul(_power(minus, i), _power(plus, _ORDER - i)) for i in range(_ORDER + 1)]
+    below = powers[0] + 2 * powers[1] + 2 * powers[2] + powers[3]
+    return powers[0] / below[0], below / below[0]
+
+
+def _power(polynomial: np.ndarray, exponent: int) -> np.ndarray:
+    return (np.poly1d(polynomial) ** exponent).coeffs
+
+
 def _one_way(b: np.ndarray, a: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Filter forward; the first samples stay as they are."""
-    to_state = np.column_stack([lfiltic(b, a, unit, unit) for unit in np.eye(_ORDER)])
-    state = to_state @ x[_ORDER - 1 :: -1]
-    return np.concatenate([x[:_ORDER], lfilter(b, a, x[_ORDER:], axis=0, zi=state)[0]])
+    y = np.array(x, float)
+    driven = sum(b[i] * x[_ORDER - i : len(x) - i] for i in range(_ORDER + 1))
+    for k in range(_ORDER, len(x)):
+        y[k] = driven[k - _ORDER] - a[1] * y[k - 1] - a[2] * y[k - 2] - a[3] * y[k - 3]
+    return y

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 
 import casadi as ca
 import numpy as np
 
+import casadi_dynamics
 from casadi_dynamics.compiled.numpy_function import compile_numpy
+from casadi_dynamics.disk_cache import load_or_make, sources_hash
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.symbolic import BodyFunctions
+from casadi_dynamics.model import Model
+from casadi_dynamics.symbolic import build
 
 
 @dataclass(frozen=True)
@@ -38,10 +44,13 @@ class DemandFunction:
     """The compiled function from the states of a trial to its `Demand`.
 
     Dependent coordinates follow their couplers, and what they take is passed on to the coordinates that drive
-    them. Locked coordinates are held by the model, so nothing is demanded along them.
+    them. Locked coordinates are held by the model, so nothing is demanded along them. What is built for a
+    model is kept on disk.
 
     Parameters
     ----------
+    model : Model
+        Whose muscles and coordinates are meant.
     free : sequence of str
         Coordinates along which muscles and actuators must give what the motion takes.
     driven : sequence of str
@@ -57,52 +66,21 @@ class DemandFunction:
 
     def __init__(
         self,
-        functions: BodyFunctions,
+        model: Model,
         free: Sequence[str],
         muscles: Sequence[str],
         driven: Sequence[str],
         loaded: Sequence[str],
     ) -> None:
-        if functions.constraint_equations:
-            raise InputError(
-                "constraints between bodies cannot be solved for here",
-                where=f"model '{functions.tree.model.name}'",
-                expected="coupled coordinates at most",
-                found=functions.constraint_equations[0],
-                fix="let OpenSim solve, or remove the constraint",
-            )
-        self._parameters = functions.parameters
-        self._places = [functions.coordinates.index(name) for name in functions.independent]
-        symbols = {name: ca.SX.sym(name, len(self._places)) for name in ("q", "u", "udot")}
-        parameters = ca.SX.sym("parameters", len(self._parameters))
-        whole = functions.coupling(
-            parameters=parameters, **{f"{name}_independent": value for name, value in symbols.items()}
-        )
-        rows = [functions.independent.index(name) for name in free]
-        coupling = whole["C"][:, rows]
-        loads = {name: ca.SX.sym(name, 3 * len(loaded)) for name in ("force", "point", "torque")}
-        if not loaded:
-            loads = {}
-        tau = _call(functions.inverse_dynamics(loaded), whole, loads, parameters)["tau"]
-        if functions.forces:
-            tau -= _call(functions.passive_forces, whole, {}, parameters)["total"]
-        paths = _call(functions.muscles(muscles), whole, {}, parameters)
-        independent = [functions.coordinates.index(name) for name in free]
-        pulls = coupling[[functions.coordinates.index(name) for name in driven], :]
-        arms = ca.sparsify(ca.vertcat(paths["moment_arm"][:, independent], pulls))
-        outputs = {
-            "tau": coupling.T @ tau,
-            "arms": ca.vertcat(*arms.nonzeros()),  # pyright: ignore[reportCallIssue, reportArgumentType]
-            "length": paths["length"],
-            "speed": paths["speed"],
-        }
-        inputs = symbols | loads | {"parameters": parameters}
-        dense = [ca.densify(value) for value in outputs.values()]  # what recurs is found when it is compiled
-        function = ca.Function("demand", list(inputs.values()), dense, list(inputs), list(outputs))
-        self._function = compile_numpy(function)
-        # CasADi counts down the columns; here a row of `arms` (muscle or actuator) becomes a column
-        self._used, self._free = (np.array(x, int) for x in arms.sparsity().get_triplet())
-        self._shape = len(rows), arms.shape[0]
+        chosen = [list(names) for names in (free, muscles, driven, loaded)]
+        ours = map(sources_hash, (Path(str(casadi_dynamics.__file__)).parent, Path(__file__).parent))
+        key = json.dumps(["demand", model.content_hash, *chosen, *ours, version("casadi")])
+        stored = json.loads(load_or_make(key, lambda: json.dumps(_built(model, *chosen)).encode()))
+        self._parameters = np.array(stored["parameters"])
+        self._function = compile_numpy(ca.Function.deserialize(stored["function"]))
+        self._places = stored["places"]
+        self._used, self._free = (np.array(x, int) for x in stored["arms"])
+        self._shape = stored["shape"]
 
     def __call__(
         self, q: np.ndarray, u: np.ndarray, udot: np.ndarray, loads: dict[str, np.ndarray]
@@ -123,6 +101,58 @@ class DemandFunction:
         arms = np.zeros((len(q), *self._shape))
         arms[:, self._free, self._used] = found["arms"]
         return Demand(found["tau"], arms, found["length"], found["speed"])
+
+
+def _built(model: Model, free: list[str], muscles: list[str], driven: list[str], loaded: list[str]) -> dict:
+    """Return the function, serialized, with the parameters of the model and how `arms` are laid out.
+
+    `arms` are row (free coordinate) and column (muscle or actuator) of each entry of the output of its name;
+    `places` are the independent coordinates, and `shape` that of all arms.
+    """
+    functions = build(model)
+    if functions.constraint_equations:
+        raise InputError(
+            "constraints between bodies cannot be solved for here",
+            where=f"model '{model.name}'",
+            expected="coupled coordinates at most",
+            found=functions.constraint_equations[0],
+            fix="let OpenSim solve, or remove the constraint",
+        )
+    places = [functions.coordinates.index(name) for name in functions.independent]
+    symbols = {name: ca.SX.sym(name, len(places)) for name in ("q", "u", "udot")}
+    parameters = ca.SX.sym("parameters", len(functions.parameters))
+    whole = functions.coupling(
+        parameters=parameters, **{f"{name}_independent": value for name, value in symbols.items()}
+    )
+    rows = [functions.independent.index(name) for name in free]
+    coupling = whole["C"][:, rows]
+    loads = {name: ca.SX.sym(name, 3 * len(loaded)) for name in ("force", "point", "torque")}
+    if not loaded:
+        loads = {}
+    tau = _call(functions.inverse_dynamics(loaded), whole, loads, parameters)["tau"]
+    if functions.forces:
+        tau -= _call(functions.passive_forces, whole, {}, parameters)["total"]
+    paths = _call(functions.muscles(muscles), whole, {}, parameters)
+    independent = [functions.coordinates.index(name) for name in free]
+    pulls = coupling[[functions.coordinates.index(name) for name in driven], :]
+    arms = ca.sparsify(ca.vertcat(paths["moment_arm"][:, independent], pulls))
+    outputs = {
+        "tau": coupling.T @ tau,
+        "arms": ca.vertcat(*arms.nonzeros()),  # pyright: ignore[reportCallIssue, reportArgumentType]
+        "length": paths["length"],
+        "speed": paths["speed"],
+    }
+    inputs = symbols | loads | {"parameters": parameters}
+    dense = [ca.densify(value) for value in outputs.values()]  # what recurs is found when it is compiled
+    function = ca.Function("demand", list(inputs.values()), dense, list(inputs), list(outputs))
+    # CasADi counts down the columns; here a row of `arms` (muscle or actuator) becomes a column.
+    return {
+        "function": function.serialize(),
+        "parameters": functions.parameters.tolist(),
+        "places": places,
+        "arms": [list(x) for x in arms.sparsity().get_triplet()],
+        "shape": [len(rows), arms.shape[0]],
+    }
 
 
 def _call(function: ca.Function, whole, loads, parameters) -> dict[str, ca.SX]:

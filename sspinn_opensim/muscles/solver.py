@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.osim import read_model
-from casadi_dynamics.symbolic import build
+from casadi_dynamics.symbolic import BodyFunctions, build
+from casadi_dynamics.symbolic.constraints import independent_coordinates
 from sspinn_opensim.dynamics.inverse_dynamics import LoadedMotion
 from sspinn_opensim.muscles.capacity import Capacity
 from sspinn_opensim.muscles.demand import Demand, DemandFunction
@@ -62,10 +64,13 @@ class MuscleSolver:
         facts = coordinate_facts(tree)
         self._free = tuple(fact.name for fact in facts if fact.is_free)
         self._locked = {fact.name for fact in facts if fact.locked}
-        self._functions = build(self._model)
         self._check_actuators()
         self._check_coordinates()
         self._demands: dict[tuple[str, ...], DemandFunction] = {}
+
+    @cached_property
+    def _functions(self) -> BodyFunctions:
+        return build(self._model)
 
     @property
     def muscles(self) -> tuple[str, ...]:
@@ -147,7 +152,7 @@ class MuscleSolver:
         """Return what the frames of a trial take."""
         if trial.loaded not in self._demands:
             self._demands[trial.loaded] = DemandFunction(
-                self._functions,
+                self._model,
                 self._free,
                 self.muscles,
                 [actuator.coordinate for actuator in self._actuators],
@@ -176,7 +181,7 @@ class MuscleSolver:
 
     def _check_coordinates(self) -> None:
         held = {*self._free, *self._locked}
-        prescribed = [name for name in self._functions.independent if name not in held]
+        prescribed = [name for name in independent_coordinates(self._model) if name not in held]
         if prescribed:
             raise InputError(
                 f"the coordinate '{prescribed[0]}' follows a function of time",

@@ -7,9 +7,9 @@ from pathlib import Path
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.osim import inline
+from casadi_dynamics.osim import NEWEST_VERSION, inline
 
-OPENSIM_DOCUMENT_VERSION = "40600"
+OPENSIM_DOCUMENT_VERSION = str(NEWEST_VERSION)
 
 
 def read_document(path: Path, kind: str) -> etree._Element:

@@ -13,7 +13,7 @@ from sspinn_opensim.opensim_io.static_optimization.comparison import (
     verdict_row,
 )
 from sspinn_opensim.opensim_io.static_optimization.groups import groups_of
-from sspinn_opensim.report.figures import ChartGroup
+from sspinn_opensim.report.chart_group import ChartGroup
 from sspinn_opensim.report.muscle_charts import comparison_charts, write_figures, write_group_figures
 from sspinn_opensim.report.page import Page, Section, Table
 from sspinn_opensim.results.folder import ResultsFolder

@@ -14,14 +14,13 @@ from casadi_dynamics.errors import InputError, OpenSimTimeoutError
 from casadi_dynamics.model import Model
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.opensim_process.worker.answers import model_answers
-from casadi_dynamics.osim import read_model
 from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import compare, muscle_spans
 from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.files import write_json
 from sspinn_opensim.opensim_io.model.gravity import gravity_doubt
-from sspinn_opensim.opensim_io.model.upgraded_model import current_file
+from sspinn_opensim.opensim_io.model.upgraded_model import current_file, read_current
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
 from sspinn_opensim.verbs.on_study import on_study
@@ -110,7 +109,7 @@ def convert(study: Study | Path, out: Path) -> Conversion:
     path = current_file(given, out)
     if path != given:
         log.info(f"the model was written anew, in a new version and in one file: {path.name}")
-    model = read_model(path)
+    model = read_current(given, path)
     for note in _not_used(model.ignored):
         log.info(f"not used: {note}")
     doubt = gravity_doubt(model.gravity)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import require
@@ -25,7 +26,9 @@ from sspinn_opensim.verbs.laboratory_muscles import (
     compare_folders,
 )
 from sspinn_opensim.verbs.on_study import on_study
-from sspinn_opensim.verbs.prepared import Prepared, prepare
+
+if TYPE_CHECKING:
+    from sspinn_opensim.verbs.prepared import Prepared
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +69,8 @@ def muscles(
         return analyse_trials(study, out, workers=workers, fast=fast)
     if not isinstance(study, Study):
         return compare_folders(study, out)
+    from sspinn_opensim.verbs.prepared import prepare  # brings torch, which a laboratory's trial does without
+
     log.info("muscles", extra={"heading": True})
     require(ResultsFolder(out).kinematics, "run sspinn estimate first")
     settings = preparation.Settings(**asdict(study.muscles))

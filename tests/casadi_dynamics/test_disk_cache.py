@@ -1,4 +1,4 @@
-"""Machine code on disk: found again, told apart, and never trusted blindly."""
+"""Entries of the cache on disk: found again, told apart, and never trusted blindly."""
 
 import os
 import subprocess
@@ -10,9 +10,10 @@ import casadi as ca
 import pytest
 import torch
 
-from casadi_dynamics.compiled import compile_torch, disk_cache
-from casadi_dynamics.compiled.disk_cache import cache_folder, load_or_make
+from casadi_dynamics import disk_cache
+from casadi_dynamics.compiled import compile_torch
 from casadi_dynamics.compiled.llvm import program as llvm
+from casadi_dynamics.disk_cache import cache_folder, load_or_make
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.osim import is_older, read_model
+from casadi_dynamics.osim import is_older, read_model, whole_document
 
 
 @pytest.fixture
@@ -151,3 +151,17 @@ def test_a_set_that_is_not_where_it_should_be_is_named(osim, tmp_path, text, rea
     with pytest.raises(InputError, match=reason) as error:
         read_model(model)
     assert "BodySet" in str(error.value)
+
+
+def test_an_error_in_a_part_names_the_file_and_the_line_of_the_part(osim, tmp_path):
+    model = apart(osim.document(), tmp_path)
+    part = tmp_path / "parts" / "BodySet.xml"
+    part.write_text(part.read_text().replace("<Body ", "\n\n<Body ").replace("<mass>2<", "<mass>heavy<"))
+    line = 1 + part.read_text()[: part.read_text().index("<Body ")].count("\n")
+    with pytest.raises(InputError, match="finite numbers") as error:
+        read_model(model)
+    assert line > 2 and error.value.where == f"{part}, line {line}, Body 'rod'"
+
+
+def test_the_marks_of_parts_stay_out_of_what_is_written(osim, tmp_path):
+    assert b"base" not in whole_document(apart(osim.document(), tmp_path))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,9 +14,9 @@ from threading import Lock
 import llvmlite
 import llvmlite.binding as llvm
 
-from casadi_dynamics.compiled.disk_cache import load_or_make
 from casadi_dynamics.compiled.llvm.text import module_text
 from casadi_dynamics.compiled.tape import Tape
+from casadi_dynamics.disk_cache import load_or_make, sources_hash
 
 
 @dataclass(frozen=True)
@@ -102,8 +101,7 @@ def _machine():
 
 
 #: Of this package as it was loaded; read now, for files may change while the process runs.
-_SOURCES = sorted(Path(__file__).parents[1].rglob("*.py"))
-_OURS = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()
+_OURS = sources_hash(Path(__file__).parents[1])
 
 
 @cache

@@ -55,14 +55,25 @@ def read_any_model(path: str | Path) -> Model:
     InputError
         As `casadi_dynamics.osim.read_model`; or OpenSim cannot upgrade the file.
     """
+    path = Path(path)
+    if not is_older(path):
+        return read_model(path)
     with tempfile.TemporaryDirectory(prefix="upgraded_model_") as folder:
-        current = current_file(Path(path), Path(folder))
-        try:
-            return read_model(current)
-        except InputError as error:
-            if current == Path(path):
-                raise
-            where = error.where.replace(str(current), f"{path} (lines as upgraded by OpenSim)")
-            raise InputError(
-                error.what, where=where, expected=error.expected, found=error.found, fix=error.fix
-            ) from None
+        return read_current(path, current_file(path, Path(folder)))
+
+
+def read_current(path: Path, current: Path) -> Model:
+    """Read the model of a file of which `current_file` made another; errors name the file that was given.
+
+    Raises
+    ------
+    InputError
+        As `casadi_dynamics.osim.read_model`.
+    """
+    if not is_older(path):
+        return read_model(path)  # its own lines, and those of its parts
+    try:
+        return read_model(current)
+    except InputError as error:
+        place = error.where.removeprefix(str(current)).removeprefix(", ")
+        raise error.at(", ".join(filter(None, (f"{path}, as upgraded by OpenSim", place)))) from None

@@ -16,7 +16,7 @@ from lxml import etree
 
 from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.files import write_atomically
-from sspinn_opensim.opensim_io.documents import child_text
+from sspinn_opensim.opensim_io.documents import OPENSIM_DOCUMENT_VERSION, child_text
 from sspinn_opensim.opensim_io.scaling.report import Factors
 from sspinn_opensim.opensim_io.scaling.setup import AppliedMeasurement, ScaleSetup
 
@@ -152,7 +152,7 @@ def read_scale_set(path: Path) -> Factors:
 
 def write_scale_set(path: Path, factors: Factors) -> None:
     """Write the factors with all digits, as a ScaleSet that OpenSim loads."""
-    root = etree.Element("OpenSimDocument", Version="40600")
+    root = etree.Element("OpenSimDocument", Version=OPENSIM_DOCUMENT_VERSION)
     scales = etree.SubElement(etree.SubElement(root, "ScaleSet", name="factors"), "objects")
     for body, xyz in factors.items():
         scale = etree.SubElement(scales, "Scale")

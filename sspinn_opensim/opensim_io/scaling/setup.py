@@ -11,7 +11,7 @@ import numpy as np
 from lxml import etree
 
 from casadi_dynamics.errors import InputError, nearest
-from sspinn_opensim.opensim_io.documents import child_text
+from sspinn_opensim.opensim_io.documents import OPENSIM_DOCUMENT_VERSION, child_text
 from sspinn_opensim.opensim_io.scaling.choices import Measurement
 from sspinn_opensim.opensim_io.scaling.report import Factors
 from sspinn_opensim.opensim_io.tables.tool_files import beside
@@ -242,7 +242,7 @@ def make_setup(
     where : str
         For messages.
     """
-    root = etree.Element("OpenSimDocument", Version="40600")
+    root = etree.Element("OpenSimDocument", Version=OPENSIM_DOCUMENT_VERSION)
     tool = etree.SubElement(root, "ScaleTool", name="scale")
     _append(tool, mass="0", height="-1", age="-1", notes="")
     _append(etree.SubElement(tool, "GenericModelMaker"), model_file="", marker_set_file="Unassigned")

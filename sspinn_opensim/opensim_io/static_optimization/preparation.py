@@ -210,8 +210,8 @@ def usable_muscles(tree: etree._ElementTree, where: Path) -> tuple[str, ...]:
         Some muscle stands outside the ForceSet, where OpenSim's tools overlook it, or is switched off.
     """
     names = muscle_names(tree)
-    muscles = [e for e in tree.iter() if isinstance(e.tag, str) and e.find("GeometryPath") is not None]
-    muscles = [e for e in muscles if "Muscle" in e.tag and e.get("name") != "default"]
+    pulling = [path.getparent() for path in tree.iter("GeometryPath")]
+    muscles = [e for e in pulling if "Muscle" in e.tag and e.get("name") != "default"]
     elsewhere = [e.get("name", "") for e in muscles if e.get("name") not in names]
     if elsewhere:
         raise InputError(

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from casadi_dynamics.disk_cache import load_or_make
 from casadi_dynamics.errors import InputError, OpenSimError
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.remembered import answer_key
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
-from sspinn_opensim.opensim_io.tables.tool_files import read_setup_file
+from sspinn_opensim.opensim_io.tables.tool_files import SetupFile, beside, read_setup_file
 from sspinn_opensim.opensim_io.worker.tables import inspect_files
 
 _TABLES = (".mot", ".sto")
@@ -28,7 +30,8 @@ def written_together(folder: Path) -> Iterator[Path]:
     """Give a temporary folder; when the block ends, check what it holds and move it into `folder`.
 
     Every ``.mot`` and ``.sto`` is read by both of OpenSim's readers, and every set-up file loaded, in one
-    process for all. The set appears as a whole: after an error the files in `folder` are those of before.
+    process for all; what it has read before, byte for byte, is not read again. The set appears as a whole:
+    after an error the files in `folder` are those of before.
 
     Parameters
     ----------
@@ -80,6 +83,13 @@ def check_files(files: Sequence[Path]) -> None:
             raise OpenSimError(_MISREAD, where=path, found="; ".join(table.notes), fix=_ANEW)
     if not tables and not setups:
         return
+    named = (beside(s.path, name) for s in setups.values() for names in s.reads.values() for name in names)
+    key = answer_key(inspect_files, [*map(Path, (*tables, *setups)), *named])
+    load_or_make(key, lambda: _read_by_opensim(tables, setups))
+
+
+def _read_by_opensim(tables: dict[str, Table], setups: dict[str, SetupFile]) -> bytes:
+    """Return a word if OpenSim reads tables and set-ups as they are meant; see `check_files`."""
     with tempfile.TemporaryDirectory(prefix="opensim_readings_") as folder:
         output = Path(folder, "readings.npz")
         answer = run_job(
@@ -100,6 +110,7 @@ def check_files(files: Sequence[Path]) -> None:
                         raise OpenSimError(_MISREAD, where=where, found=difference, fix=_ANEW)
     for path, error in answer["setup_errors"].items():
         raise OpenSimError("OpenSim cannot load the set-up", where=path, found=error)
+    return b"read as meant"
 
 
 def _difference(table: Table, found: dict, values: np.ndarray | None) -> str:

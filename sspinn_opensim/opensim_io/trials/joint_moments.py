@@ -6,8 +6,11 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
+from casadi_dynamics.disk_cache import load_or_make
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.remembered import answer_key
+from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.opensim_io.worker.tools import inverse_dynamics
 from sspinn_opensim.results.folder import ResultsFolder
@@ -55,7 +58,17 @@ def joint_moments(
             "to_s": window[1],
             "lowpass_hz": lowpass_hz if lowpass_hz > 0 else -1.0,
         }
-        run_job(inverse_dynamics, arguments, timeout_s=timeout_s(read_storage(kinematics)), outputs=[output])
+
+        def ask() -> bytes:
+            most_s = timeout_s(read_storage(kinematics))
+            run_job(inverse_dynamics, arguments, timeout_s=most_s, outputs=[output])
+            return output.read_bytes()
+
+        reads = [model, kinematics]
+        if external_loads is not None:
+            reads += [external_loads, read_external_loads(external_loads).datafile]
+        options = (repr(float(value)) for value in (*window, lowpass_hz))
+        output.write_bytes(load_or_make(answer_key(inverse_dynamics, reads, *options), ask))
         return whole(read_storage(output), window, kinematics)
 
 

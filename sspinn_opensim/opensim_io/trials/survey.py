@@ -8,12 +8,16 @@ shows here, while the optimizer would only pay for it with reserves and residual
 from __future__ import annotations
 
 import dataclasses
+import io
+import json
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from casadi_dynamics.disk_cache import load_or_make
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.remembered import answer_key
 from sspinn_opensim.dynamics.trial import differentiated, inside, loads_at
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads
 from sspinn_opensim.opensim_io.tables.storage import Table
@@ -137,26 +141,22 @@ def survey(
     if loads:
         at_frames = loads_at(moving.time_s, loads.time_s, loads.vectors.reshape(len(loads.time_s), -1))
         wrenches = np.moveaxis(at_frames.reshape(len(frames), *loads.vectors.shape[1:]), 2, 0)
-    with tempfile.TemporaryDirectory(prefix="muscle_survey_") as folder:
-        motion, output = Path(folder, "motion.npz"), Path(folder, "survey.npz")
-        np.savez(
-            motion,
-            names=np.array(kinematics.names, str),
-            in_degrees=bool(kinematics.in_degrees),
-            time_s=moving.time_s,
-            as_given=kinematics.values[frames],
-            q=moving.q,
-            u=moving.qdot,
-            udot=moving.qddot,
-            bodies=np.array([force.body for force in forces], str),
-            force_frames=np.array([force.force_frame for force in forces], str),
-            point_frames=np.array([force.point_frame for force in forces], str),
-            **dict(zip(("force", "point", "torque"), wrenches, strict=True)),
-        )
-        arguments = {"model": model, "motion": motion, "output": output}
-        facts = run_job(muscle_survey, arguments, timeout_s=_TIMEOUT_S, outputs=[output]).values
-        with np.load(output, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+    question = io.BytesIO()
+    np.savez(
+        question,
+        names=np.array(kinematics.names, str),
+        in_degrees=bool(kinematics.in_degrees),
+        time_s=moving.time_s,
+        as_given=kinematics.values[frames],
+        q=moving.q,
+        u=moving.qdot,
+        udot=moving.qddot,
+        bodies=np.array([force.body for force in forces], str),
+        force_frames=np.array([force.force_frame for force in forces], str),
+        point_frames=np.array([force.point_frame for force in forces], str),
+        **dict(zip(("force", "point", "torque"), wrenches, strict=True)),
+    )
+    facts, arrays = _answer(model, question.getvalue())
     gravity = np.array(facts["gravity"])
     return Survey(
         names=tuple(facts["motions"]),
@@ -169,6 +169,23 @@ def survey(
         **arrays,
         root_directions={name: np.array(way) for name, way in facts["root_directions"].items()},
     )
+
+
+def _answer(model: Path, question: bytes) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return OpenSim's facts and arrays, from the cache on disk if it gave them before."""
+    with tempfile.TemporaryDirectory(prefix="muscle_survey_") as folder:
+        motion, output = Path(folder, "motion.npz"), Path(folder, "survey.npz")
+        motion.write_bytes(question)
+
+        def ask() -> bytes:
+            arguments = {"model": model, "motion": motion, "output": output}
+            facts = run_job(muscle_survey, arguments, timeout_s=_TIMEOUT_S, outputs=[output]).values
+            return json.dumps(facts).encode() + b"\n" + output.read_bytes()
+
+        answer = load_or_make(answer_key(muscle_survey, [model, motion]), ask)
+    facts, _, arrays = answer.partition(b"\n")
+    with np.load(io.BytesIO(arrays), allow_pickle=False) as file:
+        return json.loads(facts), dict(file)
 
 
 def cut(seen: Survey, from_s: float, to_s: float) -> Survey:

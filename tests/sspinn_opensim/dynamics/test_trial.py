@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import scipy.signal
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.dynamics.trial import analyzed
+from sspinn_opensim.dynamics.trial import _butterworth, analyzed
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 
 SCRIPT = """
@@ -40,6 +41,13 @@ def test_the_filter_is_opensims(in_opensim, tmp_path, decimals, frames):
     printed = 1e-7  # eight decimals
     np.testing.assert_allclose(ours.time_s, expected.time_s[inside], atol=printed)
     np.testing.assert_allclose(ours.q, expected.values[inside], atol=printed)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.98])
+def test_the_filter_has_the_coefficients_of_butterworths(share):
+    expected = scipy.signal.butter(3, share)
+    for ours, theirs in zip(_butterworth(share), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14)  # rounding of sums of order one
 
 
 def test_without_filter_derivatives_are_those_of_the_motion():

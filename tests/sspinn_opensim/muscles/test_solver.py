@@ -9,6 +9,7 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.muscles import MuscleSolver, fast_muscle_forces
+from sspinn_opensim.muscles import demand as demand_module
 from sspinn_opensim.muscles import solver as solver_module
 from sspinn_opensim.opensim_io.static_optimization.preparation import Settings
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
@@ -215,3 +216,19 @@ def test_the_model_of_the_set_up_is_the_one_without_contact(walk):
     right = fast_muscle_forces(**walk.files, settings=walk.settings, window=WINDOW)
     twice = fast_muscle_forces(**with_contact, settings=walk.settings, window=WINDOW)
     assert np.abs(twice.forces - right.forces).max() > 10
+
+
+def test_what_is_built_for_a_model_is_kept(walk, tmp_path, monkeypatch):
+    monkeypatch.setenv("CASADI_DYNAMICS_CACHE", str(tmp_path / "cache"))
+    first = fast_muscle_forces(**walk.files, settings=walk.settings, window=WINDOW)
+    monkeypatch.setattr(demand_module, "build", None)
+    second = fast_muscle_forces(**walk.files, settings=walk.settings, window=WINDOW)
+    np.testing.assert_array_equal(first.forces, second.forces)
+
+
+def test_another_model_is_built_anew(files, tmp_path, monkeypatch):
+    monkeypatch.setenv("CASADI_DYNAMICS_CACHE", str(tmp_path / "cache"))
+    first = fast_muscle_forces(**files, window=WINDOW)
+    edit(files["model_file"], r"(?s)(<Body name=.foot_r.*?<mass>)", r"\g<1>1")
+    second = fast_muscle_forces(**files, window=WINDOW)
+    assert np.abs(first.forces - second.forces).max() > 1

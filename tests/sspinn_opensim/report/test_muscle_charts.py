@@ -1,4 +1,4 @@
-"""Charts of muscle groups, and the SVG files that matplotlib makes of them."""
+"""Charts of muscle groups, and the SVG files that are made of them."""
 
 from xml.etree import ElementTree
 

@@ -11,7 +11,7 @@ from casadi_dynamics.osim import is_older, read_model
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import answer_sensors, compare
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree
-from sspinn_opensim.opensim_io.model.upgraded_model import current_file, read_any_model
+from sspinn_opensim.opensim_io.model.upgraded_model import current_file, read_any_model, read_current
 
 
 @pytest.fixture
@@ -50,6 +50,16 @@ def test_messages_name_the_file_of_the_user(tmp_path):
     with pytest.raises(InputError) as caught:
         read_any_model(old)
     assert str(old) in caught.value.where and "upgraded_model_" not in str(caught.value)
+
+
+def test_a_message_on_what_opensim_made_of_a_file_says_so(tmp_path):
+    old, current = tmp_path / "old.osim", tmp_path / "old_upgraded.osim"
+    old.write_text('<OpenSimDocument Version="30000"><Model name="m"/></OpenSimDocument>')
+    body = '<BodySet><objects>\n<Body name="rod"/></objects></BodySet>'
+    current.write_text(f'<OpenSimDocument Version="40000"><Model name="m">{body}</Model></OpenSimDocument>')
+    with pytest.raises(InputError, match="No chain of joints") as caught:
+        read_current(old, current)
+    assert caught.value.where == f"{old}, as upgraded by OpenSim, line 2, Body 'rod'"
 
 
 @pytest.mark.parametrize("text", ["", "<a/>", '<OpenSimDocument Version="10900"><Model/></OpenSimDocument>'])

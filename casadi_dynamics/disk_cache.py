@@ -1,9 +1,9 @@
-"""Machine code kept on disk between runs.
+"""Cache on disk of what takes long and depends on its key alone: machine code, functions, OpenSim's answers.
 
 The folder is ``casadi_dynamics`` in the user's cache folder (``$XDG_CACHE_HOME``, else ``~/.cache``), or the
 one that the environment variable ``CASADI_DYNAMICS_CACHE`` names; ``off`` keeps nothing. It holds code that
 will be run, so a folder or an entry that others may write to is not used. Whatever is wrong with an entry, or
-with the folder, costs a compilation and never an error.
+with the folder, costs making it anew and never an error.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 VARIABLE = "CASADI_DYNAMICS_CACHE"
 #: When the entries together are longer than this, those not used for longest are removed.
 LARGEST_SIZE = 500_000_000
-_MAGIC = b"casadi_dynamics machine code 1\n"
+_MAGIC = b"casadi_dynamics cache 2\n"
 
 
 def load_or_make(key: str, make: Callable[[], bytes]) -> bytes:
@@ -41,6 +42,15 @@ def load_or_make(key: str, make: Callable[[], bytes]) -> bytes:
             _write(path, key, code)
             _prune(folder)
     return code
+
+
+@cache
+def sources_hash(package: Path) -> str:
+    """Return the SHA-256 of the Python sources below a folder, as they were when first asked for."""
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def cache_folder() -> Path | None:
