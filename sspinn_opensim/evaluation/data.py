@@ -19,7 +19,17 @@ from sspinn_opensim.evaluation.baseline import (
 )
 from sspinn_opensim.evaluation.curves import Curves, read_deviations, read_estimate
 from sspinn_opensim.evaluation.reference import Reference, read_reference
-from sspinn_opensim.recording import FORMATS, Recording, on_model, output_window, read_recording
+from sspinn_opensim.evaluation.strides import strides_of
+from sspinn_opensim.gait import Strides
+from sspinn_opensim.recording import (
+    FORMATS,
+    Phase,
+    Recording,
+    on_model,
+    output_window,
+    phases,
+    read_recording,
+)
 from sspinn_opensim.results.folder import ResultsFolder, seed_name
 from sspinn_opensim.study import ReferenceChoice, Study
 from sspinn_opensim.training.coordinates import held_in
@@ -51,6 +61,10 @@ class EvaluationData:
         The reference at zero time shift, and as sensors with the declared lag would see it.
     lag_s : float or None
         The declared lag.
+    phases : tuple of Phase
+        What the person does in the recording.
+    strides : Strides
+        Those of the first seed's estimate.
     """
 
     recording: Recording
@@ -65,6 +79,8 @@ class EvaluationData:
     reference: Reference | None
     lagged_reference: Reference | None
     lag_s: float | None
+    phases: tuple[Phase, ...]
+    strides: Strides
 
     @property
     def first(self) -> tuple[Curves, Curves | None]:
@@ -113,6 +129,7 @@ def read_evaluation_data(study: Study, results: Path, recording: Recording | Non
     every_joint = sagittal_joints(model, [body.name for body in model.bodies])
     reference_at = read_reference(study, model, joints=every_joint)
     lag_s = _declared_lag_s(study.reference)
+    told = phases(recording)
     return EvaluationData(
         recording=recording,
         model=model,
@@ -126,6 +143,8 @@ def read_evaluation_data(study: Study, results: Path, recording: Recording | Non
         reference=reference_at and reference_at(frames_s),
         lagged_reference=reference_at(frames_s - lag_s) if reference_at and lag_s else None,
         lag_s=lag_s,
+        phases=told,
+        strides=strides_of(whole[first], study.person, recording, told),
     )
 
 

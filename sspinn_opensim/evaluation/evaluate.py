@@ -13,6 +13,7 @@ from sspinn_opensim.evaluation.curves import Curves
 from sspinn_opensim.evaluation.data import EvaluationData
 from sspinn_opensim.evaluation.metrics import QUANTITIES, combine, evaluate_curves
 from sspinn_opensim.evaluation.reference import Reference
+from sspinn_opensim.evaluation.strides import score_strides
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Person, Study
@@ -31,6 +32,8 @@ UNITS = {
     "coverage, half_width": "share of frames whose reference lies in the 95 % band of the estimate, and the "
     "band's mean half width; null without a band",
     "headline": "mean over the joints or sides listed; median over seeds; zero time shift",
+    "per_stride": "rmsd over the frames of single strides: mean, standard deviation (_sd) and largest over "
+    "the strides of the curve's side (else the right) that the reference covers; null if none",
 }
 
 
@@ -49,7 +52,8 @@ def evaluate(study: Study, data: EvaluationData) -> dict[str, Any]:
     dict
         What ``metrics.json`` holds: ``units``, and ``trials.<recording>`` with ``median``, ``seeds``,
         ``range_over_seeds`` ([lowest, highest]), ``baseline``, ``constant_posture``, ``declared_lag``
-        (the same for the reference delayed by the declared lag; None where none is declared) and ``window``.
+        (the same for the reference delayed by the declared lag; None where none is declared), ``per_stride``
+        (from `score_strides`) and ``window``.
         Without a reference, ``trials`` is empty and ``reference`` says so.
 
     Raises
@@ -68,6 +72,15 @@ def write_metrics(results: Path, metrics: dict[str, Any]) -> Path:
     return write_atomically(
         ResultsFolder(results).metrics, json.dumps(metrics, indent=1, allow_nan=False) + "\n"
     )
+
+
+def _per_stride(data: EvaluationData, reference: Reference, person: Person) -> dict[str, Any] | None:
+    """Return the errors of single strides, the median over seeds; the strides are those of the first."""
+    scores = [
+        score_strides(curves, reference, data.strides, person, data.joints) for curves in data.seeds.values()
+    ]
+    known = [score for score in scores if score]
+    return combine(known) if known else None
 
 
 def _trial(data: EvaluationData, reference: Reference, person: Person) -> dict[str, Any]:
@@ -107,6 +120,7 @@ def _trial(data: EvaluationData, reference: Reference, person: Person) -> dict[s
         "baseline": compared(data.baseline),
         "constant_posture": compared(data.posture),
         "declared_lag": lag,
+        "per_stride": _per_stride(data, reference, person),
         "window": {
             "from_s": float(data.frames_s[0]),
             "to_s": float(data.frames_s[-1]),

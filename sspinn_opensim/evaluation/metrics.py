@@ -96,23 +96,12 @@ def evaluate_curves(
         likewise ``moment_..._bwbh``,
         ``grf_vertical_..._bw`` and ``grf_horizontal_..._bw``), None where nothing can be compared.
     """
-    body_weight_n = person.mass_kg * STANDARD_GRAVITY
-    per_bwbh = 100.0 / (body_weight_n * person.height_m)
-    per_bw = 100.0 / body_weight_n
     allowed = None if joints is None else set(joints)
     band = band or Curves(estimate.time_s)
-
-    def by_name(kind: str, convert, allowed=None) -> dict[str, dict[str, float | None]]:
-        return _by_name(
-            getattr(estimate, kind), getattr(reference, kind), getattr(band, kind), convert, allowed
-        )
-
-    scores = {
-        "angles": by_name("angles", np.degrees, allowed),
-        "moments": by_name("moments", lambda m: m * per_bwbh, allowed),
-        "grf_vertical": by_name("ground_force", lambda f: f[:, 1] * per_bw),
-        "grf_horizontal": by_name("ground_force", lambda f: f[:, 0] * per_bw),
-    }
+    scores = {}
+    for group, (kind, convert) in conversions(person).items():
+        own, known, deviation = (getattr(source, kind) for source in (estimate, reference, band))
+        scores[group] = _by_name(own, known, deviation, convert, None if kind == "ground_force" else allowed)
     means = {}
     for quantity, (group, _, _) in QUANTITIES.items():
         for number in NUMBERS:
@@ -121,6 +110,24 @@ def evaluate_curves(
             values = [abs(value) if number == "bias" else value for value in known if value is not None]
             means[key] = float(np.mean(values)) if values else None
     return means | scores
+
+
+def conversions(person) -> dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]]:
+    """Return, by group of scores, which curves it compares and how they get the unit of the scores.
+
+    Parameters
+    ----------
+    person : Person
+        ``mass_kg`` and ``height_m`` normalise moments and ground forces.
+    """
+    body_weight_n = person.mass_kg * STANDARD_GRAVITY
+    per_bwbh, per_bw = 100.0 / (body_weight_n * person.height_m), 100.0 / body_weight_n
+    return {
+        "angles": ("angles", np.degrees),
+        "moments": ("moments", lambda moment: moment * per_bwbh),
+        "grf_vertical": ("ground_force", lambda force: force[:, 1] * per_bw),
+        "grf_horizontal": ("ground_force", lambda force: force[:, 0] * per_bw),
+    }
 
 
 def mean_key(quantity: str, number: str) -> str:

@@ -39,11 +39,14 @@ class Band:
     ----------
     x, low, high : ndarray, shape (n,)
         Finite.
+    role : str
+        Gives its colour, as that of a `Line`; by default that of the estimate.
     """
 
     x: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,15 +81,15 @@ class Drawing:
         From the left, and from the bottom.
     lines : list of (str, str)
         Role and SVG path of each line, in drawing order.
-    band : str
-        SVG path of the area; empty where there is none.
+    bands : list of (str, str)
+        Class and SVG path of each area.
     """
 
     x_range: tuple[float, float]
     x_ticks: list[Tick]
     y_ticks: list[Tick]
     lines: list[tuple[str, str]]
-    band: str
+    bands: list[tuple[str, str]]
     width, height, left, top = WIDTH, HEIGHT, LEFT, TOP
     right, bottom, middle = WIDTH - RIGHT, HEIGHT - BOTTOM, LEFT + (WIDTH - LEFT - RIGHT) // 2
 
@@ -110,8 +113,8 @@ class Chart:
         Logarithmic vertical axis; values that are not positive are left out.
     cursor : bool
         Whether the page's animation moves a time mark through the chart.
-    band : Band or None
-        Area about one of the lines, on a linear axis.
+    bands : sequence of Band
+        Areas about lines, on a linear axis.
     """
 
     lines: tuple[Line, ...]
@@ -123,7 +126,7 @@ class Chart:
     y_range: tuple[float, float] | None = None
     log: bool = False
     cursor: bool = False
-    band: Band | None = None
+    bands: tuple[Band, ...] = ()
 
     @cached_property
     def drawing(self) -> Drawing | None:
@@ -134,8 +137,8 @@ class Chart:
         values = [y[np.isfinite(y)] for _, y, _ in drawn]
         if not any(len(y) for y in values):
             return None
-        band = self.band and [_thinned(curve) for curve in (self.band.x, self.band.low, self.band.high)]
-        values += [np.array(self.y_range or ()), *(band[1:] if band else ())]
+        areas = [(b.role, [_thinned(curve) for curve in (b.x, b.low, b.high)]) for b in self.bands]
+        values += [np.array(self.y_range or ()), *(edge for _, area in areas for edge in area[1:])]
         low, high = min(y.min() for y in values if len(y)), max(y.max() for y in values if len(y))
         y_ticks = _decades(low, high) if self.log else _nice_ticks(low, high)
         low, high = min(low, y_ticks[0]), max(high, y_ticks[-1])
@@ -147,10 +150,13 @@ class Chart:
         def py(y):
             return HEIGHT - BOTTOM - (y - low) / ((high - low) or 1.0) * (HEIGHT - TOP - BOTTOM)
 
-        area = ""
-        if band:
-            x, lower, upper = band
-            area = _path(px(np.append(x, x[::-1])), py(np.append(upper, lower[::-1]))) + "Z"
+        bands = [
+            (
+                f"band {role}".strip(),
+                _path(px(np.append(x, x[::-1])), py(np.append(upper, lower[::-1]))) + "Z",
+            )
+            for role, (x, lower, upper) in areas
+        ]
         x_ticks = [tick for tick in _nice_ticks(start, end) if start - 1e-9 <= tick <= end + 1e-9]
         return Drawing(
             x_range=(float(start), float(end)),
@@ -162,7 +168,7 @@ class Chart:
                 for tick in y_ticks
             ],
             lines=[(role, _path(px(x), py(y))) for x, y, role in drawn],
-            band=area,
+            bands=bands,
         )
 
 

@@ -97,6 +97,6 @@ def comparison_charts(
         lines = [Line(percent, curve, "trial") for curve in curves] + [Line(percent, mean, "mean")]
         band = Band(percent, mean - deviation, mean + deviation)
         title = name.replace("_", " ")
-        charts.append(Chart(tuple(lines), title, unit, "window (%)", y_range=(0.0, 0.0), band=band))
+        charts.append(Chart(tuple(lines), title, unit, "window (%)", y_range=(0.0, 0.0), bands=(band,)))
     legend = [("trial", f"{len(trials)} trials"), ("mean", "mean, with one standard deviation")]
     return ChartGroup(readable(group.name), charts, min(_IN_A_ROW, len(charts)), legend)

@@ -10,6 +10,7 @@ from sspinn_opensim.evaluation.data import EvaluationData
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.report import charts, sections
 from sspinn_opensim.report.axis import Axis
+from sspinn_opensim.report.gait import gait_section, uncovered_hint
 from sspinn_opensim.report.page import Page
 from sspinn_opensim.report.stick_figure import StickFigure
 from sspinn_opensim.report.summary import facts, hints, summary
@@ -61,6 +62,7 @@ def write_report(
         sections.angle_section(compared),
         sections.moment_section(compared),
         sections.ground_force_section(compared),
+        gait_section(compared, results),
         sections.muscle_section(compared, results),
         sections.training_section(results),
         sections.subject_section(results),
@@ -72,7 +74,7 @@ def write_report(
         title=f"{study.person.name}, {study.recording.name}",
         sections=[part for part in parts if part],
         facts=facts(study, data.recording),
-        hints=hints(data) if trial else (),
+        hints=[*(hints(data) if trial else ()), *uncovered_hint(results)],
         summary=summary(study, trial),
         links=True,
         figure=stick_figure and _figure_data(stick_figure, compared),

@@ -89,6 +89,8 @@ def _notes(trial: Mapping[str, Any]) -> list[str]:
         if lag
         else "lag: none is declared between sensors and reference"
     )
+    if single := trial["per_stride"]:
+        notes.append(f"over single strides: {', '.join(_single_strides(single))}")
     if _has_band(trial):
         notes.append("in band: share of frames whose reference lies in the 95 % band")
     if len(trial["seeds"]) < FEWEST_SEEDS:
@@ -96,6 +98,17 @@ def _notes(trial: Mapping[str, Any]) -> list[str]:
             f"fewer than {FEWEST_SEEDS} seeds: chance is not told apart from effect; --seeds 0,1,2 does"
         )
     return notes
+
+
+def _single_strides(scores: Mapping[str, Any]) -> Iterator[str]:
+    """Give mean and deviation over strides of each quantity, in words."""
+    for quantity in QUANTITIES:
+        key = mean_key(quantity, "rmsd")
+        if scores[key] is not None:
+            spread = scores[f"{key}_sd"]
+            unit = {"angle": "deg", "moment": "BWBH%"}.get(quantity, "%BW")
+            more = "" if spread is None else f" \u00b1 {spread:.2f}"
+            yield f"{quantity.replace('grf_', 'GRF ')} {scores[key]:.2f}{more} {unit}"
 
 
 def _has_band(trial: Mapping[str, Any]) -> bool:

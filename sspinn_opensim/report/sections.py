@@ -63,7 +63,8 @@ class Compared:
             frames, x = self.axis.of_times(band.x)
             band = Band(x, band.low[frames], band.high[frames])
         span, label = self.axis.span, self.axis.label
-        return Chart(tuple(drawn), x_label=label, x_range=span, band=band, cursor=True, **text)
+        bands = () if band is None else (band,)
+        return Chart(tuple(drawn), x_label=label, x_range=span, bands=bands, cursor=True, **text)
 
     def curves(
         self, kind: Literal["angles", "moments", "ground_force"], name: str, convert: _Convert, **text: str

@@ -30,7 +30,7 @@ def test_without_a_stride_the_tables_have_their_headings_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("right,7,50,", "right,7,49,"), ("right,7,3,", "up,7,3,"), ("700", "x")]
+    ("old", "new"), [("right,7,50,", "right,7,49,"), ("walking,right,7,0,", "walking,up,7,0,"), ("700", "x")]
 )
 def test_a_damaged_table_is_refused(tmp_path, old, new):
     path = write_cycles(tmp_path / "gait_cycles.csv", [cycle("r")])

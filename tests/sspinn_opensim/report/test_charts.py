@@ -33,7 +33,7 @@ def test_chart_maps_values_to_the_axis():
 def test_chart_draws_the_band_below_the_lines_and_makes_room_for_it():
     x = np.arange(5.0)
     line, band = Line(x, 0 * x, "estimate"), Band(x, 0 * x - 40, 0 * x + 80)
-    svg = drawn(line, band=band)
+    svg = drawn(line, bands=(band,))
     assert svg.index('class="band"') < svg.index('class="line estimate"')
     edge = re.search(r'class="band" d="([^"]*)Z"', svg)[1]
     heights = [float(y) for _, y in re.findall(r"[ML]([-\d.]+) ([-\d.]+)", edge)]

@@ -79,5 +79,5 @@ def test_a_comparison_shows_every_trial_the_mean_and_a_band():
     assert len(group.charts) == 4 and group.columns == 3
     for chart in group.charts:
         assert [line.role for line in chart.lines] == ["trial"] * 3 + ["mean"]
-        assert chart.band.high - chart.band.low == pytest.approx(2.0)
+        assert chart.bands[0].high - chart.bands[0].low == pytest.approx(2.0)
     assert "3 trials" in words(group.svg())

@@ -1,0 +1,187 @@
+"""The gait of a report: mean curves of both sides, spatiotemporal values, errors of single strides."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sspinn_opensim.anatomy import SIDES, without_side
+from sspinn_opensim.evaluation.metrics import QUANTITIES, STANDARD_GRAVITY
+from sspinn_opensim.gait import Cycle
+from sspinn_opensim.gait.cycles import PERCENT
+from sspinn_opensim.gait.events import THRESHOLD_BW
+from sspinn_opensim.gait.files import read_cycles
+from sspinn_opensim.opensim_io.tables.motion_files import force_columns
+from sspinn_opensim.report.charts import Band, Chart, Line
+from sspinn_opensim.report.page import Section, Table, readable
+from sspinn_opensim.report.sections import Compared
+from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.text import fixed
+
+#: Value -> label and digits, in the order of the table.
+_VALUES = {
+    "speed_m_s": ("speed (m/s)", 2),
+    "stride_s": ("stride time (s)", 3),
+    "step_s": ("step time (s)", 3),
+    "stride_length_m": ("stride length (m)", 2),
+    "step_length_m": ("step length (m)", 2),
+    "step_width_m": ("step width (m)", 3),
+    "stance_percent": ("stance (%)", 1),
+    "swing_s": ("swing time (s)", 3),
+    "double_support_percent": ("double support (%)", 1),
+    "flight_percent": ("flight (%)", 1),
+}
+#: Quantity that is scored -> what it is, unit and digits.
+_SCORED = {
+    "angle": ("angle", "deg", 1),
+    "moment": ("moment", "BWBH%", 2),
+    "grf_vertical": ("vertical force", "%BW", 1),
+    "grf_horizontal": ("fore-aft force", "%BW", 1),
+}
+#: So many phases, and uncovered spans, are listed: a page of an hour should not list hundreds.
+_LISTED, _NAMED = 60, 6
+
+
+def gait_section(compared: Compared, results: Path) -> Section | None:
+    """Return the section; None for a folder whose estimate has no gait beside it."""
+    files = ResultsFolder(results)
+    if not (files.gait_cycles.is_file() and files.spatiotemporal.is_file()):
+        return None
+    told = json.loads(files.spatiotemporal.read_text(encoding="utf-8"))
+    cycles = read_cycles(files.gait_cycles)
+    kinds = list(dict.fromkeys(cycle.kind for cycle in cycles))
+    content = {
+        "hint": _hint(told, kinds),
+        "tables": [(kind.capitalize(), _values(told[kind])) for kind in kinds],
+        "legend": [("estimate", "right, from its strikes"), ("left", "left, from its strikes")],
+        "groups": [
+            (f"{heading}, {kind}: mean and standard deviation over strides", charts)
+            for kind in kinds
+            for heading, charts in _groups(compared, [c for c in cycles if c.kind == kind])
+            if charts
+        ],
+        "errors": _errors(compared.trial),
+        "course": _course(told["phases"]),
+    }
+    return Section("gait", "Gait", "gait.html", content)
+
+
+def uncovered_hint(results: Path) -> list[str]:
+    """Return which spans of a recording the method does not cover, in words; nothing if it covers all."""
+    file = ResultsFolder(results).spatiotemporal
+    spans = json.loads(file.read_text(encoding="utf-8"))["uncovered"] if file.is_file() else []
+    if not spans:
+        return []
+    named = [f"{s['from_s']:.1f} to {s['to_s']:.1f} s ({s['reason']})" for s in spans[:_NAMED]]
+    more = f" and {len(spans) - _NAMED} more" if len(spans) > _NAMED else ""
+    return [
+        f"Not covered, so nothing was learnt there and the estimate there is not to be trusted: "
+        f"{'; '.join(named)}{more}."
+    ]
+
+
+def _hint(told: Mapping[str, Any], kinds: Sequence[str]) -> str:
+    if not kinds:
+        return "No whole stride of steady gait was found."
+    counted = [(kind, told[kind]["both"]["strides"], told[kind]["cadence_steps_per_min"]) for kind in kinds]
+    said = [f"{number} strides of {kind}, {cadence:.1f} steps a minute" for kind, number, cadence in counted]
+    left = sum(told["left_out"].values())
+    reasons = ", ".join(f"{reason} ({number})" for reason, number in told["left_out"].items())
+    out = f" Left out: {reasons}." if left else ""
+    return (
+        f"{'; '.join(said)}, told from the estimated ground forces: a foot is down where it carries "
+        f"{100 * THRESHOLD_BW:g} % of body weight.{out} Step: from the strike of the other foot to that of "
+        "this one. Symmetry index: right above left in percent of their mean (Robinson et al. 1987)."
+    )
+
+
+def _values(table: Mapping[str, Any]) -> Table:
+    sides, indices = ("both", "right", "left"), table["symmetry_index_percent"]
+    rows = []
+    for name, (label, digits) in _VALUES.items():
+        if table["both"][name] is None:
+            continue
+        cells = [
+            f"{fixed(table[s][name], digits)} \u00b1 {fixed(table[s][f'{name}_sd'], digits)}" for s in sides
+        ]
+        rows.append([label, *cells, fixed(indices.get(name), 1)])
+    rows.append(["strides", *(str(table[side]["strides"]) for side in sides), ""])
+    return Table(["mean \u00b1 standard deviation", "both", "right", "left", "symmetry index (%)"], rows)
+
+
+def _groups(compared: Compared, cycles: Sequence[Cycle]) -> Iterator[tuple[str, list[Chart]]]:
+    """Give heading and charts of angles, moments and ground forces of one kind of gait."""
+    person, first = compared.study.person, cycles[0].mean
+    joints = [name for name in compared.data.joints if name in first and np.ptp(first[name]) > 0]
+    yield "Joint angles", list(_charts(cycles, joints, "deg", 1.0))
+    moments = [f"{name}_moment" for name in compared.data.joints if f"{name}_moment" in first]
+    yield "Joint moments", list(_charts(cycles, moments, "N m/kg", 1.0 / person.mass_kg))
+    feet = [name.removesuffix("_ground_force_vy") for name in first if name.endswith("_ground_force_vy")]
+    forces = [force_columns(foot)[0] + axis for axis in "yx" for foot in feet]
+    per_bw = 100.0 / (person.mass_kg * STANDARD_GRAVITY)
+    yield "Ground forces", list(_charts(cycles, forces, "%BW", per_bw))
+
+
+def _charts(cycles: Sequence[Cycle], names: Iterable[str], unit: str, scale: float) -> Iterator[Chart]:
+    """Give a chart for each curve of both sides, each over the cycle of its own side."""
+    pairs: dict[str, dict[str, str]] = {}
+    for name in names:
+        base, side = _split(name)
+        pairs.setdefault(base, {})[side] = name
+    by_side = {cycle.side: cycle for cycle in cycles}
+    for base, sided in pairs.items():
+        lines, bands = [], []
+        for side, name in sided.items():
+            cycle = by_side.get(side or "r")
+            if cycle is None:
+                continue
+            role = "left" if side == "l" else "estimate"
+            mean, sd = scale * cycle.mean[name], scale * cycle.sd[name]
+            lines.append(Line(PERCENT, mean, role))
+            bands.append(Band(PERCENT, mean - sd, mean + sd, "left" if side == "l" else ""))
+        if lines:
+            yield Chart(
+                tuple(lines),
+                readable(base.removesuffix("_moment")),
+                unit,
+                "gait cycle (%)",
+                x_range=(0.0, 100.0),
+                bands=tuple(bands),
+            )
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return a curve's name without its side, and the side; columns of forces are put into words."""
+    for ending, words in (("_ground_force_vy", "vertical"), ("_ground_force_vx", "fore-aft")):
+        if name.endswith(ending):
+            foot, side = without_side(name.removesuffix(ending))
+            return f"{foot}, {words}", side
+    base, side = without_side(name.removesuffix("_moment"))
+    return base, side
+
+
+def _errors(trial: Mapping[str, Any] | None) -> Table:
+    """Return the errors of single strides; without rows where there are none."""
+    columns = ["", "mean", "standard deviation", "largest", "strides"]
+    scores = trial.get("per_stride") if trial else None
+    rows: list[list[str]] = []
+    for quantity, (what, unit, digits) in _SCORED.items() if scores else ():
+        for name, row in scores[QUANTITIES[quantity][0]].items() if scores else ():
+            label = f"{SIDES[name]} foot" if name in SIDES else readable(name)
+            numbers = [fixed(row[key], digits) for key in ("rmsd", "rmsd_sd", "rmsd_largest")]
+            rows.append([f"{label}: {what} ({unit})", *numbers, f"{row['strides']:.0f}"])
+    return Table(columns, rows)
+
+
+def _course(phases: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        [p["kind"], f"{p['from_s']:.1f}", f"{p['to_s']:.1f}", fixed(p["cadence_steps_per_min"], 1)]
+        for p in phases[:_LISTED]
+    ]
+    if len(phases) > _LISTED:
+        rows.append([f"and {len(phases) - _LISTED} more", "", "", ""])
+    return Table(["", "from (s)", "to (s)", "cadence (steps/min)"], rows)

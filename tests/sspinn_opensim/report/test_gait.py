@@ -1,0 +1,75 @@
+"""The gait section: both sides with their deviation, values, errors of strides, what is not covered."""
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pytest
+
+from sspinn_opensim.evaluation import evaluate, read_evaluation_data
+from sspinn_opensim.gait import find_strides, mean_cycles, measured, summary
+from sspinn_opensim.gait.files import write_cycles
+from sspinn_opensim.report.report import write_report
+from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.study import OutputChoice
+
+
+@pytest.fixture
+def page(study, results, recording, gait):
+    """Return a function: spans that are not covered to the report's text, of a folder with gait in it."""
+
+    def write(uncovered=(), phases=()):
+        time_s = recording.time_s
+        forces = gait.ground_forces(time_s)
+        weight_n = gait.person.mass_kg * gait.gravity
+        strides = find_strides(time_s, {side: force[:, 1] for side, force in forces.items()}, weight_n)
+        curves = {name: np.degrees(angle) for name, angle in gait.joint_angles(time_s).items()}
+        curves |= {f"{name}_moment": moment for name, moment in gait.moments(time_s).items()}
+        for side, force in forces.items():
+            curves |= {f"foot_{side}_ground_force_v{axis}": force[:, i] for i, axis in enumerate("xyz")}
+        files = ResultsFolder(results)
+        write_cycles(files.gait_cycles, mean_cycles(time_s, curves, strides))
+        told = summary(strides, measured(strides.strides))
+        told |= {"phases": list(phases), "uncovered": list(uncovered)}
+        files.spatiotemporal.write_text(json.dumps(told))
+        chosen = dataclasses.replace(study, output=OutputChoice(1.0, 6.5))
+        data = read_evaluation_data(chosen, results, dataclasses.replace(recording, cycle_s=None))
+        return write_report(chosen, results, data, evaluate(chosen, data)).read_text(encoding="utf-8")
+
+    return write
+
+
+def section(html):
+    found = re.search(r'<section id="gait">.*?</section>', html, re.S)
+    return found[0] if found else ""
+
+
+def test_both_sides_stand_in_one_chart_with_their_deviations(page):
+    html = section(page())
+    assert html.count("<figure>") == 4 + 4 + 2, "hip, knee, ankle and trunk; their moments; two forces"
+    both = [f for f in html.split("<figure>")[1:] if "Knee angle" in f]
+    assert all('class="line left"' in f and 'class="line estimate"' in f for f in both)
+    assert all('class="band"' in f and 'class="band left"' in f for f in both)
+    assert "strides of walking, 109.1 steps a minute" in html
+    assert "symmetry index" in html and "stance (%)" in html and "step width" not in html
+    assert "Errors of single strides" in html and "Knee angle, left: angle (deg)" in html
+
+
+def test_what_is_not_covered_stands_at_the_top(page):
+    spans = [{"from_s": 1.0 * k, "to_s": 1.0 * k + 0.5, "reason": "the person <turns>"} for k in range(8)]
+    html = page(spans)
+    head = html[: html.index("<main>")]
+    assert "0.0 to 0.5 s (the person &lt;turns&gt;)" in head and "and 2 more" in head
+
+
+def test_a_long_course_is_cut(page):
+    phases = [
+        {"kind": "walking", "from_s": k, "to_s": k + 1, "cadence_steps_per_min": 100.0} for k in range(500)
+    ]
+    assert "and 440 more" in section(page(phases=phases))
+
+
+def test_a_folder_without_gait_has_no_section(study, results, recording):
+    data = read_evaluation_data(study, results, recording)
+    assert section(write_report(study, results, data, evaluate(study, data)).read_text()) == ""
