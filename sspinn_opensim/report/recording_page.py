@@ -153,7 +153,7 @@ def _magnitudes(overview: Overview) -> list[Chart]:
         ):
             x, low, high = _range(recording.time_s, np.linalg.norm(signal, axis=1))
             line = Line(x, 0.5 * (low + high), "mean")
-            charts.append(Chart((line,), f"{sensor.name}: {title}", unit, band=Band(x, low, high)))
+            charts.append(Chart((line,), f"{sensor.name}: {title}", unit, bands=(Band(x, low, high),)))
     return charts
 
 

@@ -10,7 +10,9 @@ from scipy.spatial.transform import Rotation
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import cli
-from sspinn_opensim.recording import Recording
+from sspinn_opensim.recording import Recording, read_recording
+from sspinn_opensim.study import read_study
+from sspinn_opensim.study.draft import NewStudy
 from sspinn_opensim.verbs.check import check
 
 #: Serial number of the sensor on each body.
@@ -28,9 +30,9 @@ STANDING_S = 2.0
 
 
 @pytest.fixture(scope="module")
-def recording(record, planar_model) -> Recording:
-    """Standing, then an analytic walk; every sensor sits obliquely on its segment."""
-    walk = record(planar_model, seconds=10.0)
+def recording(repository) -> Recording:
+    """Standing, then the walk of the demo, whose sensors sit obliquely on their segments and are complete."""
+    walk = read_recording(read_study(repository / "examples" / "demo.toml"))
     still = round(STANDING_S * walk.sampling_rate_hz)
     upright = np.tile([0.0, 9.80665, 0.0], (still, 7, 1))
     acceleration = np.concatenate([upright, walk.acceleration])
@@ -40,10 +42,15 @@ def recording(record, planar_model) -> Recording:
         turn = Rotation.random(random_state=k)
         acceleration[:, k] = turn.apply(acceleration[:, k]) + 0.02 * random.normal(size=(len(rate), 3))
         rate[:, k] = turn.apply(rate[:, k]) + 0.002 * random.normal(size=(len(rate), 3))
-    usable = np.ones(len(rate), bool)
-    time_s = np.arange(len(rate)) / walk.sampling_rate_hz
+    known = np.ones((7, 3), bool)
     return dataclasses.replace(
-        walk, time_s=time_s, acceleration=acceleration, angular_rate=rate, usable=usable
+        walk,
+        time_s=np.arange(len(rate)) / walk.sampling_rate_hz,
+        acceleration=acceleration,
+        angular_rate=rate,
+        acceleration_available=known,
+        angular_rate_available=known,
+        usable=np.ones(len(rate), bool),
     )
 
 
@@ -77,15 +84,14 @@ def test_a_folder_is_recognised_and_described(folder, tmp_path, only_files_of_th
     assert [sensor.source for sensor in result.overview.sensors] == list(SERIALS.values())
     assert [round(sensor.resting_m_s2, 1) for sensor in result.overview.sensors] == 7 * [9.8]
     kinds = [phase.kind for phase in result.overview.phases]
-    # The analytic motion repeats every half second, as running does.
-    assert kinds == ["standing", "running"]
+    assert kinds == ["standing", "walking"]
     text = str(result)
-    assert "1200 samples at 100 Hz" in text and "nothing is wrong" in text
+    assert "1400 samples at 100 Hz" in text and "nothing is wrong" in text
     only_files_of_the_table(tmp_path / "out", "check")
     page = result.page.read_text(encoding="utf-8")
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
     assert "00B4A003" in page and "standing" in page
-    assert json.loads((tmp_path / "out" / "recording.json").read_text())["samples"] == 1200
+    assert json.loads((tmp_path / "out" / "recording.json").read_text())["samples"] == 1400
 
 
 def test_the_command_has_three_ends(folder, recording, tmp_path, capsys):
@@ -127,6 +133,40 @@ def test_a_planted_fault_ends_with_status_1(plant, key, recording, tmp_path):
     wrong = dataclasses.replace(recording, acceleration=acceleration, angular_rate=rate)
     result = check(write_folder(tmp_path / "imu", wrong))
     assert not result.ok and key in {finding.kind for finding in result.overview.findings}
+
+
+NEW = {"model": "builtin:planar_gait", "height_m": 1.72, "mass_kg": 68.0}
+
+
+def test_a_study_is_written_that_is_read(folder, where, tmp_path):
+    file = tmp_path / "studies" / "walk.toml"
+    result = check(folder, where=where, new_study=NewStudy(file, **NEW))
+    study = read_study(file)
+    assert result.study == file and f"sspinn run {file}" in str(result)
+    assert [(s.name, s.body, s.source) for s in study.sensors] == [
+        (body, body, serial) for body, serial in SERIALS.items()
+    ]
+    assert study.recording.file == folder and study.coordinates.fixed == {"lumbar_extension": 0.0}
+    text = file.read_text(encoding="utf-8")
+    assert "../" in text and "# guess:" in text and "speed_m_s = 1." in text
+    with pytest.raises(InputError) as caught:
+        check(folder, where=where, new_study=NewStudy(file, **NEW))
+    assert "--force" in caught.value.fix
+    part = {serial: body for serial, body in where.items() if body.endswith("_r")}
+    check(folder, where=part, new_study=NewStudy(file, force=True, **NEW))
+    assert len(read_study(file).sensors) == 3 and "Not used" in file.read_text(encoding="utf-8")
+
+
+def test_nothing_is_left_of_a_study_that_cannot_be(folder, where, tmp_path, shared):
+    file = tmp_path / "walk.toml"
+    for changes, said in (
+        ({"where": {"00B4A000": "nose"}}, "no body for 'nose'"),
+        ({"model": str(shared / "models" / "Rajagopal2016.osim")}, "is not known"),
+    ):
+        new = NewStudy(file, **(NEW | {k: v for k, v in changes.items() if k != "where"}))
+        with pytest.raises(InputError, match=said):
+            check(folder, where=changes.get("where", where), new_study=new)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_options_for_files_do_not_go_with_a_study(repository):
