@@ -16,6 +16,8 @@ from sspinn_opensim.recording.formats import (
     csv_table,
     dorschky2019,
     movella_dot,
+    mvnx,
+    opensense,
     xsens_mt,
 )
 from sspinn_opensim.recording.missing import files_not_read, missing_signals, refuse_without_signals
@@ -32,6 +34,8 @@ _MODULES = (
     dorschky2019,
     xsens_mt,
     movella_dot,
+    mvnx,
+    opensense,
 )
 #: Every format by its name. Studies, their checks and documentation, and the evaluation look here.
 FORMATS: Mapping[str, Format] = MappingProxyType({module.FORMAT.name: module.FORMAT for module in _MODULES})

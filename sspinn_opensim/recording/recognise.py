@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,9 +131,9 @@ def _unknown(path: Path) -> InputError:
             fix="export the recording as text",
         )
     lines = [words(line) for line in head.splitlines() if line.strip()]
-    # The line of names is the one that has the most cells of which none is a number.
-    named = [line for line in lines if not any(_is_number(cell) for cell in cells_of(line))] or lines
-    names = [cell for cell in cells_of(max(named, key=lambda line: len(cells_of(line)))) if cell]
+    # The names stand before the first row of numbers.
+    row = next((k for k, line in enumerate(lines) if _mostly_numbers(cells_of(line))), len(lines))
+    names = [cell for cell in cells_of(lines[max(row - 1, 0)]) if cell]
     return InputError(
         "No reader knows the layout of this file.",
         where=path,
@@ -143,9 +145,10 @@ def _unknown(path: Path) -> InputError:
     )
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _mostly_numbers(cells: Sequence[str]) -> bool:
+    numbers = 0
+    for cell in cells:
+        with contextlib.suppress(ValueError):
+            float(cell)
+            numbers += 1
+    return numbers > len(cells) / 2

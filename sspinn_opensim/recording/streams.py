@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +66,12 @@ class Stream:
         wrong = [n for n, a in arrays.items() if a.shape[1:] != ((widths[n],) if widths[n] else ())]
         if len(lengths) != 1 or wrong:
             raise ValueError(f"stream '{self.name}': shapes {[a.shape for a in arrays.values()]}")
+
+    def cut(self, first: int) -> Stream:
+        """Return the stream from a sample on."""
+        fields = ("acceleration", "angular_rate", "orientation", "time_s", "counter", "lines")
+        known = {name: array for name in fields if (array := getattr(self, name)) is not None}
+        return replace(self, **{name: array[first:] for name, array in known.items()})
 
     def __len__(self) -> int:
         """Return the number of samples."""

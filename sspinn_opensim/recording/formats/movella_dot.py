@@ -183,9 +183,5 @@ def _without_first_zeros(stream: Stream) -> Stream:
     force, rate = stream.acceleration, stream.angular_rate
     if force is None or rate is None or len(stream) < 2 or np.any(force[0]) or np.any(rate[0]):
         return stream
-    arrays = {
-        field: None if (array := getattr(stream, field)) is None else array[1:]
-        for field in ("acceleration", "angular_rate", "orientation", "time_s", "counter", "lines")
-    }
     note = "The first sample of each file holds zeros and is left out."
-    return replace(stream, **arrays, notes=(*stream.notes, note))
+    return replace(stream.cut(1), notes=(*stream.notes, note))

@@ -155,13 +155,20 @@ def read_text_table(
     notes = ()
     if mark != "," and b"," in body and b"." not in body:
         body, notes = body.replace(b",", b"."), ("Decimal commas are read as points.",)
-    numbers, lines = read_numbers(body, mark, len(columns), kept, path, len(before) + 2, columns)
+    rows = range(len(before) + 2, len(before) + len(body) + 3)
+    numbers, lines = read_numbers(body, mark, len(columns), kept, path, rows, columns)
     values = {names[k]: numbers[:, place] for place, k in enumerate(kept)}
     return TextTable(path, tuple(before), columns, values, lines, notes)
 
 
 def read_numbers(
-    body: bytes, mark: str, width: int, kept: Sequence[int], path: Path, first: int, names: Sequence[str] = ()
+    body: bytes,
+    mark: str,
+    width: int,
+    kept: Sequence[int],
+    path: Path,
+    lines: Sequence[int],
+    names: Sequence[str] = (),
 ) -> tuple[np.ndarray, Sequence[int]]:
     """Return some columns of rows of text as numbers, and the line of the file of each row.
 
@@ -176,8 +183,8 @@ def read_numbers(
         Cells in a row.
     kept : sequence of int
         Columns to return, in rising order.
-    first : int
-        Line of the file at which the rows start.
+    lines : sequence of int
+        Line of the file of each row, and perhaps more.
     names : sequence of str
         Names of the columns, for messages.
 
@@ -185,7 +192,7 @@ def read_numbers(
     -------
     (n, len(kept)) array, sequence of n int
     """
-    body, width_of_body, lines = _checked_rows(body.rstrip(b"\n") + b"\n", mark, width, path, first)
+    body, width_of_body, lines = _checked_rows(body.rstrip(b"\n") + b"\n", mark, width, path, lines)
     # A cell "true" would be read as the number 1.
     values = (
         None if any(spelling in body for spelling in _TRUTH) else _at_once(body, mark, width_of_body, kept)
@@ -199,7 +206,7 @@ def read_numbers(
 
 
 def _checked_rows(
-    body: bytes, mark: str, width: int, path: Path, first: int
+    body: bytes, mark: str, width: int, path: Path, lines: Sequence[int]
 ) -> tuple[bytes, int, Sequence[int]]:
     """Return the rows that hold something, how many cells each of them has, and their lines."""
     letters = np.frombuffer(body, np.uint8)
@@ -215,9 +222,9 @@ def _checked_rows(
             "The recording has no samples.", where=path, expected="rows of numbers below the column names"
         )
     if filled.all():
-        lines = range(first, first + len(ends))
+        lines = lines[: len(ends)]
     else:
-        lines, cells = (first + np.flatnonzero(filled)).tolist(), cells[filled]
+        lines, cells = [lines[row] for row in np.flatnonzero(filled).tolist()], cells[filled]
         kept = (body[starts[row] : ends[row]] for row in np.flatnonzero(filled))
         body = b"\n".join(kept) + b"\n"
     # A separator at the end of every row is one cell more.

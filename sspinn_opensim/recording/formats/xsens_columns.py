@@ -27,6 +27,7 @@ BITS_16, BITS_32 = 2**16, 2**32
 #: Gravity that Xsens' filters take away from the specific force, m/s^2. The value is not published with every
 #: product: anywhere on Earth the error is below 0.03 m/s^2.
 GRAVITY = 9.81
+MADE_OF_FREE = f"Specific force is made of free acceleration, orientation and {GRAVITY} m/s^2."
 #: Free acceleration: while it varies by less than this (m/s^2, each axis) over this many samples, its
 #: magnitude is below that: an accelerometer at rest feels 9.8 m/s^2, and nobody falls freely for so long.
 _STILL_SAMPLES, _STILL_SPREAD, _HIGHEST_FREE = 25, 0.3, 3.0
@@ -187,6 +188,13 @@ def _of_angles(values: np.ndarray) -> np.ndarray | None:
     return _converted(known, values[:, ::-1], lambda rows: Rotation.from_euler("ZYX", rows, degrees=True))
 
 
+def unit_quaternions(values: np.ndarray | None) -> tuple[np.ndarray | None, str]:
+    """Return quaternions of norm 1, and what is wrong with them; None where there are none."""
+    found = None if values is None else _of_quaternions(values)
+    wrong = values is not None and found is None
+    return found, "its quaternions are no rotations: they are left out." if wrong else ""
+
+
 def _departs(error: np.ndarray) -> bool:
     known = error[~np.isnan(error)]
     return bool(known.size and np.max(np.abs(known)) > _ROTATION_TOLERANCE)
@@ -272,6 +280,12 @@ def resting_magnitude(acceleration: np.ndarray) -> float | None:
         return float(np.median(np.linalg.norm(parts[still], axis=2)))
 
 
+def is_free(acceleration: np.ndarray) -> float | None:
+    """Return the magnitude at rest in m/s^2 if it tells that gravity was removed; else None."""
+    resting = resting_magnitude(acceleration)
+    return resting if resting is not None and resting < _HIGHEST_FREE else None
+
+
 @dataclass(frozen=True, eq=False)
 class Signals:
     """Specific force in m/s^2 and angular rate in rad/s of a table, each (n, 3) or None.
@@ -312,8 +326,8 @@ def signals(table: TextTable, rate_unit: float, rate_hz: float | None, turns: np
         angular_rate = rate_unit * angular_rate
     acceleration, free = table.vector(*ACCELERATION), first_of(table, FREE_ACCELERATION)
     if acceleration is not None:
-        resting = resting_magnitude(acceleration)
-        if resting is not None and resting < _HIGHEST_FREE:
+        resting = is_free(acceleration)
+        if resting is not None:
             acceleration = None
             lacks.append(
                 f"Acc_X, Acc_Y, Acc_Z hold free acceleration, without gravity: {resting:.2g} m/s^2 at rest, "
@@ -330,7 +344,7 @@ def signals(table: TextTable, rate_unit: float, rate_hz: float | None, turns: np
     if acceleration is None and free is not None:
         if angular_rate is not None and turns is not None:
             acceleration = specific_force(free, turns)
-            notes.append(f"Specific force is made of free acceleration, orientation and {GRAVITY} m/s^2.")
+            notes.append(MADE_OF_FREE)
         else:
             lacks.append("FreeAcc is free acceleration, from which a filter of the vendor removed gravity")
     return Signals(acceleration, angular_rate, tuple(notes), tuple(lacks))

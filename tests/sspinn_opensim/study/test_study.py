@@ -165,6 +165,29 @@ def test_parts_of_the_recording_are_read(write):
     assert choice.pieces == ((2.0, 5.0), (8.0, 10.5)) and choice.standing_s == (0.0, 1.5)
 
 
+@pytest.mark.parametrize(
+    ("files", "fix"),
+    [
+        ({"one.csv": "time,a\n0,1\n"}, 'file = "sensors/one.csv"'),
+        ({"one.csv": "time,a\n0,1\n", "two.csv": "time,a\n0,1\n"}, "join the files"),
+        ({"a.txt": "// a\nAcc_X\tAcc_Y\tAcc_Z\n1\t2\t3\n", "b.md": ""}, 'format = "xsens_mt"'),
+        ({}, "join the files"),
+    ],
+)
+def test_a_folder_for_a_format_of_single_files_is_told_what_to_do(write, tmp_path, files, fix):
+    (tmp_path / "sensors").mkdir()
+    for name, text in files.items():
+        (tmp_path / "sensors" / name).write_text(text)
+    error = refused(write(("walk.csv", "sensors")))
+    assert "folder" in error.what and "recording.file" in error.where and fix in error.fix
+
+
+def test_a_folder_is_no_file_where_only_a_file_will_do(write, tmp_path):
+    (tmp_path / "models").mkdir()
+    error = refused(write(("generic.osim", "models")))
+    assert "folder, not a file" in error.what and "model.file" in error.where
+
+
 def test_a_study_without_sensors_is_refused(write):
     text = re.sub(r"\[sensors.*?(?=\[training)", "", GOOD, flags=re.DOTALL)
     assert "'sensors' is missing" in refused(write(text=text)).what
