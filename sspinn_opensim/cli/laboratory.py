@@ -26,6 +26,7 @@ MUSCLES = (
     OUT,
     number("--workers", int, "N", "processes at once; default: as many as fit"),
     flag("--fast", "solve here instead of in OpenSim: hundreds of times faster"),
+    Option("--all", "of a study: all of it, not typical strides", action="store_true", dest="whole"),
     *_TRIALS,
 )
 _TRIAL = (
@@ -79,7 +80,7 @@ def scaling(options: argparse.Namespace, own: Sequence[str]) -> object:
 def muscles(options: argparse.Namespace) -> dict[str, Any]:
     """Return what `muscles` works on, a study, trials or finished folders, and its settings."""
     first, *others = options.files
-    settings: dict[str, Any] = {"out": options.out, "workers": options.workers, "fast": options.fast}
+    settings: dict[str, Any] = {name: getattr(options, name) for name in ("out", "workers", "fast", "whole")}
     if first.suffix.lower() == ".osim":
         return settings | {"study": _trials(options, first, others)}
     values = {option.typed: getattr(options, option.name) for option in _TRIALS}

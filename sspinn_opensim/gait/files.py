@@ -15,9 +15,12 @@ from sspinn_opensim.anatomy import SIDES
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.gait.cycles import PERCENT, Cycle
 from sspinn_opensim.gait.spatiotemporal import NUMBERS, StrideValues
+from sspinn_opensim.gait.strides import Stride, Strides
 
 #: Columns of a table of cycles before those of the curves.
 _KEYS = ("kind", "side", "strides", "percent")
+#: What a stride is made of beside side and kind.
+_EVENTS = ("from_s", "toe_off_s", "to_s")
 _SIDE_OF = {word: side for side, word in SIDES.items()}
 
 
@@ -25,6 +28,26 @@ def write_strides(path: Path, values: Iterable[StrideValues]) -> Path:
     """Write a row for each stride; what is not known is left empty."""
     rows = [[SIDES[v.side], v.kind, *(_text(getattr(v, name)) for name in NUMBERS)] for v in values]
     return _write(path, ("side", "kind", *NUMBERS), rows)
+
+
+def read_strides(path: Path) -> Strides:
+    """Read the events that `write_strides` wrote.
+
+    Raises
+    ------
+    InputError
+        The table is damaged.
+    """
+    try:
+        return Strides(
+            tuple(
+                Stride(_SIDE_OF[row["side"]], row["kind"], *(float(row[name]) for name in _EVENTS))
+                for row in _rows(path)
+            ),
+            {},
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, error) from error
 
 
 def write_cycles(path: Path, cycles: Sequence[Cycle]) -> Path:
@@ -47,17 +70,25 @@ def read_cycles(path: Path) -> list[Cycle]:
     InputError
         The table is damaged.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = _rows(path)
     try:
         return [_cycle(rows[k : k + len(PERCENT)]) for k in range(0, len(rows), len(PERCENT))]
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            "The table of gait cycles is damaged.",
-            where=str(path),
-            found=str(error),
-            fix="run sspinn estimate again",
-        ) from error
+        raise _damaged(path, error) from error
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"The table {path.name} is damaged.",
+        where=str(path),
+        found=str(error),
+        fix="run sspinn estimate again",
+    )
 
 
 def _cycle(rows: Sequence[dict[str, str]]) -> Cycle:

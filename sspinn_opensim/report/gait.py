@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sspinn_opensim.anatomy import SIDES, without_side
+from sspinn_opensim.anatomy import SIDES
 from sspinn_opensim.evaluation.metrics import QUANTITIES, STANDARD_GRAVITY
 from sspinn_opensim.gait import Cycle
-from sspinn_opensim.gait.cycles import PERCENT
 from sspinn_opensim.gait.events import THRESHOLD_BW
 from sspinn_opensim.gait.files import read_cycles
 from sspinn_opensim.opensim_io.tables.motion_files import force_columns
-from sspinn_opensim.report.charts import Band, Chart, Line
+from sspinn_opensim.report.charts import Chart
+from sspinn_opensim.report.cycle_charts import LEGEND, cycle_charts
 from sspinn_opensim.report.page import Section, Table, readable
 from sspinn_opensim.report.sections import Compared
 from sspinn_opensim.results.folder import ResultsFolder
@@ -57,7 +57,7 @@ def gait_section(compared: Compared, results: Path) -> Section | None:
     content = {
         "hint": _hint(told, kinds),
         "tables": [(kind.capitalize(), _values(told[kind])) for kind in kinds],
-        "legend": [("estimate", "right, from its strikes"), ("left", "left, from its strikes")],
+        "legend": LEGEND,
         "groups": [
             (f"{heading}, {kind}: mean and standard deviation over strides", charts)
             for kind in kinds
@@ -117,51 +117,13 @@ def _groups(compared: Compared, cycles: Sequence[Cycle]) -> Iterator[tuple[str, 
     """Give heading and charts of angles, moments and ground forces of one kind of gait."""
     person, first = compared.study.person, cycles[0].mean
     joints = [name for name in compared.data.joints if name in first and np.ptp(first[name]) > 0]
-    yield "Joint angles", list(_charts(cycles, joints, "deg", 1.0))
+    yield "Joint angles", list(cycle_charts(cycles, joints, "deg", 1.0))
     moments = [f"{name}_moment" for name in compared.data.joints if f"{name}_moment" in first]
-    yield "Joint moments", list(_charts(cycles, moments, "N m/kg", 1.0 / person.mass_kg))
+    yield "Joint moments", list(cycle_charts(cycles, moments, "N m/kg", 1.0 / person.mass_kg))
     feet = [name.removesuffix("_ground_force_vy") for name in first if name.endswith("_ground_force_vy")]
     forces = [force_columns(foot)[0] + axis for axis in "yx" for foot in feet]
     per_bw = 100.0 / (person.mass_kg * STANDARD_GRAVITY)
-    yield "Ground forces", list(_charts(cycles, forces, "%BW", per_bw))
-
-
-def _charts(cycles: Sequence[Cycle], names: Iterable[str], unit: str, scale: float) -> Iterator[Chart]:
-    """Give a chart for each curve of both sides, each over the cycle of its own side."""
-    pairs: dict[str, dict[str, str]] = {}
-    for name in names:
-        base, side = _split(name)
-        pairs.setdefault(base, {})[side] = name
-    by_side = {cycle.side: cycle for cycle in cycles}
-    for base, sided in pairs.items():
-        lines, bands = [], []
-        for side, name in sided.items():
-            cycle = by_side.get(side or "r")
-            if cycle is None:
-                continue
-            role = "left" if side == "l" else "estimate"
-            mean, sd = scale * cycle.mean[name], scale * cycle.sd[name]
-            lines.append(Line(PERCENT, mean, role))
-            bands.append(Band(PERCENT, mean - sd, mean + sd, "left" if side == "l" else ""))
-        if lines:
-            yield Chart(
-                tuple(lines),
-                readable(base.removesuffix("_moment")),
-                unit,
-                "gait cycle (%)",
-                x_range=(0.0, 100.0),
-                bands=tuple(bands),
-            )
-
-
-def _split(name: str) -> tuple[str, str]:
-    """Return a curve's name without its side, and the side; columns of forces are put into words."""
-    for ending, words in (("_ground_force_vy", "vertical"), ("_ground_force_vx", "fore-aft")):
-        if name.endswith(ending):
-            foot, side = without_side(name.removesuffix(ending))
-            return f"{foot}, {words}", side
-    base, side = without_side(name.removesuffix("_moment"))
-    return base, side
+    yield "Ground forces", list(cycle_charts(cycles, forces, "%BW", per_bw))
 
 
 def _errors(trial: Mapping[str, Any] | None) -> Table:

@@ -16,9 +16,12 @@ from sspinn_opensim.anatomy import SIDES, without_side
 from sspinn_opensim.evaluation.curves import Curves
 from sspinn_opensim.evaluation.data import EvaluationData
 from sspinn_opensim.evaluation.metrics import BAND_DEVIATIONS, QUANTITIES, STANDARD_GRAVITY, mean_key
+from sspinn_opensim.gait.files import read_cycles
+from sspinn_opensim.opensim_io.tables.storage import Table as StorageTable
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.report.axis import Axis
 from sspinn_opensim.report.charts import Band, Chart, Line
+from sspinn_opensim.report.cycle_charts import LEGEND, cycle_charts
 from sspinn_opensim.report.muscle_charts import group_charts, read_groups
 from sspinn_opensim.report.page import Section, Table, readable
 from sspinn_opensim.report.stick_figure import StickFigure
@@ -229,6 +232,29 @@ def muscle_section(compared: Compared, results: Path) -> Section | None:
         return None
     forces, reference = read_storage(folder.muscle_forces), compared.data.reference
     measured = (reference and reference.muscle_forces) or {}
+    cycles = read_cycles(folder.muscle_cycles) if folder.muscle_cycles.is_file() else []
+    if cycles and not measured:
+        charts = list(cycle_charts([c for c in cycles if c.kind == cycles[0].kind], forces.names, "N", 1.0))
+        legend = LEGEND
+    else:
+        charts, legend = _muscles_over_time(compared, forces, measured)
+    content = {
+        "verdict": _read_json(folder.static_optimization_verdict),
+        "part_s": (float(forces.time_s[0]), float(forces.time_s[-1])),
+        "legend": legend,
+        "charts": charts,
+        "groups": [group_charts(*group) for group in read_groups(results)],
+    }
+    return Section("muscles", "Muscle forces", "muscles.html", content)
+
+
+def _muscles_over_time(
+    compared: Compared, forces: StorageTable, measured: Mapping[str, np.ndarray]
+) -> tuple[list[Chart], list[tuple[str, str]]]:
+    """Return a chart for each muscle, both sides in one, and what the lines are."""
+    if not len(compared.axis.of_times(forces.time_s)[0]):  # another part was analysed than the charts show
+        first, last = float(forces.time_s[0]), float(forces.time_s[-1])
+        compared = dataclasses.replace(compared, axis=Axis(None, first, last, (first, last)))
     muscles: dict[str, dict[str, str]] = {}
     for name in forces.names:
         base, side = without_side(name)
@@ -249,13 +275,7 @@ def muscle_section(compared: Compared, results: Path) -> Section | None:
     legend = [("estimate", "right"), ("left", "left")]
     if measured:
         legend += [("reference", "reference, right"), ("left-reference", "reference, left")]
-    content = {
-        "verdict": _read_json(folder.static_optimization_verdict),
-        "legend": legend,
-        "charts": charts,
-        "groups": [group_charts(*group) for group in read_groups(results)],
-    }
-    return Section("muscles", "Muscle forces", "muscles.html", content)
+    return charts, legend
 
 
 def training_section(results: Path) -> Section | None:

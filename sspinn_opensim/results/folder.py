@@ -152,6 +152,13 @@ class ResultsFolder:
     )
     muscle_forces = File("muscle_forces.sto", "muscle forces: N", "muscles")
     muscle_activations = File("muscle_activations.sto", "muscle activations: 0 to 1", "muscles")
+    muscle_cycles = File(
+        "muscle_cycles.csv",
+        "their mean and standard deviation over the strides analysed, at each percent of the gait cycle of "
+        "each side: N",
+        "muscles",
+        when="whole strides analysed",
+    )
     static_optimization_verdict = File(
         "static_optimization.json",
         "can the muscle forces be trusted: failed frames, reserves, residuals",

@@ -45,6 +45,7 @@ AnyPath = Annotated[Path, FoldersToo()]
 Positive = Annotated[float, Bounds(0.0, open_low=True)]
 NonNegative = Annotated[float, Bounds(0.0)]
 Count = Annotated[int, Bounds(1)]
+CountOrNone = Annotated[int, Bounds(0)]
 Seed = Annotated[int, Bounds(0)]
 # From a small child to a very tall or heavy adult: outside, the unit is wrong.
 HEIGHT = Bounds(0.5, 2.5, "give the height in metres")

@@ -8,12 +8,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import require
+from sspinn_opensim.gait import mean_cycles, most_typical
+from sspinn_opensim.gait.files import read_strides, write_cycles
 from sspinn_opensim.muscles import FastOptimizer
 from sspinn_opensim.opensim_io.static_optimization import preparation
 from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
+from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import Recording, output_window
 from sspinn_opensim.recording.window import SETTLING_S
 from sspinn_opensim.report.muscle_charts import write_group_figures
@@ -40,6 +45,7 @@ def muscles(
     *,
     workers: int | None = None,
     fast: bool = False,
+    whole: bool = False,
     prepared: Prepared | None = None,
 ) -> Verdict | MuscleComparison:
     """Run static optimization on the estimate; write muscle forces, activations, figures and the verdict.
@@ -55,6 +61,8 @@ def muscles(
         Processes at once; by default as many as fit.
     fast : bool
         Solve here instead of in OpenSim.
+    whole : bool
+        Analyse all of a study's recording, not typical strides alone.
     prepared : Prepared, optional
         What `prepare` returned for the study; else it is called.
 
@@ -77,18 +85,22 @@ def muscles(
     prepared = prepared or prepare(study, out)
     recording, subject = prepared.recording, prepared.subject
     held = {name: subject.fixed[name] for name in subject.fixed if not subject.model.coordinate(name).locked}
-    preparation.prepare(
-        out, window=_muscle_window(recording, study.output, settings), settings=settings, held=held
-    )
+    fast = fast or settings.fast
+    window = _muscle_window(recording, study.output, settings)
+    chosen = (study.output.from_s, study.output.to_s, recording.cycle_s) != (None, None, None)
+    if settings.strides and not (chosen or whole or fast):
+        window = _typical_part(out, recording, settings.strides, window)
+    preparation.prepare(out, window=window, settings=settings, held=held)
     if held:
         log.info(
             f"{len(held)} coordinates that were not estimated are locked: no muscle is asked to hold them"
         )
-    optimizer = FastOptimizer(settings) if fast or settings.fast else None
+    optimizer = FastOptimizer(settings) if fast else None
     verdict = static_optimization.run(
         out, workers=workers, unit_is_stated=True, measured=False, optimizer=optimizer
     )
     write_group_figures(out)
+    _write_cycles(ResultsFolder(out))
     return verdict
 
 
@@ -103,3 +115,37 @@ def _muscle_window(
     if choice.to_s is None:
         to_s = min(to_s, float(recording.time_s[-1]) - margin)
     return from_s, to_s
+
+
+def _typical_part(
+    out: Path, recording: Recording, number: int, within: tuple[float, float]
+) -> tuple[float, float]:
+    """Return the successive strides closest to the median of all; where there is none, what they lie in."""
+    files = ResultsFolder(out)
+    if not files.strides.is_file():
+        return within
+    motion = read_storage(files.kinematics)
+    curves = (column for column in motion.values.T if np.ptp(column) > 0)
+    strides = most_typical(motion.time_s, curves, read_strides(files.strides), number, within)
+    if not strides:
+        return within
+    time_s = recording.time_s
+    first = max(int(np.searchsorted(time_s, strides[0].from_s, "right")) - 1, 0)
+    last = min(int(np.searchsorted(time_s, strides[-1].to_s)), len(time_s) - 1)
+    part = float(time_s[first]), float(time_s[last])
+    log.info(
+        f"{len(strides)} successive strides closest to the median, {part[0]:.2f} to {part[1]:.2f} s; "
+        "--all takes everything"
+    )
+    return part
+
+
+def _write_cycles(files: ResultsFolder) -> None:
+    """Write mean muscle forces over the gait cycle, if whole strides were analysed."""
+    files.muscle_cycles.unlink(missing_ok=True)
+    if not files.strides.is_file():
+        return
+    forces = read_storage(files.muscle_forces)
+    curves = dict(zip(forces.names, forces.values.T, strict=True))
+    if cycles := mean_cycles(forces.time_s, curves, read_strides(files.strides)):
+        write_cycles(files.muscle_cycles, cycles)

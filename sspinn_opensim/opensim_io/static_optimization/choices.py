@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sspinn_opensim.settings.bounds import NonNegative
+from sspinn_opensim.settings.bounds import CountOrNone, NonNegative
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,12 @@ class MuscleChoice:
         robs fast push-off of its strength: false for running.
     fast : bool
         Whether the same program is solved here instead of in OpenSim, hundreds of times faster.
+    strides : int
+        How many successive strides OpenSim analyses of a recording of which the study chooses no part: those
+        closest to the median stride. 0: everything.
     """
 
     lowpass_hz: NonNegative = 6.0
     physiology: bool = True
     fast: bool = False
+    strides: CountOrNone = 3

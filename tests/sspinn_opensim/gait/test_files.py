@@ -1,4 +1,5 @@
 import csv
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.gait import Cycle, find_strides, measured
 from sspinn_opensim.gait.cycles import PERCENT
-from sspinn_opensim.gait.files import read_cycles, write_cycles, write_strides
+from sspinn_opensim.gait.files import read_cycles, read_strides, write_cycles, write_strides
 
 
 def cycle(side, kind="walking", strides=7):
@@ -49,3 +50,17 @@ def test_a_row_for_each_stride_with_blanks_for_what_is_not_known(tmp_path, made)
     for row, value in zip(rows, values, strict=True):
         assert float(row["stance_percent"]) == pytest.approx(value.stance_percent)
         assert row["speed_m_s"] == ""
+
+
+def test_events_of_strides_are_read_back_and_follow_one_another(tmp_path, made):
+    found = find_strides(*made.walk(steps=10), made.body_weight_n)
+    path = write_strides(tmp_path / "strides.csv", measured(found.strides))
+    again = read_strides(path)
+    for a, b in zip(again.strides, found.strides, strict=True):
+        assert (a.side, a.kind) == (b.side, b.kind)
+        assert (a.from_s, a.toe_off_s, a.to_s) == pytest.approx((b.from_s, b.toe_off_s, b.to_s), abs=1e-7)
+    right = again.of("r")
+    assert all(a.to_s == b.from_s for a, b in pairwise(right))
+    path.write_text(path.read_text().replace("right", "up", 1))
+    with pytest.raises(InputError, match="strides.csv is damaged"):
+        read_strides(path)

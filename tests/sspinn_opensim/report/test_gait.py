@@ -10,6 +10,7 @@ import pytest
 from sspinn_opensim.evaluation import evaluate, read_evaluation_data
 from sspinn_opensim.gait import find_strides, mean_cycles, measured, summary
 from sspinn_opensim.gait.files import write_cycles
+from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.report.report import write_report
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import OutputChoice
@@ -73,3 +74,29 @@ def test_a_long_course_is_cut(page):
 def test_a_folder_without_gait_has_no_section(study, results, recording):
     data = read_evaluation_data(study, results, recording)
     assert section(write_report(study, results, data, evaluate(study, data)).read_text()) == ""
+
+
+def test_muscle_forces_of_whole_strides_stand_over_the_gait_cycle(study, results, recording, gait):
+    files = ResultsFolder(results)
+    forces = read_storage(files.muscle_forces)
+    up = {side: force[:, 1] for side, force in gait.ground_forces(recording.time_s).items()}
+    strides = find_strides(recording.time_s, up, gait.person.mass_kg * gait.gravity)
+    curves = dict(zip(forces.names, forces.values.T, strict=True))
+    write_cycles(files.muscle_cycles, mean_cycles(forces.time_s, curves, strides))
+    data = read_evaluation_data(study, results, recording)
+    html = write_report(study, results, data, evaluate(study, data)).read_text()
+    muscles = re.search(r'<section id="muscles">.*?</section>', html, re.S)[0]
+    assert muscles.count('class="band') == 3 and "gait cycle (%)" in muscles
+    assert "Analysed: 0.00 to 6.59 s" in muscles
+
+
+def test_muscle_forces_of_another_part_than_the_charts_show_are_drawn(study, results, recording):
+    files = ResultsFolder(results)
+    forces = read_storage(files.muscle_forces)
+    part = forces.time_s < 1.0
+    early = dataclasses.replace(forces, time_s=forces.time_s[part], values=forces.values[part])
+    write_storage(files.muscle_forces, early)
+    data = read_evaluation_data(study, results, dataclasses.replace(recording, cycle_s=None))
+    html = write_report(study, results, data, evaluate(study, data)).read_text()
+    muscles = re.search(r'<section id="muscles">.*?</section>', html, re.S)[0]
+    assert 'class="line estimate" d="M' in muscles and "Analysed: 0.00 to 0.99 s" in muscles
