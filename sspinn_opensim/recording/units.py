@@ -1,4 +1,4 @@
-"""Factors from the units of files to SI."""
+"""Factors from the units of files to SI, and the spellings that units have in files."""
 
 from __future__ import annotations
 
@@ -7,10 +7,33 @@ import math
 from casadi_dynamics.errors import InputError, nearest
 
 #: To m/s^2. The unit g is the standard acceleration of gravity, 9.80665 m/s^2 exactly (BIPM, SI brochure, 9th
-#: ed., 3rd CGPM 1901), whatever the gravity of a model.
-ACCELERATION = {"m/s^2": 1.0, "g": 9.80665}
+#: ed., 3rd CGPM 1901), whatever the gravity of a model; mg is a thousandth of it.
+ACCELERATION = {"m/s^2": 1.0, "g": 9.80665, "mg": 9.80665e-3}
 #: To rad/s.
 ANGULAR_RATE = {"rad/s": 1.0, "deg/s": math.pi / 180.0}
+#: To s.
+TIME = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+
+#: Spelling in files, without blanks and in small letters -> unit.
+_SPELLINGS = {
+    "m/s^2": "m/s^2 m/s2 m/s² m/s/s m/sec^2 m/sec2 m.s^-2 m.s-2 ms^-2 ms-2 m*s^-2 m·s^-2 m·s⁻² ms⁻² m/(s^2) "
+    "meter/second^2 meters/second^2 metres/second^2",
+    "g": "g g's gs gravity",
+    "mg": "mg millig milli-g",
+    "rad/s": "rad/s rad/sec rads/s radian/s radians/s rad.s^-1 rad.s-1 rad·s^-1 rads^-1 rads-1 rad*s^-1 rps "
+    "radians/second rad/second",
+    "deg/s": "deg/s deg/sec deg/second degree/s degrees/s degrees/second degree/second °/s °/sec º/s dps "
+    "deg.s^-1 deg.s-1 degs^-1 °s^-1",
+    "s": "s sec secs second seconds",
+    "ms": "ms msec milliseconds millisecond",
+    "us": "us µs μs usec microseconds microsecond",
+}
+_UNITS = {spelling: unit for unit, line in _SPELLINGS.items() for spelling in line.split()}
+
+
+def unit_of(text: str) -> str | None:
+    """Return the unit that a text spells, a key of `ACCELERATION`, `ANGULAR_RATE` or `TIME`, or None."""
+    return _UNITS.get("".join(text.lower().split()))
 
 
 def factor(unit: str, known: dict[str, float], where: str) -> float:

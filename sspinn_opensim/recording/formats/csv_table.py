@@ -1,324 +1,279 @@
-"""A plain table of text: one row of column names, one column of time in s, one column per signal.
+"""A table of text: a line of column names, one column of time, one column per signal.
 
-Commas, semicolons or tabs separate the columns; numbers have a decimal point. Columns belong to a sensor by
-their names, or as the study says, which also knows their units and how each sensor was mounted.
+Commas, semicolons, tabs or blanks separate the columns. Lines may stand above the names, a line of units
+below. What other programs do to such tables is mended: separators at the end of rows, code pages of Windows,
+decimal commas, quotes.
 """
 
 from __future__ import annotations
 
-import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 
-from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import units
-from sspinn_opensim.recording.choices import Format, RecordingChoice, SensorChoice
-from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor, rotate
-from sspinn_opensim.recording.resample import interpolate
-from sspinn_opensim.recording.types import Recording, check_time
-from sspinn_opensim.settings.bounds import Names, OneOf
+from sspinn_opensim.recording.choices import Format, RecordingChoice
+from sspinn_opensim.recording.formats.named_columns import (
+    Header,
+    TableOptions,
+    names_columns,
+    plan_of,
+    streams_of,
+)
+from sspinn_opensim.recording.formats.text_tables import read_bytes, read_numbers, words
+from sspinn_opensim.recording.streams import Stream
 
-#: A step may depart from the typical one by this fraction of it before samples count as lost.
-_JITTER = 0.5
-#: By the rounding of binary numbers alone a clock strays by less than this fraction of a step.
-_EXACT = 1e-3
-#: A clock rounded to decimals strays by up to one unit of its last decimal from the line between its ends,
-#: which are rounded too. Beyond this fraction of a step rounding is not told from jitter.
-_LARGEST_ROUNDING = 0.25
-#: Decimals of a clock that are looked for.
-_MOST_DECIMALS = 7
-#: No wearable sensor samples more slowly than this; a larger step is a time in milliseconds or a row number.
-_LONGEST_STEP_S = 0.2
-
-
-#: Kinds of signals in the names of columns: specific force, angular rate.
-KINDS = ("acc", "gyro")
-
-
-def column_names(sensor: str, kind: str) -> tuple[str, str, str]:
-    """Return the columns of x, y and z of one of `KINDS` that belong to a sensor by their names."""
-    return f"{sensor}_{kind}_x", f"{sensor}_{kind}_y", f"{sensor}_{kind}_z"
+#: So many lines may stand above the column names.
+_MOST_LINES = 500
+#: What may separate columns.
+_MARKS = "\t;, "
+_RATE = re.compile(
+    r"(?:update|sampl\w*|output|frame|recording)[ _-]*(?:rate|freq\w*)\W{0,4}(?P<rate>\d+(?:[.,]\d+)?)\W{0,2}"
+    r"(?P<kilo>k?)(?:hz)?",
+    re.IGNORECASE,
+)
+#: Points and commas in one number, of which one separates thousands.
+_THOUSANDS = re.compile(rb"\d\.\d{3},\d|\d,\d{3}\.\d")
 
 
 @dataclass(frozen=True)
-class SensorColumns:
-    """``[recording.csv.columns.NAME]``: columns of sensor NAME that are not called by the pattern.
-
-    Parameters
-    ----------
-    name : str
-        The NAME of the table.
-    acceleration, angular_rate : tuple of 3 str or None
-        Columns of the sensor's x, y, z signal; ``""`` = not measured. Default: those of ``NAME_acc_x`` ...
-        ``NAME_gyro_z`` that the file has.
-    """
-
-    name: str
-    acceleration: Names | None = None
-    angular_rate: Names | None = None
-
-
-@dataclass(frozen=True)
-class CsvOptions:
-    """``[recording.csv]``: what a table of text does not say of itself.
-
-    Parameters
-    ----------
-    time_column : str
-        Column that holds time in s.
-    acceleration_unit, angular_rate_unit : str
-        Units in the file.
-    columns : tuple of SensorColumns
-        Columns of sensors that are not called by the pattern.
-    """
-
-    time_column: str = "time"
-    acceleration_unit: Annotated[str, OneOf(units.ACCELERATION)] = "m/s^2"
-    angular_rate_unit: Annotated[str, OneOf(units.ANGULAR_RATE)] = "rad/s"
-    columns: tuple[SensorColumns, ...] = ()
+class CsvOptions(TableOptions):
+    """``[recording.csv]``: what a table of text does not say of itself."""
 
 
 @dataclass(frozen=True, eq=False)
-class CsvTable:
-    """A text table.
+class _Sheet:
+    """A text table whose numbers are not read yet."""
 
-    Parameters
-    ----------
-    path : Path
-        The file, for messages.
-    columns : tuple of m str
-        Names in the first line.
-    values : (n, m) array
-        NaN where a cell is empty or says ``nan``.
-    lines : tuple of n int
-        Line of the file of each row.
+    header: Header
+    rate_hz: float | None
+    body: bytes
+    mark: str
+    first: int
+
+
+def read_csv(choice: RecordingChoice) -> tuple[Stream, ...]:
+    """Return the streams of a text table, in the order of its columns.
+
+    Raises
+    ------
+    InputError
+        If the file is no such table, names no signal, or a cell that is needed is no number.
     """
-
-    path: Path
-    columns: tuple[str, ...]
-    values: np.ndarray
-    lines: tuple[int, ...]
-
-    def column(self, name: str) -> np.ndarray:
-        """Return a column, which must exist and hold a number in every row."""
-        if name not in self.columns:
+    options = choice.options or CsvOptions()
+    sheet = _sheet(choice.file, read_bytes(choice.file), options)
+    plan = plan_of(sheet.header, choice, options, sheet.rate_hz)
+    body, notes = _with_points(sheet, choice.file)
+    empty = [k for k, name in enumerate(sheet.header.names) if not name and k >= _last_named(sheet.header)]
+    wanted = sorted({*plan.columns, *empty})
+    names = sheet.header.names
+    numbers, lines = read_numbers(body, sheet.mark, len(names), wanted, choice.file, sheet.first, names)
+    column = dict(zip(wanted, numbers.T, strict=True))
+    for place in empty:
+        filled = np.flatnonzero(~np.isnan(column[place]))
+        if filled.size:
             raise InputError(
-                f"The recording has no column '{name}'.",
-                where=f"{self.path}, line 1",
-                found=", ".join(self.columns),
-                fix=nearest(name, self.columns) or "name the column in the study",
+                "A row does not match the line of names.",
+                where=f"{choice.file}, line {lines[filled[0]]}",
+                expected=f"{_last_named(sheet.header)} cells",
+                found=f"a number in column {place + 1}, which has no name",
             )
-        values = self.values[:, self.columns.index(name)]
-        bad = np.flatnonzero(~np.isfinite(values))
-        if bad.size:
-            raise InputError(
-                "A sample is empty or not a number.",
-                where=f"{self.path}, line {self.lines[bad[0]]}, column '{name}'",
-                found=f"{bad.size} such samples of {values.size} in this column",
-                fix="fill the gap before reading, cut the recording, or leave the column out",
-            )
-        return values
+    return streams_of(plan, column, choice.file, choice.recorded_rate_hz, sheet.rate_hz, lines, notes)
 
 
-def read_csv(choice: RecordingChoice, sensors: Sequence[SensorChoice]) -> Recording:
-    """Read a CSV recording.
-
-    Returns
-    -------
-    Recording
-        At the file's own mean rate: a clock that is rounded or jitters is replaced by a uniform one.
-    """
-    table, options = read_table(choice.file), choice.options or CsvOptions()
-    clock = _clock(table, options.time_column)
-    signals = [_sensor_signals(table, sensor, options) for sensor in sensors]
-    stacked = np.stack([np.stack(pair, axis=1) for pair, _ in signals], axis=1)
-    available = np.array([flags for _, flags in signals])
-    time_s, stacked, notes = _on_uniform_clock(clock, stacked)
-    unknown = np.zeros((len(sensors), 3))
-    return Recording(
-        name=choice.name,
-        time_s=time_s,
-        sensors=tuple(place_sensor(sensor) for sensor in sensors),
-        acceleration=stacked[:, :, 0],
-        angular_rate=stacked[:, :, 1],
-        acceleration_available=available[:, 0],
-        angular_rate_available=available[:, 1],
-        acceleration_variance=unknown,
-        angular_rate_variance=unknown,
-        speed_m_s=choice.speed_m_s,
-        notes=notes,
-    )
+def is_csv(path: Path, head: bytes) -> bool:
+    """Return whether a file is a text table that names a signal of an inertial sensor."""
+    if path.suffix.lower() not in (".csv", ".txt", ".tsv", ".dat", ".asc") or b"\x00" in head:
+        return False
+    lines = [line for line in words(head).splitlines() if line.strip()]
+    options = CsvOptions(time_column=" ")  # a column of time alone makes no recording of sensors
+    return any(names_columns(_split(line, mark), options) for line in lines[:_MOST_LINES] for mark in _MARKS)
 
 
-FORMAT = Format("csv", CsvOptions, read_csv, segment_axes=True, sensor_tables=("columns",))
+FORMAT = Format(
+    "csv", CsvOptions, streams=read_csv, recognises=is_csv, segment_axes=True, sensor_tables=("columns",)
+)
 
 
-def read_table(path: str | Path) -> CsvTable:
-    """Read a text table of numbers under one line of names."""
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"The recording cannot be read: {error.strerror}.", where=path) from error
-    except UnicodeDecodeError as error:
-        raise InputError(
-            "The recording is not a text table.", where=path, fix="save it as CSV, UTF-8"
-        ) from error
-    header, _, _ = text.partition("\n")
-    delimiter = max(",;\t", key=header.count)
-    rows = csv.reader(text.splitlines(), delimiter=delimiter)
-    columns = tuple(name.strip() for name in next(rows, []))
-    _check_header(columns, path)
-    values, lines = [], []
-    for cells in rows:
-        if any(cell.strip() for cell in cells):
-            values.append(_numbers(cells, columns, f"{path}, line {rows.line_num}"))
-            lines.append(rows.line_num)
-    if not values:
-        raise InputError(
-            "The recording has no samples.", where=path, expected="rows of numbers below the column names"
-        )
-    return CsvTable(path, columns, np.array(values), tuple(lines))
+def _sheet(path: Path, data: bytes, options: CsvOptions) -> _Sheet:
+    """Return a table with its names, what is said above and below them, and its rows."""
+    lines = _first_lines(data)
+    if not any(line.strip() for line in lines):
+        raise InputError("The recording is empty.", where=path, expected="a line of column names, then numbers")
+    if b"\x00" in data[:4096]:
+        raise InputError("The recording is not a text table.", where=path, fix="save it as CSV, UTF-8")
+    forced = re.match(r"sep=(.)\s*$", lines[0])
+    at, mark = _names_at(path, lines, forced[1] if forced else "", options)
+    names = _split(lines[at], mark)
+    first, spelt = at + 1, ()
+    while first < len(lines):
+        cells = _split(lines[first], mark)
+        if not spelt and _is_unit_line(cells, names):
+            spelt = cells
+        elif not _is_index_line(cells, names):
+            break
+        if _is_index_line(cells, names) and not names[0]:
+            names = (cells[0], *names[1:])
+        first += 1
+    groups = _groups(_split(lines[at - 1], mark), names) if at else ()
+    offset = _offset(data, first)
+    body = data[offset:]
+    row = lines[first].rstrip("\n") if first < len(lines) else ""
+    surplus = len(_split(row, mark)) - len(names)
+    if surplus > 0 and not any(_split(row, mark)[len(names) :]):
+        names = (*names, *[""] * surplus)
+    elif surplus < 0 and row.strip() and not any(names[surplus:]):
+        names = names[:surplus]
+    if mark == " ":
+        body = re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", re.sub(rb"[ \t]+", b" ", body))
+    spelt = tuple(cell.strip("[]()") for cell in spelt)
+    padded = spelt[: len(names)] + ("",) * (len(names) - len(spelt)) if spelt else ()
+    header = Header(f"{path}, line {at + 1}", names, padded, groups[: len(names)])
+    return _Sheet(header, _stated_rate(lines[:at]), body, mark, first + 1)
 
 
-def _check_header(columns: tuple[str, ...], path: Path) -> None:
-    where = f"{path}, line 1"
-    if not any(columns):
-        raise InputError(
-            "The recording is empty.", where=where, expected="a line of column names, then numbers"
-        )
-    if all(_is_number(name) for name in columns if name):
+def _first_lines(data: bytes) -> list[str]:
+    lines, start = [], 0
+    while start < len(data) and len(lines) < _MOST_LINES + 4:
+        end = data.find(b"\n", start)
+        end = len(data) if end < 0 else end
+        lines.append(words(data[start:end]))
+        start = end + 1
+    return lines
+
+
+def _offset(data: bytes, line: int) -> int:
+    """Return where a line starts, counted from 0."""
+    start = 0
+    for _ in range(line):
+        end = data.find(b"\n", start)
+        if end < 0:
+            return len(data)
+        start = end + 1
+    return start
+
+
+def _names_at(path: Path, lines: Sequence[str], forced: str, options: CsvOptions) -> tuple[int, str]:
+    """Return the line of the column names, from 0, and what separates them."""
+    marks = forced or _MARKS
+    for number, line in enumerate(lines):
+        # Of the separators under which the line names columns, that which gives most of them.
+        counts = {
+            mark: len(_split(line, mark)) for mark in marks if names_columns(_split(line, mark), options)
+        }
+        if counts:
+            return number, max(counts, key=lambda mark: counts[mark])
+    number, line = next((k, line) for k, line in enumerate(lines) if line.strip())
+    mark = forced or max(_MARKS, key=line.count)
+    cells = _split(line, mark)
+    if all(_is_number(cell) for cell in cells if cell):
         raise InputError(
             "The first line holds numbers, not column names.",
-            where=where,
-            found=", ".join(columns[:4]) + (" ..." if len(columns) > 4 else ""),
+            where=f"{path}, line {number + 1}",
+            found=", ".join(cells[:4]) + (" ..." if len(cells) > 4 else ""),
             fix="write the names of the columns in the first line",
         )
-    for name in columns:
-        if columns.count(name) > 1:
-            raise InputError(f"Two columns are named '{name}'.", where=where, fix="rename one of them")
+    # A line of names and no time among them: the line with most cells that are no numbers says most.
+    texts = [
+        (len([c for c in _split(line, mark) if c and not _is_number(c)]), -k, mark)
+        for k, line in enumerate(lines)
+        for mark in marks
+        if not any(_is_number(cell) for cell in _split(line, mark))
+    ]
+    most = max(texts, default=(0, -number, mark))
+    return -most[1], most[2]
 
 
-def _numbers(cells: list[str], columns: tuple[str, ...], where: str) -> list[float]:
-    if len(cells) != len(columns):
-        raise InputError(
-            "A row does not match the line of names.",
-            where=where,
-            expected=f"{len(columns)} cells",
-            found=f"{len(cells)} cells",
-        )
-    numbers = []
-    for name, cell in zip(columns, cells, strict=True):
-        text = cell.strip()
-        if text and not _is_number(text):
-            comma = "," in text and _is_number(text.replace(",", "."))
-            raise InputError(
-                "A cell is not a number.",
-                where=f"{where}, column '{name}'",
-                found=f"'{text}'",
-                fix="write numbers with a decimal point" if comma else "",
-            )
-        numbers.append(float(text or "nan"))
-    return numbers
+def _split(line: str, mark: str) -> tuple[str, ...]:
+    """Return the cells of a line, without quotes and blanks around them."""
+    cells = line.split() if mark == " " else line.split(mark)
+    return tuple(cell.strip().strip('"').strip() for cell in cells)
 
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        float(text.replace(",", "."))
     except ValueError:
         return False
     return True
 
 
-def _clock(table: CsvTable, column: str) -> np.ndarray:
-    time_s = table.column(column)
-    where = f"{table.path}, column '{column}'"
-    if time_s.size > 1 and np.median(np.diff(time_s)) > _LONGEST_STEP_S:
-        raise InputError(
-            "Time is not in seconds.",
-            where=where,
-            expected=f"steps below {_LONGEST_STEP_S:g} s",
-            found=f"steps of {np.median(np.diff(time_s)):g}",
-            fix="write time in seconds; divide milliseconds by 1000",
-        )
-    check_time(time_s, where, _JITTER, table.lines)
-    return time_s
+def _is_unit_line(cells: Sequence[str], names: Sequence[str]) -> bool:
+    """Say whether a line below the names holds units: no number, and units that are known among its cells."""
+    texts = [cell for cell in cells if cell]
+    known = [cell for cell in texts if units.unit_of(cell.strip("[]()")) is not None]
+    return 0 < len(texts) <= len(names) and len(known) > 0 and not any(_is_number(cell) for cell in texts)
 
 
-def _on_uniform_clock(
-    time_s: np.ndarray, signals: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Return a uniform clock, the signals (n, ...) on it, and a note where that changed something.
-
-    A sensor samples evenly: where decimals explain how its clock strays, the samples are left as they are.
-    """
-    uniform = np.linspace(time_s[0], time_s[-1], time_s.size)
-    step, stray = (time_s[-1] - time_s[0]) / (time_s.size - 1), np.max(np.abs(time_s - uniform))
-    if stray <= _EXACT * step:
-        return uniform, signals, ()
-    strays = f"The clock strays from even steps of {1000 * step:.4g} ms by up to {1000 * stray:.2g} ms"
-    decimals = _decimals(time_s)
-    if stray <= min(1.001 * 10.0**-decimals, _LARGEST_ROUNDING * step):
-        note = f"{strays}, as its {decimals} decimals explain: samples are taken as even."
-        return uniform, signals, (note,)
-    note = f"{strays}: signals are interpolated to even steps."
-    return uniform, interpolate(time_s, signals, uniform), (note,)
+def _is_index_line(cells: Sequence[str], names: Sequence[str]) -> bool:
+    """Say whether a line names the first column only, as tables with two lines of names have it."""
+    named = bool(cells) and bool(cells[0]) and not _is_number(cells[0])
+    return named and not names[0] and len(cells) > 1 and not any(cells[1:])
 
 
-def _decimals(time_s: np.ndarray) -> int:
-    """Return how many decimals the times are written with, at most `_MOST_DECIMALS`."""
-    close = (np.allclose(time_s, np.round(time_s, n), rtol=0.0, atol=1e-9) for n in range(_MOST_DECIMALS))
-    return next((n for n, holds in enumerate(close) if holds), _MOST_DECIMALS)
+def _groups(cells: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of sensors on the line above, each standing for the cells to its right as well."""
+    texts = [cell for cell in cells if cell]
+    if len(cells) < len(names) - 1 or not texts or any(_is_number(cell) for cell in texts):
+        return ()
+    groups, last = [], ""
+    for cell in (*cells, *[""] * len(names)):
+        last = cell or last
+        groups.append(last)
+    return tuple(groups[: len(names)])
 
 
-def _sensor_signals(
-    table: CsvTable, sensor: SensorChoice, options: CsvOptions
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return both signals (n, 3) of a sensor in body axes and SI, and their flags (3,)."""
-    named = next((own for own in options.columns if own.name == sensor.name), SensorColumns(sensor.name))
-    _refuse_unknown_columns(table, named)
-    rotation = mounting_rotation(sensor)
-    factors = (
-        units.factor(options.acceleration_unit, units.ACCELERATION, "acceleration_unit"),
-        units.factor(options.angular_rate_unit, units.ANGULAR_RATE, "angular_rate_unit"),
+def _stated_rate(lines: Sequence[str]) -> float | None:
+    """Return the sampling rate that a line above the names states, Hz."""
+    for line in lines:
+        match = _RATE.search(line)
+        if match and float(match["rate"].replace(",", ".")) > 0:
+            return float(match["rate"].replace(",", ".")) * (1000.0 if match["kilo"] else 1.0)
+    return None
+
+
+def _last_named(header: Header) -> int:
+    """Return how many columns there are up to the last that has a name."""
+    return max((k + 1 for k, name in enumerate(header.names) if name), default=0)
+
+
+def _with_points(sheet: _Sheet, path: Path) -> tuple[bytes, tuple[str, ...]]:
+    """Return the rows with decimal points and without quotes, and a note where that changed something."""
+    body, mark, notes = sheet.body, sheet.mark, ()
+    if _THOUSANDS.search(body) and (mark != "," or b'"' in body):
+        raise _separated_thousands(path, body, sheet)
+    if b'"' in body:
+        if mark != "\t":
+            # A separator within quotes is a decimal comma, or text that is not read.
+            quoted = re.compile(rb'"([^"\n]*)"')
+            body = quoted.sub(lambda cell: cell[1].replace(b",", b"."), body)
+        else:
+            body = body.replace(b'"', b"")
+        if mark == "," and body.count(b".") > sheet.body.count(b"."):
+            notes = ("Decimal commas are read as points.",)
+    if mark != "," and b"," in body:
+        commas, points = re.search(rb"\d,\d", body), re.search(rb"\d\.\d", body)
+        if commas and points:
+            raise _separated_thousands(path, body, sheet)
+        if commas:
+            body, notes = body.replace(b",", b"."), ("Decimal commas are read as points.",)
+    return body, notes
+
+
+def _separated_thousands(path: Path, body: bytes, sheet: _Sheet) -> InputError:
+    match = _THOUSANDS.search(body) or re.search(rb"\d,\d", body)
+    assert match is not None
+    line = sheet.first + body.count(b"\n", 0, match.start())
+    start, end = body.rfind(b"\n", 0, match.start()) + 1, body.find(b"\n", match.start())
+    cells = words(body[start : end if end >= 0 else len(body)]).split(sheet.mark)
+    cell = next((cell for cell in cells if "," in cell), "")
+    return InputError(
+        "Numbers are written with points and with commas.",
+        where=f"{path}, line {line}",
+        found=f"'{cell.strip()}'",
+        fix="write numbers with a decimal point, and without separators of thousands",
     )
-    signals, flags = [], []
-    for kind, names, factor in zip(KINDS, (named.acceleration, named.angular_rate), factors, strict=True):
-        by_name = column_names(sensor.name, kind)
-        columns = names or [name if name in table.columns else "" for name in by_name]
-        available = np.array([bool(column) for column in columns])
-        measured = [factor * table.column(name) if name else np.zeros(len(table.lines)) for name in columns]
-        signal, available = rotate(np.stack(measured, axis=1), available, rotation)
-        signals.append(signal)
-        flags.append(available)
-    if not np.any(flags):
-        raise InputError(
-            f"The recording has no column for sensor '{sensor.name}'.",
-            where=f"{table.path}, line 1",
-            expected=f"{sensor.name}_acc_x ... {sensor.name}_gyro_z",
-            found=", ".join(table.columns),
-            fix=nearest(f"{sensor.name}_acc_x", table.columns)
-            or f"name the columns in [recording.csv.columns.{sensor.name}]: acceleration, angular_rate",
-        )
-    return signals, flags
-
-
-def _refuse_unknown_columns(table: CsvTable, sensor: SensorColumns) -> None:
-    """Refuse a column that carries the sensor's name but fits no pattern: most likely a misspelt one."""
-    named = {*(sensor.acceleration or ()), *(sensor.angular_rate or ())}
-    if sensor.acceleration and sensor.angular_rate:
-        return
-    patterns = [name for kind in KINDS for name in column_names(sensor.name, kind)]
-    for column in table.columns:
-        prefix = f"{sensor.name}_"
-        if column.lower().startswith((f"{prefix}acc", f"{prefix}gyr")) and column not in (*patterns, *named):
-            raise InputError(
-                f"The column '{column}' looks like a signal of '{sensor.name}' but is not named like one.",
-                where=f"{table.path}, line 1",
-                expected=", ".join(patterns),
-                fix=nearest(column.lower(), patterns),
-            )

@@ -1,0 +1,388 @@
+"""Tables with named columns, of text or not: which columns are time and which are signals of sensors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError, nearest
+from sspinn_opensim.recording import units
+from sspinn_opensim.recording.choices import RecordingChoice
+from sspinn_opensim.recording.formats.channels import (
+    ACCELERATION,
+    ANGULAR_RATE,
+    Channel,
+    SensorChannels,
+    channel_of,
+    sensors_of,
+    without_unit,
+)
+from sspinn_opensim.recording.streams import Stream
+from sspinn_opensim.recording.types import AXES
+from sspinn_opensim.settings.bounds import Names, OneOf
+
+#: Kinds of signals in the names of columns: specific force, angular rate.
+KINDS = ("acc", "gyro")
+#: What a column of time is called where the study does not say, without its unit.
+_TIME_NAMES = ("time", "timestamp", "time stamp", "t")
+_TIME_UNIT = re.compile(r"(?P<name>.+?)[ _](?P<unit>s|sec|ms|us|µs|seconds|milliseconds|microseconds)", re.I)
+#: Columns that a message lists.
+_SHOWN = 12
+
+
+def column_names(sensor: str, kind: str) -> tuple[str, str, str]:
+    """Return the columns of x, y and z of one of `KINDS` that belong to a sensor by their names."""
+    return f"{sensor}_{kind}_x", f"{sensor}_{kind}_y", f"{sensor}_{kind}_z"
+
+
+@dataclass(frozen=True)
+class SensorColumns:
+    """``[recording.FORMAT.columns.NAME]``: columns of sensor NAME that are not found by their names.
+
+    Parameters
+    ----------
+    name : str
+        The NAME of the table.
+    acceleration, angular_rate : tuple of 3 str or None
+        Columns of the sensor's x, y, z signal; ``""`` = not measured. Default: those that are found.
+    """
+
+    name: str
+    acceleration: Names | None = None
+    angular_rate: Names | None = None
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """Keys of formats that are tables: what their columns do not say of themselves.
+
+    Parameters
+    ----------
+    time_column : str
+        Column of time.
+    time_unit : str
+        Its unit; empty: what its name says, else s.
+    counter_column : str
+        Column that counts samples, so that lost ones are known; empty: none.
+    acceleration_unit, angular_rate_unit : str
+        Units in the file; empty: what the names of the columns or a line below say, else SI.
+    acceleration_pattern, angular_rate_pattern : str
+        How columns are called, with ``{sensor}`` and ``{axis}`` in it; empty: as vendors do.
+    columns : tuple of SensorColumns
+        Columns of sensors that have other names still.
+    """
+
+    time_column: str = "time"
+    time_unit: Annotated[str, OneOf(units.TIME)] = ""
+    counter_column: str = ""
+    acceleration_unit: Annotated[str, OneOf(units.ACCELERATION)] = ""
+    angular_rate_unit: Annotated[str, OneOf(units.ANGULAR_RATE)] = ""
+    acceleration_pattern: str = ""
+    angular_rate_pattern: str = ""
+    columns: tuple[SensorColumns, ...] = ()
+
+
+@dataclass(frozen=True)
+class Header:
+    """The names of columns, and what else stands above the numbers.
+
+    Parameters
+    ----------
+    where : str
+        File and line, for messages.
+    names : tuple of str
+        Names of the columns; empty where there is none.
+    units : tuple of str
+        Units on a line of their own, one a column; or none at all.
+    groups : tuple of str
+        Names of sensors on a line above, one a column; or none at all.
+    """
+
+    where: str
+    names: tuple[str, ...]
+    units: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which columns are needed, by their places, and what for.
+
+    Parameters
+    ----------
+    sensors : tuple of SensorChannels
+        The sensors.
+    time, counter : int or None
+        Columns of time and of the number of each sample.
+    time_unit : str
+        Unit of time, a key of `units.TIME`; empty: it is not stated.
+    """
+
+    sensors: tuple[SensorChannels, ...]
+    time: int | None
+    counter: int | None
+    time_unit: str
+
+    @property
+    def columns(self) -> list[int]:
+        """Columns to read, in rising order."""
+        own = {place for sensor in self.sensors for place in sensor.columns}
+        return sorted(own | ({self.time, self.counter} - {None}))
+
+
+def names_columns(cells: Sequence[str], options: TableOptions) -> bool:
+    """Say whether a line of cells names columns: one of time, or a signal of a sensor."""
+    named = {options.counter_column, *(name for own in options.columns for name in _named(own))} - {""}
+    return any(
+        cell in named or _channel(cell, options) is not None or _is_time(cell, options)
+        for cell in cells
+        if cell
+    )
+
+
+def plan_of(header: Header, choice: RecordingChoice, options: TableOptions, rate_hz: float | None) -> Plan:
+    """Return which columns are what.
+
+    Parameters
+    ----------
+    rate_hz : float or None
+        Rate that the file states beside its table.
+
+    Raises
+    ------
+    InputError
+        If there is neither a column of time nor a rate, a column that the study names is missing, or no
+        column is a signal.
+    """
+    keys = f"[recording.{choice.format}]"
+    time = next((k for k, name in enumerate(header.names) if name == options.time_column), None)
+    if time is None:
+        time = next((k for k, name in enumerate(header.names) if _is_time(name, options)), None)
+    counter = _place(header, options.counter_column) if options.counter_column else None
+    asked = options.time_column != TableOptions.time_column
+    if time is None and (asked or (choice.recorded_rate_hz is None and rate_hz is None)):
+        raise InputError(
+            f"The recording has no column '{options.time_column}'.",
+            where=header.where,
+            found=_listed(header.names),
+            fix=nearest(options.time_column, header.names)
+            or f"name the column of time: time_column under {keys}; without one, write recorded_rate_hz = ... "
+            "under [recording]",
+        )
+    channels = _channels(header, options)
+    stated = {ACCELERATION: options.acceleration_unit, ANGULAR_RATE: options.angular_rate_unit}
+    for taken in (time, counter):
+        channels.pop(taken if taken is not None else -1, None)
+    found = {sensor.name: sensor for sensor in sensors_of(channels, stated, header.where, keys)}
+    for own in options.columns:
+        mapped = {place: channel for place, channel in channels.items() if channel.sensor == own.name}
+        for quantity in (ACCELERATION, ANGULAR_RATE):
+            names = getattr(own, quantity)
+            if names is None:
+                continue
+            mapped = {k: channel for k, channel in mapped.items() if channel.quantity != quantity}
+            for axis, name in enumerate(names):
+                if name:
+                    place = _place(header, name)
+                    mapped[place] = Channel(own.name, quantity, axis, _unit_at(header, place))
+        found |= {sensor.name: sensor for sensor in sensors_of(mapped, stated, header.where, keys)}
+    sensors = tuple(sensor for sensor in found.values() if sensor.columns)
+    if not sensors:
+        raise InputError(
+            "The recording has no column of an accelerometer or gyroscope that is known by its name.",
+            where=header.where,
+            expected="NAME_acc_x ... NAME_gyro_z for each sensor NAME",
+            found=_listed(header.names),
+            fix=f"name the columns: [recording.{choice.format}.columns.NAME] with acceleration = [x, y, z] and "
+            "angular_rate = [x, y, z]",
+        )
+    for sensor in sensors:
+        _refuse_misspelt(sensor, header, channels, options)
+    return Plan(sensors, time, counter, _time_unit(header, time, options, keys))
+
+
+def streams_of(
+    plan: Plan,
+    column: Mapping[int, np.ndarray],
+    path: Path,
+    recorded_rate_hz: float | None,
+    rate_hz: float | None = None,
+    lines: Sequence[int] | None = None,
+    notes: tuple[str, ...] = (),
+) -> tuple[Stream, ...]:
+    """Return a stream for each sensor of a plan.
+
+    Parameters
+    ----------
+    column : mapping of int to (n,) array
+        Numbers of the columns that the plan asks for.
+    recorded_rate_hz : float or None
+        Rate that the study states.
+    rate_hz : float or None
+        Rate that the file states beside its table; a column of time says it better.
+    lines : sequence of n int, optional
+        Line of the file of each row.
+    notes : tuple of str
+        What the reader mended.
+    """
+    time_s = None if plan.time is None else column[plan.time] * units.TIME.get(plan.time_unit, 1.0)
+    counter = None if plan.counter is None else _whole(column[plan.counter], path, lines)
+    if counter is None and time_s is not None and not plan.time_unit and _counts(time_s):
+        # Without a rate these are handed on as times, and the clocks say what is wrong with them.
+        stated = recorded_rate_hz or rate_hz
+        if stated:
+            time_s, counter = None, time_s.astype(np.int64)
+            notes = (*notes, f"The column of time counts samples, which were taken at {stated:g} Hz.")
+    return tuple(
+        Stream(
+            sensor.name or path.stem,
+            path,
+            sensor.signal(ACCELERATION, column),
+            sensor.signal(ANGULAR_RATE, column),
+            time_s=time_s,
+            counter=counter,
+            rate_hz=rate_hz if time_s is None else None,
+            notes=notes,
+            lines=lines,
+        )
+        for sensor in plan.sensors
+    )
+
+
+def _counts(time_s: np.ndarray) -> bool:
+    """Say whether a column counts samples: whole numbers, most of them one apart."""
+    steps = np.diff(time_s)
+    return len(steps) > 0 and float(np.median(steps)) == 1.0 and bool(np.all(time_s == np.round(time_s)))
+
+
+def _whole(numbers: np.ndarray, path: Path, lines: Sequence[int] | None) -> np.ndarray:
+    bad = np.flatnonzero(~(np.isfinite(numbers) & (numbers == np.round(numbers)) & (np.abs(numbers) < 2**53)))
+    if bad.size:
+        row = int(bad[0])
+        raise InputError(
+            "The counter of the samples is not a whole number.",
+            where=f"{path}, " + (f"line {lines[row]}" if lines is not None else f"row {row + 1}"),
+            found=f"{numbers[row]:g}",
+        )
+    return numbers.astype(np.int64)
+
+
+def _named(own: SensorColumns) -> tuple[str, ...]:
+    return (*(own.acceleration or ()), *(own.angular_rate or ()))
+
+
+def _is_time(name: str, options: TableOptions) -> bool:
+    """Say whether a name is that of the column of time, with or without its unit."""
+    plain = _time_and_unit(name)[0]
+    if options.time_column != TableOptions.time_column:
+        return options.time_column in (name, without_unit(name)[0])
+    return plain.lower() in _TIME_NAMES
+
+
+def _time_and_unit(name: str) -> tuple[str, str]:
+    plain, unit = without_unit(name)
+    match = None if unit else _TIME_UNIT.fullmatch(plain)
+    return (match["name"], match["unit"]) if match else (plain, unit)
+
+
+def _time_unit(header: Header, time: int | None, options: TableOptions, keys: str) -> str:
+    if time is None:
+        return ""
+    spelt = _time_and_unit(header.names[time])[1] or _unit_at(header, time)
+    unit = units.unit_of(spelt)
+    known = unit if unit in units.TIME else ""
+    if known and options.time_unit and known != options.time_unit:
+        raise InputError(
+            "The unit of time is stated twice, and differently.",
+            where=header.where,
+            expected=f'time_unit = "{known}", as the file says',
+            found=f'time_unit = "{options.time_unit}" in the study',
+            fix=f"leave time_unit out of {keys}",
+        )
+    return options.time_unit or known
+
+
+def _unit_at(header: Header, place: int) -> str:
+    return without_unit(header.names[place])[1] or (header.units[place] if header.units else "")
+
+
+def _channels(header: Header, options: TableOptions) -> dict[int, Channel]:
+    """Return what each column is that is known by its name."""
+    found = {}
+    for place, name in enumerate(header.names):
+        channel = _channel(name, options) if name else None
+        if channel is not None:
+            sensor = channel.sensor or (header.groups[place] if header.groups else "")
+            unit = channel.unit or (header.units[place] if header.units else "")
+            found[place] = Channel(sensor, channel.quantity, channel.axis, unit)
+    return found
+
+
+def _channel(name: str, options: TableOptions) -> Channel | None:
+    """Return what a name says, by the patterns of the study first."""
+    patterns = {ACCELERATION: options.acceleration_pattern, ANGULAR_RATE: options.angular_rate_pattern}
+    for quantity, pattern in patterns.items():
+        if pattern:
+            found = re.fullmatch(
+                re.escape(pattern)
+                .replace(re.escape("{sensor}"), "(?P<sensor>.+?)")
+                .replace(re.escape("{axis}"), "(?P<axis>[xyzXYZ])"),
+                name,
+            )
+            if found:
+                parts = found.groupdict()
+                axis = "xyz".index(parts.get("axis", "x").lower())
+                return Channel(parts.get("sensor", ""), quantity, axis, without_unit(name)[1])
+    return channel_of(name)
+
+
+def _place(header: Header, name: str) -> int:
+    """Return the place of a column that the study names, with or without its unit."""
+    plain = [without_unit(own)[0] for own in header.names]
+    for names in (header.names, plain):
+        if names.count(name) == 1:
+            return names.index(name)
+        if names.count(name) > 1:
+            raise InputError(
+                f"Several columns are named '{name}'.", where=header.where, fix="give each its own name"
+            )
+    raise InputError(
+        f"The recording has no column '{name}'.",
+        where=header.where,
+        found=_listed(header.names),
+        fix=nearest(name, header.names) or "name a column of the file in the study",
+    )
+
+
+def _refuse_misspelt(
+    sensor: SensorChannels, header: Header, channels: Mapping[int, Channel], options: TableOptions
+) -> None:
+    """Refuse a column that is most likely the missing axis of a sensor, misspelt."""
+    own = next((own for own in options.columns if own.name == sensor.name), SensorColumns(""))
+    for quantity, kind in ((ACCELERATION, "acc"), (ANGULAR_RATE, "gyr")):
+        missing = [axis for axis, place in enumerate(sensor.places.get(quantity, (None,) * 3)) if place is None]
+        if not missing or not sensor.name or getattr(own, quantity) is not None:
+            continue
+        for place, name in enumerate(header.names):
+            rest = name.lower().removeprefix(sensor.name.lower()).lstrip(" _.:/-")
+            ends = [AXES[axis] for axis in missing]
+            if rest == name.lower() or place in channels or name in _named(own) or not rest.startswith(kind):
+                continue
+            if without_unit(rest)[0][-1:] in ends:
+                patterns = column_names(sensor.name, "acc" if kind == "acc" else "gyro")
+                raise InputError(
+                    f"The column '{name}' looks like a signal of '{sensor.name}' but is not named like one.",
+                    where=header.where,
+                    expected=", ".join(patterns),
+                    fix=nearest(name.lower(), patterns),
+                )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [name for name in names if name]
+    return ", ".join(shown[:_SHOWN]) + (f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else "")
