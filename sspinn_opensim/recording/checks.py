@@ -26,7 +26,7 @@ _FORCE_BOUNDS = (4.0, 60.0)
 #: Units in which a magnitude near gravity may stand in a file, as m/s^2.
 _OTHER_UNITS = {
     "g": GRAVITY,
-    "thousandths of g": GRAVITY / 1000,
+    "mg": GRAVITY / 1000,
     "cm/s^2": 0.01,
     "mm/s^2": 0.001,
     "ft/s^2": 0.3048,
@@ -52,15 +52,15 @@ _BIAS_NOTED, _BIAS_DOUBTED = np.radians(1.0), np.radians(5.0)
 _SHORTEST_STANDING_S, _BIAS_STANDING_S = 0.5, 1.0
 
 
-def refuse_implausible(recording: Recording, where: str, unit: str = "") -> None:
+def refuse_implausible(recording: Recording, where: str, unit: str | None = None) -> None:
     """Refuse a recording whose unit must be wrong.
 
     Parameters
     ----------
     where : str
         File or study, for the message.
-    unit : str
-        Unit of acceleration that the study states; empty: the format has none to state.
+    unit : str, optional
+        Unit of acceleration that the study states; empty: it states none; None: the format has none to state.
     """
     complete = np.count_nonzero(recording.acceleration_available, axis=1) >= 2
     if np.any(complete):
@@ -69,10 +69,10 @@ def refuse_implausible(recording: Recording, where: str, unit: str = "") -> None
         if not low <= magnitude <= high:
             raise InputError(
                 "The unit of the accelerations cannot be right.",
-                where=f"{where}, acceleration_unit" if unit else where,
+                where=where if unit is None else f"{where}, acceleration_unit",
                 expected="about 9.8 m/s^2 on average: accelerometers feel gravity",
                 found=f"{magnitude:.3g} m/s^2" + (f' with acceleration_unit = "{unit}"' if unit else ""),
-                fix=_unit_advice(recording, magnitude, unit),
+                fix=_unit_advice(recording, magnitude, unit or ""),
             )
     rate = _rms(recording.angular_rate)
     if rate.max() > _HIGHEST_RATE:

@@ -80,7 +80,7 @@ def read_recording(study: Recorded, *, refuse: bool = True, whole: bool = False)
         assert form.streams is not None
         recording = _recording(form, form.streams(choice), choice, study.sensors)
     if refuse:
-        refuse_implausible(recording, str(choice.file), getattr(choice.options, "acceleration_unit", ""))
+        refuse_implausible(recording, str(choice.file), getattr(choice.options, "acceleration_unit", None))
     recording = corrected_at_rest(recording, choice.rest_correction)
     check_inside(recording, choice)
     if not whole:

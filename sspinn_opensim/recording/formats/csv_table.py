@@ -1,59 +1,20 @@
-"""A table of text: a line of column names, one column of time, one column per signal.
-
-Commas, semicolons, tabs or blanks separate the columns. Lines may stand above the names, a line of units
-below. What other programs do to such tables is mended: separators at the end of rows, code pages of Windows,
-decimal commas, quotes.
-"""
+"""A table of text: a line of column names, one column of time, one column per signal."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from casadi_dynamics.errors import InputError
-from sspinn_opensim.recording import units
 from sspinn_opensim.recording.choices import Format, RecordingChoice
-from sspinn_opensim.recording.formats.named_columns import (
-    Header,
-    TableOptions,
-    names_columns,
-    plan_of,
-    streams_of,
-)
-from sspinn_opensim.recording.formats.text_tables import read_bytes, read_numbers, words
+from sspinn_opensim.recording.formats.named_columns import TableOptions, names_columns, plan_of, streams_of
+from sspinn_opensim.recording.formats.text_layout import MARKS, MOST_LINES, cells_of_line, read_sheet
+from sspinn_opensim.recording.formats.text_tables import words
 from sspinn_opensim.recording.streams import Stream
-
-#: So many lines may stand above the column names.
-_MOST_LINES = 500
-#: What may separate columns.
-_MARKS = "\t;, "
-_RATE = re.compile(
-    r"(?:update|sampl\w*|output|frame|recording)[ _-]*(?:rate|freq\w*)\W{0,4}(?P<rate>\d+(?:[.,]\d+)?)\W{0,2}"
-    r"(?P<kilo>k?)(?:hz)?",
-    re.IGNORECASE,
-)
-#: Points and commas in one number, of which one separates thousands.
-_THOUSANDS = re.compile(rb"\d\.\d{3},\d|\d,\d{3}\.\d")
 
 
 @dataclass(frozen=True)
 class CsvOptions(TableOptions):
     """``[recording.csv]``: what a table of text does not say of itself."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Sheet:
-    """A text table whose numbers are not read yet."""
-
-    header: Header
-    rate_hz: float | None
-    body: bytes
-    mark: str
-    first: int
 
 
 def read_csv(choice: RecordingChoice) -> tuple[Stream, ...]:
@@ -65,23 +26,9 @@ def read_csv(choice: RecordingChoice) -> tuple[Stream, ...]:
         If the file is no such table, names no signal, or a cell that is needed is no number.
     """
     options = choice.options or CsvOptions()
-    sheet = _sheet(choice.file, read_bytes(choice.file), options)
+    sheet = read_sheet(choice.file, options)
     plan = plan_of(sheet.header, choice, options, sheet.rate_hz)
-    body, notes = _with_points(sheet, choice.file)
-    empty = [k for k, name in enumerate(sheet.header.names) if not name and k >= _last_named(sheet.header)]
-    wanted = sorted({*plan.columns, *empty})
-    names = sheet.header.names
-    numbers, lines = read_numbers(body, sheet.mark, len(names), wanted, choice.file, sheet.first, names)
-    column = dict(zip(wanted, numbers.T, strict=True))
-    for place in empty:
-        filled = np.flatnonzero(~np.isnan(column[place]))
-        if filled.size:
-            raise InputError(
-                "A row does not match the line of names.",
-                where=f"{choice.file}, line {lines[filled[0]]}",
-                expected=f"{_last_named(sheet.header)} cells",
-                found=f"a number in column {place + 1}, which has no name",
-            )
+    column, lines, notes = sheet.numbers(plan.columns)
     return streams_of(plan, column, choice.file, choice.recorded_rate_hz, sheet.rate_hz, lines, notes)
 
 
@@ -91,189 +38,11 @@ def is_csv(path: Path, head: bytes) -> bool:
         return False
     lines = [line for line in words(head).splitlines() if line.strip()]
     options = CsvOptions(time_column=" ")  # a column of time alone makes no recording of sensors
-    return any(names_columns(_split(line, mark), options) for line in lines[:_MOST_LINES] for mark in _MARKS)
+    return any(
+        names_columns(cells_of_line(line, mark), options) for line in lines[:MOST_LINES] for mark in MARKS
+    )
 
 
 FORMAT = Format(
     "csv", CsvOptions, streams=read_csv, recognises=is_csv, segment_axes=True, sensor_tables=("columns",)
 )
-
-
-def _sheet(path: Path, data: bytes, options: CsvOptions) -> _Sheet:
-    """Return a table with its names, what is said above and below them, and its rows."""
-    lines = _first_lines(data)
-    if not any(line.strip() for line in lines):
-        raise InputError("The recording is empty.", where=path, expected="a line of column names, then numbers")
-    if b"\x00" in data[:4096]:
-        raise InputError("The recording is not a text table.", where=path, fix="save it as CSV, UTF-8")
-    forced = re.match(r"sep=(.)\s*$", lines[0])
-    at, mark = _names_at(path, lines, forced[1] if forced else "", options)
-    names = _split(lines[at], mark)
-    first, spelt = at + 1, ()
-    while first < len(lines):
-        cells = _split(lines[first], mark)
-        if not spelt and _is_unit_line(cells, names):
-            spelt = cells
-        elif not _is_index_line(cells, names):
-            break
-        if _is_index_line(cells, names) and not names[0]:
-            names = (cells[0], *names[1:])
-        first += 1
-    groups = _groups(_split(lines[at - 1], mark), names) if at else ()
-    offset = _offset(data, first)
-    body = data[offset:]
-    row = lines[first].rstrip("\n") if first < len(lines) else ""
-    surplus = len(_split(row, mark)) - len(names)
-    if surplus > 0 and not any(_split(row, mark)[len(names) :]):
-        names = (*names, *[""] * surplus)
-    elif surplus < 0 and row.strip() and not any(names[surplus:]):
-        names = names[:surplus]
-    if mark == " ":
-        body = re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", re.sub(rb"[ \t]+", b" ", body))
-    spelt = tuple(cell.strip("[]()") for cell in spelt)
-    padded = spelt[: len(names)] + ("",) * (len(names) - len(spelt)) if spelt else ()
-    header = Header(f"{path}, line {at + 1}", names, padded, groups[: len(names)])
-    return _Sheet(header, _stated_rate(lines[:at]), body, mark, first + 1)
-
-
-def _first_lines(data: bytes) -> list[str]:
-    lines, start = [], 0
-    while start < len(data) and len(lines) < _MOST_LINES + 4:
-        end = data.find(b"\n", start)
-        end = len(data) if end < 0 else end
-        lines.append(words(data[start:end]))
-        start = end + 1
-    return lines
-
-
-def _offset(data: bytes, line: int) -> int:
-    """Return where a line starts, counted from 0."""
-    start = 0
-    for _ in range(line):
-        end = data.find(b"\n", start)
-        if end < 0:
-            return len(data)
-        start = end + 1
-    return start
-
-
-def _names_at(path: Path, lines: Sequence[str], forced: str, options: CsvOptions) -> tuple[int, str]:
-    """Return the line of the column names, from 0, and what separates them."""
-    marks = forced or _MARKS
-    for number, line in enumerate(lines):
-        # Of the separators under which the line names columns, that which gives most of them.
-        counts = {
-            mark: len(_split(line, mark)) for mark in marks if names_columns(_split(line, mark), options)
-        }
-        if counts:
-            return number, max(counts, key=lambda mark: counts[mark])
-    number, line = next((k, line) for k, line in enumerate(lines) if line.strip())
-    mark = forced or max(_MARKS, key=line.count)
-    cells = _split(line, mark)
-    if all(_is_number(cell) for cell in cells if cell):
-        raise InputError(
-            "The first line holds numbers, not column names.",
-            where=f"{path}, line {number + 1}",
-            found=", ".join(cells[:4]) + (" ..." if len(cells) > 4 else ""),
-            fix="write the names of the columns in the first line",
-        )
-    # A line of names and no time among them: the line with most cells that are no numbers says most.
-    texts = [
-        (len([c for c in _split(line, mark) if c and not _is_number(c)]), -k, mark)
-        for k, line in enumerate(lines)
-        for mark in marks
-        if not any(_is_number(cell) for cell in _split(line, mark))
-    ]
-    most = max(texts, default=(0, -number, mark))
-    return -most[1], most[2]
-
-
-def _split(line: str, mark: str) -> tuple[str, ...]:
-    """Return the cells of a line, without quotes and blanks around them."""
-    cells = line.split() if mark == " " else line.split(mark)
-    return tuple(cell.strip().strip('"').strip() for cell in cells)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text.replace(",", "."))
-    except ValueError:
-        return False
-    return True
-
-
-def _is_unit_line(cells: Sequence[str], names: Sequence[str]) -> bool:
-    """Say whether a line below the names holds units: no number, and units that are known among its cells."""
-    texts = [cell for cell in cells if cell]
-    known = [cell for cell in texts if units.unit_of(cell.strip("[]()")) is not None]
-    return 0 < len(texts) <= len(names) and len(known) > 0 and not any(_is_number(cell) for cell in texts)
-
-
-def _is_index_line(cells: Sequence[str], names: Sequence[str]) -> bool:
-    """Say whether a line names the first column only, as tables with two lines of names have it."""
-    named = bool(cells) and bool(cells[0]) and not _is_number(cells[0])
-    return named and not names[0] and len(cells) > 1 and not any(cells[1:])
-
-
-def _groups(cells: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of sensors on the line above, each standing for the cells to its right as well."""
-    texts = [cell for cell in cells if cell]
-    if len(cells) < len(names) - 1 or not texts or any(_is_number(cell) for cell in texts):
-        return ()
-    groups, last = [], ""
-    for cell in (*cells, *[""] * len(names)):
-        last = cell or last
-        groups.append(last)
-    return tuple(groups[: len(names)])
-
-
-def _stated_rate(lines: Sequence[str]) -> float | None:
-    """Return the sampling rate that a line above the names states, Hz."""
-    for line in lines:
-        match = _RATE.search(line)
-        if match and float(match["rate"].replace(",", ".")) > 0:
-            return float(match["rate"].replace(",", ".")) * (1000.0 if match["kilo"] else 1.0)
-    return None
-
-
-def _last_named(header: Header) -> int:
-    """Return how many columns there are up to the last that has a name."""
-    return max((k + 1 for k, name in enumerate(header.names) if name), default=0)
-
-
-def _with_points(sheet: _Sheet, path: Path) -> tuple[bytes, tuple[str, ...]]:
-    """Return the rows with decimal points and without quotes, and a note where that changed something."""
-    body, mark, notes = sheet.body, sheet.mark, ()
-    if _THOUSANDS.search(body) and (mark != "," or b'"' in body):
-        raise _separated_thousands(path, body, sheet)
-    if b'"' in body:
-        if mark != "\t":
-            # A separator within quotes is a decimal comma, or text that is not read.
-            quoted = re.compile(rb'"([^"\n]*)"')
-            body = quoted.sub(lambda cell: cell[1].replace(b",", b"."), body)
-        else:
-            body = body.replace(b'"', b"")
-        if mark == "," and body.count(b".") > sheet.body.count(b"."):
-            notes = ("Decimal commas are read as points.",)
-    if mark != "," and b"," in body:
-        commas, points = re.search(rb"\d,\d", body), re.search(rb"\d\.\d", body)
-        if commas and points:
-            raise _separated_thousands(path, body, sheet)
-        if commas:
-            body, notes = body.replace(b",", b"."), ("Decimal commas are read as points.",)
-    return body, notes
-
-
-def _separated_thousands(path: Path, body: bytes, sheet: _Sheet) -> InputError:
-    match = _THOUSANDS.search(body) or re.search(rb"\d,\d", body)
-    assert match is not None
-    line = sheet.first + body.count(b"\n", 0, match.start())
-    start, end = body.rfind(b"\n", 0, match.start()) + 1, body.find(b"\n", match.start())
-    cells = words(body[start : end if end >= 0 else len(body)]).split(sheet.mark)
-    cell = next((cell for cell in cells if "," in cell), "")
-    return InputError(
-        "Numbers are written with points and with commas.",
-        where=f"{path}, line {line}",
-        found=f"'{cell.strip()}'",
-        fix="write numbers with a decimal point, and without separators of thousands",
-    )

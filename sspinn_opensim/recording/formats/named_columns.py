@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -127,6 +127,10 @@ class Plan:
     time: int | None
     counter: int | None
     time_unit: str
+
+    def in_seconds(self) -> Plan:
+        """Return the plan with time in s."""
+        return replace(self, time_unit="s")
 
     @property
     def columns(self) -> list[int]:

@@ -344,7 +344,7 @@ def test_columns_named_under_a_sensor_are_told_their_new_place(write):
 def test_options_of_a_format_are_read(write):
     table = '[recording.csv]\ntime_column = "t"\n[recording.csv.columns.shank]\nangular_rate = ["", "", "Gz"]'
     options = read_study(write(('file = "walk.csv"', f'file = "walk.csv"\n{table}'))).recording.options
-    assert options.time_column == "t" and options.acceleration_unit == "m/s^2"
+    assert options.time_column == "t" and options.acceleration_unit == ""
     assert [(own.name, own.acceleration, own.angular_rate[2]) for own in options.columns] == [
         ("shank", None, "Gz")
     ]

@@ -106,7 +106,7 @@ def whole(study, tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         for module, name, what in (
-            (csv_table, "read_table", "tables of signals"),
+            (csv_table, "read_sheet", "tables of signals"),
             (study_reader, "load", "study files"),
             (prepared, "make_subject", "subjects"),
             (evaluate, "read_evaluation_data", "evaluations"),
