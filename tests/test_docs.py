@@ -26,6 +26,7 @@ _FOREIGN = """
     schreiber2019_walking hamner2013_running
     glut_med1 glut_med2 glut_med3 R_soleus knee_angle_r_beta
     th W_i X_FM a_i theta_x delta_z fy
+    NAME_ax NAME_gz NAME_q1 NAME_q4 ACCX1 Lumbar timestamp_us
     NAME_imu DATA DIR RightFoot RightLowerLeg RightThigh left_shank lfemur
     _deg angle_spread_deg angle_correlation
 """

@@ -13,11 +13,17 @@ from sspinn_opensim.recording.checks import refuse_implausible
 from sspinn_opensim.recording.choices import Format, RecordingChoice, SensorChoice
 from sspinn_opensim.recording.clocks import on_one_clock
 from sspinn_opensim.recording.formats import (
+    apdm,
+    c3d_analog,
     csv_table,
     dorschky2019,
     movella_dot,
     mvnx,
+    ngimu,
+    npz_archive,
     opensense,
+    parquet_table,
+    x_imu3,
     xsens_mt,
 )
 from sspinn_opensim.recording.missing import files_not_read, missing_signals, refuse_without_signals
@@ -29,13 +35,20 @@ from sspinn_opensim.recording.stream_checks import check_channels, check_streams
 from sspinn_opensim.recording.streams import Stream, stream_of
 from sspinn_opensim.recording.types import Recording
 
+#: In the order in which a file is held against them: tables of any origin come last.
 _MODULES = (
-    csv_table,
     dorschky2019,
     xsens_mt,
     movella_dot,
     mvnx,
     opensense,
+    apdm,
+    ngimu,
+    x_imu3,
+    npz_archive,
+    c3d_analog,
+    parquet_table,
+    csv_table,
 )
 #: Every format by its name. Studies, their checks and documentation, and the evaluation look here.
 FORMATS: Mapping[str, Format] = MappingProxyType({module.FORMAT.name: module.FORMAT for module in _MODULES})

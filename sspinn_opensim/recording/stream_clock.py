@@ -279,7 +279,7 @@ def _refuse_other_units(stream: Stream, time_s: np.ndarray) -> None:
     if step <= _LONGEST_STEP_S:
         return
     if step == 1.0 and np.all(time_s == np.round(time_s)):
-        fix = "it counts samples, time is the count divided by the rate: write recorded_rate_hz = ... "
+        fix = "it is a counter of samples, time is that divided by the rate: write recorded_rate_hz = ... "
         fix += "under [recording] of the study"
     elif step > 1000.0:
         fix = "write time in seconds; these look like microseconds"

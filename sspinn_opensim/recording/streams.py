@@ -10,6 +10,10 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 
+#: Letters that the names of a study and of a file share at least, where they are not the same: the end of a
+#: serial number.
+_SHORTEST = 3
+
 
 # Arrays have no single truth value, so two streams are equal only if they are the same object.
 @dataclass(frozen=True, eq=False)
@@ -93,7 +97,7 @@ def stream_of(streams: tuple[Stream, ...], name: str, where: str | Path) -> Stre
     found = found or [
         s
         for s, names in zip(streams, known, strict=True)
-        if any(own and (wanted in own or own in wanted) for own in names)
+        if any(min(len(own), len(wanted)) >= _SHORTEST and (wanted in own or own in wanted) for own in names)
     ]
     if len(found) != 1:
         raise InputError(

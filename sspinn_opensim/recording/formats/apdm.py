@@ -1,10 +1,10 @@
 """Files of APDM's Opal sensors: HDF5 of Motion Studio and Mobility Lab, and the text tables made of them.
 
-HDF5 of versions 1 to 4 (Motion Studio) has a group for each sensor by its case number, with ``Time`` in
+HDF5 of versions up to 4 (Motion Studio) has a group for each sensor by its case number, with ``Time`` in
 microseconds since 1970 and ``Calibrated/Accelerometers``, ``Gyroscopes``, ``Orientation``; labels stand in
 attributes of the file. Version 5 (Mobility Lab, Opal v2) has ``Sensors/NUMBER/Accelerometer``, ``Gyroscope``,
-``Time``, ``Configuration`` with the label, and ``Processed/NUMBER/Orientation``. Text has either names such as
-``Lumbar/Acceleration/X`` over a line of units, or (``Format=7``) three lines: sensors, quantities, axes.
+``Time``, ``Configuration`` with the label, and ``Processed/NUMBER/Orientation``. Text has names such as
+``Lumbar/Acceleration/X`` over a line of units, or three lines (``Format=7``): sensors, quantities, axes.
 
 Signals are in m/s^2 and rad/s. The quaternion (scalar first) turns the sensor's axes into those of the earth,
 z up: in a recording at rest it turns the specific force to (0, 0, 9.8).
@@ -22,7 +22,7 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.choices import Format, RecordingChoice
-from sspinn_opensim.recording.formats.channels import ACCELERATION, ANGULAR_RATE, SensorChannels, UNITS
+from sspinn_opensim.recording.formats.channels import ACCELERATION, ANGULAR_RATE, UNITS, SensorChannels
 from sspinn_opensim.recording.formats.named_columns import Header, Plan, TableOptions, plan_of, streams_of
 from sspinn_opensim.recording.formats.text_layout import Sheet, read_sheet
 from sspinn_opensim.recording.formats.text_tables import read_bytes, words
@@ -102,7 +102,9 @@ def _read_three_lines(path: Path) -> tuple[Stream, ...]:
     """Read a table with lines of sensors, quantities and axes."""
     lines = read_bytes(path).split(b"\n", 3)
     if len(lines) < 4:
-        raise InputError("The recording has no samples.", where=path, expected="rows below three lines of names")
+        raise InputError(
+            "The recording has no samples.", where=path, expected="rows below three lines of names"
+        )
     sensors, quantities, axes = ([cell.strip() for cell in words(line).split(",")] for line in lines[:3])
     where = f"{path}, line 2"
     if not quantities[0].lower().startswith("time"):
@@ -114,7 +116,11 @@ def _read_three_lines(path: Path) -> tuple[Stream, ...]:
     label = ""
     for k in range(1, width):
         # A block starts with the number of the sensor; three cells on stands what it is called.
-        label = (sensors[k + 3 : k + 4] or [""])[0] or sensors[k] if re.fullmatch(r"\w*\d+", sensors[k]) else label
+        label = (
+            (sensors[k + 3 : k + 4] or [""])[0] or sensors[k]
+            if re.fullmatch(r"\w*\d+", sensors[k])
+            else label
+        )
         quantity = _QUANTITIES.get(quantities[k].lower())
         if quantity and axes[k : k + 3] == ["X", "Y", "Z"]:
             own = places.setdefault(label, {})
@@ -124,7 +130,9 @@ def _read_three_lines(path: Path) -> tuple[Stream, ...]:
         if quantities[k].lower() == "orientation" and axes[k : k + 4] == ["S", "X", "Y", "Z"]:
             turns[label] = [k, k + 1, k + 2, k + 3]
     if not places:
-        raise InputError("The recording holds no calibrated signals.", where=where, found=", ".join(quantities))
+        raise InputError(
+            "The recording holds no calibrated signals.", where=where, found=", ".join(quantities)
+        )
     channels = tuple(
         SensorChannels(name, own, {quantity: next(iter(UNITS[quantity].values())) for quantity in own})
         for name, own in places.items()
@@ -193,7 +201,9 @@ def _streams(file: Any, path: Path) -> tuple[Stream, ...]:
     start = min((int(time[0]) for time in times if time.size), default=0)
     streams = []
     for (number, group, turned), time in zip(groups, times, strict=True):
-        quaternion = np.asarray(turned["Orientation"]) if turned is not None and "Orientation" in turned else None
+        quaternion = (
+            np.asarray(turned["Orientation"]) if turned is not None and "Orientation" in turned else None
+        )
         streams.append(
             Stream(
                 _label(group) or labels.get(number, "") or number,
@@ -206,7 +216,9 @@ def _streams(file: Any, path: Path) -> tuple[Stream, ...]:
         )
     names = [stream.name for stream in streams]
     if len(set(names)) < len(names):  # several were never given a label of their own
-        return tuple(replace(s, name=f"{s.name} {number}") for s, (number, _, _) in zip(streams, groups, strict=True))
+        return tuple(
+            replace(s, name=f"{s.name} {number}") for s, (number, _, _) in zip(streams, groups, strict=True)
+        )
     return tuple(streams)
 
 
@@ -219,7 +231,9 @@ def _signal(group: Any, names: tuple[str, ...], quantity: str, path: Path) -> np
     unit = unit_of(spelt) if spelt else next(iter(UNITS[quantity]))
     if unit not in UNITS[quantity]:
         raise InputError(
-            f"Unknown unit '{spelt}'.", where=f"{path}, {group[name].name}", expected=", ".join(UNITS[quantity])
+            f"Unknown unit '{spelt}'.",
+            where=f"{path}, {group[name].name}",
+            expected=", ".join(UNITS[quantity]),
         )
     return UNITS[quantity][unit] * numbers
 

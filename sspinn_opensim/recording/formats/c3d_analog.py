@@ -94,7 +94,7 @@ FORMAT = Format("c3d", C3dOptions, streams=read_c3d, recognises=is_c3d, sensor_t
 
 
 def _texts(group: Mapping[str, Any], name: str) -> list[str]:
-    """Return the texts of a parameter, which continues in others with a number where it holds more than 255."""
+    """Return the texts of a parameter; the 256th and later ones stand in others that have a number."""
     found = [str(text).strip() for text in group.get(name, {}).get("value", ())]
     number = 2
     while f"{name}{number}" in group:

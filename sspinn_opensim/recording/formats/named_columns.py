@@ -136,7 +136,7 @@ class Plan:
     def columns(self) -> list[int]:
         """Columns to read, in rising order."""
         own = {place for sensor in self.sensors for place in sensor.columns}
-        return sorted(own | ({self.time, self.counter} - {None}))
+        return sorted(own | {place for place in (self.time, self.counter) if place is not None})
 
 
 def names_columns(cells: Sequence[str], options: TableOptions) -> bool:
@@ -164,50 +164,66 @@ def plan_of(header: Header, choice: RecordingChoice, options: TableOptions, rate
         column is a signal.
     """
     keys = f"[recording.{choice.format}]"
-    time = next((k for k, name in enumerate(header.names) if name == options.time_column), None)
-    if time is None:
-        time = next((k for k, name in enumerate(header.names) if _is_time(name, options)), None)
+    time = _time_place(header, options, keys, has_rate=bool(choice.recorded_rate_hz or rate_hz))
     counter = _place(header, options.counter_column) if options.counter_column else None
-    asked = options.time_column != TableOptions.time_column
-    if time is None and (asked or (choice.recorded_rate_hz is None and rate_hz is None)):
-        raise InputError(
-            f"The recording has no column '{options.time_column}'.",
-            where=header.where,
-            found=_listed(header.names),
-            fix=nearest(options.time_column, header.names)
-            or f"name the column of time: time_column under {keys}; without one, write recorded_rate_hz = ... "
-            "under [recording]",
-        )
-    channels = _channels(header, options)
-    stated = {ACCELERATION: options.acceleration_unit, ANGULAR_RATE: options.angular_rate_unit}
-    for taken in (time, counter):
-        channels.pop(taken if taken is not None else -1, None)
-    found = {sensor.name: sensor for sensor in sensors_of(channels, stated, header.where, keys)}
-    for own in options.columns:
-        mapped = {place: channel for place, channel in channels.items() if channel.sensor == own.name}
-        for quantity in (ACCELERATION, ANGULAR_RATE):
-            names = getattr(own, quantity)
-            if names is None:
-                continue
-            mapped = {k: channel for k, channel in mapped.items() if channel.quantity != quantity}
-            for axis, name in enumerate(names):
-                if name:
-                    place = _place(header, name)
-                    mapped[place] = Channel(own.name, quantity, axis, _unit_at(header, place))
-        found |= {sensor.name: sensor for sensor in sensors_of(mapped, stated, header.where, keys)}
-    sensors = tuple(sensor for sensor in found.values() if sensor.columns)
+    channels = {
+        place: own for place, own in _channels(header, options).items() if place not in (time, counter)
+    }
+    sensors = _sensors(header, options, channels, keys)
     if not sensors:
         raise InputError(
             "The recording has no column of an accelerometer or gyroscope that is known by its name.",
             where=header.where,
             expected="NAME_acc_x ... NAME_gyro_z for each sensor NAME",
             found=_listed(header.names),
-            fix=f"name the columns: [recording.{choice.format}.columns.NAME] with acceleration = [x, y, z] and "
-            "angular_rate = [x, y, z]",
+            fix=f"name the columns: [recording.{choice.format}.columns.NAME] with "
+            "acceleration = [x, y, z] and angular_rate = [x, y, z]",
         )
     for sensor in sensors:
         _refuse_misspelt(sensor, header, channels, options)
     return Plan(sensors, time, counter, _time_unit(header, time, options, keys))
+
+
+def _time_place(header: Header, options: TableOptions, keys: str, *, has_rate: bool) -> int | None:
+    """Return the column of time; None where there is none and a rate is known."""
+    names = header.names
+    found = [k for k, name in enumerate(names) if name == options.time_column]
+    found += [k for k, name in enumerate(names) if _is_time(name, options)]
+    if found:
+        return found[0]
+    if has_rate and options.time_column == TableOptions.time_column:
+        return None
+    raise InputError(
+        f"The recording has no column '{options.time_column}'.",
+        where=header.where,
+        found=_listed(names),
+        fix=nearest(options.time_column, names)
+        or f"name the column of time: time_column under {keys}; without one, write "
+        "recorded_rate_hz = ... under [recording]",
+    )
+
+
+def _sensors(
+    header: Header, options: TableOptions, channels: Mapping[int, Channel], keys: str
+) -> tuple[SensorChannels, ...]:
+    """Return the sensors that are found by the names of columns, and those whose columns the study names."""
+    stated = {ACCELERATION: options.acceleration_unit, ANGULAR_RATE: options.angular_rate_unit}
+    mapped = {own.name for own in options.columns}
+    by_name = {place: own for place, own in channels.items() if own.sensor not in mapped}
+    found = list(sensors_of(by_name, stated, header.where, keys))
+    for own in options.columns:
+        named = {place: channel for place, channel in channels.items() if channel.sensor == own.name}
+        for quantity in (ACCELERATION, ANGULAR_RATE):
+            names = getattr(own, quantity)
+            if names is None:
+                continue
+            named = {place: channel for place, channel in named.items() if channel.quantity != quantity}
+            for axis, name in enumerate(names):
+                if name:
+                    place = _place(header, name)
+                    named[place] = Channel(own.name, quantity, axis, _unit_at(header, place))
+        found += sensors_of(named, stated, header.where, keys)
+    return tuple(sensor for sensor in found if sensor.columns)
 
 
 def streams_of(
@@ -369,7 +385,9 @@ def _refuse_misspelt(
     """Refuse a column that is most likely the missing axis of a sensor, misspelt."""
     own = next((own for own in options.columns if own.name == sensor.name), SensorColumns(""))
     for quantity, kind in ((ACCELERATION, "acc"), (ANGULAR_RATE, "gyr")):
-        missing = [axis for axis, place in enumerate(sensor.places.get(quantity, (None,) * 3)) if place is None]
+        missing = [
+            axis for axis, place in enumerate(sensor.places.get(quantity, (None,) * 3)) if place is None
+        ]
         if not missing or not sensor.name or getattr(own, quantity) is not None:
             continue
         for place, name in enumerate(header.names):

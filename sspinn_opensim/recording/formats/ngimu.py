@@ -2,9 +2,9 @@
 
 A session is a folder with a folder ``NAME - SERIAL`` for each device, in it ``sensors.csv`` and perhaps
 ``quaternion.csv``. The table has columns ``NAME_ax`` ... ``NAME_gz``, ``NAME_q1`` ... ``NAME_q4`` under the
-header of an OpenSim storage file, but separated by commas. Accelerations are in g, angular rates in deg/s. The quaternion turns
-the axes of the earth into those of the sensor, so it is inverted here: only then does it turn the specific force
-at rest up.
+header of an OpenSim storage file, but separated by commas. Accelerations are in g, angular rates in deg/s.
+The quaternion turns the axes of the earth into those of the sensor, so it is inverted here: only then does it
+turn the specific force at rest up.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def read_ngimu(choice: RecordingChoice) -> tuple[Stream, ...]:
     files = xio_tables.device_files(path, lambda file: _is_sensors(file, head_of(file)))
     if not files:
         raise InputError(
-            "The folder holds no session of an NGIMU.", where=path, expected="sensors.csv, in a folder a device"
+            "The folder holds no session of an NGIMU.",
+            where=path,
+            expected="sensors.csv, in a folder a device",
         )
     return tuple(
         xio_tables.read_device(file, _name(file), choice, file.with_name("quaternion.csv"), inverse=True)
@@ -86,9 +88,7 @@ def _read_table(choice: RecordingChoice) -> tuple[Stream, ...]:
     plan = plan_of(sheet.header, choice, _TABLE, None)
     names = list(sheet.header.names)
     turns = {
-        sensor.name: [
-            names.index(name) for k in range(1, 5) if (name := f"{sensor.name}_q{k}") in names
-        ]
+        sensor.name: [names.index(name) for k in range(1, 5) if (name := f"{sensor.name}_q{k}") in names]
         for sensor in plan.sensors
     }
     column, lines, notes = sheet.numbers({*plan.columns, *(k for own in turns.values() for k in own)})

@@ -1,7 +1,7 @@
 """A NumPy archive: time in s, and signals of sensors along their own axes, stacked or an array each.
 
-Stacked are ``acc`` (n, k, 3), ``gyr`` and ``quat`` (n, k, 4) beside the names ``segments`` (k,). Else there are
-``NAME_acc`` (n, 3) and ``NAME_gyro`` for each sensor NAME. No other array is opened.
+Stacked are ``acc`` (n, k, 3), ``gyr`` and ``quat`` (n, k, 4) beside the names ``segments`` (k,). Else there
+are ``NAME_acc`` (n, 3) and ``NAME_gyro`` for each sensor NAME. No other array is opened.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -23,10 +22,13 @@ from sspinn_opensim.recording.choices import Format, RecordingChoice
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.settings.bounds import OneOf
 
-#: Names of one array, of which the first that an archive has is taken.
-_TIME = ("t_imu", "time_s", "time", "t")
-_NAMES, _ACCELERATION = ("segments", "sensors", "names"), ("acc", "acceleration")
-_ANGULAR_RATE, _ORIENTATION = ("gyr", "gyro", "angular_rate"), ("quat", "orientation")
+#: Names of an array, of which the first that an archive has is taken; widths of those of signals.
+_TIME, _NAMES = ("t_imu", "time_s", "time", "t"), ("segments", "sensors", "names")
+_SIGNALS = {
+    "acceleration": (("acc", "acceleration"), 3),
+    "angular_rate": (("gyr", "gyro", "angular_rate"), 3),
+    "orientation": (("quat", "orientation"), 4),
+}
 #: What the library raises on files that are damaged, or no archives.
 _DAMAGE = (
     OSError, EOFError, ValueError, KeyError, NotImplementedError, RuntimeError, MemoryError,
@@ -74,54 +76,71 @@ FORMAT = Format("npz", NpzOptions, streams=read_npz, recognises=is_npz)
 
 
 def _streams(archive: NpzFile, file: Path, options: NpzOptions) -> tuple[Stream, ...]:
-    def found(names: Sequence[str]) -> str:
-        return next((name for name in names if name in archive.files), "")
-
-    def numbers(name: str, *shape: int, unit: float = 1.0) -> np.ndarray | None:
-        array = unit * np.asarray(archive[name], dtype=float) if name in archive.files else None
-        if array is None or (len(array.shape) == 1 + len(shape) and array.shape[1:] == shape):
-            return array
-        expected = ", ".join(["n", *map(str, shape)])
-        raise InputError(f"'{name}' has a wrong shape.", where=file, expected=f"({expected})", found=str(array.shape))
-
-    time = options.time_array or found(_TIME)
+    time = options.time_array or next((name for name in _TIME if name in archive.files), "")
     if time not in archive.files:
         raise InputError(
-            f"The recording has no array '{time or _TIME[0]}' of time.",
+            f"The recording has no array '{time or 'time_s'}' of time.",
             where=file,
             found=", ".join(archive.files),
             fix=nearest(time, archive.files) or "name it: time_array under [recording.npz]",
         )
-    time_s = numbers(time)
-    factors = {
-        "acceleration": units.ACCELERATION[options.acceleration_unit],
-        "angular_rate": units.ANGULAR_RATE[options.angular_rate_unit],
-        "orientation": 1.0,
-    }
-    widths, streams = {"acceleration": 3, "angular_rate": 3, "orientation": 4}, []
-    stacks = dict(zip(widths, map(found, (_ACCELERATION, _ANGULAR_RATE, _ORIENTATION)), strict=True))
-    if found(_NAMES) and (stacks["acceleration"] or stacks["angular_rate"]):
-        names = [str(name) for name in np.ravel(archive[found(_NAMES)])]
-        signals = {
-            kind: numbers(name, len(names), widths[kind], unit=factors[kind]) for kind, name in stacks.items()
-        }
-        for k, name in enumerate(names):
-            own = {kind: None if array is None else array[:, k] for kind, array in signals.items()}
-            streams.append(Stream(name, file, time_s=time_s, segment=name, **own))
-        return tuple(streams)
-    ends = {f"_{name}": kind for kind, known in zip(widths, (_ACCELERATION, _ANGULAR_RATE, _ORIENTATION), strict=True) for name in known}
-    sensors: dict[str, dict[str, np.ndarray | None]] = {}
-    for name in archive.files:
-        for end, kind in ends.items():
-            if name.endswith(end):
-                own = sensors.setdefault(name.removesuffix(end), {})
-                own[kind] = numbers(name, widths[kind], unit=factors[kind])
-    sensors = {name: own for name, own in sensors.items() if {"acceleration", "angular_rate"} & set(own)}
-    if not sensors:
+    time_s = _numbers(archive, file, time)
+    signals = _stacked(archive, file) or _single(archive, file)
+    if not signals:
         raise InputError(
             "The recording has no array that is known as a signal of a sensor.",
             where=file,
             expected="NAME_acc and NAME_gyro (n, 3), or acc and gyr (n, k, 3) beside segments (k,)",
             found=", ".join(archive.files),
         )
-    return tuple(Stream(name, file, time_s=time_s, **own) for name, own in sensors.items())
+    force, rate = units.ACCELERATION[options.acceleration_unit], units.ANGULAR_RATE[options.angular_rate_unit]
+    return tuple(
+        Stream(
+            name,
+            file,
+            None if "acceleration" not in own else force * own["acceleration"],
+            None if "angular_rate" not in own else rate * own["angular_rate"],
+            own.get("orientation"),
+            time_s=time_s,
+        )
+        for name, own in signals.items()
+    )
+
+
+def _stacked(archive: NpzFile, file: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Return the signals of each sensor of an archive that names them; none if it does not."""
+    named = next((name for name in _NAMES if name in archive.files), None)
+    sensors = [str(name) for name in np.ravel(archive[named])] if named else []
+    found = {sensor: {} for sensor in sensors}
+    for kind, (names, width) in _SIGNALS.items():
+        name = next((name for name in names if name in archive.files), None)
+        if name is not None and sensors:
+            stack = _numbers(archive, file, name, len(sensors), width)
+            for k, sensor in enumerate(sensors):
+                found[sensor][kind] = stack[:, k]
+    return {sensor: own for sensor, own in found.items() if own}
+
+
+def _single(archive: NpzFile, file: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Return the signals of each sensor of an archive with an array for each."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for array in archive.files:
+        for kind, (names, width) in _SIGNALS.items():
+            end = next((f"_{name}" for name in names if array.endswith(f"_{name}")), None)
+            if end is not None:
+                found.setdefault(array.removesuffix(end), {})[kind] = _numbers(archive, file, array, width)
+    return found
+
+
+def _numbers(archive: NpzFile, file: Path, name: str, *shape: int) -> np.ndarray:
+    """Return an array (n, ...) of numbers."""
+    numbers = np.asarray(archive[name], dtype=float)
+    if numbers.ndim != 1 + len(shape) or numbers.shape[1:] != shape:
+        expected = ", ".join(["n", *map(str, shape)])
+        raise InputError(
+            f"The array '{name}' has a wrong shape.",
+            where=file,
+            expected=f"({expected})",
+            found=str(numbers.shape),
+        )
+    return numbers

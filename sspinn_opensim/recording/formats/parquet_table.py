@@ -53,7 +53,7 @@ def read_parquet(choice: RecordingChoice) -> tuple[Stream, ...]:
     return streams_of(plan.in_seconds() if stamped else plan, column, path, choice.recorded_rate_hz)
 
 
-def is_parquet(path: Path, head: bytes) -> bool:
+def is_parquet(_path: Path, head: bytes) -> bool:
     """Return whether a file is a Parquet table."""
     return head.startswith(b"PAR1")
 
@@ -85,6 +85,8 @@ def _numbers(column: Any, where: str) -> tuple[np.ndarray, bool]:
     numbers = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     if np.any(np.isinf(numbers)):
         raise InputError(
-            "A cell is not a number.", where=where, found=f"row {int(np.argmax(np.isinf(numbers))) + 1} is infinite"
+            "A cell is not a number.",
+            where=where,
+            found=f"row {int(np.argmax(np.isinf(numbers))) + 1} is infinite",
         )
     return numbers, False

@@ -1,4 +1,4 @@
-"""Layouts of text tables: where the names of columns stand, what is above and below them, how cells are set off.
+"""Layouts of text tables: where the names of columns stand, what is around them, how cells are set off.
 
 Lines may stand above the names, a line of units below. What other programs do to such tables is mended:
 separators at the end of rows, code pages of Windows, decimal commas, quotes.
@@ -83,7 +83,8 @@ class Sheet:
         nameless = range(named, len(names))
         wanted = sorted({*columns, *nameless})
         body, notes = _with_points(self)
-        numbers, lines = read_numbers(body, self.mark, len(names), wanted, self.path, self.first, names)
+        rows = range(self.first, self.first + len(body) + 1)
+        numbers, lines = read_numbers(body, self.mark, len(names), wanted, self.path, rows, names)
         column = dict(zip(wanted, numbers.T, strict=True))
         for place in nameless:
             filled = np.flatnonzero(~np.isnan(column[place]))
@@ -108,7 +109,9 @@ def read_sheet(path: Path, options: TableOptions) -> Sheet:
     data = read_bytes(path)
     lines = _first_lines(data)
     if not any(line.strip() for line in lines):
-        raise InputError("The recording is empty.", where=path, expected="a line of column names, then numbers")
+        raise InputError(
+            "The recording is empty.", where=path, expected="a line of column names, then numbers"
+        )
     if b"\x00" in data[:4096]:
         raise InputError("The recording is not a text table.", where=path, fix="save it as CSV, UTF-8")
     forced = re.match(r"sep=(.)\s*$", lines[0])
@@ -166,12 +169,15 @@ def _names_at(path: Path, lines: Sequence[str], forced: str, options: TableOptio
     """Return the line of the column names, from 0, and what separates them."""
     marks = forced or MARKS
     for number, line in enumerate(lines):
-        # Of the separators under which the line names columns, that which gives most of them.
+        # Of the separators under which the line names columns, that which gives most of them; names may have
+        # blanks in them.
         counts = {
-            mark: len(cells_of_line(line, mark)) for mark in marks if names_columns(cells_of_line(line, mark), options)
+            mark: len(cells_of_line(line, mark))
+            for mark in marks
+            if names_columns(cells_of_line(line, mark), options)
         }
         if counts:
-            return number, max(counts, key=lambda mark: counts[mark])
+            return number, max(counts, key=lambda mark: (mark != " " and counts[mark] > 1, counts[mark]))
     number, line = next((k, line) for k, line in enumerate(lines) if line.strip())
     mark = forced or max(MARKS, key=line.count)
     cells = cells_of_line(line, mark)

@@ -255,6 +255,7 @@ def _at_once(body: bytes, mark: str, width: int, kept: Sequence[int]) -> np.ndar
                 names=range(width),
                 usecols=list(kept),
                 dtype=np.float64,
+                float_precision="round_trip",
                 index_col=False,
                 keep_default_na=False,
                 na_values=list(_MISSING),

@@ -33,7 +33,9 @@ def read_x_imu3(choice: RecordingChoice) -> tuple[Stream, ...]:
     files = xio_tables.device_files(path, lambda file: is_x_imu3(file, head_of(file)))
     if not files:
         raise InputError(
-            "The folder holds no recording of an x-IMU3.", where=path, expected="Inertial.csv, in a folder a device"
+            "The folder holds no recording of an x-IMU3.",
+            where=path,
+            expected="Inertial.csv, in a folder a device",
         )
     return tuple(
         xio_tables.read_device(file, _name(file), choice, file.with_name("Quaternion.csv"), inverse=False)
@@ -41,7 +43,7 @@ def read_x_imu3(choice: RecordingChoice) -> tuple[Stream, ...]:
     )
 
 
-def is_x_imu3(path: Path, head: bytes) -> bool:
+def is_x_imu3(_path: Path, head: bytes) -> bool:
     """Return whether a file is a table of an x-IMU3's gyroscope and accelerometer."""
     names = xio_tables.names_of(head)
     return bool(names) and names[0] in ("Time (s)", "Timestamp (us)") and len(names) == 7

@@ -1,4 +1,4 @@
-"""Tables of x-io's devices (NGIMU, x-IMU3): ``Gyroscope X (deg/s)``, ``Accelerometer X (g)`` beside a clock."""
+"""Tables of x-io's devices, NGIMU and x-IMU3: ``Gyroscope X (deg/s)``, ``Accelerometer X (g)``, a clock."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def read_device(
 
 
 def device_files(path: Path, is_table: Callable[[Path], bool]) -> list[Path]:
-    """Return the tables of a recording: one file, that of a device's folder, or those of a session's folders."""
+    """Return the tables of a recording: a file, that of a device's folder, those of a session's folders."""
     if path.is_file():
         return [path]
     own = sorted(file for file in path.iterdir() if file.is_file() and is_table(file))
