@@ -7,12 +7,15 @@ spline through the samples at their times.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.recording.choices import RecordingChoice
+from sspinn_opensim.recording.felt_offsets import felt_offsets
+from sspinn_opensim.recording.provenance import Clocks, Felt, SensorClock
 from sspinn_opensim.recording.resample import interpolate
 from sspinn_opensim.recording.stream_clock import EXACT, LARGEST_DRIFT, StreamClock, stream_clock
 from sspinn_opensim.recording.streams import Stream
@@ -24,59 +27,13 @@ LONGEST_FILLED_S = 0.05
 _MOST_MISSING = 0.5
 #: Counters, or time stamps, that start within this of each other count from one origin, s.
 _SAME_ORIGIN_S = 5.0
+#: What sensors have in common -> how far apart their clocks may be by what they feel, s. Counters of one
+#: origin are those of sensors that are synchronized.
+_FELT_WITHIN_S = {"start": 10.0, "time": 2.0}
+#: Stamps are doubted if what is felt departs from them by so many standard deviations.
+_DOUBTED = 5.0
 #: A time stamp beyond this counts from an epoch, not from a moment of the recording's day, s.
 _EPOCH_S = 86400.0
-
-
-@dataclass(frozen=True)
-class SensorClock:
-    """What was found of one sensor's clock, and done to it.
-
-    Attributes
-    ----------
-    sensor : str
-        Name of the stream.
-    rate_hz : float
-        Samples a second by its own clock.
-    offset_s : float
-        When its first sample was taken, s after that of the first of all sensors.
-    lost, filled, repeated : int
-        Samples that are missing; of those, and of empty cells, how many a spline filled; samples dropped
-        because they repeat the one before.
-    interpolated : bool
-        Whether its samples were moved to other times.
-    """
-
-    sensor: str
-    rate_hz: float
-    offset_s: float = 0.0
-    lost: int = 0
-    filled: int = 0
-    repeated: int = 0
-    interpolated: bool = False
-
-
-@dataclass(frozen=True)
-class Clocks:
-    """What was done to make one clock of many.
-
-    Attributes
-    ----------
-    rate_hz : float
-        Samples a second of the common clock.
-    common_from : {'one clock', 'time', 'counter', 'start'}
-        What the sensors have in common: the clock itself, the origin of their time stamps, that of their
-        counters, or only that they are taken to start together.
-    sensors : tuple of SensorClock
-        Each of them.
-    left_out_s : tuple of pairs of float
-        Stretches that are not usable because too many samples are missing, s of the recording's time.
-    """
-
-    rate_hz: float
-    common_from: str
-    sensors: tuple[SensorClock, ...]
-    left_out_s: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +89,16 @@ class _Placed:
     interpolated: bool
 
 
-def on_one_clock(streams: Sequence[Stream], choice: RecordingChoice) -> Common:
+def on_one_clock(
+    streams: Sequence[Stream], choice: RecordingChoice, segments: Sequence[tuple[str, str] | None] = ()
+) -> Common:
     """Return the signals of streams on one uniform clock.
+
+    Parameters
+    ----------
+    segments : sequence of k pairs of str, or None
+        Segment and side that carry each sensor, as far as they are known: only with them are clocks compared
+        by what the sensors feel.
 
     Raises
     ------
@@ -143,8 +108,13 @@ def on_one_clock(streams: Sequence[Stream], choice: RecordingChoice) -> Common:
     """
     own = [stream_clock(stream, choice.recorded_rate_hz) for stream in streams]
     common_from, times = _shared_times(own, streams)
-    grid = _grid(own, times, streams, choice)
-    placed = [_on_grid(s, c, t, grid) for s, c, t in zip(streams, own, times, strict=True)]
+    grid, placed = _all_on_grid(streams, own, times, choice)
+    felt: dict[str, Felt] = {}
+    if common_from in _FELT_WITHIN_S:
+        carriers = segments or [segment_of(stream.segment) for stream in streams]
+        felt, times = _felt(streams, carriers, placed, grid, times, common_from)
+        if any(one.corrected for one in felt.values()):
+            grid, placed = _all_on_grid(streams, own, times, choice)
     # A date is no time that anyone compares a result with.
     stamped = common_from in ("one clock", "time") and own[0].shared == "time"
     origin_s = 0.0 if stamped and abs(grid.start_s) < _EPOCH_S else grid.start_s
@@ -168,6 +138,7 @@ def on_one_clock(streams: Sequence[Stream], choice: RecordingChoice) -> Common:
                 filled=int(np.sum((sensor.missing_s > 0) & (sensor.missing_s <= LONGEST_FILLED_S + 1e-9))),
                 repeated=clock.repeated,
                 interpolated=sensor.interpolated,
+                felt=felt.get(stream.name),
             )
             for stream, clock, time, sensor in zip(streams, own, times, placed, strict=True)
         ),
@@ -185,6 +156,46 @@ def on_one_clock(streams: Sequence[Stream], choice: RecordingChoice) -> Common:
         clocks,
         tuple(notes),
     )
+
+
+def _all_on_grid(
+    streams: Sequence[Stream],
+    own: Sequence[StreamClock],
+    times: Sequence[np.ndarray],
+    choice: RecordingChoice,
+) -> tuple[_Grid, list[_Placed]]:
+    grid = _grid(own, times, streams, choice)
+    return grid, [_on_grid(s, c, t, grid) for s, c, t in zip(streams, own, times, strict=True)]
+
+
+def _felt(
+    streams: Sequence[Stream],
+    segments: Sequence[tuple[str, str] | None],
+    placed: Sequence[_Placed],
+    grid: _Grid,
+    times: Sequence[np.ndarray],
+    common_from: str,
+) -> tuple[dict[str, Felt], list[np.ndarray]]:
+    """Return how clocks differ by what sensors feel, and times that are set by it where nothing else does.
+
+    Stamps of one origin are left as they are: a pattern of steps may mislead, a clock seldom does.
+    """
+    names = [stream.name for stream in streams]
+    acceleration = np.stack([sensor.values[:, :3] for sensor in placed], axis=1)
+    found = felt_offsets(names, segments, acceleration, 1.0 / grid.step_s, _FELT_WITHIN_S[common_from])
+    duration_s = grid.step_s * grid.count
+    middle_s = grid.start_s + duration_s / 2
+    felt, moved = {}, list(times)
+    for one in found:
+        drift = 1e-6 * (one.drift_ppm or 0.0)
+        if abs(drift) * duration_s < grid.step_s or abs(drift) < 5e-6 * (one.drift_deviation_ppm or 0.0):
+            drift = 0.0
+        corrected = common_from == "start" and (abs(one.offset_s) > 2 * one.deviation_s or drift != 0.0)
+        if corrected:
+            k = names.index(one.sensor)
+            moved[k] = moved[k] - one.offset_s - drift * (moved[k] - middle_s)
+        felt[one.sensor] = replace(one, corrected=corrected)
+    return felt, moved
 
 
 def _shared_times(own: Sequence[StreamClock], streams: Sequence[Stream]) -> tuple[str, list[np.ndarray]]:
@@ -377,4 +388,26 @@ def _notes_on_several(
             f"The sensors' clocks run at {min(rates):.6g} to {max(rates):.6g} Hz; "
             f"all are interpolated to {clocks.rate_hz:.6g} Hz."
         )
+    return [*found, *_notes_on_felt(clocks)]
+
+
+def _notes_on_felt(clocks: Clocks) -> list[str]:
+    """Return how clocks differ by what sensors feel."""
+    found = []
+    felt = [sensor.felt for sensor in clocks.sensors if sensor.felt is not None]
+    for one in felt:
+        by = f"by the impacts that both feel (+- {one.deviation_s:.2f} s)"
+        late = f"{abs(one.offset_s):.3f} s {'late' if one.offset_s > 0 else 'early'}"
+        if one.corrected:
+            drift = "" if one.drift_ppm is None else f"; drift {one.drift_ppm:.0f} ppm"
+            found.append(f"Sensor '{one.sensor}' is {late} to '{one.other}' {by}: corrected{drift}.")
+        elif clocks.common_from == "time" and abs(one.offset_s) > _DOUBTED * one.deviation_s:
+            found.append(
+                f"The time stamps of '{one.sensor}' are {late} to those of '{one.other}' {by}; they are left "
+                "as they are."
+            )
+    linked = {name for one in felt for name in (one.sensor, one.other)}
+    unsure = [f"'{sensor.sensor}'" for sensor in clocks.sensors if sensor.sensor not in linked]
+    if clocks.common_from == "start" and unsure:
+        found.append(f"What is felt does not tell for sure when these started: {', '.join(unsure)}.")
     return found

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.recording.checks import refuse_implausible
 from sspinn_opensim.recording.choices import Format, RecordingChoice, SensorChoice
 from sspinn_opensim.recording.clocks import on_one_clock
@@ -26,6 +27,7 @@ from sspinn_opensim.recording.formats import (
     x_imu3,
     xsens_mt,
 )
+from sspinn_opensim.recording.gyro_bias import describe_biases, gyro_biases
 from sspinn_opensim.recording.missing import files_not_read, missing_signals, refuse_without_signals
 from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor, rotate
 from sspinn_opensim.recording.parts import check_inside, used_part
@@ -108,7 +110,13 @@ def _recording(
     """Return the recording of the chosen sensors of a file or folder, turned as far as axes are known."""
     chosen = [stream_of(streams, sensor.source or sensor.name, choice.file) for sensor in sensors]
     refuse_without_signals(form, chosen)
-    common = on_one_clock(chosen, choice)
+    common = on_one_clock(chosen, choice, [segment_of(s.body) or segment_of(s.name) for s in sensors])
+    names = [sensor.name for sensor in sensors]
+    biases = gyro_biases(names, common.time_s, common.acceleration, common.angular_rate, choice.standing_s)
+    for bias in biases:
+        if bias.subtracted:
+            k = names.index(bias.sensor)
+            common.angular_rate[:, k] -= np.where(common.angular_rate_available[k], bias.bias_rad_s, 0.0)
     signals, flags = {}, {}
     for kind in ("acceleration", "angular_rate"):
         signal, available = getattr(common, kind), getattr(common, f"{kind}_available")
@@ -129,8 +137,15 @@ def _recording(
         acceleration_variance=unknown,
         angular_rate_variance=unknown,
         speed_m_s=choice.speed_m_s,
-        notes=(*files_not_read(streams, choice), *missing_signals(chosen), *dict.fromkeys(common.notes)),
+        notes=(
+            *files_not_read(streams, choice),
+            *missing_signals(chosen),
+            *common.notes,
+            *describe_biases(biases),
+        ),
         usable=common.usable,
+        clocks=common.clocks,
+        gyro_biases=biases,
         findings=tuple(
             check_streams(
                 {sensor.name: stream for sensor, stream in zip(sensors, chosen, strict=True)},

@@ -14,6 +14,7 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.findings import Finding
+from sspinn_opensim.recording.provenance import Clocks, GyroBias
 
 AXES = ("x", "y", "z")
 
@@ -95,6 +96,10 @@ class Recording:
     usable : (n,) array of bool
         False where nothing was measured that may be learnt from or scored: signals between two pieces, or
         filled in where many samples were lost. Default: true everywhere.
+    clocks : Clocks or None
+        What was done to the sensors' clocks; None where they had none.
+    gyro_biases : tuple of GyroBias
+        What gyroscopes read at rest.
     findings : tuple of Finding
         What was wrong with clocks, channels and accelerometers when it was read.
     """
@@ -112,6 +117,8 @@ class Recording:
     cycle_s: float | None = None
     notes: tuple[str, ...] = ()
     usable: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    clocks: Clocks | None = None
+    gyro_biases: tuple[GyroBias, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:

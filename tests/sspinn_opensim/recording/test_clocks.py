@@ -33,8 +33,11 @@ def stream(name="a", time_s=None, true_s=None, **fields):
     return Stream(name, FILE, time_s=time_s, **(signals | fields))
 
 
-def joined(*streams, **choice):
-    return on_one_clock(streams, RecordingChoice("any", FILE, **choice))
+def joined(*streams, segments=(), **choice):
+    return on_one_clock(streams, RecordingChoice("any", FILE, **choice), segments)
+
+
+LEG = (("pelvis", ""), ("shank", "right"))
 
 
 def clock_of(common, name="a"):
@@ -282,3 +285,87 @@ def test_an_hour_of_eight_sensors_is_cheap():
     common = joined(*streams)
     # 3600 s of recording a thousand times faster than real time, with room for a busy machine.
     assert time.perf_counter() - start < 36.0 and common.usable.all()
+
+
+def steps(duration_s, seed=0):
+    """Return times and strengths of impacts of someone who walks: no stride is as long as another."""
+    rng = np.random.default_rng(seed)
+    times = 2.0 + np.cumsum(rng.normal(0.55, 0.025, round(duration_s / 0.5)))
+    return times[times < duration_s - 2.0], rng.uniform(0.6, 1.4, len(times))
+
+
+def walker(name, true_s, *, gain=1.0, seed=1, **clock):
+    """Return a stream of one sensor that feels every impact, with a movement and noise of its own."""
+    duration_s = float(true_s[-1]) + 3.0
+    force = np.array([0.0, 9.81, 0.0]) + 2.0 * movement(true_s + seed)
+    for time, strength in zip(*steps(duration_s), strict=False):
+        near = np.abs(true_s - time) < 0.15
+        since = true_s[near] - time
+        force[near, 1] += gain * strength * 12 * np.exp(-((since / 0.02) ** 2)) * np.cos(40 * np.pi * since)
+    force += np.random.default_rng(seed).normal(0, 0.1, force.shape)
+    return Stream(name, Path(f"{name}.txt"), force, movement(true_s + seed), **clock)
+
+
+@pytest.mark.parametrize("late_s", [0.3537, -1.2082])
+def test_sensors_that_share_no_clock_are_set_by_what_they_feel(late_s):
+    """Started by hand, one after the other; 30 s at 100 Hz."""
+    a = walker("a", 3.0 + np.arange(3000) / 100, rate_hz=100.0)
+    b = walker("b", 3.0 - late_s + np.arange(3000) / 100, gain=0.6, seed=5, rate_hz=100.0)
+    common = joined(a, b, segments=LEG)
+    felt = next(s.felt for s in common.clocks.sensors if s.felt)
+    sign = 1 if felt.sensor == "b" else -1
+    # Two milliseconds: a fifth of a sample.
+    assert sign * felt.offset_s == pytest.approx(late_s, abs=0.002) and felt.corrected
+    first_s = 3.0 + max(0.0, -late_s)
+    ahead = np.array([s.offset_s for s in common.clocks.sensors])
+    assert ahead[1] - ahead[0] == pytest.approx(-late_s, abs=0.002)
+    middle = slice(50, -50)
+    true_s = first_s + common.time_s
+    # 2 ms of a movement whose rate changes by up to 30 rad/s^2.
+    assert np.abs(common.angular_rate[:, 0] - movement(true_s + 1))[middle].max() < 0.06 + 0.3
+    assert any("corrected" in note for note in common.notes)
+
+
+def test_drift_of_clocks_that_share_nothing_is_felt():
+    """120 millionths: at the end of five minutes 36 ms."""
+    a = walker("a", 3.0 + np.arange(30000) / 100, rate_hz=100.0)
+    b = walker("b", 3.0 + np.arange(30000) / 100 * (1 - 120e-6), gain=0.6, seed=5, rate_hz=100.0)
+    felt = next(s.felt for s in joined(a, b, segments=LEG).clocks.sensors if s.felt)
+    sign = 1 if felt.sensor == "b" else -1
+    assert sign * felt.drift_ppm == pytest.approx(120, abs=5) and felt.drift_deviation_ppm < 5
+    assert felt.corrected
+
+
+def test_stamps_are_not_moved_by_what_is_felt_but_doubted():
+    a = walker("a", 3.0 + np.arange(3000) / 100, time_s=3.0 + np.arange(3000) / 100)
+    wrong_s = 3.0 + np.arange(3000) / 100 + 1e-7
+    b = walker("b", 2.6 + np.arange(3000) / 100, gain=0.6, seed=5, time_s=wrong_s)
+    common = joined(a, b, segments=LEG)
+    assert common.clocks.common_from == "time"
+    assert [s.felt.corrected for s in common.clocks.sensors if s.felt] == [False]
+    assert any("left as they are" in note for note in common.notes)
+    np.testing.assert_array_equal(common.acceleration[:, 0], a.acceleration)
+
+
+def test_steps_that_are_all_alike_tell_no_offset():
+    """A machine's walk: a shift by a stride fits as well."""
+
+    def marching(name, true_s, seed):
+        force = np.array([0.0, 9.81, 0.0]) + np.random.default_rng(seed).normal(0, 0.1, (len(true_s), 3))
+        since = (true_s + 0.25) % 0.5 - 0.25
+        force[:, 1] += 12 * np.exp(-((since / 0.02) ** 2)) * np.cos(40 * np.pi * since)
+        return Stream(name, Path(name), force, movement(true_s), rate_hz=100.0)
+
+    a, b = marching("a", np.arange(3000) / 100, 1), marching("b", 0.2 + np.arange(3000) / 100, 2)
+    common = joined(a, b, segments=LEG)
+    assert not any(s.felt for s in common.clocks.sensors)
+    assert any("does not tell for sure when these started: 'a', 'b'" in note for note in common.notes)
+
+
+@pytest.mark.parametrize(
+    "segments", [(), (("shank", "left"), ("shank", "right")), (("hand", "left"), ("pelvis", ""))]
+)
+def test_legs_that_take_turns_are_not_compared(segments):
+    a = walker("a", 3.0 + np.arange(3000) / 100, rate_hz=100.0)
+    b = walker("b", 2.5 + np.arange(3000) / 100, gain=0.6, seed=5, rate_hz=100.0)
+    assert not any(sensor.felt for sensor in joined(a, b, segments=segments).clocks.sensors)
