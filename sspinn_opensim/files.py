@@ -1,4 +1,4 @@
-"""Files written whole or not at all, folders locked, and hashes."""
+"""Files written whole or not at all, read back with doubt, and hashed."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ import hashlib
 import json
 import os
 import secrets
-import time
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NoReturn
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.outputs import DRAFT
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-
-_LOCK_FILE = ".lock"
-#: A lock is held while new files are hashed and a manifest is written: seconds, a minute for large files.
-LONGEST_WAIT_S = 600.0
+LOCK_FILE = ".lock"
+#: A JSON file of a results folder is far smaller, characters.
+_LARGEST_JSON = 256_000_000
 
 
 @contextlib.contextmanager
@@ -28,7 +27,8 @@ def draft_of(path: Path) -> Iterator[Path]:
     """Give a new empty file beside `path`, which takes its place when the block ends without an error.
 
     Its name is hidden, unpredictable and its own, whoever else writes the same file; it ends as `path` does,
-    since OpenSim goes by that. Nothing is left behind after an error.
+    since OpenSim goes by that. Nothing is left behind after an error; what a killed process leaves,
+    `remove_drafts` knows by its name.
 
     Parameters
     ----------
@@ -36,13 +36,38 @@ def draft_of(path: Path) -> Iterator[Path]:
         Destination; its folder must exist.
     """
     path = Path(path)
-    draft = path.with_name(f".{path.stem}.{secrets.token_hex(8)}{path.suffix}")
+    draft = path.with_name(f"{DRAFT}{secrets.token_hex(8)}{path.suffix}")
     try:
         draft.open("xb").close()  # "x": no file or link that is there already is written to
         yield draft
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def draft_folder(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    """Return a new empty folder inside another, as `draft_of` gives a file; a context that removes it."""
+    return tempfile.TemporaryDirectory(prefix=DRAFT, dir=folder)
+
+
+def drafts(folder: Path) -> list[Path]:
+    """Return the drafts in a folder and in those below it, none of which is reached through a link."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        found += [Path(place, name) for name in (*folders, *names) if name.startswith(DRAFT)]
+        # A folder inside that is locked is another command's.
+        locked = [name for name in folders if Path(place, name, LOCK_FILE).exists()]
+        folders[:] = [name for name in folders if not name.startswith(DRAFT) and name not in locked]
+    return found
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what killed processes left in a folder; nobody else may be writing to it."""
+    for path in drafts(folder):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, content: str | bytes) -> Path:
@@ -84,54 +109,80 @@ def write_json(path: Path, content: object) -> Path:
     return write_atomically(path, json.dumps(content, indent=1) + "\n")
 
 
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep every other block on the same folder waiting, of this process and of others.
+def read_json(path: Path, shape: object, fix: str) -> Any:
+    """Read a JSON file that this project wrote as if a stranger had.
 
-    The folder itself is locked, so that nothing stays behind, also after a crash. Where that cannot be done
-    (Windows, some network drives), a file ``.lock`` is made in it for the time of the block.
+    Parameters
+    ----------
+    shape : object
+        What it must hold: ``{str: shape}`` an object of any keys, another dict one whose named keys, where
+        they are there, have these shapes, ``[shape]`` a list, a tuple any of its members; else one of `str`,
+        `bool`, `int`, `float` (finite), `None`, and `object` for anything.
+    fix : str
+        What to do where it is damaged.
 
     Raises
     ------
     InputError
-        The file ``.lock`` of another stays for `LONGEST_WAIT_S`.
+        It is missing or no JSON, nests too deeply, or has another shape.
     """
-    with contextlib.ExitStack() as stack:
-        if not _lock_itself(folder, stack):
-            _lock_by_file(Path(folder) / _LOCK_FILE, stack)
-        yield
-
-
-def _lock_itself(folder: Path, stack: contextlib.ExitStack) -> bool:
-    """Lock a folder by its own handle until the stack ends; return whether the system can."""
-    if fcntl is None:
-        return False
-    handle = os.open(folder, os.O_RDONLY)
-    stack.callback(os.close, handle)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-    except OSError:  # on NFS only what is open for writing can be locked, and a folder never is
-        return False
-    return True
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_LARGEST_JSON)  # one that is longer ends in the middle
+        content = json.loads(text, parse_constant=_refuse_constant)
+        if "\\ud" in text.lower():  # half a character, which no file can hold
+            json.dumps(content, ensure_ascii=False).encode()
+        _check_shape(content, shape, "")
+    except OSError as error:
+        raise _damaged(path, error.strerror or str(error), fix) from error
+    except RecursionError as error:
+        raise _damaged(path, "values too deep in each other", fix) from error
+    except ValueError as error:
+        raise _damaged(path, str(error)[:200], fix) from error
+    return content
 
 
-def _lock_by_file(file: Path, stack: contextlib.ExitStack) -> None:
-    until = time.monotonic() + LONGEST_WAIT_S
-    while True:
-        try:
-            file.open("xb").close()
-        except FileExistsError as error:
-            if time.monotonic() > until:
-                raise InputError(
-                    "Another command holds the folder.",
-                    where=str(file),
-                    found=f"a lock that has stayed for {LONGEST_WAIT_S:g} s",
-                    fix="wait for the other command; if there is none, delete this file",
-                ) from error
-            time.sleep(0.01)
-        else:
-            stack.callback(file.unlink, missing_ok=True)
-            return
+def _damaged(path: Path, found: str, fix: str) -> InputError:
+    return InputError(f"Cannot read {path.name}.", where=path, found=found, fix=fix)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"the number {name}")
+
+
+def _check_shape(value: object, shape: object, key: str) -> None:
+    """Raise `ValueError` for a value of another shape; see `read_json`."""
+    if isinstance(shape, tuple):
+        for one in shape:
+            with contextlib.suppress(ValueError):
+                return _check_shape(value, one, key)
+        raise _wrong(value, key)
+    if isinstance(shape, dict) and isinstance(value, dict):
+        for name, item in value.items():
+            if str in shape or name in shape:
+                _check_shape(item, shape.get(str, shape.get(name)), f"{key}.{name}")
+    elif isinstance(shape, list) and isinstance(value, list):
+        for place, item in enumerate(value):
+            _check_shape(item, shape[0], f"{key}[{place}]")
+    elif not _is_scalar(value, shape):
+        raise _wrong(value, key)
+    return None
+
+
+def _is_scalar(value: object, kind: object) -> bool:
+    if kind is float:
+        return (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and abs(value) <= sys.float_info.max
+        )
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+    return value is None if kind is None else isinstance(kind, type) and isinstance(value, kind)
+
+
+def _wrong(value: object, key: str) -> ValueError:
+    return ValueError(f"'{key.lstrip('.') or 'the whole'}' is {json.dumps(value)[:60]}")
 
 
 def sha256(path: Path) -> str:

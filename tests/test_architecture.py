@@ -30,8 +30,10 @@ def _rooms(package: str, table: dict[str, str]) -> dict[str, set[str]]:
 
 
 #: What all rooms of sspinn_opensim may stand on: names of files of a results folder and of parts of a person,
-#: TOML files as dataclasses, and two modules.
-_GROUND = {f"sspinn_opensim.{room}" for room in ("results", "settings", "anatomy", "files", "text")}
+#: TOML files as dataclasses, and four modules.
+_GROUND = {
+    f"sspinn_opensim.{room}" for room in "results settings anatomy files text lock interruption".split()
+}
 _OF_OPENSIM_IO = _rooms(
     _OPENSIM_IO,
     {
@@ -71,6 +73,8 @@ _OF_SSPINN_OPENSIM = _rooms(
         "": "",
         "files": "",
         "text": "",
+        "lock": "files",
+        "interruption": "",
         "results": "",
         "settings": "",
         "anatomy": "",
@@ -269,7 +273,7 @@ def test_a_circle_of_modules_is_found():
 def test_few_modules_stand_loose(repository):
     """A module has a room: loose in the package are only the files that everything stands on."""
     loose = {path.name for path in (repository / "sspinn_opensim").glob("*.py")}
-    assert loose <= {"__init__.py", "__main__.py", "files.py", "text.py"}
+    assert loose <= {"__init__.py", "__main__.py", "files.py", "text.py", "lock.py", "interruption.py"}
 
 
 def test_imports_run_one_way(repository):

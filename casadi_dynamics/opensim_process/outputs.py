@@ -12,6 +12,8 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+#: How the names of files and folders begin that are not whole yet; a killed process leaves them.
+DRAFT = ".draft_"
 _TABLES, _DOCUMENTS = (".sto", ".mot"), (".osim", ".xml")
 
 
@@ -47,7 +49,7 @@ class Outputs:
             folders = []
             for key, target in self._targets.items():
                 place = tempfile.TemporaryDirectory(
-                    prefix=".opensim_job_", dir=target.parent, ignore_cleanup_errors=True
+                    prefix=DRAFT, dir=target.parent, ignore_cleanup_errors=True
                 )
                 folders.append(stack.enter_context(place))
                 self._staged[key] = Path(folders[-1], target.name)

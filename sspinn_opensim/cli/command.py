@@ -1,16 +1,18 @@
 """The command ``sspinn``: parse, call a verb, print what it returns.
 
 Exit status: 0 done, 1 a verb that looks for faults found some, 2 wrong input or a file that cannot be
-written, 130 interrupted. A verb's module is imported when it runs, so that ``--help`` and ``doctor`` answer
-even where a library is broken.
+written, 128 and the number of the signal that interrupted it (130 Ctrl-C, 143 ``kill``). A verb's module is
+imported when it runs, so that ``--help`` and ``doctor`` answer even where a library is broken.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import importlib
 import inspect
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +22,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim import __version__
 from sspinn_opensim.cli.console import Screen
 from sspinn_opensim.cli.verbs import VERBS, Verb
+from sspinn_opensim.interruption import Interrupted, as_exceptions
 from sspinn_opensim.study import override, read_study
 from sspinn_opensim.study.cohort import is_cohort, read_cohort
 
@@ -41,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options, screen = build_parser().parse_args(arguments), Screen()
     try:
-        with screen.attached():
+        with as_exceptions(), screen.attached():
             result = call(options.verb, options, screen)
             screen.show(result)
             return 0 if getattr(result, "ok", True) else 1
@@ -49,11 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except OSError as error:
         return _fail(_explain(error))
-    except KeyboardInterrupt:
-        print(
-            "Interrupted. What is written is complete; the same command goes on from there.", file=sys.stderr
-        )
-        return 130
+    except KeyboardInterrupt as error:
+        number = error.number if isinstance(error, Interrupted) else signal.SIGINT
+        text = f"Interrupted ({signal.Signals(number).name}). What is written is complete; "
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print(f"{text}the same command goes on from there.", file=sys.stderr)
+        return 128 + number
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -32,6 +32,7 @@ MUSCLES = (
 _TRIAL = (
     path("files", "FOLDER | MODEL MOTION", "results, or a laboratory's trial", nargs="+"),
     path("--external-loads", "XML", "of the trial"),
+    flag("--no-external-loads", "nothing touches the body"),
     path("--out", "FOLDER", "for the results of a trial"),
     Option("--unit", "of MOTION, if it does not say", choices=_UNITS),
     number("--lowpass", float, "HZ", "for the motion; 0: none; default: 6"),
@@ -134,6 +135,12 @@ def _trial(options: argparse.Namespace, **own: Any) -> dict[str, Any]:
 
     part = AnalysedPart(options.from_s, options.to_s, options.lowpass)
     if len(options.files) == 1:
+        if options.no_external_loads or options.external_loads:
+            raise InputError(
+                "External loads are given beside a folder of results, which has its own.",
+                where=options.files[0],
+                fix="leave them out, or give MODEL MOTION --out FOLDER",
+            )
         return {"folder": options.files[0].absolute(), "part": part}
     if len(options.files) != 2 or options.out is None:
         raise InputError(
@@ -142,5 +149,7 @@ def _trial(options: argparse.Namespace, **own: Any) -> dict[str, Any]:
             found=" ".join(map(str, options.files)) + ("" if options.out else " without --out"),
         )
     model, motion = options.files
-    laboratory = Laboratory(model, motion, options.external_loads, options.unit, **own)
+    laboratory = Laboratory(
+        model, motion, options.external_loads, options.unit, untouched=options.no_external_loads, **own
+    )
     return {"folder": options.out, "laboratory": laboratory, "part": part}

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.files import locked, write_atomically, write_json
+from sspinn_opensim.files import write_atomically, write_json
+from sspinn_opensim.lock import owned
 from sspinn_opensim.results.folder import ResultsFolder, file_of
 from sspinn_opensim.results.gui_steps import readme
 from sspinn_opensim.results.manifest import entry_of, read_manifest, same, stamps, versions
@@ -28,7 +29,7 @@ def recorded(folder: Path, verb: str, *, title: str = "", **given: object) -> It
     """Record what a verb does to a results folder; when the block ends, write README.txt and the manifest.
 
     Only files that the block wrote get a new hash: what was changed by hand before stays known as changed.
-    After an error, files already written are recorded too.
+    After an error, files already written are recorded too. Meanwhile the folder is `owned`.
 
     Parameters
     ----------
@@ -43,15 +44,16 @@ def recorded(folder: Path, verb: str, *, title: str = "", **given: object) -> It
         hash; studies, numbers, texts and dataclasses of them are settings; anything else is passed over.
     """
     folder = Path(folder)
-    before = stamps(folder)
-    try:
-        yield
-    except BaseException:
-        if stamps(folder) != before:
-            with contextlib.suppress(InputError, OSError):
-                _record(folder, verb, title, before, given)
-        raise
-    _record(folder, verb, title, before, given)
+    with owned(folder, f"sspinn {verb}"):
+        before = stamps(folder)
+        try:
+            yield
+        except BaseException:
+            if stamps(folder) != before:
+                with contextlib.suppress(InputError, OSError):
+                    _record(folder, verb, title, before, given)
+            raise
+        _record(folder, verb, title, before, given)
 
 
 def records(verb: str, title: str = "") -> Callable:
@@ -90,30 +92,25 @@ def _as_path(value: object) -> object:
 
 
 def _record(folder: Path, verb: str, title: str, before: Mapping, given: Mapping) -> None:
-    if not folder.is_dir():
-        return
-    with locked(folder):  # another verb may end at the same time
-        try:
-            manifest = read_manifest(folder)
-        except InputError:  # damaged: every file counts as of unknown origin, and is hashed as it is now
-            manifest = {}
-        manifest["title"] = title or _title(given) or manifest.get("title", folder.name)
-        file, text = ResultsFolder(folder).readme, readme(manifest["title"], folder).encode()
-        if not file.is_file() or file.read_bytes() != text:
-            write_atomically(file, text)
-        settings = manifest.get("settings", {}) | {verb: dict(_settings(given))}
-        inputs = {
-            role: {"path": _relative(path, folder)} | entry_of(path) for role, path in _inputs(given, verb)
-        }
-        manifest |= {
-            "format": _FORMAT,
-            "versions": versions(),
-            **dict(_studies(given)),
-            "settings": settings,
-            "inputs": dict(sorted((manifest.get("inputs", {}) | inputs).items())),
-            "files": _files(folder, verb, before, manifest.get("files", {})),
-        }
-        write_json(ResultsFolder(folder).manifest, manifest)
+    try:
+        manifest = read_manifest(folder)
+    except InputError:  # damaged: every file counts as of unknown origin, and is hashed as it is now
+        manifest = {}
+    manifest["title"] = title or _title(given) or manifest.get("title", folder.name)
+    file, text = ResultsFolder(folder).readme, readme(manifest["title"], folder).encode()
+    if not file.is_file() or file.read_bytes() != text:
+        write_atomically(file, text)
+    settings = manifest.get("settings", {}) | {verb: dict(_settings(given))}
+    inputs = {role: {"path": _relative(path, folder)} | entry_of(path) for role, path in _inputs(given, verb)}
+    manifest |= {
+        "format": _FORMAT,
+        "versions": versions(),
+        **dict(_studies(given)),
+        "settings": settings,
+        "inputs": dict(sorted((manifest.get("inputs", {}) | inputs).items())),
+        "files": _files(folder, verb, before, manifest.get("files", {})),
+    }
+    write_json(ResultsFolder(folder).manifest, manifest)
 
 
 def _files(folder: Path, verb: str, before: Mapping, known: Mapping) -> dict[str, dict]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
-import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor, distributed
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.interruption import ignored
 
 
 @contextmanager
@@ -109,15 +109,15 @@ def _started_here(devices: int, group: Path, work: bytes) -> Iterator[int]:
 
 def _other(group: Path, rank: int, devices: int, work: bytes) -> None:
     # Who presses Ctrl-C presses it for all; the first process ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    follow, given = pickle.loads(work)
-    _join(group, rank, devices)
-    try:
-        with one_thread():
-            follow(rank, *given)
-    except InputError:
-        sys.exit(1)  # the first process meets the same error and says it
-    distributed.destroy_process_group()
+    with ignored():
+        follow, given = pickle.loads(work)
+        _join(group, rank, devices)
+        try:
+            with one_thread():
+                follow(rank, *given)
+        except InputError:
+            sys.exit(1)  # the first process meets the same error and says it
+        distributed.destroy_process_group()
 
 
 def _join(group: Path, rank: int, devices: int) -> None:

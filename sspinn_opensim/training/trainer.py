@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from sspinn_opensim.interruption import held_back
 from sspinn_opensim.training.batches import WindowSource
 from sspinn_opensim.training.cohort import Cohort, Member
 from sspinn_opensim.training.estimator import PersonNetwork
@@ -98,6 +99,11 @@ class Trainer:
             self._loop(rank, report, save, every)
 
     def _loop(self, rank: int, report: Callable, save: Callable, every: int) -> None:
+        """Train; an interruption is kept until a step is whole and saved."""
+        with held_back() as interrupted:
+            self._steps(rank, report, save, every, interrupted)
+
+    def _steps(self, rank: int, report: Callable, save: Callable, every: int, interrupted: Callable) -> None:
         settings, objective = self.settings, self._parallel()
         parameters = list(self.estimators.parameters())
         started, first = time.monotonic(), self.step
@@ -121,8 +127,10 @@ class Trainer:
                 left_s = (time.monotonic() - started) / (self.step - first) * (settings.steps - self.step)
                 total = row.pop("total")
                 report(Progress(settings.seed, self.step, settings.steps, row, self.weights, total, left_s))
-                if self.step % every == 0 or self.finished:
+                if self.step % every == 0 or self.finished or interrupted():
                     save(self)
+            if interrupted():
+                return
 
     def _parallel(self) -> nn.Module:
         """Return the objective; of several processes the gradients are averaged."""

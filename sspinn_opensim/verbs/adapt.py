@@ -57,13 +57,13 @@ def adapt(
     weights(study.training.weights)
     for seed in study.training.seeds:
         _require_seed(source, seed)
-    log.info(scale.scale(study, out))
-    log.info(f"adapt: {steps} steps", extra={"heading": True})
-    prepared = prepare(study, out)
-    for note in prepared.notes:
-        log.info(note)
-    people, done = single_person_cohort(prepared.subject, prepared.signals), []
     with recorded(out, "adapt", study=study, steps=steps, restart=restart):
+        log.info(scale.scale(study, out))
+        log.info(f"adapt: {steps} steps", extra={"heading": True})
+        prepared = prepare(study, out)
+        for note in prepared.notes:
+            log.info(note)
+        people, done = single_person_cohort(prepared.subject, prepared.signals), []
         for seed in study.training.seeds:
             file = ResultsFolder(source).checkpoint(seed)
             settings = adaptation_settings(study.training, seed, steps, network_kind(file))

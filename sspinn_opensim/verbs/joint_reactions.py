@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.files import write_json
+from sspinn_opensim.files import write_atomically, write_json
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.opensim_io.tools import inverse_dynamics
 from sspinn_opensim.opensim_io.tools import joint_reactions as tool
@@ -81,5 +80,5 @@ def _sources(folder: Path, laboratory: Laboratory, part: AnalysedPart) -> Source
     pattern = ResultsFolder.given_actuators.name
     names = [pattern.replace("*", str(k)) for k in range(len(laboratory.actuators))]
     for file, name in zip(laboratory.actuators, names, strict=True):
-        shutil.copyfile(file, folder / name)
+        write_atomically(folder / name, file.read_bytes())
     return Sources(trial, tuple(names), ResultsFolder.given_forces.name)

@@ -16,7 +16,7 @@ from casadi_dynamics.opensim_process.worker.answers import model_answers
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.verify import compare
-from sspinn_opensim.files import write_atomically, write_json
+from sspinn_opensim.files import draft_folder, draft_of, write_atomically, write_json
 from sspinn_opensim.opensim_io.model.imu_frames import FramePlace, frame_names, write_imu_frames
 from sspinn_opensim.placement.bodies import AMBIGUOUS, Assignment
 from sspinn_opensim.placement.search import FrozenNetworks, LocatedSensor, SearchResult, mean_shift, search
@@ -149,8 +149,8 @@ def _write(study: Study, out: Path, networks: FrozenNetworks, result: SearchResu
 
 def _write_model(out: Path, frames: Sequence[FramePlace]) -> None:
     """Write the model with the places as frames, once OpenSim reads it as our reader does."""
-    draft, answers_file = out / ".sensor_places.osim", out / ".sensor_places.npz"
-    try:
+    with draft_of(ResultsFolder(out).sensor_places_model) as draft, draft_folder(out) as folder:
+        answers_file = Path(folder) / "answers.npz"
         write_imu_frames(ResultsFolder(out).subject, draft, frames)
         model = read_model(draft)
         arguments = {"model": draft, "samples": 2, "seed": 0, "output": answers_file}
@@ -162,10 +162,6 @@ def _write_model(out: Path, frames: Sequence[FramePlace]) -> None:
         if not sensed[worst] <= _READ_BACK:
             difference = f"{worst} differs by {sensed[worst]:.3g}"
             raise RuntimeError(f"OpenSim does not read the places as they were written: {difference}")
-        draft.replace(ResultsFolder(out).sensor_places_model)
-    finally:
-        draft.unlink(missing_ok=True)
-        answers_file.unlink(missing_ok=True)
 
 
 def _notes(result: SearchResult) -> list[str]:

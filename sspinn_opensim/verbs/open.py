@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.files import drafts
+from sspinn_opensim.lock import owner_of
 from sspinn_opensim.opensim_io.tables.staging import check_files
 from sspinn_opensim.results.folder import FILES, ResultsFolder
 from sspinn_opensim.results.gui_steps import OpenSimFiles, gui_steps, opensim_files
@@ -112,11 +114,17 @@ def open(folder: str | Path, *, check: bool = False) -> OpenedFolder:
             "The folder holds nothing for OpenSim.",
             where=str(folder),
             expected="a model (.osim), a motion (.mot, .sto) or a set-up (.xml)",
+            found="\n".join(finding.text for finding in _unfinished(folder)),
             fix="give the --out folder of an earlier command",
         )
     title = manifest.get("title", folder.name)
     log.info(title, extra={"heading": True})
-    findings = (*_changes(compare_with_manifest(folder)), *_defects(files), *_not_yet(folder, manifest))
+    findings = (
+        *_unfinished(folder),
+        *_changes(compare_with_manifest(folder)),
+        *_defects(files),
+        *_not_yet(folder, manifest),
+    )
     read = ""
     if check:
         setups = [setup.path for setup in files.setups]
@@ -126,6 +134,16 @@ def open(folder: str | Path, *, check: bool = False) -> OpenedFolder:
     return OpenedFolder(
         folder, title, tuple(steps), tuple(inside), findings, manifest.get("versions", {}), read
     )
+
+
+def _unfinished(folder: Path) -> Iterator[Finding]:
+    """Say who is at work in the folder, or what a command that was killed has left."""
+    if owner := owner_of(folder):
+        yield Finding(Severity.NOTE, f"at work here: {owner}")
+    elif left := [path.relative_to(folder).as_posix() for path in drafts(folder)]:
+        yield Finding(
+            Severity.NOTE, f"left by a command that was killed, removed by the next one: {_listed(left)}"
+        )
 
 
 def _changes(found: FolderChanges | None) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation import Estimate
+from sspinn_opensim.lock import owned
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
 from sspinn_opensim.recording import (
     Recording,
@@ -95,11 +96,12 @@ def run(
         Something that the study names cannot be used; what is written by then is complete.
     """
     known, out = as_study(study), Path(out).absolute()
-    if isinstance(known, CohortStudy):
-        return _run_cohort(known, out, restart, progress)
-    if not isinstance(known, Study):
+    if not isinstance(known, Study | CohortStudy):
         raise InputError("A model alone cannot be run.", where=str(study), expected="a study file")
-    return run_study(known, out, restart=restart, progress=progress)
+    with owned(out, "sspinn run"):
+        if isinstance(known, CohortStudy):
+            return _run_cohort(known, out, restart, progress)
+        return run_study(known, out, restart=restart, progress=progress)
 
 
 def run_study(

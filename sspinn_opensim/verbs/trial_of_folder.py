@@ -25,12 +25,21 @@ class Laboratory:
 
     Parameters
     ----------
+    external_loads : Path or None
+        Forces on the feet; None only where `untouched`.
     unit : {'degrees', 'radians'}, optional
         Of the motion, where its header does not say.
     forces : Path, optional
         Forces of a static optimization of its own, of all muscles and actuators.
     actuators : tuple of Path
         Force sets with the reserve and residual actuators of that optimization.
+    untouched : bool
+        Whether nothing touches the body, such as an arm that moves freely.
+
+    Raises
+    ------
+    InputError
+        There are no external loads, and nothing says that none act; or both.
     """
 
     model: Path
@@ -39,6 +48,15 @@ class Laboratory:
     unit: str | None = None
     forces: Path | None = None
     actuators: tuple[Path, ...] = ()
+    untouched: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.external_loads is not None) == self.untouched:
+            raise InputError(
+                "The external loads are not clear: without them the pelvis would carry the body, in silence.",
+                where=self.motion,
+                expected="--external-loads XML, or --no-external-loads where nothing touches the body",
+            )
 
 
 @dataclass(frozen=True)
@@ -70,7 +88,7 @@ def prepared(folder: Path, laboratory: Laboratory | None, part: AnalysedPart) ->
     Raises
     ------
     InputError
-        A file cannot be used, the folder holds an estimate of its own, or no motion.
+        A file cannot be used; the folder holds an estimate of its own, no motion, or no external loads.
     """
     lowpass_hz = part.lowpass_hz
     if lowpass_hz is None:
@@ -80,7 +98,7 @@ def prepared(folder: Path, laboratory: Laboratory | None, part: AnalysedPart) ->
     part = replace(part, lowpass_hz=lowpass_hz)
     settings = Settings(lowpass_hz=lowpass_hz)
     window = _gathered(folder, laboratory, part, settings) if laboratory else _window(folder, part)
-    loads = ResultsFolder.external_loads.name if ResultsFolder(folder).external_loads.is_file() else ""
+    loads = "" if laboratory and laboratory.untouched else _loads(folder)
     return inverse_dynamics.prepare(folder, external_loads=loads, window=window, lowpass_hz=lowpass_hz)
 
 
@@ -109,6 +127,19 @@ def _gathered(
     for note in trial.notes:
         log.info(f"note: {note}")
     return trial.window
+
+
+def _loads(folder: Path) -> str:
+    """Return the name of the ground forces' file, without which ankles carry nothing."""
+    file = ResultsFolder(folder).external_loads
+    if not file.is_file():
+        raise InputError(
+            "The folder has no ground forces: joint moments without them would be wrong in silence.",
+            where=str(file),
+            fix="run sspinn estimate again; for a motion that nothing touches give "
+            "MODEL MOTION --no-external-loads --out FOLDER",
+        )
+    return file.name
 
 
 def _window(folder: Path, part: AnalysedPart) -> tuple[float, float] | None:

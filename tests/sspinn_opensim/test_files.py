@@ -1,18 +1,15 @@
 """Files that many write at once: whole, none lost, nothing left behind."""
 
-import multiprocessing
 import stat
 import subprocess
 import sys
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import files
-from sspinn_opensim.files import draft_of, locked, write_atomically
+from sspinn_opensim.files import draft_of, drafts, read_json, remove_drafts, write_atomically
 
 LENGTH = 200_000
 
@@ -53,37 +50,64 @@ def test_a_draft_that_fails_leaves_the_old_file(tmp_path):
         write_atomically(tmp_path / "none" / "x.txt", "")
 
 
-def count(folder, times: int = 50) -> None:
-    """Add to a number in a file, read, changed and written."""
-    for _ in range(times):
-        with locked(folder):
-            value = int((folder / "number").read_text())
-            (folder / "number").write_text(str(value + 1))
+def test_a_draft_is_no_name_that_another_can_prepare(tmp_path, monkeypatch):
+    """A link laid where a draft would go is not written through."""
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    monkeypatch.setattr(files.secrets, "token_hex", lambda n: "00" * n)
+    with draft_of(tmp_path / "x.txt") as draft:
+        name = draft.name
+    (tmp_path / name).symlink_to(victim)
+    with pytest.raises(InputError, match="Cannot write"):
+        write_atomically(tmp_path / "x.txt", "theirs")
+    assert victim.read_text() == "mine"
 
 
-@pytest.mark.parametrize("by_file", [False, True])
-def test_a_lock_keeps_threads_and_processes_apart(tmp_path, monkeypatch, by_file):
-    if by_file:  # as where there is no fcntl; forked processes have it so too
-        monkeypatch.setattr(files, "fcntl", None)
-    (tmp_path / "number").write_text("0")
-    others = [multiprocessing.get_context("fork").Process(target=count, args=(tmp_path,)) for _ in "ab"]
-    others += [threading.Thread(target=count, args=(tmp_path,)) for _ in "ab"]
-    for other in others:
-        other.start()
-    for other in others:
-        other.join()
-    assert (tmp_path / "number").read_text() == "200"
-    assert [path.name for path in tmp_path.iterdir()] == ["number"]
+def test_drafts_of_killed_commands_are_known_by_name_and_links_are_not_followed(tmp_path):
+    folder, outside = tmp_path / "results", tmp_path / "outside"
+    (folder / "seeds" / ".draft_a").mkdir(parents=True)
+    (folder / "seeds" / ".draft_a" / "big").touch()
+    outside.mkdir()
+    (outside / ".draft_b").touch()
+    (outside / "kept").touch()
+    (folder / ".draft_link").symlink_to(outside)
+    (folder / "linked").symlink_to(outside)
+    (folder / "mine.txt").touch()
+    assert {path.name for path in drafts(folder)} == {".draft_a", ".draft_link"}
+    remove_drafts(folder)
+    assert {path.name for path in folder.rglob("*")} == {"seeds", "linked", "mine.txt"}
+    assert {path.name for path in outside.iterdir()} == {".draft_b", "kept"}
 
 
-def test_a_lock_that_stays_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "fcntl", None)
-    monkeypatch.setattr(files, "LONGEST_WAIT_S", 0.05)
-    (tmp_path / ".lock").touch()
-    start = time.monotonic()
-    with (
-        pytest.raises(InputError, match="(?s)Another command.*delete this"),
-        locked(tmp_path),
-    ):
-        pass
-    assert time.monotonic() - start < 5 and (tmp_path / ".lock").exists()
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[1]",
+        "{" + '"a":{' * 5000,
+        "[" * 5000,
+        '{"n": 1e999}',
+        '{"n": NaN}',
+        '{"n": ' + "9" * 400 + "}",
+        '{"n": ' + "9" * 5000 + "}",
+        '{"n": true}',
+        '{"n": "1"}',
+        '{"m": {"a": [1, "x"]}}',
+        '{"m": [1]}',
+        "\ud800",
+        '{"o": 1}',
+        '{"other": "\\ud800"}',
+    ],
+)
+def test_a_json_file_of_another_shape_is_refused(tmp_path, text):
+    path = tmp_path / "a.json"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(InputError, match=r"(?s)Cannot read a\.json.*fix: do it"):
+        read_json(path, {"n": float, "m": {str: [int]}, "o": (str, None)}, "do it")
+
+
+def test_a_json_file_of_its_shape_is_read(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{"n": 1e3, "m": {"b": []}, "o": null, "other": [1]}')
+    assert read_json(path, {"n": float, "m": {str: [int]}, "o": (str, None)}, "")["n"] == 1000

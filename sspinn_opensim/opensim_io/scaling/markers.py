@@ -6,7 +6,6 @@ loaded in OpenSim: the generic model, the marker set, the frames of the trial th
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from lxml import etree
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
-from sspinn_opensim.files import draft_of
+from sspinn_opensim.files import draft_folder, draft_of
 from sspinn_opensim.opensim_io.documents import child_text
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree, write_model_tree
 from sspinn_opensim.opensim_io.scaling.anatomy import leg_doubts
@@ -82,7 +81,7 @@ def scale_from_markers(
     generic, subject = Path(generic), Path(subject)
     check_contact_can_scale(generic)
     subject.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".scaling_", dir=subject.parent) as temporary:
+    with draft_folder(subject.parent) as temporary:
         work = Path(temporary) / ResultsFolder.scale_tool.name
         work.mkdir()
         case = prepare(generic, work, person, choice, fallback_factor)

@@ -13,6 +13,7 @@ from casadi_dynamics.disk_cache import load_or_make
 from casadi_dynamics.errors import InputError, OpenSimError
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.opensim_process.remembered import answer_key
+from sspinn_opensim.files import draft_folder
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.opensim_io.tables.tool_files import SetupFile, beside, read_setup_file
 from sspinn_opensim.opensim_io.worker.tables import inspect_files
@@ -46,7 +47,7 @@ def written_together(folder: Path) -> Iterator[Path]:
     folder = Path(folder)
     with _as_input_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = tempfile.TemporaryDirectory(prefix=".writing_", dir=folder)
+        temporary = draft_folder(folder)
     with temporary as staged:
         yield Path(staged)
         files = sorted(path for path in Path(staged).rglob("*") if path.is_file())

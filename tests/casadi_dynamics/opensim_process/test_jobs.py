@@ -449,7 +449,7 @@ def test_jobs_in_threads_do_not_disturb_each_other(fake, tmp_path):
     assert [answers[k] for k in (0, 2, 4, 6, 7)] == [0, 2, 4, 6, 7]
     assert "SIGSEGV" in answers[1] and "within 5 s" in answers[3] and "did not write 5.sto" in answers[5]
     assert {path.name for path in tmp_path.glob("*.sto")} == {f"{k}.sto" for k in (0, 2, 4, 6, 7)}
-    assert not list(tmp_path.glob(".opensim_job_*"))
+    assert not list(tmp_path.glob(".draft_*"))
 
 
 def fake_jobs(fake, monkeypatch, tmp_path, bodies):

@@ -1,5 +1,6 @@
 import ast
 import errno
+import signal
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import sspinn_opensim
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import cli
 from sspinn_opensim.cli.verbs import VERBS
+from sspinn_opensim.interruption import Interrupted
 
 STUDY = """
 [model]
@@ -198,6 +200,9 @@ def test_an_interruption_is_one_line(study, fake, tmp_path, capsys):
     fake.error = KeyboardInterrupt()
     assert cli.main(["train", str(study), "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().err.count("\n") == 1
+    fake.error = Interrupted(signal.SIGTERM)
+    assert cli.main(["train", str(study), "--out", str(tmp_path)]) == 143
+    assert "SIGTERM" in capsys.readouterr().err
 
 
 def test_a_bug_is_not_hidden(study, fake, tmp_path):

@@ -65,6 +65,16 @@ def test_the_files_of_a_laboratory(called, tmp_path):
     assert called["joint_reactions"][1] == expected
 
 
+@pytest.mark.parametrize("verb", ["inverse-dynamics", "joint-reactions"])
+def test_that_nothing_touches_the_body_is_said(verb, called, tmp_path, capsys):
+    trial = [verb, "a.osim", "walk.mot", "--out", str(tmp_path)]
+    assert cli.main(trial) == 2 and "--no-external-loads" in capsys.readouterr().err
+    assert cli.main([*trial, "--external-loads", "a.xml", "--no-external-loads"]) == 2
+    assert cli.main([verb, str(tmp_path), "--no-external-loads"]) == 2 and not called
+    assert cli.main([*trial, "--no-external-loads"]) == 0
+    assert next(iter(called.values()))[1].untouched
+
+
 @pytest.mark.parametrize("files", [["a.osim", "walk.mot"], ["a", "b", "c", "--out", "d"]])
 def test_unclear_files_are_refused(called, files, capsys):
     assert cli.main(["inverse-dynamics", *files]) == 2

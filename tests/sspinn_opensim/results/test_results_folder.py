@@ -5,7 +5,6 @@ import json
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -112,31 +111,36 @@ def test_a_verb_that_fails_is_recorded_only_where_it_wrote(folder, tmp_path):
     assert not (tmp_path / "never").exists()
 
 
-def record_many(folder: str | Path, verb: str) -> None:
-    """Record ten files, each by a run of its own, from two threads."""
-    folder = Path(folder)
-
-    def record_one(number: int) -> None:
-        with recorded(
-            folder, verb, title="a walk", **{f"{verb}_{number}": osim_models.path("planar_gait.osim")}
-        ):
-            (folder / f"{verb}_{number}.txt").write_text(f"{verb} {number}")
-
-    with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(record_one, range(10))) == [None] * 10
-
-
-def test_verbs_that_end_together_lose_no_entry(folder):
-    call = f"import runpy; runpy.run_path({__file__!r})['record_many']({str(folder)!r}, 'verb%d')"
-    others = [subprocess.Popen([sys.executable, "-c", call % k]) for k in range(2)]
-    record_many(folder, "here")
-    assert [process.wait() for process in others] == [0, 0]
-    names = {f"{verb}_{number}" for verb in ("verb0", "verb1", "here") for number in range(10)}
-    manifest = read_manifest(folder)
-    assert names <= set(manifest["inputs"]) and {f"{name}.txt" for name in names} <= set(manifest["files"])
-    found = compare_with_manifest(folder)
-    assert found.added == ("subject.osim",) and not found.changed and not found.missing
+def test_while_one_verb_works_others_are_refused(folder):
+    """Nothing of a folder is read or written by a verb that another has begun before."""
+    refused = """
+import sys
+from pathlib import Path
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.results.record import recorded
+try:
+    with recorded(Path(sys.argv[1]), "muscles", title="a walk"):
+        print("at work")
+except InputError as error:
+    print(error.found)
+"""
+    command = [sys.executable, "-c", refused, str(folder)]
+    before = (folder / "manifest.json").read_bytes()
+    with recorded(folder, "estimate", title="a walk"):
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert told.startswith("sspinn estimate, process ")
+        assert (folder / "manifest.json").read_bytes() == before
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "at work\n"
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_what_a_killed_command_left_is_named(folder, capsys):
+    (folder / ".draft_5f").mkdir()
+    assert cli.main(["open", str(folder)]) == 0
+    assert "left by a command that was killed, removed by the next one: .draft_5f" in capsys.readouterr().out
+    with recorded(folder, "estimate", title="a walk"):
+        assert "at work here: sspinn estimate, process" in str(open_folder(folder))
+    assert not (folder / ".draft_5f").exists()
 
 
 def test_an_input_that_changed_or_moved_is_named(folder, tmp_path):

@@ -152,6 +152,21 @@ def test_a_folder_with_an_estimate_is_not_filled_with_other_files(folder):
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
+def test_moments_without_ground_forces_are_refused(folder, tmp_path):
+    """Without them the ankle carries next to nothing, and nothing else tells."""
+    files = folder / "subject.osim", folder / "kinematics.mot"
+    with pytest.raises(InputError, match="external loads are not clear"):
+        Laboratory(*files)
+    with pytest.raises(InputError, match="external loads are not clear"):
+        Laboratory(*files, folder / "external_loads.xml", untouched=True)
+    moments = inverse_dynamics(tmp_path / "free", Laboratory(*files, untouched=True))
+    assert {row.coordinate: row.peak for row in moments.rows}["pelvis_ty"] > 0.5 * WEIGHT_N
+    (folder / "external_loads.xml").unlink()
+    with pytest.raises(InputError, match=r"(?s)no ground forces.*--no-external-loads"):
+        inverse_dynamics(folder)
+    assert not (folder / "inverse_dynamics.sto").exists()
+
+
 def test_a_folder_without_a_motion_says_what_to_do(tmp_path):
     with pytest.raises(InputError, match=r"(?s)no motion to analyse.*sspinn estimate"):
         inverse_dynamics(tmp_path / "empty")

@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import importlib
 import json
-import re
 import runpy
 import shutil
 from collections import Counter
@@ -22,11 +21,11 @@ from sspinn_opensim.opensim_io.worker.tools import static_optimization
 from sspinn_opensim.recording.formats import csv_table
 from sspinn_opensim.recording.window import SETTLING_S
 from sspinn_opensim.results.manifest import read_manifest
-from sspinn_opensim.study import examples_folder, override, read_study
+from sspinn_opensim.study import override, read_study
 from sspinn_opensim.study import read as study_reader
 from sspinn_opensim.training import coordinates
 from sspinn_opensim.training.networks.causal import CausalNetwork
-from sspinn_opensim.verbs import convert, estimate, evaluate, muscles, prepared, run, scale, train
+from sspinn_opensim.verbs import convert, estimate, evaluate, muscles, prepared, run, train
 from sspinn_opensim.verbs.open import open as open_folder
 
 STEPS, SECONDS = 6, 3.5
@@ -64,29 +63,6 @@ FILES = {
     "seeds/seed_0/moments.sto",
     "seeds/seed_0/grf.mot",
 }
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """Return the built-in study, of the recording's first seconds and a few steps."""
-    folder, examples = tmp_path_factory.mktemp("study"), examples_folder()
-    shutil.copytree(examples / "demo", folder / "demo")
-    imu = folder / "demo" / "imu.csv"
-    lines = imu.read_text().splitlines(keepends=True)
-    header = next(i for i, line in enumerate(lines) if line.startswith("time"))
-    imu.write_text("".join(lines[: header + 1 + round(SECONDS * 100)]))
-    text = (examples / "demo.toml").read_text()
-    text = re.sub(r"\[output\][^\[]*", "", text) + f"\n[output]\nfrom_s = {FROM_S}\nto_s = {TO_S}\n"
-    (folder / "tiny.toml").write_text(re.sub(r"steps = \d+", f"steps = {STEPS}", text))
-    return read_study(folder / "tiny.toml")
-
-
-@pytest.fixture(scope="module")
-def scaled(study, tmp_path_factory):
-    """Return a results folder after scaling."""
-    out = tmp_path_factory.mktemp("scaled") / "results"
-    scale.scale(study, out)
-    return out
 
 
 @pytest.fixture(scope="module")
