@@ -16,7 +16,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
+T = TypeVar("T")
 VARIABLE = "CASADI_DYNAMICS_CACHE"
 #: When the entries together are longer than this, those not used for longest are removed.
 LARGEST_SIZE = 500_000_000
@@ -24,24 +26,33 @@ _MAGIC = b"casadi_dynamics cache 2\n"
 
 
 def load_or_make(key: str, make: Callable[[], bytes]) -> bytes:
-    """Return the entry of a key; made, and stored for the next time, where there is none that is sound.
+    """Return the entry of a key; made, and stored for the next time, where none is sound."""
+    return loaded(key, make, bytes)
+
+
+def loaded(key: str, make: Callable[[], bytes], load: Callable[[bytes], T]) -> T:
+    """Load the entry of a key; it is made, and stored for the next time, where none is sound.
 
     Parameters
     ----------
     key : str
         All that the entry depends on, in full.
+    load : callable
+        Takes the code; a `RuntimeError` of it means that the code is none.
     """
     folder = cache_folder()
     if folder is None:
-        return make()
+        return load(make())
     path = folder / f"{_digest(key.encode()).hex()}.o"
     code = _read(path, key)
-    if code is None:
-        code = make()
-        with suppress(OSError):
-            _write(path, key, code)
-            _prune(folder)
-    return code
+    if code is not None:
+        with suppress(RuntimeError):
+            return load(code)
+    code = make()
+    with suppress(OSError):
+        _write(path, key, code)
+        _prune(folder)
+    return load(code)
 
 
 @cache

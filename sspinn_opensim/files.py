@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -115,8 +116,8 @@ def read_json(path: Path, shape: object, fix: str) -> Any:
     Parameters
     ----------
     shape : object
-        What it must hold: ``{str: shape}`` an object of any keys, another dict one whose named keys, where
-        they are there, have these shapes, ``[shape]`` a list, a tuple any of its members; else one of `str`,
+        What it must hold: ``{str: shape}`` an object of any keys, another dict one of these keys and others
+        (``"key?"`` may be missing), ``[shape]`` a list, a tuple any of its members; else one of `str`,
         `bool`, `int`, `float` (finite), `None`, and `object` for anything.
     fix : str
         What to do where it is damaged.
@@ -132,7 +133,7 @@ def read_json(path: Path, shape: object, fix: str) -> Any:
         content = json.loads(text, parse_constant=_refuse_constant)
         if "\\ud" in text.lower():  # half a character, which no file can hold
             json.dumps(content, ensure_ascii=False).encode()
-        _check_shape(content, shape, "")
+        check_shape(content, shape)
     except OSError as error:
         raise _damaged(path, error.strerror or str(error), fix) from error
     except RecursionError as error:
@@ -150,23 +151,31 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"the number {name}")
 
 
-def _check_shape(value: object, shape: object, key: str) -> None:
+def check_shape(value: object, shape: object, key: str = "") -> None:
     """Raise `ValueError` for a value of another shape; see `read_json`."""
     if isinstance(shape, tuple):
-        for one in shape:
-            with contextlib.suppress(ValueError):
-                return _check_shape(value, one, key)
-        raise _wrong(value, key)
-    if isinstance(shape, dict) and isinstance(value, dict):
-        for name, item in value.items():
-            if str in shape or name in shape:
-                _check_shape(item, shape.get(str, shape.get(name)), f"{key}.{name}")
+        if not any(_has_shape(value, one) for one in shape):
+            raise _wrong(value, key)
+    elif isinstance(shape, dict) and isinstance(value, dict):
+        for name, inner in (dict.fromkeys(value, shape[str]) if str in shape else shape).items():
+            plain = name.removesuffix("?") if str not in shape else name
+            if plain in value:
+                check_shape(value[plain], inner, f"{key}.{plain}")
+            elif plain == name:
+                raise ValueError(f"'{f'{key}.{name}'.lstrip('.')}' is missing")
     elif isinstance(shape, list) and isinstance(value, list):
         for place, item in enumerate(value):
-            _check_shape(item, shape[0], f"{key}[{place}]")
+            check_shape(item, shape[0], f"{key}[{place}]")
     elif not _is_scalar(value, shape):
         raise _wrong(value, key)
-    return None
+
+
+def _has_shape(value: object, shape: object) -> bool:
+    try:
+        check_shape(value, shape)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_scalar(value: object, kind: object) -> bool:
@@ -182,7 +191,20 @@ def _is_scalar(value: object, kind: object) -> bool:
 
 
 def _wrong(value: object, key: str) -> ValueError:
-    return ValueError(f"'{key.lstrip('.') or 'the whole'}' is {json.dumps(value)[:60]}")
+    return ValueError(f"'{key.lstrip('.') or 'the whole'}' is {repr(value)[:60]}")
+
+
+def not_a_file(path: Path) -> str:
+    """Return why a path cannot be read as a file: it is not there, a folder, a pipe; empty where it can."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return "does not exist"
+    except (OSError, ValueError) as error:  # a name too long, a part of it that is a file, a zero in it
+        return f"cannot be found: {getattr(error, 'strerror', None) or error}"
+    if stat.S_ISREG(mode):
+        return ""
+    return "is a folder" if stat.S_ISDIR(mode) else "is a pipe or a device; give a file"
 
 
 def sha256(path: Path) -> str:

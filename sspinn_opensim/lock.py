@@ -42,6 +42,11 @@ def owned(folder: Path, command: str) -> Iterator[None]:
     InputError
         Another process, or another thread of this one, has the folder; or ``.lock`` is a link.
     """
+    if any(ord(letter) < 32 for letter in str(folder)):  # no set-up of OpenSim can name what lies in it
+        raise InputError("A line break cannot be part of a folder's name.", where=repr(str(folder)))
+    if "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK", "0") != "0":
+        yield  # of processes that torchrun started the first has the folder for all
+        return
     key, me = os.path.realpath(folder), threading.get_ident()
     with _GUARD:
         if _OURS.get(key, me) != me:

@@ -12,6 +12,7 @@ import contextlib
 import errno
 import importlib
 import inspect
+import io
 import signal
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from sspinn_opensim.cli.verbs import VERBS, Verb
 from sspinn_opensim.interruption import Interrupted, as_exceptions
 from sspinn_opensim.study import override, read_study
 from sspinn_opensim.study.cohort import is_cohort, read_cohort
+from sspinn_opensim.text import printable
 
 _DESCRIPTION = "Joint angles, moments, ground forces and muscle forces from IMUs, for OpenSim models."
 _EPILOG = (
@@ -42,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments : sequence of str, optional
         Command line after the name of the program; default: that of the process.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what the locale cannot show is escaped, not an error
+            stream.reconfigure(errors="backslashreplace")
     options, screen = build_parser().parse_args(arguments), Screen()
     try:
         with as_exceptions(), screen.attached():
@@ -117,5 +122,5 @@ def _explain(error: OSError) -> str:
 
 
 def _fail(message: str) -> int:
-    print(f"sspinn: {message}", file=sys.stderr)
+    print(f"sspinn: {printable(message)}", file=sys.stderr)
     return 2

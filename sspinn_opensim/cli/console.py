@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from casadi_dynamics.errors import InputWarning
+from sspinn_opensim.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -63,20 +64,22 @@ class Screen(logging.Handler):
         """Print what a reader warns of as one line, once, without the place in the code."""
         if text not in self._notes:
             self._notes.add(text)
-            print(f"note: {text}", file=sys.stderr)
+            print(f"note: {printable(text)}", file=sys.stderr)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record."""
         self._end_live()
         if getattr(record, "heading", False):
-            self._console.rule(record.getMessage(), align="left")
+            from rich.text import Text  # as it is: a name may hold what would be markup
+
+            self._console.rule(Text(printable(record.getMessage())), align="left")
         else:
             self.show(record.getMessage())
 
     def show(self, result: object) -> None:
         """Print what a verb returned, if anything."""
         if result is not None:
-            print(result, flush=True)
+            print(printable(str(result)), flush=True)
 
     @functools.cached_property
     def _console(self) -> Console:

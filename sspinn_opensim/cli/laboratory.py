@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.cli.options import OUT, Option, flag, names, number, path
+from sspinn_opensim.cli.options import NONE_OR_MORE, OUT, PROCESSES, Option, flag, names, number, path
+from sspinn_opensim.settings.bounds import HEIGHT
 
 _UNITS = ("degrees", "radians")
 _MUSCLES = "STUDY.toml; MODEL.osim MOTION.mot ...; or folders of results to compare"
@@ -17,14 +18,14 @@ _TRIALS = (
     flag("--no-external-loads", "nothing touches the body"),
     number("--from", float, "S", "start of the part to analyse", dest="from_s", nargs="+"),
     number("--to", float, "S", "its end", dest="to_s", nargs="+"),
-    number("--lowpass", float, "HZ", "for the motion; 0: none; default: 6"),
+    number("--lowpass", float, "HZ", "for the motion; 0: none; default: 6", NONE_OR_MORE),
     Option("--unit", "of the angles, instead of what the header says", choices=_UNITS),
     flag("--no-physiology", "muscles give their force at any length and speed"),
 )
 MUSCLES = (
     path("files", "STUDY | MODEL MOTION... | FOLDER...", _MUSCLES, nargs="+"),
     OUT,
-    number("--workers", int, "N", "processes at once; default: as many as fit"),
+    number("--workers", int, "N", "processes at once; default: as many as fit", PROCESSES),
     flag("--fast", "solve here instead of in OpenSim: hundreds of times faster"),
     Option("--all", "of a study: all of it, not typical strides", action="store_true", dest="whole"),
     *_TRIALS,
@@ -35,14 +36,14 @@ _TRIAL = (
     flag("--no-external-loads", "nothing touches the body"),
     path("--out", "FOLDER", "for the results of a trial"),
     Option("--unit", "of MOTION, if it does not say", choices=_UNITS),
-    number("--lowpass", float, "HZ", "for the motion; 0: none; default: 6"),
+    number("--lowpass", float, "HZ", "for the motion; 0: none; default: 6", NONE_OR_MORE),
     number("--from", float, "S", "start of the part to analyse", dest="from_s"),
     number("--to", float, "S", "its end", dest="to_s"),
 )
 INVERSE_DYNAMICS = (
     *_TRIAL,
     path("--moments", "STO", "compare with these, not with moments.sto"),
-    number("--height", float, "M", "of the person; default: from scaling.json", dest="height_m"),
+    number("--height", float, "M", "of the person; default: from scaling.json", HEIGHT, dest="height_m"),
 )
 JOINT_REACTIONS = (
     *_TRIAL,

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sspinn_opensim.settings.bounds import LARGEST, Bounds
 from sspinn_opensim.study.sensor_sets import ALL, PRESETS
+
+ANY = Bounds(-LARGEST, LARGEST)
+COUNT, NONE_OR_MORE, PROCESSES = Bounds(1, LARGEST), Bounds(0, LARGEST), Bounds(1, 1024)
+#: As it is written in English: no 1_000, no nan.
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,3})?", re.IGNORECASE | re.ASCII)
 
 
 class Option:
@@ -32,12 +39,29 @@ class Option:
 
 def path(typed: str, unit: str, purpose: str, **settings: Any) -> Option:
     """Return an option that takes a path."""
-    return Option(typed, purpose, type=Path, metavar=unit, **settings)
+    return Option(typed, purpose, type=_named, metavar=unit, **settings)
 
 
-def number(typed: str, kind: Callable[[str], float], unit: str, purpose: str, **settings: Any) -> Option:
-    """Return an option that takes a number of a kind, `int` or `float`."""
-    return Option(typed, purpose, type=kind, metavar=unit, **settings)
+def number(
+    typed: str, kind: Callable[[str], float], unit: str, purpose: str, bounds: Bounds = ANY, **settings: Any
+) -> Option:
+    """Return an option that takes a number of a kind, `int` or `float`, inside some bounds."""
+
+    def parsed(text: str) -> float:
+        try:
+            if not _NUMBER.fullmatch(text.strip()) or not bounds.holds(value := kind(text)):
+                raise argparse.ArgumentTypeError(f"expected {bounds}, found '{text[:80]}'")
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected a whole number, found '{text[:80]}'") from None
+        return value
+
+    return Option(typed, purpose, type=parsed, metavar=unit, **settings)
+
+
+def _named(text: str) -> Path:
+    if not text.strip() or any(ord(letter) < 32 for letter in text):
+        raise argparse.ArgumentTypeError(f"{text!r} names no file or folder")
+    return Path(text)
 
 
 def flag(typed: str, purpose: str) -> Option:
@@ -52,10 +76,10 @@ def names(text: str) -> tuple[str, ...]:
 
 def seeds(text: str) -> tuple[int, ...]:
     """Return whole numbers given with commas between."""
-    try:
-        return tuple(map(int, names(text)))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected whole numbers such as 0,1,2, found '{text}'") from None
+    words = names(text)
+    if not all(re.fullmatch("[0-9]{1,19}", word) for word in words):
+        raise argparse.ArgumentTypeError(f"expected whole numbers such as 0,1,2, found '{text[:80]}'")
+    return tuple(map(int, words))
 
 
 def sensors(text: str) -> str | tuple[str, ...]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from sspinn_opensim.cli import laboratory, recordings
-from sspinn_opensim.cli.options import OUT, Option, flag, names, number, path, seeds, sensors
+from sspinn_opensim.cli.options import NONE_OR_MORE, OUT, Option, flag, names, number, path, seeds, sensors
+from sspinn_opensim.settings.bounds import HEIGHT
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,14 @@ _SCALED = (
     path("--setup", "XML", "set-up of OpenSim's ScaleTool, with a static trial"),
     path("--static", "TRC", "static marker trial, instead of the set-up's"),
     path("--markers", "XML", "marker set, instead of the set-up's"),
-    number("--generic-height", float, "M", "height of a person the model fits, m", dest="generic_height_m"),
+    number(
+        "--generic-height",
+        float,
+        "M",
+        "height of whom the model fits, m",
+        HEIGHT,
+        dest="generic_height_m",
+    ),
     Option("--name", "name of the scaled model", metavar="NAME"),
     flag("--scaled", "the model is the person's already"),
 )
@@ -141,7 +149,7 @@ VERBS = (
             path("study", "STUDY", "study file (.toml) of the person"),
             path("--from", "FOLDER", "results of the cohort", dest="source", required=True),
             OUT,
-            number("--steps", int, "N", "optimizer steps; 0: the network as it is"),
+            number("--steps", int, "N", "optimizer steps; 0: the network as it is", NONE_OR_MORE),
             _SEEDS,
             _SENSORS,
             _RESTART,

@@ -10,7 +10,7 @@ from typing import Any
 from sspinn_opensim.recording.rest import Correction
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.recording.types import Recording
-from sspinn_opensim.settings.bounds import AnyPath, Names, NonNegative, Positive, Rate, Vector
+from sspinn_opensim.settings.bounds import Angles, AnyPath, Names, NonNegative, Place, Positive, Rate, Speed
 
 #: The set of sensors that leaves none out.
 ALL_SENSORS = "all"
@@ -46,11 +46,11 @@ class SensorChoice:
     name: str
     body: str = ""
     source: str = ""
-    position: Vector | None = None
+    position: Place | None = None
     origin: str = ""
     imu_frame: str = ""
     axes: Names | None = None
-    orientation_deg: Vector | None = None
+    orientation_deg: Angles | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class RecordingChoice:
     format: str
     file: AnyPath
     name: str = ""
-    speed_m_s: Positive | None = None
+    speed_m_s: Speed | None = None
     sampling_rate_hz: Rate | None = None
     recorded_rate_hz: Rate | None = None
     from_s: float | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from sspinn_opensim.report.chart_group import ChartGroup
 from sspinn_opensim.report.muscle_charts import comparison_charts, write_figures, write_group_figures
 from sspinn_opensim.report.page import Page, Section, Table
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.results.read_back import read_verdict
 
 _ORIGIN = "Muscle forces by OpenSim's static optimization of measured motion and forces"
 
@@ -35,8 +35,7 @@ def write_trial_page(folder: Path, title: str, facts: Sequence[str], notes: Sequ
     notes : sequence of str
         What was mended on the way in.
     """
-    verdict = json.loads(ResultsFolder(folder).static_optimization_verdict.read_text(encoding="utf-8"))
-    content = {"verdict": verdict, "notes": notes}
+    content = {"verdict": read_verdict(ResultsFolder(folder)), "notes": notes}
     trust = Section("verdict", "Can the forces be trusted?", "verdict.html", content)
     return _write(folder, title, facts, [trust, *_sections(write_group_figures(folder))])
 

@@ -27,6 +27,7 @@ from sspinn_opensim.report.page import Section, Table, readable
 from sspinn_opensim.report.stick_figure import StickFigure
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.gui_steps import gui_steps, opensim_files
+from sspinn_opensim.results.read_back import read_scaling_report, read_verdict
 from sspinn_opensim.study import Study
 from sspinn_opensim.text import fixed, signed
 
@@ -239,7 +240,7 @@ def muscle_section(compared: Compared, results: Path) -> Section | None:
     else:
         charts, legend = _muscles_over_time(compared, forces, measured)
     content = {
-        "verdict": _read_json(folder.static_optimization_verdict),
+        "verdict": read_verdict(folder),
         "part_s": (float(forces.time_s[0]), float(forces.time_s[-1])),
         "legend": legend,
         "charts": charts,
@@ -305,12 +306,12 @@ def read_histories(results: Path) -> dict[str, dict[str, list[float]]]:
     """
     histories = {}
     for path in ResultsFolder(results).histories():
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
         try:
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
             names = rows[0] if rows else {}
             histories[path.parent.name] = {name: [float(row[name]) for row in rows] for name in names}
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, csv.Error) as error:
             raise InputError(
                 "The training history is damaged.", where=str(path), found=str(error), fix="train again"
             ) from error
@@ -319,7 +320,7 @@ def read_histories(results: Path) -> dict[str, dict[str, list[float]]]:
 
 def subject_section(results: Path) -> Section | None:
     """Scale factors and masses of the bodies."""
-    scaling = _read_json(ResultsFolder(results).scaling)
+    scaling = read_scaling_report(ResultsFolder(results))
     if not scaling:
         return None
     rows = []
@@ -394,7 +395,3 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
         else:
             text = value if isinstance(value, str) else json.dumps(value, default=lambda path: path.name)
             yield f"{prefix}{key}", text
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

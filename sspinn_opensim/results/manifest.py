@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-from casadi_dynamics.errors import InputError
 from sspinn_opensim import __version__
-from sspinn_opensim.files import sha256
+from sspinn_opensim.files import read_json, sha256
 from sspinn_opensim.results.folder import ResultsFolder
 
+_FILE = {"sha256": str, "bytes": int}
+_SHAPE = {
+    "title?": str,
+    "versions?": {str: str},
+    "settings?": {str: {str: object}},
+    "inputs?": {str: _FILE | {"path": str}},
+    "files?": {str: _FILE | {"verb": str}},
+}
 _PACKAGES = ("opensim", "casadi", "torch", "numpy", "scipy", "llvmlite")
 
 
@@ -56,13 +62,9 @@ def read_manifest(folder: Path) -> dict:
         It is damaged.
     """
     path = ResultsFolder(Path(folder)).manifest
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except (OSError, TypeError, ValueError) as error:
-        fix = "run the last verb again, which writes it anew"
-        raise InputError("cannot read the manifest", where=str(path), found=str(error), fix=fix) from error
+    return read_json(path, _SHAPE, "run the last verb again, which writes it anew")
 
 
 def compare_with_manifest(folder: Path) -> FolderChanges | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +12,7 @@ class Bounds:
     """Closed interval a number must lie in; `low` itself is excluded if `open_low`."""
 
     low: float
-    high: float = math.inf
+    high: float
     hint: str = ""
     open_low: bool = False
 
@@ -22,8 +21,8 @@ class Bounds:
         return (value > self.low if self.open_low else value >= self.low) and value <= self.high
 
     def __str__(self) -> str:
-        if math.isinf(self.high):
-            return f"a number {'above' if self.open_low else 'not below'} {self.low:g}"
+        if self.open_low:
+            return f"a number above {self.low:g}, at most {self.high:g}"
         return f"a number from {self.low:g} to {self.high:g}"
 
 
@@ -42,16 +41,24 @@ class FoldersToo:
 
 
 AnyPath = Annotated[Path, FoldersToo()]
-Positive = Annotated[float, Bounds(0.0, open_low=True)]
-NonNegative = Annotated[float, Bounds(0.0)]
-Count = Annotated[int, Bounds(1)]
-CountOrNone = Annotated[int, Bounds(0)]
-Seed = Annotated[int, Bounds(0)]
+#: No time, frequency, weight or number of steps is larger: beyond, a unit is wrong or a digit too many.
+LARGEST = 1e7
+Positive = Annotated[float, Bounds(0.0, LARGEST, open_low=True)]
+NonNegative = Annotated[float, Bounds(0.0, LARGEST)]
+Count = Annotated[int, Bounds(1, LARGEST)]
+CountOrNone = Annotated[int, Bounds(0, LARGEST)]
+Seed = Annotated[int, Bounds(0, 2**63 - 1)]
 # From a small child to a very tall or heavy adult: outside, the unit is wrong.
 HEIGHT = Bounds(0.5, 2.5, "give the height in metres")
 MASS = Bounds(10.0, 300.0, "give the mass in kilograms")
 Height = Annotated[float, HEIGHT]
 Mass = Annotated[float, MASS]
 Rate = Annotated[float, Bounds(20.0, 10_000.0, "give the rate in samples a second; walking needs about 100")]
-Vector = tuple[float, float, float]
+# Faster than anyone has run (12.4 m/s).
+Speed = Annotated[float, Bounds(0.0, 15.0, "give the speed in metres a second", open_low=True)]
+# No body of a person reaches farther from its joints.
+Offset = Annotated[float, Bounds(-1.5, 1.5, "give the place in metres, from the origin of the body")]
+Degrees = Annotated[float, Bounds(-360.0, 360.0, "give the angles in degrees")]
+Place = tuple[Offset, Offset, Offset]
+Angles = tuple[Degrees, Degrees, Degrees]
 Names = tuple[str, str, str]

@@ -6,9 +6,9 @@ The name of a field is the key, its annotation what a value may be, its default 
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import re
+import sys
 import tomllib
 import types
 import typing
@@ -19,7 +19,13 @@ from typing import Annotated, Any, Literal
 
 import osim_models
 from casadi_dynamics.errors import InputError, nearest
+from sspinn_opensim.files import not_a_file
 from sspinn_opensim.settings.bounds import Bounds, FoldersToo, OneOf
+
+#: Characters; a study is a few thousand.
+_LARGEST = 10_000_000
+#: Entries of a list.
+_LONGEST = 100_000
 
 
 @dataclass(frozen=True)
@@ -71,14 +77,15 @@ class Location:
 
 def load(path: Path) -> tuple[str, dict[str, Any]]:
     """Return text and tables of a TOML file."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        return text, tomllib.loads(text)
-    except FileNotFoundError:
+    if why := not_a_file(path):
         beside = [file.name for file in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        raise InputError(
-            "The study file does not exist.", where=path, fix=nearest(path.name, beside)
-        ) from None
+        raise InputError(f"The study file {why}.", where=path, fix=nearest(path.name, beside))
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(_LARGEST + 1)
+        if len(text) > _LARGEST:
+            raise InputError("The study file is no study: it is too large.", where=path)
+        return text, tomllib.loads(text)
     except OSError as error:
         raise InputError(f"The study file cannot be read: {error.strerror}.", where=path) from error
     except UnicodeDecodeError as error:
@@ -89,6 +96,11 @@ def load(path: Path) -> tuple[str, dict[str, Any]]:
             where=path,
             fix="text needs quotes, a table starts with [name], Windows paths need 'single quotes' or \"/\"",
         ) from error
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # too many digits, tables too deep
+        raise InputError(f"The study file cannot be read: {error}.", where=path) from error
 
 
 def read_tables(path: str | Path, kind: type) -> Any:
@@ -184,6 +196,7 @@ def _convert_list(value: Any, arguments: tuple[Any, ...], place: Location) -> tu
         _require(isinstance(value, dict), value, f"tables [{place.keys[-1]}.NAME]", place)
         return tuple(parse(arguments[0], entry, place / name, name=name) for name, entry in value.items())
     _require(isinstance(value, list | tuple), value, "a list in [ ]", place)
+    _require(len(value) <= _LONGEST, f"{len(value)} entries", f"at most {_LONGEST} entries", place)
     if arguments[-1] is Ellipsis:
         _require(len(value) > 0, value, "at least one entry", place)
         arguments = (arguments[0],) * len(value)
@@ -197,10 +210,11 @@ def _convert_scalar(value: Any, hint: type, place: Location) -> Any:
         return _resolve(str(value), place)
     if hint is float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        _require(number and math.isfinite(value), value, "a number", place)
+        _require(number and abs(value) <= sys.float_info.max, value, "a number", place)
         return float(value)
     if hint is int:
-        _require(isinstance(value, int) and not isinstance(value, bool), value, "a whole number", place)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        _require(whole and abs(value) < 2**63, value, "a whole number", place)
         return value
     expected = {str: "text in quotes", bool: "true or false"}[hint]
     _require(isinstance(value, hint), value, expected, place)
@@ -227,13 +241,16 @@ def _resolve(text: str, place: Location, *, folders: bool = False) -> Path:
             raise place.error(what, expected=error.expected, fix=error.fix) from None
     # normpath, not resolve: a study reached through a link names files beside the link.
     folder = place.path.parent if isinstance(place.path, Path) else None
-    file = Path(os.path.normpath((folder or Path()) / Path(text).expanduser()))
-    if file.is_dir() and not folders:
-        raise place.error("This is a folder, not a file.", found=str(file), fix="name a file in it")
-    if not (file.is_file() or (folders and file.is_dir())):
+    try:
+        named = Path(text).expanduser()
+    except RuntimeError:  # of nobody on this machine
+        raise place.error("The path begins with the home folder of an unknown user.", found=text) from None
+    file = Path(os.path.normpath((folder or Path()) / named))
+    if (why := not_a_file(file)) and not (folders and why == "is a folder"):
         beside = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
-        fix = nearest(file.name, beside) or ("paths are relative to the study file" if folder else "")
-        raise place.error("The file does not exist.", found=str(file), fix=fix)
+        near = nearest(file.name, beside) or ("paths are relative to the study file" if folder else "")
+        missing = "exist" in why
+        raise place.error(f"The file {why}.", found=str(file), fix=near if missing else "give a file")
     return file
 
 
@@ -244,7 +261,9 @@ def _require(holds: bool, value: Any, expected: str, place: Location) -> None:
 
 def _describe(value: Any) -> str:
     kinds = {bool: "true/false", str: "text", list: "a list", dict: "a table", int: "number", float: "number"}
-    return f"{value!r} ({kinds.get(type(value), type(value).__name__)})"
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return "a number of too many digits"
+    return f"{repr(value)[:200]} ({kinds.get(type(value), type(value).__name__)})"
 
 
 def _wanted(hint: Any, key: str) -> str:

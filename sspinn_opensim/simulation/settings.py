@@ -14,14 +14,26 @@ from typing import Annotated, Literal
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.settings import Location, read_tables, replaced
-from sspinn_opensim.settings.bounds import Bounds, Height, Mass, NonNegative, Rate, Seed, Vector
+from sspinn_opensim.settings.bounds import (
+    LARGEST,
+    Angles,
+    Bounds,
+    Height,
+    Mass,
+    NonNegative,
+    Place,
+    Rate,
+    Seed,
+)
 
 Angle = Annotated[float, Bounds(0.0, 45.0, "give the standard deviation in degrees")]
 Length = Annotated[float, Bounds(0.0, 0.2, "give the standard deviation in metres")]
 Frequency = Annotated[float, Bounds(1.0, 200.0, "give the frequency in Hz")]
 Damping = Annotated[float, Bounds(0.02, 2.0)]
 Heading = Annotated[float, Bounds(-360.0, 360.0)]
-Strides = Annotated[int, Bounds(3)]
+Strides = Annotated[int, Bounds(3, 10_000)]
+Belt = Annotated[float, Bounds(-15.0, 15.0, "give the speed in metres a second")]
+Time = Annotated[float, Bounds(-LARGEST, LARGEST)]
 Delay = Annotated[float, Bounds(-0.5, 0.5, "give the time in seconds")]
 
 
@@ -50,10 +62,10 @@ class MotionSettings:
     lowpass_hz: NonNegative = 12.0
     unit: Literal["degrees", "radians"] | None = None
     heading_deg: Heading | None = None
-    belt_speed_m_s: float = 0.0
+    belt_speed_m_s: Belt = 0.0
     strides: Strides | None = None
-    keep_from_s: float | None = None
-    keep_to_s: float | None = None
+    keep_from_s: Time | None = None
+    keep_to_s: Time | None = None
 
 
 @dataclass(frozen=True)
@@ -110,8 +122,8 @@ class VirtualSensorChoice:
 
     name: str
     body: str = ""
-    position: Vector | None = None
-    orientation_deg: Vector = (0.0, 0.0, 0.0)
+    position: Place | None = None
+    orientation_deg: Angles = (0.0, 0.0, 0.0)
     wobble_hz: Frequency | None = None
 
 

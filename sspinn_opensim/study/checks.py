@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 
 from casadi_dynamics.errors import nearest
+from sspinn_opensim.opensim_io.scaling.choices import implausible_build
 from sspinn_opensim.recording import FORMATS, OutputChoice, RecordingChoice
 from sspinn_opensim.recording.findings import KINDS
 from sspinn_opensim.settings import Location
-from sspinn_opensim.study.format import ScalingChoice, Study, TrainingChoice
+from sspinn_opensim.study.format import ScalingChoice, ScalingStudy, Study, TrainingChoice
 
 
 def check_sensors(study: Study, place: Location) -> None:
@@ -82,6 +83,40 @@ def check_parts(choice: RecordingChoice, place: Location) -> None:
                 "Pieces overlap, or are not in their order.",
                 expected="each after the one before",
                 found=f"one ends at {end:g} s, the next starts at {start:g} s",
+            )
+
+
+def check_person(study: Study | ScalingStudy, place: Location) -> None:
+    """Refuse a height and a mass that no one person has."""
+    if found := implausible_build(study.person.height_m, study.person.mass_kg):
+        raise (place / "person").error(
+            "Height and mass cannot be one person's.",
+            expected="a body mass index of 8 to 120 kg/m^2",
+            found=found,
+        )
+
+
+def check_apart(study: Study, place: Location) -> None:
+    """Refuse two sensors at one place of a body, and two that read the same sensor of the file."""
+    places: dict[object, str] = {}
+    sources: dict[str, str] = {}
+    for sensor in study.sensors:
+        here = place / "sensors" / sensor.name
+        where = sensor.imu_frame or (
+            sensor.position and (sensor.body or sensor.name, sensor.origin, sensor.position)
+        )
+        if where and places.setdefault(where, sensor.name) != sensor.name:
+            raise here.error(
+                f"Sensors '{places[where]}' and '{sensor.name}' sit at the same place.",
+                found=str(where),
+                fix="give each its own place, or leave one out",
+            )
+        source = sensor.source or sensor.name
+        if sources.setdefault(source, sensor.name) != sensor.name:
+            raise here.error(
+                f"Sensors '{sources[source]}' and '{sensor.name}' are the same sensor of the recording.",
+                found=source,
+                fix="name its own source for each",
             )
 
 

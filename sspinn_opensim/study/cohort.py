@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.settings import Location, read_tables
+from sspinn_opensim.settings import Location, load, read_tables
 from sspinn_opensim.study.checks import check_seeds
 from sspinn_opensim.study.format import Study, TrainingChoice
 from sspinn_opensim.study.read import read_study
@@ -57,8 +56,8 @@ class CohortStudy:
 def is_cohort(path: str | Path) -> bool:
     """Say whether a file is a cohort file: TOML with the key `members`."""
     try:
-        return "members" in tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):  # what is wrong with it is said by whoever reads it as what it should be
+        return "members" in load(Path(path))[1]
+    except InputError:  # what is wrong with it is said by whoever reads it as what it should be
         return False
 
 

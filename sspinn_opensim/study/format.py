@@ -14,13 +14,15 @@ from typing import Annotated, Literal
 from sspinn_opensim.opensim_io.scaling.choices import PersonSize, ScalingChoice
 from sspinn_opensim.opensim_io.static_optimization.choices import MuscleChoice
 from sspinn_opensim.recording import FORMATS, OutputChoice, RecordingChoice, SensorChoice
-from sspinn_opensim.settings.bounds import Bounds, Count, Height, Mass, NonNegative, OneOf, Seed
+from sspinn_opensim.settings.bounds import Bounds, Count, CountOrNone, Height, Mass, NonNegative, OneOf, Seed
 
 Sole = Annotated[float, Bounds(0.0, 100.0, "give the thickness in millimetres")]
 # A longer lag is no latency of sensors but another time axis.
 Lag = Annotated[
     float, Bounds(-0.2, 0.2, "give the lag in seconds; a file of another time axis must be shifted")
 ]
+# Twice a turn: no joint turns as far, and no translation of a body is as long.
+Held = Annotated[float, Bounds(-7.0, 7.0, "give angles in rad (90 degrees are 1.5708), lengths in metres")]
 #: Formats whose files hold what a laboratory measured beside the sensors, and OpenSim's own files.
 _REFERENCES = ("opensim", *(name for name, kind in FORMATS.items() if kind.laboratory_lag_s is not None))
 
@@ -123,9 +125,9 @@ class TrainingChoice:
     steps: Count = 1500
     seeds: tuple[Seed, ...] = (0,)
     weights: dict[str, NonNegative] = field(default_factory=dict)
-    patience: Annotated[int, Bounds(0)] = 0
-    devices: Count = 1
-    adaptation_steps: Annotated[int, Bounds(0)] = 300
+    patience: CountOrNone = 0
+    devices: Annotated[int, Bounds(1, 1024)] = 1
+    adaptation_steps: CountOrNone = 300
     network: Literal["lstm", "gated"] = "lstm"
 
 
@@ -142,7 +144,7 @@ class CoordinateChoice:
         sagittal plane; or names. The others are held at their default.
     """
 
-    fixed: dict[str, float] = field(default_factory=dict)
+    fixed: dict[str, Held] = field(default_factory=dict)
     estimate: str | tuple[str, ...] = "all"
 
 

@@ -15,9 +15,11 @@ from sspinn_opensim.settings import Location, OneOf, load, parse, replaced
 from sspinn_opensim.study import sensor_sets
 from sspinn_opensim.study.checks import (
     check_accepted,
+    check_apart,
     check_marker_scaling,
     check_output,
     check_parts,
+    check_person,
     check_reference,
     check_seeds,
     check_sensors,
@@ -68,7 +70,9 @@ def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) 
             dataclasses.replace(sensor, body=sensor.body or sensor.name) for sensor in study.sensors
         ),
     )
+    check_person(named, place)
     check_sensors(named, place)
+    check_apart(named, place)
     check_accepted(named, place / "recording" / "accepted")
     check_parts(named.recording, place / "recording")
     check_reference(named, place)
@@ -87,6 +91,7 @@ def read_scaling(path: str | Path) -> Study | ScalingStudy:
     if "recording" in table or "sensors" in table:
         return read_study(path)
     study = parse(ScalingStudy, table, Location(path, text), path=path)
+    check_person(study, Location(path, text))
     study = _with_method(study, Location(path, text) / "scaling")
     return dataclasses.replace(study, name=study.name or path.stem)
 

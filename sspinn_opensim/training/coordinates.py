@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from casadi_dynamics.symbolic.posture import moving_coordinates
 from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
 from sspinn_opensim.recording import bodies_of
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.results.read_back import read_scaling_report
 from sspinn_opensim.study import CoordinateChoice
 
 #: Choices that need no list: every coordinate; those that move a sensor or a foot; of these the sagittal.
@@ -79,8 +79,7 @@ def held_in(folder: Path, choice: CoordinateChoice, sensors: Sequence, model: Mo
         Value of each, rad or m. Where study, sensors or model changed since, or nothing is stored, it is
         decided anew.
     """
-    file = ResultsFolder(folder).scaling
-    stored = json.loads(file.read_text(encoding="utf-8")).get("held_coordinates") if file.is_file() else None
+    stored = read_scaling_report(ResultsFolder(folder)).get("held_coordinates")
     if stored and stored | _decided_from(choice, sensors, model) == stored:
         return stored["held"]
     return held_by_choice(choice, sensors, model)

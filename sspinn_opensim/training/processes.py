@@ -7,8 +7,10 @@ import os
 import pickle
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import torch
@@ -16,6 +18,9 @@ from torch import Tensor, distributed
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.interruption import ignored
+
+#: Processes for a core of this machine; more only wait for each other.
+_PER_CORE = 2
 
 
 @contextmanager
@@ -86,18 +91,24 @@ def _check_number(devices: int) -> None:
 
 
 def _started_here(devices: int, group: Path, work: bytes) -> Iterator[int]:
+    _check_cores(devices)
     context = multiprocessing.get_context("spawn")
-    others = [
-        context.Process(target=_other, args=(group, rank, devices, work), daemon=True)
-        for rank in range(1, devices)
-    ]
-    for process in others:
-        process.start()
+    others, started = [], []
+    for rank in range(1, devices):
+        here, there = context.Pipe(duplex=False)
+        started.append(here)
+        others.append(context.Process(target=_other, args=(group, rank, devices, work, there), daemon=True))
+        others[-1].start()
+        there.close()
     try:
+        for here in started:
+            here.recv()  # EOFError: it has ended before it began
         _join(group, 0, devices)
         yield 0
         for process in others:
             process.join()
+    except (EOFError, RuntimeError) as error:
+        raise _ended(others) or error from None
     finally:
         # After an error the others wait for an answer that does not come.
         for process in others:
@@ -107,10 +118,38 @@ def _started_here(devices: int, group: Path, work: bytes) -> Iterator[int]:
             distributed.destroy_process_group()
 
 
-def _other(group: Path, rank: int, devices: int, work: bytes) -> None:
+def _check_cores(devices: int) -> None:
+    cores = os.cpu_count() or 1
+    if devices > max(_PER_CORE * cores, 4):
+        raise InputError(
+            "So many processes would get in each other's way on this machine.",
+            where="[training] devices",
+            expected=f"at most {_PER_CORE} for each core, {max(_PER_CORE * cores, 4)}",
+            found=str(devices),
+            fix=f"set devices = {cores}, or start them on several machines with torchrun",
+        )
+
+
+def _ended(others: Sequence[BaseProcess]) -> InputError | None:
+    """Return the error of a process that ended by itself; None if none did."""
+    for process in others:
+        process.join(1.0)
+    ends = [process.exitcode for process in others if process.exitcode]
+    if not ends:
+        return None
+    return InputError(
+        "A process that trained along has ended.",
+        where="[training] devices",
+        found=f"exit status {ends[0]}" + (" (killed: too little memory?)" if ends[0] == -9 else ""),
+        fix="the same command goes on from the last checkpoint; set devices = 1 if it happens again",
+    )
+
+
+def _other(group: Path, rank: int, devices: int, work: bytes, started: Connection) -> None:
     # Who presses Ctrl-C presses it for all; the first process ends the others.
     with ignored():
         follow, given = pickle.loads(work)
+        started.send(True)
         _join(group, rank, devices)
         try:
             with one_thread():

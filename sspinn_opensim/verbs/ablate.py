@@ -43,6 +43,7 @@ from sspinn_opensim.report.ablation import (
 )
 from sspinn_opensim.report.sections import read_histories
 from sspinn_opensim.results.folder import ResultsFolder, seed_name
+from sspinn_opensim.results.read_back import read_arm
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Person, Study, read_study
 from sspinn_opensim.training.losses import TERMS
@@ -199,9 +200,7 @@ def _train_arm(study: Study, prepared: Prepared, subject: Path, folder: Path, re
     belongs_to = _fingerprint(study, subject)
     if restart:
         note.unlink(missing_ok=True)
-    done: dict[str, Any] = {"seeds": []}
-    if note.is_file():
-        done = json.loads(note.read_text(encoding="utf-8"))
+    done: dict[str, Any] = read_arm(ResultsFolder(folder)) or {"seeds": []}
     if done.setdefault("belongs_to", belongs_to) != belongs_to:
         raise InputError(
             "This arm was trained with other settings, sensors, recording or model.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from sspinn_opensim.dynamics.moment_comparison import compared
 from sspinn_opensim.files import write_json
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as tool
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.results.read_back import read_scaling_report
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.verbs.trial_of_folder import AnalysedPart, Laboratory, prepared, title_of
 
@@ -93,5 +93,4 @@ def inverse_dynamics(
 
 
 def _height_m(folder: Path) -> float | None:
-    file = ResultsFolder(folder).scaling
-    return json.loads(file.read_text(encoding="utf-8")).get("height_m") if file.is_file() else None
+    return read_scaling_report(ResultsFolder(folder)).get("height_m")

@@ -248,6 +248,19 @@ def compilations(monkeypatch):
     return texts
 
 
+@pytest.mark.parametrize("content", [b"no object", b"\x7fELF" + bytes(500)])
+def test_an_entry_that_is_no_object_is_compiled_again(folder, compilations, content):
+    """Its checksum is right, but it is no machine code: it costs a compilation, no error and no crash."""
+    first = call(compile_torch(function()))
+    for entry in folder.iterdir():
+        header = entry.read_bytes()[: len(disk_cache._header(""))]
+        entry.write_bytes(header + disk_cache._digest(content) + content)
+    second = call(compile_torch(function()))
+    assert len(compilations) == 4
+    for a, b in zip(first, second, strict=True):
+        assert torch.equal(a, b)
+
+
 def test_functions_and_gradients_are_found_again(folder, compilations):
     first = call(compile_torch(function()))
     assert len(compilations) == 2

@@ -16,7 +16,7 @@ import llvmlite.binding as llvm
 
 from casadi_dynamics.compiled.llvm.text import module_text
 from casadi_dynamics.compiled.tape import Tape
-from casadi_dynamics.disk_cache import load_or_make, sources_hash
+from casadi_dynamics.disk_cache import loaded, sources_hash
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,12 @@ def load_program(key: str, tape: Callable[[], Tape], scalar: str) -> LlvmProgram
         'double' or 'float'.
     """
     key = "\n".join((key, scalar, *_surroundings()))
-    code = load_or_make(key, lambda: _compile(module_text(tape(), scalar)))
+    return loaded(key, lambda: _compile(module_text(tape(), scalar)), _linked)
+
+
+def _linked(code: bytes) -> LlvmProgram:
+    if not code.startswith(_OBJECTS):  # the linker would end the process
+        raise RuntimeError("no object file")
     with _COMPILER:
         # This linker keeps code and constants together. MCJIT lets the system place each, and aborts the
         # process where they come to lie too far apart, as they may once large arrays are in memory.
@@ -71,6 +76,8 @@ def _compile(text: str) -> bytes:
         return machine.emit_object(module)
 
 
+#: First bytes of object files of Linux, macOS and Windows.
+_OBJECTS = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\x64\x86")
 _COMPILER = Lock()
 _NUMBERS = itertools.count()  # a name for each program
 

@@ -31,6 +31,16 @@ class PersonSize:
     name: str = "subject"
 
 
+def implausible_build(height_m: float | None, mass_kg: float | None) -> str:
+    """Return what nobody is: a body mass index outside 8 to 120 kg/m^2; empty where it is unknown or inside.
+
+    Grown-ups have survived with 7.5 and with 105; newborns have about 13.
+    """
+    if height_m is None or mass_kg is None or 8.0 <= mass_kg / height_m**2 <= 120.0:
+        return ""
+    return f"{height_m:g} m and {mass_kg:g} kg: a body mass index of {mass_kg / height_m**2:.3g} kg/m^2"
+
+
 @dataclass(frozen=True)
 class Measurement:
     """``[scaling.measurements.NAME]``: distances between markers that scale bodies.

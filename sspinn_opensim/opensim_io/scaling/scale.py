@@ -14,7 +14,7 @@ from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.files import draft_of, write_atomically
 from sspinn_opensim.opensim_io.model.model_file import contact_geometry, read_model_tree, write_model_tree
 from sspinn_opensim.opensim_io.scaling.anatomy import leg_doubts
-from sspinn_opensim.opensim_io.scaling.choices import PersonSize
+from sspinn_opensim.opensim_io.scaling.choices import PersonSize, implausible_build
 from sspinn_opensim.opensim_io.scaling.finish import (
     TIMEOUT_S,
     changes,
@@ -259,6 +259,13 @@ def check_person(person: PersonSize) -> None:
         check_range("the person's height", person.height_m, HEIGHT, "m", "height_m")
     if person.mass_kg is not None:
         check_range("the person's mass", person.mass_kg, MASS, "kg", "mass_kg")
+    if found := implausible_build(person.height_m, person.mass_kg):
+        raise InputError(
+            "height and mass cannot be one person's",
+            where="height_m, mass_kg",
+            expected="a body mass index of 8 to 120 kg/m^2",
+            found=found,
+        )
 
 
 def body_masses(before: dict, after: dict) -> dict[str, tuple[float, float]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.results.read_back import read_verdict
 
 _PERCENT = np.linspace(0.0, 100.0, 101)
 _TABLES = {
@@ -74,8 +74,7 @@ def muscle_comparison(trials: Mapping[str, Path]) -> MuscleComparison:
                 )
             share = 100 * (table.time_s - table.time_s[0]) / max(np.ptp(table.time_s), 1e-9)
             curves[key][name] = {m: np.interp(_PERCENT, share, table.column(m)) for m in muscles}
-        verdict = ResultsFolder(folder).static_optimization_verdict
-        verdicts[name] = json.loads(verdict.read_text(encoding="utf-8")) if verdict.is_file() else {}
+        verdicts[name] = read_verdict(ResultsFolder(folder))
     if muscles is None:
         raise InputError("there is nothing to compare", expected="at least one folder with muscle forces")
     return MuscleComparison(_PERCENT, muscles, curves, verdicts)

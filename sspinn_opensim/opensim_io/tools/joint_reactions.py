@@ -10,7 +10,6 @@ have to equal the residual actuators.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shutil
 from pathlib import Path
@@ -34,6 +33,7 @@ from sspinn_opensim.opensim_io.tools.joint_reaction_checks import (
 from sspinn_opensim.opensim_io.tools.tool_setup import TOOL_NAME, ToolInputs, joint_reactions_setup
 from sspinn_opensim.opensim_io.worker.tools import actuators, joint_reactions
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.results.read_back import read_verdict
 from sspinn_opensim.text import text_table
 
 _TIMEOUT_S, _TIMEOUT_PER_FRAME_S = 120.0, 1.0
@@ -263,9 +263,4 @@ def run(folder: Path, trial: ToolInputs, residuals: InverseDynamics) -> Reaction
 
 def _of_verdict(folder: Path) -> list[str]:
     """Return why the muscle forces of a folder are not to be trusted."""
-    file = ResultsFolder(folder).static_optimization_verdict
-    if not file.is_file():
-        return []
-    return [
-        f"muscle forces: {why}" for why in json.loads(file.read_text(encoding="utf-8")).get("failures", ())
-    ]
+    return [f"muscle forces: {why}" for why in read_verdict(ResultsFolder(folder)).get("failures", ())]

@@ -156,7 +156,7 @@ def test_an_input_that_changed_or_moved_is_named(folder, tmp_path):
 
 def test_a_damaged_manifest(folder):
     (folder / "manifest.json").write_text('{"files": ')
-    with pytest.raises(InputError, match="cannot read the manifest"):
+    with pytest.raises(InputError, match="Cannot read manifest"):
         open_folder(folder)
     with recorded(folder, "estimate", title="a walk"):
         pass

@@ -1,4 +1,5 @@
 import dataclasses
+import os
 import re
 import typing
 from pathlib import Path
@@ -9,7 +10,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim import study as studies
 from sspinn_opensim.recording import FORMATS, RecordingChoice
 from sspinn_opensim.study import override, read_study
-from sspinn_opensim.study.cohort import read_cohort
+from sspinn_opensim.study.cohort import is_cohort, read_cohort
 
 GOOD = """
 [model]
@@ -123,6 +124,27 @@ def test_paths_are_relative_to_the_study(write, tmp_path, monkeypatch):
         (("torque = 0.5", "torque = -1"), "out of bounds", "training.weights.torque", ""),
         (("position = [-0.1, 0.05, 0]", 'origin = "hip_r"'), "origin but no position", "sensors.pelvis", ""),
         (('"tibia_r_imu"', '"tibia_r_imu"\norigin = "knee_r"'), "placed twice", "sensors.shank", ""),
+        (("= 73\n", "= 12\n"), "cannot be one person's", "person", ""),
+        (("[-0.1, 0.05, 0]", "[-100, 50, 0]"), "out of bounds", "sensors.pelvis.position", "metres"),
+        (("[-0.1, 0.05, 0]", "[120, 0, 0]"), "out of bounds", "sensors.pelvis.position", "metres"),
+        (("steps = 10", "steps = 1" + "0" * 23), "wrong kind", "training.steps", ""),
+        (("steps = 10", "steps = 1" + "0" * 400), "wrong kind", "training.steps", ""),
+        (("steps = 10", "steps = 0x1" + "0" * 5000), "wrong kind", "training.steps", ""),
+        (("steps = 10", "steps = 1e23"), "wrong kind", "training.steps", ""),
+        (("1.73", "1" + "0" * 400), "wrong kind", "person.height_m", ""),
+        (("[0, 3]", "[0, 18446744073709551616]"), "wrong kind", "training.seeds", ""),
+        (("steps = 10", "steps = 10\ndevices = 100000"), "out of bounds", "training.devices", ""),
+        (("steps = 10", "steps = 1" + "0" * 5000), "cannot be read", "walk_study", ""),
+        (("steps = 10", "steps = " + "[" * 5000 + "]" * 5000), "cannot be read", "walk_study", ""),
+        (("walk.csv", "~nobody-of-this-name/walk.csv"), "home folder", "recording.file", ""),
+        (("walk.csv", "x" * 300), "cannot be found", "recording.file", ""),
+        (
+            ("[training]", "[coordinates]\nfixed = { knee_angle_r = 90 }\n[training]"),
+            "out of bounds",
+            "fixed.knee",
+            "rad",
+        ),
+        (("[recording]", "[recording]\nspeed_m_s = 500"), "out of bounds", "recording.speed_m_s", "metres"),
     ],
 )
 def test_a_wrong_entry_is_named(write, change, what, where, fix):
@@ -185,7 +207,25 @@ def test_a_folder_for_a_format_of_single_files_is_told_what_to_do(write, tmp_pat
 def test_a_folder_is_no_file_where_only_a_file_will_do(write, tmp_path):
     (tmp_path / "models").mkdir()
     error = refused(write(("generic.osim", "models")))
-    assert "folder, not a file" in error.what and "model.file" in error.where
+    assert "is a folder" in error.what and "model.file" in error.where
+
+
+def test_sensors_that_are_one_are_refused(write):
+    """At one place of a body, or reading the same columns: whatever the names say."""
+    again = '[sensors.other]\nbody = "pelvis"\nposition = [-0.1, 0.05, 0]\n'
+    assert "at the same place" in refused(write(add=again)).what
+    again = again.replace("0.05", "0.15")
+    read_study(write(add=again))
+    assert "are the same sensor" in refused(write(add=again + 'source = "pelvis"\n')).what
+    again = '[sensors.other]\nimu_frame = "tibia_r_imu"\n'
+    assert "at the same place" in refused(write(add=again)).what
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without pipes that have names")
+def test_a_pipe_is_no_file_and_nothing_waits_for_it(write, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert "is a pipe" in refused(tmp_path / "pipe").what and not is_cohort(tmp_path / "pipe")
+    assert "is a pipe" in refused(write(("walk.csv", "pipe"))).what
 
 
 def test_a_study_without_sensors_is_refused(write):
@@ -215,7 +255,7 @@ def test_a_missing_study_names_a_near_one(write, tmp_path):
 
 
 def test_a_folder_or_binary_file_is_no_study(tmp_path):
-    assert "cannot be read" in refused(tmp_path).what
+    assert "is a folder" in refused(tmp_path).what
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     assert "UTF-8" in refused(tmp_path / "binary.toml").what
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import multiprocessing
+import os
 import shutil
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import torch
 import osim_models
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.study import examples_folder
+from sspinn_opensim.training import processes
 from sspinn_opensim.training.batches import WindowSource
 from sspinn_opensim.training.cohort import Cohort
 from sspinn_opensim.training.settings import TrainingSettings
@@ -83,6 +85,29 @@ def test_an_interruption_ends_all_of_them(crowd, error, capfd):
     with pytest.raises(error):
         Trainer(crowd, SETTINGS).run(interrupt, lambda _: None)
     assert multiprocessing.active_children() == [] and not torch.distributed.is_initialized()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["at the start", "in a step"])
+def test_a_process_that_is_killed_is_one_clear_error_and_nobody_waits(crowd, monkeypatch, when):
+    """As the system does where memory is short."""
+
+    def kill(_) -> None:
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    if when == "at the start":
+        monkeypatch.setattr(processes, "_other", os._exit)  # called with what is no exit status
+    with pytest.raises(InputError, match="process that trained along has ended"):
+        Trainer(crowd, SETTINGS).run(kill, lambda _: None)
+    assert multiprocessing.active_children() == [] and not torch.distributed.is_initialized()
+
+
+def test_more_processes_than_a_machine_can_run_are_refused(crowd):
+    settings = dataclasses.replace(SETTINGS, devices=1000)
+    with pytest.raises(InputError, match="in each other's way") as error:
+        Trainer(crowd, settings).run(lambda _: None, lambda _: None)
+    assert "devices" in error.value.where and multiprocessing.active_children() == []
 
 
 def test_a_number_of_processes_that_is_not_the_settings(crowd, monkeypatch):

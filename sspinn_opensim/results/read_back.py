@@ -1,0 +1,64 @@
+"""JSON files of a results folder that later verbs read: what each must hold, whoever has had it in hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sspinn_opensim.files import read_json
+from sspinn_opensim.results.folder import ResultsFolder
+
+_NUMBER = (float, None)
+_SCALING = {
+    "height_m?": _NUMBER,
+    "mass_kg?": _NUMBER,
+    "generic_height_m?": _NUMBER,
+    "generic_mass_kg?": _NUMBER,
+    "factors?": {str: [float]},
+    "body_mass_kg?": {str: [float]},
+    "held_coordinates?": {
+        "estimate": (str, [str]),
+        "fixed": {str: float},
+        "bodies": [str],
+        "model": str,
+        "held": {str: float},
+    },
+}
+_PEAKS = {str: {"peak": float, "percent": _NUMBER}}
+_VERDICT = {
+    "ok": bool,
+    "frames?": int,
+    "failed_frames?": int,
+    "method?": str,
+    "worst_reserve_percent?": _NUMBER,
+    "muscles?": {str: {"peak_force_n": float, "peak_activation": float, "saturated_frames": int}},
+    "reserves?": _PEAKS,
+    "residuals?": _PEAKS,
+    "failures?": [str],
+    "warnings?": [str],
+}
+_ARM = {"belongs_to": str, "seeds": [int], "failure": str}
+
+
+def read_scaling_report(folder: ResultsFolder) -> dict[str, Any]:
+    """Return what scaling did; empty where nothing was scaled.
+
+    Raises
+    ------
+    InputError
+        The file is damaged.
+    """
+    return _read(folder.scaling, _SCALING, "run sspinn scale again")
+
+
+def read_verdict(folder: ResultsFolder) -> dict[str, Any]:
+    """Return the verdict on muscle forces, as `read_scaling_report`."""
+    return _read(folder.static_optimization_verdict, _VERDICT, "run sspinn muscles again")
+
+
+def read_arm(folder: ResultsFolder) -> dict[str, Any]:
+    """Return what an arm of an ablation was trained from, as `read_scaling_report`."""
+    return _read(folder.arm, _ARM, "repeat with --restart")
+
+
+def _read(file, shape: dict, fix: str) -> dict[str, Any]:
+    return read_json(file, shape, fix) if file.is_file() else {}
