@@ -95,7 +95,7 @@ def spanned_coordinates(model: Model, path: GeometryPath) -> set[str]:
         moved |= set(filter(None, getattr(point, "coordinates", (getattr(point, "coordinate", None),))))
     for coupler in model.constraints:
         if getattr(coupler, "dependent", None) in moved:
-            moved.add(coupler.independent)
+            moved.update(coupler.independent)
     return moved
 
 

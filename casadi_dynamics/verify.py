@@ -340,7 +340,7 @@ def muscle_spans(model: Model) -> dict[str, list[str]]:
             moved |= {name for name in getattr(point, "coordinates", ()) if name}
         for coupler in reversed(couplers_in_order(couplers)):
             if coupler.dependent in moved:
-                moved.add(coupler.independent)
+                moved.update(coupler.independent)
         spans[muscle.name] = [name for name in model.coordinate_names if name in moved]
     return spans
 

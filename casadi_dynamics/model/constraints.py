@@ -10,11 +10,11 @@ from casadi_dynamics.model.types import Frame, Vector3
 
 @dataclass(frozen=True)
 class CoordinateCouplerConstraint:
-    """The coordinate `dependent` equals `function` of the coordinate `independent`; rad or m."""
+    """The coordinate `dependent` equals `function` of the coordinates `independent`; rad or m."""
 
     name: str
     dependent: str
-    independent: str
+    independent: tuple[str, ...]
     function: Function
 
 
@@ -67,7 +67,7 @@ Constraint = CoordinateCouplerConstraint | BodyConstraint
 
 
 def couplers_in_order(constraints) -> list[CoordinateCouplerConstraint]:
-    """Return the couplers among `constraints`, each after the one that its independent coordinate obeys.
+    """Return the couplers among `constraints`, each after those that its independent coordinates obey.
 
     Couplers that go round in a circle are left out.
     """
@@ -75,7 +75,7 @@ def couplers_in_order(constraints) -> list[CoordinateCouplerConstraint]:
     ordered: list[CoordinateCouplerConstraint] = []
     while pending:
         unknown = {coupler.dependent for coupler in pending}
-        ready = [coupler for coupler in pending if coupler.independent not in unknown]
+        ready = [coupler for coupler in pending if unknown.isdisjoint(coupler.independent)]
         if not ready:
             break
         ordered += ready

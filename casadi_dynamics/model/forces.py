@@ -138,6 +138,46 @@ class PointToPointSpring:
 
 
 @dataclass(frozen=True)
+class ExpressionBasedPointToPointForce:
+    """A pull between two points (m), in N, that is a formula of their distance `d` (m) and its rate `ddot`.
+
+    The points are in the axes of their bodies, as those of a `PointToPointSpring`.
+    """
+
+    name: str
+    body1: str
+    point1: Vector3
+    body2: str
+    point2: Vector3
+    expression: Expression
+
+
+@dataclass(frozen=True)
+class PrescribedForce:
+    """A force and a torque that are constant, in ground or in a frame; N and N m.
+
+    Attributes
+    ----------
+    frame : Frame
+        What it acts on.
+    point : tuple of 3 floats
+        Where the force acts, m.
+    turns_along : bool
+        Whether force and torque are given in the frame, not in ground.
+    moves_along : bool
+        Whether the point is given in the frame.
+    """
+
+    name: str
+    frame: Frame
+    force: Vector3
+    point: Vector3
+    torque: Vector3
+    turns_along: bool
+    moves_along: bool
+
+
+@dataclass(frozen=True)
 class Material:
     """What a contact surface is made of: Hunt and Crossley's and Stribeck's constants, SI units."""
 
@@ -230,7 +270,9 @@ Force = (
     | FunctionBasedBushingForce
     | ExpressionBasedCoordinateForce
     | ExpressionBasedBushingForce
+    | ExpressionBasedPointToPointForce
     | PointToPointSpring
+    | PrescribedForce
     | HuntCrossleyForce
     | PathSpring
     | Ligament

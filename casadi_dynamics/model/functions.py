@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,24 @@ class NaturalSpline:
 
 
 @dataclass(frozen=True)
+class MultivariatePolynomial:
+    """f(x1, ..., xn), n = `dimension` of 2 or more: every product of powers that sum up to `order` at most.
+
+    `coefficients` stand in the order of `exponents`, as OpenSim writes them.
+    """
+
+    dimension: int
+    order: int
+    coefficients: tuple[float, ...]
+
+    @property
+    def exponents(self) -> list[tuple[int, ...]]:
+        """Powers of x1 to xn in each product; those of the last variable rise first."""
+        powers = product(range(self.order + 1), repeat=self.dimension)
+        return [each for each in powers if sum(each) <= self.order]
+
+
+@dataclass(frozen=True)
 class Multiplier:
     """f(x) = scale * function(x)."""
 
@@ -84,5 +103,14 @@ class Multiplier:
 
 
 Function = (
-    Constant | Linear | Polynomial | Sine | Step | PiecewiseLinear | SimmSpline | NaturalSpline | Multiplier
+    Constant
+    | Linear
+    | Polynomial
+    | Sine
+    | Step
+    | PiecewiseLinear
+    | SimmSpline
+    | NaturalSpline
+    | MultivariatePolynomial
+    | Multiplier
 )

@@ -23,7 +23,7 @@ def answer_key(function: Callable, files: Iterable[Path], *more: str) -> str:
     *more : str
         What else the answer depends on.
     """
-    packages = dict.fromkeys((function.__module__.partition(".")[0], __package__.partition(".")[0]))
+    packages = dict.fromkeys((function.__module__.partition(".")[0], __name__.partition(".")[0]))
     ours = (sources_hash(Path(str(sys.modules[name].__file__)).parent) for name in packages)
     contents = (hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files)
     return "\n".join((f"{function.__module__}:{function.__name__}", _opensim(), *ours, *contents, *more))

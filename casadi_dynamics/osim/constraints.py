@@ -15,11 +15,11 @@ from casadi_dynamics.model.constraints import (
     WeldConstraint,
     couplers_in_order,
 )
-from casadi_dynamics.model.functions import Multiplier
+from casadi_dynamics.model.functions import Linear, Multiplier
 from casadi_dynamics.model.types import Frame
 from casadi_dynamics.osim.context import Context
 from casadi_dynamics.osim.frames import IDENTITY
-from casadi_dynamics.osim.functions import only_function
+from casadi_dynamics.osim.functions import constant_value, only_function
 from casadi_dynamics.osim.xml import Element
 
 _ZERO = (0.0, 0.0, 0.0)
@@ -44,13 +44,16 @@ def read_constraints(
 
 def _coupler(item: Element, context: Context) -> CoordinateCouplerConstraint:
     drivers = item.text("independent_coordinate_names").split()
-    if len(drivers) != 1:
-        raise item.refusal("its coordinate follows several others, which is not converted; let it follow one")
-    function = only_function(item, item.children("coupled_coordinates_function"))
+    function = only_function(item, item.children("coupled_coordinates_function"), len(drivers))
+    if constant_value(function) is not None and not isinstance(function, Linear):
+        raise item.refusal(
+            f"with a constant OpenSim holds '{drivers[0]}', which is to be followed; lock the coordinate that "
+            "is meant instead"
+        )
     return CoordinateCouplerConstraint(
         item.name,
         context.coordinate(item, item.text("dependent_coordinate_name")).name,
-        context.coordinate(item, drivers[0]).name,
+        tuple(context.coordinate(item, driver).name for driver in drivers),
         Multiplier(item.number("scale_factor", 1.0), function),
     )
 
@@ -127,10 +130,10 @@ def _check_couplers(elements: Sequence[Element], constraints, joints: Sequence[J
         if coupler.name not in ordered or coupler.dependent in settled:
             raise item.error(
                 f"The coordinate '{coupler.dependent}' is coupled twice, or to itself.",
-                expected="couplers that give each dependent coordinate once, from another one",
-                found=f"'{coupler.dependent}' from '{coupler.independent}'",
+                expected="couplers that give each dependent coordinate once, from other ones",
+                found=f"'{coupler.dependent}' from '{', '.join(coupler.independent)}'",
                 fix="remove one of the couplers",
             )
-        if {coupler.dependent, coupler.independent} & spinning:
+        if {coupler.dependent, *coupler.independent} & spinning:
             raise item.refusal("the speed of an angle it couples is not its rate; use a GimbalJoint there")
         settled.add(coupler.dependent)

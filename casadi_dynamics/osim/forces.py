@@ -13,6 +13,7 @@ from casadi_dynamics.model.forces import (
     CoordinateLimitForce,
     ExpressionBasedBushingForce,
     ExpressionBasedCoordinateForce,
+    ExpressionBasedPointToPointForce,
     Force,
     FunctionBasedBushingForce,
     HuntCrossleyForce,
@@ -20,12 +21,13 @@ from casadi_dynamics.model.forces import (
     Material,
     PathSpring,
     PointToPointSpring,
+    PrescribedForce,
     SpringGeneralizedForce,
 )
 from casadi_dynamics.osim.context import Context
 from casadi_dynamics.osim.expressions import read_expression
 from casadi_dynamics.osim.frames import FrameTable
-from casadi_dynamics.osim.functions import read_function
+from casadi_dynamics.osim.functions import constant_value, read_function
 from casadi_dynamics.osim.muscles import read_path
 from casadi_dynamics.osim.xml import Element
 
@@ -189,6 +191,42 @@ def _point_spring(item: Element, context: Context) -> PointToPointSpring:
     return PointToPointSpring(item.name, bodies[0], points[0], bodies[1], points[1], stiffness, rest)
 
 
+def _point_formula(item: Element, context: Context) -> ExpressionBasedPointToPointForce:
+    bodies = [context.frames.named(item, item.text(f"body{i}")).body for i in (1, 2)]
+    points = [item.numbers(f"point{i}", 3, default=_ZERO) for i in (1, 2)]
+    law = read_expression(item, "expression", ("d", "ddot"), "0.0")
+    return ExpressionBasedPointToPointForce(item.name, bodies[0], points[0], bodies[1], points[1], law)
+
+
+def _prescribed(item: Element, context: Context) -> PrescribedForce:
+    frame = context.frame(item, "socket_frame")
+    force, point, torque = (_constants(item, f"{part}Functions") for part in ("force", "point", "torque"))
+    turns_along, moves_along = not item.flag("forceIsGlobal", True), not item.flag("pointIsGlobal")
+    if not point:  # the origin of the frame
+        point, moves_along = _ZERO, True
+    return PrescribedForce(item.name, frame, force or _ZERO, point, torque or _ZERO, turns_along, moves_along)
+
+
+def _constants(item: Element, name: str) -> tuple[float, ...]:
+    """Return the values of the three functions of a set, or none of an empty set."""
+    sets = [child for child in item.children() if name in (child.label, child.tag)]
+    lists = [Element(item.path, node) for one in sets for node in one.node.iter("objects")]
+    functions = [function for one in lists for function in one.children()]
+    values = [constant_value(read_function(function)) for function in functions]
+    if len(values) not in (0, 3):
+        raise item.error(
+            f"{name} of {item} are no vector.",
+            expected="three functions, or none",
+            found=str(len(values)),
+            fix="write one function for each axis",
+        )
+    if None in values:
+        raise item.refusal(
+            f"its {name} change with time, which a model here has not; give the force as an external load"
+        )
+    return tuple(float(value) for value in values if value is not None)
+
+
 def _path_spring(item: Element, context: Context) -> PathSpring:
     values = (item.number(name) for name in ("resting_length", "stiffness", "dissipation"))
     return PathSpring(item.name, read_path(item, context), *values)
@@ -233,7 +271,9 @@ _READERS: dict[str, Callable[[Element, Context], ContactForce | Force]] = {
     "FunctionBasedBushingForce": _function_bushing,
     "ExpressionBasedCoordinateForce": _coordinate_formula,
     "ExpressionBasedBushingForce": _bushing_of_formulas,
+    "ExpressionBasedPointToPointForce": _point_formula,
     "PointToPointSpring": _point_spring,
+    "PrescribedForce": _prescribed,
     "PathSpring": _path_spring,
     "Ligament": _ligament,
     "Blankevoort1991Ligament": _knee_ligament,

@@ -60,6 +60,11 @@ class FrameTable:
             fix=fix or "correct the socket in the model file",
         )
 
+    def named(self, item: Element, name: str) -> Frame:
+        """Return the frame that OpenSim finds by a path from the model, or a body by its name alone."""
+        address = normpath(f"/{name.lstrip('/')}")
+        return self.resolve(item, address if address in self._frames or "/" in name else f"/bodyset/{name}")
+
     def at(self, address: str) -> Frame:
         """Return the frame at an absolute address."""
         return self._frames[address]

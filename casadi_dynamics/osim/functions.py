@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import comb
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model.functions import (
@@ -10,6 +11,7 @@ from casadi_dynamics.model.functions import (
     Function,
     Linear,
     Multiplier,
+    MultivariatePolynomial,
     NaturalSpline,
     PiecewiseLinear,
     Polynomial,
@@ -21,20 +23,43 @@ from casadi_dynamics.osim.support import SUPPORTED_FUNCTIONS, advice
 from casadi_dynamics.osim.xml import Element
 
 
-def read_function(item: Element) -> Function:
+def read_function(item: Element, arguments: int = 1) -> Function:
     """Return a function element as one of the functions of `casadi_dynamics.model.functions`.
+
+    Parameters
+    ----------
+    arguments : int
+        How many variables the function is given.
 
     Raises
     ------
     InputError
-        If the class is not supported, or its numbers are not those of a function.
+        If the class is not supported or of another number of variables, or its numbers are not those of a
+        function.
     """
     if item.tag not in SUPPORTED_FUNCTIONS:
         raise item.refusal(advice(item.tag))
-    return _READERS[item.tag](item)
+    if item.tag == "MultiplierFunction":
+        scaled = only_function(item, item.children("function"), arguments)
+        return Multiplier(item.number("scale", 1.0), scaled)
+    if item.tag == "MultivariatePolynomialFunction":
+        return _multivariate(item, arguments)
+    return _READERS[item.tag](item) if arguments == 1 else _of_several(item, arguments)
 
 
-def only_function(item: Element, functions: list[Element]) -> Function:
+def constant_value(function: Function) -> float | None:
+    """Return the value of a function that has one only, else None."""
+    if isinstance(function, Constant):
+        return function.value
+    if isinstance(function, Multiplier):
+        inner = constant_value(function.function)
+        return None if inner is None else function.scale * inner
+    if isinstance(function, Linear):
+        return None if function.slope else function.intercept
+    return None
+
+
+def only_function(item: Element, functions: list[Element], arguments: int = 1) -> Function:
     """Return the function of an element that must have exactly one; `functions` are those it has."""
     if len(functions) != 1:
         fix = (
@@ -46,7 +71,7 @@ def only_function(item: Element, functions: list[Element]) -> Function:
             found=", ".join(f.tag for f in functions) or "none",
             fix=fix,
         )
-    return read_function(functions[0])
+    return read_function(functions[0], arguments)
 
 
 def _constant(item: Element) -> Constant:
@@ -92,8 +117,27 @@ def _natural_spline(item: Element) -> NaturalSpline:
     return NaturalSpline(int(half_order), *_points(item, 2 * int(half_order)))
 
 
-def _multiplier(item: Element) -> Multiplier:
-    return Multiplier(item.number("scale", 1.0), only_function(item, item.children("function")))
+def _multivariate(item: Element, arguments: int) -> Polynomial | MultivariatePolynomial:
+    dimension, order = item.number("dimension", 0.0), item.number("order", 0.0)
+    coefficients = item.numbers("coefficients", None)
+    if dimension != arguments:
+        raise _not_a_function(item, f"<dimension> {arguments}, of as many coordinates", f"{dimension:g}")
+    if order < 0 or order % 1 or len(coefficients) != comb(arguments + int(order), arguments):
+        expected = "a whole <order>, and a coefficient for each product of powers up to it"
+        raise _not_a_function(item, expected, f"order {order:g} and {len(coefficients)} coefficients")
+    if arguments == 1:
+        return Polynomial(coefficients[::-1])
+    return MultivariatePolynomial(arguments, int(order), coefficients)
+
+
+def _of_several(item: Element, arguments: int) -> MultivariatePolynomial:
+    """Return a function of several variables of a class that is also of one."""
+    if item.tag == "LinearFunction":  # the slopes, then the constant: from behind the order of a polynomial
+        return MultivariatePolynomial(arguments, 1, item.numbers("coefficients", arguments + 1)[::-1])
+    raise item.refusal(
+        f"it is of one coordinate, and {arguments} are given, where OpenSim goes wrong without a word; use a "
+        "MultivariatePolynomialFunction or a LinearFunction"
+    )
 
 
 _READERS = {
@@ -105,7 +149,6 @@ _READERS = {
     "PiecewiseLinearFunction": _piecewise_linear,
     "SimmSpline": _simm_spline,
     "GCVSpline": _natural_spline,
-    "MultiplierFunction": _multiplier,
 }
 
 

@@ -75,7 +75,8 @@ def order_by_tree(joints: list[Joint], joint_elements, body_elements) -> tuple[J
             ready = replace(ready, parent=ready.child, child=ready.parent, reversed=True)
         if ready.child.body in reached:
             raise element[ready.name].error(
-                f"Joint '{ready.name}' closes a loop of joints.",
+                f"Joint '{ready.name}' closes a loop of joints, which OpenSim opens: it halves a body of the "
+                "loop and welds the halves.",
                 expected="one tree: every body reached from ground through one chain of joints",
                 found=f"parent '{ready.parent.body}', child '{ready.child.body}'",
                 fix="remove the joint that closes the loop, or replace it by a constraint",

@@ -31,6 +31,7 @@ SUPPORTED_FUNCTIONS = frozenset(
         "SimmSpline",
         "GCVSpline",
         "MultiplierFunction",
+        "MultivariatePolynomialFunction",
     }
 )
 
@@ -43,11 +44,13 @@ SUPPORTED_FORCES = frozenset(
         "CoordinateLimitForce",
         "ExpressionBasedBushingForce",
         "ExpressionBasedCoordinateForce",
+        "ExpressionBasedPointToPointForce",
         "FunctionBasedBushingForce",
         "HuntCrossleyForce",
         "Ligament",
         "PathSpring",
         "PointToPointSpring",
+        "PrescribedForce",
         "SmoothSphereHalfSpaceForce",
         "SpringGeneralizedForce",
     }
@@ -172,7 +175,6 @@ REFUSED = {
     "ConstantCurvatureJoint": "replace it by a CustomJoint",
     "PiecewiseConstantFunction": "it has no speed; replace it by a PiecewiseLinearFunction",
     "ExpressionBasedFunction": "replace it by a PolynomialFunction or SimmSpline",
-    "MultivariatePolynomialFunction": "it is of several coordinates; replace it by functions of one",
     "RollingOnSurfaceConstraint": "remove the constraint",
     "ElasticFoundationForce": "replace its meshes by spheres with a HuntCrossleyForce",
     **dict.fromkeys(
@@ -183,11 +185,7 @@ REFUSED = {
         ("ExponentialContactForce", "MeyerFregly2016Force"),
         "replace it by a SmoothSphereHalfSpaceForce",
     ),
-    "ExpressionBasedPointToPointForce": "replace it by a PointToPointSpring",
-    **dict.fromkeys(
-        ("ExternalForce", "PrescribedForce"),
-        "it follows a function of time, which a model here has not; give the force as an external load",
-    ),
+    "ExternalForce": "it follows a table over time, which a model here has not; give it as an external load",
     "": "remove the element, or use a model without it",
 }
 

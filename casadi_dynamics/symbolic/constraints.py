@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add, mul
 
 import casadi as ca
 
@@ -16,7 +19,7 @@ from casadi_dynamics.model.constraints import (
     couplers_in_order,
 )
 from casadi_dynamics.model.types import Vector3
-from casadi_dynamics.symbolic.functions import evaluate
+from casadi_dynamics.symbolic.functions import evaluate_several
 from casadi_dynamics.symbolic.parameters import Parameters
 from casadi_dynamics.symbolic.rates import coordinate_rates
 from casadi_dynamics.symbolic.tree import Tree, stack
@@ -56,13 +59,22 @@ def couple(model: Model, parameters: Parameters, q: ca.SX, u: ca.SX, udot: ca.SX
     names = independent_coordinates(model)
     units = ca.vertsplit(ca.SX.eye(len(names))) if names else []
     known = {name: (q[i], u[i], udot[i], units[i]) for i, name in enumerate(names)}
+    still = ca.SX(0), ca.SX(0), ca.SX.zeros(1, len(names))
+    known |= {fixed.name: (ca.SX(fixed.value), *still) for fixed in model.fixed}
     for coupler in couplers_in_order(model.constraints):
-        driver, rate, rate_dot, row = known[coupler.independent]
+        drivers, rates, rates_dot, rows = zip(*(known[name] for name in coupler.independent), strict=True)
         scales = parameters.scales_at(f"{coupler.name}.function")
-        value, first, second = evaluate(coupler.function, driver, scales)
-        known[coupler.dependent] = value, first * rate, first * rate_dot + second * rate**2, first * row
+        value, slopes, curvatures = evaluate_several(coupler.function, drivers, scales)
+        bend = _along(rates, [_along(row, rates) for row in curvatures])
+        rate, rate_dot, row = (_along(slopes, parts) for parts in (rates, rates_dot, rows))
+        known[coupler.dependent] = value, rate, rate_dot + bend, row
     columns = zip(*(known[name] for name in model.coordinate_names), strict=True)
     return Coupling(*(ca.vertcat(*column) for column in columns))
+
+
+def _along(slopes: Sequence[ca.SX], parts: Sequence[ca.SX]) -> ca.SX:
+    """Return the sum of products."""
+    return reduce(add, map(mul, slopes, parts))
 
 
 def constraint_equations(model: Model) -> tuple[tuple[str, BodyConstraint], ...]:

@@ -11,7 +11,7 @@ import casadi as ca
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import FixedCoordinate, Model
 from casadi_dynamics.model.constraints import couplers_in_order
-from casadi_dynamics.symbolic.functions import evaluate
+from casadi_dynamics.symbolic.functions import evaluate_several
 
 
 def fix_coordinates(model: Model, values: Mapping[str, float]) -> Model:
@@ -43,13 +43,16 @@ def fix_coordinates(model: Model, values: Mapping[str, float]) -> Model:
                 fix="give another value",
             )
     for coupler in couplers_in_order(model.constraints):
-        if coupler.independent in held:
-            held[coupler.dependent] = _value(coupler.function, held[coupler.independent])
+        known = {c.name: c.value for c in model.fixed} | held
+        if known.keys() >= set(coupler.independent):
+            at = [ca.SX(known[name]) for name in coupler.independent]
+            held[coupler.dependent] = float(evaluate_several(coupler.function, at)[0])
         elif coupler.dependent in held:
+            followed = ", ".join(coupler.independent)
             raise InputError(
-                f"The coordinate '{coupler.dependent}' cannot be fixed: it follows '{coupler.independent}'.",
+                f"The coordinate '{coupler.dependent}' cannot be fixed: it follows '{followed}'.",
                 where=f"model '{model.name}', coupler '{coupler.name}'",
-                fix=f"fix '{coupler.independent}' instead",
+                fix=f"fix '{followed}' instead",
             )
     _refuse_half_fixed_joints(model, held)
     taken = [
@@ -91,11 +94,6 @@ def keep_coordinates(model: Model, names: Iterable[str], values: Mapping[str, fl
     following = {c.dependent for c in couplers_in_order(model.constraints)}
     others = [c for c in model.coordinates if c.name not in kept | following]
     return fix_coordinates(model, {c.name: c.default for c in others} | values)
-
-
-def _value(function, at: float) -> float:
-    value, _, _ = evaluate(function, ca.SX(at))
-    return float(value)
 
 
 def _refuse_half_fixed_joints(model: Model, held: Mapping[str, float]) -> None:

@@ -19,12 +19,14 @@ from casadi_dynamics.model.forces import (
     CoordinateLimitForce,
     ExpressionBasedBushingForce,
     ExpressionBasedCoordinateForce,
+    ExpressionBasedPointToPointForce,
     Force,
     FunctionBasedBushingForce,
     HuntCrossleyForce,
     Ligament,
     PathSpring,
     PointToPointSpring,
+    PrescribedForce,
     SpringGeneralizedForce,
 )
 from casadi_dynamics.symbolic.contact import Plane, hunt_crossley, smooth_force, surface
@@ -32,6 +34,7 @@ from casadi_dynamics.symbolic.dynamics import Wrench, force_at, generalized_acti
 from casadi_dynamics.symbolic.expressions import formula
 from casadi_dynamics.symbolic.functions import evaluate
 from casadi_dynamics.symbolic.kinematics import BodyMotion, point_velocity
+from casadi_dynamics.symbolic.path_points import in_ground as in_motion
 from casadi_dynamics.symbolic.paths import PathMotion, path_motion
 from casadi_dynamics.symbolic.tree import Tree
 
@@ -199,6 +202,33 @@ def _point_spring(force: PointToPointSpring, tree: Tree) -> Action:
     return acting
 
 
+def _point_formula(force: ExpressionBasedPointToPointForce, tree: Tree) -> Action:
+    one, two = tree.motions[force.body1], tree.motions[force.body2]
+    stations = [tree.parameters[f"{force.name}.point{i}"] for i in (1, 2)]
+    (end1, rate1), (end2, rate2) = (in_motion(m, s) for m, s in zip((one, two), stations, strict=True))
+    apart, drift = end2 - end1, rate2 - rate1
+    distance = ca.sqrt(ca.sumsqr(apart))
+    direction = apart / distance
+    pull = formula(force.expression, {"d": distance, "ddot": ca.dot(drift, direction)}) * direction
+    acting = Action()
+    acting.press(force.body1, force_at(one, end1, pull))
+    acting.press(force.body2, force_at(two, end2, -pull))
+    return acting
+
+
+def _prescribed(force: PrescribedForce, tree: Tree) -> Action:
+    motion, frame = tree.motions[force.frame.body], force.frame
+    axes = motion.rotation @ ca.DM(frame.rotation)
+    push, point, torque = (ca.SX(ca.vertcat(*v)) for v in (force.force, force.point, force.torque))
+    if force.turns_along:
+        push, torque = axes @ push, axes @ torque
+    if force.moves_along:
+        point = motion.position + motion.rotation @ ca.vertcat(*frame.translation) + axes @ point
+    acting = Action()
+    acting.press(frame.body, wrench_at(motion, point, push, torque))
+    return acting
+
+
 def _path_spring(force: PathSpring, tree: Tree) -> Action:
     motion = path_motion(force.name, force.path, tree)
     stretch = ca.fmax(motion.length - force.resting_length, 0)
@@ -267,10 +297,12 @@ _ACTIONS: dict[type, Callable[..., Action]] = {
     CoordinateLimitForce: _limit,
     ExpressionBasedBushingForce: _bushing_of_formulas,
     ExpressionBasedCoordinateForce: _coordinate_formula,
+    ExpressionBasedPointToPointForce: _point_formula,
     FunctionBasedBushingForce: _function_bushing,
     HuntCrossleyForce: _hunt_crossley,
     Ligament: _ligament,
     PathSpring: _path_spring,
     PointToPointSpring: _point_spring,
+    PrescribedForce: _prescribed,
     SpringGeneralizedForce: _coordinate_spring,
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from itertools import pairwise
-from math import factorial
+from math import factorial, perm
+from operator import mul
 
 import casadi as ca
 import numpy as np
@@ -15,6 +17,7 @@ from casadi_dynamics.model.functions import (
     Function,
     Linear,
     Multiplier,
+    MultivariatePolynomial,
     NaturalSpline,
     PiecewiseLinear,
     Polynomial,
@@ -49,6 +52,49 @@ def evaluate(function: Function, x: ca.SX, scales: Sequence[ca.SX] = ()) -> tupl
         factor = scales[0] if scales else function.scale
         return tuple(factor * part for part in evaluate(function.function, x, scales[1:]))
     return _piecewise(x, *_PIECES[type(function)](function))
+
+
+def evaluate_several(
+    function: Function, x: Sequence[ca.SX], scales: Sequence[ca.SX] = ()
+) -> tuple[ca.SX, list[ca.SX], list[list[ca.SX]]]:
+    """Return value, first and second derivatives of `function` at one or several variables.
+
+    Parameters
+    ----------
+    x : sequence of casadi.SX
+        Scalars, n of them.
+    scales : sequence of casadi.SX, optional
+        As for `evaluate`.
+
+    Returns
+    -------
+    value, slopes, curvatures : SX, list of n SX, n lists of n SX
+    """
+    if isinstance(function, Multiplier):
+        factor = scales[0] if scales else function.scale
+        value, slopes, curvatures = evaluate_several(function.function, x, scales[1:])
+        return factor * value, [factor * s for s in slopes], [[factor * c for c in row] for row in curvatures]
+    if not isinstance(function, MultivariatePolynomial):
+        value, slope, curvature = evaluate(function, x[0], scales)
+        return value, [slope], [[curvature]]
+    terms = list(zip(function.coefficients, function.exponents, strict=True))
+
+    def derivative(*orders: int) -> ca.SX:
+        """Return the polynomial differentiated as often to each variable as `orders` says."""
+        total = ca.SX(0)
+        for coefficient, powers in terms:
+            factors = [
+                perm(power, times) * x[i] ** (power - times) if times <= power else ca.SX(0)
+                for i, (power, times) in enumerate(zip(powers, orders, strict=True))
+            ]
+            total += coefficient * reduce(mul, factors)
+        return total
+
+    places = range(len(x))
+    units = [[int(i == k) for k in places] for i in places]
+    slopes = [derivative(*unit) for unit in units]
+    curvatures = [[derivative(*(a + b for a, b in zip(i, j, strict=True))) for j in units] for i in units]
+    return derivative(*(0 for _ in places)), slopes, curvatures
 
 
 def _horner(coefficients, x):

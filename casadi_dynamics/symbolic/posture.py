@@ -126,7 +126,7 @@ def moving_coordinates(model: Model, bodies) -> set[str]:
     for coupler in reversed(couplers_in_order(model.constraints)):
         if coupler.dependent in found:
             found.remove(coupler.dependent)
-            found.add(coupler.independent)
+            found.update(coupler.independent)
     return found & known
 
 

@@ -221,7 +221,7 @@ def _power(polynomial: np.ndarray, exponent: int) -> np.ndarray:
 def _one_way(b: np.ndarray, a: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Filter forward; the first samples stay as they are."""
     y = np.array(x, float)
-    driven = sum(b[i] * x[_ORDER - i : len(x) - i] for i in range(_ORDER + 1))
+    driven = np.sum([b[i] * x[_ORDER - i : len(x) - i] for i in range(_ORDER + 1)], axis=0)
     for k in range(_ORDER, len(x)):
         y[k] = driven[k - _ORDER] - a[1] * y[k - 1] - a[2] * y[k - 2] - a[3] * y[k - 3]
     return y

@@ -41,6 +41,13 @@ PATH = """<GeometryPath name="path"><PathPointSet><objects>
 </ConditionalPathPoint>
 <PathPoint name="end"><socket_parent_frame>/bodyset/b/tilted</socket_parent_frame>
 <location>0 0.2 0.1</location></PathPoint></objects></PathPointSet></GeometryPath>"""
+WEST = """<objects><Constant><value>30</value></Constant>
+<LinearFunction><coefficients>0 -20</coefficients></LinearFunction>
+<MultiplierFunction><function><Constant><value>5</value></Constant></function><scale>2</scale>
+</MultiplierFunction></objects>"""
+SPOT = (
+    "<objects>" + "".join(f"<Constant><value>{x}</value></Constant>" for x in (0.3, 2, -0.4)) + "</objects>"
+)
 #: Name -> element. Values are chosen so that every term of each law is felt at the random states.
 FORCES = {
     "limit": """<CoordinateLimitForce name="limit"><coordinate>swing</coordinate>
@@ -82,6 +89,24 @@ FORCES = {
     "tether": """<PointToPointSpring name="tether"><socket_body1>/ground</socket_body1>
         <socket_body2>/bodyset/b/tilted</socket_body2><point1>0.1 2 0.3</point1><point2>-0.2 0 0.1</point2>
         <stiffness>500</stiffness><rest_length>0.4</rest_length></PointToPointSpring>""",
+    "reach": """<ExpressionBasedPointToPointForce name="reach"><body1>a</body1><body2>b</body2>
+        <point1>0.15 0.1 0.3</point1><point2>-0.2 0 0.1</point2>
+        <expression>20*exp(d-1)-3*ddot^2+5*d*ddot</expression></ExpressionBasedPointToPointForce>""",
+    "wire": """<ExpressionBasedPointToPointForce name="wire"><body1>/ground</body1>
+        <body2>/bodyset/b/tilted</body2><point1>0.2 0.1 0.3</point1><point2>-0.2 0 0.1</point2>
+        <expression>12*d</expression></ExpressionBasedPointToPointForce>""",
+    "wind": """<PrescribedForce name="wind"><socket_frame>/bodyset/b/tilted</socket_frame>
+        <FunctionSet name="forceFunctions">{west}</FunctionSet>
+        <FunctionSet name="pointFunctions">{spot}</FunctionSet></PrescribedForce>""",
+    "jet": """<PrescribedForce name="jet"><socket_frame>/bodyset/b/tilted</socket_frame>
+        <forceIsGlobal>false</forceIsGlobal><pointIsGlobal>true</pointIsGlobal>
+        <forceFunctions><FunctionSet>{west}</FunctionSet></forceFunctions>
+        <pointFunctions><FunctionSet>{spot}</FunctionSet></pointFunctions>
+        <torqueFunctions><FunctionSet>{spot}</FunctionSet></torqueFunctions></PrescribedForce>""",
+    "motor": """<PrescribedForce name="motor"><socket_frame>/bodyset/a</socket_frame>
+        <FunctionSet name="torqueFunctions">{west}</FunctionSet></PrescribedForce>""",
+    "weight": """<PrescribedForce name="weight"><socket_frame>/bodyset/b/tilted</socket_frame>
+        <FunctionSet name="forceFunctions">{west}</FunctionSet></PrescribedForce>""",
     "smooth": """<SmoothSphereHalfSpaceForce name="smooth">
         <socket_sphere>/contactgeometryset/ball</socket_sphere>
         <socket_half_space>/contactgeometryset/slope</socket_half_space><stiffness>1e5</stiffness>
@@ -134,6 +159,8 @@ def text(osim):
             "one": osim.frame("one", "/bodyset/a", "0.1 0 -0.2", "0.2 0.1 -0.3"),
             "spline": SPLINE,
             "path": PATH,
+            "west": WEST,
+            "spot": SPOT,
             "rough": MATERIAL.format(0.9, 0.6, 0.2),
             "smooth": MATERIAL.format(0.4, 0.3, 0),
         }
@@ -294,8 +321,8 @@ def test_the_compiled_forces_are_the_same(every_force):
         (
             "cord",
             "PointToPointSpring",
-            "ExpressionBasedPointToPointForce",
-            "replace it by a PointToPointSpring",
+            "ExternalForce",
+            "give it as an external load",
         ),
         ("spring", "SpringGeneralizedForce", "ElasticFoundationForce", "HuntCrossleyForce"),
     ],
@@ -319,3 +346,38 @@ def test_the_height_of_a_slope_is_refused(text, read):
     slope = read(text("smooth")).geometry("slope")
     with pytest.raises(InputError, match="not a level floor"):
         _ = slope.height
+
+
+@pytest.mark.parametrize(
+    ("functions", "reason"),
+    [
+        ("<Constant/><Constant/>", "no vector"),
+        ("<Constant/><Constant/><LinearFunction/>", "change with time"),
+        ("<Constant/><Constant/><Sine/>", "change with time"),
+        (
+            "<Constant/><Constant/><MultiplierFunction><function><LinearFunction/></function>"
+            "</MultiplierFunction>",
+            "change with time",
+        ),
+    ],
+)
+def test_a_force_that_changes_with_time_is_refused(osim, read, functions, reason):
+    force = (
+        '<PrescribedForce name="gust"><socket_frame>/bodyset/rod</socket_frame><FunctionSet '
+        f'name="forceFunctions"><objects>{functions}</objects></FunctionSet></PrescribedForce>'
+    )
+    with pytest.raises(InputError, match=reason) as refused:
+        read(osim.document(more=f"<ForceSet><objects>{force}</objects></ForceSet>"))
+    assert "PrescribedForce 'gust'" in refused.value.where
+
+
+@pytest.mark.parametrize("name", ["c", "/bodyset/c", "/bodyset/b/tilted", "ground"])
+def test_ends_are_found_where_opensim_finds_them(text, read, name):
+    model = read(text("reach").replace("<body1>a</body1>", f"<body1>{name}</body1>"))
+    assert model.forces[0].body1 == {"/bodyset/b/tilted": "b"}.get(name, name.rsplit("/", 1)[-1])
+
+
+@pytest.mark.parametrize("name", ["tilted", "nobody", "/c"])
+def test_ends_that_opensim_does_not_find_are_refused(text, read, name):
+    with pytest.raises(InputError, match="is attached to"):
+        read(text("reach").replace("<body1>a</body1>", f"<body1>{name}</body1>"))
