@@ -47,8 +47,8 @@ def _coupler(item: Element, context: Context) -> CoordinateCouplerConstraint:
     function = only_function(item, item.children("coupled_coordinates_function"), len(drivers))
     if constant_value(function) is not None and not isinstance(function, Linear):
         raise item.refusal(
-            f"with a constant OpenSim holds '{drivers[0]}', which is to be followed; lock the coordinate that "
-            "is meant instead"
+            f"with a constant OpenSim holds '{drivers[0]}', which is to be followed; lock the coordinate "
+            "that is meant instead"
         )
     return CoordinateCouplerConstraint(
         item.name,
