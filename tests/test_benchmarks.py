@@ -13,7 +13,7 @@ import pytest
 
 from sspinn_opensim.evaluation.curves import Curves
 from sspinn_opensim.evaluation.metrics import evaluate_curves
-from sspinn_opensim.recording import output_window, read_recording
+from sspinn_opensim.recording import FORMATS, output_window, read_recording
 from sspinn_opensim.study import read_study
 
 
@@ -274,3 +274,14 @@ def test_what_a_change_of_the_code_moved_is_found(repository, tmp_path):
     assert answer.returncode == 1
     assert "0.5" in said and "2.5e-02" in said and "knee" in said and "only after" in said
     assert "metrics.json" not in said and "1 files are equal byte for byte" in said
+
+
+def test_readers_are_timed_beside_others(repository):
+    command = [sys.executable, "-m", "benchmarks.readers", "--minutes", "0.1"]
+    answer = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=120, check=False)
+    assert answer.returncode == 0, answer.stderr
+    lines = [line.split() for line in answer.stdout.splitlines()]
+    timed = {line[0]: line[1:] for line in lines if line and line[0] in FORMATS}
+    assert set(timed) >= {"xsens_mt", "movella_dot", "mvnx", "opensense"}
+    assert all(float(megabytes) > 0 and float(faster) > 0 for megabytes, _, faster, *_ in timed.values())
+    assert "pandas" in timed["xsens_mt"] and "numpy" in timed["opensense"]

@@ -96,6 +96,7 @@ class _Content:
     indices: list[str] = field(default_factory=list)
     times_ms: list[str] = field(default_factory=list)
     blocks: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    _parser: expat.XMLParserType = field(default_factory=expat.ParserCreate)
     _texts: dict[str, list[str]] = field(default_factory=dict)
     _kinds: tuple[str, ...] | None = None
     _frame: dict[str, str] | None = None
@@ -109,13 +110,12 @@ class _Content:
         InputError
             As `read_mvnx`.
         """
-        parser = expat.ParserCreate()
+        parser = self._parser
         parser.buffer_text = True
         parser.buffer_size = 1 << 16
-        parser.StartElementHandler = lambda name, found: self._start(parser, name.rpartition(":")[2], found)
-        parser.EndElementHandler = lambda name: self._end(parser, name.rpartition(":")[2])
+        parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
         parser.EntityDeclHandler = self._refuse_entity
-        with self._errors_of(parser), self.path.open("rb") as file:
+        with self._errors(), self.path.open("rb") as file:
             while data := file.read(_CHUNK):
                 parser.Parse(data, False)
             parser.Parse(b"", True)
@@ -145,15 +145,17 @@ class _Content:
         width = _WIDTHS[kind]
         return np.concatenate([block[:, sensor * width : (sensor + 1) * width] for block in blocks])
 
-    def _start(self, parser: expat.XMLParserType, name: str, found: dict[str, str]) -> None:
+    def _start(self, name: str, found: dict[str, str]) -> None:
+        if ":" in name:
+            name = name.rpartition(":")[2]
         if self._frame is not None:
             if name in _WIDTHS:
                 self._text = []
-                parser.CharacterDataHandler = self._text.append
+                self._parser.CharacterDataHandler = self._text.append
         elif name == "frame":
             if found.get("type", _NORMAL) == _NORMAL:
                 self._frame = {}
-                self.lines.append(parser.CurrentLineNumber)
+                self.lines.append(self._parser.CurrentLineNumber)
                 self.indices.append(found.get("index", ""))
                 self.times_ms.append(found.get("time", ""))
         elif name == "subject":
@@ -162,41 +164,43 @@ class _Content:
         elif name == "sensor" and not self.lines:
             self.sensors.append(found.get("label", ""))
 
-    def _end(self, parser: expat.XMLParserType, name: str) -> None:
+    def _end(self, name: str) -> None:
         if self._frame is None:
             return
+        if ":" in name:
+            name = name.rpartition(":")[2]
         if self._text is not None and name in _WIDTHS:
-            parser.CharacterDataHandler = None
+            self._parser.CharacterDataHandler = None
             if name in self._frame:
                 raise self._wrong("A frame holds something twice.", found=name)
-            self._frame[name] = " ".join("".join(self._text).split())
+            self._frame[name] = "".join(self._text)
             self._text = None
         elif name == "frame":
-            kinds = tuple(kind for kind in _WIDTHS if kind in self._frame)
-            self._kinds = kinds if self._kinds is None else self._kinds
-            if kinds != self._kinds:
-                raise self._wrong(
-                    "Frames differ in what they hold.",
-                    expected=", ".join(self._kinds),
-                    found=", ".join(kinds),
-                )
-            for kind, text in self._frame.items():
-                self._texts.setdefault(kind, []).append(text)
+            self._end_frame(self._frame)
             self._frame = None
             if len(self.lines) % _FRAMES == 0:
                 self._convert()
 
+    def _end_frame(self, frame: dict[str, str]) -> None:
+        kinds = tuple(kind for kind in _WIDTHS if kind in frame)
+        self._kinds = kinds if self._kinds is None else self._kinds
+        if kinds != self._kinds:
+            raise self._wrong(
+                "Frames differ in what they hold.", expected=", ".join(self._kinds), found=", ".join(kinds)
+            )
+        for kind, text in frame.items():
+            self._texts.setdefault(kind, []).append(text)
+
     def _convert(self) -> None:
         """Turn the texts of the last frames into numbers."""
         for kind, texts in self._texts.items():
-            if "" in texts:
-                self.lines = self.lines[: len(self.lines) - len(texts) + texts.index("") + 1]
+            body = _rows(texts)
+            if "" in texts or "\n\n" in body:
                 raise self._wrong("A frame is empty.", found=f"<{kind}> without numbers")
             width = len(self.sensors) * _WIDTHS[kind]
             lines = self.lines[len(self.lines) - len(texts) :]
-            body = "\n".join(texts).encode()
             try:
-                numbers, _ = read_numbers(body, " ", width, range(width), self.path, lines)
+                numbers, _ = read_numbers(body.encode(), " ", width, range(width), self.path, lines)
             except InputError as error:
                 raise error.at(f"{error.where}, <{kind}>") from error
             self.blocks.setdefault(kind, []).append(numbers)
@@ -209,7 +213,7 @@ class _Content:
         raise InputError("The file declares XML entities.", where=self.path, fix="remove its <!DOCTYPE ...>")
 
     @contextlib.contextmanager
-    def _errors_of(self, parser: expat.XMLParserType) -> Iterator[None]:
+    def _errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -223,8 +227,15 @@ class _Content:
                 fix="it was cut off: export or copy it again" if ended else "",
             ) from error
         except (ValueError, LookupError) as error:  # an encoding that the parser does not know
-            where = f"{self.path}, line {parser.CurrentLineNumber}"
+            where = f"{self.path}, line {self._parser.CurrentLineNumber}"
             raise InputError("The file is not XML.", where=where, found=str(error)) from error
+
+
+def _rows(texts: list[str]) -> str:
+    """Return the numbers of each text in a line of their own, with one blank between them."""
+    body = "\n".join(texts)
+    plain = body.count("\n") == len(texts) - 1 and not any(odd in body for odd in ("  ", "\t", " \n", "\n "))
+    return body if plain else "\n".join(" ".join(text.split()) for text in texts)
 
 
 def _stream(content: _Content, sensor: int, by_orientation: bool) -> Stream:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,12 +191,10 @@ def read_numbers(
     -------
     (n, len(kept)) array, sequence of n int
     """
-    body, width_of_body, lines = _checked_rows(body.rstrip(b"\n") + b"\n", mark, width, path, lines)
-    # A cell "true" would be read as the number 1.
-    values = (
-        None if any(spelling in body for spelling in _TRUTH) else _at_once(body, mark, width_of_body, kept)
-    )
-    if values is None:
+    body = body if body.endswith(b"\n") else body + b"\n"
+    body, width_of_body, lines = _checked_rows(body, mark, width, path, lines)
+    values = _at_once(body, mark, width_of_body, kept)
+    if values is None or _truths(values, body):
         values = _cell_by_cell(body, mark, kept, path, lines, names)
     if np.any(np.isinf(values)):
         row, column = np.argwhere(np.isinf(values))[0]
@@ -227,8 +224,9 @@ def _checked_rows(
         lines, cells = [lines[row] for row in np.flatnonzero(filled).tolist()], cells[filled]
         kept = (body[starts[row] : ends[row]] for row in np.flatnonzero(filled))
         body = b"\n".join(kept) + b"\n"
-    # A separator at the end of every row is one cell more.
-    allowed = width + 1 if np.all(cells == width + 1) else width
+    # A separator at the end of every row is one cell more. With anything behind it, a name is missing.
+    ended = np.all(cells == width + 1) and np.all(letters[ends[filled] - 1] == ord(mark))
+    allowed = width + 1 if ended else width
     if np.any(cells != allowed):
         row = int(np.argmax(cells != allowed))
         raise InputError(
@@ -246,25 +244,29 @@ def _at_once(body: bytes, mark: str, width: int, kept: Sequence[int]) -> np.ndar
     import pandas as pd  # takes longer to import than a short recording to read
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            return pd.read_csv(
-                io.BytesIO(body),
-                sep=mark,
-                header=None,
-                names=range(width),
-                usecols=list(kept),
-                dtype=np.float64,
-                float_precision="round_trip",
-                index_col=False,
-                keep_default_na=False,
-                na_values=list(_MISSING),
-                quoting=csv.QUOTE_NONE,
-                encoding="latin-1",
-                skip_blank_lines=False,
-            ).to_numpy()
-    except (ValueError, OverflowError, Warning):
+        return pd.read_csv(
+            io.BytesIO(body),
+            sep=mark,
+            header=None,
+            names=range(width),
+            usecols=list(kept),
+            dtype=np.float64,
+            index_col=False,
+            keep_default_na=False,
+            na_values=list(_MISSING),
+            quoting=csv.QUOTE_NONE,
+            encoding="latin-1",
+            skip_blank_lines=False,
+        ).to_numpy()
+    except (ValueError, OverflowError):
         return None
+
+
+def _truths(values: np.ndarray, body: bytes) -> bool:
+    """Return whether a column of words "true" and "false" was taken for numbers."""
+    known = ~np.isnan(values)
+    switch = np.all(~known | (values == 0.0) | (values == 1.0), axis=0) & np.any(known, axis=0)
+    return bool(np.any(switch)) and any(spelling in body for spelling in _TRUTH)
 
 
 def _cell_by_cell(

@@ -87,6 +87,10 @@ def test_a_row_of_another_width_is_named(read, text, line):
     assert "does not match" in error.what and f"line {line}" in error.where
 
 
+def test_a_name_too_few_does_not_shift_the_columns(read):
+    assert "does not match" in refused(read, "a,b\n1,2,3\n4,5,6\n").what
+
+
 def test_a_row_that_was_cut_off_is_said_to_be(read):
     assert "cut off" in refused(read, "a,b\n1,2\n3\n").fix
 

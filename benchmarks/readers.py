@@ -1,0 +1,190 @@
+"""How fast recordings of an hour are read, beside pandas and NumPy on the same files.
+
+``python -m benchmarks.readers --minutes 60`` writes a recording in each vendor's layout, with the columns
+that vendors write by default, reads it, and prints megabytes, seconds of computing, and how much faster than
+real time all sensors of a recording are read. Peers read the numbers of the same table and nothing else:
+pandas with its parser in C, NumPy's `loadtxt`. They check no counters and know no units or rotations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.machine import processor
+from sspinn_opensim.recording import RecordingChoice, recognise
+
+RATE_HZ = 100
+#: Samples that are written again and again: only counters and clocks go on.
+_BLOCK = 1000
+_SEGMENTS, _SUIT = 23, 17
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A file in a vendor's layout: what comes before and after the rows, and the rows from one sample on."""
+
+    name: str
+    suffix: str
+    sensors: int
+    head: str
+    rows: Callable[[int], str]
+    tail: str = ""
+
+
+def _signals(columns: int) -> list[str]:
+    numbers = np.random.default_rng(0).normal(size=(_BLOCK, columns))
+    return ["\t".join(f"{x:.6f}" for x in row) for row in numbers]
+
+
+def _unit(count: int) -> np.ndarray:
+    numbers = np.random.default_rng(1).normal(size=(_BLOCK, count, 4))
+    return numbers / np.linalg.norm(numbers, axis=-1, keepdims=True)
+
+
+def _xsens_mt() -> Layout:
+    force, turns = _signals(9), _unit(1)[:, 0]
+    names = "Acc_X Acc_Y Acc_Z Gyr_X Gyr_Y Gyr_Z Mag_X Mag_Y Mag_Z Quat_q0 Quat_q1 Quat_q2 Quat_q3".split()
+    cells = [f"{a}\t" + "\t".join(f"{x:.6f}" for x in q) for a, q in zip(force, turns, strict=True)]
+    head = "// DeviceId: 00B40001\n// Update Rate: 100.0Hz\n" + "\t".join(
+        ["PacketCounter", "SampleTimeFine", *names]
+    )
+    return Layout(
+        "xsens_mt",
+        ".txt",
+        1,
+        head + "\n",
+        lambda first: "".join(f"{(first + k) % 65536:05d}\t\t{cell}\n" for k, cell in enumerate(cells)),
+    )
+
+
+def _movella_dot() -> Layout:
+    force, turns = _signals(6), _unit(1)[:, 0]
+    names = "Quat_W Quat_X Quat_Y Quat_Z Acc_X Acc_Y Acc_Z Gyr_X Gyr_Y Gyr_Z".split()
+    cells = [
+        ",".join(f"{x:.6f}" for x in q) + "," + a.replace("\t", ",")
+        for a, q in zip(force, turns, strict=True)
+    ]
+    head = "sep=,\nDeviceTag:,foot\n\n" + ",".join(["PacketCounter", "SampleTimeFine", *names])
+    return Layout(
+        "movella_dot",
+        ".csv",
+        1,
+        head + "\n",
+        lambda first: "".join(
+            f"{first + k},{(first + k) * 10_000 % 2**32},{cell}\n" for k, cell in enumerate(cells)
+        ),
+    )
+
+
+def _mvnx() -> Layout:
+    widths = {
+        "orientation": 4 * _SEGMENTS,
+        **dict.fromkeys(("position", "velocity", "acceleration", "angularVelocity"), 3 * _SEGMENTS),
+        **dict.fromkeys(("sensorAcceleration", "sensorAngularVelocity", "sensorMagneticField"), 3 * _SUIT),
+        **dict.fromkeys(("jointAngle", "jointAngleXZY"), 3 * (_SEGMENTS - 1)),
+    }
+    rows = {name: [row.replace("\t", " ") for row in _signals(width)] for name, width in widths.items()}
+    rows["sensorOrientation"] = [" ".join(f"{x:.6f}" for x in row.ravel()) for row in _unit(_SUIT)]
+    frames = [
+        "".join(f"<{name}>{texts[k]}</{name}>\n" for name, texts in rows.items()) for k in range(_BLOCK)
+    ]
+    labels = "".join(f'<sensor label="s{k}"/>' for k in range(_SUIT))
+    return Layout(
+        "mvnx",
+        ".mvnx",
+        _SUIT,
+        f'<mvnx><subject frameRate="{RATE_HZ}"><sensors>{labels}</sensors><frames>\n',
+        lambda first: "".join(
+            f'<frame time="{10 * (first + k)}" index="{first + k}" type="normal">\n{frame}</frame>\n'
+            for k, frame in enumerate(frames)
+        ),
+        "</frames></subject></mvnx>\n",
+    )
+
+
+def _opensense() -> Layout:
+    names = [f"s{k}_imu" for k in range(8)]
+    cells = ["\t".join(",".join(map(repr, q)) for q in row) for row in _unit(8).tolist()]
+    head = "DataRate=100.000000\nDataType=Quaternion\nversion=3\nendheader\n" + "\t".join(["time", *names])
+    return Layout(
+        "opensense",
+        ".sto",
+        8,
+        head + "\n",
+        lambda first: "".join(f"{(first + k) / RATE_HZ}\t{cell}\n" for k, cell in enumerate(cells)),
+    )
+
+
+LAYOUTS = (_xsens_mt, _movella_dot, _mvnx, _opensense)
+
+
+def write(layout: Layout, folder: Path, samples: int) -> Path:
+    """Write a recording of so many samples, rounded up to whole blocks."""
+    path = folder / f"walk{layout.suffix}"
+    with path.open("w") as file:
+        file.write(layout.head)
+        for first in range(0, samples, _BLOCK):
+            file.write(layout.rows(first))
+        file.write(layout.tail)
+    return path
+
+
+def _timed(read: Callable[[], object]) -> float:
+    """Return the seconds that the process computed, which others on a busy machine do not change."""
+    start = time.process_time()
+    read()
+    return time.process_time() - start
+
+
+def peers(path: Path, layout: Layout) -> Iterator[tuple[str, float]]:
+    """Read the numbers of a table with other libraries, and give the seconds of each."""
+    if layout.tail:
+        return
+    import pandas as pd
+
+    mark = "," if path.suffix == ".csv" else "\t"
+    body = path.read_bytes()[len(layout.head) :]
+    if layout.name == "opensense":
+        body = body.replace(b",", b"\t")
+    yield "pandas", _timed(lambda: pd.read_csv(io.BytesIO(body), sep=mark, header=None))
+    filled = body.replace(b"\t\t", b"\tnan\t")
+    yield "numpy", _timed(lambda: np.loadtxt(io.BytesIO(filled), delimiter=mark))
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument(
+        "--sensors", type=int, default=8, help="files of one sensor each that a recording has"
+    )
+    options = parser.parse_args()
+    samples = int(60 * options.minutes * RATE_HZ)
+    print(processor())
+    print("format        MB a file    s a file    times real time, all sensors    peers, s a file")
+    for make in LAYOUTS:
+        layout = make()
+        with tempfile.TemporaryDirectory(prefix="readers_") as folder:
+            path = write(layout, Path(folder), samples)
+            form = recognise(path)
+            assert form.name == layout.name and form.streams is not None
+            choice = RecordingChoice(form.name, path)
+            seconds = min(_timed(lambda: form.streams(choice)) for _ in range(2))  # noqa: B023
+            files = options.sensors if form.folders else 1
+            recorded = -(-samples // _BLOCK) * _BLOCK / RATE_HZ
+            others = ", ".join(f"{name} {spent:.2f}" for name, spent in peers(path, layout))
+            size = path.stat().st_size / 1e6
+            faster = recorded / seconds / files
+            print(f"{layout.name:12s} {size:10.1f} {seconds:11.2f} {faster:31.0f}    {others}")
+
+
+if __name__ == "__main__":
+    main()
