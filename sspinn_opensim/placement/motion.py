@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.signal import butter, filtfilt
 
 from casadi_dynamics.symbolic import BodyFunctions
+from sspinn_opensim.recording.filters import low_pass
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.motion import differentiate
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
 
 #: Both sides of the equations are low-passed alike, which takes noise away and changes no solution.
-CUTOFF_HZ = 10.0
+CUTOFF_HZ = 8.0
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,7 @@ def lowpass(signal: np.ndarray, step_s: float) -> np.ndarray:
     """Return a signal (n, ...) without what is faster than `CUTOFF_HZ`, without delay."""
     if 0.45 / step_s <= CUTOFF_HZ:
         return signal
-    b, a = np.asarray(butter(2, 2 * CUTOFF_HZ * step_s))
-    return filtfilt(b, a, signal, axis=0, padlen=min(30, len(signal) - 1))
+    return low_pass(signal, CUTOFF_HZ, 1.0 / step_s)
 
 
 def period(

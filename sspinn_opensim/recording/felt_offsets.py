@@ -17,16 +17,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from sspinn_opensim.anatomy import MIDDLE
+from sspinn_opensim.recording.filters import low_pass
 from sspinn_opensim.recording.provenance import Felt
 
 #: Segments that feel the steps of their own leg most.
 _LEG = ("thigh", "shank", "foot")
 
 #: Corner between movement and impact, and of the envelope, Hz.
-_CORNER_HZ = 8.0
+_CORNER_HZ = 6.4
 #: What is added to the envelope before its logarithm, m/s^2: noise.
 _NOISE = 0.1
-#: Independent values a second in an envelope of that corner: fewer than 16, as strides resemble each other.
+#: Independent values a second in an envelope of that corner: fewer than 13, as strides resemble each other.
 _VALUES_PER_S = 6.0
 #: An offset is certain if what is felt is this much more likely than at any other offset, as a logarithm.
 CERTAIN = 20.0
@@ -68,7 +69,7 @@ def felt_offsets(
     tuple of Felt
         For sensors that are linked to the first one of them by certain pairs; offsets add up along these.
     """
-    if rate_hz < 4 * _CORNER_HZ:
+    if rate_hz < 5 * _CORNER_HZ:
         return ()
     patterns = np.stack([impact_pattern(acceleration[:, k], rate_hz) for k in range(len(names))])
     head = patterns[:, : round(_LONGEST_S * rate_hz)]
@@ -106,11 +107,9 @@ def _feel_the_same(first: tuple[str, str] | None, second: tuple[str, str] | None
 
 def impact_pattern(acceleration: np.ndarray, rate_hz: float) -> np.ndarray:
     """Return the logarithm of how strong impacts are at each time, (n,), of a specific force (n, 3)."""
-    from scipy.signal import butter, sosfiltfilt  # takes long to import, and a study needs none of it
-
-    sections = np.asarray(butter(2, _CORNER_HZ, fs=rate_hz, output="sos"))
     magnitude = np.linalg.norm(acceleration, axis=1)
-    envelope = sosfiltfilt(sections, np.abs(magnitude - sosfiltfilt(sections, magnitude)))
+    impacts = magnitude - low_pass(magnitude, _CORNER_HZ, rate_hz)
+    envelope = low_pass(np.abs(impacts), _CORNER_HZ, rate_hz)
     return np.log(np.maximum(envelope, 0.0) + _NOISE)
 
 

@@ -105,6 +105,8 @@ class Overview:
             if self.speed is None
             else {"speed_m_s": _round(self.speed.speed_m_s), "how": self.speed.how},
             "stated_speed_m_s": self.recording.speed_m_s,
+            "clocks": None if self.recording.clocks is None else asdict(self.recording.clocks),
+            "gyroscope_biases": [asdict(bias) for bias in self.recording.gyro_biases],
             "findings": [finding.to_json() for finding in self.findings],
         }
 

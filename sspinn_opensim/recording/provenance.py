@@ -18,8 +18,8 @@ class SensorClock:
     offset_s : float
         When its first sample was taken, s after that of the first of all sensors.
     lost, filled, repeated : int
-        Samples that are missing; of those, and of empty cells, how many a spline filled; samples dropped
-        because they repeat the one before.
+        Samples that are missing in the file; samples of the common clock that lie in short gaps, empty cells
+        included, and come from a spline; samples dropped because they repeat the one before.
     interpolated : bool
         Whether its samples were moved to other times.
     felt : Felt or None

@@ -6,13 +6,12 @@ import dataclasses
 
 import numpy as np
 
+from sspinn_opensim.recording.filters import low_pass
 from sspinn_opensim.recording.types import Recording
 
-#: Corner of the low-pass before the rate is lowered, as a fraction of the new rate. A Butterworth filter of
-#: this order, run forwards and backwards, takes 6 dB at the corner and 37 dB at the new Nyquist frequency:
-#: 20 log10(1 + (0.5 / 0.35)^12).
-_CORNER = 0.35
-_ORDER = 6
+#: Cut-off of the low-pass before the rate is lowered, as a fraction of the new rate, and the filter's order.
+#: Run forwards and backwards it takes 3 dB there and 37 dB at the new Nyquist frequency.
+_CUTOFF, _ORDER = 0.325, 6
 
 
 def resample(recording: Recording, sampling_rate_hz: float) -> Recording:
@@ -27,10 +26,11 @@ def resample(recording: Recording, sampling_rate_hz: float) -> Recording:
     if abs(old_rate / sampling_rate_hz - 1.0) < 1e-9:
         return recording
     time_s = recording.time_s[0] + uniform_clock(recording.time_s[-1] - recording.time_s[0], sampling_rate_hz)
-    acceleration, angular_rate = (
-        interpolate(recording.time_s, low_pass(signal, old_rate, sampling_rate_hz), time_s)
-        for signal in (recording.acceleration, recording.angular_rate)
-    )
+    signals = [recording.acceleration, recording.angular_rate]
+    if sampling_rate_hz < old_rate:
+        cutoff_hz = _CUTOFF * sampling_rate_hz
+        signals = [low_pass(signal, cutoff_hz, old_rate, order=_ORDER) for signal in signals]
+    acceleration, angular_rate = (interpolate(recording.time_s, signal, time_s) for signal in signals)
     # A sample is usable where both samples around it are.
     usable = np.interp(time_s, recording.time_s, recording.usable) > 1.0 - 1e-6
     return dataclasses.replace(
@@ -44,27 +44,8 @@ def uniform_clock(duration_s: float, sampling_rate_hz: float) -> np.ndarray:
     return np.arange(int(np.floor(duration_s * sampling_rate_hz + 1e-6)) + 1) / sampling_rate_hz
 
 
-def low_pass(signal: np.ndarray, old_rate_hz: float, new_rate_hz: float) -> np.ndarray:
-    """Remove what the new rate cannot hold.
-
-    Returns
-    -------
-    (n, ...) array
-        The signal itself if nothing needs to be removed.
-    """
-    if new_rate_hz >= old_rate_hz:
-        return signal
-    from scipy.signal import butter, sosfiltfilt  # takes long to import, and a study needs none of it
-
-    # A corner above the old Nyquist frequency cannot be built and is not needed.
-    corner = min(_CORNER * new_rate_hz, 0.49 * old_rate_hz)
-    sections = np.asarray(butter(_ORDER, corner, fs=old_rate_hz, output="sos"))
-    padding = min(3 * (2 * len(sections) + 1), signal.shape[0] - 1)
-    return sosfiltfilt(sections, signal, axis=0, padlen=padding)
-
-
 def interpolate(time_s: np.ndarray, signal: np.ndarray, at_s: np.ndarray) -> np.ndarray:
     """Interpolate a signal (n, ...) along its first axis by cubic splines; beyond its ends it is held."""
-    from scipy.interpolate import CubicSpline  # as above
+    from scipy.interpolate import CubicSpline  # takes long to import, and a study needs none of it
 
     return CubicSpline(time_s, signal, axis=0)(np.clip(at_s, time_s[0], time_s[-1]))

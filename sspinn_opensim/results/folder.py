@@ -95,6 +95,11 @@ class ResultsFolder:
         "convert",
         when="a model that is old or in several files",
     )
+    reading = File(
+        "reading.json",
+        "what reading the recording found and did: clocks, gaps, biases of gyroscopes, findings",
+        "train adapt",
+    )
     training = File("training/", "networks and loss histories", "train adapt")
     kinematics = File(
         "kinematics.mot", "every coordinate of the model: degrees, metres", f"estimate {_TRIAL} simulate-imu"

@@ -5,11 +5,9 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from scipy.interpolate import BSpline, make_interp_spline
-from scipy.signal import butter, sosfiltfilt
 
 from casadi_dynamics.errors import InputError, InputWarning, nearest
 from casadi_dynamics.model import Model
@@ -17,6 +15,7 @@ from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
 from sspinn_opensim.opensim_io.tables.motion_units import warn_of_unit
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
+from sspinn_opensim.recording.filters import low_pass
 from sspinn_opensim.recording.resample import interpolate, uniform_clock
 
 #: The quintic spline needs six points, and the filter's padding some more.
@@ -198,9 +197,7 @@ def filtered(samples: Samples, lowpass_hz: float) -> Samples:
             expected=f"below {0.45 * samples.rate_hz:g} Hz, or 0 for no filter",
             found=f"{lowpass_hz:g} Hz",
         )
-    padding = min(len(samples.q) - 1, 60)
-    q = sosfiltfilt(_sections(lowpass_hz, samples.rate_hz), samples.q, axis=0, padlen=padding)
-    return replace(samples, q=q)
+    return replace(samples, q=low_pass(samples.q, lowpass_hz, samples.rate_hz))
 
 
 def through(samples: Samples) -> SplineMotion:
@@ -289,12 +286,6 @@ def _bend(s: np.ndarray, length_s: float, gap: np.ndarray) -> np.ndarray:
     slope = (-4 * s**3 + 7 * s**4 - 3 * s**5) * length_s
     curve = (0.5 * s**3 - s**4 + 0.5 * s**5) * length_s**2
     return np.column_stack([value, slope, curve]) @ gap
-
-
-def _sections(lowpass_hz: float, rate_hz: float) -> np.ndarray:
-    """Butterworth sections that, run both ways, take 3 dB at the cut-off (Winter 2009, 2.2.4.4)."""
-    single_pass = lowpass_hz / (np.sqrt(2) - 1) ** 0.25
-    return cast("np.ndarray", butter(2, min(single_pass, 0.499 * rate_hz), fs=rate_hz, output="sos"))
 
 
 def _plain(table: Table) -> Table:

@@ -16,7 +16,7 @@ from sspinn_opensim.training.cohort import single_person_cohort
 from sspinn_opensim.training.losses import weights
 from sspinn_opensim.training.settings import Progress, adaptation_settings
 from sspinn_opensim.verbs import scale
-from sspinn_opensim.verbs.prepared import prepare
+from sspinn_opensim.verbs.prepared import prepare, write_reading
 from sspinn_opensim.verbs.train import Training, train_seed
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ def adapt(
         for note in prepared.notes:
             log.info(note)
         people, done = single_person_cohort(prepared.subject, prepared.signals), []
+        write_reading(prepared, out)
         for seed in study.training.seeds:
             file = ResultsFolder(source).checkpoint(seed)
             settings = adaptation_settings(study.training, seed, steps, network_kind(file))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.files import require
+from sspinn_opensim.files import require, write_json
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import (
     Phase,
@@ -54,6 +54,24 @@ class Prepared:
     notes: tuple[str, ...]
     phases: tuple[Phase, ...]
     uncovered: tuple[Uncovered, ...]
+
+
+def write_reading(prepared: Prepared, out: Path) -> Path:
+    """Write what reading the recording found and did to a results folder; return the file."""
+    recording = prepared.recording
+    return write_json(
+        ResultsFolder(out).reading,
+        {
+            "recording": recording.name,
+            "from_s": float(recording.time_s[0]),
+            "to_s": float(recording.time_s[-1]),
+            "usable_s": float(recording.usable.sum() / recording.sampling_rate_hz),
+            "sampling_rate_hz": recording.sampling_rate_hz,
+            "clocks": None if recording.clocks is None else asdict(recording.clocks),
+            "gyroscope_biases": [asdict(bias) for bias in recording.gyro_biases],
+            "notes": list(prepared.notes),
+        },
+    )
 
 
 def subject_file(out: Path) -> Path:

@@ -18,7 +18,7 @@ from sspinn_opensim.training.cohort import Cohort, Member, single_person_cohort
 from sspinn_opensim.training.settings import Progress, TrainingSettings, settings_of
 from sspinn_opensim.training.trainer import Trainer
 from sspinn_opensim.verbs.on_study import on_study, person_folder
-from sspinn_opensim.verbs.prepared import Prepared, prepare
+from sspinn_opensim.verbs.prepared import Prepared, prepare, write_reading
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +107,7 @@ def train(
         prepared = prepared if isinstance(prepared, Prepared) else prepare(study, out)
         for note in (*prepared.notes, prepared.subject.describe()):
             log.info(note)
+        write_reading(prepared, out)
         done = train_seeds(study, prepared, out, restart=restart, progress=progress)
     return Training(out, tuple(done))
 
@@ -123,6 +124,7 @@ def _train_cohort(
         own = prepared.get(study.name) or prepare(study, person_folder(out, study))
         for note in own.notes:
             log.info(f"{study.name}: {note}")
+        write_reading(own, person_folder(out, study))
         members.append(Member(study.name, own.subject, own.signals, study.person_id))
         settings = settings_of(cohort.training, 0)
         identities[study.name] = identity(own.subject, own.recording, settings)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sspinn_opensim.recording import Recording, Sensor, resample
+from sspinn_opensim.recording.filters import low_pass
 from sspinn_opensim.recording.resample import uniform_clock
 
 
@@ -43,6 +44,18 @@ def test_the_clock_stays_inside_the_recording():
     result = resample(tone(1.0, 64.0), 100.0)
     assert result.time_s[0] == 10.0 and result.time_s[-1] == pytest.approx(14.0)
     np.testing.assert_array_equal(uniform_clock(0.025, 100.0), [0.0, 0.01, 0.02])
+
+
+@pytest.mark.parametrize(("order", "cutoff_hz"), [(2, 6.0), (2, 12.0), (6, 32.5)])
+def test_the_low_pass_takes_three_decibels_at_its_cut_off_and_has_no_lag(order, cutoff_hz):
+    time_s = np.arange(2000) / 200
+    wave = np.sin(2 * np.pi * cutoff_hz * time_s)
+    found = low_pass(wave, cutoff_hz, 200.0, order=order)[500:-500]
+    np.testing.assert_allclose(found, wave[500:-500] / np.sqrt(2), atol=2e-3)
+    slow = np.sin(2 * np.pi * cutoff_hz / 10 * time_s)
+    np.testing.assert_allclose(
+        low_pass(slow, cutoff_hz, 200.0, order=order)[500:-500], slow[500:-500], atol=2e-3
+    )
 
 
 def test_a_few_samples_can_be_resampled():
