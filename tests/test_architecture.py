@@ -95,7 +95,8 @@ _OF_SSPINN_OPENSIM = _rooms(
         "report": "files text gait study recording opensim_io evaluation results.gui_steps",
         "results.gui_steps": "opensim_io",
         "results.manifest": "",
-        "results.record": "study results.gui_steps results.manifest",
+        "results.stages": "",
+        "results.record": "study results.gui_steps results.manifest results.stages",
         "verbs": "files text gait study recording opensim_io dynamics muscles simulation "
         "training estimation placement evaluation report "
         "results.gui_steps results.manifest results.record",

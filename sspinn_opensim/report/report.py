@@ -65,6 +65,7 @@ def write_report(
         gait_section(compared, results),
         sections.muscle_section(compared, results),
         sections.training_section(results),
+        sections.notes_section(metrics.get("notes", {})),
         sections.subject_section(results),
         sections.files_section(results),
         sections.reading_section(compared),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -318,6 +318,12 @@ def read_histories(results: Path) -> dict[str, dict[str, list[float]]]:
     return histories
 
 
+def notes_section(notes: Mapping[str, Sequence[str]]) -> Section | None:
+    """Say what each verb noted on the way."""
+    content = {"notes": [(verb, list(said)) for verb, said in notes.items() if said]}
+    return Section("notes", "Notes", "notes.html", content) if content["notes"] else None
+
+
 def subject_section(results: Path) -> Section | None:
     """Scale factors and masses of the bodies."""
     scaling = read_scaling_report(ResultsFolder(results))
@@ -347,6 +353,7 @@ def reading_section(compared: Compared) -> Section:
     content = {
         "scored": compared.trial is not None,
         "banded": bool(compared.data.deviations),
+        "one_seed": len(compared.data.seeds) == 1,
         "lag_ms": 1000 * lag["lag_s"] if lag else None,
     }
     return Section("reading", "How to read this page", "reading.html", content)

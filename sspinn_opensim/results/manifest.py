@@ -21,6 +21,9 @@ _SHAPE = {
     "settings?": {str: {str: object}},
     "inputs?": {str: _FILE | {"path": str}},
     "files?": {str: _FILE | {"verb": str}},
+    "study?": {str: object},
+    "stages?": {str: {"settings": {str: object}, "inputs": {str: str}, "files": {str: str}}},
+    "notes?": {str: [str]},
 }
 _PACKAGES = ("opensim", "casadi", "torch", "numpy", "scipy", "llvmlite")
 
@@ -81,6 +84,8 @@ def compare_with_manifest(folder: Path) -> FolderChanges | None:
     groups["added"] = sorted(there - set(manifest["files"]))
     for role, entry in sorted(manifest.get("inputs", {}).items()):
         path = folder / entry["path"]
+        if "/" not in entry["path"]:  # told by its name alone, or moved into the folder
+            continue
         state = _state(path, entry) if path.is_file() else "missing"
         if state != "same":
             groups[f"inputs_{state}"].append(f"{role} ({entry['path']})")

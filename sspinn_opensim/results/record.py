@@ -7,16 +7,17 @@ import dataclasses
 import functools
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import write_atomically, write_json
 from sspinn_opensim.lock import owned
+from sspinn_opensim.results import stages
 from sspinn_opensim.results.folder import ResultsFolder, file_of
 from sspinn_opensim.results.gui_steps import readme
 from sspinn_opensim.results.manifest import entry_of, read_manifest, same, stamps, versions
-from sspinn_opensim.study import Study
+from sspinn_opensim.study import ScalingStudy, Study
 from sspinn_opensim.study.cohort import CohortStudy
 
 _FORMAT = 1
@@ -25,11 +26,14 @@ _WITH_REFERENCE = ("evaluate",)
 
 
 @contextlib.contextmanager
-def recorded(folder: Path, verb: str, *, title: str = "", **given: object) -> Iterator[None]:
+def recorded(
+    folder: Path, verb: str, *, title: str = "", **given: object
+) -> Iterator[Callable[[Sequence[str]], None]]:
     """Record what a verb does to a results folder; when the block ends, write README.txt and the manifest.
 
     Only files that the block wrote get a new hash: what was changed by hand before stays known as changed.
-    After an error, files already written are recorded too. Meanwhile the folder is `owned`.
+    After an error, files already written are recorded too. Meanwhile the folder is `owned`. What earlier
+    verbs wrote must belong to what is given now (`stages.check`).
 
     Parameters
     ----------
@@ -42,18 +46,66 @@ def recorded(folder: Path, verb: str, *, title: str = "", **given: object) -> It
     **given : object
         What the verb works with. Every file in it, also in a field of a dataclass, is an input and gets a
         hash; studies, numbers, texts and dataclasses of them are settings; anything else is passed over.
+
+    Yields
+    ------
+    callable
+        Takes notes of the verb, which are recorded too.
+
+    Raises
+    ------
+    InputError
+        Another command has the folder, a file of it is a link that leads out of it, or what it holds was made
+        from something else.
     """
-    folder = Path(folder)
+    folder, notes = Path(folder), []
     with owned(folder, f"sspinn {verb}"):
+        _refuse_links(folder)
+        stages.check(folder, verb, _known(folder), _study_of(given), dict(_inputs(given, verb)))
         before = stamps(folder)
         try:
-            yield
+            yield notes.extend
         except BaseException:
             if stamps(folder) != before:
                 with contextlib.suppress(InputError, OSError):
-                    _record(folder, verb, title, before, given)
+                    _record(folder, verb, title, before, given, notes)
             raise
-        _record(folder, verb, title, before, given)
+        _record(folder, verb, title, before, given, notes)
+
+
+def refuse_other_study(folder: Path, study: Study, *, restart: bool = False) -> None:
+    """Refuse to begin in a folder of another study; see `stages.check_same_study`."""
+    given = {"study": study}
+    inputs = dict(_inputs(given, "run"))
+    stages.check_same_study(folder, _known(folder), _plain(study), inputs, restart)
+
+
+def _study_of(given: Mapping) -> dict | None:
+    return next((_plain(value) for value in given.values() if isinstance(value, Study | ScalingStudy)), None)
+
+
+def _known(folder: Path) -> dict:
+    """Return the manifest; of a damaged one, in which every file counts as of unknown origin, nothing."""
+    try:
+        return read_manifest(folder)
+    except InputError:
+        return {}
+
+
+def _refuse_links(folder: Path) -> None:
+    """Refuse a link in place of a file or folder of the table: it would be written, or emptied, elsewhere."""
+    for place, folders, names in os.walk(folder):
+        for path in (Path(place, name) for name in (*folders, *names)):
+            if path.is_symlink():
+                name = path.relative_to(folder).as_posix()
+                inside = path.resolve().is_relative_to(folder.resolve())
+                if not inside and (file_of(name) or file_of(f"{name}/")):
+                    raise InputError(
+                        "A file of the results folder is a link that leads out of it.",
+                        where=path,
+                        found=str(path.readlink()),
+                        fix="remove the link",
+                    )
 
 
 def records(verb: str, title: str = "") -> Callable:
@@ -91,17 +143,17 @@ def _as_path(value: object) -> object:
     return Path(value) if isinstance(value, str) and Path(value).exists() else value
 
 
-def _record(folder: Path, verb: str, title: str, before: Mapping, given: Mapping) -> None:
-    try:
-        manifest = read_manifest(folder)
-    except InputError:  # damaged: every file counts as of unknown origin, and is hashed as it is now
-        manifest = {}
+def _record(
+    folder: Path, verb: str, title: str, before: Mapping, given: Mapping, notes: Sequence[str]
+) -> None:
+    manifest = _known(folder)
     manifest["title"] = title or _title(given) or manifest.get("title", folder.name)
     file, text = ResultsFolder(folder).readme, readme(manifest["title"], folder).encode()
     if not file.is_file() or file.read_bytes() != text:
         write_atomically(file, text)
     settings = manifest.get("settings", {}) | {verb: dict(_settings(given))}
-    inputs = {role: {"path": _relative(path, folder)} | entry_of(path) for role, path in _inputs(given, verb)}
+    named = dict(_inputs(given, verb))
+    inputs = {role: {"path": _relative(path, folder)} | entry_of(path) for role, path in named.items()}
     manifest |= {
         "format": _FORMAT,
         "versions": versions(),
@@ -109,7 +161,12 @@ def _record(folder: Path, verb: str, title: str, before: Mapping, given: Mapping
         "settings": settings,
         "inputs": dict(sorted((manifest.get("inputs", {}) | inputs).items())),
         "files": _files(folder, verb, before, manifest.get("files", {})),
+        "notes": manifest.get("notes", {}) | ({verb: list(notes)} if notes else {}),
     }
+    if verb in stages.STAGES:
+        study = _study_of(given)
+        made_from = stages.made_from(verb, study, named, manifest["files"])
+        manifest["stages"] = manifest.get("stages", {}) | {verb: made_from}
     write_json(ResultsFolder(folder).manifest, manifest)
 
 
@@ -203,8 +260,13 @@ def _leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    """Return the way from the folder to an input, so that both can move together."""
+    """Return the way from the folder to an input, so that both can move together.
+
+    Where it leads through somebody's home, and so names a person, only the name of the file is told.
+    """
     try:
-        return Path(os.path.relpath(path, folder)).as_posix()
+        way = Path(os.path.relpath(path, folder))
     except ValueError:  # another drive on Windows
         return Path(path).name
+    private = {"home", "users", Path.home().name.lower()} & {part.lower() for part in way.parts[:-1]}
+    return path.name if private else way.as_posix()

@@ -127,8 +127,15 @@ def resume(path: Path, trainer: Trainer, belongs_to: dict) -> None:
     _fill(path, trainer.load, content["state"])
 
 
-def load_estimator(path: Path, subject: Subject, signals: Signals, belongs_to: dict) -> PersonNetwork:
+def load_estimator(
+    path: Path, subject: Subject, signals: Signals, belongs_to: dict, *, same_training: bool = False
+) -> PersonNetwork:
     """Return the trained estimator of a checkpoint for the same body and sensors.
+
+    Parameters
+    ----------
+    same_training : bool
+        Whether it must have been trained on this very recording with these settings.
 
     Raises
     ------
@@ -137,7 +144,20 @@ def load_estimator(path: Path, subject: Subject, signals: Signals, belongs_to: d
     """
     content = _read_of_one_person(path)
     _compare(path, content["identity"]["body"], belongs_to["body"], "train again for this model and sensors")
+    if same_training:
+        _compare_training(path, content["identity"]["training"], belongs_to["training"])
     return _estimator(path, content, subject, signals, ONE_PERSON)
+
+
+def _compare_training(path: Path, found: dict, expected: dict) -> None:
+    fix = (
+        "train again with --restart; other recordings of the person are estimated in Python (Estimator.load)"
+    )
+    if "adapted_from" in found:  # with steps and rates of its own, but on this recording
+        own = ("recording", "speed_m_s")
+        _compare(path, {key: found.get(key) for key in own}, {key: expected[key] for key in own}, fix)
+    else:
+        _compare(path, found, expected, fix)
 
 
 def read_body(path: Path) -> dict:
@@ -159,7 +179,13 @@ def _read_of_one_person(path: Path) -> dict:
 
 
 def load_member(
-    path: Path, subject: Subject, signals: Signals, belongs_to: dict, name: str | None
+    path: Path,
+    subject: Subject,
+    signals: Signals,
+    belongs_to: dict,
+    name: str | None,
+    *,
+    same_training: bool = False,
 ) -> PersonNetwork:
     """Return the trained estimator of a cohort's checkpoint for a member, or for a person it never saw.
 
@@ -174,6 +200,9 @@ def load_member(
     content = _read(path)
     fix = "train the cohort again"
     _compare_network(path, content, belongs_to, fix)
+    if same_training:
+        settings = content["identity"]["training"]["settings"]
+        _compare(path, settings, belongs_to["training"]["settings"], "train the cohort again with --restart")
     if name is not None:
         people = content["identity"].get("people", {})
         if name not in people:
@@ -184,8 +213,8 @@ def load_member(
                 found=name,
                 fix="train the cohort again with --restart",
             )
-        body = belongs_to["body"]
-        _compare(path, {key: people[name].get(key) for key in body}, body, fix, f"people.{name}.")
+        own = belongs_to["body"] | {key: belongs_to["training"][key] for key in ("recording", "speed_m_s")}
+        _compare(path, {key: people[name].get(key) for key in own}, own, fix, f"people.{name}.")
     return _estimator(path, content, subject, signals, name)
 
 

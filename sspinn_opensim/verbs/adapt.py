@@ -9,7 +9,7 @@ from pathlib import Path
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import sha256
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.record import recorded
+from sspinn_opensim.results.record import recorded, refuse_other_study
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.training.checkpoint import identity, load_network, network_kind
 from sspinn_opensim.training.cohort import single_person_cohort
@@ -55,8 +55,15 @@ def adapt(
     if steps < 0:
         raise InputError("A number of steps cannot be negative.", where="--steps", found=str(steps))
     weights(study.training.weights)
+    if source.resolve() == out.resolve():
+        raise InputError(
+            "The network would be overwritten with what is made from it.",
+            where=out,
+            fix="name another folder with --out",
+        )
     for seed in study.training.seeds:
         _require_seed(source, seed)
+    refuse_other_study(out, study, restart=restart)
     with recorded(out, "adapt", study=study, steps=steps, restart=restart):
         log.info(scale.scale(study, out))
         log.info(f"adapt: {steps} steps", extra={"heading": True})

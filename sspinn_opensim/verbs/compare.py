@@ -104,7 +104,7 @@ def compare(
             fix="compare two results folders, or two tables of the same kind",
         )
     out.mkdir(parents=True, exist_ok=True)
-    names = {"a": str(a), "b": str(b), "shift_s": shift_s}
+    names = {"a": a.absolute().name, "b": b.absolute().name, "shift_s": shift_s}
     content = names | {"groups": [group.to_json() for group in groups]}
     write_json(ResultsFolder(out).comparison, content)
     page = write_atomically(ResultsFolder(out).comparison_page, comparison_page(a.name, b.name, groups))

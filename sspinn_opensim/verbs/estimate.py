@@ -99,9 +99,11 @@ def _estimate_people(
         def estimate_of(seed: int, name: str | None = study.name if seen else None, own=own) -> Estimate:
             belongs_to = identity(own.subject, own.recording, settings_of(cohort.training, seed))
             file = ResultsFolder(out).checkpoint(seed)
-            return _estimate_of(load_member(file, own.subject, own.signals, belongs_to, name), own)
+            network = load_member(file, own.subject, own.signals, belongs_to, name, same_training=True)
+            return _estimate_of(network, own)
 
-        with recorded(folder, "estimate", study=study):
+        networks = [ResultsFolder(out).checkpoint(seed) for seed in cohort.training.seeds]
+        with recorded(folder, "estimate", study=study, networks=networks):
             found = write_results(study, folder, own, estimate_of)
         log.info(f"{study.name}: {'trained on' if seen else 'never seen'}, {folder.relative_to(out)}")
         yield study.name, found
@@ -117,7 +119,8 @@ def estimate_of_seed(study: Study, prepared: Prepared, out: Path, seed: int) -> 
     subject, settings = prepared.subject, settings_of(study.training, seed)
     belongs_to = identity(subject, prepared.recording, settings)
     file = ResultsFolder(out).checkpoint(seed)
-    return _estimate_of(load_estimator(file, subject, prepared.signals, belongs_to), prepared)
+    network = load_estimator(file, subject, prepared.signals, belongs_to, same_training=True)
+    return _estimate_of(network, prepared)
 
 
 def write_results(
@@ -138,7 +141,8 @@ def write_results(
             write_estimate(result, subject.model, ResultsFolder(folder).seed(seed).estimate, name)
         write_estimate(first, subject.model, ResultsFolder(folder).estimate, study.name)
         write_external_loads(ResultsFolder(folder).external_loads, first.ground.feet, ResultsFolder.grf.name)
-        title = f"{study.name} standard deviations"
+        same = " (one seed: the same constant in every row)" if len(results) == 1 else ""
+        title = f"{study.name} standard deviations{same}"
         write_deviations(deviations, subject.model, ResultsFolder(folder).deviations, title)
         write_gait(gait, folder)
     return Estimation(out, results, deviations, gait)

@@ -16,7 +16,7 @@ from sspinn_opensim.report.report import write_report
 from sspinn_opensim.report.scores import score_table
 from sspinn_opensim.report.stick_figure import read_stick_figure
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.manifest import versions
+from sspinn_opensim.results.manifest import read_manifest, versions
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
@@ -105,7 +105,7 @@ def evaluate(
         return _evaluate_people(study, out)
     _require_estimates(study, out)
     data = read_evaluation_data(study, out, prepared.recording if prepared else None)
-    metrics = evaluate_results(study, data)
+    metrics = evaluate_results(study, data) | {"notes": read_manifest(out).get("notes", {})}
     write_metrics(out, metrics)
     first = ResultsFolder(out).seed(study.training.seeds[0])
     figure = read_stick_figure(first, data.model, *output_window(data.recording, study.output))
@@ -123,9 +123,10 @@ def _evaluate_people(cohort: CohortStudy, out: Path) -> PeopleEvaluation:
     for study, seen in people_of(cohort):
         folder = person_folder(out, study)
         _require_estimates(study, folder)
-        recording = read_recording(study)
-        metrics = evaluate_results(study, read_evaluation_data(study, folder, recording))
-        with recorded(folder, "evaluate", study=study):
+        networks = [ResultsFolder(out).checkpoint(seed) for seed in cohort.training.seeds]
+        with recorded(folder, "evaluate", study=study, networks=networks):
+            recording = read_recording(study)
+            metrics = evaluate_results(study, read_evaluation_data(study, folder, recording))
             write_metrics(folder, metrics)
         scores = metrics["trials"].get(study.recording.name)
         if scores is None:

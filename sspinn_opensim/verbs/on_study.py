@@ -98,8 +98,10 @@ def on_study(
                 title = f"{study.name}, by sspinn {name}"
             elif not isinstance(study, Study | CohortStudy):  # it records what it is given itself
                 return verb(study, out, *arguments, **settings)
-            with recorded(out, name, title=title, study=study, **settings):
-                return verb(study, out, *arguments, **settings)
+            with recorded(out, name, title=title, study=study, **settings) as keep:
+                done = verb(study, out, *arguments, **settings)
+                keep(getattr(done, "notes", ()))
+                return done
 
         return called
 

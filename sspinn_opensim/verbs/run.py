@@ -19,6 +19,7 @@ from sspinn_opensim.recording import (
     read_recording,
     refuse_serious,
 )
+from sspinn_opensim.results.record import refuse_other_study
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.losses import weights as loss_weights
@@ -101,6 +102,7 @@ def run(
     with owned(out, "sspinn run"):
         if isinstance(known, CohortStudy):
             return _run_cohort(known, out, restart, progress)
+        refuse_other_study(out, known, restart=restart)
         return run_study(known, out, restart=restart, progress=progress)
 
 

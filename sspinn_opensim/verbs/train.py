@@ -61,10 +61,13 @@ class Training:
         Results folder; the networks lie in ``training/seed_<k>/``.
     seeds : tuple of SeedTraining
         In the order of the study; the first seed's estimate is the one that OpenSim is given.
+    notes : tuple of str
+        What was found about the recording, and which coordinates are estimated.
     """
 
     folder: Path
     seeds: tuple[SeedTraining, ...]
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.seeds))
@@ -102,14 +105,15 @@ def train(
     if isinstance(study, CohortStudy):
         log.info(f"train on {len(study.members)} people", extra={"heading": True})
         done = _train_cohort(study, prepared if isinstance(prepared, Mapping) else {}, out, restart, progress)
-    else:
-        log.info("train", extra={"heading": True})
-        prepared = prepared if isinstance(prepared, Prepared) else prepare(study, out)
-        for note in (*prepared.notes, prepared.subject.describe()):
-            log.info(note)
-        write_reading(prepared, out)
-        done = train_seeds(study, prepared, out, restart=restart, progress=progress)
-    return Training(out, tuple(done))
+        return Training(out, tuple(done))
+    log.info("train", extra={"heading": True})
+    prepared = prepared if isinstance(prepared, Prepared) else prepare(study, out)
+    notes = (*prepared.notes, prepared.subject.describe())
+    for note in notes:
+        log.info(note)
+    write_reading(prepared, out)
+    done = train_seeds(study, prepared, out, restart=restart, progress=progress)
+    return Training(out, tuple(done), notes)
 
 
 def _train_cohort(

@@ -212,7 +212,25 @@ def test_a_bug_is_not_hidden(study, fake, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["rum"], ["run"], ["train", "a.toml", "--out", "b", "--seeds", "a"]]
+    "arguments",
+    [
+        [],
+        ["rum"],
+        ["run"],
+        ["train", "a.toml", "--out", "b", "--seeds", "a"],
+        ["train", "a.toml", "--out", "b", "--seeds", "1_0"],
+        ["train", "a.toml", "--out", "b", "--seeds", "9" * 40],
+        ["train", "a.toml", "--out", "b", "--steps", "1e23"],
+        ["train", "a.toml", "--out", "b", "--steps", "9" * 5000],
+        ["train", "a.toml", "--out", "", "--steps", "3"],
+        ["train", "a.toml", "--out", "a\nb"],
+        ["train", "", "--out", "b"],
+        ["scale", "a.osim", "--out", "b", "--generic-height", "170"],
+        ["muscles", "a.osim", "b.mot", "--out", "c", "--workers", "0"],
+        ["muscles", "a.osim", "b.mot", "--out", "c", "--from", "nan"],
+        ["muscles", "a.osim", "b.mot", "--out", "c", "--lowpass", "-1"],
+        ["compare", "a", "b", "--shift", "1_0"],
+    ],
 )
 def test_a_wrong_command_line_prints_the_usage(arguments, capsys):
     with pytest.raises(SystemExit) as caught:

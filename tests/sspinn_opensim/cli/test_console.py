@@ -32,6 +32,20 @@ def test_what_is_logged_is_printed_while_the_screen_is_attached(capsys):
     assert first.startswith("scale ─") and rest == ["[1, 2] bodies", "{'torque': 2.0, 'friction': 0.5}"]
 
 
+def test_names_steer_neither_the_terminal_nor_the_console(capsys):
+    """A name that would be markup, move the cursor, turn the direction of the text or is half a character."""
+    nasty = "x [/1.3][bold]\x1b[2J\x9b1A\u202e\ud800\r\x07"
+    screen = Screen()
+    with screen.attached():
+        LOG.info(nasty, extra={"heading": True})
+        LOG.info(nasty)
+        warnings.simplefilter("always")
+        warnings.warn(nasty, InputWarning, stacklevel=1)
+    printed = capsys.readouterr()
+    for text in (printed.out.splitlines()[0], printed.out.splitlines()[1], printed.err):
+        assert "x [/1.3][bold]\\x1b[2J\\x9b1A\\u202e\\ud800\\r\\x07" in text
+
+
 def test_a_readers_warning_is_one_note_and_others_stay_warnings(capsys):
     screen, usual = Screen(), warnings.showwarning
     with screen.attached():

@@ -135,7 +135,6 @@ def test_a_refused_trial_leaves_earlier_results_as_they_were(done, status, tmp_p
         ),
         (["study.toml", "--lowpass", "0"], "without its model"),
         (["study.toml", "other.toml"], "files to analyse are not clear"),
-        (["model.osim", "a.mot", "--no-external-loads", "--workers", "0"], "number of processes"),
     ],
 )
 def test_what_is_asked_for_must_be_clear(arguments, message, tmp_path, capsys):

@@ -222,6 +222,7 @@ def test_a_short_recording_is_refused(study, scaled, known, stand_in):
             time_s=recording.time_s[rows],
             acceleration=recording.acceleration[rows],
             angular_rate=recording.angular_rate[rows],
+            usable=recording.usable[rows],
         )
     )
     with pytest.raises(InputError, match="too short"):

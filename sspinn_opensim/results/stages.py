@@ -1,0 +1,178 @@
+"""Stages of a study: what each was made from stands in the manifest, and is held against what is there now.
+
+A stage states the settings of the study that it depends on, the hashes of the files that these name, and the
+hashes of the files in the folder that earlier stages wrote. Before a later stage begins, all of it must still
+be so: else results of two studies, or of two trainings, would lie beside each other in silence.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.files import sha256
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Attributes
+    ----------
+    settings : tuple of str
+        Keys of the study that it depends on, with all below them; those in `but` do not count.
+    after : tuple of str
+        Stages whose files it reads.
+    but : tuple of str
+        Labels, and what belongs to other stages.
+    """
+
+    settings: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
+
+
+_LABELS = ("person.name", "person.id", "recording.name")
+_NETWORK = ("recording", "sensors", "coordinates", "training")
+_OTHER_SEEDS = ("training.seeds", "training.adaptation_steps", "training.devices")
+#: By verb, in the order in which they follow each other.
+STAGES: Mapping[str, Stage] = {
+    "scale": Stage(("model", "person", "scaling", "coordinates"), but=_LABELS),
+    "train": Stage(_NETWORK, ("scale",), (*_LABELS, *_OTHER_SEEDS)),
+    "adapt": Stage(_NETWORK, ("scale",), (*_LABELS, *_OTHER_SEEDS, "training.steps")),
+    "estimate": Stage(_NETWORK, ("scale", "train", "adapt"), (*_LABELS, "training.devices")),
+    "muscles": Stage(("muscles", "output"), ("scale", "estimate"), ()),
+    "evaluate": Stage((), ("scale", "train", "adapt", "estimate", "muscles")),
+    "locate-sensors": Stage((), ("scale", "train", "adapt")),
+    "inverse-dynamics": Stage((), ("scale", "estimate")),
+    "joint-reactions": Stage((), ("scale", "estimate", "muscles")),
+}
+
+
+def made_from(verb: str, study: Mapping | None, inputs: Mapping[str, Path], files: Mapping) -> dict:
+    """Return what a stage was made from, for the manifest.
+
+    Parameters
+    ----------
+    study : mapping or None
+        The study in plain values.
+    inputs : mapping of str to Path
+        Files by their keys in the study, or by another role.
+    files : mapping
+        Entries of the manifest for the files in the folder.
+    """
+    stage = STAGES[verb]
+    return {
+        "settings": _settings(stage, study),
+        "inputs": {key: _hash(path) for key, path in inputs.items() if _counts(stage, key)},
+        "files": {name: entry["sha256"] for name, entry in files.items() if entry["verb"] in stage.after},
+    }
+
+
+def check(folder: Path, verb: str, manifest: Mapping, study: Mapping | None, inputs: Mapping) -> None:
+    """Refuse a stage whose earlier ones were made from something else than there is now.
+
+    Raises
+    ------
+    InputError
+        Settings of the study, or a file that it names, are others than an earlier stage had; a file in the
+        folder was changed by hand, is missing, or was made anew since another was made from it.
+    """
+    recorded, files = manifest.get("stages", {}), manifest.get("files", {})
+    for earlier in STAGES[verb].after if verb in STAGES else ():
+        if earlier not in recorded:
+            continue
+        if what := next(_differences(earlier, recorded[earlier], study, inputs), ""):
+            raise _stale(folder, earlier, what)
+        for name, known in recorded[earlier]["files"].items():
+            if files.get(name, {}).get("sha256") != known:
+                raise _stale(folder, earlier, f"{name} was made anew since")
+        for name, entry in files.items():
+            if entry["verb"] == earlier:
+                path = folder / name
+                if not path.is_file():
+                    raise _stale(folder, earlier, f"{name} is missing")
+                if _hash(path) != entry["sha256"]:
+                    raise _stale(folder, earlier, f"{name} was changed since it was written")
+
+
+def check_same_study(folder: Path, manifest: Mapping, study: Mapping, inputs: Mapping, restart: bool) -> None:
+    """Refuse to fill a folder of another study, or, unless it starts over, of the same with other settings.
+
+    Raises
+    ------
+    InputError
+        Before anything is written.
+    """
+    own, fix = manifest.get("study"), "choose another --out"
+    found = ""
+    if "cohort" in manifest and own is None:
+        found = "results of a cohort"
+    elif own and own.get("name") != study["name"]:
+        found = f"results of the study '{own.get('name')}'"
+    elif not restart:
+        recorded = manifest.get("stages", {})
+        # Scaling is repeated anyway: it matters once something was trained on it.
+        trained = [verb for verb in ("train", "adapt") if verb in recorded]
+        for verb in ("scale", *trained) if trained else ():
+            if verb in recorded and not found:
+                found = next(_differences(verb, recorded[verb], study, inputs), "")
+        fix += ", or train anew with --restart"
+    if found:
+        raise InputError("The folder holds other results.", where=folder, found=found, fix=fix)
+
+
+def _differences(verb: str, recorded: Mapping, study: Mapping | None, inputs: Mapping) -> Iterator[str]:
+    """Give what a stage was made from and is otherwise now."""
+    if study is None:
+        return
+    stage = STAGES[verb]
+    now, known = _settings(stage, study), recorded["settings"]
+    for key in sorted(now.keys() | known.keys()):
+        if now.get(key) != known.get(key):
+            yield f"{key} was {known.get(key)!r} and is {now.get(key)!r}"[:300]
+    for key, path in inputs.items():
+        if key in recorded["inputs"] and _hash(path) != recorded["inputs"][key]:
+            yield f"{path.name} ({key}) holds something else than then"
+
+
+def _settings(stage: Stage, study: Mapping | None) -> dict[str, object]:
+    return {key: value for key, value in _leaves(study or {}) if _counts(stage, key)}
+
+
+def _counts(stage: Stage, key: str) -> bool:
+    def below(names: tuple[str, ...]) -> bool:
+        return any(key == name or key.startswith(f"{name}.") for name in names)
+
+    of_study = below(stage.settings) or key.startswith("networks.")
+    return of_study and not below(stage.but)
+
+
+def _leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(value, Mapping) and value:
+        for name, item in value.items():
+            yield from _leaves(item, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, value
+
+
+def _stale(folder: Path, verb: str, what: str) -> InputError:
+    return InputError(
+        f"What sspinn {verb} wrote does not belong to this study as it is now.",
+        where=folder,
+        found=what,
+        fix=f"run sspinn {verb} again, and what follows it; or choose another --out",
+    )
+
+
+def _hash(path: Path) -> str:
+    about = path.stat()
+    return _known_hash(path, about.st_ino, about.st_size, about.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=512)
+def _known_hash(path: Path, inode: int, size: int, changed_ns: int) -> str:  # noqa: ARG001 (what makes it the same file)
+    return sha256(path)
