@@ -243,9 +243,9 @@ def outcome(form: Format, path: Path, truth: Sequence[Stream], labels: Sequence[
     if _same(found, truth):
         return "read the same"
     assert not set(labels) <= set(HARMLESS), "other numbers, though nothing was changed"
-    table = form.name != "mvnx"
-    # The comments of a header may lose a word; a row may not.
-    assert not (table and set(labels) <= set(SHIFTING) and _moved(found, truth)), "numbers in wrong columns"
+    # One cell less and one more in a row is a cell replaced, which none can see; so is a word of XML.
+    shifted = len(labels) == 1 and labels[0] in SHIFTING and form.name != "mvnx"
+    assert not (shifted and _moved(found, truth)), "numbers in wrong columns"
     return "read otherwise"
 
 

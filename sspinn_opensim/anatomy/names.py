@@ -10,9 +10,9 @@ WORDS = {
     "shank": "tibia|shank|shin|lower_?leg",
     "foot": "foot|feet|calcn|calcaneus|talus|toes?",
     "pelvis": "pelvis|pelvic|sacrum",
-    "trunk": "torso|trunk|thorax|lumbar|abdomen|spine",
+    "trunk": "torso|trunk|thorax|lumbar|abdomen|spine|sternum|chest",
     "upper_arm": "humerus|upper_?arm",
-    "forearm": "ulna|radius|forearm|lower_?arm",
+    "forearm": "ulna|radius|fore_?arm|lower_?arm",
     "hand": "hand|wrist|carp",
 }
 #: Bones beside the long one of a segment: they are scaled with it, but no joint of the leg leads to them.

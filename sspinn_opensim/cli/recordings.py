@@ -54,6 +54,7 @@ CHECK = (
         "rate of the recording, where its files do not say it",
         dest="recorded_rate_hz",
     ),
+    Option("--trial", "the trial of a folder that holds several", default="", metavar="NAME"),
     path("--study", "TOML", "write a study of these files; needs --model, --height and --mass"),
     Option("--model", "model (.osim), or builtin:planar_gait", metavar="MODEL"),
     number("--height", float, "M", "height of the person, m", dest="height_m"),

@@ -104,6 +104,8 @@ class Draft:
         Coordinates that nothing observes.
     recorded_rate_hz, speed_m_s : float or None
         What the user says, Hz, m/s.
+    trial : str
+        The trial of a folder that holds several.
     measured_speed_m_s : float or None
         Estimate from the foot sensors, m/s; written as a comment.
     standing_s : pair of float or None
@@ -125,6 +127,7 @@ class Draft:
     fixed: tuple[str, ...] = ()
     recorded_rate_hz: float | None = None
     speed_m_s: float | None = None
+    trial: str = ""
     measured_speed_m_s: float | None = None
     standing_s: tuple[float, float] | None = None
     generic_height_m: float | None = None
@@ -234,6 +237,8 @@ def study_text(draft: Draft, study: Path) -> str:
             f"# guess: the person stands still from {start:.2f} to {end:.2f} s; if not, say when:",
             f"# standing_s = [{start:.2f}, {end:.2f}]",
         ]
+    if draft.trial:
+        lines += ["", f"[recording.{draft.format}]", f"trial = {_text(draft.trial)}"]
     lines += _sensors(draft.sensors)
     if draft.left_out:
         lines += ["", f"# Not used, for nothing says where they sit: {', '.join(draft.left_out)}"]

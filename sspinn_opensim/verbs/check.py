@@ -28,7 +28,7 @@ from sspinn_opensim.recording import (
 from sspinn_opensim.recording.checks import longest_standing
 from sspinn_opensim.recording.overview import Overview, overview_of
 from sspinn_opensim.recording.placement import body_of_segment
-from sspinn_opensim.recording.recognise import recognise
+from sspinn_opensim.recording.recognise import recognised
 from sspinn_opensim.recording.rest import corrected_at_rest
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.results.folder import ResultsFolder
@@ -166,6 +166,7 @@ def check(
     out: str | Path | None = None,
     where: Mapping[str, str] | None = None,
     recorded_rate_hz: float | None = None,
+    trial: str = "",
     new_study: NewStudy | None = None,
     as_json: bool = False,
 ) -> RecordingCheck:
@@ -181,6 +182,8 @@ def check(
         Sensor of the file to the segment or body that carries it; the others are left out.
     recorded_rate_hz : float, optional
         Rate at which it was recorded, Hz, for files that do not say it.
+    trial : str
+        The trial of a folder that holds several, as the names of its files say it.
     new_study : NewStudy, optional
         The study to write.
     as_json : bool
@@ -195,12 +198,12 @@ def check(
     if not path.exists():
         raise InputError("There is no such file or folder.", where=path, fix="check the path")
     if path.suffix.lower() == ".toml":
-        _refuse_options_of_files(path, where, recorded_rate_hz, new_study)
+        _refuse_options_of_files(path, where, recorded_rate_hz, trial, new_study)
         study, form = read_study(path), None
         form = FORMATS[study.recording.format]
         source: Study | _Recorded = study
     else:
-        form, source = _of_vendor(path.absolute(), where or {}, recorded_rate_hz, new_study)
+        form, source = _of_vendor(path.absolute(), where or {}, recorded_rate_hz, trial, new_study)
     overview = _overview(source)
     result = RecordingCheck(
         path,
@@ -251,17 +254,20 @@ def _overview(source: Study | _Recorded) -> Overview:
 
 
 def _of_vendor(
-    path: Path, where: Mapping[str, str], rate_hz: float | None, new: NewStudy | None
+    path: Path, where: Mapping[str, str], rate_hz: float | None, trial: str, new: NewStudy | None
 ) -> tuple[Format, Study | _Recorded]:
     """Return format and sensors of files without a study; write one if that is asked for."""
-    form = recognise(path)
+    found = recognised(path)
+    form = found.format
     if form.streams is None:
         raise InputError(
             f"Files of the format '{form.name}' hold no streams of sensors.",
             where=path,
             fix="write a study that names the sensors, and check that",
         )
-    choice = RecordingChoice(form.name, path, path.stem, recorded_rate_hz=rate_hz)
+    file = path if form.folders else found.files[0]
+    options = _options(form, trial, path)
+    choice = RecordingChoice(form.name, file, file.stem, recorded_rate_hz=rate_hz, options=options)
     streams = form.streams(choice)
     _require_rate(streams, choice)
     if new is not None:
@@ -269,6 +275,17 @@ def _of_vendor(
         return form, read_study(new.file)
     sensors = [_named(stream, where) for stream in streams]
     return form, _Recorded(choice, tuple(sensors))
+
+
+def _options(form: Format, trial: str, path: Path) -> Any:
+    """Return the options of a format with a trial; None where none is chosen."""
+    if not trial:
+        return None
+    if "trial" not in {field.name for field in dataclasses.fields(form.options)}:
+        raise InputError(
+            f"Files of the format '{form.name}' hold one trial.", where=path, fix="leave --trial out"
+        )
+    return form.options(trial=trial)
 
 
 def _named(stream: Stream, where: Mapping[str, str]) -> SensorChoice:
@@ -336,6 +353,7 @@ def _draft(
         planar=is_planar(model),
         fixed=unobserved_trunk(model, placed),
         recorded_rate_hz=choice.recorded_rate_hz,
+        trial=choice.options.trial if choice.options else "",
         speed_m_s=new.speed_m_s,
         measured_speed_m_s=None if seen.speed is None else seen.speed.speed_m_s,
         standing_s=None if standing is None else (standing.from_s, standing.to_s),

@@ -69,7 +69,7 @@ def of_one_trial(trials: Mapping[Path, str], trial: str, where: Path) -> list[Pa
             "The folder holds several trials." if chosen else f"No file of the folder starts with '{trial}'.",
             where=where,
             expected="one of " + ", ".join(known),
-            fix=f'name one in the table of the format: trial = "{known[-1]}"',
+            fix=f'choose one: trial = "{known[-1]}" in the table of the format, or sspinn check --trial',
         )
     return chosen
 
@@ -86,5 +86,5 @@ def refuse_same_names(streams: Sequence[Stream], where: Path) -> None:
                 f"{len(files)} files of the folder are of sensor '{stream.name}'.",
                 where=where,
                 found=", ".join(files[:4]) + (" ..." if len(files) > 4 else ""),
-                fix="choose those of one trial in the table of the format: trial = how their names start",
+                fix="choose those of one trial: trial in the table of the format, or sspinn check --trial",
             )

@@ -37,6 +37,8 @@ _WIDTHS = {
 #: Bytes that are parsed at once, and frames whose texts are kept before they become numbers.
 _CHUNK, _FRAMES = 1 << 20, 2000
 _NORMAL = "normal"
+#: What a vertebra that MVN names stands for: that sensor sits on the breastbone.
+_SEGMENTS = {"T8": "sternum"}
 
 
 @dataclass(frozen=True)
@@ -272,7 +274,7 @@ def _stream(content: _Content, sensor: int, by_orientation: bool) -> Stream:
         time_s,
         counter,
         content.rate_hz,
-        name,
+        _SEGMENTS.get(name, name),
         tuple(notes),
         content.lines,
         tuple(lacks),

@@ -110,6 +110,34 @@ def test_the_command_has_three_ends(folder, recording, tmp_path, capsys):
     assert "subject, age, height" in message and "[recording.csv.columns.NAME]" in message
 
 
+def test_of_several_trials_one_is_checked_and_written(folder, tmp_path, where):
+    both = tmp_path / "imu"
+    both.mkdir()
+    for file in folder.iterdir():
+        for trial in ("walk-000", "walk-001"):
+            (both / file.name.replace("walk-000", trial)).write_bytes(file.read_bytes())
+    with pytest.raises(InputError, match="(?s)several trials.*walk-000, walk-001.*--trial"):
+        check(both)
+    new = NewStudy(tmp_path / "study.toml", "builtin:planar_gait", height_m=1.7, mass_kg=70)
+    result = check(both, trial="walk-001", where=where, new_study=new)
+    assert len(result.overview.sensors) == 7
+    study = read_study(new.file)
+    assert study.recording.options.trial == "walk-001"
+    assert read_recording(study).time_s.size == 1400
+    with pytest.raises(InputError, match="describe a vendor's files"):
+        check(new.file, trial="walk-001")
+
+
+def test_a_folder_of_one_file_is_that_file(tmp_path):
+    (tmp_path / "imu").mkdir()
+    rows = "".join(f"{k / 100},0,0,9.8,0,0,0\n" for k in range(200))
+    names = "time," + ",".join(f"foot_{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz")
+    (tmp_path / "imu" / "walk.csv").write_text(names + "\n" + rows)
+    assert check(tmp_path / "imu").format == "csv"
+    with pytest.raises(InputError, match="hold one trial"):
+        check(tmp_path / "imu", trial="walk")
+
+
 def test_a_rate_that_is_stated_nowhere_is_asked_for(recording, tmp_path):
     unstated = write_folder(tmp_path / "imu", recording, rate=False)
     with pytest.raises(InputError) as caught:
