@@ -79,7 +79,8 @@ _OF_SSPINN_OPENSIM = _rooms(
         "settings": "",
         "anatomy": "",
         "recording": "",
-        "study": "files recording opensim_io",
+        "alignment": "files recording",
+        "study": "files recording alignment opensim_io",
         # Numbers without files: OpenSim's filter and splines, and how far two curves are apart.
         "dynamics.trial": "",
         "dynamics.agreement": "",
@@ -97,7 +98,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         "results.manifest": "",
         "results.stages": "",
         "results.record": "study results.gui_steps results.manifest results.stages",
-        "verbs": "files text gait study recording opensim_io dynamics muscles simulation "
+        "verbs": "files text gait study recording alignment opensim_io dynamics muscles simulation "
         "training estimation placement evaluation report "
         "results.gui_steps results.manifest results.record",
         "cli": "text study training verbs",

@@ -100,6 +100,12 @@ class ResultsFolder:
         "what reading the recording found and did: clocks, gaps, biases of gyroscopes, findings",
         "train adapt",
     )
+    alignment = File(
+        "alignment.toml",
+        "how each sensor sits on its segment, with deviations: degrees",
+        "train adapt ablate estimate muscles evaluate locate-sensors",
+        when="sensors that had to be aligned",
+    )
     training = File("training/", "networks and loss histories", "train adapt")
     kinematics = File(
         "kinematics.mot", "every coordinate of the model: degrees, metres", f"estimate {_TRIAL} simulate-imu"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
+from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.opensim_io.scaling.choices import PersonSize, ScalingChoice
 from sspinn_opensim.opensim_io.static_optimization.choices import MuscleChoice
 from sspinn_opensim.recording import FORMATS, OutputChoice, RecordingChoice, SensorChoice
@@ -166,6 +167,8 @@ class Study:
         What the result is compared with, if anything.
     scaling : ScalingChoice
         How the model becomes the person's.
+    alignment : AlignmentChoice
+        How sensors get the axes of their segments.
     training, coordinates, muscles, output : TrainingChoice, CoordinateChoice, MuscleChoice, OutputChoice
         Settings.
     """
@@ -178,6 +181,7 @@ class Study:
     name: str = ""
     reference: ReferenceChoice | None = None
     scaling: ScalingChoice = field(default_factory=ScalingChoice)
+    alignment: AlignmentChoice = field(default_factory=AlignmentChoice)
     training: TrainingChoice = field(default_factory=TrainingChoice)
     coordinates: CoordinateChoice = field(default_factory=CoordinateChoice)
     muscles: MuscleChoice = field(default_factory=MuscleChoice)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
+from sspinn_opensim.alignment.align import align, aligned, fingerprint, unaligned
+from sspinn_opensim.alignment.files import check_sensors, read_alignment, write_alignment
+from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.files import require, write_json
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import (
@@ -21,6 +25,7 @@ from sspinn_opensim.recording import (
     usual_places,
 )
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.coordinates import held_in
 from sspinn_opensim.training.coverage import Uncovered, uncovered
@@ -46,6 +51,8 @@ class Prepared:
         What the person does.
     uncovered : tuple of Uncovered
         Spans that the method does not cover.
+    alignment : Alignment or None
+        How the sensors sit on their segments, if some had to be aligned.
     """
 
     recording: Recording
@@ -54,6 +61,7 @@ class Prepared:
     notes: tuple[str, ...]
     phases: tuple[Phase, ...]
     uncovered: tuple[Uncovered, ...]
+    alignment: Alignment | None = None
 
 
 def write_reading(prepared: Prepared, out: Path) -> Path:
@@ -96,6 +104,7 @@ def prepare(study: Study, out: Path, recording: Recording | None = None) -> Prep
     as_read = read_recording(study) if recording is None else recording
     recording = on_model(as_read, model)
     check_placement(recording.sensors, model, str(study.path))
+    recording, alignment = along_segments(study, recording, model, out)
     held = held_in(out, study.coordinates, recording.sensors, model)
     subject = make_subject(model, recording, held, height_m=study.person.height_m)
     findings = find_faults(recording)
@@ -107,5 +116,56 @@ def prepare(study: Study, out: Path, recording: Recording | None = None) -> Prep
         *(f"note: {span}" for span in spans),
         *moved_sensors(as_read, model),
         *(f"note: {place}" for place in usual_places(as_read, model)),
+        *(map(str, alignment.findings) if alignment else ()),
+        *(f"note: {own}" for own in (alignment.sensors if alignment else ()) if own.estimated),
     )
-    return Prepared(recording, subject, make_signals(recording, subject, told), notes, told, spans)
+    signals = make_signals(recording, subject, told)
+    return Prepared(recording, subject, signals, notes, told, spans, alignment)
+
+
+def along_segments(
+    study: Study, recording: Recording, model: Model | None = None, out: Path | None = None
+) -> tuple[Recording, Alignment | None]:
+    """Return a recording along the axes of the bodies, and the alignment where sensors had to be aligned.
+
+    Parameters
+    ----------
+    study : Study
+        Says how its sensors are aligned, and names an alignment to use, if any.
+    recording : Recording
+        The part that the study uses.
+    model : Model, optional
+        Its bodies carry the sensors.
+    out : Path, optional
+        Results folder: an alignment that lies there is used if it was made from the same signals and choices,
+        and a new one is written.
+
+    Raises
+    ------
+    InputError
+        If an alignment is not sure, and the study does not accept what is doubtful, or the file that the
+        study names is of other sensors.
+    """
+    choice, stated = study.alignment, [s.name for s in study.sensors if s.axes or s.orientation_deg]
+    recording = unaligned(recording, choice, stated)
+    if all(sensor.axes_known for sensor in recording.sensors):
+        return recording, None
+    if choice.file is not None:
+        found = read_alignment(choice.file)
+        check_sensors(found, recording, choice.file)
+        return aligned(recording, found), found
+    part = study.recording
+    whole = recording
+    if part.from_s is not None or part.to_s is not None or part.pieces:
+        whole = read_recording(study, whole=True)
+        whole = unaligned(whole if model is None else on_model(whole, model), choice, stated)
+    standing_s = (part.standing_s,) if part.standing_s else ()
+    file = None if out is None else ResultsFolder(out).alignment
+    found = read_alignment(file) if file is not None and file.is_file() else None
+    if found is None or found.source != fingerprint(whole, choice, standing_s):
+        found = align(whole, choice, standing_s=standing_s)
+        if out is not None and file is not None:
+            with recorded(out, "train", study=study):
+                write_alignment(found, file)
+    refuse_serious(found.findings, part.accepted, str(study.path))
+    return aligned(recording, found), found

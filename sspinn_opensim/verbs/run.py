@@ -29,7 +29,7 @@ from sspinn_opensim.verbs.estimate import Estimation, estimate
 from sspinn_opensim.verbs.evaluate import Evaluation, PeopleEvaluation, evaluate
 from sspinn_opensim.verbs.muscles import muscles
 from sspinn_opensim.verbs.on_study import as_study, people_of, person_folder
-from sspinn_opensim.verbs.prepared import prepare
+from sspinn_opensim.verbs.prepared import along_segments, prepare
 from sspinn_opensim.verbs.scale import Scaling, scale
 from sspinn_opensim.verbs.train import Training, train
 
@@ -141,7 +141,8 @@ def _run_cohort(
 def _check(study: Study) -> Recording:
     """Return the recording; what cannot be used should say so before OpenSim and the training have run."""
     recording = read_recording(study)
-    refuse_serious(find_faults(recording), study.recording.accepted, str(study.path))
+    along, _ = along_segments(study, recording)
+    refuse_serious(find_faults(along), study.recording.accepted, str(study.path))
     output_window(recording, study.output)
     loss_weights(study.training.weights)
     return recording

@@ -1,0 +1,208 @@
+"""Sensors turned to the axes of their segments, by standing, gait and what the study says."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from sspinn_opensim.alignment.choices import AlignmentChoice
+from sspinn_opensim.alignment.combine import Evidence, combine
+from sspinn_opensim.alignment.doubts import SURE, doubts_of
+from sspinn_opensim.alignment.evidence import Observed, evidence_of
+from sspinn_opensim.alignment.identify import fits, identify
+from sspinn_opensim.alignment.standing import Standing, find_standing
+from sspinn_opensim.alignment.strides import find_strides
+from sspinn_opensim.alignment.types import Alignment, SensorAlignment
+from sspinn_opensim.alignment.usual import QUIET_STANDING, UPRIGHT, Lean, Site, UsualGait, usual_gaits
+from sspinn_opensim.anatomy import segment_of
+from sspinn_opensim.recording.findings import Finding
+from sspinn_opensim.recording.mounting import angles_from_rotation, rotation_from_angles
+from sspinn_opensim.recording.phases import phases
+from sspinn_opensim.recording.types import Recording, Sensor
+
+#: Standing in which up is further from where gait says than this, degrees, is no standing: someone sits, or
+#: the sensors are not worn yet. Among eleven people it is 9 at most.
+_OTHER_POSTURE_DEG = 30.0
+
+
+def align(
+    recording: Recording,
+    choice: AlignmentChoice | None = None,
+    *,
+    standing_s: Sequence[tuple[float, float]] = (),
+    gaits: Sequence[UsualGait] | None = None,
+    postures: Mapping[str, Lean] | None = None,
+) -> Alignment:
+    """Return how the sensors of a recording sit on their segments.
+
+    Only sensors with all six channels take part. Those whose axes are known keep them; they help to tell
+    where the others sit, and are compared with what their signals say.
+
+    Parameters
+    ----------
+    recording : Recording
+        Signals of sensors whose `Sensor.axes_known` is false are along the sensors' own axes.
+    choice : AlignmentChoice, optional
+        What the study says.
+    standing_s : sequence of (float, float), optional
+        Parts in which the person stands still, s; left out, they are found.
+    gaits, postures : optional
+        How people usually move and stand, instead of what comes with this project.
+    """
+    choice = choice or AlignmentChoice()
+    if postures is None:
+        postures = UPRIGHT if choice.posture == "upright" else QUIET_STANDING
+    known = np.all(recording.acceleration_available & recording.angular_rate_available, axis=1)
+    used = [int(k) for k in np.flatnonzero(known)]
+    observed, sitting, findings = _observe(recording, used, postures, standing_s, gaits)
+    evidence = evidence_of(observed, postures, choice)
+    sensors = []
+    for k, sensor in enumerate(recording.sensors):
+        own = SensorAlignment(sensor.name, sensor.imu_frame or sensor.body, np.eye(3), site=site_of(sensor))
+        if k in used:
+            at = used.index(k)
+            own = _solved(own, evidence[at], _facing(observed, at))
+            if sitting:
+                found, probability = sitting[at]
+                own = replace(own, found=found, probability=probability)
+        findings += doubts_of(own, sensor, choice)
+        if sensor.axes_known:
+            own = replace(own, rotation=np.eye(3), sd_deg=(0.0, 0.0, 0.0), evidence=(), facing=1.0)
+        sensors.append(own)
+    return Alignment(tuple(sensors), tuple(findings), fingerprint(recording, choice, standing_s))
+
+
+def aligned(recording: Recording, alignment: Alignment) -> Recording:
+    """Return a recording along the axes of the bodies: sensors whose axes were not known are turned."""
+    acceleration, angular_rate = recording.acceleration.copy(), recording.angular_rate.copy()
+    variances = recording.acceleration_variance.copy(), recording.angular_rate_variance.copy()
+    rotations = {own.name: own.rotation for own in alignment.sensors}
+    sensors = list(recording.sensors)
+    for k, sensor in enumerate(sensors):
+        if sensor.axes_known:
+            continue
+        rotation = rotations[sensor.name]
+        for signal in (acceleration, angular_rate):
+            signal[:, k] = signal[:, k] @ rotation.T
+        for variance in variances:
+            variance[k] = rotation**2 @ variance[k]
+        sensors[k] = replace(sensor, orientation=angles_from_rotation(rotation), axes_known=True)
+    return replace(
+        recording,
+        sensors=tuple(sensors),
+        acceleration=acceleration,
+        angular_rate=angular_rate,
+        acceleration_variance=variances[0],
+        angular_rate_variance=variances[1],
+    )
+
+
+def unaligned(recording: Recording, choice: AlignmentChoice, stated: Collection[str]) -> Recording:
+    """Return a recording that says of each sensor whether it has to be aligned, by what a study chose.
+
+    Parameters
+    ----------
+    stated : collection of str
+        Sensors whose axes the study gives.
+    """
+    sensors = []
+    for sensor in recording.sensors:
+        known = sensor.axes_known
+        if choice.method == "none":
+            known = True
+        elif choice.method == "signals":
+            known = bool(sensor.imu_frame) or sensor.name in stated
+        sensors.append(replace(sensor, axes_known=known))
+    return replace(recording, sensors=tuple(sensors))
+
+
+def site_of(sensor: Sensor) -> Site | None:
+    """Return segment and side that the names of a sensor's body or frame tell, else its own name."""
+    return segment_of(sensor.imu_frame or sensor.body) or segment_of(sensor.name)
+
+
+def fingerprint(
+    recording: Recording, choice: AlignmentChoice, standing_s: Sequence[tuple[float, float]] = ()
+) -> str:
+    """Return a hash of all that an alignment is made from."""
+    said = [(s.name, s.body, s.imu_frame, s.axes_known) for s in recording.sensors]
+    digest = hashlib.sha256(repr((said, choice.posture, choice.use, list(standing_s))).encode())
+    for array in (recording.time_s, recording.acceleration, recording.angular_rate):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _observe(
+    recording: Recording,
+    used: Sequence[int],
+    postures: Mapping[str, Lean],
+    standing_s: Sequence[tuple[float, float]],
+    gaits: Sequence[UsualGait] | None,
+) -> tuple[Observed, list[tuple[Site, float]], list[Finding]]:
+    """Return what was seen of the sensors, where each most probably sits, and what was missing."""
+    observed = Observed(tuple(site_of(recording.sensors[k]) for k in used))
+    if not used:
+        return observed, [], []
+    acceleration, rate = recording.acceleration[:, used], recording.angular_rate[:, used]
+    doing, sitting, findings = phases(recording), [], []
+    strides = find_strides(recording.time_s, acceleration, rate, doing, recording.usable)
+    if strides is None:
+        missing = "There are no two strides of straight walking or running."
+        findings.append(Finding("doubt", "no_gait", "", missing, "record some steps along a straight line"))
+    else:
+        found = fits(strides, usual_gaits() if gaits is None else gaits)
+        sitting = identify(found, observed.sites)
+        pairs = zip(observed.sites, sitting, strict=True)
+        trusted = tuple(None if site != at and sure >= SURE else site for site, (at, sure) in pairs)
+        fit = min(found, key=lambda each: each.at(trusted)[0])
+        phase = fit.at(trusted)[1]
+        observed = replace(observed, trusted=trusted, strides=strides, fit=fit, phase=phase)
+    parts = find_standing(recording.time_s, acceleration, doing, standing_s, recording.usable)
+    upright = [part for part in parts if standing_s or _stands(part, observed, postures)]
+    if upright:
+        return replace(observed, standing=upright[0]), sitting, findings
+    missing = "Nobody stands still" if not parts else "Nobody stands upright where nothing moves"
+    findings.append(Finding("note", "no_standing", "", f"{missing}: inclinations come from gait alone."))
+    return observed, sitting, findings
+
+
+def _stands(part: Standing, observed: Observed, postures: Mapping[str, Lean]) -> bool:
+    """Say whether up in standing is about where it should be beside up in gait, for all sensors.
+
+    The angle between the two does not depend on how a sensor is turned.
+    """
+    strides, fit = observed.strides, observed.fit
+    if strides is None or fit is None:
+        return True
+    for k, site in enumerate(observed.sites):
+        if site in fit.sites and site[0] in postures:
+            usual = postures[site[0]].up(site[1]) @ fit.gait.segments[site[0]].lean.up(site[1])
+            cosines = np.clip([part.up[k] @ strides.up[k], usual], -1.0, 1.0)
+            if np.ptp(np.degrees(np.arccos(cosines))) > _OTHER_POSTURE_DEG:
+                return False
+    return True
+
+
+def _facing(observed: Observed, k: int) -> float:
+    """Return the probability that a sensor faces the way that fits best, not backward."""
+    site = observed.sites[k]
+    if observed.fit is None or site is None or site not in observed.fit.sites:
+        return 0.5
+    return observed.fit.facing(observed.trusted, k, site, observed.phase)
+
+
+def _solved(own: SensorAlignment, evidence: Sequence[Evidence], facing: float) -> SensorAlignment:
+    """Return the alignment of a sensor with the rotation that its evidence gives, if there is enough."""
+    sources = tuple(item.source for item in evidence)
+    about = np.isfinite([item.sd_deg for item in evidence]).reshape(-1, 3)
+    if not about.any(axis=0).all():
+        return replace(own, evidence=sources)
+    combined = combine(evidence)
+    # With the digits of the file, so that signals are the same whether it was just made or read again.
+    angles = np.round(np.degrees(angles_from_rotation(combined.rotation)), 6)
+    x, y, z = np.minimum(np.round(combined.sd_deg, 3), 180.0).tolist()
+    rotation = rotation_from_angles(tuple(np.radians(angles)))
+    return replace(own, rotation=rotation, sd_deg=(x, y, z), evidence=sources, facing=round(facing, 6))

@@ -1,0 +1,145 @@
+"""Evidence of how sensors are turned: from standing, from gait, and from the hinges of the knees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sspinn_opensim.alignment.choices import AlignmentChoice
+from sspinn_opensim.alignment.combine import Evidence
+from sspinn_opensim.alignment.hinges import hinge_axes
+from sspinn_opensim.alignment.identify import Fit, level_axes
+from sspinn_opensim.alignment.standing import Standing
+from sspinn_opensim.alignment.strides import Strides
+from sspinn_opensim.alignment.usual import Lean, Site
+
+#: Inclinations in gait vary from person to person and from model to model by more than among the nine people
+#: of the curves, degrees. In two other people with cameras the means were off by up to 2.6 (shank), 3.2
+#: (thigh) and 4.8 (foot).
+_LEAN_SD: Mapping[str, float] = {"pelvis": 8.0, "trunk": 6.0, "thigh": 3.5, "shank": 3.5, "foot": 4.5}
+#: How far a heading is from that of the segment, degrees: by the gyroscope's main level direction, by the
+#: usual curves, by the hinge of the knee. In nine people with virtual sensors and two with cameras the root
+#: mean squares were 5, 5, 9 (thigh, shank, foot), then 5, 13, 7, 6, 9 (pelvis, trunk, thigh, shank, foot),
+#: then 17 and 8 (thigh, shank). These are wider: soft tissue, toes that point out and limps differ more
+#: among all.
+_MAIN_SD: Mapping[str, float] = {"thigh": 9.0, "shank": 7.0, "foot": 14.0}
+_CURVES_SD: Mapping[str, float] = {"pelvis": 10.0, "trunk": 18.0, "thigh": 11.0, "shank": 9.0, "foot": 14.0}
+_HINGE_SD: Mapping[str, float] = {"thigh": 18.0, "shank": 10.0}
+_CURVES = "usual curves"
+#: A gyroscope that turns across its main direction by more than this part has no main direction.
+_NO_MAIN = 0.6
+_GRAVITY = 9.81
+_OPEN = float("inf")
+_RIGHT = np.array([0.0, 0.0, 1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """What was seen of k sensors.
+
+    Attributes
+    ----------
+    sites, trusted : tuple of k (str, str) or None
+        Segment and side that the study says; the same without those that the movement contradicts.
+    standing : Standing or None
+        Standing still, if the person does.
+    strides : Strides or None
+        Straight gait, if there is any.
+    fit : Fit or None
+        How well the strides fit each site, at the size of movement that fits best.
+    phase : int
+        The phase in it that fits best.
+    """
+
+    sites: tuple[Site | None, ...]
+    trusted: tuple[Site | None, ...] = ()
+    standing: Standing | None = None
+    strides: Strides | None = None
+    fit: Fit | None = None
+    phase: int = 0
+
+
+def evidence_of(
+    observed: Observed, postures: Mapping[str, Lean], choice: AlignmentChoice
+) -> tuple[tuple[Evidence, ...], ...]:
+    """Return all evidence of how each sensor is turned; none for sensors on segments that are not known.
+
+    Parameters
+    ----------
+    postures : mapping of str to Lean
+        How segments lean while the person stands.
+    """
+    found: list[list[Evidence]] = [[] for _ in observed.sites]
+    for k, site in enumerate(observed.sites):
+        if site is None or site[0] not in postures:
+            continue
+        gait = _of_gait(observed, k, site, postures[site[0]], choice)
+        standing = _of_standing(observed, k, site, postures[site[0]])
+        found[k] = gait if choice.use == "gait" and gait else standing + gait
+    _add_hinges(observed, found)
+    return tuple(map(tuple, found))
+
+
+def _of_standing(observed: Observed, k: int, site: Site, lean: Lean) -> list[Evidence]:
+    standing = observed.standing
+    if standing is None:
+        return []
+    source = f"standing from {standing.from_s:.1f} to {standing.to_s:.1f} s"
+    return [_upright(source, standing.up[k], lean, site, _accelerometer_sd(standing.gravity[k]))]
+
+
+def _of_gait(observed: Observed, k: int, site: Site, stands: Lean, choice: AlignmentChoice) -> list[Evidence]:
+    strides, fit = observed.strides, observed.fit
+    if strides is None or fit is None or site not in fit.sites:
+        return []
+    found, segment = [], site[0]
+    if choice.use != "standing" or observed.standing is None:
+        lean, least = fit.gait.segments[segment].lean, _LEAN_SD[segment]
+        lean = replace(lean, forward_sd=max(lean.forward_sd, least), outward_sd=max(lean.outward_sd, least))
+        wrong = float(np.hypot(strides.up_sd_deg[k], _accelerometer_sd(strides.gravity[k])))
+        source = f"mean inclination over {strides.count:.0f} strides of {fit.gait.name}"
+        found.append(_upright(source, strides.up[k], lean, site, wrong))
+        if segment == "foot" and observed.standing is None and fit.gait.name == "walking":
+            found.append(_upright("foot flat in stance", strides.flat[k], stands, site, wrong))
+    heading = fit.heading[observed.phase, k, fit.sites.index(site)]
+    curves = np.array([np.sin(heading), 0.0, np.cos(heading)]) @ level_axes(strides)[k]
+    found.append(_sideways(_CURVES, curves, _CURVES_SD[segment]))
+    if segment in _MAIN_SD and strides.turning_spread[k] < _NO_MAIN:
+        main = strides.turning[k] * np.sign(strides.turning[k] @ curves)
+        found.append(_sideways("main axis of the gyroscope", main, _MAIN_SD[segment]))
+    return found
+
+
+def _add_hinges(observed: Observed, found: list[list[Evidence]]) -> None:
+    """Add the axis of each knee to the evidence of one sensor above and one below it."""
+    if observed.strides is None:
+        return
+    samples, up = observed.strides.samples, observed.strides.up
+    for side in ("right", "left"):
+        pair, near = [], []
+        for segment in _HINGE_SD:
+            on = [k for k, site in enumerate(observed.sites) if site == (segment, side)]
+            curves = [e.direction for k in on for e in found[k] if e.source == _CURVES]
+            pair += on[:1]
+            near += curves[:1]
+        if len(pair) == len(near) == 2:
+            a, b = pair
+            axes = hinge_axes((samples[:, a], samples[:, b]), (up[a], up[b]), (near[0], near[1]))
+            for k, axis, sd_deg in zip(pair, axes, _HINGE_SD.values(), strict=True):
+                found[k].append(_sideways("hinge of the knee", axis, sd_deg))
+
+
+def _upright(source: str, up: np.ndarray, lean: Lean, site: Site, wrong_deg: float) -> Evidence:
+    sd = float(np.hypot(lean.outward_sd, wrong_deg)), _OPEN, float(np.hypot(lean.forward_sd, wrong_deg))
+    return Evidence(source, up, lean.up(site[1]), sd)
+
+
+def _sideways(source: str, axis: np.ndarray, sd_deg: float) -> Evidence:
+    return Evidence(source, axis, _RIGHT, (_OPEN, sd_deg, _OPEN))
+
+
+def _accelerometer_sd(gravity: float) -> float:
+    """Return by how much an accelerometer that reads another gravity may miss its direction, degrees."""
+    return float(np.degrees(min(abs(gravity - _GRAVITY) / _GRAVITY, 1.0)))

@@ -1,0 +1,160 @@
+"""The segment and side that each sensor sits on, by how well its movement fits the usual one there.
+
+Up is known from gravity, so a sensor differs from the usual curves of its segment by a turn about the
+vertical, which is the heading of its axes. All sensors share the phase of the stride and the size of the
+movement.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from sspinn_opensim.alignment.strides import Strides
+from sspinn_opensim.alignment.usual import Site, UsualGait, sites_of
+
+#: Phases of the stride and sizes of the movement that are tried.
+_PHASES = np.arange(72) * 2 * np.pi / 72
+_SIZES = (0.4, 0.55, 0.75, 1.0, 1.3)
+#: By how much the movement of a sensor departs from the usual one beside the deviation between people, as it
+#: sits elsewhere on the segment, on soft tissue, or limps: as a part of it, and in rad/s and m/s^2.
+_RELATIVE = {"rate": 0.3, "force": 0.5}
+_ABSOLUTE = {"rate": 0.1, "force": 0.4}
+#: Departures of harmonics and axes go together: so many of them count as one.
+_TOGETHER = 4.0
+#: Sets of sensors with one on the trunk and none on the pelvis are rare: minus the logarithm of the odds.
+_RARE = {"trunk": np.log(5.0)}
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """How well k sensors fit m sites in one kind of gait, at p phases of the stride and one size.
+
+    Attributes
+    ----------
+    gait : UsualGait
+        The kind of gait.
+    sites : tuple of m (str, str)
+        Segment and side.
+    cost : (p, k, m) array
+        Minus the logarithm of the likelihood.
+    heading : (p, k, m) array
+        Angle about the vertical from the segment's axes to the level axes of the sensor, rad.
+    turned : (p, k, m) array
+        What it costs more to face backward.
+    """
+
+    gait: UsualGait
+    sites: tuple[Site, ...]
+    cost: np.ndarray
+    heading: np.ndarray
+    turned: np.ndarray
+
+    def at(self, claims: Sequence[Site | None]) -> tuple[float, int]:
+        """Return the lowest total cost of sensors on these sites, and its phase; others cost nothing."""
+        total = self._total(claims)
+        return float(total.min()), int(total.argmin())
+
+    def facing(self, claims: Sequence[Site | None], sensor: int, site: Site, phase: int) -> float:
+        """Return the probability that a sensor on a site faces as it does at a phase, over all phases."""
+        m = self.sites.index(site)
+        total, turned = self._total(claims), self.turned[:, sensor, m]
+        same = np.cos(self.heading[:, sensor, m] - self.heading[phase, sensor, m]) > 0
+        ahead = np.where(same, total, total + turned)
+        back = np.where(same, total + turned, total)
+        least = min(ahead.min(), back.min())
+        forward, backward = np.exp(least - ahead).sum(), np.exp(least - back).sum()
+        return float(forward / (forward + backward))
+
+    def _total(self, claims: Sequence[Site | None]) -> np.ndarray:
+        known = [(k, self.sites.index(site)) for k, site in enumerate(claims) if site in self.sites]
+        rows, columns = [k for k, _ in known], [m for _, m in known]
+        return self.cost[:, rows, columns].sum(axis=1)
+
+
+def level_axes(strides: Strides) -> np.ndarray:
+    """Return rotations (k, 3, 3) from the sensors' axes to level ones: y up, z along the main turning."""
+    z = strides.turning - np.sum(strides.turning * strides.up, axis=1, keepdims=True) * strides.up
+    z = z / np.linalg.norm(z, axis=1, keepdims=True)
+    return np.stack([np.cross(strides.up, z), strides.up, z], axis=1)
+
+
+def fits(strides: Strides, gaits: Iterable[UsualGait]) -> tuple[Fit, ...]:
+    """Return how well the sensors fit each site, for every kind of gait and every size of the movement."""
+    level = level_axes(strides)
+    measured = {kind: np.einsum("kij,khj->khi", level, getattr(strides, kind)) for kind in ("rate", "force")}
+    return tuple(_fit(measured, gait, size) for gait in gaits for size in _SIZES)
+
+
+def _fit(measured: dict[str, np.ndarray], gait: UsualGait, size: float) -> Fit:
+    sites = sites_of(gait)
+    turn = np.exp(1j * np.arange(1, measured["rate"].shape[1] + 1) * _PHASES[:, None])
+    cost = np.zeros((len(_PHASES), len(measured["rate"]), len(sites)))
+    along, across = np.zeros_like(cost), np.zeros_like(cost)
+    for m, (segment, side) in enumerate(sites):
+        curves = gait.segments[segment]
+        for kind, own in measured.items():
+            usual = size * curves.signal(kind, side)
+            square = (np.abs(usual) ** 2).mean(axis=1)
+            sd = getattr(curves, f"{kind}_sd") * size
+            variance = sd**2 + _RELATIVE[kind] ** 2 * square + _ABSOLUTE[kind] ** 2
+            weight = 1 / variance
+            shifted = usual * turn[:, :, None]  # (p, h, 3)
+            cost[:, :, m] += 0.5 * np.einsum("h,kh->k", weight, (np.abs(own) ** 2).sum(axis=2))
+            cost[:, :, m] += 0.5 * weight @ (np.abs(usual) ** 2).sum(axis=1) + 3 * np.log(variance).sum()
+            product = np.einsum("h,khi,phj->pkij", weight, own.conj(), shifted).real
+            cost[:, :, m] -= product[..., 1, 1]
+            along[:, :, m] += product[..., 0, 0] + product[..., 2, 2]
+            across[:, :, m] += product[..., 0, 2] - product[..., 2, 0]
+    fitting = np.hypot(along, across)
+    return Fit(gait, sites, (cost - fitting) / _TOGETHER, np.arctan2(across, along), 2 * fitting / _TOGETHER)
+
+
+def identify(found: Sequence[Fit], claims: Sequence[Site | None]) -> list[tuple[Site, float]]:
+    """Return the site where each sensor most probably sits, and its probability against all others.
+
+    What is claimed does not matter, but that a site which several sensors claim may carry so many.
+
+    Parameters
+    ----------
+    found : sequence of Fit
+        All kinds of gait and sizes of the movement.
+    claims : sequence of k (str, str) or None
+        What the user said.
+    """
+    counts = Counter(claims)
+    best = None
+    for fit in found:
+        often = [max(counts[site], 1) for site in fit.sites]
+        # Where there are more sensors than sites, any site may carry several.
+        spare = max(len(claims) - sum(often), 0)
+        place = [m for m, n in enumerate(often) for _ in range(n + spare)]
+        rare = np.array([_RARE.get(segment, 0.0) for segment, _ in fit.sites])
+        for cost in fit.cost + rare:
+            rows, chosen = linear_sum_assignment(cost[:, place])
+            total = cost[:, place][rows, chosen].sum()
+            if best is None or total < best[0]:
+                best = total, fit, place, [place[m] for m in chosen], fit.cost + rare
+    if best is None:
+        return []
+    _, fit, place, chosen, costs = best
+    total = np.full(costs.shape[1:], np.inf)
+    for cost in costs:
+        for k, m in np.ndindex(total.shape):
+            total[k, m] = min(total[k, m], _forced(cost, place, k, m))
+    weight = np.exp(total.min(axis=1, keepdims=True) - total)
+    weight /= weight.sum(axis=1, keepdims=True)
+    return [(fit.sites[m], round(float(weight[k, m]), 6)) for k, m in enumerate(chosen)]
+
+
+def _forced(cost: np.ndarray, place: list[int], sensor: int, site: int) -> float:
+    """Return the lowest total cost with one sensor on one site."""
+    rest = list(place)
+    rest.remove(site)
+    others = np.delete(cost, sensor, axis=0)[:, rest]
+    rows, chosen = linear_sum_assignment(others)
+    return float(cost[sensor, site] + others[rows, chosen].sum())

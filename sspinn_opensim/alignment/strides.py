@@ -1,0 +1,208 @@
+"""Strides of straight gait in signals of sensors whose axes are not known, and what they tell of each sensor.
+
+Everything is along the sensors' own axes and turns with them: if the signals of a sensor are turned by a
+rotation, every direction found for it is turned by the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+from scipy.signal import butter, hilbert, sosfiltfilt
+from scipy.spatial.transform import Rotation
+
+from sspinn_opensim.recording.phases import GAIT, Phase
+
+#: Harmonics of the stride that are kept.
+HARMONICS = 5
+#: Strides are taken at every quarter of one, and so many of them at most: memory does not grow with the
+#: recording.
+_OVERLAP, _MOST_WINDOWS = 4, 240
+#: In a stride of straight walking the body turns about the vertical by less than this, rad.
+_STRAIGHT_RAD = np.radians(15.0)
+#: Segments turn more slowly than this, Hz; soft tissue does not.
+_LOWPASS_HZ = 8.0
+#: A foot that stands does so for at least this long, s.
+_FLAT_S = 0.1
+#: Samples of the angular rates that are kept for the hinges.
+_SAMPLES = 3000
+_MEDIAN_STEPS = 15
+
+
+@dataclass(frozen=True, eq=False)
+class Strides:
+    """What straight gait tells of k sensors, along the sensors' own axes.
+
+    Attributes
+    ----------
+    count : float
+        How many strides were used.
+    up : (k, 3) array
+        Mean direction of up over whole strides.
+    up_sd_deg : (k,) array
+        Standard deviation of that mean, by its spread from stride to stride.
+    gravity : (k,) array
+        Mean of the specific force over whole strides, m/s^2: 9.81 but for errors of the accelerometer.
+    rate, force : (k, h, 3) complex array
+        Harmonics 1 to h of angular rate (rad/s) and specific force (m/s^2), on one phase of the stride that
+        all sensors share and that starts anywhere.
+    turning, turning_spread : (k, 3) and (k,) array
+        Main level direction of the angular rate, with either sign, and the rate across over that along it.
+    flat : (k, 3) array
+        Up in the stillest moment of each stride: in mid-stance, if the sensor is on a foot.
+    samples : (s, k, 3) array
+        Some of the angular rates, rad/s.
+    """
+
+    count: float
+    up: np.ndarray
+    up_sd_deg: np.ndarray
+    gravity: np.ndarray
+    rate: np.ndarray
+    force: np.ndarray
+    turning: np.ndarray
+    turning_spread: np.ndarray
+    flat: np.ndarray
+    samples: np.ndarray
+
+
+def find_strides(
+    time_s: np.ndarray,
+    acceleration: np.ndarray,
+    angular_rate: np.ndarray,
+    phases: Sequence[Phase],
+    usable: np.ndarray | None = None,
+) -> Strides | None:
+    """Return what gait tells of each sensor; None where there are not two straight strides.
+
+    The attitude R(t) of a sensor over one stride follows from its gyroscope, and the mean of R(t) f(t) over
+    the stride is gravity but for what speed is gained. Strides in which the body turns are left out.
+
+    Parameters
+    ----------
+    time_s : (n,) array
+        Even clock, s.
+    acceleration, angular_rate : (n, k, 3) array
+        Specific force in m/s^2, angular rate in rad/s.
+    phases : sequence of Phase
+        What the person does.
+    usable : (n,) array of bool, optional
+        False where a stride must not be taken from; default: nowhere.
+    """
+    step_s = float(time_s[-1] - time_s[0]) / (len(time_s) - 1)
+    lowpass = butter(2, min(2 * _LOWPASS_HZ * step_s, 0.8), output="sos")
+    smooth = sosfiltfilt(lowpass, angular_rate, axis=0, padlen=min(30, len(time_s) - 1))
+    bouts = [
+        (
+            int(np.searchsorted(time_s, p.from_s)),
+            int(np.searchsorted(time_s, p.to_s)) + 1,
+            p.stride_s / step_s,
+        )
+        for p in phases
+        if p.kind in GAIT and p.stride_s is not None and p.duration_s > 2 * p.stride_s
+    ]
+    if not bouts:
+        return None
+    swing = _swing(smooth, bouts)
+    most = max(_MOST_WINDOWS // len(bouts), 2 * _OVERLAP)
+    good = np.ones(len(time_s), bool) if usable is None else usable
+    found = [_windows(acceleration, smooth, swing, good, bout, step_s, most) for bout in bouts]
+    all_of = {key: np.concatenate([each[key] for each in found]) for key in found[0]}
+    straight = np.median(all_of.pop("turned"), axis=1) < _STRAIGHT_RAD
+    if straight.sum() <= _OVERLAP:
+        return None
+    of = {key: values[straight] for key, values in all_of.items()}
+    count = float(straight.sum()) / _OVERLAP
+    up = middle_direction(of["up"])
+    off = np.degrees(np.linalg.norm(of["up"] - up, axis=2))
+    across = np.eye(3) - up[:, :, None] * up[:, None, :]
+    squares, directions = np.linalg.eigh(across @ of["square"].mean(axis=0) @ across)
+    samples = of["samples"].reshape(-1, *up.shape)
+    return Strides(
+        count=count,
+        up=up,
+        up_sd_deg=np.sqrt((off**2).mean(axis=0) / max(count, 1.0)),
+        gravity=np.median(of["gravity"], axis=0),
+        rate=of["rate"].mean(axis=0),
+        force=of["force"].mean(axis=0),
+        turning=directions[:, :, 2],
+        turning_spread=np.sqrt(np.maximum(squares[:, 1], 0.0) / np.maximum(squares[:, 2], 1e-12)),
+        flat=middle_direction(of["flat"]),
+        samples=samples[:: max(len(samples) // _SAMPLES, 1)],
+    )
+
+
+def _swing(rate: np.ndarray, bouts: Sequence[tuple[int, int, float]]) -> np.ndarray:
+    """Return the signal (n,) that swings most at the frequency of the stride: the clock of the phase."""
+    slow = np.zeros_like(rate)
+    for first, last, stride in bouts:
+        slow[first:last] = _at_stride(rate[first:last], stride)
+    k = int(np.argmax((slow**2).sum(axis=(0, 2))))
+    return rate[:, k] @ np.linalg.eigh(slow[:, k].T @ slow[:, k])[1][:, -1]
+
+
+def _at_stride(signal: np.ndarray, stride: float) -> np.ndarray:
+    band = butter(2, (1.2 / stride, 3.0 / stride), "bandpass", output="sos")
+    return sosfiltfilt(band, signal, axis=0, padlen=min(round(3 * stride), len(signal) - 1))
+
+
+def _windows(
+    acceleration: np.ndarray,
+    rate: np.ndarray,
+    swing: np.ndarray,
+    usable: np.ndarray,
+    bout: tuple[int, int, float],
+    step_s: float,
+    most: int,
+) -> dict[str, np.ndarray]:
+    """Return what each whole stride of one bout of gait tells, by name, with strides on the first axis."""
+    first, last, stride = bout
+    length = round(stride)
+    phase = np.unwrap(np.angle(np.asarray(hilbert(_at_stride(swing[first:last], stride)))))
+    starts = np.arange(0, last - first - length, max(length // _OVERLAP, 1))
+    at = starts[:, None] + np.arange(length)
+    at = at[usable[first + at].all(axis=1)]
+    at = at[np.unique(np.linspace(0, len(at) - 1, most).astype(int))] if len(at) else at
+    rate, force, phase = rate[first + at], acceleration[first + at], phase[at]
+    steps = Rotation.from_rotvec(step_s * rate.reshape(-1, 3)).as_matrix().reshape(*rate.shape, 3)
+    attitude = np.empty_like(steps)
+    attitude[:, 0] = np.eye(3)
+    for t in range(1, length):
+        attitude[:, t] = attitude[:, t - 1] @ steps[:, t - 1]
+    felt = np.einsum("stkij,stkj->ski", attitude, force) / length
+    up = np.einsum("stkji,skj->stki", attitude, _unit(felt))
+    turned = Rotation.from_matrix(attitude[:, -1].reshape(-1, 3, 3)).as_rotvec().reshape(felt.shape)
+    still = uniform_filter1d((rate**2).sum(axis=3), max(round(_FLAT_S / step_s), 1), axis=1, mode="wrap")
+    window, sensor = np.indices(felt.shape[:2])
+    turns = np.exp(-1j * np.arange(1, HARMONICS + 1)[:, None] * phase[:, None])  # (s, h, t)
+    return {
+        "up": _unit(up.mean(axis=1)),
+        "gravity": np.linalg.norm(felt, axis=2),
+        "turned": np.abs(np.sum(turned * _unit(felt), axis=2)),
+        "square": np.einsum("stki,stkj->skij", rate, rate) / length,
+        "rate": 2 * np.einsum("sht,stki->skhi", turns, rate) / length,
+        "force": 2 * np.einsum("sht,stki->skhi", turns, force) / length,
+        "flat": up[window, still.argmin(axis=1), sensor],
+        # So many of each stride that strides of different bouts have as many.
+        "samples": rate[:, np.linspace(0, length - 1, 40).astype(int)],
+    }
+
+
+def middle_direction(vectors: np.ndarray) -> np.ndarray:
+    """Return the direction (k, 3) of the spatial median of vectors (s, k, 3), which turns with them.
+
+    Few that are far off hardly move it (Weiszfeld's iteration; Vardi, Zhang 2000, PNAS 97:1423).
+    """
+    middle = vectors.mean(axis=0)
+    for _ in range(_MEDIAN_STEPS):
+        distance = np.linalg.norm(vectors - middle, axis=2, keepdims=True)
+        weight = 1 / np.maximum(distance, 1e-9)
+        middle = (weight * vectors).sum(axis=0) / weight.sum(axis=0)
+    return _unit(middle)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

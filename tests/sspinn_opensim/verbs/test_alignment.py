@@ -1,0 +1,131 @@
+"""Sensors of a study that does not say how they sit: aligned once, kept, used again, refused if doubtful."""
+
+import shutil
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+import osim_models
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.alignment.files import read_alignment
+from sspinn_opensim.alignment.usual import QUIET_STANDING, usual_gaits
+from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.results.manifest import read_manifest
+from sspinn_opensim.study import read_study
+from sspinn_opensim.verbs import prepared
+from sspinn_opensim.verbs.prepared import along_segments, prepare
+from sspinn_opensim.verbs.run import run
+
+SITES = {
+    "pelvis": ("pelvis", ""),
+    "femur_r": ("thigh", "right"),
+    "femur_l": ("thigh", "left"),
+    "tibia_r": ("shank", "right"),
+    "tibia_l": ("shank", "left"),
+}
+TURNS = Rotation.random(len(SITES), np.random.default_rng(5)).as_matrix()
+RATE_HZ, STRIDE_S = 100.0, 1.1
+HEAD = """[model]
+file = "builtin:planar_gait"
+scaled = true
+[person]
+height_m = 1.75
+mass_kg = 75.0
+[recording]
+format = "csv"
+file = "walk.csv"
+"""
+
+
+def csv(bodies=tuple(SITES)):
+    """Return a table of someone who stands for two seconds and takes six usual strides."""
+    n_stand, n = 200, 200 + round(6 * STRIDE_S * RATE_HZ)
+    phase = 2 * np.pi * np.arange(n - n_stand) / (STRIDE_S * RATE_HZ)
+    columns = {"time": np.arange(n) / RATE_HZ}
+    for name, body, turn in zip(SITES, bodies, TURNS, strict=True):
+        segment, side = SITES[body]
+        curves = usual_gaits()[0].segments[segment]
+        turns = np.exp(1j * np.arange(1, len(curves.rate) + 1)[:, None] * phase)
+        rate, force = (
+            np.einsum("hi,ht->ti", curves.signal(kind, side), turns).real for kind in ("rate", "force")
+        )
+        force = np.vstack([np.tile(9.81 * QUIET_STANDING[segment].up(side), (n_stand, 1)), force])
+        force[n_stand:] += 9.81 * curves.lean.up(side)
+        rate = np.vstack([np.zeros((n_stand, 3)), rate])
+        for kind, signal in (("acc", force), ("gyro", rate)):
+            columns |= {f"{name}_{kind}_{axis}": (signal @ turn)[:, i] for i, axis in enumerate("xyz")}
+    rows = np.column_stack(list(columns.values()))
+    return "\n".join([",".join(columns), *(",".join(f"{v:.6g}" for v in row) for row in rows)]) + "\n"
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Return a function that writes a study, with the model in a results folder, and reads it."""
+
+    def written(alignment='method = "signals"', sensors="", bodies=tuple(SITES), recording=""):
+        (tmp_path / "walk.csv").write_text(csv(bodies))
+        tables = "".join(f"[sensors.{name}]\n" for name in SITES)
+        file = tmp_path / "study.toml"
+        file.write_text(f"{HEAD}{recording}\n[alignment]\n{alignment}\n{tables}{sensors}")
+        out = tmp_path / "results"
+        out.mkdir(exist_ok=True)
+        shutil.copy(osim_models.path("planar_gait.osim"), out / "subject.osim")
+        return read_study(file), out
+
+    return written
+
+
+def test_sensors_are_aligned_once_kept_and_used_again(study, monkeypatch):
+    known, out = study()
+    first = prepare(known, out)
+    file = ResultsFolder(out).alignment
+    assert read_manifest(out)["files"]["alignment.toml"]["verb"] == "train"
+    for k, body in enumerate(SITES):
+        off = first.alignment.sensors[k].rotation @ TURNS[k].T
+        # The usual curves as they are: what is left is heading, and 3 degrees sideways that it mixes in.
+        assert np.degrees(np.arctan2(off[0, 1], off[1, 1])) == pytest.approx(0, abs=1.5), body
+    assert any("known within" in note for note in first.notes)
+    monkeypatch.setattr(prepared, "align", None)  # it must not be made again
+    second = prepare(known, out)
+    assert np.array_equal(first.recording.acceleration, second.recording.acceleration)
+    assert np.array_equal(first.recording.angular_rate, second.recording.angular_rate)
+    assert first.recording.sensors == second.recording.sensors
+    elsewhere = file.rename(out.parent / "kept.toml")
+    named, out = study(alignment='method = "signals"\nfile = "kept.toml"')
+    third = prepare(named, out)
+    assert elsewhere.is_file() and np.array_equal(first.recording.angular_rate, third.recording.angular_rate)
+
+
+def test_an_alignment_of_other_signals_is_made_anew(study):
+    known, out = study()
+    prepare(known, out)
+    before = read_alignment(ResultsFolder(out).alignment).source
+    changed, out = study(alignment='method = "signals"\nposture = "upright"')
+    prepare(changed, out)
+    assert read_alignment(ResultsFolder(out).alignment).source != before
+
+
+def test_a_csv_is_along_the_segments_unless_the_study_says_otherwise(study):
+    known, out = study(alignment="", recording='accepted = ["gravity_direction", "upside_down"]\n')
+    kept = prepare(known, out)
+    assert kept.alignment is None and not ResultsFolder(out).alignment.exists()
+
+
+def test_exchanged_sensors_stop_a_run_before_anything_is_made_unless_accepted(study):
+    swapped = ("pelvis", "femur_r", "femur_l", "tibia_l", "tibia_r")
+    known, out = study(bodies=swapped)
+    with pytest.raises(InputError, match="2 things are wrong") as error:
+        run(known, out / "run")
+    assert "swapped_sides:tibia_r" in str(error.value) and "left shank" in str(error.value)
+    assert not (out / "run").exists()
+    accepted, out = study(bodies=swapped, recording='accepted = ["swapped_sides"]\n')
+    assert prepare(accepted, out).alignment.sensors[3].found == ("shank", "left")
+
+
+def test_standing_outside_the_part_that_is_used_counts(study):
+    known, _ = study(recording="from_s = 3.0\n")
+    recording = prepared.read_recording(known)
+    turned, found = along_segments(known, recording)
+    assert turned.time_s[0] >= 3.0
+    assert any("standing" in source for source in found.sensors[0].evidence)
