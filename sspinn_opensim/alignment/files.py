@@ -17,7 +17,7 @@ from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.mounting import angles_from_rotation, rotation_from_angles
 from sspinn_opensim.recording.types import Recording
 from sspinn_opensim.settings import read_tables
-from sspinn_opensim.settings.bounds import Vector
+from sspinn_opensim.settings.bounds import Angles
 
 _HEAD = """\
 How sensors sit on their segments, as sspinn found it from their signals.
@@ -33,8 +33,8 @@ class _SensorTable:
 
     name: str
     body: str
-    orientation_deg: Vector
-    sd_deg: Vector
+    orientation_deg: Angles
+    sd_deg: Angles
     facing: float = 1.0
     moves_like: str = ""
     probability: float = 0.0
