@@ -18,13 +18,13 @@ def low_pass(signal: np.ndarray, cutoff_hz: float, rate_hz: float, *, order: int
     Parameters
     ----------
     cutoff_hz, rate_hz : float
-        Cut-off, below half of the sampling rate, Hz.
+        Cut-off and sampling rate, Hz. A cut-off beyond half of the rate takes next to nothing.
     order : int
         Of the filter that runs twice.
     """
     from scipy.signal import butter, sosfiltfilt  # takes long to import, and a study needs none of it
 
-    tangent = np.tan(np.pi * cutoff_hz / rate_hz) / (np.sqrt(2.0) - 1.0) ** (0.5 / order)
+    tangent = np.tan(np.pi * min(cutoff_hz / rate_hz, 0.499)) / (np.sqrt(2.0) - 1.0) ** (0.5 / order)
     corner_hz = min(rate_hz / np.pi * np.arctan(tangent), 0.499 * rate_hz)
     sections = np.asarray(butter(order, corner_hz, fs=rate_hz, output="sos"))
     padding = min(round(_PADDING * rate_hz / cutoff_hz) + 3 * order, signal.shape[0] - 1)

@@ -26,11 +26,10 @@ def resample(recording: Recording, sampling_rate_hz: float) -> Recording:
     if abs(old_rate / sampling_rate_hz - 1.0) < 1e-9:
         return recording
     time_s = recording.time_s[0] + uniform_clock(recording.time_s[-1] - recording.time_s[0], sampling_rate_hz)
-    signals = [recording.acceleration, recording.angular_rate]
-    if sampling_rate_hz < old_rate:
-        cutoff_hz = _CUTOFF * sampling_rate_hz
-        signals = [low_pass(signal, cutoff_hz, old_rate, order=_ORDER) for signal in signals]
-    acceleration, angular_rate = (interpolate(recording.time_s, signal, time_s) for signal in signals)
+    acceleration, angular_rate = (
+        interpolate(recording.time_s, anti_aliased(signal, old_rate, sampling_rate_hz), time_s)
+        for signal in (recording.acceleration, recording.angular_rate)
+    )
     # A sample is usable where both samples around it are.
     usable = np.interp(time_s, recording.time_s, recording.usable) > 1.0 - 1e-6
     return dataclasses.replace(
@@ -42,6 +41,13 @@ def uniform_clock(duration_s: float, sampling_rate_hz: float) -> np.ndarray:
     """Return the times k / rate from 0 that do not pass `duration_s`, in s."""
     # A last sample that misses the end by rounding belongs to the recording.
     return np.arange(int(np.floor(duration_s * sampling_rate_hz + 1e-6)) + 1) / sampling_rate_hz
+
+
+def anti_aliased(signal: np.ndarray, old_rate_hz: float, new_rate_hz: float) -> np.ndarray:
+    """Return a signal (n, ...) without what a new rate cannot hold; itself where the rate does not fall."""
+    if new_rate_hz >= old_rate_hz:
+        return signal
+    return low_pass(signal, _CUTOFF * new_rate_hz, old_rate_hz, order=_ORDER)
 
 
 def interpolate(time_s: np.ndarray, signal: np.ndarray, at_s: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from sspinn_opensim.dynamics.inverse_dynamics import LoadedMotion, external_wren
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalForce, read_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
 from sspinn_opensim.opensim_io.tables.storage import read_storage
-from sspinn_opensim.recording.resample import low_pass, uniform_clock
+from sspinn_opensim.recording.resample import anti_aliased, uniform_clock
 from sspinn_opensim.simulation.motion import SplineMotion
 from sspinn_opensim.simulation.places import moving_joints
 from sspinn_opensim.simulation.states import completed
@@ -154,7 +154,7 @@ def ground_forces(
     for force, parts in zip(loads.forces, np.moveaxis(loads.vectors.copy(), 1, 0), strict=True):
         _refuse_other_frames(force, path)
         side = side_of(force.body)
-        parts[:, [0, 2]] = low_pass(parts[:, [0, 2]], rate, rate_hz)
+        parts[:, [0, 2]] = anti_aliased(parts[:, [0, 2]], rate, rate_hz)
         if side in found:
             larger = np.linalg.norm(parts[:, 0], axis=1) > np.linalg.norm(found[side][:, 0], axis=1)
             found[side][larger, 1] = parts[larger, 1]
