@@ -17,6 +17,8 @@ from scipy.interpolate import make_interp_spline
 import osim_models
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import BodyFunctions, build
+from sspinn_opensim.anatomy.joint_centres import joint_centre
+from sspinn_opensim.dynamics.inverse_dynamics import LoadedMotion, inverse_dynamics
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY, error_numbers
 from sspinn_opensim.opensim_io.scaling.scale import scale_by_height_and_mass
 from sspinn_opensim.opensim_io.tables.storage import Table
@@ -108,7 +110,7 @@ def _trial(trial, out: Path, settings: SimulationSettings) -> dict:
         identity[name] = error_numbers(np.degrees(own), np.degrees(column))["rmsd"]
     lab_tau, grf = tables["moments"], tables["grf"]
     valid = inside & _covered(time_s, lab_tau) & _covered(time_s, grf)
-    tau = _inverse_dynamics(walk, planar, state, time_s, grf)[valid]
+    tau = _planar_forces(walk, planar, state, time_s, grf)[valid]
     weight = mass * STANDARD_GRAVITY
     per_bwbh = 100 / (weight * trial.height_m)
     moments = {}
@@ -178,12 +180,14 @@ def _planar_motion(walk: Walk, planar: BodyFunctions, time_s: np.ndarray) -> dic
 
 def _centre(functions: BodyFunctions, poses: dict[str, np.ndarray], joint: str) -> np.ndarray:
     """Return the centre of a joint in ground, (n, 3)."""
-    child = functions.tree.model.joint(joint).child
-    place = functions.bodies.index(child.body)
-    return poses["position"][:, place] + poses["rotation"][:, place] @ np.array(child.translation)
+    model = functions.tree.model
+    found = model.joint(joint)
+    place = functions.bodies.index(found.child.body)
+    centre = joint_centre(model, found, found.child.body)
+    return poses["position"][:, place] + poses["rotation"][:, place] @ centre
 
 
-def _inverse_dynamics(
+def _planar_forces(
     walk: Walk, planar: BodyFunctions, state: dict[str, np.ndarray], time_s: np.ndarray, grf: Table
 ) -> np.ndarray:
     """Return the planar model's forces; the ground acts where it did as seen from the laboratory's ankle."""
@@ -210,12 +214,9 @@ def _inverse_dynamics(
         point[:, k] = ankles[:, place[foot]] + offset * (1.0, 1.0, 0.0)
         force[:, k, 2] = 0.0
         # The sideways parts turn nothing in the plane.
-    function = planar.inverse_dynamics(_FEET)
-    given = {
-        name: value.reshape(len(time_s), -1)
-        for name, value in (("force", force), ("point", point), ("torque", torque))
-    }
-    return planar.at(function, **state, **given)["tau"]
+    parts = (("force", force), ("point", point), ("torque", torque))
+    loads = {name: value.reshape(len(time_s), -1) for name, value in parts}
+    return inverse_dynamics(planar, LoadedMotion(time_s, **state, loads=loads, loaded=_FEET), passive=False)
 
 
 def _travelled(walk: Walk) -> float:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
 from casadi_dynamics.model.muscles import GeometryPath
 from casadi_dynamics.model.types import GROUND
@@ -37,7 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     rows = {}
     for file in options.models:
-        model = read_model(file)
+        try:
+            model = read_model(file)
+        except InputError as error:
+            print(f"left out: {file.name}: {error.what}", file=sys.stderr)
+            continue
         if not any(muscle.path.wraps for muscle in model.muscles):
             print(f"left out: {file.name}: no muscle wraps", file=sys.stderr)
             continue

@@ -114,6 +114,7 @@ def incomplete(path: Path) -> str:
 
 
 def _cut_table(path: Path) -> str:
+    """Return what shows that a table of OpenSim ends early; what is cut is missing from its end."""
     text = path.read_text(encoding="utf-8", errors="replace")
     head, mark, body = text.partition("endheader")
     lines = body.strip("\r\n").splitlines()
@@ -125,10 +126,8 @@ def _cut_table(path: Path) -> str:
     stated = [line.partition("=")[2] for line in head.splitlines() if line.lower().startswith("nrows=")]
     if stated and stated[0].strip() != str(len(rows)):
         return f"cut short: {len(rows)} rows where its header states {stated[0].strip()}"
-    wrong = next((k for k, row in enumerate(rows) if len(row.split()) != len(labels)), None)
-    if wrong is not None:
-        return f"row {wrong + 1} has {len(rows[wrong].split())} cells for {len(labels)} labels"
-    return ""
+    cells = len(rows[-1].split())
+    return "" if cells == len(labels) else f"row {len(rows)} has {cells} cells for {len(labels)} labels"
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

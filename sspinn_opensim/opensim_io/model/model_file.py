@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterable
 from pathlib import Path
 
 from lxml import etree
@@ -21,6 +22,8 @@ from sspinn_opensim.opensim_io.documents import child_text
 _DOUBLE_COLON, _STAND_IN = b"::", b"..double-colon.."
 _FIRST_VERSION_WITH_SOCKETS = 40000
 
+#: Forces that a model may keep from an earlier analysis.
+_OF_AN_ANALYSIS = ("ExternalForce", "PrescribedForce")
 CONTACT_FORCES = frozenset(
     {
         "SmoothSphereHalfSpaceForce",
@@ -119,8 +122,30 @@ def switch_contact_off(tree: etree._ElementTree) -> list[str]:
     Measured or estimated ground forces enter as external loads; a contact force left on would add a
     second ground force.
     """
+    return _switch_off(tree, CONTACT_FORCES)
+
+
+def switch_ground_forces_off(tree: etree._ElementTree) -> list[str]:
+    """Stop contact, and external and prescribed forces that a model was saved with; return their names.
+
+    External loads replace all of them.
+    """
+    return _switch_off(tree, (*CONTACT_FORCES, *_OF_AN_ANALYSIS))
+
+
+def active_contact(tree: etree._ElementTree) -> list[str]:
+    """Return the contact forces that act, by name."""
+    return _acting(tree, CONTACT_FORCES)
+
+
+def active_ground_forces(tree: etree._ElementTree) -> list[str]:
+    """Return what acts of that which `switch_ground_forces_off` stops, by name."""
+    return _acting(tree, (*CONTACT_FORCES, *_OF_AN_ANALYSIS))
+
+
+def _switch_off(tree: etree._ElementTree, kinds: Iterable[str]) -> list[str]:
     names = []
-    for force in tree.iter(*CONTACT_FORCES):
+    for force in tree.iter(*kinds):
         applies = force.find("appliesForce")
         if applies is None:
             applies = etree.SubElement(force, "appliesForce")
@@ -129,13 +154,9 @@ def switch_contact_off(tree: etree._ElementTree) -> list[str]:
     return names
 
 
-def active_contact(tree: etree._ElementTree) -> list[str]:
-    """Return the contact forces that act, by name."""
-    return [
-        force.get("name", force.tag)
-        for force in tree.iter(*CONTACT_FORCES)
-        if child_text(force, "appliesForce") != "false"
-    ]
+def _acting(tree: etree._ElementTree, kinds: Iterable[str]) -> list[str]:
+    forces = tree.iter(*kinds)
+    return [force.get("name", force.tag) for force in forces if child_text(force, "appliesForce") != "false"]
 
 
 def contact_geometry(tree: etree._ElementTree) -> list[tuple[str, etree._Element]]:

@@ -16,20 +16,20 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.documents import child_text, read_document
 from sspinn_opensim.opensim_io.model.model_file import (
     CoordinateFacts,
-    active_contact,
+    active_ground_forces,
     coordinate_actuators,
     coordinate_facts,
     read_model_tree,
 )
 from sspinn_opensim.opensim_io.static_optimization.preparation import (
     actuator_name,
-    own_external_forces,
     usable_muscles,
 )
 from sspinn_opensim.opensim_io.static_optimization.setup_file import Setup
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads, read_external_loads
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.opensim_io.trials import load_checks, motion_checks
+from sspinn_opensim.opensim_io.trials.motion_checks import check_covers
 from sspinn_opensim.opensim_io.trials.survey import Survey, cut, survey
 
 #: Actuators other than coordinate actuators share the load with muscles.
@@ -110,13 +110,11 @@ def check_inputs(
     kinematics = read_storage(setup.kinematics)
     motion_checks.check_columns(kinematics, coordinates, str(setup.kinematics))
     _check_clean(kinematics, setup.kinematics)
-    _check_covers(setup, "the motion", str(setup.kinematics), kinematics.time_s, setup.margin_s)
+    window = setup.from_s, setup.to_s
+    check_covers(kinematics.time_s, window, setup.margin_s, "the motion", setup.kinematics)
     loads = None
     if setup.external_loads is not None:
-        if acting := [
-            *active_contact(tree),
-            *(f.get("name", f.tag) for f in own_external_forces(tree, acting=True)),
-        ]:
+        if acting := active_ground_forces(tree):
             raise InputError(
                 "contact forces act in the model besides the external loads",
                 where=str(setup.model),
@@ -127,7 +125,7 @@ def check_inputs(
         bodies = tuple(body.get("name", "") for body in tree.iterfind("Model/BodySet/objects/Body"))
         load_checks.check_columns(loads, bodies, str(setup.external_loads))
         _check_clean(loads.data, loads.datafile)
-        _check_covers(setup, "the ground force", str(loads.datafile), loads.time_s, 0.0)
+        check_covers(loads.time_s, window, 0.0, "the ground force", loads.datafile)
     around = _around(setup, kinematics, loads)
     whole = seen or survey(setup.model, kinematics, loads, lowpass_hz=setup.lowpass_hz, window=around)
     seen = cut(whole, setup.from_s, setup.to_s)
@@ -240,19 +238,6 @@ def _check_clean(table: Table, path: Path) -> None:
             where=str(path),
             found="; ".join(table.notes),
             fix="write it anew without these faults: giving model, motion and loads to `sspinn muscles` does",
-        )
-
-
-def _check_covers(setup: Setup, what: str, where: str, time_s: np.ndarray, margin_s: float) -> None:
-    slack = 1.5 * (time_s[-1] - time_s[0]) / max(len(time_s) - 1, 1)
-    if time_s[0] > setup.from_s - margin_s + slack or time_s[-1] < setup.to_s + margin_s - slack:
-        raise InputError(
-            f"{what} does not cover the analysed window",
-            where=where,
-            expected=f"{setup.from_s - margin_s:.3f} to {setup.to_s + margin_s:.3f} s"
-            + (f" (window and {margin_s:.3f} s for the filter on either side)" if margin_s else ""),
-            found=f"{time_s[0]:.3f} to {time_s[-1]:.3f} s",
-            fix="narrow the window or give a longer recording",
         )
 
 

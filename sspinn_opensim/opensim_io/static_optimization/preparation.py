@@ -34,7 +34,7 @@ from sspinn_opensim.opensim_io.model.model_file import (
     coordinate_facts,
     muscle_names,
     read_model_tree,
-    switch_contact_off,
+    switch_ground_forces_off,
     write_model_tree,
 )
 from sspinn_opensim.opensim_io.static_optimization.choices import MuscleChoice
@@ -53,8 +53,6 @@ _TORQUE_OPTIMAL_FORCE = 100.0
 # Residual moments are scaled by body weight at a lever of 0.1 m, about the largest that gait analysis meets.
 _RESIDUAL_LEVER_M = 0.1
 _EDGE_FRAMES = 3
-#: Forces a model may carry from an earlier analysis; the external loads replace them.
-_EXTERNAL_FORCES = ("ExternalForce", "PrescribedForce")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,12 +163,7 @@ def prepare(
             fix="give a longer recording or another window",
         )
     _remove_outcome(results)
-    switch_contact_off(tree)
-    for force in own_external_forces(tree):
-        applies = force.find("appliesForce")
-        if applies is None:
-            applies = etree.SubElement(force, "appliesForce")
-        applies.text = "false"
+    switch_ground_forces_off(tree)
     files = ResultsFolder(results)
     write_model_tree(files.static_optimization_model, tree)
     write_atomically(files.static_optimization_actuators, _actuators(facts, motions, body_weight))
@@ -229,12 +222,6 @@ def usable_muscles(tree: etree._ElementTree, where: Path) -> tuple[str, ...]:
             fix="set appliesForce to true, or delete them from the model",
         )
     return names
-
-
-def own_external_forces(tree: etree._ElementTree, *, acting: bool = False) -> list[etree._Element]:
-    """Return the external and prescribed forces that are part of a model; on request those that act."""
-    forces = tree.iter(*_EXTERNAL_FORCES)
-    return [force for force in forces if not acting or child_text(force, "appliesForce") != "false"]
 
 
 def _remove_outcome(results: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from casadi_dynamics.errors import InputError
+from casadi_dynamics.errors import InputError, InputWarning
 from sspinn_opensim.anatomy import SIDES, side_of
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads, read_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import force_columns
@@ -19,8 +20,9 @@ _PART = re.compile(r"(?P<what>force|torque|moment)_?(?P<part>[vp]?)(?P<axis>[xyz
 def by_side(columns: Mapping[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
     """Rename columns to ``right_ground_force_vx`` and the like, where the side is known.
 
-    The side comes from an ExternalLoads file beside the table that names it, else from an ``r`` or ``l`` in
-    the label. Labels stay where it cannot be known, or where two forces act on one side.
+    The side comes from an ExternalLoads file beside the table that names it (one that cannot be used is said
+    in an `InputWarning`), else from an ``r`` or ``l`` in the label. Labels stay where it cannot be known, or
+    where two forces act on one side.
 
     Parameters
     ----------
@@ -39,9 +41,17 @@ def by_side(columns: Mapping[str, np.ndarray], path: Path) -> dict[str, np.ndarr
 def _prefixes(path: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for file in sorted(path.parent.glob("*.xml")):
+        content = file.read_bytes()
+        if not (b"<ExternalLoads" in content and path.name.encode() in content):
+            continue  # another set-up, or loads of another table
         try:
             loads: ExternalLoads = read_external_loads(file)
-        except InputError:  # another set-up, or loads of another table
+        except InputError as error:
+            warnings.warn(
+                f"{file.name} does not tell the sides of the columns of {path.name}: {error.what}",
+                InputWarning,
+                stacklevel=3,
+            )
             continue
         if loads.datafile.name != path.name:
             continue

@@ -1,7 +1,8 @@
 """OpenSim's inverse dynamics of a folder: set-up, checks, run.
 
 The set-up names files beside itself, so the folder can be moved and the GUI loads it. The model's own contact
-is off in it: ground forces come from the external loads, and would otherwise act twice, without a word.
+is off in it, and so are external and prescribed forces that it was saved with: ground forces come from the
+external loads, and would otherwise act twice, without a word.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.model_file import (
-    active_contact,
+    active_ground_forces,
     coordinate_facts,
     read_model_tree,
-    switch_contact_off,
+    switch_ground_forces_off,
     write_model_tree,
 )
 from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads
@@ -70,7 +71,7 @@ def prepare(
     window: tuple[float, float] | None = None,
     lowpass_hz: float = USUAL_LOWPASS_HZ,
 ) -> ToolInputs:
-    """Write the set-up file, and a model without contact of its own where it has some.
+    """Write the set-up file, and a model without ground forces of its own where it has some.
 
     Parameters
     ----------
@@ -108,8 +109,8 @@ def prepare(
             found=f"from {window[0]:g} s to {window[1]:g} s",
             fix="give a longer trial or another part of it",
         )
-    if active_contact(tree):
-        switch_contact_off(tree)
+    if active_ground_forces(tree):
+        switch_ground_forces_off(tree)
         write_model_tree(ResultsFolder(folder).inverse_dynamics_model, tree)
         trial = dataclasses.replace(trial, model=ResultsFolder.inverse_dynamics_model.name)
     trial = dataclasses.replace(trial, from_s=window[0], to_s=window[1])
@@ -166,12 +167,12 @@ def _checked(folder: Path, trial: ToolInputs) -> tuple[Survey, tuple[str, ...]]:
     motion = folder / trial.kinematics
     table = read_storage(motion)
     motion_checks.check_columns(table, facts, str(motion))
-    _check_covers(table, "the motion", motion, trial, trial.margin_s)
+    window = trial.from_s, trial.to_s
+    motion_checks.check_covers(table.time_s, window, trial.margin_s, "the motion", motion)
     loads = None
     if trial.external_loads:
         loads = read_external_loads(folder / trial.external_loads)
-        _check_covers(loads.data, "the ground force", loads.datafile, trial, 0.0)
-    window = trial.from_s, trial.to_s
+        motion_checks.check_covers(loads.time_s, window, 0.0, "the ground force", loads.datafile)
     seen = survey(folder / trial.model, table, loads, lowpass_hz=trial.lowpass_hz, window=window)
     warnings = motion_checks.check_motion(
         seen,
@@ -185,16 +186,3 @@ def _checked(folder: Path, trial: ToolInputs) -> tuple[Survey, tuple[str, ...]]:
         load_checks.check_columns(loads, seen.bodies, str(folder / trial.external_loads))
         warnings += load_checks.check_loads(seen, loads)
     return seen, tuple(warnings)
-
-
-def _check_covers(table: Table, what: str, path: Path, trial: ToolInputs, margin_s: float) -> None:
-    slack = 1.5 * (table.time_s[-1] - table.time_s[0]) / max(len(table.time_s) - 1, 1)
-    low, high = trial.from_s - margin_s, trial.to_s + margin_s
-    if table.time_s[0] > low + slack or table.time_s[-1] < high - slack:
-        raise InputError(
-            f"{what} does not cover the analysed window",
-            where=str(path),
-            expected=f"{low:.3f} to {high:.3f} s",
-            found=f"{table.time_s[0]:.3f} to {table.time_s[-1]:.3f} s",
-            fix="narrow the window or give a longer trial",
-        )

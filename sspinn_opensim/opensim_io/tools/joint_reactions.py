@@ -19,7 +19,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.files import write_atomically
-from sspinn_opensim.opensim_io.model.model_file import active_contact, read_model_tree
+from sspinn_opensim.opensim_io.model.model_file import active_ground_forces, read_model_tree
 from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 from sspinn_opensim.opensim_io.tools.inverse_dynamics import InverseDynamics
@@ -160,7 +160,7 @@ def prepare(folder: Path, sources: Sources, choices: Choices) -> ToolInputs:
     """
     folder = Path(folder)
     model = folder / sources.trial.model
-    if acting := active_contact(read_model_tree(model)):
+    if acting := active_ground_forces(read_model_tree(model)):
         raise InputError(
             "contact forces act in the model besides the external loads",
             where=str(model),

@@ -7,6 +7,7 @@ and differentiates noise, all without a word. Each check stands for one such sil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -31,6 +32,35 @@ _UNEVEN = 1.5  # longest over shortest time step; times rounded to 1 ms at 120 H
 #: above it is 0.15 to 0.4 of that below in filtered motions, and 2 to 6 in unfiltered ones.
 _MOVEMENT_HZ = 20.0
 _LARGEST_NOISE_SHARE = 1.0
+
+
+def check_covers(
+    time_s: np.ndarray, window: tuple[float, float], margin_s: float, what: str, where: Path
+) -> None:
+    """Refuse a table that does not reach over a window and, on either side, the margin of its filter.
+
+    Parameters
+    ----------
+    time_s : (N,) ndarray
+        Of the table.
+    what : str
+        Is in it, for the message.
+
+    Raises
+    ------
+    InputError
+    """
+    slack = 1.5 * (time_s[-1] - time_s[0]) / max(len(time_s) - 1, 1)
+    low, high = window[0] - margin_s, window[1] + margin_s
+    if time_s[0] > low + slack or time_s[-1] < high - slack:
+        raise InputError(
+            f"{what} does not cover the analysed window",
+            where=where,
+            expected=f"{low:.3f} to {high:.3f} s"
+            + (f" (window and {margin_s:.3f} s for the filter on either side)" if margin_s else ""),
+            found=f"{time_s[0]:.3f} to {time_s[-1]:.3f} s",
+            fix="narrow the window or give a longer recording",
+        )
 
 
 def check_columns(table: Table, coordinates: tuple[CoordinateFacts, ...], where: str) -> None:

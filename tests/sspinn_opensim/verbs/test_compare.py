@@ -2,12 +2,13 @@
 
 import json
 import shutil
+import warnings
 
 import numpy as np
 import pytest
 
 import osim_models
-from casadi_dynamics.errors import InputError
+from casadi_dynamics.errors import InputError, InputWarning
 from sspinn_opensim import cli
 from sspinn_opensim.evaluation.comparison import Series, compare_series
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
@@ -188,3 +189,27 @@ def test_external_loads_say_the_side_of_a_column(tmp_path):
     assert list(by_side({"1_ground_force_vy": SWING}, path)) == ["left_ground_force_vy"]
     two = {"calcn_l_ground_force_vy": SWING, "toes_l_ground_force_vy": SWING}
     assert list(by_side(two, path)) == list(two)  # two forces on one side stay apart
+
+
+@pytest.mark.parametrize("fault", ["cut", "off"])
+def test_external_loads_that_cannot_be_used_are_said(tmp_path, fault):
+    path = write_storage(tmp_path / "grf.mot", Table(("1_ground_force_vy",), TIME, SWING[:, None]))
+    loads = write_external_loads(tmp_path / "loads.xml", ["calcn_l"])
+    text = loads.read_text()
+    if fault == "cut":
+        loads.write_text(text[:-10])
+    else:
+        loads.write_text(
+            text.replace("</ExternalForce>", "<appliesForce>false</appliesForce></ExternalForce>")
+        )
+    with pytest.warns(InputWarning, match="loads.xml does not tell the sides"):
+        assert list(by_side({"1_ground_force_vy": SWING}, path)) == ["1_ground_force_vy"]
+
+
+def test_set_ups_and_loads_of_other_tables_are_passed_over(tmp_path):
+    path = write_storage(tmp_path / "grf.mot", Table(("1_ground_force_vy",), TIME, SWING[:, None]))
+    (tmp_path / "other.xml").write_text("<OpenSimDocument><ExternalLoads>no end, of another.mot")
+    (tmp_path / "tool.xml").write_text("<OpenSimDocument><AnalyzeTool>grf.mot")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert list(by_side({"1_ground_force_vy": SWING}, path)) == ["1_ground_force_vy"]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 
 import numpy as np
@@ -96,6 +97,22 @@ def test_the_models_own_contact_does_not_act_twice(folder):
     # A centimetre in the floor alone would add more than the weight.
     assert rows["pelvis_ty"].peak < 0.2 * WEIGHT_N
     assert "<model_file>subject_inverse_dynamics.osim<" in (folder / "inverse_dynamics_setup.xml").read_text()
+
+
+def test_forces_that_the_model_was_saved_with_do_not_act(folder):
+    """A push of 500 N on the pelvis would be the residual's whole difference."""
+    before = inverse_dynamics(folder)
+    model = folder / "subject.osim"
+    push = "".join(f"<Constant><value>{x}</value></Constant>" for x in (500, 0, 0))
+    force = (
+        '<PrescribedForce name="push"><socket_frame>/bodyset/pelvis</socket_frame>'
+        f'<FunctionSet name="forceFunctions"><objects>{push}</objects></FunctionSet></PrescribedForce>'
+    )
+    text = re.sub(r"(<ForceSet[^>]*>\s*<objects>)", lambda m: m[1] + force, model.read_text(), count=1)
+    assert force in text
+    model.write_text(text)
+    after = inverse_dynamics(folder)
+    assert [row.peak for row in after.rows] == [row.peak for row in before.rows]
 
 
 def test_an_actuator_with_an_activation_of_its_own_does_not_act(folder):
