@@ -235,7 +235,10 @@ def _signal(group: Any, names: tuple[str, ...], quantity: str, path: Path) -> np
             where=f"{path}, {group[name].name}",
             expected=", ".join(UNITS[quantity]),
         )
-    return UNITS[quantity][unit] * numbers
+    if np.any(np.isinf(numbers)):
+        raise InputError("A sample is not a number.", where=f"{path}, {group[name].name}", found="infinite")
+    with np.errstate(invalid="ignore"):  # damaged bytes may be a NaN that signals
+        return UNITS[quantity][unit] * numbers
 
 
 def _label(group: Any) -> str:

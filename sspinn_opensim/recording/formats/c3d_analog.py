@@ -6,18 +6,17 @@ descriptions; their units are the file's. Markers, force plates and all other ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import units
 from sspinn_opensim.recording.choices import Format, RecordingChoice
+from sspinn_opensim.recording.formats.c3d_file import read_c3d_file
 from sspinn_opensim.recording.formats.channels import channel_of
-from sspinn_opensim.recording.formats.extras import library
 from sspinn_opensim.recording.formats.named_columns import (
     Header,
     SensorColumns,
@@ -27,6 +26,9 @@ from sspinn_opensim.recording.formats.named_columns import (
 )
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.settings.bounds import OneOf
+
+#: No analog channel is sampled faster.
+_HIGHEST_RATE_HZ = 1e6
 
 
 @dataclass(frozen=True)
@@ -59,30 +61,30 @@ def read_c3d(choice: RecordingChoice) -> tuple[Stream, ...]:
         If the file is damaged, or no channel is known as one of a sensor.
     """
     path, options = choice.file, choice.options or C3dOptions()
-    ezc3d = library("ezc3d", "c3d", path)
-    try:
-        content = ezc3d.c3d(str(path))
-        analog: Mapping[str, Any] = content["parameters"]["ANALOG"]
-        data, rate = content["data"]["analogs"], float(analog["RATE"]["value"][0])
-    except (OSError, ValueError, KeyError, IndexError, RuntimeError, MemoryError, TypeError) as error:
-        raise InputError(
-            "The recording is no C3D file, or it is damaged.",
-            where=path,
-            found=f"{type(error).__name__}: {error}".splitlines()[0],
-        ) from error
-    names, spelt = _texts(analog, "LABELS"), _texts(analog, "UNITS")
+    file = read_c3d_file(path)
+    names, spelt = (list(file.texts(f"ANALOG:{name}")) for name in ("LABELS", "UNITS"))
     if not any(channel_of(name) for name in names):
-        described = _texts(analog, "DESCRIPTIONS")
+        described = list(file.texts("ANALOG:DESCRIPTIONS"))
         names = described if any(channel_of(name) for name in described) else names
-    count = min(len(names), data.shape[1])
-    names, spelt = names[:count], (spelt + [""] * count)[:count]
-    table = TableOptions(**vars(options))
+    names, spelt = names[: file.channels], (spelt + [""] * file.channels)[: len(names[: file.channels])]
     header = Header(f"{path}, analog channels", tuple(names), tuple(spelt))
-    plan = plan_of(header, choice, table, rate)
-    if rate <= 0 or not data.shape[2]:
-        raise InputError("The recording has no analog samples.", where=path, found=f"rate {rate:g} Hz")
-    column = {place: np.asarray(data[0, place], dtype=float) for place in plan.columns}
-    return streams_of(plan, column, path, None, rate)
+    rate = file.analog_rate_hz
+    plan = plan_of(header, choice, TableOptions(**vars(options)), rate)
+    if not 0 < rate < _HIGHEST_RATE_HZ or not len(file.frames):
+        raise InputError(
+            "The recording has no analog samples.",
+            where=path,
+            found=f"{len(file.frames)} frames, {rate:g} samples a second",
+        )
+    columns = plan.columns
+    values = file.analog(columns)
+    if not np.all(np.isfinite(values)):
+        raise InputError(
+            "An analog sample is not a number.",
+            where=path,
+            found=f"sample {int(np.argmin(np.isfinite(values).all(axis=0))) + 1}",
+        )
+    return streams_of(plan, dict(zip(columns, values, strict=True)), path, None, rate)
 
 
 def is_c3d(path: Path, head: bytes) -> bool:
@@ -91,13 +93,3 @@ def is_c3d(path: Path, head: bytes) -> bool:
 
 
 FORMAT = Format("c3d", C3dOptions, streams=read_c3d, recognises=is_c3d, sensor_tables=("columns",))
-
-
-def _texts(group: Mapping[str, Any], name: str) -> list[str]:
-    """Return the texts of a parameter; the 256th and later ones stand in others that have a number."""
-    found = [str(text).strip() for text in group.get(name, {}).get("value", ())]
-    number = 2
-    while f"{name}{number}" in group:
-        found += [str(text).strip() for text in group[f"{name}{number}"]["value"]]
-        number += 1
-    return found

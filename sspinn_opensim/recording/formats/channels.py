@@ -112,7 +112,8 @@ class SensorChannels:
             return None
         missing = np.full(len(column[known[0]]), np.nan)
         parts = [missing if place is None else column[place] for place in places]
-        return self.factors[quantity] * np.stack(parts, axis=1)
+        with np.errstate(invalid="ignore"):  # damaged bytes may be a NaN that signals
+            return self.factors[quantity] * np.stack(parts, axis=1)
 
 
 def sensors_of(

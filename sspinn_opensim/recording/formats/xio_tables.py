@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.choices import RecordingChoice
 from sspinn_opensim.recording.formats.named_columns import TableOptions, plan_of, streams_of
 from sspinn_opensim.recording.formats.text_layout import read_sheet
@@ -44,7 +45,15 @@ def read_device(
     sheet = read_sheet(path, _OPTIONS)
     plan = plan_of(sheet.header, choice, _OPTIONS, None)
     column, lines, notes = sheet.numbers(plan.columns)
-    (stream,) = streams_of(plan, column, path, None, None, lines, notes)
+    streams = streams_of(plan, column, path, None, None, lines, notes)
+    if len(streams) != 1:
+        raise InputError(
+            "The table of a device names several sensors.",
+            where=path,
+            expected="Gyroscope X (deg/s) ... Accelerometer Z (g)",
+            found=", ".join(stream.name for stream in streams),
+        )
+    stream = streams[0]
     orientation = None
     if quaternions.is_file() and stream.time_s is not None:
         time_s, found = _quaternions(quaternions)
