@@ -210,7 +210,8 @@ def not_a_file(path: Path) -> str:
 def sha256(path: Path) -> str:
     """Return the SHA-256 of what a file holds, or the files in a folder by name, as hexadecimal digits."""
     if Path(path).is_dir():
-        entries = [f"{file.name} {sha256(file)}" for file in sorted(Path(path).iterdir()) if file.is_file()]
+        files = (file for file in sorted(Path(path).rglob("*")) if file.is_file())
+        entries = [f"{file.relative_to(path).as_posix()} {sha256(file)}" for file in files]
         return hashlib.sha256("\n".join(entries).encode()).hexdigest()
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

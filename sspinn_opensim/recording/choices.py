@@ -146,6 +146,8 @@ class Format:
         Whether the file says where its sensors sit, so that a study may leave their positions out.
     folders : bool
         Whether `file` may be a folder in which each file is of one sensor.
+    folder_each : bool
+        Whether each sensor may have a folder of its own in that folder.
     export : str
         What to export from the vendor's software where a file lacks the signals that training needs.
     laboratory_lag_s : float or None
@@ -162,5 +164,6 @@ class Format:
     sensor_tables: tuple[str, ...] = ()
     places_sensors: bool = False
     folders: bool = False
+    folder_each: bool = False
     export: str = ""
     laboratory_lag_s: float | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.choices import Format
-from sspinn_opensim.recording.formats.folders import files_of, head_of
+from sspinn_opensim.recording.formats.folders import files_inside, files_of, head_of
 from sspinn_opensim.recording.formats.text_tables import cells_of, words
 from sspinn_opensim.recording.reader import FORMATS
 
@@ -87,6 +87,9 @@ def folder_advice(folder: Path) -> str:
 def _of_folder(folder: Path) -> Recognised:
     files = files_of(folder)
     by_file = {file: format_of(file) for file in files}
+    if not any(by_file.values()):
+        inside = {file: format_of(file) for file in files_inside(folder)}
+        by_file |= {file: form for file, form in inside.items() if form is not None and form.folder_each}
     known = {form.name: form for form in by_file.values() if form is not None}
     if not known:
         names = ", ".join(file.name for file in files[:_SHOWN]) + (" ..." if len(files) > _SHOWN else "")

@@ -241,7 +241,8 @@ def _inputs(given: Mapping, verb: str) -> Iterator[tuple[str, Path]]:
             if leaf.is_file():
                 yield ("study" if key == "path" else key), leaf
             elif leaf.is_dir() and key.endswith("recording.file"):
-                yield from ((f"{key}.{file.name}", file) for file in sorted(leaf.iterdir()) if file.is_file())
+                files = (file for file in sorted(leaf.rglob("*")) if file.is_file())
+                yield from ((f"{key}.{file.relative_to(leaf).as_posix()}", file) for file in files)
 
 
 def _leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:

@@ -29,6 +29,8 @@ from sspinn_opensim.settings.bounds import OneOf
 
 #: No analog channel is sampled faster.
 _HIGHEST_RATE_HZ = 1e6
+#: Stands in messages for the unit of a channel that has none.
+_NO_UNIT = "not stated"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ def read_c3d(choice: RecordingChoice) -> tuple[Stream, ...]:
     if not any(channel_of(name) for name in names):
         described = list(file.texts("ANALOG:DESCRIPTIONS"))
         names = described if any(channel_of(name) for name in described) else names
-    names, spelt = names[: file.channels], (spelt + [""] * file.channels)[: len(names[: file.channels])]
+    names = names[: file.channels]
+    # Nothing is assumed: what is not stated is no unit, and asked for.
+    spelt = [*(unit or _NO_UNIT for unit in spelt), *[_NO_UNIT] * len(names)][: len(names)]
     header = Header(f"{path}, analog channels", tuple(names), tuple(spelt))
     rate = file.analog_rate_hz
     plan = plan_of(header, choice, TableOptions(**vars(options)), rate)

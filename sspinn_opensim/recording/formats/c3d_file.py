@@ -54,11 +54,9 @@ class C3dFile:
     processor: int
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Return the texts of a parameter; the 256th and later ones stand in others that have a number."""
-        found, number = self._texts(name), 2
-        while f"{name}{number}" in self.parameters:
-            found, number = found + self._texts(f"{name}{number}"), number + 1
-        return found
+        """Return the texts of a parameter."""
+        parts = (part for part in self._parts(name) if isinstance(part, tuple))
+        return tuple(text for part in parts for text in part)
 
     @property
     def channels(self) -> int:
@@ -92,14 +90,17 @@ class C3dFile:
                 values[row] = (stored - offset) * (scales[channel] * general)
         return values
 
-    def _texts(self, name: str) -> tuple[str, ...]:
-        found = self.parameters.get(name, ())
-        return found if isinstance(found, tuple) else ()
+    def _parts(self, name: str) -> Iterator[tuple[str, ...] | np.ndarray]:
+        """Yield a parameter, and those with a number that hold its 256th and later entries."""
+        number = 1
+        while (key := name if number == 1 else f"{name}{number}") in self.parameters:
+            yield self.parameters[key]
+            number += 1
 
     def _numbers(self, name: str, count: int, default: float) -> np.ndarray:
         """Return the numbers of a parameter, filled up to a count."""
-        found = self.parameters.get(name)
-        numbers = found.ravel()[:count] if isinstance(found, np.ndarray) else np.zeros(0)
+        parts = [part.ravel() for part in self._parts(name) if isinstance(part, np.ndarray)]
+        numbers = np.concatenate([*parts, np.zeros(0)])[:count]
         return np.concatenate([numbers, np.full(count - len(numbers), default)])
 
 
@@ -150,8 +151,9 @@ def read_c3d_file(path: Path) -> C3dFile:
 
 def _frames(parameters: dict, counted: int, last: int, there: int) -> int:
     """Return the number of frames: that of the header, else what longer files say in other places."""
-    fields = [parameters.get(f"TRIAL:ACTUAL_{end}_FIELD") for end in ("START", "END")]
-    if all(isinstance(field, np.ndarray) and field.size == 2 for field in fields):
+    stated = (parameters.get(f"TRIAL:ACTUAL_{end}_FIELD") for end in ("START", "END"))
+    fields = [field for field in stated if isinstance(field, np.ndarray) and field.size == 2]
+    if len(fields) == 2:
         start, end = ((field % 2**16) @ np.array([1, 2**16]) for field in fields)
         if 0 < end - start + 1 <= there:
             return int(end - start + 1)

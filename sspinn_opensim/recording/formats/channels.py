@@ -31,7 +31,7 @@ _GAP = r"[\s_.:/-]*"
 _CHANNEL = re.compile(
     rf"(?P<before>.*?)(?-i:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z]))"
     rf"(?:(?P<free>{_FREE})|(?P<force>{_FORCE})|(?P<rate>{_RATE}))(?:[\s_.-]*sensor)?"
-    rf"(?:\s*(?P<number>\d+))?{_GAP}(?P<axis>[ag]?[xyz])(?:{_GAP}(?P<after>\d+))?(?:\s*\(im\))?",
+    rf"(?:\s*(?P<number>\d+))?{_GAP}(?P<axis>[ag]?[xyz])(?:{_GAP}(?P<after>\d+))?",
     re.IGNORECASE,
 )
 _UNIT = re.compile(r"(?P<name>.*?)\s*(?:\((?P<round>[^()]*)\)|\[(?P<square>[^\[\]]*)\])\s*")

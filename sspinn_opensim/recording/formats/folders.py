@@ -26,6 +26,12 @@ def files_of(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
+def files_inside(folder: Path) -> list[Path]:
+    """Return the files in the folders of a folder by name, hidden ones left out."""
+    inside = (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [file for own in sorted(inside) for file in files_of(own)]
+
+
 def recorded_files(path: Path, recognises: Callable[[Path, bytes], bool], what: str) -> list[Path]:
     """Return the file, or the files of a folder that have a format.
 

@@ -71,7 +71,9 @@ def is_ngimu(path: Path, head: bytes) -> bool:
     return "endheader" in text and re.search(r"(?m)^time,.*_q4,.*_ax,.*_gz", text) is not None
 
 
-FORMAT = Format("ngimu", NgimuOptions, streams=read_ngimu, recognises=is_ngimu, folders=True)
+FORMAT = Format(
+    "ngimu", NgimuOptions, streams=read_ngimu, recognises=is_ngimu, folders=True, folder_each=True
+)
 
 
 def _is_sensors(path: Path, head: bytes) -> bool:

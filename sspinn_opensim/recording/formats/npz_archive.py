@@ -56,7 +56,7 @@ class NpzOptions:
 def read_npz(choice: RecordingChoice) -> tuple[Stream, ...]:
     """Return the streams of an archive, in the order of its arrays."""
     try:
-        with np.load(choice.file) as archive:
+        with _opened(choice.file) as archive:
             return _streams(archive, choice.file, choice.options or NpzOptions())
     except _DAMAGE as error:
         raise InputError(
@@ -75,6 +75,13 @@ def is_npz(path: Path, head: bytes) -> bool:
 FORMAT = Format("npz", NpzOptions, streams=read_npz, recognises=is_npz)
 
 
+def _opened(path: Path) -> NpzFile:
+    archive = np.load(path)
+    if not isinstance(archive, NpzFile):
+        raise OSError("a single array")
+    return archive
+
+
 def _streams(archive: NpzFile, file: Path, options: NpzOptions) -> tuple[Stream, ...]:
     time = options.time_array or next((name for name in _TIME if name in archive.files), "")
     if time not in archive.files:
@@ -85,7 +92,8 @@ def _streams(archive: NpzFile, file: Path, options: NpzOptions) -> tuple[Stream,
             fix=nearest(time, archive.files) or "name it: time_array under [recording.npz]",
         )
     time_s = _numbers(archive, file, time)
-    signals = _stacked(archive, file) or _single(archive, file)
+    stacked = _stacked(archive, file)
+    signals = stacked or _single(archive, file)
     if not signals:
         raise InputError(
             "The recording has no array that is known as a signal of a sensor.",
@@ -102,6 +110,7 @@ def _streams(archive: NpzFile, file: Path, options: NpzOptions) -> tuple[Stream,
             None if "angular_rate" not in own else rate * own["angular_rate"],
             own.get("orientation"),
             time_s=time_s,
+            segment=name if stacked else "",
         )
         for name, own in signals.items()
     )

@@ -49,7 +49,9 @@ def is_x_imu3(_path: Path, head: bytes) -> bool:
     return bool(names) and names[0] in ("Time (s)", "Timestamp (us)") and len(names) == 7
 
 
-FORMAT = Format("x_imu3", XImu3Options, streams=read_x_imu3, recognises=is_x_imu3, folders=True)
+FORMAT = Format(
+    "x_imu3", XImu3Options, streams=read_x_imu3, recognises=is_x_imu3, folders=True, folder_each=True
+)
 
 
 def _name(file: Path) -> str:

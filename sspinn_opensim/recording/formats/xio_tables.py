@@ -10,6 +10,7 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.choices import RecordingChoice
+from sspinn_opensim.recording.formats.folders import files_inside, files_of
 from sspinn_opensim.recording.formats.named_columns import TableOptions, plan_of, streams_of
 from sspinn_opensim.recording.formats.text_layout import read_sheet
 from sspinn_opensim.recording.formats.text_tables import words
@@ -66,11 +67,8 @@ def device_files(path: Path, is_table: Callable[[Path], bool]) -> list[Path]:
     """Return the tables of a recording: a file, that of a device's folder, those of a session's folders."""
     if path.is_file():
         return [path]
-    own = sorted(file for file in path.iterdir() if file.is_file() and is_table(file))
-    inside = sorted(
-        file for folder in path.iterdir() if folder.is_dir() for file in folder.iterdir() if is_table(file)
-    )
-    return own or inside
+    own = [file for file in files_of(path) if is_table(file)]
+    return own or [file for file in files_inside(path) if is_table(file)]
 
 
 def inverted(quaternion: np.ndarray) -> np.ndarray:

@@ -85,6 +85,35 @@ def test_every_file_is_read_as_expected(vendor_formats):
     assert not wrong and seen == {"xsens_mt", "movella_dot", "mvnx", "opensense"}
 
 
+def test_files_of_other_vendors_are_read_as_expected(vendor_formats):
+    seen = []
+    for file in expected(vendor_formats, "apdm", "ngimu", "x_imu3"):
+        form, streams = streams_of(vendor_formats / file["file"])
+        assert list(streams) == [answer["name"] for answer in file["sensors"]]
+        for answer in file["sensors"]:
+            stream = streams[answer["name"]]
+            assert len(stream) == answer["samples"]
+            assert same(answer["acc_first_m_s2"], stream.acceleration)
+            assert same(answer["gyr_first_rad_s"], stream.angular_rate)
+            mean = np.linalg.norm(stream.acceleration[:50], axis=1).mean()
+            assert mean == pytest.approx(answer["acc_norm_mean_first_50"], abs=5e-4)  # of three decimals
+            rate = (len(stream) - 1) / (stream.time_s[-1] - stream.time_s[0])
+            assert rate == pytest.approx(answer["rate_Hz"], abs=0.05)  # of one decimal
+            repeated = np.count_nonzero(np.diff(stream.time_s) == 0)
+            assert repeated == answer.get("repeated_times", 0)
+        seen.append((form.name, len(streams)))
+    assert sorted(seen) == [("apdm", 4), ("apdm", 6), ("ngimu", 3), ("x_imu3", 1)]
+
+
+def test_orientations_of_other_vendors_turn_the_specific_force_upwards(vendor_formats):
+    """As they are, or inverted where the vendor turns the earth into the sensor; in mean, at rest or moving."""
+    for name in ("apdm/imuData01.csv", "ngimu/ngimu_data.csv"):
+        for stream in streams_of(vendor_formats / name)[1].values():
+            w, xyz, force = stream.orientation[:, :1], stream.orientation[:, 1:], stream.acceleration
+            mean = (force + 2 * np.cross(xyz, np.cross(xyz, force) + w * force)).mean(axis=0)
+            assert np.hypot(*mean[:2]) < 0.6 and 9.6 < mean[2] < 10.0, (name, stream.name, mean)
+
+
 def test_files_without_signals_are_refused_with_their_reason(vendor_formats):
     refused = 0
     for file in expected(vendor_formats, *FOLDERS):
