@@ -106,7 +106,7 @@ def test_files_of_other_vendors_are_read_as_expected(vendor_formats):
 
 
 def test_orientations_of_other_vendors_turn_the_specific_force_upwards(vendor_formats):
-    """As they are, or inverted where the vendor turns the earth into the sensor; in mean, at rest or moving."""
+    """As they are, or inverted where the vendor turns the earth into the sensor; in mean, also in motion."""
     for name in ("apdm/imuData01.csv", "ngimu/ngimu_data.csv"):
         for stream in streams_of(vendor_formats / name)[1].values():
             w, xyz, force = stream.orientation[:, :1], stream.orientation[:, 1:], stream.acceleration
