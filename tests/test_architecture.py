@@ -93,7 +93,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         "estimation": "files gait study recording opensim_io training",
         "placement": "files study recording opensim_io training estimation",
         "evaluation": "files gait study recording opensim_io training dynamics.agreement",
-        "report": "files text gait study recording opensim_io evaluation results.gui_steps",
+        "report": "files text gait study recording alignment opensim_io evaluation results.gui_steps",
         "results.gui_steps": "opensim_io",
         "results.manifest": "",
         "results.stages": "",

@@ -46,8 +46,11 @@ _GRAVITY_SHARE = 0.5
 #: Mean inclination against gravity that segments stay below in walking and running, feet included, degrees
 #: (P01 of Dorschky et al. 2019: at most 37, the foot in running); and from which a sensor is upside down.
 _LARGEST_LEAN_DEG, _UPSIDE_DOWN_DEG = 60.0, 120.0
-#: Bias of a gyroscope, rad/s: good ones have below 1 deg/s, consumer parts 3 (data sheets).
-_BIAS_NOTED, _BIAS_DOUBTED = np.radians(1.0), np.radians(5.0)
+#: Bias of a gyroscope that rest did not tell, rad/s: consumer parts have 3 deg/s at most (data sheets).
+_LARGE_BIAS = np.radians(5.0)
+#: A clock is off if what is felt departs from it by so many standard deviations, and by this at least: a
+#: shock takes 0.02 s through the body; s.
+_CERTAIN_OFFSET, _SMALL_OFFSET_S = 5.0, 0.1
 #: Shorter standing leaves an alignment by gravity to chance, and is too short for a gyroscope's bias, s.
 _SHORTEST_STANDING_S, _BIAS_STANDING_S = 0.5, 1.0
 
@@ -103,6 +106,7 @@ def find_faults(recording: Recording, found_phases: tuple[Phase, ...] | None = N
         *_units(recording),
         *_no_rotation(recording),
         *_not_upright(recording),
+        *_time_offsets(recording),
         *_bias(recording, found_phases),
         *_movement(recording, found_phases),
     )
@@ -314,7 +318,7 @@ def _not_upright(recording: Recording) -> list[Finding]:
 
 
 def _bias(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
-    """Return gyroscopes whose mean over the longest standing is not zero."""
+    """Return gyroscopes that still turn on average in the longest standing, after what reading took away."""
     longest = longest_standing(found, _BIAS_STANDING_S)
     if longest is None:
         return []
@@ -324,19 +328,42 @@ def _bias(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
     for k, sensor in enumerate(recording.sensors):
         bias = float(np.linalg.norm(rates[:, k].mean(axis=0)))
         # Who sways more than that may turn a little, too.
-        if bias > max(_BIAS_NOTED, float(np.linalg.norm(rates[:, k].std(axis=0)))):
+        if bias > max(_LARGE_BIAS, float(np.linalg.norm(rates[:, k].std(axis=0)))):
             doubts.append(
                 Finding(
-                    "note" if bias < _BIAS_DOUBTED else "doubt",
+                    "doubt",
                     "gyroscope_bias",
                     sensor.name,
                     f"its gyroscope reads {np.degrees(bias):.1f} deg/s on average while the person stands.",
-                    ""
-                    if bias < _BIAS_DOUBTED
-                    else "let the sensor rest for a moment after it is switched on",
+                    "let the sensor rest for a moment after it is switched on",
                 )
             )
     return doubts
+
+
+def _time_offsets(recording: Recording) -> list[Finding]:
+    """Return sensors whose clock is off against that of others by what both feel, and that was left so."""
+    clocks = recording.clocks
+    if clocks is None:
+        return []
+    found = []
+    for own in clocks.sensors:
+        felt = own.felt
+        if felt is None or felt.corrected:
+            continue
+        late_s = abs(felt.offset_s)
+        if late_s > max(_CERTAIN_OFFSET * felt.deviation_s, _SMALL_OFFSET_S):
+            found.append(
+                Finding(
+                    "serious",
+                    "time_offset",
+                    own.sensor,
+                    f"it feels steps {late_s:.2f} s {'after' if felt.offset_s > 0 else 'before'} "
+                    f"'{felt.other}' (standard deviation {felt.deviation_s:.2f} s).",
+                    "start all sensors by one command, or export them with a common clock",
+                )
+            )
+    return found
 
 
 def _movement(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:

@@ -12,6 +12,7 @@ from casadi_dynamics.errors import InputError
 #: training unless the study accepts it by its key.
 Severity = Literal["note", "doubt", "serious"]
 
+_RANK: dict[Severity, int] = {"note": 0, "doubt": 1, "serious": 2}
 #: Kind of finding -> what it means.
 KINDS = {
     "reading": "what the reader did to the file",
@@ -78,12 +79,24 @@ class Finding:
 
     def __str__(self) -> str:
         about = f"sensor '{self.sensor}': " if self.sensor else ""
+        said = f"{self.evidence[:1].lower()}{self.evidence[1:]}" if about else self.evidence
         advice = f" {self.advice[:1].upper()}{self.advice[1:]}." if self.advice else ""
-        return f"{self.severity}: {about}{self.evidence}{advice}"
+        return f"{self.severity}: {about}{said}{advice}"
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return {"key": self.key, **asdict(self)}
+
+
+def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings without those that others of the same key, as serious or more so, say already."""
+    worst: dict[str, Finding] = {}
+    for finding in findings:
+        key = finding.evidence if finding.kind == "reading" else finding.key
+        known = worst.get(key)
+        if known is None or _RANK[finding.severity] > _RANK[known.severity]:
+            worst[key] = finding
+    return tuple(worst.values())
 
 
 def unaccepted(findings: Iterable[Finding], accepted: Collection[str]) -> tuple[Finding, ...]:

@@ -9,15 +9,12 @@ from typing import Any
 import numpy as np
 
 from sspinn_opensim.anatomy.names import segment_of
-from sspinn_opensim.recording.checks import find_faults, longest_standing
+from sspinn_opensim.recording.checks import find_faults
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.foot_speed import SpeedEstimate, speed_estimate
 from sspinn_opensim.recording.phases import GAIT, Phase, phases
 from sspinn_opensim.recording.rest import rests_of
 from sspinn_opensim.recording.types import Recording
-
-#: Standing shorter than this says nothing about a gyroscope's bias, s.
-_SHORTEST_STANDING_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,8 @@ class SensorFacts:
     resting_m_s2 : float or None
         Magnitude of the specific force in its stillest moments, as it was recorded, m/s^2. None: it never
         rests.
-    standing_deg_s : float or None
-        Magnitude of the mean angular rate in the longest standing, deg/s: the bias of the gyroscope.
+    bias_deg_s : float or None
+        Magnitude of the gyroscope's bias from rest, deg/s; None: it never rests for long.
     peak_m_s2, peak_deg_s : float
         Largest magnitudes.
     """
@@ -44,7 +41,7 @@ class SensorFacts:
     body: str
     channels: str
     resting_m_s2: float | None
-    standing_deg_s: float | None
+    bias_deg_s: float | None
     peak_m_s2: float
     peak_deg_s: float
 
@@ -126,23 +123,18 @@ def overview_of(
     found = phases(recording)
     return Overview(
         recording,
-        _facts(recording, as_recorded or recording, found, sources or recording.sensor_names),
+        _facts(recording, as_recorded or recording, sources or recording.sensor_names),
         found,
         speed_estimate(recording, found),
         find_faults(recording, found),
     )
 
 
-def _facts(
-    recording: Recording, as_recorded: Recording, found: Sequence[Phase], sources: Sequence[str]
-) -> tuple[SensorFacts, ...]:
-    standing = longest_standing(found, _SHORTEST_STANDING_S)
-    still = np.zeros(len(recording.time_s), bool)
-    if standing is not None:
-        still = (recording.time_s >= standing.from_s) & (recording.time_s <= standing.to_s)
+def _facts(recording: Recording, as_recorded: Recording, sources: Sequence[str]) -> tuple[SensorFacts, ...]:
+    biases = {bias.sensor: float(np.linalg.norm(bias.bias_rad_s)) for bias in recording.gyro_biases}
     facts = []
     for k, (sensor, rest) in enumerate(zip(recording.sensors, rests_of(as_recorded), strict=True)):
-        bias = recording.angular_rate[still, k].mean(axis=0) if still.any() else None
+        bias = biases.get(sensor.name)
         told = sensor.body != sources[k] or segment_of(sensor.body) is not None
         body = sensor.imu_frame or (sensor.body if told else "")
         facts.append(
@@ -152,7 +144,7 @@ def _facts(
                 body=body,
                 channels=_channels(recording.acceleration_available[k], recording.angular_rate_available[k]),
                 resting_m_s2=None if rest is None else rest.magnitude,
-                standing_deg_s=None if bias is None else float(np.degrees(np.linalg.norm(bias))),
+                bias_deg_s=None if bias is None else float(np.degrees(bias)),
                 peak_m_s2=float(np.linalg.norm(as_recorded.acceleration[:, k], axis=1).max()),
                 peak_deg_s=float(np.degrees(np.linalg.norm(recording.angular_rate[:, k], axis=1).max())),
             )

@@ -9,8 +9,10 @@ import numpy as np
 from casadi_dynamics.model import Model
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.symbolic.posture import posture, upright, without_forces
+from sspinn_opensim.alignment.types import Alignment, words
 from sspinn_opensim.anatomy import joint_of_leg
 from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
+from sspinn_opensim.recording.mounting import angles_from_rotation
 from sspinn_opensim.recording.overview import Overview
 from sspinn_opensim.recording.phases import GAIT, Phase
 from sspinn_opensim.report.charts import MOST_POINTS, Band, Chart, Line
@@ -20,9 +22,15 @@ from sspinn_opensim.text import fixed
 
 SENSOR_COLUMNS = (
     *("sensor", "in the file", "on", "measured"),
-    *("at rest, m/s²", "standing, deg/s", "peak, m/s²", "peak, deg/s"),
+    *("at rest, m/s²", "bias, deg/s", "peak, m/s²", "peak, deg/s"),
 )
 PHASE_COLUMNS = ("phase", "from, s", "to, s", "steps/min")
+TURN_COLUMNS = (
+    *("sensor", "axes of", "angles x y z, deg", "moves like"),
+    *("sagittal, ± deg", "frontal, ± deg", "heading, ± deg"),
+)
+#: Standard deviation of an alignment of which nothing is known, degrees.
+_UNKNOWN_DEG = 180.0
 #: s of gait whose channels are shown one by one.
 _CLOSE_UP_S = 3.0
 #: Angles about z of a stride that shows both legs, rad, by joint of the leg.
@@ -40,12 +48,32 @@ def sensor_rows(overview: Overview) -> list[list[str]]:
             sensor.body or "\u2013",
             sensor.channels,
             fixed(sensor.resting_m_s2, 2),
-            fixed(sensor.standing_deg_s, 2),
+            fixed(sensor.bias_deg_s, 2),
             fixed(sensor.peak_m_s2, 1),
             fixed(sensor.peak_deg_s, 0),
         ]
         for sensor in overview.sensors
     ]
+
+
+def turn_rows(alignment: Alignment) -> list[list[str]]:
+    """Return how sensors sit as texts under `TURN_COLUMNS`; a dash stands for what is not known."""
+    rows = []
+    for own in alignment.sensors:
+        known = max(own.sd_deg) < _UNKNOWN_DEG
+        angles = np.degrees(angles_from_rotation(own.rotation))
+        x, y, z = own.sd_deg
+        like = "\u2013" if own.found is None else f"{words(own.found)} ({own.probability:.2f})"
+        rows.append(
+            [
+                own.name,
+                own.body if own.site else "\u2013",
+                " ".join(fixed(float(angle), 0) for angle in angles) if known else "\u2013",
+                like,
+                *(fixed(sd, 1) if known else "\u2013" for sd in (z, x, y)),
+            ]
+        )
+    return rows
 
 
 def phase_rows(phases: Sequence[Phase]) -> list[list[str]]:
@@ -54,7 +82,12 @@ def phase_rows(phases: Sequence[Phase]) -> list[list[str]]:
 
 
 def recording_page(
-    overview: Overview, title: str, facts: Sequence[str], verdict: tuple[bool, str], picture: str | None
+    overview: Overview,
+    title: str,
+    facts: Sequence[str],
+    verdict: tuple[bool, str],
+    picture: str | None,
+    alignment: Alignment | None = None,
 ) -> str:
     """Return the page of a recording.
 
@@ -68,6 +101,8 @@ def recording_page(
         Whether it can be used, and the sentence that says so.
     picture : str or None
         SVG of the sensors on the body.
+    alignment : Alignment or None
+        How the sensors sit on their segments, where that had to be found.
     """
     groups = [
         (
@@ -86,6 +121,9 @@ def recording_page(
         Section("findings", "Can it be used?", "findings.html", content),
         Section("sensors", "Sensors", "table.html", {"table": Table(SENSOR_COLUMNS, sensor_rows(overview))}),
     ]
+    if alignment is not None:
+        content = {"table": Table(TURN_COLUMNS, turn_rows(alignment))}
+        sections.append(Section("turns", "How they are turned", "table.html", content))
     if picture is not None:
         hint = "Where each sensor is taken to sit, in some stride: not the posture of the person."
         sections.append(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tomlkit
@@ -21,7 +21,9 @@ from sspinn_opensim.recording.streams import Stream
 #: Model of a study that is no file.
 BUILTIN = "builtin:"
 #: What says where a sensor sits, if the vendor's files do.
-_FILES = "the files say so"
+_FILES, _NAME = "the files say so", "guess: its name tells"
+#: Probability from which a place is guessed by how a sensor moves.
+_SURE, _SURE_MIDDLE = 0.9, 0.5
 #: Segments of the legs.
 _LEG = ("thigh", "shank", "foot")
 #: Coordinate of the trunk against the pelvis in the sagittal plane, in the built-in model and OpenSim's.
@@ -110,6 +112,8 @@ class Draft:
         Estimate from the foot sensors, m/s; written as a comment.
     standing_s : pair of float or None
         When the person seems to stand, s; written as a comment.
+    accepted : mapping of str to str
+        Serious findings that are taken as they are, by key, with what they say.
     generic_height_m : float or None
         Height of a person the model fits, m.
     scaled : bool
@@ -130,12 +134,18 @@ class Draft:
     trial: str = ""
     measured_speed_m_s: float | None = None
     standing_s: tuple[float, float] | None = None
+    accepted: Mapping[str, str] = field(default_factory=dict)
     generic_height_m: float | None = None
     scaled: bool = False
 
 
-def place_streams(streams: Sequence[Stream], where: Mapping[str, str], model: Model) -> tuple[Placed, ...]:
-    """Return the sensors whose place is known: by the user, by the file, or by their names.
+def place_streams(
+    streams: Sequence[Stream],
+    where: Mapping[str, str],
+    model: Model,
+    by_movement: Callable[[], Mapping[str, tuple[str, str, float]]] = dict,
+) -> tuple[Placed, ...]:
+    """Return the sensors whose place is known: by the user, by the file, by their names, or by how they move.
 
     Parameters
     ----------
@@ -143,6 +153,8 @@ def place_streams(streams: Sequence[Stream], where: Mapping[str, str], model: Mo
         Name of a sensor in the file, or a part of it, to the segment or body that carries it.
     model : Model
         Whose bodies are meant.
+    by_movement : callable
+        Returns segment, side and probability of sensors by their names; asked if nothing else says a place.
 
     Raises
     ------
@@ -150,27 +162,18 @@ def place_streams(streams: Sequence[Stream], where: Mapping[str, str], model: Mo
         The user names a sensor, segment or body that there is not, or two sensors for one name; or no sensor
         has a place.
     """
-    by_user = {_stream_called(name, streams).name: segment for name, segment in where.items()}
-    placed = []
+    placed = _placed_by_user(streams, where, model)
+    taken = {p.source for p in placed}
     for stream in streams:
-        if stream.name in by_user:
-            said, told_by = by_user[stream.name], ""
-            if _body(said, model) is None:
-                raise InputError(
-                    f"The model '{model.name}' has no body for '{said}'.",
-                    where=f"--where {stream.name}={said}",
-                    expected="a segment such as pelvis, thigh_r, shank_l, foot_r, trunk; or a body: "
-                    + ", ".join(body.name for body in model.bodies),
-                    fix=nearest(said, [body.name for body in model.bodies]),
-                )
-        elif where and not stream.segment:
-            continue  # who lists sensors leaves the others out
-        else:
-            said = stream.segment or stream.name
-            told_by = _FILES if stream.segment else "guess: its name tells"
+        # Who lists sensors leaves out those of which the files say nothing.
+        if stream.name in taken or (where and not stream.segment):
+            continue
+        said = stream.segment or stream.name
         body = _body(said, model)
-        if body is not None and not any(p.body == body and p.told_by and told_by for p in placed):
-            placed.append(Placed(_plain(said), stream.name, body, told_by))
+        if body is not None and all(p.body != body or not p.told_by for p in placed):
+            placed.append(Placed(_plain(said), stream.name, body, _FILES if stream.segment else _NAME))
+    if not placed:
+        placed = _placed_by_movement(by_movement(), model)
     _refuse_none(placed, streams)
     names = [p.name for p in placed]
     for name in names:
@@ -182,6 +185,53 @@ def place_streams(streams: Sequence[Stream], where: Mapping[str, str], model: Mo
                 fix="leave one of them out, or name their segments in two ways (tibia_r, shank_r)",
             )
     return tuple(placed)
+
+
+def _placed_by_user(streams: Sequence[Stream], where: Mapping[str, str], model: Model) -> list[Placed]:
+    by_user = {_stream_called(name, streams).name: segment for name, segment in where.items()}
+    placed = []
+    for name, said in by_user.items():
+        body = _body(said, model)
+        if body is None:
+            raise InputError(
+                f"The model '{model.name}' has no body for '{said}'.",
+                where=f"--where {name}={said}",
+                expected="a segment such as pelvis, thigh_r, shank_l, foot_r, trunk; or a body: "
+                + ", ".join(body.name for body in model.bodies),
+                fix=nearest(said, [body.name for body in model.bodies]),
+            )
+        placed.append(Placed(_plain(said), name, body))
+    return placed
+
+
+def is_sure(segment: str, probability: float) -> bool:
+    """Return whether a place that a sensor's movement tells may be guessed.
+
+    Pelvis and trunk move alike, but have no side that could be mistaken.
+    """
+    return probability >= (_SURE_MIDDLE if segment in MIDDLE else _SURE)
+
+
+def segment_name(place: tuple[str, str]) -> str:
+    """Return a name of a segment and side as a sensor may have it: ``thigh_r``, ``pelvis``."""
+    segment, side = place
+    return f"{segment}_{side[0]}" if side else segment
+
+
+def _placed_by_movement(told: Mapping[str, tuple[str, str, float]], model: Model) -> list[Placed]:
+    """Return sensors on the bodies they most probably sit on, the surest of each body."""
+    placed: dict[str, Placed] = {}
+    middle = sum(segment in MIDDLE for segment, _, _ in told.values())
+    for name, (found, side, probability) in sorted(told.items(), key=lambda item: -item[1][2]):
+        # Pelvis and trunk move alike: a single sensor on one of them is usually that on the pelvis.
+        alone = found in MIDDLE and middle == 1
+        segment = "pelvis" if alone else found
+        body = body_of_segment(model, (segment, side))
+        if body is not None and body not in placed and (alone or is_sure(segment, probability)):
+            words = "pelvis or the trunk" if alone else " ".join((side, segment)).strip()
+            sure = "" if alone else f" (probability {probability:.2f})"
+            placed[body] = Placed(body, name, body, f"guess: it moves like a sensor on the {words}{sure}")
+    return list(placed.values())
 
 
 def unobserved_trunk(model: Model, sensors: Sequence[Placed]) -> tuple[str, ...]:
@@ -237,6 +287,9 @@ def study_text(draft: Draft, study: Path) -> str:
             f"# guess: the person stands still from {start:.2f} to {end:.2f} s; if not, say when:",
             f"# standing_s = [{start:.2f}, {end:.2f}]",
         ]
+    if draft.accepted:
+        lines += [f"# guess: {said}; it is taken as found" for said in draft.accepted.values()]
+        lines.append(f"accepted = [{', '.join(map(_text, draft.accepted))}]")
     if draft.trial:
         lines += ["", f"[recording.{draft.format}]", f"trial = {_text(draft.trial)}"]
     lines += _sensors(draft.sensors)

@@ -4,48 +4,38 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.model import Model
+from sspinn_opensim.alignment.types import Alignment, words
 from sspinn_opensim.anatomy import segment_of
-from sspinn_opensim.files import draft_of, write_atomically, write_json
+from sspinn_opensim.files import write_atomically, write_json
 from sspinn_opensim.opensim_io.model.upgraded_model import read_any_model
-from sspinn_opensim.opensim_io.scaling.scale import known_height
 from sspinn_opensim.recording import (
-    FORMATS,
-    Format,
     Recording,
-    RecordingChoice,
-    SensorChoice,
     on_model,
-    read_recording,
     unaccepted,
 )
-from sspinn_opensim.recording.checks import longest_standing
-from sspinn_opensim.recording.overview import Overview, overview_of
+from sspinn_opensim.recording.mounting import angles_from_rotation, rotation_from_angles
+from sspinn_opensim.recording.overview import Overview
 from sspinn_opensim.recording.placement import body_of_segment
-from sspinn_opensim.recording.recognise import recognised
-from sspinn_opensim.recording.rest import corrected_at_rest
-from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.study.cohort import is_cohort
 from sspinn_opensim.study.draft import (
-    Draft,
     NewStudy,
-    Placed,
-    is_planar,
+    is_sure,
     model_file,
-    place_streams,
-    study_text,
-    unobserved_trunk,
+    segment_name,
 )
 from sspinn_opensim.text import text_table
+from sspinn_opensim.verbs.vendor_files import Recorded, look_at, read_files, write_study
 
 
 @dataclass(frozen=True)
@@ -62,6 +52,8 @@ class RecordingCheck:
         Sensors, phases, findings.
     accepted : tuple of str
         Serious findings that the study accepts.
+    alignment : Alignment or None
+        How the sensors sit on their segments, where that had to be found.
     study, page : Path or None
         What was written.
     as_json : bool
@@ -72,6 +64,7 @@ class RecordingCheck:
     format: str
     overview: Overview
     accepted: tuple[str, ...] = ()
+    alignment: Alignment | None = None
     study: Path | None = None
     page: Path | None = None
     as_json: bool = False
@@ -121,9 +114,26 @@ class RecordingCheck:
             "verdict": self.verdict,
             "accepted": list(self.accepted),
             **self.overview.to_json(),
+            "alignment": None if self.alignment is None else alignment_json(self.alignment),
             "study": None if self.study is None else str(self.study),
             "page": None if self.page is None else str(self.page),
         }
+
+    def _places(self) -> list[str]:
+        """Return how to say where sensors sit that nobody placed, as they move."""
+        told = self.alignment.sensors if self.alignment else ()
+        if self.study or any(own.site for own in told):
+            return []
+        likely = [own for own in told if own.found and is_sure(own.found[0], own.probability)]
+        said = " ".join(f"{own.name}={segment_name(own.found)}" for own in likely if own.found)
+        return [f"by how they move, sensors sit at: --where {said}"] if said else []
+
+    def _turns(self) -> list[str]:
+        from sspinn_opensim.report.recording_page import TURN_COLUMNS, turn_rows
+
+        if self.alignment is None:
+            return []
+        return [text_table(TURN_COLUMNS, turn_rows(self.alignment), left=4), ""]
 
     def __str__(self) -> str:
         from sspinn_opensim.report.recording_page import (
@@ -142,7 +152,9 @@ class RecordingCheck:
             "",
             text_table(PHASE_COLUMNS, phase_rows(self.overview.phases)),
             "",
+            *self._turns(),
             *map(str, self.overview.findings),
+            *self._places(),
             self.verdict,
         ]
         if self.page:
@@ -152,12 +164,21 @@ class RecordingCheck:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True)
-class _Recorded:
-    """A recording and its sensors without a study."""
-
-    recording: RecordingChoice
-    sensors: tuple[SensorChoice, ...]
+def alignment_json(alignment: Alignment) -> list[dict[str, Any]]:
+    """Return how sensors sit as JSON values."""
+    return [
+        {
+            "name": own.name,
+            "body": own.body,
+            "orientation_deg": [
+                round(float(angle), 3) for angle in np.degrees(angles_from_rotation(own.rotation))
+            ],
+            "sd_deg": list(own.sd_deg),
+            "moves_like": None if own.found is None else words(own.found),
+            "probability": own.probability,
+        }
+        for own in alignment.sensors
+    ]
 
 
 def check(
@@ -197,19 +218,25 @@ def check(
     path = Path(path)
     if not path.exists():
         raise InputError("There is no such file or folder.", where=path, fix="check the path")
+    looked = None
     if path.suffix.lower() == ".toml":
         _refuse_options_of_files(path, where, recorded_rate_hz, trial, new_study)
-        study, form = read_study(path), None
-        form = FORMATS[study.recording.format]
-        source: Study | _Recorded = study
+        study = read_study(path)
+        name, source = study.recording.format, study
     else:
-        form, source = _of_vendor(path.absolute(), where or {}, recorded_rate_hz, trial, new_study)
-    overview = _overview(source)
+        files = read_files(path.absolute(), where or {}, recorded_rate_hz, trial)
+        source: Study | Recorded = files.source
+        name = files.source.recording.format
+        if new_study is not None:
+            looked = write_study(new_study, files)
+            source = read_study(new_study.file)
+    overview, alignment = looked or look_at(source)
     result = RecordingCheck(
         path,
-        form.name,
+        name,
         overview,
         source.recording.accepted,
+        alignment,
         study=new_study.file if new_study else None,
         as_json=as_json,
     )
@@ -242,127 +269,7 @@ def _refuse_options_of_files(path: Path, *options: object) -> None:
         )
 
 
-def _overview(source: Study | _Recorded) -> Overview:
-    choice = source.recording
-    own = dataclasses.replace(choice, rest_correction="none")
-    as_recorded = read_recording(_Recorded(own, source.sensors), refuse=False)
-    clean = dataclasses.replace(
-        as_recorded, findings=tuple(f for f in as_recorded.findings if f.kind != "resting_magnitude")
-    )
-    recording = corrected_at_rest(clean, choice.rest_correction)
-    return overview_of(recording, as_recorded, [s.source or s.name for s in source.sensors])
-
-
-def _of_vendor(
-    path: Path, where: Mapping[str, str], rate_hz: float | None, trial: str, new: NewStudy | None
-) -> tuple[Format, Study | _Recorded]:
-    """Return format and sensors of files without a study; write one if that is asked for."""
-    found = recognised(path)
-    form = found.format
-    if form.streams is None:
-        raise InputError(
-            f"Files of the format '{form.name}' hold no streams of sensors.",
-            where=path,
-            fix="write a study that names the sensors, and check that",
-        )
-    file = path if form.folders else found.files[0]
-    options = _options(form, trial, path)
-    choice = RecordingChoice(form.name, file, file.stem, recorded_rate_hz=rate_hz, options=options)
-    streams = form.streams(choice)
-    _require_rate(streams, choice)
-    if new is not None:
-        _write_study(new, choice, streams, where)
-        return form, read_study(new.file)
-    sensors = [_named(stream, where) for stream in streams]
-    return form, _Recorded(choice, tuple(sensors))
-
-
-def _options(form: Format, trial: str, path: Path) -> Any:
-    """Return the options of a format with a trial; None where none is chosen."""
-    if not trial:
-        return None
-    if "trial" not in {field.name for field in dataclasses.fields(form.options)}:
-        raise InputError(
-            f"Files of the format '{form.name}' hold one trial.", where=path, fix="leave --trial out"
-        )
-    return form.options(trial=trial)
-
-
-def _named(stream: Stream, where: Mapping[str, str]) -> SensorChoice:
-    """Return a sensor called by what carries it, as far as user or file say it."""
-    said = [segment for name, segment in where.items() if name.lower() in stream.name.lower()]
-    body = said[0] if said else stream.segment.removesuffix("_imu")
-    return SensorChoice(stream.name, body or stream.name, stream.name)
-
-
-def _require_rate(streams: Sequence[Stream], choice: RecordingChoice) -> None:
-    known = [stream for stream in streams if stream.rate_hz or stream.time_s is not None]
-    if not known and choice.recorded_rate_hz is None:
-        raise InputError(
-            "The recording does not say its sampling rate.",
-            where=choice.file,
-            expected="the rate that was set when it was recorded",
-            fix="--rate HZ",
-        )
-
-
-def _write_study(
-    new: NewStudy, choice: RecordingChoice, streams: Sequence[Stream], where: Mapping[str, str]
-) -> None:
-    if new.file.exists() and not new.force:
-        raise InputError(
-            "There is a file of this name already.",
-            where=new.file,
-            fix="--force replaces it, or choose another",
-        )
-    file = model_file(new.model)
-    model = read_any_model(file)
-    if not (new.scaled or new.generic_height_m or known_height(file)):
-        raise InputError(
-            "The height of a person whom this model fits is not known.",
-            where=new.model,
-            fix="--generic-height M, or --scaled if the model is the person's already",
-        )
-    placed = place_streams(streams, where, model)
-    draft = _draft(new, choice, streams, placed, model)
-    new.file.parent.mkdir(parents=True, exist_ok=True)
-    with draft_of(new.file) as temporary:
-        temporary.write_text(study_text(draft, new.file), encoding="utf-8")
-        read_study(temporary)  # what is written must be what is read
-
-
-def _draft(
-    new: NewStudy,
-    choice: RecordingChoice,
-    streams: Sequence[Stream],
-    placed: Sequence[Placed],
-    model: Model,
-) -> Draft:
-    sensors = tuple(SensorChoice(p.name, p.body, p.source) for p in placed)
-    seen = overview_of(read_recording(_Recorded(choice, sensors), refuse=False))
-    used = {p.source for p in placed}
-    standing = longest_standing(seen.phases, 0.0)
-    return Draft(
-        format=choice.format,
-        file=choice.file,
-        model=new.model,
-        height_m=new.height_m,
-        mass_kg=new.mass_kg,
-        sensors=tuple(placed),
-        left_out=tuple(stream.name for stream in streams if stream.name not in used),
-        planar=is_planar(model),
-        fixed=unobserved_trunk(model, placed),
-        recorded_rate_hz=choice.recorded_rate_hz,
-        trial=choice.options.trial if choice.options else "",
-        speed_m_s=new.speed_m_s,
-        measured_speed_m_s=None if seen.speed is None else seen.speed.speed_m_s,
-        standing_s=None if standing is None else (standing.from_s, standing.to_s),
-        generic_height_m=new.generic_height_m,
-        scaled=new.scaled,
-    )
-
-
-def _with_page(result: RecordingCheck, source: Study | _Recorded, out: Path) -> RecordingCheck:
+def _with_page(result: RecordingCheck, source: Study | Recorded, out: Path) -> RecordingCheck:
     """Write page and JSON into a folder."""
     from sspinn_opensim.report.recording_page import recording_page
 
@@ -371,16 +278,14 @@ def _with_page(result: RecordingCheck, source: Study | _Recorded, out: Path) -> 
     picture = _picture(result.overview.recording, source)
     verdict = (result.ok, result.verdict)
     title = f"Recording {result.overview.recording.name}"
-    page = recording_page(result.overview, title, result.facts, verdict, picture)
+    page = recording_page(result.overview, title, result.facts, verdict, picture, result.alignment)
     done = dataclasses.replace(result, page=write_atomically(folder.recording_page, page))
     write_json(folder.recording_check, done.to_json())
     return done
 
 
-def _picture(recording: Recording, source: Study | _Recorded) -> str | None:
+def _picture(recording: Recording, source: Study | Recorded) -> str | None:
     """Return the sensors on the study's model, or on the built-in one; None where none has a place on it."""
-    import numpy as np
-
     from sspinn_opensim.report.placement import Mark
     from sspinn_opensim.report.recording_page import sensors_picture
     from sspinn_opensim.training.subject import place
@@ -407,7 +312,7 @@ def _picture(recording: Recording, source: Study | _Recorded) -> str | None:
                 None,
                 np.zeros((3, 3)),
                 sensor.axes_known,
-                np.eye(3),
+                rotation_from_angles(sensor.orientation),
             )
         )
     return sensors_picture(model, marks) if marks else None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.alignment.align import align, aligned, fingerprint, unaligned
+from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.alignment.files import check_sensors, read_alignment, write_alignment
 from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.files import require, write_json
@@ -24,6 +26,7 @@ from sspinn_opensim.recording import (
     refuse_serious,
     usual_places,
 )
+from sspinn_opensim.recording.reader import Recorded
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study
@@ -123,14 +126,33 @@ def prepare(study: Study, out: Path, recording: Recording | None = None) -> Prep
     return Prepared(recording, subject, signals, notes, told, spans, alignment)
 
 
+class Alignable(Recorded, Protocol):
+    """A study, as far as alignment goes."""
+
+    @property
+    def path(self) -> Path:
+        """The study file, for messages."""
+        ...
+
+    @property
+    def alignment(self) -> AlignmentChoice:
+        """How sensors are aligned."""
+        ...
+
+
 def along_segments(
-    study: Study, recording: Recording, model: Model | None = None, out: Path | None = None
+    study: Alignable,
+    recording: Recording,
+    model: Model | None = None,
+    out: Path | None = None,
+    *,
+    refuse: bool = True,
 ) -> tuple[Recording, Alignment | None]:
     """Return a recording along the axes of the bodies, and the alignment where sensors had to be aligned.
 
     Parameters
     ----------
-    study : Study
+    study : Alignable
         Says how its sensors are aligned, and names an alignment to use, if any.
     recording : Recording
         The part that the study uses.
@@ -139,6 +161,8 @@ def along_segments(
     out : Path, optional
         Results folder: an alignment that lies there is used if it was made from the same signals and choices,
         and a new one is written.
+    refuse : bool
+        Whether an alignment that is not sure is an error.
 
     Raises
     ------
@@ -167,5 +191,6 @@ def along_segments(
         if out is not None and file is not None:
             with recorded(out, "train", study=study):
                 write_alignment(found, file)
-    refuse_serious(found.findings, part.accepted, str(study.path))
+    if refuse:
+        refuse_serious(found.findings, part.accepted, str(study.path))
     return aligned(recording, found), found

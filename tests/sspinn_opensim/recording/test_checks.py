@@ -7,7 +7,8 @@ import pytest
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Recording, Sensor, check_placement, find_faults
 from sspinn_opensim.recording.checks import refuse_implausible
-from sspinn_opensim.recording.findings import KINDS, Finding, refuse_serious, unaccepted
+from sspinn_opensim.recording.findings import KINDS, Finding, merged, refuse_serious, unaccepted
+from sspinn_opensim.recording.provenance import Clocks, Felt, SensorClock
 
 
 def walking(
@@ -100,12 +101,22 @@ def test_a_sensor_whose_axes_are_stated_wrongly_is_told(signs, kind, degrees):
     assert find_faults(changed(recording, acceleration=turned, sensors=unknown)) == ()
 
 
-@pytest.mark.parametrize(("bias_deg_s", "severity"), [(0.5, None), (2.0, "note"), (6.0, "doubt")])
+@pytest.mark.parametrize(("bias_deg_s", "severity"), [(3.0, None), (6.0, "doubt")])
 def test_a_gyroscope_that_turns_at_rest_is_told(bias_deg_s, severity):
     recording = walking()
     rate = recording.angular_rate + np.radians([0.0, bias_deg_s, 0.0])
     found = find_faults(changed(recording, angular_rate=rate))
     assert [(f.kind, f.severity) for f in found] == ([("gyroscope_bias", severity)] if severity else [])
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "corrected", "kinds"), [(0.3, False, ["time_offset"]), (0.3, True, []), (0.05, False, [])]
+)
+def test_a_clock_that_what_is_felt_contradicts_is_told(offset_s, corrected, kinds):
+    felt = Felt("s", "t", offset_s, 0.02, corrected=corrected)
+    clocks = Clocks(100.0, "time", (SensorClock("s", 100.0, felt=felt), SensorClock("t", 100.0)))
+    found = find_faults(changed(walking(), clocks=clocks))
+    assert [f.kind for f in found] == kinds and all(f.is_serious for f in found)
 
 
 def test_who_does_not_walk_or_stand_is_told():
@@ -152,6 +163,19 @@ def test_only_what_is_serious_and_not_accepted_stops():
     assert set(found[1].to_json()) == {"key", "severity", "kind", "sensor", "evidence", "advice"}
     with pytest.raises(ValueError, match="no kind"):
         Finding("note", "rum", "", "")
+
+
+def test_what_is_said_twice_is_said_once_and_at_its_worst():
+    said = (
+        Finding("note", "reading", "", "a."),
+        Finding("note", "reading", "", "b."),
+        Finding("doubt", "no_gait", "", "1."),
+        Finding("serious", "no_gait", "", "2."),
+        Finding("note", "no_gait", "", "3."),
+        Finding("note", "reading", "", "a."),
+    )
+    assert [f.evidence for f in merged(said)] == ["a.", "b.", "2."]
+    assert str(Finding("doubt", "gaps", "s", "It lost 3.", "look")) == "doubt: sensor 's': it lost 3. Look."
 
 
 def test_a_kind_of_finding_is_a_word():

@@ -77,11 +77,13 @@ def test_guesses_are_marked_and_paths_are_relative(model, tmp_path):
         recorded_rate_hz=100.0,
         measured_speed_m_s=1.234,
         standing_s=(0.0, 1.5),
+        accepted={"alignment:pelvis": "sensor 'pelvis': it may face backward"},
     )
     text = study_text(draft, tmp_path / "studies" / "a.toml")
     assert 'file = "../data/imu"' in text and "recorded_rate_hz = 100" in text
-    assert text.count("# guess: ") == 3 and "# speed_m_s = 1.23" in text
-    assert "standing_s = [0.00, 1.50]" in text
+    assert text.count("# guess: ") == 4 and "# speed_m_s = 1.23" in text
+    assert "standing_s = [0.00, 1.50]" in text and 'accepted = ["alignment:pelvis"]' in text
+    assert "may face backward; it is taken as found" in text
     assert 'source = "00B42DA3"' in text and "Not used" in text
     assert "lumbar_extension = 0.0" in text
     assert model_file("builtin:planar_gait") == Path(osim_models.path("planar_gait"))

@@ -301,7 +301,10 @@ def test_the_examples_are_valid(shared, repository):
     names = sorted(path.name for path in studies.examples_folder().glob("*.toml"))
     models = ["dorschky2019_gait2392.toml", "dorschky2019_rajagopal2016.toml"]
     one_person = [*models, "dorschky2019_run.toml", "dorschky2019_walk.toml"]
-    vendors = ["gaittoolbox_walk.toml", "kuopio2024_walk.toml", "kuopio2024_walk_space.toml"]
+    vendors = [
+        *("capsense_sub01.toml", "gaittoolbox_walk.toml"),
+        *("kuopio2024_walk.toml", "kuopio2024_walk_space.toml"),
+    ]
     assert names == sorted(["demo.toml", "dorschky2019_p01.toml", *one_person, *vendors])
     for name in ["demo.toml", *one_person]:
         study = read_study(repository / "examples" / name)

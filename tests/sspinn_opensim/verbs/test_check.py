@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,13 @@ from scipy.spatial.transform import Rotation
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import cli
 from sspinn_opensim.recording import Recording, read_recording
-from sspinn_opensim.study import read_study
+from sspinn_opensim.study import override, read_study
 from sspinn_opensim.study.draft import NewStudy
 from sspinn_opensim.verbs.check import check
+from sspinn_opensim.verbs.prepared import prepare
+from sspinn_opensim.verbs.run import run
+from sspinn_opensim.verbs.scale import scale
+from sspinn_opensim.verbs.train import train
 
 #: Serial number of the sensor on each body.
 SERIALS = {
@@ -183,6 +188,65 @@ def test_a_study_is_written_that_is_read(folder, where, tmp_path):
     part = {serial: body for serial, body in where.items() if body.endswith("_r")}
     check(folder, where=part, new_study=NewStudy(file, force=True, **NEW))
     assert len(read_study(file).sensors) == 3 and "Not used" in file.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def kuopio(shared, tmp_path_factory) -> Path:
+    """The files of kuopio2024_walk without the mapping that says where each sensor sits."""
+    folder = tmp_path_factory.mktemp("kuopio")
+    for file in (shared / "data" / "kuopio2024_walk" / "imu").glob("*.txt"):
+        shutil.copy(file, folder)
+    return folder
+
+
+#: Where the sensors of kuopio2024_walk sit, by the mapping file of the data set.
+KUOPIO = {
+    "00B42DA3": "pelvis",
+    "00B42DA2": "femur_r",
+    "00B42DAE": "tibia_r",
+    "00B42D48": "foot_r",
+    "00B42D4D": "femur_l",
+    "00B42D53": "tibia_l",
+    "00B42D4E": "foot_l",
+}
+
+
+def test_where_sensors_sit_is_told_by_how_they_move(kuopio, tmp_path):
+    file = tmp_path / "walk.toml"
+    result = check(kuopio, recorded_rate_hz=100.0, new_study=NewStudy(file, **NEW))
+    assert {s.source: s.body for s in read_study(file).sensors} == KUOPIO
+    assert file.read_text(encoding="utf-8").count("# guess: it moves like a sensor on the") == 7
+    assert result.ok and result.alignment is not None and "--where" not in str(result)
+    seen = check(kuopio, recorded_rate_hz=100.0)
+    assert seen.ok and "00B42D53=shank_l" in str(seen)
+    told = json.loads(json.dumps(seen.to_json()))["alignment"]
+    assert {own["name"]: own["moves_like"] for own in told}["00B42D48"] == "right foot"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kind"),
+    [("foot_r", "foot_l", "swapped_sides"), ("tibia_l", "femur_l", "swapped_segments")],
+)
+def test_exchanged_sensors_stop(one, other, kind, kuopio, tmp_path):
+    serials = {body: serial for serial, body in KUOPIO.items()}
+    exchanged = KUOPIO | {serials[one]: other, serials[other]: one}
+    file = tmp_path / "walk.toml"
+    result = check(kuopio, recorded_rate_hz=100.0, where=exchanged, new_study=NewStudy(file, **NEW))
+    serious = {f.key for f in result.overview.findings if f.is_serious}
+    assert not result.ok and serious >= {f"{kind}:{one}", f"{kind}:{other}"}
+    with pytest.raises(InputError, match="wrong with the recording"):
+        run(file, tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_written_study_trains(folder, where, tmp_path):
+    file, out = tmp_path / "walk.toml", tmp_path / "results"
+    check(folder, where=where, new_study=NewStudy(file, **NEW))
+    study = override(read_study(file), steps=1)
+    scale(study, out)
+    prepared = prepare(study, out)
+    assert all(sensor.axes_known for sensor in prepared.recording.sensors)
+    assert train(study, out, prepared=prepared).seeds[0].steps == 1
 
 
 def test_nothing_is_left_of_a_study_that_cannot_be(folder, where, tmp_path, shared):

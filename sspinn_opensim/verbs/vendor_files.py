@@ -1,0 +1,235 @@
+"""Files of a vendor without a study: read, looked at, and described by a study that is written."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.alignment.choices import AlignmentChoice
+from sspinn_opensim.alignment.types import Alignment
+from sspinn_opensim.files import draft_of
+from sspinn_opensim.opensim_io.model.upgraded_model import read_any_model
+from sspinn_opensim.opensim_io.scaling.scale import known_height
+from sspinn_opensim.recording import Format, RecordingChoice, SensorChoice, find_faults, read_recording
+from sspinn_opensim.recording.checks import longest_standing
+from sspinn_opensim.recording.findings import merged
+from sspinn_opensim.recording.overview import Overview, overview_of
+from sspinn_opensim.recording.recognise import recognised
+from sspinn_opensim.recording.rest import corrected_at_rest
+from sspinn_opensim.recording.streams import Stream
+from sspinn_opensim.study import Study, read_study
+from sspinn_opensim.study.draft import (
+    Draft,
+    NewStudy,
+    is_planar,
+    model_file,
+    place_streams,
+    study_text,
+    unobserved_trunk,
+)
+from sspinn_opensim.verbs.prepared import along_segments
+
+#: Findings about the axes of a sensor.
+_OF_AXES = ("alignment", "gravity_direction", "upside_down")
+#: Findings after which nothing can be said about how sensors sit.
+_UNUSABLE = ("free_acceleration", "acceleration_unit", "angular_rate_unit", "missing_signal")
+
+
+#: Doubtful axes that a written study takes as found: facing this way with this probability at least, and
+#: known within this in the sagittal plane, degrees.
+_LIKELY, _LARGEST_SD_DEG = 0.8, 12.0
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A recording and its sensors without a study."""
+
+    path: Path
+    recording: RecordingChoice
+    sensors: tuple[SensorChoice, ...]
+    alignment: AlignmentChoice = field(default_factory=AlignmentChoice)
+
+
+@dataclass(frozen=True)
+class VendorFiles:
+    """A file or folder of a vendor, read.
+
+    Attributes
+    ----------
+    choice : RecordingChoice
+        The recording as a study would name it.
+    streams : tuple of Stream
+        All its sensors.
+    where : mapping of str to str
+        What the user says of them: segment or body by the name of the sensor.
+    """
+
+    choice: RecordingChoice
+    streams: tuple[Stream, ...]
+    where: Mapping[str, str]
+
+    @property
+    def source(self) -> Recorded:
+        """All sensors, called as in the files, on what user or files say carries them."""
+        return Recorded(self.choice.file, self.choice, tuple(map(self._named, self.streams)))
+
+    def _named(self, stream: Stream) -> SensorChoice:
+        said = [segment for name, segment in self.where.items() if name.lower() in stream.name.lower()]
+        body = said[0] if said else stream.segment.removesuffix("_imu")
+        return SensorChoice(stream.name, body or stream.name, stream.name)
+
+
+def read_files(
+    path: Path, where: Mapping[str, str], recorded_rate_hz: float | None, trial: str = ""
+) -> VendorFiles:
+    """Read a file or folder as a vendor's software wrote it.
+
+    Parameters
+    ----------
+    where : mapping of str to str
+        Sensor of the file to the segment or body that carries it.
+    recorded_rate_hz : float or None
+        Rate at which it was recorded, Hz, if the user states it.
+    trial : str
+        The trial of a folder that holds several, as the names of its files say it.
+
+    Raises
+    ------
+    InputError
+        If no reader knows it, or its rate is stated nowhere.
+    """
+    found = recognised(path)
+    form = found.format
+    if form.streams is None:
+        raise InputError(
+            f"Files of the format '{form.name}' hold no streams of sensors.",
+            where=path,
+            fix="write a study that names the sensors, and check that",
+        )
+    file = path if form.folders else found.files[0]
+    options = _options(form, trial, path)
+    choice = RecordingChoice(form.name, file, file.stem, recorded_rate_hz=recorded_rate_hz, options=options)
+    streams = form.streams(choice)
+    known = [stream for stream in streams if stream.rate_hz or stream.time_s is not None]
+    if not known and recorded_rate_hz is None:
+        raise InputError(
+            "The recording does not say its sampling rate.",
+            where=path,
+            expected="the rate that was set when it was recorded",
+            fix="--rate HZ",
+        )
+    return VendorFiles(choice, streams, where)
+
+
+def _options(form: Format, trial: str, path: Path) -> Any:
+    """Return the options of a format with a trial; None where none is chosen."""
+    if not trial:
+        return None
+    if "trial" not in {field.name for field in dataclasses.fields(form.options)}:
+        raise InputError(
+            f"Files of the format '{form.name}' hold one trial.", where=path, fix="leave --trial out"
+        )
+    return form.options(trial=trial)
+
+
+def look_at(source: Study | Recorded) -> tuple[Overview, Alignment | None]:
+    """Return what is in a recording, and how its sensors sit if that is not known."""
+    choice = source.recording
+    own = dataclasses.replace(choice, rest_correction="none")
+    as_recorded = read_recording(dataclasses.replace(source, recording=own), refuse=False)
+    clean = dataclasses.replace(
+        as_recorded, findings=tuple(f for f in as_recorded.findings if f.kind != "resting_magnitude")
+    )
+    recording = corrected_at_rest(clean, choice.rest_correction)
+    view = overview_of(recording, as_recorded, [s.source or s.name for s in source.sensors])
+    if any(f.kind in _UNUSABLE and f.is_serious for f in view.findings):
+        return view, None
+    turned, alignment = along_segments(source, recording, refuse=False)
+    if alignment is None:
+        return view, None
+    placed = {own.name for own in alignment.sensors if own.site is not None}
+    # Of a sensor of which nobody said where it sits, nothing can be told about its axes.
+    after = (*alignment.findings, *find_faults(turned, view.phases))
+    known = [f for f in after if f.kind not in _OF_AXES or f.sensor in placed]
+    findings = merged((*view.findings, *known))
+    return dataclasses.replace(view, recording=turned, findings=findings), alignment
+
+
+def write_study(new: NewStudy, files: VendorFiles) -> tuple[Overview, Alignment | None]:
+    """Write a study of a vendor's files; return what is in the recording and how its sensors sit.
+
+    Raises
+    ------
+    InputError
+        If there is such a file already, sensors have no place on the model, or the study would not be read.
+        Nothing is written then.
+    """
+    if new.file.exists() and not new.force:
+        raise InputError(
+            "There is a file of this name already.",
+            where=new.file,
+            fix="--force replaces it, or choose another name",
+        )
+    file = model_file(new.model)
+    model = read_any_model(file)
+    if not (new.scaled or new.generic_height_m or known_height(file)):
+        raise InputError(
+            "The height of a person whom this model fits is not known.",
+            where=new.model,
+            fix="--generic-height M, or --scaled if the model is the person's already",
+        )
+    placed = place_streams(files.streams, files.where, model, lambda: _moves_like(files))
+    sensors = tuple(SensorChoice(p.name, p.body, p.source) for p in placed)
+    seen, alignment = look_at(Recorded(files.choice.file, files.choice, sensors))
+    used, standing = {p.source for p in placed}, longest_standing(seen.phases, 0.0)
+    draft = Draft(
+        format=files.choice.format,
+        file=files.choice.file,
+        model=new.model,
+        height_m=new.height_m,
+        mass_kg=new.mass_kg,
+        sensors=tuple(placed),
+        left_out=tuple(stream.name for stream in files.streams if stream.name not in used),
+        planar=is_planar(model),
+        fixed=unobserved_trunk(model, placed),
+        recorded_rate_hz=files.choice.recorded_rate_hz,
+        trial=files.choice.options.trial if files.choice.options else "",
+        speed_m_s=new.speed_m_s,
+        measured_speed_m_s=None if seen.speed is None else seen.speed.speed_m_s,
+        standing_s=None if standing is None else (standing.from_s, standing.to_s),
+        accepted=_likely_axes(seen, alignment),
+        generic_height_m=new.generic_height_m,
+        scaled=new.scaled,
+    )
+    new.file.parent.mkdir(parents=True, exist_ok=True)
+    with draft_of(new.file) as temporary:
+        temporary.write_text(study_text(draft, new.file), encoding="utf-8")
+        read_study(temporary)  # what is written must be what is read
+    return seen, alignment
+
+
+def _likely_axes(seen: Overview, alignment: Alignment | None) -> dict[str, str]:
+    """Return findings about axes that are more likely right than not: key, and what they rest on."""
+    likely = {
+        own.name
+        for own in (alignment.sensors if alignment else ())
+        if own.facing >= _LIKELY and own.sd_deg[2] <= _LARGEST_SD_DEG
+    }
+    return {
+        f.key: str(f).removeprefix("serious: ").partition(". ")[0]
+        for f in seen.findings
+        if f.is_serious and f.kind == "alignment" and f.sensor in likely
+    }
+
+
+def _moves_like(files: VendorFiles) -> dict[str, tuple[str, str, float]]:
+    """Return segment, side and probability of each sensor, by how it moves."""
+    sensors = tuple(SensorChoice(stream.name, stream.name, stream.name) for stream in files.streams)
+    source = Recorded(files.choice.file, files.choice, sensors)
+    alignment = along_segments(source, read_recording(source, refuse=False), refuse=False)[1]
+    told = () if alignment is None else alignment.sensors
+    return {own.name: (*own.found, own.probability) for own in told if own.found is not None}
