@@ -25,7 +25,7 @@ from sspinn_opensim.alignment.align import align
 from sspinn_opensim.alignment.types import words
 from sspinn_opensim.alignment.usual import QUIET_STANDING, Lean, Site, UsualGait
 from sspinn_opensim.anatomy import segment_of
-from sspinn_opensim.recording import Recording, Sensor
+from sspinn_opensim.recording import Recording, RecordingChoice, Sensor, SensorChoice, read_recording
 
 #: Right of the person along the axes of the sensor, as capsense's own notes say how sensors were worn.
 _BY_HAND = {
@@ -41,6 +41,14 @@ _BY_HAND = {
 _STANDING_S, _AGAIN_DEG, _SWAY = 1.0, 1.5, (0.05, 0.01)
 #: Constant errors of virtual sensors, as in `sspinn simulate-imu`: m/s^2 and rad/s.
 _BIAS = (0.05, 0.005)
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """A recording and its sensors, as far as reading goes."""
+
+    recording: RecordingChoice
+    sensors: tuple[SensorChoice, ...]
 
 
 @dataclass(frozen=True)
@@ -108,22 +116,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def real(data: Path) -> list[tuple[Recording, dict[str, np.ndarray | None]]]:
     """Return the recordings of real sensors, and the rotation from sensor to segment where it is known."""
-    found = []
+    found: list[tuple[Recording, dict[str, np.ndarray | None]]] = []
     for name in ("kuopio2024_walk", "gaittoolbox_walk"):
         folder = data / name
         if folder.is_dir():
             segments = json.loads((folder / "sensor_to_segment.json").read_text(encoding="utf-8"))["segments"]
-            files = {n: next((folder / "imu").glob(f"*{s['sensor']}.txt")) for n, s in segments.items()}
-            streams = {n: _mt_manager(file) for n, file in files.items()}
-            truth = {n: np.array(s["R_segment_from_sensor"]) for n, s in segments.items()}
-            found.append((_recording(name, streams), truth))
+            serials = {sensor: values["sensor"] for sensor, values in segments.items()}
+            choice = RecordingChoice("xsens_mt", folder / "imu", name, recorded_rate_hz=100.0)
+            truth = {sensor: np.array(v["R_segment_from_sensor"]) for sensor, v in segments.items()}
+            found.append((_read(choice, serials), dict(truth)))
     for file in sorted((data / "capsense_walk").glob("*_CS*.npz")):
         with np.load(file) as arrays:
-            names = [str(n) for n in arrays["segments"]]
-            streams = {n: (arrays["acc"][:, k], arrays["gyr"][:, k]) for k, n in enumerate(names)}
-        recording = _recording(file.stem, streams)
-        found.append((recording, {n: _by_hand(recording, k) for k, n in enumerate(names)}))
+            names = [str(name) for name in arrays["segments"]]
+        recording = _read(RecordingChoice("npz", file, file.stem), {name: name for name in names})
+        found.append((recording, {name: _by_hand(recording, k) for k, name in enumerate(names)}))
     return found
+
+
+def _read(choice: RecordingChoice, sources: Mapping[str, str]) -> Recording:
+    """Return a recording of sensors on the segments that their names tell, by their names in the file."""
+    sensors = tuple(SensorChoice(name, _body(name), source) for name, source in sources.items())
+    return read_recording(_Recorded(choice, sensors))
+
+
+def _body(name: str) -> str:
+    return name.replace("ankle", "tibia").replace("toes", "calcn")
 
 
 def errors(
@@ -271,8 +288,7 @@ def _recording(name: str, streams: dict, rate_hz: float = 100.0) -> Recording:
     """Return a recording of sensors whose axes are not known."""
     signals = np.stack([np.stack(pair, axis=1) for pair in streams.values()], axis=1)  # (n, k, 2, 3)
     n, k = signals.shape[:2]
-    bodies = {name: name.replace("ankle", "tibia").replace("toes", "calcn") for name in streams}
-    sensors = tuple(Sensor(name, body, axes_known=False) for name, body in bodies.items())
+    sensors = tuple(Sensor(name, _body(name), axes_known=False) for name in streams)
     return Recording(
         name=name,
         time_s=np.arange(n) / rate_hz,
@@ -284,17 +300,6 @@ def _recording(name: str, streams: dict, rate_hz: float = 100.0) -> Recording:
         acceleration_variance=np.zeros((k, 3)),
         angular_rate_variance=np.zeros((k, 3)),
     )
-
-
-def _mt_manager(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    lines = file.read_text(encoding="utf-8").splitlines()
-    head = next(k for k, line in enumerate(lines) if line.startswith("PacketCounter"))
-    separator = "," if "," in lines[head] else "\t"
-    names = [name.strip() for name in lines[head].split(separator)]
-    rows = [line.split(separator) for line in lines[head + 1 :] if line.strip()]
-    columns = [[names.index(f"{kind}_{axis}") for axis in "XYZ"] for kind in ("Acc", "Gyr")]
-    acceleration, rate = (np.array([[float(row[c]) for c in three] for row in rows]) for three in columns)
-    return acceleration, rate
 
 
 def _by_hand(recording: Recording, k: int) -> np.ndarray | None:

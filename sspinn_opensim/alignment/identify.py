@@ -26,6 +26,10 @@ _RELATIVE = {"rate": 0.3, "force": 0.5}
 _ABSOLUTE = {"rate": 0.1, "force": 0.4}
 #: Departures of harmonics and axes go together: so many of them count as one.
 _TOGETHER = 4.0
+#: The same where a site is held against itself, half a turn about the vertical away. So all 80 sensors on
+#: pelvises and trunks that were tried (14 real ones) face right, with log-odds of 3.2 at least; on the trunk
+#: in slow walking they are 4.2 with a standard deviation of 0.7, on the pelvis 6.7 with 2.6.
+_TOGETHER_TURNED = 2.0
 #: Sets of sensors with one on the trunk and none on the pelvis are rare: minus the logarithm of the odds.
 _RARE = {"trunk": np.log(5.0)}
 
@@ -66,8 +70,8 @@ class Fit:
         same = np.cos(self.heading[:, sensor, m] - self.heading[phase, sensor, m]) > 0
         ahead = np.where(same, total, total + turned)
         back = np.where(same, total + turned, total)
-        least = min(ahead.min(), back.min())
-        forward, backward = np.exp(least - ahead).sum(), np.exp(least - back).sum()
+        least, sharper = min(ahead.min(), back.min()), _TOGETHER / _TOGETHER_TURNED
+        forward, backward = (np.exp(sharper * (least - cost)).sum() for cost in (ahead, back))
         return float(forward / (forward + backward))
 
     def _total(self, claims: Sequence[Site | None]) -> np.ndarray:

@@ -103,7 +103,7 @@ class ResultsFolder:
     alignment = File(
         "alignment.toml",
         "how each sensor sits on its segment, with deviations: degrees",
-        "train adapt ablate estimate muscles evaluate locate-sensors",
+        "train adapt",
         when="sensors that had to be aligned",
     )
     training = File("training/", "networks and loss histories", "train adapt")

@@ -36,7 +36,7 @@ class Stage:
 
 
 _LABELS = ("person.name", "person.id", "recording.name")
-_NETWORK = ("recording", "sensors", "coordinates", "training")
+_NETWORK = ("recording", "sensors", "alignment", "coordinates", "training")
 _OTHER_SEEDS = ("training.seeds", "training.adaptation_steps", "training.devices")
 #: By verb, in the order in which they follow each other.
 STAGES: Mapping[str, Stage] = {

@@ -28,7 +28,6 @@ from sspinn_opensim.recording import (
 )
 from sspinn_opensim.recording.reader import Recorded
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.coordinates import held_in
 from sspinn_opensim.training.coverage import Uncovered, uncovered
@@ -67,10 +66,12 @@ class Prepared:
     alignment: Alignment | None = None
 
 
-def write_reading(prepared: Prepared, out: Path) -> Path:
-    """Write what reading the recording found and did to a results folder; return the file."""
+def write_reading(prepared: Prepared, out: Path) -> None:
+    """Write to a results folder what reading the recording found and did, and how sensors were aligned."""
     recording = prepared.recording
-    return write_json(
+    if prepared.alignment is not None:
+        write_alignment(prepared.alignment, ResultsFolder(out).alignment)
+    write_json(
         ResultsFolder(out).reading,
         {
             "recording": recording.name,
@@ -159,8 +160,7 @@ def along_segments(
     model : Model, optional
         Its bodies carry the sensors.
     out : Path, optional
-        Results folder: an alignment that lies there is used if it was made from the same signals and choices,
-        and a new one is written.
+        Results folder: an alignment that lies there is used if it was made from the same signals and choices.
     refuse : bool
         Whether an alignment that is not sure is an error.
 
@@ -188,9 +188,6 @@ def along_segments(
     found = read_alignment(file) if file is not None and file.is_file() else None
     if found is None or found.source != fingerprint(whole, choice, standing_s):
         found = align(whole, choice, standing_s=standing_s)
-        if out is not None and file is not None:
-            with recorded(out, "train", study=study):
-                write_alignment(found, file)
     if refuse:
         refuse_serious(found.findings, part.accepted, str(study.path))
     return aligned(recording, found), found
