@@ -123,7 +123,35 @@ def _opensense() -> Layout:
     )
 
 
-LAYOUTS = (_xsens_mt, _movella_dot, _mvnx, _opensense)
+def _csv() -> Layout:
+    cells = [row.replace("\t", ",") for row in _signals(48)]
+    names = [f"s{k}_{kind}_{axis}" for k in range(8) for kind in ("acc", "gyro") for axis in "xyz"]
+    return Layout(
+        "csv",
+        ".csv",
+        8,
+        ",".join(["time", *names]) + "\n",
+        lambda first: "".join(f"{(first + k) / RATE_HZ},{cell}\n" for k, cell in enumerate(cells)),
+    )
+
+
+def _x_imu3() -> Layout:
+    cells = [row.replace("\t", ",") for row in _signals(6)]
+    names = [
+        f"{what} {axis} ({unit})"
+        for what, unit in (("Gyroscope", "deg/s"), ("Accelerometer", "g"))
+        for axis in "XYZ"
+    ]
+    return Layout(
+        "x_imu3",
+        ".csv",
+        1,
+        ",".join(["Time (s)", *names]) + "\n",
+        lambda first: "".join(f"{(first + k) / RATE_HZ},{cell}\n" for k, cell in enumerate(cells)),
+    )
+
+
+LAYOUTS = (_xsens_mt, _movella_dot, _mvnx, _opensense, _csv, _x_imu3)
 
 
 def write(layout: Layout, folder: Path, samples: int) -> Path:

@@ -33,7 +33,7 @@ from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor, r
 from sspinn_opensim.recording.parts import check_inside, used_part
 from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.recording.rest import corrected_at_rest
-from sspinn_opensim.recording.stream_checks import check_channels, check_streams
+from sspinn_opensim.recording.stream_checks import check_channels, check_streams, refuse_impossible
 from sspinn_opensim.recording.streams import Stream, stream_of
 from sspinn_opensim.recording.types import Recording
 
@@ -110,6 +110,7 @@ def _recording(
     """Return the recording of the chosen sensors of a file or folder, turned as far as axes are known."""
     chosen = [stream_of(streams, sensor.source or sensor.name, choice.file) for sensor in sensors]
     refuse_without_signals(form, chosen)
+    refuse_impossible(chosen)
     common = on_one_clock(chosen, choice, [segment_of(s.body) or segment_of(s.name) for s in sensors])
     names = [sensor.name for sensor in sensors]
     biases = gyro_biases(names, common.time_s, common.acceleration, common.angular_rate, choice.standing_s)

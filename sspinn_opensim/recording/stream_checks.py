@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.findings import Finding, Severity
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.recording.types import AXES
@@ -27,6 +28,8 @@ _FLAT, _FLAT_ROW = 6, 3
 #: Smallest ranges of accelerometers and gyroscopes (2 g; 250 deg/s): less is no end of a range. With room for
 #: scale errors; m/s^2 and rad/s.
 _SMALLEST_RANGE = {"acceleration": 17.0, "angular_rate": 3.9}
+#: Accelerometers for shocks end at 2e5 m/s^2, gyroscopes at 350 rad/s; in any unit, this is none of both.
+_IMPOSSIBLE = 1e7
 _UNITS = {"acceleration": "m/s^2", "angular_rate": "rad/s"}
 _WORDS = {"acceleration": "acceleration", "angular_rate": "angular rate"}
 #: Saturated samples of a channel from which peaks are not to be trusted at all.
@@ -67,6 +70,32 @@ def check_channels(signals: Mapping[str, tuple[np.ndarray | None, np.ndarray | N
                 found += _dead(name, kind, signal)
                 found += _saturated(name, kind, signal)
     return [*found, *_duplicates(signals)]
+
+
+def refuse_impossible(streams: Sequence[Stream]) -> None:
+    """Refuse a number that no sensor measures: a file was damaged there.
+
+    Raises
+    ------
+    InputError
+        With the first such sample.
+    """
+    for stream in streams:
+        for kind, unit in _UNITS.items():
+            signal = getattr(stream, kind)
+            if signal is None:
+                continue
+            odd = np.abs(signal) > _IMPOSSIBLE
+            if np.any(odd):
+                row, axis = np.argwhere(odd)[0]
+                line = f", line {stream.lines[row]}" if stream.lines is not None else f", sample {row + 1}"
+                raise InputError(
+                    f"The {_WORDS[kind]} of sensor '{stream.name}' is beyond what any sensor measures.",
+                    where=f"{stream.file}{line}, axis {AXES[axis]}",
+                    expected=f"below {_IMPOSSIBLE:g} {unit}",
+                    found=f"{signal[row, axis]:g}, and {np.count_nonzero(odd)} such numbers in all",
+                    fix="the file was damaged there: export it again, or remove the row",
+                )
 
 
 def measured_rate_hz(stream: Stream) -> float | None:

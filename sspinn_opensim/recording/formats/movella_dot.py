@@ -4,6 +4,8 @@ A line ``sep=,`` and fields ``Name:,value`` may stand before the column names; o
 Which columns there are depends on the measurement mode. Acceleration is specific force in m/s^2, angular rate
 is in degrees a second (XD0502P, section 4.2.2), `SampleTimeFine` in microseconds with a wrap at 2^32. The
 first sample of a recording holds zeros and is left out. Modes without a gyroscope hold free acceleration.
+The server that Xsens published for computers writes all sensors into one file, row by row as they come, and
+names them by their addresses.
 """
 
 from __future__ import annotations
@@ -19,8 +21,14 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import units
 from sspinn_opensim.recording.choices import Format, RecordingChoice
 from sspinn_opensim.recording.formats import xsens_columns as columns
-from sspinn_opensim.recording.formats.folders import recorded_files, refuse_same_names
-from sspinn_opensim.recording.formats.text_tables import cells_of, read_text_table, words
+from sspinn_opensim.recording.formats.folders import HEAD_BYTES, recorded_files, refuse_same_names
+from sspinn_opensim.recording.formats.text_tables import (
+    TextTable,
+    cells_of,
+    read_bytes,
+    read_text_table,
+    words,
+)
 from sspinn_opensim.recording.streams import Stream
 
 #: Columns that MT Manager does not write.
@@ -37,6 +45,7 @@ _OWN = frozenset(
 _SIGNALS = frozenset(name.lower() for name in (*columns.ACCELERATION, *columns.ANGULAR_RATE))
 #: A step of the clock below this is not in microseconds.
 _SHORTEST_STEP = 500
+_ADDRESS, _COLUMN = re.compile(rb"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}"), "address"
 #: Name, address, date and time in the name of a file.
 _NAME = re.compile(r"(?P<name>.*?)[_-](?:(?P<address>[0-9A-Fa-f]{12})[_-])?(?P<start>\d{8}[_-]\d{6})")
 
@@ -74,7 +83,7 @@ def read_movella_dot(choice: RecordingChoice) -> tuple[Stream, ...]:
                 expected="one of " + ", ".join(sorted({_start(file) for file in files})),
             )
         files = found
-    streams = _distinct([_read_file(file) for file in files])
+    streams = _distinct([stream for file in files for stream in _read_file(file)])
     refuse_same_names(streams, path)
     return tuple(streams)
 
@@ -138,14 +147,29 @@ def _distinct(streams: list[Stream]) -> list[Stream]:
     return streams
 
 
-def _read_file(path: Path) -> Stream:
+def _read_file(path: Path) -> list[Stream]:
+    data, addresses = read_bytes(path), []
+    if _COLUMN.encode() in data[:HEAD_BYTES].lower():
+        addresses = list(dict.fromkeys(_ADDRESS.findall(data)))
+        data = _ADDRESS.sub(lambda found: b"%d" % addresses.index(found[0]), data)
+    wanted = columns.WANTED | {_COLUMN} if addresses else columns.WANTED
     table = read_text_table(
-        path, _is_columns, columns.WANTED.__contains__, "PacketCounter, SampleTimeFine, ..."
+        path, _is_columns, wanted.__contains__, "PacketCounter, SampleTimeFine, Acc_X, ...", data
     )
+    numbers = table.column(_COLUMN)
+    if numbers is None:
+        return [_stream(table, path)]
+    devices = [
+        (address.decode(), numbers == k) for k, address in enumerate(addresses) if np.any(numbers == k)
+    ]
+    return [_stream(table.rows(rows), path, address) for address, rows in devices]
+
+
+def _stream(table: TextTable, path: Path, address: str = "") -> Stream:
     fields = dict(_field(line) for line in table.preamble)
     in_name = _NAME.match(path.stem)
     named = in_name["name"] if in_name else path.stem
-    name = fields.get("devicetag") or named
+    name = address or fields.get("devicetag") or named
     rate_hz = columns.stated_rate(fields.get("outputrate", ""))
     packets = columns.counter(table, columns.BITS_32)
     time_s = columns.clock(table, packets)
@@ -165,7 +189,7 @@ def _read_file(path: Path) -> Stream:
         time_s,
         packets,
         rate_hz,
-        named if named.lower() != name.lower() else "",
+        named if not address and named.lower() != name.lower() else "",
         tuple(notes),
         table.lines,
         signals.lacks,

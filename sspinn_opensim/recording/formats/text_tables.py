@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +67,12 @@ class TextTable:
             return None
         return np.stack([self.values[name.lower()] for name in names], axis=1)
 
+    def rows(self, chosen: np.ndarray) -> TextTable:
+        """Return the table of some rows, (n,) of bool."""
+        lines = [self.lines[row] for row in np.flatnonzero(chosen).tolist()]
+        values = {name: column[chosen] for name, column in self.values.items()}
+        return replace(self, values=values, lines=lines)
+
     def at(self, row: int) -> str:
         """Return the place of a row, for messages."""
         return f"{self.path}, line {self.lines[row]}"
@@ -108,7 +114,11 @@ def separator_of(line: str) -> str:
 
 
 def read_text_table(
-    path: Path, is_columns: Callable[[Sequence[str]], bool], wanted: Callable[[str], bool], what: str
+    path: Path,
+    is_columns: Callable[[Sequence[str]], bool],
+    wanted: Callable[[str], bool],
+    what: str,
+    data: bytes | None = None,
 ) -> TextTable:
     """Read the wanted columns of a file.
 
@@ -120,6 +130,8 @@ def read_text_table(
         Says of a column name in small letters whether its numbers are needed. Others may hold anything.
     what : str
         What a line of column names holds, for messages.
+    data : bytes, optional
+        What the file holds, by `read_bytes`, if something was replaced in it.
 
     Raises
     ------
@@ -127,7 +139,7 @@ def read_text_table(
         If the file cannot be read or is no text, no line of column names is found, a row has more or fewer
         cells than names, a cell is not a number, a column is there twice, or there is no row.
     """
-    data = read_bytes(path)
+    data = read_bytes(path) if data is None else data
     start, before = 0, []
     while True:
         end = data.find(b"\n", start)

@@ -37,6 +37,8 @@ _LARGEST_ANGLE_DEG = 360.5
 #: A step of SampleTimeFine from here on is in microseconds, below in ticks of 100 us: both then mean rates
 #: from 20 to 2000 Hz.
 _TICKS_BELOW = 500
+#: Ticks of 100 us in a day, at which some clocks start again.
+_DAY_TICKS = 864_000_000
 #: Rates that a device can have, Hz.
 _RATES_HZ = (1.0, 10_000.0)
 #: Columns of a rotation by form.
@@ -91,7 +93,7 @@ def counter(table: TextTable, largest: int | None = None) -> np.ndarray | None:
     Raises
     ------
     InputError
-        If a number is no count, or does not go forward.
+        If a number is no count, goes backward, or never goes forward.
     """
     name = next((name for name in COUNTERS if table.has(name)), None)
     values = None if name is None else table.column(name)
@@ -112,10 +114,20 @@ def clock(table: TextTable, packets: np.ndarray | None) -> np.ndarray | None:
     values = None if name is None else table.column(name)
     if values is None or len(values) < 2 or not np.all(np.isfinite(values)):
         return None
-    ticks = _unwrapped(table, str(name), values, BITS_32)
-    steps = np.diff(ticks) / (1 if packets is None else np.diff(packets))
-    unit_s = 1e-4 if np.median(steps) < _TICKS_BELOW else 1e-6
+    if name == CLOCKS[1]:  # of the server of DOT: without wraps, with fractions
+        return 1e-6 * (values - values[0])
+    # Clocks of MTi start again after a day.
+    day = np.max(values) < _DAY_TICKS and np.any(np.diff(values) < 0)
+    ticks = _unwrapped(table, str(name), values, _DAY_TICKS if day else BITS_32)
+    unit_s = 1e-4 if _typical_step(ticks, packets) < _TICKS_BELOW else 1e-6
     return unit_s * (ticks - ticks[0])
+
+
+def _typical_step(times: np.ndarray, packets: np.ndarray | None) -> float:
+    """Return the median time from packet to packet; repeated ones tell nothing."""
+    steps, numbers = np.diff(times), 1 if packets is None else np.diff(packets)
+    told = (steps > 0) & (numbers > 0)
+    return float(np.median((steps / np.where(told, numbers, 1))[told])) if np.any(told) else np.inf
 
 
 def _unwrapped(table: TextTable, name: str, values: np.ndarray, largest: int) -> np.ndarray:
@@ -130,15 +142,15 @@ def _unwrapped(table: TextTable, name: str, values: np.ndarray, largest: int) ->
             found=f"{values[row]:g}",
         )
     steps = np.diff(values.astype(np.int64)) % largest
-    wrong = (steps == 0) | (steps > largest // 2)
-    if np.any(wrong):
+    wrong = steps > largest // 2
+    if np.any(wrong) or (steps.size and not np.any(steps)):
         row = int(np.argmax(wrong)) + 1
         raise InputError(
             f"'{name}' does not go forward.",
             where=table.at(row),
             expected=f"more than {values[row - 1]:.0f}",
             found=f"{values[row]:.0f}",
-            fix="rows were repeated, lost their order or come from two recordings: export the file again",
+            fix="rows lost their order or come from two recordings: export the file again",
         )
     return np.concatenate([[0], np.cumsum(steps)]) + int(values[0])
 
@@ -354,8 +366,8 @@ def rate_of(time_s: np.ndarray | None, packets: np.ndarray | None) -> float | No
     """Return the rate in Hz by the clock, lost packets counted in."""
     if time_s is None or len(time_s) < 2:
         return None
-    steps = np.diff(time_s) / (1 if packets is None else np.diff(packets))
-    return float(1.0 / np.median(steps))
+    step_s = _typical_step(time_s, packets)
+    return 1.0 / step_s if np.isfinite(step_s) else None
 
 
 def stated_rate(text: str) -> float | None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sspinn_opensim.recording.stream_checks import check_channels, check_streams
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.recording.stream_checks import check_channels, check_streams, refuse_impossible
 from sspinn_opensim.recording.streams import Stream
 
 N = 1000
@@ -93,3 +94,13 @@ def test_dead_channels_are_told():
 def test_the_same_samples_under_two_names_are_told():
     assert keys(stream(), stream(5), stream()) == [("duplicate:s2", "serious")]
     assert check_channels({"a": (None, stream().angular_rate), "b": (stream().acceleration, None)}) == []
+
+
+def test_a_number_that_no_sensor_measures_is_named_with_its_line():
+    refuse_impossible([stream(), stream(acceleration=None)])
+    damaged = stream().angular_rate.copy()
+    damaged[7, 1] = -1e300
+    with pytest.raises(InputError) as caught:
+        refuse_impossible([stream(), stream(angular_rate=damaged, lines=range(5, N + 5))])
+    assert "angular rate of sensor 's'" in caught.value.what
+    assert caught.value.where == "s.txt, line 12, axis y" and "-1e+300" in caught.value.found

@@ -127,6 +127,29 @@ def test_sensors_of_a_folder_have_names_that_differ(write, tmp_path):
     assert [(s.name, s.segment) for s in read(tmp_path)] == [("tag L", "LTibia"), ("tag R", "RTibia")]
 
 
+def test_the_file_of_the_server_holds_all_sensors(tmp_path):
+    force, rate, _ = motion()
+    head = "sep=,\nMeasurement Mode:,Rate quantities (with mag)\nStartTime:,Fri\n\u00a9 Xsens\n\n"
+    names = "Timestamp,Address,Acc_x,Acc_y,Acc_z,Gyr_x,Gyr_y,Gyr_z\n"
+    addresses = ("d4:ca:6e:f1:82:8c", "d4:ca:6e:f1:85:58")
+    rows = [
+        f"{339398117167.25 + 16670.33 * k:.4f},{address},"
+        + ",".join(f"{x:.9f}" for x in (*(force[k] + d), *np.degrees(rate[k])))
+        for k in range(N)
+        for d, address in enumerate(addresses)
+    ]
+    path = tmp_path / "2020-06-12-06-22-28.csv"
+    path.write_text(head + names + "\n".join(rows), encoding="utf-8")
+    assert is_movella_dot(path, head_of(path))
+    streams = read(path)
+    assert [(s.name, s.segment, s.rate_hz) for s in streams] == [(name, "", None) for name in addresses]
+    for d, stream in enumerate(streams):
+        np.testing.assert_allclose(stream.acceleration, force + d, atol=1e-8)
+        np.testing.assert_allclose(stream.angular_rate, rate, atol=1e-8)
+        np.testing.assert_allclose(stream.time_s, 0.01667033 * np.arange(N), atol=1e-9)
+        assert list(stream.lines)[:2] == [7 + d, 9 + d]
+
+
 def test_of_several_trials_one_is_chosen(write, tmp_path):
     for start in ("170505", "180000"):
         write(signals(), f"thigh_20210830_{start}")

@@ -101,13 +101,25 @@ def test_lost_packets_leave_a_hole_and_the_counter_wraps(write):
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (lambda c: np.insert(c, 7, c[6])[:60], 12),
+        (lambda c: np.full(60, 400), 6),
         (lambda c: np.concatenate([c[:9], c[9:11][::-1], c[11:]]), 15),
     ],
 )
 def test_a_counter_that_does_not_go_forward_is_refused(write, change, line):
     error = refused(write(columns(counter=change(np.arange(60) + 400))))
     assert "does not go forward" in error.what and f"line {line}" in error.where
+
+
+def test_a_repeated_packet_is_left_to_the_clocks(write):
+    counter = np.insert(np.arange(60) + 400, 7, 406)[:60]
+    (stream,) = read(write(columns(counter=counter, clock=100 * counter)))
+    assert np.flatnonzero(np.diff(stream.counter) == 0).tolist() == [6]
+    assert stream.time_s[-1] == pytest.approx(0.58)
+
+
+def test_a_clock_that_starts_again_at_midnight(write):
+    ticks = (864_000_000 - 500 + 100 * np.arange(60)) % 864_000_000
+    np.testing.assert_allclose(read(write(columns(clock=ticks)))[0].time_s, np.arange(60) / 100, rtol=1e-12)
 
 
 def test_a_counter_that_is_no_count_is_refused(write):
