@@ -23,6 +23,9 @@ from sspinn_opensim.recording.streams import Stream
 #: Missing time that a spline bridges, s: half a period of 10 Hz, above which movement has little power
 #: (Antonsson and Mann 1985, J Biomech 18:39-47: 99 % of the power of gait lies below 15 Hz).
 LONGEST_FILLED_S = 0.05
+#: Samples on either side of a gap that its spline goes through: those further away sway it by 1e-7, for each
+#: sample sways a spline by a quarter of what the one beside it does.
+_BESIDE = 12
 #: If more than this share of a sensor's samples is missing, nothing is made of it.
 _MOST_MISSING = 0.5
 #: Counters, or time stamps, that start within this of each other count from one origin, s.
@@ -81,12 +84,19 @@ class _Grid:
 
 @dataclass(frozen=True, eq=False)
 class _Placed:
-    """One sensor on the common clock: (n, 6) of both signals, missing time (n,) around each sample, s."""
+    """All k sensors on the common clock: both signals (n, k, 3), and of each sensor what was done to it.
 
-    values: np.ndarray
+    Of the time (n,) that is missing around each sample, s, the longest of all sensors is kept.
+    """
+
+    grid: _Grid
+    acceleration: np.ndarray
+    angular_rate: np.ndarray
     available: np.ndarray
     missing_s: np.ndarray
-    interpolated: bool
+    filled: list[int]
+    left_out: list[int]
+    interpolated: list[bool]
 
 
 def on_one_clock(
@@ -108,26 +118,28 @@ def on_one_clock(
     """
     own = [stream_clock(stream, choice.recorded_rate_hz) for stream in streams]
     common_from, times = _shared_times(own, streams)
-    grid, placed = _all_on_grid(streams, own, times, choice)
+    placed = _all_on_grid(streams, own, times, choice)
     felt: dict[str, Felt] = {}
     if common_from in _FELT_WITHIN_S:
         carriers = segments or [segment_of(stream.segment) for stream in streams]
-        felt, times = _felt(streams, carriers, placed, grid, times, common_from)
+        felt, times = _felt(streams, carriers, placed, times, common_from)
         if any(one.corrected for one in felt.values()):
-            grid, placed = _all_on_grid(streams, own, times, choice)
+            placed = _all_on_grid(streams, own, times, choice)
     # A date is no time that anyone compares a result with.
     stamped = common_from in ("one clock", "time") and own[0].shared == "time"
-    origin_s = 0.0 if stamped and abs(grid.start_s) < _EPOCH_S else grid.start_s
-    time_s = grid.time_s - origin_s
-    usable = np.max([sensor.missing_s for sensor in placed], axis=0) <= LONGEST_FILLED_S + 1e-9
+    start_s = placed.grid.start_s
+    origin_s = 0.0 if stamped and abs(start_s) < _EPOCH_S else start_s
+    time_s = placed.grid.time_s - origin_s
+    usable = placed.missing_s <= LONGEST_FILLED_S + 1e-9
     if not usable.any():
+        worst = streams[int(np.argmax(placed.left_out))].name
         raise InputError(
             "At no time have all sensors measured.",
             where=choice.file,
-            fix="leave the sensor out that misses most: " + _worst(streams, placed),
+            fix=f"leave the sensor out that misses most: '{worst}'",
         )
     clocks = Clocks(
-        rate_hz=1.0 / grid.step_s,
+        rate_hz=1.0 / placed.grid.step_s,
         common_from=common_from,
         sensors=tuple(
             SensorClock(
@@ -135,12 +147,12 @@ def on_one_clock(
                 rate_hz=clock.rate_hz,
                 offset_s=float(time[0] - min(t[0] for t in times)),
                 lost=clock.lost,
-                filled=int(np.sum((sensor.missing_s > 0) & (sensor.missing_s <= LONGEST_FILLED_S + 1e-9))),
+                filled=placed.filled[k],
                 repeated=clock.repeated,
-                interpolated=sensor.interpolated,
+                interpolated=placed.interpolated[k],
                 felt=felt.get(stream.name),
             )
-            for stream, clock, time, sensor in zip(streams, own, times, placed, strict=True)
+            for k, (stream, clock, time) in enumerate(zip(streams, own, times, strict=True))
         ),
         left_out_s=tuple((float(time_s[a]), float(time_s[b - 1])) for a, b in _true_runs(~usable)),
     )
@@ -148,10 +160,10 @@ def on_one_clock(
     notes = dict.fromkeys((*readers, *_notes(clocks, streams, own, times)))
     return Common(
         time_s,
-        np.stack([sensor.values[:, :3] for sensor in placed], axis=1),
-        np.stack([sensor.values[:, 3:] for sensor in placed], axis=1),
-        np.stack([sensor.available[:3] for sensor in placed]),
-        np.stack([sensor.available[3:] for sensor in placed]),
+        placed.acceleration,
+        placed.angular_rate,
+        placed.available[:, :3],
+        placed.available[:, 3:],
         usable,
         clocks,
         tuple(notes),
@@ -163,16 +175,35 @@ def _all_on_grid(
     own: Sequence[StreamClock],
     times: Sequence[np.ndarray],
     choice: RecordingChoice,
-) -> tuple[_Grid, list[_Placed]]:
+) -> _Placed:
     grid = _grid(own, times, streams, choice)
-    return grid, [_on_grid(s, c, t, grid) for s, c, t in zip(streams, own, times, strict=True)]
+    shape = (grid.count, len(streams), 3)
+    # One array each, for an hour of many sensors is large.
+    placed = _Placed(
+        grid=grid,
+        acceleration=np.empty(shape),
+        angular_rate=np.empty(shape),
+        available=np.zeros((len(streams), 6), bool),
+        missing_s=np.zeros(grid.count),
+        filled=[],
+        left_out=[],
+        interpolated=[],
+    )
+    for k, (stream, clock, time) in enumerate(zip(streams, own, times, strict=True)):
+        values, placed.available[k], missing_s, on_grid = _on_grid(stream, clock, time, grid)
+        placed.acceleration[:, k], placed.angular_rate[:, k] = values[:, :3], values[:, 3:]
+        long = missing_s > LONGEST_FILLED_S + 1e-9
+        placed.filled.append(int(np.sum((missing_s > 0) & ~long)))
+        placed.left_out.append(int(np.sum(long)))
+        placed.interpolated.append(not on_grid)
+        np.maximum(placed.missing_s, missing_s, out=placed.missing_s)
+    return placed
 
 
 def _felt(
     streams: Sequence[Stream],
     segments: Sequence[tuple[str, str] | None],
-    placed: Sequence[_Placed],
-    grid: _Grid,
+    placed: _Placed,
     times: Sequence[np.ndarray],
     common_from: str,
 ) -> tuple[dict[str, Felt], list[np.ndarray]]:
@@ -180,9 +211,8 @@ def _felt(
 
     Stamps of one origin are left as they are: a pattern of steps may mislead, a clock seldom does.
     """
-    names = [stream.name for stream in streams]
-    acceleration = np.stack([sensor.values[:, :3] for sensor in placed], axis=1)
-    found = felt_offsets(names, segments, acceleration, 1.0 / grid.step_s, _FELT_WITHIN_S[common_from])
+    names, grid = [stream.name for stream in streams], placed.grid
+    found = felt_offsets(names, segments, placed.acceleration, 1.0 / grid.step_s, _FELT_WITHIN_S[common_from])
     duration_s = grid.step_s * grid.count
     middle_s = grid.start_s + duration_s / 2
     felt, moved = {}, list(times)
@@ -259,8 +289,17 @@ def _grid(
     return _Grid(zero + first * step, step, last - first + 1)
 
 
-def _on_grid(stream: Stream, clock: StreamClock, time_s: np.ndarray, grid: _Grid) -> _Placed:
-    """Return a stream on the common clock: its own samples where they lie on it, else a spline."""
+def _on_grid(
+    stream: Stream, clock: StreamClock, time_s: np.ndarray, grid: _Grid
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
+    """Return a stream on the common clock: its own samples where they lie on it, else a spline.
+
+    Returns
+    -------
+    (n, 6) array, (6,) array, (n,) array, bool
+        Both signals, which channels were measured, the time that is missing around each sample, s, and
+        whether its own samples lie on the clock.
+    """
     both = [stream.acceleration, stream.angular_rate]
     signal = np.hstack([np.full((len(stream), 3), np.nan) if s is None else s for s in both])
     if clock.repeated:
@@ -292,8 +331,10 @@ def _on_grid(stream: Stream, clock: StreamClock, time_s: np.ndarray, grid: _Grid
         for columns in _alike(finite, available):
             holes = np.flatnonzero(~np.isfinite(values[:, columns[0]]))
             if holes.size:
-                known = finite[:, columns[0]]
-                filled = interpolate(time_s[known], signal[known][:, columns], at_s[holes])
+                known = np.flatnonzero(finite[:, columns[0]])
+                beside = np.searchsorted(time_s[known], at_s[holes])[:, None] + np.arange(-_BESIDE, _BESIDE)
+                near = known[np.unique(np.clip(beside, 0, len(known) - 1))]
+                filled = interpolate(time_s[near], signal[near][:, columns], at_s[holes])
                 values[holes[:, None], columns] = filled
     else:
         values = np.zeros((grid.count, 6))
@@ -303,7 +344,7 @@ def _on_grid(stream: Stream, clock: StreamClock, time_s: np.ndarray, grid: _Grid
         for column in np.flatnonzero(available):
             values[long, column] = np.interp(at_s[long], time_s[valid], signal[valid, column])
     values[:, ~available] = 0.0
-    return _Placed(values, available, missing_s, not on_it)
+    return values, available, missing_s, on_it
 
 
 def _alike(finite: np.ndarray, available: np.ndarray) -> list[list[int]]:
@@ -330,11 +371,6 @@ def _missing(time_s: np.ndarray, at_s: np.ndarray, clock: StreamClock) -> np.nda
     outside = (at_s < time_s[0] - EXACT * step_s) | (at_s > time_s[-1] + EXACT * step_s)
     missing[outside] = np.inf
     return missing
-
-
-def _worst(streams: Sequence[Stream], placed: Sequence[_Placed]) -> str:
-    shares = [float(np.mean(sensor.missing_s > LONGEST_FILLED_S)) for sensor in placed]
-    return f"'{streams[int(np.argmax(shares))].name}'"
 
 
 def _true_runs(flags: np.ndarray) -> list[tuple[int, int]]:

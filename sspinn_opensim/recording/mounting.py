@@ -117,4 +117,5 @@ def rotate(signal: np.ndarray, available: np.ndarray, rotation: np.ndarray) -> t
     # Below a millionth of a radian a mounting angle is rounding, not a mixture of axes.
     needed = np.abs(rotation) > 1e-6
     rotated_available = ~np.any(needed & ~available, axis=1)
-    return np.where(rotated_available, signal @ rotation.T, 0.0), rotated_available
+    # Of one sensor among many the rows lie apart, which a product of matrices is slow on.
+    return np.where(rotated_available, np.ascontiguousarray(signal) @ rotation.T, 0.0), rotated_available

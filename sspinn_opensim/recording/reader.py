@@ -118,23 +118,23 @@ def _recording(
         if bias.subtracted:
             k = names.index(bias.sensor)
             common.angular_rate[:, k] -= np.where(common.angular_rate_available[k], bias.bias_rad_s, 0.0)
-    signals, flags = {}, {}
-    for kind in ("acceleration", "angular_rate"):
-        signal, available = getattr(common, kind), getattr(common, f"{kind}_available")
-        turned = [
-            rotate(signal[:, k], available[k], mounting_rotation(sensor)) for k, sensor in enumerate(sensors)
-        ]
-        signals[kind] = np.stack([pair[0] for pair in turned], axis=1)
-        flags[kind] = np.array([pair[1] for pair in turned])
+    pairs = (
+        (common.acceleration, common.acceleration_available),
+        (common.angular_rate, common.angular_rate_available),
+    )
+    for signal, available in pairs:
+        for k, sensor in enumerate(sensors):
+            signal[:, k], available[k] = rotate(signal[:, k], available[k], mounting_rotation(sensor))
+        signal.flags.writeable = False
     unknown = np.zeros((len(sensors), 3))
     return Recording(
         name=choice.name,
         time_s=common.time_s,
         sensors=tuple(place_sensor(sensor, segment_axes=form.segment_axes) for sensor in sensors),
-        acceleration=signals["acceleration"],
-        angular_rate=signals["angular_rate"],
-        acceleration_available=flags["acceleration"],
-        angular_rate_available=flags["angular_rate"],
+        acceleration=common.acceleration,
+        angular_rate=common.angular_rate,
+        acceleration_available=common.acceleration_available,
+        angular_rate_available=common.angular_rate_available,
         acceleration_variance=unknown,
         angular_rate_variance=unknown,
         speed_m_s=choice.speed_m_s,

@@ -242,7 +242,11 @@ def _duplicates(signals: Mapping[str, Sequence[np.ndarray | None]]) -> Iterator[
         # One signal alone may be missing in both; noise makes equal samples of two sensors impossible.
         pairs = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
         if any(
-            x.shape == y.shape and len(x) > 10 and np.nanstd(x) > 0 and np.array_equal(x, y, equal_nan=True)
+            x.shape == y.shape
+            and len(x) > 10
+            and np.array_equal(x[:10], y[:10], equal_nan=True)  # most pairs end here
+            and np.array_equal(x, y, equal_nan=True)
+            and np.nanstd(x) > 0
             for x, y in pairs
         ):
             yield Finding(

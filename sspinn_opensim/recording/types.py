@@ -67,7 +67,9 @@ class Sensor:
 # Arrays have no single truth value, so two recordings are equal only if they are the same object.
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """Signals of all sensors on one uniform clock. Arrays are read-only float64 copies (flags: bool).
+    """Signals of all sensors on one uniform clock.
+
+    Arrays are read-only float64 (flags: bool), and copies unless they were that already.
 
     Parameters
     ----------
@@ -150,7 +152,11 @@ class Recording:
                 raise InputError(f"{label} must be positive.", where=where, found=str(value))
 
     def _freeze(self, name: str, dtype: type, shape: tuple[int, ...], where: str) -> None:
-        value = np.array(getattr(self, name), dtype=dtype)
+        value = getattr(self, name)
+        # What nobody can write to any more needs no copy: another recording's, or what a reader hands over.
+        kept = isinstance(value, np.ndarray) and value.dtype == dtype
+        if not kept or value.flags.writeable or not value.flags.owndata:
+            value = np.array(value, dtype=dtype)
         if value.shape != shape:
             raise InputError(
                 f"The array {name} has the wrong shape.",
