@@ -55,14 +55,14 @@ def adapt(
     if steps < 0:
         raise InputError("A number of steps cannot be negative.", where="--steps", found=str(steps))
     weights(study.training.weights)
+    for seed in study.training.seeds:
+        _require_seed(source, seed)
     if source.resolve() == out.resolve():
         raise InputError(
             "The network would be overwritten with what is made from it.",
             where=out,
             fix="name another folder with --out",
         )
-    for seed in study.training.seeds:
-        _require_seed(source, seed)
     refuse_other_study(out, study, restart=restart)
     with recorded(out, "adapt", study=study, steps=steps, restart=restart):
         log.info(scale.scale(study, out))
