@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from sspinn_opensim.estimation.decode import MotionReader, distance
+from sspinn_opensim.estimation.decode import MotionReader
 from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
+
+log = logging.getLogger(__name__)
+
+#: Frames that the network and the dynamics take at once: memory does not grow with the recording.
+_PIECE = 8192
 
 
 @dataclass(frozen=True)
@@ -49,26 +55,67 @@ def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_
     Estimate
         Every frame depends on it and the frames before alone, so it equals the streaming estimate.
     """
-    reader = MotionReader(subject)
+    reader, frames = MotionReader(subject), len(time_s)
+    pieces: list[tuple[np.ndarray, ...]] = []
+    state = None
     with torch.inference_mode():
-        outputs, _ = estimator.network(signals.inputs(signals.acceleration, signals.angular_rate)[None])
-        raw = estimator.decoder(outputs[0])
-        q = reader.coordinates(raw)
-        ground = reader.ground(q, raw.force)
-    values = q.numpy().astype(np.float64)
-    velocity = raw.velocity[:, 0].numpy().astype(np.float64)
-    forward = np.zeros(len(velocity))
-    for i in range(1, len(velocity)):
-        forward[i] = distance(forward[i - 1], velocity[i - 1], velocity[i], signals.step_s)
+        for start in range(0, frames, _PIECE):
+            part = slice(start, start + _PIECE)
+            inputs = signals.inputs(signals.acceleration[part], signals.angular_rate[part])
+            outputs, state = estimator.network(inputs[None], state)
+            raw = estimator.decoder(outputs[0])
+            q = reader.coordinates(raw)
+            ground = reader.ground(q, raw.force)
+            tensors = (q, raw.velocity[:, 0], raw.torque)
+            numbers = [tensor.numpy().astype(np.float64) for tensor in tensors]
+            pieces.append((*numbers, ground.force, ground.point, ground.torque))
+            if frames > _PIECE:
+                log.info(f"estimated {min(start + _PIECE, frames)} of {frames} frames")
+    values, velocity, moments, force, point, torque = (
+        np.concatenate(parts) for parts in zip(*pieces, strict=True)
+    )
+    # Sums of trapezoids, added one after the other as the streaming estimate does.
+    forward = np.cumsum(np.append(0.0, 0.5 * signals.step_s * (velocity[:-1] + velocity[1:])))
     values[:, subject.roles.forward] = forward
     values = subject.completed(values)
     names = subject.model.coordinate_names
-    point = ground.point + forward[:, None, None] * np.array([1.0, 0.0, 0.0])
+    point = point + forward[:, None, None] * np.array([1.0, 0.0, 0.0])
     return Estimate(
         time_s=time_s,
         coordinates=names,
         q=values,
         actuated=tuple(names[i] for i in subject.roles.actuated),
-        moments=raw.torque.numpy().astype(np.float64),
-        ground=GroundForces(ground.feet, ground.force, point, ground.torque),
+        moments=moments,
+        ground=GroundForces(ground.feet, force, point, torque),
+    )
+
+
+def at_times(estimate: Estimate, subject: Subject, time_s: np.ndarray) -> Estimate:
+    """Return an estimate at other times, such as those of the recording before it was resampled.
+
+    Coordinates and moments are cubic splines, whose derivatives belong to them; forces on the feet are
+    monotone between samples (PCHIP), so that a foot in the air carries nothing. Times after the last frame
+    are left out.
+
+    Parameters
+    ----------
+    time_s : (n,) array
+        From the time of the first frame on, s.
+    """
+    from scipy.interpolate import CubicSpline, PchipInterpolator  # takes long to import, and few need it
+
+    known = estimate.time_s
+    if len(known) == len(time_s) and np.allclose(known, time_s, rtol=0, atol=1e-9):
+        return estimate
+    time_s = time_s[time_s <= known[-1] + 1e-9]
+    ground = {
+        name: PchipInterpolator(known, getattr(estimate.ground, name), axis=0)(time_s)
+        for name in ("force", "point", "torque")
+    }
+    return replace(
+        estimate,
+        time_s=time_s,
+        q=subject.completed(CubicSpline(known, estimate.q, axis=0)(time_s)),
+        moments=CubicSpline(known, estimate.moments, axis=0)(time_s),
+        ground=replace(estimate.ground, **ground),
     )

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.estimation.offline import Estimate, at_times
 from sspinn_opensim.estimation.offline import estimate as estimate_whole
 from sspinn_opensim.estimation.write import window
 from sspinn_opensim.recording import Recording, Sensor, check_placement, on_model
+from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.recording.window import SETTLING_S
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.training.checkpoint import body_identity, load_estimator, read_body
@@ -60,7 +61,7 @@ class Estimator:
         Parameters
         ----------
         recording : Recording
-            Of the same person, with the same sensors at the same places and rate.
+            Of the same person, with the same sensors at the same places; at any rate.
 
         Returns
         -------
@@ -78,7 +79,9 @@ class Estimator:
             held, height_m = self._body["fixed"], self._body["height_m"]
             self._subject = make_subject(self._model, recording, held, height_m=height_m)
             self._sensors = recording.sensors
-        subject, signals = self._subject, make_signals(recording, self._subject)
-        belongs_to = {"body": body_identity(subject, recording)}
+        subject, known = self._subject, resample(recording, self._body["sampling_rate_hz"])
+        signals = make_signals(known, subject)
+        belongs_to = {"body": body_identity(subject, known)}
         network = load_estimator(self._checkpoint, subject, signals, belongs_to)
-        return without_start(estimate_whole(network, subject, signals, recording.time_s))
+        estimate = estimate_whole(network, subject, signals, known.time_s)
+        return without_start(at_times(estimate, subject, recording.time_s))

@@ -121,6 +121,9 @@ class TrainingChoice:
         Optimizer steps when a network trained on others is adapted to this person.
     network : {'lstm', 'gated'}
         Kind of network.
+    rate_hz : float
+        Rate, Hz, at which recordings are trained on, whatever rate they have. Scales of losses, windows and
+        the memory of the network were chosen at 100 Hz.
     """
 
     steps: Count = 1500
@@ -130,6 +133,7 @@ class TrainingChoice:
     devices: Annotated[int, Bounds(1, 1024)] = 1
     adaptation_steps: CountOrNone = 300
     network: Literal["lstm", "gated"] = "lstm"
+    rate_hz: Annotated[float, Bounds(50.0, 400.0, "give the rate in samples a second; 100 is usual")] = 100.0
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,8 @@ class TrainingSettings(TrainingChoice):
         return max((share - self.force_from) / (self.force_full - self.force_from), 0.0)
 
     def stated(self) -> dict:
-        """Return in plain values what must agree for a training to go on."""
-        return {k: v for k, v in asdict(self).items() if k not in ("seeds", "adaptation_steps")}
+        """Return in plain values what must agree for a training to go on, beside the rate of the signals."""
+        return {k: v for k, v in asdict(self).items() if k not in ("seeds", "adaptation_steps", "rate_hz")}
 
 
 @dataclass(frozen=True)

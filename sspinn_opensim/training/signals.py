@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Phase, Recording, phases
 from sspinn_opensim.training.coverage import covered_samples, uncovered
 from sspinn_opensim.training.subject import Subject
@@ -123,6 +124,14 @@ def make_signals(
         if phase.kind == "standing":
             standing |= (recording.time_s >= phase.from_s) & (recording.time_s <= phase.to_s)
     accelerometer, gyroscope = channels(recording, subject)
+    for kind, has in (("accelerometer", accelerometer), ("gyroscope", gyroscope)):
+        if not has.any():  # a mean over none is no number, and would look like a training that diverged
+            raise InputError(
+                f"No {kind} tells anything that the model can explain.",
+                where=f"recording '{recording.name}'",
+                expected="at least one of its axes",
+                fix="export accelerations with gravity and angular rates of the sensors",
+            )
     variance_a = recording.acceleration_variance[accelerometer]
     variance_r = recording.angular_rate_variance[gyroscope]
 

@@ -28,6 +28,8 @@ _ALIGNED = 0.99
 #: A sensor's axis is in the sagittal plane if it is closer to it than to the z axis.
 _IN_PLANE = 0.5**0.5
 _IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+#: Frames of coordinates that couplers complete at once.
+_PIECE = 8192
 
 
 @dataclass(frozen=True)
@@ -172,8 +174,13 @@ class Subject:
         places = [self.functions.coordinates.index(name) for name in self.functions.independent]
         still = np.zeros(len(places))
         inputs = {"u_independent": still, "udot_independent": still, "parameters": self.functions.parameters}
-        rows = [self.functions.coupling(q_independent=row[places], **inputs)["q"].full() for row in q]
-        return np.reshape(rows, q.shape)
+        coupled = np.empty(q.shape)
+        for start in range(0, len(q), _PIECE):  # all of a long recording at once would take its memory
+            part = q[start : start + _PIECE, places]
+            coupled[start : start + _PIECE] = (
+                self.functions.coupling(q_independent=part.T, **inputs)["q"].full().T
+            )
+        return coupled
 
     def segment_map(self) -> np.ndarray:
         """Return the map from orientations of segments to posture coordinates, (posture, segments).

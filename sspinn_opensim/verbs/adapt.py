@@ -75,7 +75,7 @@ def adapt(
         for seed in study.training.seeds:
             file = ResultsFolder(source).checkpoint(seed)
             settings = adaptation_settings(study.training, seed, steps, network_kind(file))
-            belongs_to = identity(prepared.subject, prepared.recording, settings)
+            belongs_to = identity(prepared.subject, prepared.trained_on, settings)
             network = load_network(file, belongs_to)
             belongs_to["training"]["adapted_from"] = sha256(file)
             done.append(train_seed(people, settings, belongs_to, out, restart, network, progress))

@@ -10,6 +10,7 @@ from pathlib import Path
 from sspinn_opensim.estimation import Estimate, write_estimate
 from sspinn_opensim.estimation import estimate as estimate_recording
 from sspinn_opensim.estimation.gait import Gait, gait_of, write_gait
+from sspinn_opensim.estimation.offline import at_times
 from sspinn_opensim.estimation.trained import without_start
 from sspinn_opensim.estimation.uncertainty import Deviations, standard_deviations
 from sspinn_opensim.estimation.write import write_deviations
@@ -97,7 +98,7 @@ def _estimate_people(
         own = prepared.get(study.name) or prepare(study, folder)
 
         def estimate_of(seed: int, name: str | None = study.name if seen else None, own=own) -> Estimate:
-            belongs_to = identity(own.subject, own.recording, settings_of(cohort.training, seed))
+            belongs_to = identity(own.subject, own.trained_on, settings_of(cohort.training, seed))
             file = ResultsFolder(out).checkpoint(seed)
             network = load_member(file, own.subject, own.signals, belongs_to, name, same_training=True)
             return _estimate_of(network, own)
@@ -117,7 +118,7 @@ def estimate_seeds(study: Study, prepared: Prepared, out: Path) -> Estimation:
 def estimate_of_seed(study: Study, prepared: Prepared, out: Path, seed: int) -> Estimate:
     """Return the estimate by one seed's network."""
     subject, settings = prepared.subject, settings_of(study.training, seed)
-    belongs_to = identity(subject, prepared.recording, settings)
+    belongs_to = identity(subject, prepared.trained_on, settings)
     file = ResultsFolder(out).checkpoint(seed)
     network = load_estimator(file, subject, prepared.signals, belongs_to, same_training=True)
     return _estimate_of(network, prepared)
@@ -149,5 +150,6 @@ def write_results(
 
 
 def _estimate_of(estimator: PersonNetwork, prepared: Prepared) -> Estimate:
-    time_s = prepared.recording.time_s
-    return without_start(estimate_recording(estimator, prepared.subject, prepared.signals, time_s))
+    subject, time_s = prepared.subject, prepared.trained_on.time_s
+    estimate = estimate_recording(estimator, subject, prepared.signals, time_s)
+    return without_start(at_times(estimate, subject, prepared.recording.time_s))

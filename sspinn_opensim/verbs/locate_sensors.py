@@ -112,7 +112,7 @@ def locate_sensors(
             return load_estimator(ResultsFolder(out).checkpoint(seed), subject, signals, belongs_to)
         return load_member(ResultsFolder(network).checkpoint(seed), subject, signals, belongs_to, None)
 
-    networks = FrozenNetworks(prepared.recording, subject, study.training.seeds, estimator_of)
+    networks = FrozenNetworks(prepared.trained_on, subject, study.training.seeds, estimator_of)
     result = search(networks, bodies_known=segments == "given", trained_elsewhere=network is not None)
     notes = _notes(result)
     _write(study, out, networks, result, notes)

@@ -86,7 +86,7 @@ def muscles(
     recording, subject = prepared.recording, prepared.subject
     held = {name: subject.fixed[name] for name in subject.fixed if not subject.model.coordinate(name).locked}
     fast = fast or settings.fast
-    window = _muscle_window(recording, study.output, settings)
+    window = muscle_window(recording, study.output, settings)
     chosen = (study.output.from_s, study.output.to_s, recording.cycle_s) != (None, None, None)
     if settings.strides and not (chosen or whole or fast):
         window = _typical_part(out, recording, settings.strides, window)
@@ -104,7 +104,7 @@ def muscles(
     return verdict
 
 
-def _muscle_window(
+def muscle_window(
     recording: Recording, choice: OutputChoice, settings: preparation.Settings
 ) -> tuple[float, float]:
     """Return the part to analyse; an end that the study leaves open leaves the filter its margin."""
@@ -114,6 +114,18 @@ def _muscle_window(
         from_s = max(from_s, float(recording.time_s[0]) + SETTLING_S + margin)
     if choice.to_s is None:
         to_s = min(to_s, float(recording.time_s[-1]) - margin)
+    first = float(recording.time_s[0]) + SETTLING_S + settings.margin_s
+    last = float(recording.time_s[-1]) - settings.margin_s
+    rounding = 0.5 / recording.sampling_rate_hz
+    if not first - rounding <= from_s < to_s <= last + rounding:
+        raise InputError(
+            "The output window leaves the filter no time beside it.",
+            where="[output] of the study",
+            expected=f"a part of {first:.3f} to {last:.3f} s: after the first second, in which the network "
+            f"settles, and {settings.margin_s:.3f} s from both ends",
+            found=f"{from_s:.3f} to {to_s:.3f} s",
+            fix="change from_s and to_s, or give a longer recording",
+        )
     return from_s, to_s
 
 

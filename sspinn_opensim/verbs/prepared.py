@@ -27,6 +27,7 @@ from sspinn_opensim.recording import (
     usual_places,
 )
 from sspinn_opensim.recording.reader import Recorded
+from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.coordinates import held_in
@@ -42,7 +43,9 @@ class Prepared:
     Attributes
     ----------
     recording : Recording
-        Its sensors sit on bodies of the model.
+        Its sensors sit on bodies of the model; at its own rate.
+    trained_on : Recording
+        The same at the rate of the training.
     subject : Subject
         The scaled model with the sensors on it.
     signals : Signals
@@ -58,6 +61,7 @@ class Prepared:
     """
 
     recording: Recording
+    trained_on: Recording
     subject: Subject
     signals: Signals
     notes: tuple[str, ...]
@@ -113,9 +117,12 @@ def prepare(study: Study, out: Path, recording: Recording | None = None) -> Prep
     subject = make_subject(model, recording, held, height_m=study.person.height_m)
     findings = find_faults(recording)
     refuse_serious(findings, study.recording.accepted, str(study.path))
-    told = phases(recording)
-    spans = uncovered(recording, told, planar=subject.planar)
+    trained_on = resample(recording, study.training.rate_hz)
+    told = phases(trained_on)
+    spans = uncovered(trained_on, told, planar=subject.planar)
+    rates = f"{recording.sampling_rate_hz:.6g} Hz", f"{study.training.rate_hz:g} Hz"
     notes = (
+        *(() if trained_on is recording else (f"note: {rates[0]} become {rates[1]} for the training",)),
         *map(str, findings),
         *(f"note: {span}" for span in spans),
         *moved_sensors(as_read, model),
@@ -123,8 +130,8 @@ def prepare(study: Study, out: Path, recording: Recording | None = None) -> Prep
         *(map(str, alignment.findings) if alignment else ()),
         *(f"note: {own}" for own in (alignment.sensors if alignment else ()) if own.estimated),
     )
-    signals = make_signals(recording, subject, told)
-    return Prepared(recording, subject, signals, notes, told, spans, alignment)
+    signals = make_signals(trained_on, subject, told)
+    return Prepared(recording, trained_on, subject, signals, notes, told, spans, alignment)
 
 
 class Alignable(Recorded, Protocol):

@@ -12,24 +12,17 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation import Estimate
 from sspinn_opensim.lock import owned
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
-from sspinn_opensim.recording import (
-    Recording,
-    find_faults,
-    output_window,
-    read_recording,
-    refuse_serious,
-)
 from sspinn_opensim.results.record import refuse_other_study
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
-from sspinn_opensim.training.losses import weights as loss_weights
 from sspinn_opensim.training.settings import Progress
 from sspinn_opensim.verbs.convert import Conversion, convert
 from sspinn_opensim.verbs.estimate import Estimation, estimate
 from sspinn_opensim.verbs.evaluate import Evaluation, PeopleEvaluation, evaluate
+from sspinn_opensim.verbs.inputs import check_inputs
 from sspinn_opensim.verbs.muscles import muscles
 from sspinn_opensim.verbs.on_study import as_study, people_of, person_folder
-from sspinn_opensim.verbs.prepared import along_segments, prepare
+from sspinn_opensim.verbs.prepared import prepare
 from sspinn_opensim.verbs.scale import Scaling, scale
 from sspinn_opensim.verbs.train import Training, train
 
@@ -110,7 +103,7 @@ def run_study(
     study: Study, out: Path, *, restart: bool = False, progress: Callable[[Progress], None] | None = None
 ) -> Run:
     """Do all stages for one person; see `run`."""
-    recording = _check(study)
+    recording = check_inputs(study)
     scaling = _told(scale(study, out), Scaling)
     conversion = _told(convert(study, out), Conversion)
     prepared = prepare(study, out, recording)
@@ -126,7 +119,7 @@ def _run_cohort(
     cohort: CohortStudy, out: Path, restart: bool, progress: Callable[[Progress], None] | None
 ) -> PeopleEvaluation:
     people = [study for study, _ in people_of(cohort)]
-    recordings = {person.name: _check(person) for person in people}
+    recordings = {person.name: check_inputs(person) for person in people}
     scale(cohort, out)
     prepared = {
         person.name: prepare(person, person_folder(out, person), recordings[person.name]) for person in people
@@ -136,16 +129,6 @@ def _run_cohort(
     evaluation = evaluate(cohort, out)
     assert isinstance(evaluation, PeopleEvaluation)
     return evaluation
-
-
-def _check(study: Study) -> Recording:
-    """Return the recording; what cannot be used should say so before OpenSim and the training have run."""
-    recording = read_recording(study)
-    along, _ = along_segments(study, recording)
-    refuse_serious(find_faults(along), study.recording.accepted, str(study.path))
-    output_window(recording, study.output)
-    loss_weights(study.training.weights)
-    return recording
 
 
 def _told(result: object, kind: type[Result]) -> Result:

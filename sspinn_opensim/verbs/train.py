@@ -17,7 +17,7 @@ from sspinn_opensim.training.checkpoint import cohort_identity, identity, resume
 from sspinn_opensim.training.cohort import Cohort, Member, single_person_cohort
 from sspinn_opensim.training.settings import Progress, TrainingSettings, settings_of
 from sspinn_opensim.training.trainer import Trainer
-from sspinn_opensim.verbs.on_study import on_study, person_folder
+from sspinn_opensim.verbs.on_study import on_study, people_of, person_folder
 from sspinn_opensim.verbs.prepared import Prepared, prepare, write_reading
 
 log = logging.getLogger(__name__)
@@ -124,14 +124,14 @@ def _train_cohort(
     progress: Callable[[Progress], None] | None,
 ) -> Iterator[SeedTraining]:
     members, identities = [], {}
-    for study in cohort.members:
+    for study in [study for study, seen in people_of(cohort) if seen]:
         own = prepared.get(study.name) or prepare(study, person_folder(out, study))
         for note in own.notes:
             log.info(f"{study.name}: {note}")
         write_reading(own, person_folder(out, study))
         members.append(Member(study.name, own.subject, own.signals, study.person_id))
         settings = settings_of(cohort.training, 0)
-        identities[study.name] = identity(own.subject, own.recording, settings)
+        identities[study.name] = identity(own.subject, own.trained_on, settings)
     for seed in cohort.training.seeds:
         settings = settings_of(cohort.training, seed)
         belongs_to = cohort_identity(identities, settings)
@@ -150,7 +150,7 @@ def train_seeds(
     people = single_person_cohort(prepared.subject, prepared.signals)
     for seed in study.training.seeds:
         settings = settings_of(study.training, seed)
-        belongs_to = identity(prepared.subject, prepared.recording, settings)
+        belongs_to = identity(prepared.subject, prepared.trained_on, settings)
         yield train_seed(people, settings, belongs_to, out, restart, progress=progress)
 
 

@@ -163,13 +163,13 @@ def _motion(model, time_s):
     return q, u, udot
 
 
-def _record(model, seconds=3.0, bodies=BODIES, **changes) -> Recording:
+def _record(model, seconds=3.0, bodies=BODIES, rate_hz=RATE_HZ, **changes) -> Recording:
     from casadi_dynamics.symbolic import build
     from casadi_dynamics.symbolic.build import sensor_positions
 
     frames = tuple(next(f for f in model.imu_frames if f.body == body) for body in bodies)
     functions = build(model, frames)
-    time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    time_s = np.arange(round(seconds * rate_hz)) / rate_hz
     q, u, udot = _motion(model, time_s)
     answers = functions.dynamics(
         q=q.T,

@@ -150,7 +150,8 @@ def test_only_one_id_shares_what_is_learnt_of_the_sensors(folder, tmp_path, monk
         for study, own in zip(cohort.members, ids, strict=True)
     )
     trained = []
-    prepared = SimpleNamespace(recording=None, subject=None, signals=None, notes=())
+    prepared = SimpleNamespace(recording=None, trained_on=None, subject=None, signals=None, notes=())
+    monkeypatch.setattr(train, "write_reading", lambda *_: None)
     monkeypatch.setattr(train, "prepare", lambda *_: prepared)
     monkeypatch.setattr(train, "identity", lambda *_: {})
     monkeypatch.setattr(train, "cohort_identity", lambda *_: {})
