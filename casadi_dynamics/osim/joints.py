@@ -182,6 +182,11 @@ def _read_axis(item: Element, names):
     used = item.text("coordinates", "").split()
     if len(used) > 1:
         raise item.refusal("an axis driven by several coordinates is not converted; split the joint")
+    if next(item.node.iter("MultivariatePolynomialFunction"), None) is not None:
+        raise item.refusal(
+            "its accelerations are wrong in OpenSim 4.6, which takes the first derivative of a "
+            "MultivariatePolynomialFunction for its second; replace it by a PolynomialFunction"
+        )
     for name in used:
         if name not in names:
             raise item.error(

@@ -197,3 +197,12 @@ def test_refuses_what_is_no_function_it_knows(osim, read, text, reason):
     with pytest.raises(InputError, match=reason) as refused:
         read(osim.document(joints=osim.joint("CustomJoint", more=axes)))
     assert "line " in refused.value.where
+
+
+def test_a_function_whose_accelerations_opensim_has_wrong_is_refused_in_joints(osim, read):
+    function = "<MultivariatePolynomialFunction><coefficients>0 1</coefficients><dimension>1</dimension>"
+    function += "<order>1</order></MultivariatePolynomialFunction>"
+    transform = osim.spatial_transform(rotation1=("b", "0 0 1", function))
+    joint = osim.joint("CustomJoint", names=("b",), more=transform)
+    with pytest.raises(InputError, match="first derivative of a MultivariatePolynomialFunction"):
+        read(osim.document(joints=joint))
