@@ -167,7 +167,7 @@ def _quantities(model, functions, answers, order) -> Iterator[tuple[str, np.ndar
             yield from _whole(functions, group, state)
             yield from _imu(model, functions, group, state)
     if len(answers.get("musc_names", ())):
-        yield from _muscles(functions, answers, order)
+        yield from _muscles(model, functions, answers, order)
     if len(answers.get("contact_names", ())):
         yield from _contact(functions, answers, order)
     if len(answers.get("force_names", ())):
@@ -252,7 +252,7 @@ def _between_bodies(functions: BodyFunctions, answers, state, order):
     yield "constraint errors", *lengths
 
 
-def _muscles(functions: BodyFunctions, answers, order):
+def _muscles(model: Model, functions: BodyFunctions, answers, order):
     """Compare the muscles' paths; where OpenSim finds none around a surface, there is nothing to compare."""
     names = [str(name) for name in answers["musc_names"]]
     _places(functions.muscle_names(), names, "muscle")
@@ -269,17 +269,19 @@ def _muscles(functions: BodyFunctions, answers, order):
         # OpenSim divides by the slope of the coupler, which may vanish: nothing to compare with there.
         free = [functions.coordinates.index(name) for name in functions.independent]
         arms, stored = arms[..., free], answers["musc_ma"][:, :, order][..., free]
-        if functions.constraint_equations:
+        couplers = couplers_in_order(model.constraints)
+        if functions.constraint_equations or any(len(c.independent) > 1 for c in couplers):
             arms = _with_constraints(functions, q, arms)
         found = np.isfinite(stored) & np.isfinite(arms)
         yield "moment arm", arms[found], stored[found]
 
 
 def _with_constraints(functions: BodyFunctions, q: np.ndarray, arms: np.ndarray) -> np.ndarray:
-    """Return moment arms along motions that the constraints between bodies allow, as OpenSim's solver does.
+    """Return moment arms along motions that constraints and couplers allow, as OpenSim's solver does.
 
     It gives a coordinate the speed 1, finds the nearest speeds of all coordinates that obey the constraints,
-    and takes what the path gains by them, per unit of the coordinate's own speed.
+    and takes what the path gains by them, per unit of the coordinate's own speed. Where every coupler follows
+    one coordinate these are the given moment arms; of two that are followed each moves with the other.
 
     Parameters
     ----------
@@ -293,7 +295,7 @@ def _with_constraints(functions: BodyFunctions, q: np.ndarray, arms: np.ndarray)
     """
     still, size = np.zeros_like(q), len(functions.constraint_equations)
     inputs = {"q": q, "u": still, "udot": still, "multipliers": np.zeros((len(q), size))}
-    equations = functions.at("constraints", **inputs)["G"].reshape(len(q), size, -1)
+    equations = functions.at("constraints", **inputs)["G"].reshape(len(q), size, q.shape[1])
     places = [functions.coordinates.index(name) for name in functions.independent]
     given = {"q": q, "u": still, "udot": still}
     given = {f"{name}_independent": value[:, places] for name, value in given.items()}

@@ -22,6 +22,15 @@ COUPLER = (
     "<independent_coordinate_names>b</independent_coordinate_names>"
     "<dependent_coordinate_name>c</dependent_coordinate_name></CoordinateCouplerConstraint>"
 )
+OF_TWO = (
+    '<CoordinateCouplerConstraint name="saddle"><coupled_coordinates_function>'
+    "<MultivariatePolynomialFunction><coefficients>0.1 0.2 -0.3 0.4 0.5 -0.6</coefficients>"
+    "<dimension>2</dimension><order>2</order>"
+    "</MultivariatePolynomialFunction></coupled_coordinates_function>"
+    "<independent_coordinate_names>a b</independent_coordinate_names>"
+    "<dependent_coordinate_name>c</dependent_coordinate_name><scale_factor>0.7</scale_factor>"
+    "</CoordinateCouplerConstraint>"
+)
 
 
 def point(name: str, frame: str, place: str) -> str:
@@ -83,3 +92,11 @@ def test_moment_arms_carry_couplers_and_have_no_others(osim, ask):
     for i, name in enumerate(answers["musc_names"]):
         others = [k for k, c in enumerate(answers["coord_names"]) if c not in (*spans[str(name)], "c")]
         assert np.abs(answers["musc_ma"][:, i, others]).max(initial=0.0) < 1e-15
+
+
+@pytest.mark.parametrize("more", [(), (CONSTRAINTS["distance"],)])
+def test_moment_arms_carry_couplers_of_several_coordinates(osim, ask, more):
+    found, functions, answers = ask(model(osim, OF_TWO, *more))
+    assert "c" not in functions.independent
+    # OpenSim finds the speeds that obey to 1e-10
+    assert compare(found, functions, answers)["moment arm"] < 1e-9

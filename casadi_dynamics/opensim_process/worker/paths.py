@@ -77,9 +77,9 @@ class _Loaded:
         state, do_not_assemble = self._state, False
         for coordinate, value in zip(self._coordinates, values, strict=True):
             coordinate.setValue(state, float(value), do_not_assemble)
-        for dependent, function, drivers in self._couplers:
+        for dependent, function, drivers, scale in self._couplers:
             at = self._vector([driver.getValue(state) for driver in drivers])
-            dependent.setValue(state, function.calcValue(at), do_not_assemble)
+            dependent.setValue(state, scale * function.calcValue(at), do_not_assemble)
         self._model.realizePosition(state)
 
     def speeds(self, values: np.ndarray) -> np.ndarray:
@@ -100,7 +100,7 @@ class _Loaded:
 
 
 def _couplers(opensim, model, coordinate_set) -> list[tuple]:
-    """Return the enforced couplers as (dependent coordinate, function, driving coordinates)."""
+    """Return the enforced couplers as (dependent coordinate, function, driving coordinates, scale)."""
     constraint_set, found = model.getConstraintSet(), []
     for k in range(constraint_set.getSize()):
         coupler = opensim.CoordinateCouplerConstraint.safeDownCast(constraint_set.get(k))
@@ -108,5 +108,6 @@ def _couplers(opensim, model, coordinate_set) -> list[tuple]:
             names = coupler.getIndependentCoordinateNames()
             drivers = [coordinate_set.get(names.get(i)) for i in range(names.getSize())]
             dependent = coordinate_set.get(coupler.getDependentCoordinateName())
-            found.append((dependent, coupler.getFunction(), drivers))
+            scale = opensim.PropertyHelper.getValueDouble(coupler.getPropertyByName("scale_factor"))
+            found.append((dependent, coupler.getFunction(), drivers, scale))
     return found
