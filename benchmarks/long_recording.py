@@ -1,9 +1,9 @@
 """What an hour of walking costs: wall time and memory of every stage, each in a process of its own.
 
 Run ``python -m benchmarks.long_recording --out DIR``. The recording is a stride of the built-in demo, repeated
-with small changes from stride to stride and ten seconds of standing every five minutes, by eight sensors with six
-channels each. The network is trained for a few steps only: what it has learnt does not change what the other
-stages cost.
+with small changes from stride to stride and ten seconds of standing every five minutes, by eight sensors with
+six channels each. The network is trained for a few steps only: what it has learnt does not change what the
+other stages cost.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(stage: str, study: Path, out: Path) -> tuple[float, int, bool]:
-    """Return wall time (s), largest memory of the process or one that it started (bytes), whether it failed."""
+    """Return wall time (s), largest memory of the process or one it started (bytes), whether it failed."""
     results = out / "results"
     if stage == TOGETHER:
         command = [sys.executable, "-c", _RUN.format(study=str(study), out=str(results))]
@@ -135,11 +135,14 @@ def write_study(out: Path, minutes: float, steps: int) -> Path:
             for first in range(0, len(signals), 10_000):
                 block = signals[first : first + 10_000]
                 time_s = (first + np.arange(len(block))) / RATE_HZ
-                np.savetxt(table, np.column_stack([time_s, block]), fmt="%.5g", delimiter=",")
+                digits = ["%.2f", *["%.5g"] * len(kinds)]
+                np.savetxt(table, np.column_stack([time_s, block]), fmt=digits, delimiter=",")
         length.write_text(f"{minutes:g}")
     text = _STUDY.format(steps=steps)
     for name in names:
-        place = 'body = "torso"\nposition = [0.1, 0.3, 0.0]' if name == "torso" else f'imu_frame = "{name}_imu"'
+        place = f'imu_frame = "{name}_imu"'
+        if name == "torso":
+            place = 'body = "torso"\nposition = [0.1, 0.3, 0.0]'
         text += f"[sensors.{name}]\n{place}\n\n"
     study = out / "long.toml"
     study.write_text(text)
