@@ -1,9 +1,9 @@
 """What an hour of walking costs: wall time and memory of every stage, each in a process of its own.
 
-Run ``python -m benchmarks.long_recording --out DIR``. The recording is a stride of the built-in demo, repeated
-with small changes from stride to stride and ten seconds of standing every five minutes, by eight sensors with
-six channels each. The network is trained for a few steps only: what it has learnt does not change what the
-other stages cost.
+Run ``python -m benchmarks.long_recording --out DIR``. The recording is a stride of the built-in demo,
+repeated with small changes from stride to stride and ten seconds of standing every five minutes, by eight
+sensors with six channels each. The network is trained for a few steps only: what it has learnt does not
+change what the other stages cost.
 """
 
 from __future__ import annotations

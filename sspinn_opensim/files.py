@@ -11,7 +11,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -71,15 +71,15 @@ def remove_drafts(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def write_atomically(path: Path, content: str | bytes) -> Path:
+def write_atomically(path: Path, content: str | bytes | Iterable[str]) -> Path:
     """Write `content` to a temporary sibling of `path` and move it into place.
 
     Parameters
     ----------
     path : Path
         Destination; its folder must exist.
-    content : str or bytes
-        Text is encoded as UTF-8 with the line ends it has.
+    content : str, bytes or iterable of str
+        Text is encoded as UTF-8 with the line ends it has; pieces of it are written one after the other.
 
     Returns
     -------
@@ -94,7 +94,11 @@ def write_atomically(path: Path, content: str | bytes) -> Path:
     path = Path(path)
     try:
         with draft_of(path) as draft:
-            draft.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+            if isinstance(content, str | bytes):
+                draft.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+            else:
+                with draft.open("w", encoding="utf-8", newline="") as file:
+                    file.writelines(content)
     except OSError as error:
         raise InputError(
             f"Cannot write {path.name}.",

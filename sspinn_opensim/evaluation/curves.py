@@ -41,8 +41,8 @@ class Curves:
         angles = {name: np.interp(time_s, self.time_s, angle) for name, angle in self.angles.items()}
         return Curves(time_s=time_s, angles=angles)
 
-    def select(self, frames: np.ndarray) -> Curves:
-        """Return the frames picked by a boolean mask or by indices."""
+    def select(self, frames: np.ndarray | slice) -> Curves:
+        """Return the frames picked by a boolean mask, by indices or by a slice, which copies nothing."""
         return replace(
             self,
             time_s=self.time_s[frames],

@@ -168,9 +168,7 @@ def _common_time(estimates: Mapping[str, Curves], results: Path) -> np.ndarray:
     return first.time_s
 
 
-def _evaluated_frames(
-    time_s: np.ndarray, recording: Recording, study: Study
-) -> tuple[np.ndarray, int | None]:
+def _evaluated_frames(time_s: np.ndarray, recording: Recording, study: Study) -> tuple[slice, int | None]:
     """Frames of the output window that the estimate covers, cut to whole cycles where that leaves any."""
     from_s, to_s = output_window(recording, study.output)
     step_s = 1.0 / recording.sampling_rate_hz
@@ -188,7 +186,8 @@ def _evaluated_frames(
             expected=f"{from_s:g} to {to_s:g} s",
             found=f"{time_s[0]:g} to {time_s[-1]:g} s",
         )
-    return frames, cycles
+    first, last = np.flatnonzero(frames)[[0, -1]]
+    return slice(int(first), int(last) + 1), cycles
 
 
 def _scored_joints(results: Path, model: Model, study: Study, recording: Recording) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ from sspinn_opensim.results.folder import ResultsFolder
 
 #: More frames than this make a page large, not the animation smoother.
 MOST_FRAMES = 1500
+#: A longer part is not shown whole, s.
+LONGEST_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,10 @@ def read_stick_figure(folder: ResultsFolder, model: Model, from_s: float, to_s: 
     """
     motion, ground = read_storage(folder.kinematics), read_storage(folder.grf)
     half_s = 0.5 * float(np.median(np.diff(motion.time_s)))
-    shown = (motion.time_s >= from_s - half_s) & (motion.time_s <= to_s + half_s)
+    shown = np.flatnonzero((motion.time_s >= from_s - half_s) & (motion.time_s <= to_s + half_s))
+    # Of a long recording its end: thinned to as many frames it would be no movement any more.
+    if len(shown) and motion.time_s[shown[-1]] - motion.time_s[shown[0]] > LONGEST_S:
+        shown = shown[-MOST_FRAMES:]
     functions = build(without_forces(model))
     points, segments = body_lines(model, functions, _coordinates(motion, model, functions)[shown])
 

@@ -21,7 +21,9 @@ from sspinn_opensim.opensim_io.worker.tables import inspect_files
 _TABLES = (".mot", ".sto")
 _MISREAD = "OpenSim does not read the file as it was meant"
 _ANEW = "write the file anew; if this project wrote it, report it"
-_TIMEOUT_S, _TIMEOUT_PER_FILE_S = 120.0, 10.0
+_TIMEOUT_S, _TIMEOUT_PER_FILE_S, _TIMEOUT_PER_BYTE_S = 120.0, 10.0, 2e-6
+#: Tables that are larger together are read one after the other, so that memory does not grow with them.
+_MOST_BYTES = 32e6
 #: OpenSim's readers need not round to the nearest double; this is a few units of the last digit.
 _RELATIVE_TOLERANCE = 1e-14
 
@@ -73,17 +75,36 @@ def check_files(files: Sequence[Path]) -> None:
         A reader fails or finds other labels, another unit or other numbers. A set-up does not load, or names
         a file that is missing or has an absolute path.
     """
-    tables = {str(path.absolute()): read_storage(path) for path in files if path.suffix in _TABLES}
     read = (read_setup_file(path.absolute()) for path in files if path.suffix == ".xml")
     setups = {str(setup.path): setup for setup in read if setup is not None}
     for path, setup in setups.items():
         if missing := setup.missing():
             raise OpenSimError("the set-up cannot be used", where=path, found="\n".join(missing))
+    for group in _groups([path.absolute() for path in files if path.suffix in _TABLES]):
+        _check_group({str(path): read_storage(path) for path in group}, setups)
+        setups = {}
+    if setups:
+        _check_group({}, setups)
+
+
+def _groups(tables: Sequence[Path]) -> Iterator[list[Path]]:
+    """Give tables that are read at once."""
+    group, size = [], 0
+    for path in tables:
+        own = path.stat().st_size
+        if group and size + own > _MOST_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(path)
+        size += own
+    if group:
+        yield group
+
+
+def _check_group(tables: dict[str, Table], setups: dict[str, SetupFile]) -> None:
     for path, table in tables.items():
         if table.notes:  # with some of these OpenSim reads for ever
             raise OpenSimError(_MISREAD, where=path, found="; ".join(table.notes), fix=_ANEW)
-    if not tables and not setups:
-        return
     named = (beside(s.path, name) for s in setups.values() for names in s.reads.values() for name in names)
     key = answer_key(inspect_files, [*map(Path, (*tables, *setups)), *named])
     load_or_make(key, lambda: _read_by_opensim(tables, setups))
@@ -100,7 +121,9 @@ def _read_by_opensim(tables: dict[str, Table], setups: dict[str, SetupFile]) -> 
                 "setups": {path: setup.tool for path, setup in setups.items()},
                 "output": output,
             },
-            timeout_s=_TIMEOUT_S + _TIMEOUT_PER_FILE_S * (len(tables) + len(setups)),
+            timeout_s=_TIMEOUT_S
+            + _TIMEOUT_PER_FILE_S * (len(tables) + len(setups))
+            + _TIMEOUT_PER_BYTE_S * sum(Path(path).stat().st_size for path in tables),
             outputs=[output],
         ).values
         with np.load(output, allow_pickle=False) as readings:

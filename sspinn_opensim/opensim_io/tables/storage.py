@@ -8,8 +8,10 @@ right counts, tabs, no missing values), and what is read here is checked against
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,8 @@ from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.tables.storage_header import Header, split_header, to_lines, unusual_bytes
 from sspinn_opensim.opensim_io.tables.storage_rows import TableRows, read_body, read_labels, read_plain
 
+#: Rows that are text at the same time, and bytes in which a usual head ends.
+_ROWS_AT_ONCE, _LONGEST_HEAD = 10_000, 2**18
 #: All lines to the end of the header, and those up to the labels.
 _HEAD = re.compile(rb"(?is)(?:[^\n]*\n){0,500}?[ \t,;]*endheader[ \t,;]*\r?\n(?:[ \t,;\r]*\n)*[^\n]*\n")
 
@@ -103,9 +107,15 @@ def write_storage(path: Path, table: Table) -> Path:
         "endheader",
         "\t".join(("time", *table.names)),
     ]
-    rows = np.column_stack([time_s, values]) + 0.0  # adding zero turns -0.0 into 0.0
-    lines += ["\t".join(map(repr, row)) for row in rows.tolist()]
-    return write_atomically(path, "\n".join(lines) + "\n")
+    return write_atomically(path, itertools.chain(["\n".join(lines) + "\n"], _rows(time_s, values)))
+
+
+def _rows(time_s: np.ndarray, values: np.ndarray) -> Iterator[str]:
+    """Give the text of some rows after the other."""
+    for first in range(0, len(time_s), _ROWS_AT_ONCE):
+        part = slice(first, first + _ROWS_AT_ONCE)
+        rows = np.column_stack([time_s[part], values[part]]) + 0.0  # adding zero turns -0.0 into 0.0
+        yield "".join("\t".join(map(repr, row)) + "\n" for row in rows.tolist())
 
 
 class StorageWarning(InputWarning):
@@ -152,7 +162,7 @@ def _read_at_once(data: bytes, where: str) -> tuple[Header, TableRows] | None:
     if found is None or unusual_bytes(found[0]):
         return None
     header, lines = split_header(to_lines(found[0], where), where)
-    body = read_plain(lines[0], data[found.end() :], where) if len(lines) == 1 else None
+    body = read_plain(lines[0], memoryview(data)[found.end() :], where) if len(lines) == 1 else None
     return None if body is None else (header, body)
 
 
@@ -172,7 +182,13 @@ def storage_labels(path: Path) -> tuple[str, ...]:
         The head of the file cannot be read.
     """
     path = Path(path)
-    _, lines = split_header(to_lines(_read_bytes(path), str(path)), str(path))
+    data = _read_bytes(path, _LONGEST_HEAD)
+    found = _HEAD.match(data)
+    if found is not None and not unusual_bytes(found[0]):
+        data = found[0]
+    elif len(data) == _LONGEST_HEAD:
+        data = _read_bytes(path)
+    _, lines = split_header(to_lines(data, str(path)), str(path))
     return read_labels(lines, str(path)) if lines else ()
 
 
@@ -186,9 +202,10 @@ def _miscounted(header: Header, body: TableRows) -> list[str]:
     ]
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_bytes(path: Path, most: int = -1) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(most)
     except OSError as error:
         raise InputError(
             "cannot read the file", where=str(path), found=error.strerror or str(error), fix="check the path"
@@ -212,9 +229,8 @@ def _check_writable(path: Path, table: Table, time_s: np.ndarray, values: np.nda
             expected=f"values {expected_shape}, at least one row",
             found=f"time {time_s.shape}, values {values.shape}",
         )
-    bad = np.argwhere(~np.isfinite(np.column_stack([time_s, values])))
-    if len(bad):
-        row, column = bad[0]
+    if not (np.isfinite(time_s).all() and np.isfinite(values).all()):
+        row, column = np.argwhere(~np.isfinite(np.column_stack([time_s, values])))[0]
         raise InputError(
             "a value is not a finite number",
             where=where,

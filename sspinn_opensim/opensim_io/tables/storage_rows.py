@@ -11,6 +11,7 @@ import dataclasses
 import io
 import math
 import re
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from sspinn_opensim.opensim_io.tables.storage_header import (
 
 #: What plain numbers and the gaps between them consist of.
 _PLAIN = b"0123456789+-.eE\t \r\n"
+#: So much text is parsed at once.
+_BLOCK_BYTES = 4_000_000
 #: Once blanks are gone: an empty cell, also at the start of a line, and a blank line.
 _LEFT_EMPTY = (b"\t\t", b"\n\t", b"\n\n")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
@@ -106,14 +109,14 @@ def read_body(lines: list[TextLine], where: str, *, ends_whole: bool = True) -> 
     return TableRows(names, numbers[:, 0], values, tuple(notes))
 
 
-def read_plain(labels: TextLine, rows: bytes, where: str) -> TableRows | None:
+def read_plain(labels: TextLine, rows: memoryview, where: str) -> TableRows | None:
     """Return a table whose rows need no mending; None where this cannot be said for certain.
 
     Parameters
     ----------
     labels : TextLine
         The line above the numbers.
-    rows : bytes
+    rows : memoryview of bytes
         All that follows it.
     where : str
         The file, for messages.
@@ -125,20 +128,37 @@ def read_plain(labels: TextLine, rows: bytes, where: str) -> TableRows | None:
     """
     separator = separator_of(labels.text)
     names, place, notes = _read_labels(labels, separator, where)
-    if place or separator in (",", ";") or len(set(names)) < len(names) or not rows.endswith(b"\n"):
+    if place or separator in (",", ";") or len(set(names)) < len(names) or bytes(rows[-1:]) != b"\n":
         return None
-    rows = rows.rstrip()
-    if not _is_plain(rows):
+    parts = []
+    for text in _blocks(rows):
+        if not _is_plain(text):
+            return None
+        try:
+            parts.append(np.loadtxt(io.BytesIO(text), comments=None, ndmin=2))
+        except ValueError:  # a row of another length, or a cell that is no number
+            return None
+    if len({part.shape[1] for part in parts}) != 1:
         return None
-    try:
-        numbers = np.loadtxt(io.BytesIO(rows), comments=None, ndmin=2)
-    except ValueError:  # a row of another length, or a cell that is no number
-        return None
+    numbers = np.concatenate(parts)
     time_s, values = numbers[:, 0], numbers[:, 1:]
     whole = numbers.shape[1] == len(names) and np.isfinite(numbers).all()
     if not whole or (np.diff(time_s) <= _same_time_s(time_s)).any() or _gap(time_s) is not None:
         return None
     return TableRows(tuple(names[1:]), time_s, values, tuple(notes))
+
+
+def _blocks(rows: memoryview) -> Iterator[bytes]:
+    """Give rows without the last line's end, some megabytes at a time: copies stay small."""
+    first, end = 0, len(rows)
+    while end and bytes(rows[end - 1 : end]).isspace():
+        end -= 1
+    while first < end:
+        last = min(first + _BLOCK_BYTES, end)
+        while last < end and rows[last - 1] != ord("\n"):
+            last += 1
+        yield bytes(rows[first:last])
+        first = last
 
 
 def _is_plain(rows: bytes) -> bool:

@@ -115,14 +115,18 @@ def _labels(storage) -> list[str]:
 
 
 def _rows(storage) -> np.ndarray:
-    rows = []
-    for k in range(storage.getSize()):
-        state = storage.getStateVector(k)
-        data = state.getData()
-        rows.append([state.getTime(), *(data.get(i) for i in range(data.getSize()))])
-    if len({len(row) for row in rows}) > 1:
+    """Return time and values of every row; single numbers would cross from C++ slowly."""
+    widths = {storage.getStateVector(k).getData().getSize() for k in range(storage.getSize())}
+    if len(widths) > 1:
         raise RuntimeError("rows of different length")
-    return np.array(rows)
+    rows = np.empty((storage.getSize(), 1 + max(widths, default=-1)))
+    for k, row in enumerate(rows):
+        state = storage.getStateVector(k)
+        row[0] = state.getTime()
+        if len(row) > 1:
+            values = state.getData().getAsVector()
+            row[1:] = values.to_numpy()
+    return rows
 
 
 def _summary(labels: list[str], time: np.ndarray, values: np.ndarray, in_degrees: str) -> dict:

@@ -5,6 +5,7 @@ from sspinn_opensim.estimation import estimate, write_estimate
 from sspinn_opensim.estimation.write import window
 from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
 from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.report import stick_figure
 from sspinn_opensim.report.stick_figure import read_stick_figure
 from sspinn_opensim.results.folder import ResultsFolder
 
@@ -88,6 +89,13 @@ def test_the_stick_figure_of_the_files_is_the_body(result, walker, figure):
     np.testing.assert_allclose(
         figure.points["foot_r"], origins[:, functions.bodies.index("foot_r"), :2], atol=1e-9
     )
+
+
+def test_of_a_long_part_the_stick_figure_shows_the_end(folder, walker, monkeypatch):
+    monkeypatch.setattr(stick_figure, "LONGEST_S", 0.4)
+    monkeypatch.setattr(stick_figure, "MOST_FRAMES", 20)
+    shown = read_stick_figure(ResultsFolder(folder), walker.model, 1.0, 1.5).time_s
+    assert (shown[0], shown[-1], len(shown)) == (pytest.approx(1.31), pytest.approx(1.5), 20)
 
 
 def test_bones_reach_from_joint_to_joint(walker, figure):

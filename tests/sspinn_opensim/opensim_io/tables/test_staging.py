@@ -52,6 +52,22 @@ def test_a_set_is_checked_in_one_process_and_moved(tmp_path, monkeypatch):
     assert {path.name for path in out.iterdir()} == {name.split("/")[0] for name in found}
 
 
+def test_large_tables_are_read_one_after_the_other(tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(staging, "_MOST_BYTES", 1.0)
+    monkeypatch.setattr(
+        staging, "run_job", lambda job, given, **k: (read.append(given), run_job(job, given, **k))[1]
+    )
+    with written_together(tmp_path / "results") as folder:
+        write_set(folder)
+    assert [len(given["tables"]) for given in read] == [1, 1, 1]
+    assert [len(given["setups"]) for given in read] == [1, 0, 0]
+    damaged = tmp_path / "results" / "moments.sto"
+    damaged.write_text(damaged.read_text().replace("nRows=20", "nRows=10"))
+    with pytest.warns(match="10 rows"), pytest.raises(InputError, match="as it was meant"):
+        check_files([tmp_path / "results" / "grf.mot", damaged])
+
+
 def misread(folder):
     """Rows that OpenSim's Storage cuts off, as its header tells it to."""
     path = write_storage(folder / "kinematics.mot", random_table())

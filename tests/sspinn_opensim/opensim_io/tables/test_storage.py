@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.opensim_io.tables import storage
+from sspinn_opensim.opensim_io.tables import storage, storage_rows
 from sspinn_opensim.opensim_io.tables.storage import (
     StorageWarning,
     Table,
@@ -36,6 +36,22 @@ def test_round_trip_restores_every_bit(tmp_path, suffix, in_degrees):
     assert read.names == written.names and read.in_degrees is in_degrees and read.header == "a title"
     np.testing.assert_array_equal(read.time_s, written.time_s)
     np.testing.assert_array_equal(read.values, written.values)
+
+
+@pytest.mark.parametrize("ends", ["", "\n", "\n\n"])
+def test_long_tables_are_written_and_read_in_pieces(tmp_path, monkeypatch, ends):
+    whole = write_storage(tmp_path / "whole.sto", table()).read_text()
+    monkeypatch.setattr(storage, "_ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(storage_rows, "_BLOCK_BYTES", 50)
+    path = write_storage(tmp_path / "x.sto", table())
+    assert path.read_text() == whole
+    path.write_text(whole + ends)
+    np.testing.assert_array_equal(read_storage(path).values, table().values)
+    assert storage_labels(path) == table().names
+    lines = whole.splitlines(keepends=True)
+    path.write_text("".join([*lines[:-2], "1\t2\n", lines[-1]]))  # a row too short in a later piece
+    with pytest.raises(InputError, match="row"):
+        read_storage(path)
 
 
 @pytest.mark.parametrize(
