@@ -22,15 +22,23 @@ def place(text: str) -> tuple[str, str]:
     return sensor.strip(), segment.strip()
 
 
-class Places(argparse.Action):
-    """Collects ``SENSOR=SEGMENT`` in a mapping; no sensor twice."""
+def key_and_value(text: str) -> tuple[str, str]:
+    """Return key and value of ``KEY=VALUE``."""
+    key, found, value = text.partition("=")
+    if not (found and key.strip()):
+        raise argparse.ArgumentTypeError(f"expected KEY=VALUE such as trial=walk-001, found '{text}'")
+    return key.strip(), value.strip()
+
+
+class Pairs(argparse.Action):
+    """Collects ``NAME=VALUE`` in a mapping; no name twice."""
 
     def __call__(self, parser, namespace, values, option_string=None) -> None:
         """Add to what was typed before."""
         places = dict(getattr(namespace, self.dest) or {})
         for sensor, segment in values or ():
             if sensor in places:
-                parser.error(f"{option_string}: '{sensor}' is placed twice")
+                parser.error(f"{option_string}: '{sensor}' is given twice")
             places[sensor] = segment
         setattr(namespace, self.dest, places)
 
@@ -44,7 +52,7 @@ CHECK = (
         "segment or body that carries each sensor of the file; the others are left out",
         nargs="+",
         type=place,
-        action=Places,
+        action=Pairs,
         metavar="SENSOR=SEGMENT",
     ),
     number(
@@ -54,7 +62,15 @@ CHECK = (
         "rate of the recording, where its files do not say it",
         dest="recorded_rate_hz",
     ),
-    Option("--trial", "the trial of a folder that holds several", default="", metavar="NAME"),
+    Option(
+        "--option",
+        "keys of the format's own table in a study, such as trial=walk-001",
+        nargs="+",
+        type=key_and_value,
+        action=Pairs,
+        metavar="KEY=VALUE",
+        dest="options",
+    ),
     path("--study", "TOML", "write a study of these files; needs --model, --height and --mass"),
     Option("--model", "model (.osim), or builtin:planar_gait", metavar="MODEL"),
     number("--height", float, "M", "height of the person, m", dest="height_m"),

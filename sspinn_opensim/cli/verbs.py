@@ -98,7 +98,7 @@ def _simulate_imu(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _check(options: argparse.Namespace) -> dict[str, Any]:
-    own = ("path", "out", "where", "recorded_rate_hz", "trial", "as_json")
+    own = ("path", "out", "where", "recorded_rate_hz", "options", "as_json")
     return {name: getattr(options, name) for name in own} | {"new_study": recordings.new_study(options)}
 
 

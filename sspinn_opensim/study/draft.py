@@ -106,8 +106,8 @@ class Draft:
         Coordinates that nothing observes.
     recorded_rate_hz, speed_m_s : float or None
         What the user says, Hz, m/s.
-    trial : str
-        The trial of a folder that holds several.
+    options : dict of str to object
+        Those of the format that were chosen.
     measured_speed_m_s : float or None
         Estimate from the foot sensors, m/s; written as a comment.
     standing_s : pair of float or None
@@ -131,7 +131,7 @@ class Draft:
     fixed: tuple[str, ...] = ()
     recorded_rate_hz: float | None = None
     speed_m_s: float | None = None
-    trial: str = ""
+    options: dict[str, object] = field(default_factory=dict)
     measured_speed_m_s: float | None = None
     standing_s: tuple[float, float] | None = None
     accepted: Mapping[str, str] = field(default_factory=dict)
@@ -290,8 +290,13 @@ def study_text(draft: Draft, study: Path) -> str:
     if draft.accepted:
         lines += [f"# guess: {said}; it is taken as found" for said in draft.accepted.values()]
         lines.append(f"accepted = [{', '.join(map(_text, draft.accepted))}]")
-    if draft.trial:
-        lines += ["", f"[recording.{draft.format}]", f"trial = {_text(draft.trial)}"]
+    if draft.options:
+        values = {
+            key: _path(str(value), study) if isinstance(value, Path) else value
+            for key, value in draft.options.items()
+        }
+        lines += ["", f"[recording.{draft.format}]"]
+        lines += [f"{key} = {tomlkit.item(value).as_string()}" for key, value in values.items()]
     lines += _sensors(draft.sensors)
     if draft.left_out:
         lines += ["", f"# Not used, for nothing says where they sit: {', '.join(draft.left_out)}"]

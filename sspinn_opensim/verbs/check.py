@@ -187,7 +187,7 @@ def check(
     out: str | Path | None = None,
     where: Mapping[str, str] | None = None,
     recorded_rate_hz: float | None = None,
-    trial: str = "",
+    options: Mapping[str, str] | None = None,
     new_study: NewStudy | None = None,
     as_json: bool = False,
 ) -> RecordingCheck:
@@ -203,8 +203,8 @@ def check(
         Sensor of the file to the segment or body that carries it; the others are left out.
     recorded_rate_hz : float, optional
         Rate at which it was recorded, Hz, for files that do not say it.
-    trial : str
-        The trial of a folder that holds several, as the names of its files say it.
+    options : mapping of str to str, optional
+        Keys of the format's table in a study, such as the `trial` of a folder that holds several.
     new_study : NewStudy, optional
         The study to write.
     as_json : bool
@@ -220,11 +220,11 @@ def check(
         raise InputError("There is no such file or folder.", where=path, fix="check the path")
     looked = None
     if path.suffix.lower() == ".toml":
-        _refuse_options_of_files(path, where, recorded_rate_hz, trial, new_study)
+        _refuse_options_of_files(path, where, recorded_rate_hz, options, new_study)
         study = read_study(path)
         name, source = study.recording.format, study
     else:
-        files = read_files(path.absolute(), where or {}, recorded_rate_hz, trial)
+        files = read_files(path.absolute(), where or {}, recorded_rate_hz, options)
         source: Study | Recorded = files.source
         name = files.source.recording.format
         if new_study is not None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from casadi_dynamics.errors import InputError
+from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.files import draft_of
@@ -21,6 +22,7 @@ from sspinn_opensim.recording.overview import Overview, overview_of
 from sspinn_opensim.recording.recognise import recognised
 from sspinn_opensim.recording.rest import corrected_at_rest
 from sspinn_opensim.recording.streams import Stream
+from sspinn_opensim.settings import Location, replaced
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.study.draft import (
     Draft,
@@ -66,11 +68,14 @@ class VendorFiles:
         All its sensors.
     where : mapping of str to str
         What the user says of them: segment or body by the name of the sensor.
+    keys : tuple of str
+        Options of the format that the user chose.
     """
 
     choice: RecordingChoice
     streams: tuple[Stream, ...]
     where: Mapping[str, str]
+    keys: tuple[str, ...] = ()
 
     @property
     def source(self) -> Recorded:
@@ -84,7 +89,10 @@ class VendorFiles:
 
 
 def read_files(
-    path: Path, where: Mapping[str, str], recorded_rate_hz: float | None, trial: str = ""
+    path: Path,
+    where: Mapping[str, str],
+    recorded_rate_hz: float | None,
+    options: Mapping[str, str] | None = None,
 ) -> VendorFiles:
     """Read a file or folder as a vendor's software wrote it.
 
@@ -94,8 +102,8 @@ def read_files(
         Sensor of the file to the segment or body that carries it.
     recorded_rate_hz : float or None
         Rate at which it was recorded, Hz, if the user states it.
-    trial : str
-        The trial of a folder that holds several, as the names of its files say it.
+    options : mapping of str to str, optional
+        Keys of the format's table in a study, with their values as they are typed.
 
     Raises
     ------
@@ -111,8 +119,8 @@ def read_files(
             fix="write a study that names the sensors, and check that",
         )
     file = path if form.folders else found.files[0]
-    options = _options(form, trial, path)
-    choice = RecordingChoice(form.name, file, file.stem, recorded_rate_hz=recorded_rate_hz, options=options)
+    chosen = _options(form, options or {})
+    choice = RecordingChoice(form.name, file, file.stem, recorded_rate_hz=recorded_rate_hz, options=chosen)
     streams = form.streams(choice)
     known = [stream for stream in streams if stream.rate_hz or stream.time_s is not None]
     if not known and recorded_rate_hz is None:
@@ -122,18 +130,36 @@ def read_files(
             expected="the rate that was set when it was recorded",
             fix="--rate HZ",
         )
-    return VendorFiles(choice, streams, where)
+    return VendorFiles(choice, streams, where, tuple(options or ()))
 
 
-def _options(form: Format, trial: str, path: Path) -> Any:
-    """Return the options of a format with a trial; None where none is chosen."""
-    if not trial:
-        return None
-    if "trial" not in {field.name for field in dataclasses.fields(form.options)}:
-        raise InputError(
-            f"Files of the format '{form.name}' hold one trial.", where=path, fix="leave --trial out"
-        )
-    return form.options(trial=trial)
+def _options(form: Format, typed: Mapping[str, str]) -> Any:
+    """Return the options of a format, each held to its kind as if it stood in a study."""
+    options, known = form.options(), [field.name for field in dataclasses.fields(form.options)]
+    for key, text in typed.items():
+        place = Location(f"--option {key}")
+        if key not in known:
+            raise place.error(
+                f"The format '{form.name}' has no option '{key}'.",
+                expected="one of " + ", ".join(known) if known else "the format has no options",
+                fix=nearest(key, known),
+            )
+        try:
+            options = replaced(options, {key: text}, place)
+        except InputError:
+            value = _typed(text)
+            if isinstance(value, str):
+                raise
+            options = replaced(options, {key: value}, place)
+    return options if typed else None
+
+
+def _typed(text: str) -> Any:
+    """Return the number, or true or false, that a text is in TOML; else the text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def look_at(source: Study | Recorded) -> tuple[Overview, Alignment | None]:
@@ -197,7 +223,7 @@ def write_study(new: NewStudy, files: VendorFiles) -> tuple[Overview, Alignment 
         planar=is_planar(model),
         fixed=unobserved_trunk(model, placed),
         recorded_rate_hz=files.choice.recorded_rate_hz,
-        trial=files.choice.options.trial if files.choice.options else "",
+        options={key: getattr(files.choice.options, key) for key in files.keys},
         speed_m_s=new.speed_m_s,
         measured_speed_m_s=None if seen.speed is None else seen.speed.speed_m_s,
         standing_s=None if standing is None else (standing.from_s, standing.to_s),

@@ -75,7 +75,8 @@ def of_one_trial(trials: Mapping[Path, str], trial: str, where: Path) -> list[Pa
             "The folder holds several trials." if chosen else f"No file of the folder starts with '{trial}'.",
             where=where,
             expected="one of " + ", ".join(known),
-            fix=f'choose one: trial = "{known[-1]}" in the table of the format, or sspinn check --trial',
+            fix=f'choose one: trial = "{known[-1]}" in the table of the format, or for sspinn check '
+            f"--option trial={known[-1]}",
         )
     return chosen
 
@@ -92,5 +93,6 @@ def refuse_same_names(streams: Sequence[Stream], where: Path) -> None:
                 f"{len(files)} files of the folder are of sensor '{stream.name}'.",
                 where=where,
                 found=", ".join(files[:4]) + (" ..." if len(files) > 4 else ""),
-                fix="choose those of one trial: trial in the table of the format, or sspinn check --trial",
+                fix="choose those of one trial: trial = how their names start, in the table of the format, or "
+                "for sspinn check --option trial=NAME",
             )

@@ -82,7 +82,8 @@ FORMAT = Format(
     streams=read_mvnx,
     recognises=is_mvnx,
     export="export with sensorAcceleration and sensorAngularVelocity; or, for files with sensorOrientation, "
-    'their turns as angular rate: angular_rate = "orientation" under [recording.mvnx]',
+    'their turns as angular rate: angular_rate = "orientation" under [recording.mvnx], or sspinn check '
+    "--option angular_rate=orientation",
 )
 
 

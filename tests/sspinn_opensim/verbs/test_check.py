@@ -121,16 +121,16 @@ def test_of_several_trials_one_is_checked_and_written(folder, tmp_path, where):
     for file in folder.iterdir():
         for trial in ("walk-000", "walk-001"):
             (both / file.name.replace("walk-000", trial)).write_bytes(file.read_bytes())
-    with pytest.raises(InputError, match="(?s)several trials.*walk-000, walk-001.*--trial"):
+    with pytest.raises(InputError, match="(?s)several trials.*walk-000, walk-001.*--option trial="):
         check(both)
     new = NewStudy(tmp_path / "study.toml", "builtin:planar_gait", height_m=1.7, mass_kg=70)
-    result = check(both, trial="walk-001", where=where, new_study=new)
+    result = check(both, options={"trial": "walk-001"}, where=where, new_study=new)
     assert len(result.overview.sensors) == 7
     study = read_study(new.file)
     assert study.recording.options.trial == "walk-001"
     assert read_recording(study).time_s.size == 1400
     with pytest.raises(InputError, match="describe a vendor's files"):
-        check(new.file, trial="walk-001")
+        check(new.file, options={"trial": "walk-001"})
 
 
 def test_a_folder_of_one_file_is_that_file(tmp_path):
@@ -139,8 +139,22 @@ def test_a_folder_of_one_file_is_that_file(tmp_path):
     names = "time," + ",".join(f"foot_{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz")
     (tmp_path / "imu" / "walk.csv").write_text(names + "\n" + rows)
     assert check(tmp_path / "imu").format == "csv"
-    with pytest.raises(InputError, match="hold one trial"):
-        check(tmp_path / "imu", trial="walk")
+    with pytest.raises(InputError, match="(?s)no option 'trial'.*--option trial"):
+        check(tmp_path / "imu", options={"trial": "walk"})
+    with pytest.raises(InputError, match="(?s)not one of the choices.*acceleration_unit"):
+        check(tmp_path / "imu", options={"acceleration_unit": "G"})
+    assert check(tmp_path / "imu", options={"acceleration_unit": "m/s^2"}).format == "csv"
+
+
+def test_options_are_typed_as_keys_and_values(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("t,s_acc_x\n" + "".join(f"{k / 100},9.8\n" for k in range(200)))
+    command = ["check", str(tmp_path / "a.csv"), "--json", "--option"]
+    assert cli.main([*command, "time_column=t"]) in (0, 1)
+    with pytest.raises(SystemExit):
+        cli.main([*command, "time_column=t", "time_column=u"])
+    with pytest.raises(SystemExit):
+        cli.main([*command, "time_column"])
+    assert "KEY=VALUE" in capsys.readouterr().err
 
 
 def test_a_rate_that_is_stated_nowhere_is_asked_for(recording, tmp_path):
