@@ -93,6 +93,6 @@ def refuse_same_names(streams: Sequence[Stream], where: Path) -> None:
                 f"{len(files)} files of the folder are of sensor '{stream.name}'.",
                 where=where,
                 found=", ".join(files[:4]) + (" ..." if len(files) > 4 else ""),
-                fix="choose those of one trial: trial = how their names start, in the table of the format, or "
-                "for sspinn check --option trial=NAME",
+                fix="choose those of one trial: trial = how their names start, in the table of the format, "
+                "or for sspinn check --option trial=NAME",
             )
