@@ -60,10 +60,15 @@ Mutation = Callable[[bytes, random.Random], bytes]
 
 
 def shortened(data: bytes) -> bytes:
-    """Return the first lines of a table; XML as it is."""
-    if data.lstrip().startswith(b"<"):
+    """Return the first lines of a table; XML and what is no text as it is."""
+    if data.lstrip().startswith(b"<") or not is_text(data):
         return data
     return b"\n".join(data.replace(b"\r\n", b"\n").split(b"\n")[:_LINES]) + b"\n"
+
+
+def is_text(data: bytes) -> bool:
+    """Return whether a file is text: it has no zero at its start."""
+    return b"\x00" not in data[:4096]
 
 
 def _lines(change: Callable[[list[bytes], random.Random], list[bytes]]) -> Mutation:
@@ -201,11 +206,14 @@ MUTATIONS: dict[str, Mutation] = {
 HARMLESS = ("blank lines", "line ends", "encoding")
 #: Those after which the numbers of a table cannot all be in their columns.
 SHIFTING = ("lost cell", "won cell")
+#: Those of files that are no text.
+OF_BYTES = ("truncated", "other bytes", "swapped bytes", "hole", "twice")
 
 
 def mutate(data: bytes, chance: random.Random) -> tuple[list[str], bytes]:
     """Return the names of one random mutation, or several, and the damaged file."""
-    labels = [chance.choice(list(MUTATIONS)) for _ in range(chance.choice((1, 1, 1, 2, 3)))]
+    known = list(MUTATIONS) if is_text(data) else OF_BYTES
+    labels = [chance.choice(known) for _ in range(chance.choice((1, 1, 1, 2, 3)))]
     for label in labels:
         data = MUTATIONS[label](data, chance)
     return labels, data

@@ -25,11 +25,16 @@ RATE_HZ = 100
 #: Samples that are written again and again: only counters and clocks go on.
 _BLOCK = 1000
 _SEGMENTS, _SUIT = 23, 17
+#: Sensors of a file that holds several.
+_SENSORS = 8
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A file in a vendor's layout: what comes before and after the rows, and the rows from one sample on."""
+    """A file in a vendor's layout: what comes before and after the rows, and the rows from one sample on.
+
+    A file that is no text is written by `binary` instead, with so many samples.
+    """
 
     name: str
     suffix: str
@@ -37,6 +42,7 @@ class Layout:
     head: str
     rows: Callable[[int], str]
     tail: str = ""
+    binary: Callable[[Path, int], None] | None = None
 
 
 def _signals(columns: int) -> list[str]:
@@ -123,40 +129,144 @@ def _opensense() -> Layout:
     )
 
 
+def _commas(count: int) -> list[str]:
+    return [row.replace("\t", ",") for row in _signals(count)]
+
+
 def _csv() -> Layout:
-    cells = [row.replace("\t", ",") for row in _signals(48)]
-    names = [f"s{k}_{kind}_{axis}" for k in range(8) for kind in ("acc", "gyro") for axis in "xyz"]
+    cells = _commas(6 * _SENSORS)
+    names = [f"s{k}_{kind}_{axis}" for k in range(_SENSORS) for kind in ("acc", "gyro") for axis in "xyz"]
     return Layout(
         "csv",
         ".csv",
-        8,
+        _SENSORS,
         ",".join(["time", *names]) + "\n",
         lambda first: "".join(f"{(first + k) / RATE_HZ},{cell}\n" for k, cell in enumerate(cells)),
     )
 
 
-def _x_imu3() -> Layout:
-    cells = [row.replace("\t", ",") for row in _signals(6)]
-    names = [
-        f"{what} {axis} ({unit})"
-        for what, unit in (("Gyroscope", "deg/s"), ("Accelerometer", "g"))
-        for axis in "XYZ"
-    ]
+def _apdm() -> Layout:
+    parts = ["Acceleration/X", "Acceleration/Y", "Acceleration/Z"]
+    parts += ["Angular Velocity/X", "Angular Velocity/Y", "Angular Velocity/Z"]
+    parts += ["Magnetic Field/X", "Magnetic Field/Y", "Magnetic Field/Z"]
+    cells = _commas(9 * _SENSORS)
+    units = _SENSORS * [*3 * ["m/s^2"], *3 * ["rad/s"], *3 * ["uT"]]
+    names = [f"s{k}/{part}" for k in range(_SENSORS) for part in parts]
     return Layout(
-        "x_imu3",
+        "apdm",
         ".csv",
-        1,
-        ",".join(["Time (s)", *names]) + "\n",
+        _SENSORS,
+        f"Sample Rate:,{RATE_HZ},Hz\n{','.join(['Time', *names])}\n{','.join(['s', *units])}\n",
         lambda first: "".join(f"{(first + k) / RATE_HZ},{cell}\n" for k, cell in enumerate(cells)),
     )
 
 
-LAYOUTS = (_xsens_mt, _movella_dot, _mvnx, _opensense, _csv, _x_imu3)
+def _xio(name: str, more: tuple[str, ...]) -> Layout:
+    names = [f"Gyroscope {axis} (deg/s)" for axis in "XYZ"] + [f"Accelerometer {axis} (g)" for axis in "XYZ"]
+    cells = _commas(6 + len(more))
+    return Layout(
+        name,
+        ".csv",
+        1,
+        ",".join(["Time (s)", *names, *more]) + "\n",
+        lambda first: "".join(f"{(first + k) / RATE_HZ:.9f},{cell}\n" for k, cell in enumerate(cells)),
+    )
+
+
+def _ngimu() -> Layout:
+    return _xio(
+        "ngimu", ("Magnetometer X (uT)", "Magnetometer Y (uT)", "Magnetometer Z (uT)", "Barometer (hPa)")
+    )
+
+
+def _x_imu3() -> Layout:
+    return _xio("x_imu3", ())
+
+
+def _repeated(samples: int, *shape: int) -> np.ndarray:
+    """Return signals (n, ...) of so many samples."""
+    block = np.random.default_rng(0).normal(size=(_BLOCK, *shape))
+    return np.concatenate([block] * -(-samples // _BLOCK))
+
+
+def write_npz(path: Path, samples: int) -> None:
+    """Write the signals of 8 sensors, stacked."""
+    force, rate = (_repeated(samples, _SENSORS, 3) for _ in range(2))
+    names = np.array([f"s{k}" for k in range(_SENSORS)])
+    np.savez_compressed(path, t_imu=np.arange(len(force)) / RATE_HZ, segments=names, acc=force, gyr=rate)
+
+
+def write_parquet(path: Path, samples: int) -> None:
+    """Write the signals of 8 sensors, a column each."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = [f"s{k}_{kind}_{axis}" for k in range(_SENSORS) for kind in ("acc", "gyro") for axis in "xyz"]
+    signals = _repeated(samples, len(names))
+    columns = dict(zip(names, signals.T, strict=True))
+    pq.write_table(pa.table({"time": np.arange(len(signals)) / RATE_HZ, **columns}), path)
+
+
+def write_hdf5(path: Path, samples: int) -> None:
+    """Write the signals of 8 Opals, as Mobility Lab does."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        for k in range(_SENSORS):
+            sensor = file.create_group(f"Sensors/{1000 + k}")
+            sensor.create_group("Configuration").attrs["Label 0"] = np.bytes_(f"s{k}")
+            sensor["Accelerometer"] = sensor["Gyroscope"] = _repeated(samples, 3)
+            count = len(sensor["Accelerometer"])
+            sensor["Time"] = (1_550_879_504_438_281 + np.arange(count) * 10**6 // RATE_HZ).astype(np.uint64)
+
+
+def write_c3d(path: Path, samples: int) -> None:
+    """Write the signals of 8 sensors as analog channels beside a marker."""
+    import ezc3d
+
+    content = ezc3d.c3d()
+    quantities = {"ACC": "g", "GYRO": "deg/s"}
+    signals = _repeated(samples, 6 * _SENSORS)
+    parameters = content["parameters"]
+    parameters["POINT"]["RATE"]["value"], parameters["ANALOG"]["RATE"]["value"] = [RATE_HZ], [RATE_HZ]
+    parameters["POINT"]["LABELS"]["value"] = ["heel"]
+    parameters["ANALOG"]["LABELS"]["value"] = [
+        f"IM EMG{k}.{name} {axis}" for k in range(_SENSORS) for name in quantities for axis in "XYZ"
+    ]
+    parameters["ANALOG"]["UNITS"]["value"] = _SENSORS * [
+        unit for unit in quantities.values() for _ in range(3)
+    ]
+    content["data"]["points"] = np.zeros((4, 1, len(signals)))
+    content["data"]["analogs"] = signals.T[None]
+    content.write(str(path))
+
+
+def _no_text(name: str, suffix: str, binary: Callable[[Path, int], None]) -> Callable[[], Layout]:
+    return lambda: Layout(name, suffix, _SENSORS, "", lambda _: "", binary=binary)
+
+
+LAYOUTS = (
+    _xsens_mt,
+    _movella_dot,
+    _mvnx,
+    _opensense,
+    _csv,
+    _apdm,
+    _ngimu,
+    _x_imu3,
+    _no_text("apdm", ".h5", write_hdf5),
+    _no_text("npz", ".npz", write_npz),
+    _no_text("parquet", ".parquet", write_parquet),
+    _no_text("c3d", ".c3d", write_c3d),
+)
 
 
 def write(layout: Layout, folder: Path, samples: int) -> Path:
     """Write a recording of so many samples, rounded up to whole blocks."""
     path = folder / f"walk{layout.suffix}"
+    if layout.binary is not None:
+        layout.binary(path, samples)
+        return path
     with path.open("w") as file:
         file.write(layout.head)
         for first in range(0, samples, _BLOCK):
@@ -174,7 +284,7 @@ def _timed(read: Callable[[], object]) -> float:
 
 def peers(path: Path, layout: Layout) -> Iterator[tuple[str, float]]:
     """Read the numbers of a table with other libraries, and give the seconds of each."""
-    if layout.tail:
+    if layout.tail or layout.binary is not None:
         return
     import pandas as pd
 
@@ -206,7 +316,7 @@ def main() -> None:
             assert form.name == layout.name and form.streams is not None
             choice = RecordingChoice(form.name, path)
             seconds = min(_timed(lambda: form.streams(choice)) for _ in range(2))  # noqa: B023
-            files = options.sensors if form.folders else 1
+            files = options.sensors if layout.sensors == 1 else 1
             recorded = -(-samples // _BLOCK) * _BLOCK / RATE_HZ
             others = ", ".join(f"{name} {spent:.2f}" for name, spent in peers(path, layout))
             size = path.stat().st_size / 1e6

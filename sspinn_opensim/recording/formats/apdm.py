@@ -23,8 +23,9 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.choices import Format, RecordingChoice
 from sspinn_opensim.recording.formats.channels import ACCELERATION, ANGULAR_RATE, UNITS, SensorChannels
-from sspinn_opensim.recording.formats.named_columns import Header, Plan, TableOptions, plan_of, streams_of
-from sspinn_opensim.recording.formats.text_layout import Sheet, read_sheet
+from sspinn_opensim.recording.formats.folders import head_of
+from sspinn_opensim.recording.formats.named_columns import Header, Plan, TableOptions, streams_of
+from sspinn_opensim.recording.formats.text_layout import Sheet, read_sensors, with_orientation
 from sspinn_opensim.recording.formats.text_tables import read_bytes, words
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.recording.units import unit_of
@@ -36,6 +37,12 @@ _GYROSCOPE = ("Gyroscope", "Calibrated/Gyroscopes")
 #: What the library raises on files that are damaged.
 _DAMAGE = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, MemoryError, OverflowError)
 _MICROSECOND = 1e-6
+#: How the table of labels calls its columns.
+_LABELS = TableOptions(
+    time_column="Time",
+    acceleration_pattern="{sensor}/Acceleration/{axis}",
+    angular_rate_pattern="{sensor}/Angular Velocity/{axis}",
+)
 _QUANTITIES = {"accelerometer": ACCELERATION, "gyroscope": ANGULAR_RATE}
 
 
@@ -52,17 +59,12 @@ def read_apdm(choice: RecordingChoice) -> tuple[Stream, ...]:
     InputError
         If the file is damaged, or holds no calibrated signals.
     """
-    path = choice.file
-    try:
-        with path.open("rb") as file:
-            head = file.read(4096)
-    except OSError as error:
-        raise InputError(f"The recording cannot be read: {error.strerror}.", where=path) from error
+    head = head_of(choice.file)
     if head.startswith(_SIGNATURE):
-        return _read_hdf5(path)
-    if head.lstrip(b"\xef\xbb\xbf").startswith(b"Format="):
-        return _read_three_lines(path)
-    return _read_labels(choice)
+        return _read_hdf5(choice.file)
+    if head.startswith(b"Format="):
+        return _read_three_lines(choice.file)
+    return read_sensors(choice, _LABELS, _turned)
 
 
 def is_apdm(path: Path, head: bytes) -> bool:
@@ -70,7 +72,7 @@ def is_apdm(path: Path, head: bytes) -> bool:
     if head.startswith(_SIGNATURE):
         return _has_sensors(path)
     lines = words(head).splitlines()
-    if lines and re.match(r"Format=\d+,", lines[0].lstrip("\ufeff")):
+    if lines and re.match(r"Format=\d+,", lines[0]):
         return True
     return any(re.match(r"Time,.*/(Acceleration|Angular Velocity)/[XYZ]", line) for line in lines)
 
@@ -78,24 +80,9 @@ def is_apdm(path: Path, head: bytes) -> bool:
 FORMAT = Format("apdm", ApdmOptions, streams=read_apdm, recognises=is_apdm)
 
 
-def _read_labels(choice: RecordingChoice) -> tuple[Stream, ...]:
-    """Read a table whose columns are called ``Label/Quantity/Axis``."""
-    options = TableOptions(time_column="Time", acceleration_pattern="{sensor}/Acceleration/{axis}")
-    options = replace(options, angular_rate_pattern="{sensor}/Angular Velocity/{axis}")
-    sheet = read_sheet(choice.file, options)
-    plan = plan_of(sheet.header, choice, options, sheet.rate_hz)
-    names = list(sheet.header.names)
-    turns = {
-        sensor.name: [
-            names.index(name)
-            for part in ("Scalar", "X", "Y", "Z")
-            if (name := f"{sensor.name}/Orientation/{part}") in names
-        ]
-        for sensor in plan.sensors
-    }
-    column, lines, notes = sheet.numbers({*plan.columns, *(k for own in turns.values() for k in own)})
-    streams = streams_of(plan, column, choice.file, choice.recorded_rate_hz, sheet.rate_hz, lines, notes)
-    return tuple(_with_orientation(stream, column, turns[stream.name]) for stream in streams)
+def _turned(sensor: str) -> list[str]:
+    """Return the columns of a sensor's quaternion in a table of labels."""
+    return [f"{sensor}/Orientation/{part}" for part in ("Scalar", "X", "Y", "Z")]
 
 
 def _read_three_lines(path: Path) -> tuple[Stream, ...]:
@@ -142,13 +129,10 @@ def _read_three_lines(path: Path) -> tuple[Stream, ...]:
     column, numbers, notes = sheet.numbers({*plan.columns, *(k for own in turns.values() for k in own)})
     column[0] = column[0] - column[0][0]
     streams = streams_of(plan, column, path, None, None, numbers, notes)
-    return tuple(_with_orientation(stream, column, turns.get(stream.name, [])) for stream in streams)
-
-
-def _with_orientation(stream: Stream, column: dict[int, np.ndarray], places: list[int]) -> Stream:
-    if len(places) != 4:
-        return stream
-    return replace(stream, orientation=np.stack([column[place] for place in places], axis=1))
+    return tuple(
+        with_orientation(stream, [column[place] for place in turns.get(stream.name, [])])
+        for stream in streams
+    )
 
 
 def _has_sensors(path: Path) -> bool:

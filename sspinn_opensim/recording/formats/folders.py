@@ -13,12 +13,17 @@ HEAD_BYTES = 4096
 
 
 def head_of(path: Path) -> bytes:
-    """Return the first bytes of a file."""
+    """Return the first bytes of a file; of text in UTF-8, without byte order mark, with line feeds."""
     try:
         with path.open("rb") as file:
-            return file.read(HEAD_BYTES)
+            head = file.read(HEAD_BYTES)
     except OSError as error:
         raise InputError(f"The file cannot be read: {error.strerror}.", where=path) from error
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        head = head.decode("utf-16", errors="ignore").encode("utf-8", errors="ignore")
+    if b"\x00" in head:
+        return head
+    return head.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def files_of(folder: Path) -> list[Path]:

@@ -13,14 +13,12 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.choices import Format, RecordingChoice
 from sspinn_opensim.recording.formats import xio_tables
 from sspinn_opensim.recording.formats.folders import head_of
-from sspinn_opensim.recording.formats.named_columns import TableOptions, plan_of, streams_of
-from sspinn_opensim.recording.formats.text_layout import read_sheet
+from sspinn_opensim.recording.formats.named_columns import TableOptions
+from sspinn_opensim.recording.formats.text_layout import read_sensors
 from sspinn_opensim.recording.formats.text_tables import words
 from sspinn_opensim.recording.streams import Stream
 
@@ -49,7 +47,8 @@ def read_ngimu(choice: RecordingChoice) -> tuple[Stream, ...]:
     """
     path = choice.file
     if path.is_file() and not _is_sensors(path, head_of(path)):
-        return _read_table(choice)
+        streams = read_sensors(choice, _TABLE, _turned)
+        return tuple(_upright(stream) for stream in streams)
     files = xio_tables.device_files(path, lambda file: _is_sensors(file, head_of(file)))
     if not files:
         raise InputError(
@@ -85,22 +84,13 @@ def _name(file: Path) -> str:
     return file.parent.name if file.name == "sensors.csv" else file.stem
 
 
-def _read_table(choice: RecordingChoice) -> tuple[Stream, ...]:
-    sheet = read_sheet(choice.file, _TABLE)
-    plan = plan_of(sheet.header, choice, _TABLE, None)
-    names = list(sheet.header.names)
-    turns = {
-        sensor.name: [names.index(name) for k in range(1, 5) if (name := f"{sensor.name}_q{k}") in names]
-        for sensor in plan.sensors
-    }
-    column, lines, notes = sheet.numbers({*plan.columns, *(k for own in turns.values() for k in own)})
-    streams = streams_of(plan, column, choice.file, None, None, lines, notes)
-    return tuple(
-        stream
-        if len(turns[stream.name]) != 4
-        else replace(
-            stream,
-            orientation=xio_tables.inverted(np.stack([column[k] for k in turns[stream.name]], axis=1)),
-        )
-        for stream in streams
-    )
+def _upright(stream: Stream) -> Stream:
+    """Return a stream whose quaternion turns the sensor's axes, which in the file it does not."""
+    if stream.orientation is None:
+        return stream
+    return replace(stream, orientation=xio_tables.inverted(stream.orientation))
+
+
+def _turned(sensor: str) -> list[str]:
+    """Return the columns of a sensor's quaternion in a table of several."""
+    return [f"{sensor}_q{part}" for part in range(1, 5)]

@@ -7,16 +7,24 @@ separators at the end of rows, code pages of Windows, decimal commas, quotes.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import units
-from sspinn_opensim.recording.formats.named_columns import Header, TableOptions, names_columns
+from sspinn_opensim.recording.choices import RecordingChoice
+from sspinn_opensim.recording.formats.named_columns import (
+    Header,
+    TableOptions,
+    names_columns,
+    plan_of,
+    streams_of,
+)
 from sspinn_opensim.recording.formats.text_tables import read_bytes, read_numbers, words
+from sspinn_opensim.recording.streams import Stream
 
 #: So many lines may stand above the column names.
 MOST_LINES = 500
@@ -96,6 +104,35 @@ class Sheet:
                     found=f"a number in column {place + 1}, which has no name",
                 )
         return column, lines, notes
+
+
+def read_sensors(
+    choice: RecordingChoice, options: TableOptions, turned: Callable[[str], Sequence[str]]
+) -> tuple[Stream, ...]:
+    """Return the streams of a table that may also hold an orientation of each sensor.
+
+    Parameters
+    ----------
+    options : TableOptions
+        How the table is written.
+    turned : callable
+        Returns for the name of a sensor the columns of its quaternion, scalar first.
+    """
+    sheet = read_sheet(choice.file, options)
+    plan = plan_of(sheet.header, choice, options, sheet.rate_hz)
+    names = list(sheet.header.names)
+    turns = [[names.index(n) for n in turned(sensor.name) if n in names] for sensor in plan.sensors]
+    column, lines, notes = sheet.numbers({*plan.columns, *(place for own in turns for place in own)})
+    streams = streams_of(plan, column, choice.file, choice.recorded_rate_hz, sheet.rate_hz, lines, notes)
+    return tuple(
+        with_orientation(stream, [column[place] for place in own])
+        for stream, own in zip(streams, turns, strict=True)
+    )
+
+
+def with_orientation(stream: Stream, parts: Sequence[np.ndarray]) -> Stream:
+    """Return a stream with its quaternion, if all four parts (n,) of it are there."""
+    return replace(stream, orientation=np.stack(parts, axis=1)) if len(parts) == 4 else stream
 
 
 def read_sheet(path: Path, options: TableOptions) -> Sheet:
@@ -241,7 +278,8 @@ def _groups(cells: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
 def _with_points(sheet: Sheet) -> tuple[bytes, tuple[str, ...]]:
     """Return the rows with decimal points and without quotes, and a note where that changed something."""
     body, mark, notes = sheet.body, sheet.mark, ()
-    if _THOUSANDS.search(body) and (mark != "," or b'"' in body):
+    # Searched only where a comma may be part of a number: the search takes longer than the reading.
+    if (b'"' in body or (mark != "," and b"," in body)) and _THOUSANDS.search(body):
         raise _separated_thousands(body, sheet)
     if b'"' in body:
         if mark != "\t":

@@ -17,6 +17,17 @@ _SPEC.loader.exec_module(_module)
 MUTATIONS, mutate, run = (getattr(_module, name) for name in ("MUTATIONS", "mutate", "run"))
 
 COUNT = 50
+TABLE = [f"foot_{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz"]
+LABELS = ",".join(f"Foot/{name}/{axis}" for name in ("Acceleration", "Angular Velocity") for axis in "XYZ")
+UNITS = "m/s^2,m/s^2,m/s^2,rad/s,rad/s,rad/s"
+LINES = "Format=7,5718,,,Foot,,\nTime,Accelerometer,,,Gyroscope,,\n,X,Y,Z,X,Y,Z\n"
+ARM = "DataType=double\nversion=3\nendheader\ntime,arm_q1,arm_q2,arm_q3,arm_q4,arm_ax,arm_ay,arm_az,"
+ARM += "arm_gx,arm_gy,arm_gz\n"
+XIO = ",".join(
+    f"{name} {axis} ({unit})"
+    for name, unit in (("Gyroscope", "deg/s"), ("Accelerometer", "g"))
+    for axis in "XYZ"
+)
 
 
 def rows(*columns, mark="\t"):
@@ -39,6 +50,7 @@ def texts():
     )
     clock = [str(16667 * k) for k in range(30)]
     unit = ["1.000000,0.000000,0.000000,0.000000"] * 30
+    seconds, micro = [f"{k / 100:.2f}" for k in range(30)], [str(10_000 * k) for k in range(30)]
     sto = "DataRate=100\nDataType=Quaternion\nversion=3\nendheader\ntime\tpelvis_imu\tfoot_imu\n"
     frames = "".join(
         f'<frame time="{10 * k}" index="{k}" type="normal">\n'
@@ -51,8 +63,56 @@ def texts():
         "walk_00B40001.txt": mt + rows(count, *signals),
         "foot.csv": dot + "\n" + rows(count, clock, *signals, mark=","),
         "walk.sto": sto + rows([f"{k / 100}" for k in range(30)], unit, unit),
+        "table.csv": f"time,{','.join(TABLE)}\n" + rows(seconds, *signals, mark=","),
+        "labels.csv": f"Sample Rate:,100,Hz\nTime,{LABELS}\ns,{UNITS}\n" + rows(seconds, *signals, mark=","),
+        "lines.csv": LINES + rows(micro, *signals, mark=","),
+        "arm.csv": ARM + rows(seconds, *4 * [["0.5"] * 30], *signals, mark=","),
+        "short_walk.csv": f"Time (s),{XIO}\n" + rows(seconds, *signals, mark=","),
         "walk.mvnx": suit + frames + "</frames>\n</subject>\n</mvnx>\n",
     }
+
+
+def write_npz(path, signals):
+    time_s = np.arange(len(signals)) / 100
+    np.savez(path, time_s=time_s, foot_acc=signals[:, :3], foot_gyro=signals[:, 3:])
+
+
+def write_h5(path, signals):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "w") as file:
+        file["Sensors/1234/Time"] = 1_550_879_504_438_281 + 10_000 * np.arange(len(signals))
+        file["Sensors/1234/Accelerometer"] = signals[:, :3]
+        file["Sensors/1234/Gyroscope"] = signals[:, 3:]
+
+
+def write_parquet(path, signals):
+    pa = pytest.importorskip("pyarrow", reason="the extra 'parquet' is not installed")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = dict(zip(TABLE, signals.T, strict=True))
+    parquet.write_table(pa.table({"time": np.arange(len(signals)) / 100, **columns}), path)
+
+
+def write_c3d(path, signals):
+    ezc3d = pytest.importorskip("ezc3d", reason="ezc3d is not installed")
+    content = ezc3d.c3d()
+    parameters = content["parameters"]
+    parameters["POINT"]["RATE"]["value"] = parameters["ANALOG"]["RATE"]["value"] = [100]
+    parameters["POINT"]["LABELS"]["value"] = ["heel"]
+    parameters["ANALOG"]["LABELS"]["value"] = TABLE
+    parameters["ANALOG"]["UNITS"]["value"] = UNITS.split(",")
+    content["data"]["points"] = np.zeros((4, 1, len(signals)))
+    content["data"]["analogs"] = signals.T[None]
+    content.write(str(path))
+
+
+@pytest.mark.parametrize("write", [write_npz, write_h5, write_parquet, write_c3d])
+def test_damaged_files_that_are_no_text_are_read_or_refused(tmp_path, write):
+    path = tmp_path / f"walk.{write.__name__.removeprefix('write_')}"
+    write(path, np.random.default_rng(0).normal(size=(200, 6)))
+    counts, faults = run([path], COUNT, seed=0)
+    assert not faults, "\n".join(faults)
+    form = recognise(path).name
+    assert counts.total() == COUNT and counts[f"{form} refused"] > 5
 
 
 @pytest.mark.parametrize("name", texts())
