@@ -17,7 +17,13 @@ from sspinn_opensim.recording.choices import RecordingChoice
 from sspinn_opensim.recording.felt_offsets import felt_offsets
 from sspinn_opensim.recording.provenance import Clocks, Felt, SensorClock
 from sspinn_opensim.recording.resample import interpolate
-from sspinn_opensim.recording.stream_clock import EXACT, LARGEST_DRIFT, StreamClock, stream_clock
+from sspinn_opensim.recording.stream_clock import (
+    EXACT,
+    LARGEST_DRIFT,
+    MOST_MISSING,
+    StreamClock,
+    stream_clock,
+)
 from sspinn_opensim.recording.streams import Stream
 
 #: Missing time that a spline bridges, s: half a period of 10 Hz, above which movement has little power
@@ -26,8 +32,6 @@ LONGEST_FILLED_S = 0.05
 #: Samples on either side of a gap that its spline goes through: those further away sway it by 1e-7, for each
 #: sample sways a spline by a quarter of what the one beside it does.
 _BESIDE = 12
-#: If more than this share of a sensor's samples is missing, nothing is made of it.
-_MOST_MISSING = 0.5
 #: Counters, or time stamps, that start within this of each other count from one origin, s.
 _SAME_ORIGIN_S = 5.0
 #: What sensors have in common -> how far apart their clocks may be by what they feel, s. Counters of one
@@ -311,7 +315,7 @@ def _on_grid(
             f"The sensor '{stream.name}' has neither acceleration nor angular rate.", where=stream.file
         )
     valid = finite[:, available].all(axis=1)
-    if valid.sum() < max(2.0, (1 - _MOST_MISSING) * (clock.number[-1] + 1)):
+    if valid.sum() < max(2.0, (1 - MOST_MISSING) * (clock.number[-1] + 1)):
         raise InputError(
             f"Most samples of the sensor '{stream.name}' are missing.",
             where=stream.file,

@@ -111,7 +111,8 @@ def _recording(
     chosen = [stream_of(streams, sensor.source or sensor.name, choice.file) for sensor in sensors]
     refuse_without_signals(form, chosen)
     refuse_impossible(chosen)
-    common = on_one_clock(chosen, choice, [segment_of(s.body) or segment_of(s.name) for s in sensors])
+    named = [dataclasses.replace(one, name=sensor.name) for one, sensor in zip(chosen, sensors, strict=True)]
+    common = on_one_clock(named, choice, [segment_of(s.body) or segment_of(s.name) for s in sensors])
     names = [sensor.name for sensor in sensors]
     biases = gyro_biases(names, common.time_s, common.acceleration, common.angular_rate, choice.standing_s)
     for bias in biases:

@@ -9,6 +9,8 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.streams import Stream
 
+#: If more than this share of a sensor's samples is missing, nothing is made of it.
+MOST_MISSING = 0.5
 #: Two rates that differ by more than this share cannot be one: quartz is off by less than 0.01 %, the
 #: oscillator inside a sensor chip by up to 1 % (data sheets; an x-IMU3 runs at 398 Hz for 400), and rates get
 #: rounded.
@@ -96,16 +98,11 @@ def stream_clock(stream: Stream, recorded_rate_hz: float | None = None) -> Strea
         If nothing states the rate, two statements contradict each other, time or counter run backwards, time
         is not in seconds, or there are fewer than two samples.
     """
-    if len(stream) < 2:
-        raise InputError(
-            "A recording needs at least two samples.",
-            where=stream.file,
-            found=f"{len(stream)} of '{stream.name}'",
-        )
+    _refuse_too_few(stream, np.arange(len(stream)))
     if stream.counter is not None:
-        return _counted(stream, recorded_rate_hz)
+        return _with_enough(_counted(stream, recorded_rate_hz), stream)
     if stream.time_s is not None:
-        return _stamped(stream, recorded_rate_hz)
+        return _with_enough(_stamped(stream, recorded_rate_hz), stream)
     rate = _rate(stream, None, recorded_rate_hz)
     number = np.arange(len(stream))
     return StreamClock(number, number, number / rate, rate, "", 0, (), even=True)
@@ -115,6 +112,22 @@ def decimals_of(time_s: np.ndarray) -> int:
     """Return how many decimals the times are written with, at most 7."""
     close = (np.allclose(time_s, np.round(time_s, n), rtol=0.0, atol=1e-9) for n in range(_MOST_DECIMALS))
     return next((n for n, holds in enumerate(close) if holds), _MOST_DECIMALS)
+
+
+def _with_enough(clock: StreamClock, stream: Stream) -> StreamClock:
+    """Refuse a clock that jumps over more samples than there are, such as from one day to the next."""
+    count = int(clock.number[-1]) + 1
+    if count > max(len(clock.number) / (1 - MOST_MISSING), 2):
+        hole = int(np.argmax(np.diff(clock.number)))
+        lost = int(clock.number[hole + 1] - clock.number[hole]) - 1
+        raise InputError(
+            f"Most samples of the sensor '{stream.name}' are missing.",
+            where=_place(stream, int(clock.kept[hole + 1])),
+            expected=f"at least half of {count}",
+            found=f"{len(clock.number)}; before this one {lost} are missing",
+            fix="use the part of the file before or after the gap, leave the sensor out, or record again",
+        )
+    return clock
 
 
 def _counted(stream: Stream, recorded_rate_hz: float | None) -> StreamClock:
@@ -130,6 +143,7 @@ def _counted(stream: Stream, recorded_rate_hz: float | None) -> StreamClock:
             fix="split the file where a new recording starts",
         )
     kept = np.flatnonzero(np.diff(counter, prepend=counter[0] - 1) > 0)
+    _refuse_too_few(stream, kept)
     number = counter[kept] - counter[0]
     measured, start_s, shared = None, float(counter[0]), "counter"
     if stream.time_s is not None and np.all(np.isfinite(stream.time_s[kept])) and number[-1] > 0:
@@ -138,6 +152,13 @@ def _counted(stream: Stream, recorded_rate_hz: float | None) -> StreamClock:
         # A line through all stamps: single ones may be late.
         slope, start_s = np.polyfit(number - number.mean(), time_s, 1)
         start_s -= slope * number.mean()
+        if slope <= 0:
+            raise InputError(
+                "Time does not increase while the counter of the samples does.",
+                where=stream.file,
+                found=f"{time_s[0]:g} to {time_s[-1]:g} s for '{stream.name}'",
+                fix="export the time again, or without it, and state the rate in the study",
+            )
         measured, shared = 1.0 / slope, "time"
     rate = _rate(stream, measured, recorded_rate_hz)
     if shared == "counter":
@@ -167,6 +188,7 @@ def _stamped(stream: Stream, recorded_rate_hz: float | None) -> StreamClock:
     repeated = len(time_s) - len(kept)
     if repeated > _MOST_REPEATED * len(time_s):
         return _coarsely_stamped(stream, recorded_rate_hz)
+    _refuse_too_few(stream, kept)
     time_s = time_s[kept]
     number, latest = _numbers(time_s)
     step = (time_s[-1] - time_s[0]) / number[-1]
@@ -235,6 +257,15 @@ def _numbers(time_s: np.ndarray) -> tuple[np.ndarray, float]:
         # The mean is better than the median of a clock that is rounded.
         typical = float(time_s[-1] - time_s[0]) / float(number[-1])
     return number, latest
+
+
+def _refuse_too_few(stream: Stream, kept: np.ndarray) -> None:
+    if len(kept) < 2:
+        raise InputError(
+            "A recording needs at least two samples.",
+            where=stream.file,
+            found=f"{len(kept)} of '{stream.name}' that differ in time",
+        )
 
 
 def _rate(stream: Stream, measured_hz: float | None, recorded_rate_hz: float | None) -> float:

@@ -274,6 +274,53 @@ def test_a_sensor_that_misses_most_is_refused():
         joined(stream(true_s=number / 100, counter=number, rate_hz=100.0))
 
 
+def test_a_jump_to_another_day_is_refused_where_it_is():
+    """And before a clock of a day is made."""
+    time_s = np.arange(100) / 100
+    time_s[60:] += 86400.0
+    with pytest.raises(InputError, match="Most samples of the sensor 'a' are missing") as caught:
+        joined(stream(time_s=time_s, true_s=np.arange(100) / 100))
+    assert "sample 61" in caught.value.where
+    with pytest.raises(InputError, match="Most samples") as caught:
+        joined(stream(true_s=np.arange(3) / 100, counter=np.array([0, 1, 10**15]), rate_hz=100.0))
+
+
+def test_any_clock_is_read_or_refused():
+    """Clocks made wrong in a thousand ways: a uniform clock and finite signals, or one clear error."""
+    rng = np.random.default_rng(0)
+    read = 0
+    for _ in range(1000):
+        n = int(rng.choice([1, 2, 3, 50, 300]))
+        streams = []
+        for name in "ab"[: rng.integers(1, 3)]:
+            time_s, fields = np.arange(n) / rng.choice([25.0, 100.0, 1000.0]), {}
+            counter = np.arange(n) + int(rng.choice([0, 65530, 10**9]))
+            for _ in range(rng.integers(0, 3)):
+                at = rng.integers(0, n)
+                time_s[at] = rng.choice([np.nan, np.inf, -1.0, 0.0, 1e9, time_s[at] + 0.004, time_s[at] + 3])
+                counter[at:] += rng.integers(-2, 60)
+                time_s[at:] += rng.choice([0.0, 0.0, 0.05, 2.0, 1e7])
+            if rng.random() < 0.7:
+                fields["time_s"] = np.round(time_s, int(rng.integers(0, 7)))
+            if rng.random() < 0.4:
+                fields["counter"] = counter
+            if rng.random() < 0.5:
+                fields["rate_hz"] = float(rng.choice([25.0, 99.0, 100.0]))
+            made = stream(name, true_s=np.arange(n) / 100, **fields)
+            made.acceleration[rng.integers(0, n, rng.integers(0, n + 1) // 3)] = rng.choice([np.nan, np.inf])
+            streams.append(made)
+        recorded_rate_hz = float(rng.choice([25, 100])) if rng.random() < 0.3 else None
+        try:
+            common = joined(*streams, recorded_rate_hz=recorded_rate_hz)
+        except InputError:
+            continue
+        read += 1
+        assert np.isfinite(common.acceleration).all() and np.isfinite(common.angular_rate).all()
+        steps = np.diff(common.time_s)
+        assert len(steps) and steps.min() > 0 and np.ptp(steps) < 1e-6 and common.usable.any()
+    assert 100 < read < 900  # neither all refused nor all taken
+
+
 def test_an_hour_of_eight_sensors_is_cheap():
     """100 Hz, one lost packet in a thousand: 138 MB of signals, made in well under a second a sensor."""
     import time
