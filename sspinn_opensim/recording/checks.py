@@ -172,8 +172,10 @@ def _rms(signal: np.ndarray) -> np.ndarray:
 
 
 def _mean_magnitude(recording: Recording) -> float:
-    """Return the median over time of the mean magnitude over sensors, m/s^2."""
+    """Return the median over time of the mean magnitude over sensors, m/s^2; gravity if unknown."""
     complete = np.count_nonzero(recording.acceleration_available, axis=1) >= 2
+    if not np.any(complete):
+        return GRAVITY
     return float(np.median(np.linalg.norm(recording.acceleration[:, complete], axis=2).mean(axis=0)))
 
 
@@ -235,7 +237,7 @@ def _missing(recording: Recording) -> list[Finding]:
 
 def _units(recording: Recording) -> list[Finding]:
     found = []
-    magnitude = _mean_magnitude(recording) if np.any(recording.acceleration_available) else GRAVITY
+    magnitude = _mean_magnitude(recording)
     low, high = _FORCE_BOUNDS
     if _without_gravity(recording):
         share = float(np.nanmedian(_gravity_shares(recording)))

@@ -41,9 +41,12 @@ def missing_signals(streams: Sequence[Stream]) -> list[str]:
 
 
 def files_not_read(streams: Sequence[Stream], choice: RecordingChoice) -> list[str]:
-    """Return a note that names the files of a folder that are no part of the recording."""
+    """Return a note that names the files of a folder of which nothing was taken and no note speaks."""
+    if not choice.file.is_dir():
+        return []
     read = {stream.file for stream in streams}
-    others = [f.name for f in files_of(choice.file) if f not in read] if choice.file.is_dir() else []
+    notes = " ".join(note for stream in streams for note in stream.notes)
+    others = [f.name for f in files_of(choice.file) if f not in read and f.name not in notes]
     more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
     return [f"Files of the folder that are not read: {', '.join(others[:_NAMED])}{more}."] if others else []
 

@@ -87,10 +87,19 @@ def folder_advice(folder: Path) -> str:
 def _of_folder(folder: Path) -> Recognised:
     files = files_of(folder)
     by_file = {file: format_of(file) for file in files}
+    inside = {}
     if not any(by_file.values()):
         inside = {file: format_of(file) for file in files_inside(folder)}
         by_file |= {file: form for file, form in inside.items() if form is not None and form.folder_each}
     known = {form.name: form for form in by_file.values() if form is not None}
+    deeper = list(dict.fromkeys(file.parent.name for file, form in inside.items() if form is not None))
+    if not known and deeper:
+        raise InputError(
+            "The recordings lie in folders of this folder.",
+            where=folder,
+            found=", ".join(deeper[:_SHOWN]) + (" ..." if len(deeper) > _SHOWN else ""),
+            fix="name one of them",
+        )
     if not known:
         names = ", ".join(file.name for file in files[:_SHOWN]) + (" ..." if len(files) > _SHOWN else "")
         raise InputError(

@@ -24,10 +24,13 @@ class Mapping:
         How the names of the files start (``trial_prefix``); empty: it does not say.
     segments : dict of str to str
         Name in the model by name of the sensor, without the separator before it.
+    file : str
+        Name of the file.
     """
 
     trial: str = ""
     segments: dict[str, str] = field(default_factory=dict)
+    file: str = ""
 
     def segment_of(self, sensor: str) -> str:
         """Return the name in the model of a sensor, or an empty text."""
@@ -58,7 +61,7 @@ def read_mapping(path: Path) -> Mapping:
     segments = {}
     for sensor in settings.iter("ExperimentalSensor"):
         segments[sensor.get("name", "").strip().lstrip("_-").lower()] = _text(sensor, "name_in_model")
-    return Mapping(_text(settings, "trial_prefix"), segments)
+    return Mapping(_text(settings, "trial_prefix"), segments, path.name)
 
 
 def mapping_in(folder: Path) -> Mapping:

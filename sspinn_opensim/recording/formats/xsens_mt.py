@@ -166,6 +166,9 @@ def _read_file(path: Path, name: str, mapping: Mapping) -> Stream:
     notes = [*table.notes, *signals.notes]
     if complaint:
         notes.append(f"Sensor {name}: {complaint}")
+    segment = mapping.segment_of(name)
+    if segment:
+        notes.append(f"Segments of sensors are those of {mapping.file}.")
     renamed = name.lower() not in path.stem.lower()
     return Stream(
         name,
@@ -176,7 +179,7 @@ def _read_file(path: Path, name: str, mapping: Mapping) -> Stream:
         time_s,
         packets,
         rate_hz,
-        mapping.segment_of(name) or (path.stem if renamed else ""),
+        segment or (path.stem if renamed else ""),
         tuple(notes),
         table.lines,
         signals.lacks,

@@ -47,6 +47,7 @@ def study(tmp_path):
             lines = ["\t".join(row) for row in [["PacketCounter", *columns], *rows]]
             (folder / f"walk_{serial}.txt").write_text(HEADER.format(serial) + "\n".join(lines))
         (folder / "myIMUMappings.xml").write_text(MAPPING)
+        (folder / "diary.txt").write_text("sunny")
         (tmp_path / "study.toml").write_text(STUDY)
         return read_study(tmp_path / "study.toml")
 
@@ -61,7 +62,8 @@ def test_a_folder_is_a_recording(study):
     assert recording.acceleration_available.all() and recording.angular_rate_available.all()
     # The study turns the sensors' z upwards, which is y of a body.
     assert recording.acceleration[:, 0, 1].mean() == pytest.approx(9.81, abs=0.02)
-    assert recording.notes[0] == "Files of the folder that are not read: myIMUMappings.xml."
+    assert recording.notes[0] == "Files of the folder that are not read: diary.txt."
+    assert "Segments of sensors are those of myIMUMappings.xml." in recording.notes
 
 
 def test_an_accelerometer_alone_is_used_and_said(study):

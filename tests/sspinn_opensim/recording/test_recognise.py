@@ -72,3 +72,12 @@ def test_a_folder_of_several_formats_or_recordings_is_refused(folder):
     (path / "a.txt").unlink()
     (path / "b.csv").unlink()
     assert "several recordings" in refused(folder(a__sto=STO, b__sto=STO)).what
+
+
+def test_recordings_in_folders_of_a_folder_are_pointed_to(folder):
+    path = folder(notes__md="hello")
+    for trial in ("one", "two"):
+        (path / trial).mkdir()
+        (path / trial / "a.txt").write_text(MT)
+    error = refused(path)
+    assert "folders of this folder" in error.what and error.found == "one, two"
