@@ -20,6 +20,7 @@ from sspinn_opensim.study import Study
 from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.training.losses import weights as loss_weights
 from sspinn_opensim.verbs.muscles import muscle_window
+from sspinn_opensim.verbs.prepared import along_segments, contradictions
 
 
 def check_inputs(study: Study) -> Recording:
@@ -29,13 +30,15 @@ def check_inputs(study: Study) -> Recording:
     ------
     InputError
         A loss term, a body, an IMU frame or a coordinate is unknown; the recording or its output window
-        cannot be used; the reference is no table. A model of an older version is not looked at: only OpenSim
-        reads it.
+        cannot be used, or its movement contradicts what the study says of its sensors; the reference is no
+        table. A model of an older version is not looked at: only OpenSim reads it.
     """
     loss_weights(study.training.weights)
     model = None if is_older(study.model.file) else read_model(study.model.file)
     recording = read_recording(study)
-    refuse_serious(find_faults(recording), study.recording.accepted, str(study.path))
+    along, alignment = along_segments(study, recording)
+    said = () if alignment else contradictions(along)
+    refuse_serious((*find_faults(along), *said), study.recording.accepted, str(study.path))
     muscle_window(recording, study.output, Settings(**asdict(study.muscles)))
     if model is not None:
         check_gravity(model.gravity, str(study.model.file))

@@ -15,6 +15,7 @@ from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.files import require, write_json
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import (
+    Finding,
     Phase,
     Recording,
     check_placement,
@@ -34,6 +35,9 @@ from sspinn_opensim.training.coordinates import held_in
 from sspinn_opensim.training.coverage import Uncovered, uncovered
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
+
+#: Findings of an alignment about what a study says.
+_CONTRADICTIONS = ("swapped_sides", "swapped_segments", "upside_down")
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,19 @@ def prepare(study: Study, out: Path, recording: Recording | None = None) -> Prep
     )
     signals = make_signals(trained_on, subject, told)
     return Prepared(recording, trained_on, subject, signals, notes, told, spans, alignment)
+
+
+def contradictions(recording: Recording) -> tuple[Finding, ...]:
+    """Return where the movement contradicts what a study says of sensors whose axes are known.
+
+    Parameters
+    ----------
+    recording : Recording
+        Along the axes of the segments; sensors without all six channels are passed over.
+    """
+    if not all(sensor.axes_known for sensor in recording.sensors):
+        return ()
+    return tuple(f for f in align(recording).findings if f.kind in _CONTRADICTIONS)
 
 
 class Alignable(Recorded, Protocol):

@@ -33,7 +33,7 @@ from sspinn_opensim.study.draft import (
     study_text,
     unobserved_trunk,
 )
-from sspinn_opensim.verbs.prepared import along_segments
+from sspinn_opensim.verbs.prepared import along_segments, contradictions
 
 #: Findings about the axes of a sensor.
 _OF_AXES = ("alignment", "gravity_direction", "upside_down")
@@ -176,7 +176,8 @@ def look_at(source: Study | Recorded) -> tuple[Overview, Alignment | None]:
         return view, None
     turned, alignment = along_segments(source, recording, refuse=False)
     if alignment is None:
-        return view, None
+        findings = merged((*view.findings, *contradictions(turned)))
+        return dataclasses.replace(view, findings=findings), None
     placed = {own.name for own in alignment.sensors if own.site is not None}
     # Of a sensor of which nobody said where it sits, nothing can be told about its axes.
     after = (*alignment.findings, *find_faults(turned, view.phases))

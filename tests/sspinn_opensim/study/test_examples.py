@@ -2,17 +2,18 @@
 
 import pytest
 
-from sspinn_opensim.recording import find_faults, read_recording
-from sspinn_opensim.study import examples_folder, read_study
+from sspinn_opensim.study import examples_folder
+from sspinn_opensim.verbs.check import check
 
 EXAMPLES = sorted(path for path in examples_folder().glob("*.toml") if path.stem != "dorschky2019_p01")
+#: What is known to be wrong with the recording of capsense_sub01: two accelerometers, and two sensors of
+#: which the study accepts that their movement does not tell front from back for sure.
+KNOWN = {"resting_magnitude:foot_l", "resting_magnitude:torso", "alignment:pelvis", "alignment:torso"}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_is_read_and_nothing_is_seriously_wrong_with_its_recording(path, shared):
-    recording = read_recording(read_study(path))
-    assert len(recording.sensors) >= 7
-    found = [finding for finding in find_faults(recording) if finding.severity != "note"]
-    # The two accelerometers of capsense_walk that are out of order.
-    assert {finding.key for finding in found} <= {"resting_magnitude:foot_l", "resting_magnitude:torso"}
-    assert not [finding for finding in found if finding.is_serious]
+def test_an_example_is_read_and_nothing_else_is_wrong_with_its_recording(path, shared):
+    result = check(path)
+    assert len(result.overview.sensors) >= 7 and result.ok
+    found = {finding.key for finding in result.overview.findings if finding.severity != "note"}
+    assert found <= (KNOWN if path.stem == "capsense_sub01" else set())

@@ -253,6 +253,48 @@ def test_exchanged_sensors_stop(one, other, kind, kuopio, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+@pytest.fixture(scope="module")
+def p01(repository, dorschky2019) -> str:
+    """The study of a public walk whose signals are along the axes of the segments."""
+    text = (repository / "examples" / "dorschky2019_walk.toml").read_text(encoding="utf-8")
+    return text.replace("../../shared/data/dorschky2019", str(dorschky2019))
+
+
+@pytest.mark.parametrize(
+    ("change", "keys"),
+    [
+        (("", ""), set()),
+        (("[sensors.foot_r]", '[sensors.foot_r]\naxes = ["-x", "-y", "z"]'), {"upside_down:foot_r"}),
+        (("[sensors.tibia_l]", '[sensors.tibia_l]\naxes = ["-x", "y", "-z"]'), {"upside_down:tibia_l"}),
+    ],
+)
+def test_axes_that_a_study_states_are_held_against_the_movement(change, keys, p01, tmp_path):
+    """Upside down, and turned about the vertical, where gravity says nothing."""
+    study = tmp_path / "study.toml"
+    study.write_text(p01.replace(*change), encoding="utf-8")
+    result = check(study)
+    assert {f.key for f in result.overview.findings if f.is_serious} == keys and result.ok == (not keys)
+    if keys:
+        with pytest.raises(InputError, match="wrong with the recording"):
+            run(study, tmp_path / "results")
+        accepted = ", ".join(f'"{key}"' for key in keys)
+        text = study.read_text(encoding="utf-8")
+        study.write_text(text.replace("[recording]", f"[recording]\naccepted = [{accepted}]", 1))
+        assert check(study).ok
+
+
+def test_every_recording_of_capsense_gives_a_study_that_can_be_used(shared, tmp_path):
+    """With its two accelerometers named, whichever of the six it is."""
+    for file in sorted((shared / "data" / "capsense_walk").glob("*.npz")):
+        study = tmp_path / f"{file.stem}.toml"
+        result = check(file, new_study=NewStudy(study, **NEW))
+        named = {f.key for f in result.overview.findings if f.kind == "resting_magnitude"}
+        assert named == {"resting_magnitude:toes_l", "resting_magnitude:torso"}, file
+        again = check(study)
+        assert again.ok and abs(again.overview.recording.sampling_rate_hz - 100) < 1e-3
+        assert again.overview.time_of("walking") > 50 and len(again.overview.sensors) == 8
+
+
 def test_the_written_study_trains(folder, where, tmp_path):
     file, out = tmp_path / "walk.toml", tmp_path / "results"
     check(folder, where=where, new_study=NewStudy(file, **NEW))
