@@ -178,21 +178,11 @@ class Recording:
         return tuple(sensor.name for sensor in self.sensors)
 
 
-def check_time(
-    time_s: np.ndarray, where: str, tolerance: float = TIME_STEP_TOLERANCE, lines: Sequence[int] | None = None
-) -> None:
-    """Refuse a clock that does not increase uniformly.
-
-    Parameters
-    ----------
-    tolerance : float
-        Largest departure of a step from the median step, as a fraction of it.
-    lines : sequence of n int, optional
-        Line of the file of each sample, named in the error instead of the number of the sample.
-    """
+def check_time(time_s: np.ndarray, where: str) -> None:
+    """Refuse a clock that does not increase uniformly."""
 
     def place(row: int) -> str:
-        return f"{where}, " + (f"line {lines[row]}" if lines is not None else f"sample {row + 1}")
+        return f"{where}, sample {row + 1}"
 
     if time_s.size < 2:
         raise InputError("A recording needs at least two samples.", where=where, found=str(time_s.size))
@@ -211,7 +201,7 @@ def check_time(
         )
     typical = float(np.median(step))
     # Half a unit in the last place of the largest time is not jitter.
-    allowed = tolerance * typical + np.spacing(np.max(np.abs(time_s)))
+    allowed = TIME_STEP_TOLERANCE * typical + np.spacing(np.max(np.abs(time_s)))
     if np.any(np.abs(step - typical) > allowed):
         row = int(np.argmax(np.abs(step - typical))) + 1
         raise InputError(

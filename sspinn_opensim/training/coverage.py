@@ -45,7 +45,11 @@ def uncovered(recording: Recording, phases: tuple[Phase, ...], *, planar: bool) 
     """
     time_s = recording.time_s
     spans = [
-        Uncovered(float(time_s[first]), float(time_s[last - 1]), "samples are missing")
+        Uncovered(
+            float(time_s[first]),
+            float(time_s[last - 1]),
+            "samples are missing, or not among the pieces that are used",
+        )
         for first, last in true_runs(~recording.usable)
     ]
     if planar:
