@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ import torch
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import __version__
-from sspinn_opensim.files import write_atomically
+from sspinn_opensim.files import check_shape, write_atomically
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.training.cohort import ONE_PERSON, topology
 from sspinn_opensim.training.estimator import PersonNetwork
@@ -27,6 +28,30 @@ from sspinn_opensim.training.subject import Subject
 from sspinn_opensim.training.trainer import Trainer
 
 FORMAT = 2
+#: What a checkpoint holds, whoever wrote it.
+_SHAPE = {
+    "format": int,
+    "versions": {str: str},
+    "identity": {
+        "training": {"settings": {"steps": int}},
+        "network": {str: object},
+        "body?": {str: object},
+        "people?": {str: {str: object}},
+    },
+    "state": {"step": int, "finished": bool, "network": {str: object}, "people": {str: {str: object}}},
+}
+#: What is raised where a file is damaged; a `RuntimeError` of torch, of too little memory, is not among it.
+_DAMAGE = (
+    pickle.UnpicklingError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
 
 
 def identity(subject: Subject, recording: Recording, settings: TrainingSettings) -> dict:
@@ -265,8 +290,9 @@ def _read(path: Path) -> dict:
     try:
         # Of a whole file only its content can be wrong; whatever else fails says nothing against it.
         content = torch.load(data, weights_only=True)
-        _ = content["format"], content["identity"]["training"]["settings"], content["state"]["step"]
-    except (pickle.UnpicklingError, KeyError, TypeError) as error:
+        check_shape(content, _SHAPE)
+        _refuse_infinite(content["state"]["network"])
+    except _DAMAGE as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from None
     if content["format"] != FORMAT:
         raise InputError(
@@ -279,12 +305,22 @@ def _read(path: Path) -> dict:
     return content
 
 
+def _refuse_infinite(network: dict) -> None:
+    for name, value in network.items():
+        if isinstance(value, torch.Tensor) and not value.isfinite().all():
+            raise ValueError(f"'{name}' of the network is no finite number")
+
+
 def _refuse_damaged(path: Path, data: io.BytesIO) -> None:
     """Refuse a file that is no archive of torch, or does not have the checksums that it states."""
     try:
         with zipfile.ZipFile(data) as archive:
             whole = archive.testzip() is None and any(n.endswith("/data.pkl") for n in archive.namelist())
-    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+    except (
+        zipfile.BadZipFile,
+        RuntimeError,
+        *_DAMAGE,
+    ) as error:  # an archive with a password, or another packing
         raise _unreadable(path, str(error)) from None
     if not whole:
         raise _unreadable(path, "an archive with other content than it states")
@@ -304,7 +340,7 @@ def _fill(path: Path, load: Callable[[dict], object], state: dict) -> None:
     """Load a state; one that does not fit comes from a version with another network."""
     try:
         load(state)
-    except (KeyError, RuntimeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, RuntimeError, ValueError) as error:
         raise InputError(
             "The checkpoint holds another network.",
             where=path,

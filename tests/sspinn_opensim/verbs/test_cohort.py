@@ -23,6 +23,7 @@ from sspinn_opensim.verbs.adapt import adapt
 #: Height in m and mass in kg.
 PEOPLE = {"anna": (1.72, 68.0), "ben": (1.85, 80.0), "carla": (1.6, 55.0)}
 PERSON_FILES = {
+    "reading.json",
     "subject.osim",
     "scaling.json",
     "kinematics.mot",
@@ -126,13 +127,24 @@ def test_a_cohort_with_another_member_does_not_go_on(finished, folder):
 
 def test_a_member_that_does_not_fit_is_named(finished, folder, tmp_path):
     out = Path(shutil.copytree(finished, tmp_path / "results"))
-    text = (folder / "ben.toml").read_text()
-    (folder / "slow.toml").write_text(text.replace("[recording]", "[recording]\nsampling_rate_hz = 50.0"))
-    (folder / "slow.toml").write_text((folder / "slow.toml").read_text().replace('"ben"', '"slow"'))
-    shutil.copytree(out / "people/ben", out / "people/slow")
-    (folder / "mixed.toml").write_text('members = ["anna.toml", "slow.toml"]\n[training]\nsteps = 3\n')
-    with pytest.raises(InputError, match="'slow' cannot share a network with 'anna': another sampling rate"):
+    text = (folder / "ben.toml").read_text().replace('"ben"', '"stiff"')
+    held = "lumbar_extension = 0.0"
+    assert held in text
+    (folder / "stiff.toml").write_text(text.replace(held, f"{held}, ankle_angle_r = 0.0"))
+    shutil.copytree(out / "people/ben", out / "people/stiff")
+    (folder / "mixed.toml").write_text('members = ["anna.toml", "stiff.toml"]\n[training]\nsteps = 3\n')
+    with pytest.raises(InputError, match="'stiff' cannot share a network with 'anna': "):
         train.train(read_cohort(folder / "mixed.toml"), out, restart=True)
+
+
+def test_members_may_be_recorded_at_different_rates(finished, folder, tmp_path):
+    """All are trained on at one rate."""
+    out = Path(shutil.copytree(finished, tmp_path / "results"))
+    text = (folder / "ben.toml").read_text().replace('"ben"', '"slow"')
+    (folder / "slow.toml").write_text(text.replace("[recording]", "[recording]\nsampling_rate_hz = 50.0"))
+    shutil.copytree(out / "people/ben", out / "people/slow")
+    (folder / "rates.toml").write_text('members = ["anna.toml", "slow.toml"]\n[training]\nsteps = 1\n')
+    assert train.train(read_cohort(folder / "rates.toml"), out, restart=True).seeds[0].steps == 1
 
 
 @pytest.mark.parametrize("stage", ["convert", "muscles"])

@@ -65,7 +65,7 @@ def test_a_training_that_is_told_to_end_keeps_its_last_step(start, out, study, n
     process = start("train", "--steps", str(MANY), wait_for=checkpoint.parent.exists)
     time.sleep(3)  # compiling, and some steps
     os.killpg(process.pid, number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 128 + number, said
     assert said.startswith(f"Interrupted ({name}). What is written is complete") and said.count("\n") == 1
     if checkpoint.exists():  # on a slow machine it may not have begun
@@ -78,7 +78,7 @@ def test_two_interruptions_in_a_row_leave_no_traceback(start, out):
     process = start("train", "--steps", str(MANY), wait_for=(out / "training" / "seed_0").exists)
     for _ in range(2):
         os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 130 and "Traceback" not in said
     assert not [path.name for path in out.rglob(".*")]
 

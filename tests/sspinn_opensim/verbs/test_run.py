@@ -35,6 +35,7 @@ FROM_S, TO_S = 2.0, 2.3
 FILES = {
     "subject.osim",
     "scaling.json",
+    "reading.json",
     "conversion.json",
     "kinematics.mot",
     "moments.sto",
