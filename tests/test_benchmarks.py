@@ -285,3 +285,44 @@ def test_readers_are_timed_beside_others(repository):
     assert set(timed) == set(FORMATS) - {"dorschky2019"}
     assert all(float(megabytes) > 0 and float(faster) > 0 for megabytes, _, faster, *_ in timed.values())
     assert "pandas" in timed["xsens_mt"] and "numpy" in timed["opensense"]
+
+
+def test_a_real_person_is_estimated_from_the_raw_folder_and_scored(repository, shared, tmp_path):
+    if not (shared / "data" / "kuopio2024_walk").is_dir():
+        pytest.skip("the public recordings lack kuopio2024_walk")
+    command = [sys.executable, "-m", "benchmarks.people", "--data", shared / "data", "--out", tmp_path]
+    command += ["--only", "kuopio", "--steps", "3"]
+    answer = subprocess.run(
+        list(map(str, command)), cwd=repository, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    (row,) = json.loads((tmp_path / "people.json").read_text())
+    assert row["recording"] == "kuopio" and 1.4 < row["speed_measured"] < 1.6
+    for quantity in ("angle", "moment", "force_up"):
+        rmsd, bias, spread = (row[f"{quantity}_{number}"] for number in ("rmsd", "bias", "spread"))
+        assert max(bias, spread) > 0 and rmsd < bias + spread + 1e-9
+
+
+BELTS = """
+import json, pathlib, sys
+from benchmarks.people import references, scores
+from sspinn_opensim.evaluation.curves import Curves
+measured = references.capsense(pathlib.Path(sys.argv[1]))
+time_s = measured.ground_force["r"][0]
+same = Curves(time_s, ground_force={side: force for side, (_, force) in measured.ground_force.items()})
+print(json.dumps(scores.timing(same, measured, 66.7 * 9.80665)))
+"""
+
+
+def test_belts_against_themselves_are_no_error(repository, shared):
+    """An estimate that is what the laboratory measured scores zero."""
+    file = shared / "data" / "capsense_walk" / "Sub01_CSBaseline.npz"
+    if not file.is_file():
+        pytest.skip("the public recordings lack capsense_walk")
+    command = [sys.executable, "-c", BELTS, str(file)]
+    answer = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(answer.stdout)
+    assert found["cadence_estimated"] == found["cadence_measured"]
+    assert abs(found["cadence_measured"] - 92.0) < 0.5
+    assert found["stance_error_ms_r"] == found["force_up_gait_l"] == 0.0

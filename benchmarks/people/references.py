@@ -1,0 +1,91 @@
+"""References of the public recordings: what cameras, plates and belts measured, on the clock of the sensors.
+
+Nothing that trains, aligns or checks imports this module.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from sspinn_opensim.evaluation.curves import ground_force_of
+from sspinn_opensim.opensim_io.tables.storage import read_storage
+
+#: Sagittal coordinates of the legs, as gait2392 and the built-in model call and count them.
+SAGITTAL = tuple(f"{joint}_{side}" for side in "rl" for joint in ("hip_flexion", "knee_angle", "ankle_angle"))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Curves that a laboratory measured; NaN outside the part that may be scored.
+
+    Parameters
+    ----------
+    angles, moments, ground_force : mapping of str to pair of ndarray
+        By coordinate or side: times in s, and angles in rad, moments in N m, or forces (n, 3) in N along
+        forward, up and right.
+    way : pair of ndarray, optional
+        Times in s, and how far the pelvis has come, m.
+    lag_s : float
+        By how much the sensors lag the laboratory, as the data set states; not used at zero shift.
+    """
+
+    angles: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    moments: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    ground_force: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    way: tuple[np.ndarray, np.ndarray] | None = None
+    lag_s: float = 0.0
+
+
+def kuopio(folder: Path) -> Measured:
+    """Read inverse kinematics, inverse dynamics and plates of the overground walk, inside its windows."""
+    windows = json.loads((folder / "windows.json").read_text())
+    motion, moments, forces = (
+        read_storage(folder / f"walk_{kind}") for kind in ("ik.mot", "id.sto", "grf.mot")
+    )
+    angle = dict(zip(motion.names, motion.values.T, strict=True))
+    moment = dict(zip(moments.names, moments.values.T, strict=True))
+    leg = {side: windows[f"moments_and_grf_{side}_s"] for side in "rl"}
+    return Measured(
+        {name: _inside(motion.time_s, np.radians(angle[name]), windows["angles_s"]) for name in SAGITTAL},
+        {name: _inside(moments.time_s, moment[f"{name}_moment"], leg[name[-1]]) for name in SAGITTAL},
+        {
+            side: _inside(forces.time_s, force, leg[side])
+            for side, force in ground_force_of(forces, where=str(folder)).items()
+        },
+        way=(motion.time_s, angle["pelvis_tx"]),
+        lag_s=0.008,
+    )
+
+
+def gaittoolbox(folder: Path) -> Measured:
+    """Read the optical angles of the walk there and back, where the person walks straight."""
+    motion = read_storage(folder / "angles.mot")
+    straight = ((motion.time_s > 11.0) & (motion.time_s < 14.0)) | (
+        (motion.time_s > 16.5) & (motion.time_s < 20.0)
+    )
+    angle = dict(zip(motion.names, motion.values.T, strict=True))
+    return Measured(
+        {name: (motion.time_s, np.where(straight, np.radians(angle[name]), np.nan)) for name in SAGITTAL},
+        lag_s=0.022,
+    )
+
+
+def capsense(file: Path) -> Measured:
+    """Read the belts of a treadmill under each foot."""
+    with np.load(file) as arrays:
+        time_s, belts = arrays["t_grf"].astype(float), arrays["grf"].astype(float)
+        columns = list(arrays["grf_cols"])
+    forces = {side: (time_s, belts[:, [columns.index(f"{side}F{axis}") for axis in "xyz"]]) for side in "rl"}
+    return Measured(ground_force=forces)
+
+
+def _inside(
+    time_s: np.ndarray, curve: np.ndarray, window: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    inside = (time_s >= window[0]) & (time_s <= window[1])
+    return time_s, np.where(inside[:, None] if curve.ndim == 2 else inside, curve, np.nan)
