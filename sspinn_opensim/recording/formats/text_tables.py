@@ -86,9 +86,13 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(f"The recording cannot be read: {error.strerror}.", where=path) from error
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
-            data = data.decode("utf-16").encode()
+            text = data.decode("utf-16")
+            data = text.encode()
         except UnicodeError as error:
             raise InputError("The recording is not a text table.", where=path) from error
+        # Line ends that a program put into UTF-16 byte by byte: every second line is no text any more.
+        if "\u0a0d" in text or "\u0d0a" in text:
+            raise InputError("The recording is not a text table.", where=path, found="damaged UTF-16")
     data = data.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

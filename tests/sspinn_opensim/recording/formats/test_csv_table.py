@@ -358,6 +358,8 @@ def test_a_column_named_in_the_study_must_exist(write):
 def test_no_table_at_all(tmp_path):
     assert "empty" in refused_file(tmp_path, b"").what
     assert "not a text table" in refused_file(tmp_path, b"\xff\xfe\x00\xdc").what
+    torn = TABLE.encode("utf-16").replace(b"\n", b"\r\n")  # by a program that knows no UTF-16
+    assert "not a text table" in refused_file(tmp_path, torn).what
     assert "cannot be read" in refused(tmp_path).what
 
 
