@@ -70,7 +70,7 @@ def test_only_joints_between_ground_and_a_body_move_it(spatial):
 
 
 def test_a_follower_stands_for_the_one_it_follows(planar):
-    follows = CoordinateCouplerConstraint("c", "ankle_angle_r", "pelvis_tilt", Linear(-0.5, 0.1))
+    follows = CoordinateCouplerConstraint("c", "ankle_angle_r", ("pelvis_tilt",), Linear(-0.5, 0.1))
     model = dataclasses.replace(planar[0], constraints=(follows,))
     found = moving_coordinates(model, ["foot_r"])
     assert "ankle_angle_r" not in found and {"pelvis_tilt", "knee_angle_r"} < found

@@ -16,7 +16,7 @@ from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.training.motion import Decoder, differentiate
 from sspinn_opensim.training.subject import make_subject
 
-FOLLOWS = CoordinateCouplerConstraint("upright", "lumbar_extension", "pelvis_tilt", Linear(-0.5, 0.1))
+FOLLOWS = CoordinateCouplerConstraint("upright", "lumbar_extension", ("pelvis_tilt",), Linear(-0.5, 0.1))
 
 
 @pytest.fixture(scope="module")
