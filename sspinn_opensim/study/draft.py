@@ -299,7 +299,7 @@ def study_text(draft: Draft, study: Path) -> str:
         lines += [f"{key} = {tomlkit.item(value).as_string()}" for key, value in values.items()]
     lines += _sensors(draft.sensors)
     if draft.left_out:
-        lines += ["", f"# Not used, for nothing says where they sit: {', '.join(draft.left_out)}"]
+        lines += ["", f"# Not used: {', '.join(draft.left_out)}"]
     lines += _coordinates(draft)
     return "\n".join(lines) + "\n"
 
