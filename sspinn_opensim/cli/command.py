@@ -13,6 +13,7 @@ import errno
 import importlib
 import inspect
 import io
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments : sequence of str, optional
         Command line after the name of the program; default: that of the process.
     """
+    if arguments is None:
+        _in_utf8()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what the locale cannot show is escaped, not an error
             stream.reconfigure(errors="backslashreplace")
@@ -63,6 +66,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with contextlib.suppress(OSError):  # the terminal may be gone
             print(f"{text}the same command goes on from there.", file=sys.stderr)
         return 128 + number
+
+
+def _in_utf8() -> None:
+    """Start again in Python's UTF-8 mode where the locale cannot name every file: OpenSim needs the names."""
+    if os.name == "posix" and sys.getfilesystemencoding() != "utf-8":
+        command = [sys.executable, "-X", "utf8", "-m", "sspinn_opensim", *sys.argv[1:]]
+        os.execve(sys.executable, command, os.environ | {"PYTHONUTF8": "1"})
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,6 +1,8 @@
 import ast
 import errno
+import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -73,7 +75,8 @@ def test_a_verb_is_a_function_of_its_name_in_a_module_of_its_name(repository, ve
 
 def test_every_module_of_a_verb_is_in_the_table(repository):
     """What is no verb is what several verbs share."""
-    shared = {"__init__", "laboratory_muscles", "on_study", "prepared", "trial_of_folder", "vendor_files"}
+    shared = {"__init__", "inputs", "laboratory_muscles", "on_study", "prepared"}
+    shared |= {"trial_of_folder", "vendor_files"}
     modules = {path.stem for path in (repository / "sspinn_opensim" / "verbs").glob("*.py")}
     assert modules - shared == {verb.function for verb in VERBS}
 
@@ -194,6 +197,19 @@ def test_a_disk_that_refuses_is_one_clear_error(number, hint, study, fake, tmp_p
     assert cli.main(["estimate", str(study), "--out", str(tmp_path)]) == 2
     message = capsys.readouterr().err
     assert "/results/grf.mot" in message and hint in message and "the system says no" in message
+
+
+def test_names_with_accents_work_under_a_locale_that_has_none(tmp_path, repository):
+    """As in queues and containers, whose locale is often that of plain C."""
+    folder = tmp_path / "r\u00e9sultats"
+    folder.mkdir()
+    plain = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "sspinn_opensim", "open", str(folder)]
+    done = subprocess.run(
+        command, cwd=repository, env=os.environ | plain, capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "holds nothing for OpenSim" in done.stderr and "r\u00e9sultats" in done.stderr
 
 
 def test_an_interruption_is_one_line(study, fake, tmp_path, capsys):
