@@ -91,7 +91,7 @@ def read_bytes(path: Path) -> bytes:
         except UnicodeError as error:
             raise InputError("The recording is not a text table.", where=path) from error
         # Line ends that a program put into UTF-16 byte by byte: every second line is no text any more.
-        if "\u0a0d" in text or "\u0d0a" in text:
+        if any(torn in text for torn in "\u0a0d\u0d0a\u0d0d\u0a0a"):
             raise InputError("The recording is not a text table.", where=path, found="damaged UTF-16")
     data = data.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in data:
