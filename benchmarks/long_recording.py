@@ -57,16 +57,24 @@ steps = {steps}
 
 """
 _RUN = """
+import logging, resource
 from pathlib import Path
 from sspinn_opensim.study import read_study
 from sspinn_opensim.verbs import convert, estimate, evaluate, prepared, scale, train
 study, out = read_study(Path({study!r})), Path({out!r})
+logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+def done(stage):
+    logging.info(f"{{stage}} done, peak {{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000}} MB")
 scale.scale(study, out)
 convert.convert(study, out)
 made = prepared.prepare(study, out)
+done("reading")
 train.train(study, out, prepared=made)
+done("train")
 estimate.estimate(study, out, prepared=made)
+done("estimate")
 evaluate.evaluate(study, out, prepared=made)
+done("evaluate")
 """
 
 
