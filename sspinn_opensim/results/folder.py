@@ -98,12 +98,12 @@ class ResultsFolder:
     reading = File(
         "reading.json",
         "what reading the recording found and did: clocks, gaps, biases of gyroscopes, findings",
-        "train adapt",
+        "train adapt estimate",
     )
     alignment = File(
         "alignment.toml",
         "how each sensor sits on its segment, with deviations: degrees",
-        "train adapt",
+        "train adapt estimate",
         when="sensors that had to be aligned",
     )
     training = File("training/", "networks and loss histories", "train adapt")

@@ -24,7 +24,7 @@ from sspinn_opensim.training.checkpoint import identity, load_estimator, load_me
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.settings import settings_of
 from sspinn_opensim.verbs.on_study import OfPeople, on_study, people_of, person_folder
-from sspinn_opensim.verbs.prepared import Prepared, prepare
+from sspinn_opensim.verbs.prepared import Prepared, prepare, write_reading
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +105,7 @@ def _estimate_people(
 
         networks = [ResultsFolder(out).checkpoint(seed) for seed in cohort.training.seeds]
         with recorded(folder, "estimate", study=study, networks=networks):
+            write_reading(own, folder)
             found = write_results(study, folder, own, estimate_of)
         log.info(f"{study.name}: {'trained on' if seen else 'never seen'}, {folder.relative_to(out)}")
         yield study.name, found

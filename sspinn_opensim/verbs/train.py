@@ -128,7 +128,6 @@ def _train_cohort(
         own = prepared.get(study.name) or prepare(study, person_folder(out, study))
         for note in own.notes:
             log.info(f"{study.name}: {note}")
-        write_reading(own, person_folder(out, study))
         members.append(Member(study.name, own.subject, own.signals, study.person_id))
         settings = settings_of(cohort.training, 0)
         identities[study.name] = identity(own.subject, own.trained_on, settings)
