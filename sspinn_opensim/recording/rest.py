@@ -105,8 +105,8 @@ def corrected_at_rest(recording: Recording, correction: Correction) -> Recording
     Only sensors that are off by more than `REST_TOLERANCE` are changed. One posture does not tell an offset
     from a scale. An offset is the default: of the two sensors of capsense_walk (Pearl et al. 2022) that read
     12.2 and 11 m/s^2, the foot then moves like the other foot of the same person (95th percentile of the
-    magnitude 18.9 to 21.8 beside 19.0 to 21.0 m/s^2, scaled 16.4 to 18.8 in four people) and its steps
-    are as fast as the treadmill; scaled they are a tenth too slow.
+    magnitude 18.5 to 21.8 beside 19.0 to 21.0 m/s^2, scaled 16.4 to 18.8 in four people) and its steps
+    are as fast as the treadmill; scaled they are 9 to 15 % too slow.
 
     Parameters
     ----------
