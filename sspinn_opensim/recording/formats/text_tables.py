@@ -15,6 +15,8 @@ from casadi_dynamics.errors import InputError
 
 #: So many lines may stand before the column names.
 _MOST_LINES = 500
+#: Rows whose cells are counted at once.
+_ROWS_AT_ONCE = 20_000
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?nan|", re.IGNORECASE)
 #: Cells that say that nothing was measured.
 _MISSING = ("", "nan", "NaN", "NAN", "-nan", "-NaN")
@@ -224,9 +226,12 @@ def _checked_rows(
     """Return the rows that hold something, how many cells each of them has, and their lines."""
     letters = np.frombuffer(body, np.uint8)
     ends = np.flatnonzero(letters == ord("\n"))
-    # Counted in place: the places of all marks would take more room than the text.
     starts = np.concatenate([[0], ends[:-1] + 1])
-    cells = np.add.reduceat((letters == ord(mark)).view(np.int8), starts, dtype=np.int32) + 1
+    cells = np.empty(len(ends), np.int32)
+    for first in range(0, len(ends), _ROWS_AT_ONCE):  # of all rows, marks would take more room than the text
+        part = slice(first, min(first + _ROWS_AT_ONCE, len(ends)))
+        marks = letters[starts[first] : ends[part.stop - 1] + 1] == ord(mark)
+        cells[part] = np.add.reduceat(marks.view(np.int8), starts[part] - starts[first], dtype=np.int32) + 1
     filled = np.diff(ends, prepend=-1) != cells  # else there are only separators
     for row in np.flatnonzero(filled & (cells == 1)) if width > 1 else ():
         filled[row] = bool(body[starts[row] : ends[row]].strip())
