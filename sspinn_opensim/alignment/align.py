@@ -68,7 +68,7 @@ def align(
             if sitting:
                 found, probability = sitting[at]
                 own = replace(own, found=found, probability=probability)
-        findings += doubts_of(own, sensor, choice)
+        findings += doubts_of(own, sensor, choice, complete=k in used)
         if sensor.axes_known:
             own = replace(own, rotation=np.eye(3), sd_deg=(0.0, 0.0, 0.0), evidence=(), facing=1.0)
         sensors.append(own)
@@ -131,7 +131,7 @@ def fingerprint(
     said = [(s.name, s.body, s.imu_frame, s.axes_known) for s in recording.sensors]
     digest = hashlib.sha256(repr((said, choice.posture, choice.use, list(standing_s))).encode())
     for array in (recording.time_s, recording.acceleration, recording.angular_rate):
-        digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()
 
 
@@ -179,7 +179,7 @@ def _stands(part: Standing, observed: Observed, postures: Mapping[str, Lean]) ->
         return True
     for k, site in enumerate(observed.sites):
         if site in fit.sites and site[0] in postures:
-            usual = postures[site[0]].up(site[1]) @ fit.gait.segments[site[0]].lean.up(site[1])
+            usual = postures[site[0]].up(site[1]) @ fit.gait.segments[site[0]].lean_at(fit.size).up(site[1])
             cosines = np.clip([part.up[k] @ strides.up[k], usual], -1.0, 1.0)
             if np.ptp(np.degrees(np.arccos(cosines))) > _OTHER_POSTURE_DEG:
                 return False

@@ -23,13 +23,17 @@ _ADVICE = (
 )
 
 
-def doubts_of(own: SensorAlignment, sensor: Sensor, choice: AlignmentChoice) -> list[Finding]:
+def doubts_of(
+    own: SensorAlignment, sensor: Sensor, choice: AlignmentChoice, *, complete: bool = True
+) -> list[Finding]:
     """Return what is doubtful about one sensor.
 
     Parameters
     ----------
     own : SensorAlignment
         As its signals say, also if its axes are known.
+    complete : bool
+        Whether all six channels of the sensor were measured.
     """
     found = _of_site(own)
     if sensor.axes_known:
@@ -37,7 +41,11 @@ def doubts_of(own: SensorAlignment, sensor: Sensor, choice: AlignmentChoice) -> 
     x, y, z = own.sd_deg
     advice = _ADVICE.format(own.name)
     if y >= 180.0:
-        why = "no segment is told by its body's name" if own.site is None else "the signals do not show it"
+        why = "the signals do not show it"
+        if own.site is None:
+            why = "the name of its body tells no segment"
+        elif not complete:
+            why = "not all of its six channels were measured"
         return [
             *found,
             Finding("serious", "alignment", own.name, f"How it is turned is not known: {why}.", advice),

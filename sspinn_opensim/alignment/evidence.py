@@ -96,7 +96,7 @@ def _of_gait(observed: Observed, k: int, site: Site, stands: Lean, choice: Align
         return []
     found, segment = [], site[0]
     if choice.use != "standing" or observed.standing is None:
-        lean, least = fit.gait.segments[segment].lean, _LEAN_SD[segment]
+        lean, least = fit.gait.segments[segment].lean_at(fit.size), _LEAN_SD[segment]
         lean = replace(lean, forward_sd=max(lean.forward_sd, least), outward_sd=max(lean.outward_sd, least))
         wrong = float(np.hypot(strides.up_sd_deg[k], _accelerometer_sd(strides.gravity[k])))
         source = f"mean inclination over {strides.count:.0f} strides of {fit.gait.name}"

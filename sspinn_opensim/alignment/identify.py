@@ -42,6 +42,8 @@ class Fit:
     ----------
     gait : UsualGait
         The kind of gait.
+    size : float
+        Of the movement, 1 for the usual one.
     sites : tuple of m (str, str)
         Segment and side.
     cost : (p, k, m) array
@@ -53,6 +55,7 @@ class Fit:
     """
 
     gait: UsualGait
+    size: float
     sites: tuple[Site, ...]
     cost: np.ndarray
     heading: np.ndarray
@@ -115,7 +118,9 @@ def _fit(measured: dict[str, np.ndarray], gait: UsualGait, size: float) -> Fit:
             along[:, :, m] += product[..., 0, 0] + product[..., 2, 2]
             across[:, :, m] += product[..., 0, 2] - product[..., 2, 0]
     fitting = np.hypot(along, across)
-    return Fit(gait, sites, (cost - fitting) / _TOGETHER, np.arctan2(across, along), 2 * fitting / _TOGETHER)
+    return Fit(
+        gait, size, sites, (cost - fitting) / _TOGETHER, np.arctan2(across, along), 2 * fitting / _TOGETHER
+    )
 
 
 def identify(found: Sequence[Fit], claims: Sequence[Site | None]) -> list[tuple[Site, float]]:

@@ -25,6 +25,8 @@ _OVERLAP, _MOST_WINDOWS = 4, 240
 _STRAIGHT_RAD = np.radians(15.0)
 #: Segments turn more slowly than this, Hz; soft tissue does not.
 _LOWPASS_HZ = 8.0
+#: Strides need no more samples a second than this.
+_ENOUGH_HZ = 100.0
 #: A foot that stands does so for at least this long, s.
 _FLAT_S = 0.1
 #: Samples of the angular rates that are kept for the hinges.
@@ -92,9 +94,17 @@ def find_strides(
     usable : (n,) array of bool, optional
         False where a stride must not be taken from; default: nowhere.
     """
+    good = np.ones(len(time_s), bool) if usable is None else usable
     step_s = float(time_s[-1] - time_s[0]) / (len(time_s) - 1)
+    every = max(int(1 / (_ENOUGH_HZ * step_s)), 1)
     lowpass = butter(2, min(2 * _LOWPASS_HZ * step_s, 0.8), output="sos")
-    smooth = sosfiltfilt(lowpass, angular_rate, axis=0, padlen=min(30, len(time_s) - 1))
+    time_s, good, step_s = time_s[::every], good[::every], every * step_s
+    # Sensor by sensor, as an hour of all of them has no place in memory several times.
+    smooth, force = np.empty((2, len(time_s), *angular_rate.shape[1:]))
+    for k in range(angular_rate.shape[1]):
+        padding = min(30 * every, len(angular_rate) - 1)
+        smooth[:, k] = sosfiltfilt(lowpass, angular_rate[:, k], axis=0, padlen=padding)[::every]
+        force[:, k] = uniform_filter1d(acceleration[:, k], every, axis=0, mode="nearest")[::every]
     bouts = [
         (
             int(np.searchsorted(time_s, p.from_s)),
@@ -108,8 +118,7 @@ def find_strides(
         return None
     swing = _swing(smooth, bouts)
     most = max(_MOST_WINDOWS // len(bouts), 2 * _OVERLAP)
-    good = np.ones(len(time_s), bool) if usable is None else usable
-    found = [_windows(acceleration, smooth, swing, good, bout, step_s, most) for bout in bouts]
+    found = [_windows(force, smooth, swing, good, bout, step_s, most) for bout in bouts]
     all_of = {key: np.concatenate([each[key] for each in found]) for key in found[0]}
     straight = np.median(all_of.pop("turned"), axis=1) < _STRAIGHT_RAD
     if straight.sum() <= _OVERLAP:
@@ -137,11 +146,14 @@ def find_strides(
 
 def _swing(rate: np.ndarray, bouts: Sequence[tuple[int, int, float]]) -> np.ndarray:
     """Return the signal (n,) that swings most at the frequency of the stride: the clock of the phase."""
-    slow = np.zeros_like(rate)
+    square = np.zeros((rate.shape[1], 3, 3))
     for first, last, stride in bouts:
-        slow[first:last] = _at_stride(rate[first:last], stride)
-    k = int(np.argmax((slow**2).sum(axis=(0, 2))))
-    return rate[:, k] @ np.linalg.eigh(slow[:, k].T @ slow[:, k])[1][:, -1]
+        for k in range(len(square)):
+            slow = _at_stride(rate[first:last, k], stride)
+            square[k] += slow.T @ slow
+    sizes, directions = np.linalg.eigh(square)
+    k = int(np.argmax(sizes.sum(axis=1)))
+    return rate[:, k] @ directions[k, :, -1]
 
 
 def _at_stride(signal: np.ndarray, stride: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
@@ -78,6 +78,8 @@ class Curves:
     ----------
     lean : Lean
         Mean inclination over the stride.
+    lean_per_size : float
+        By how much more it leans forward in movement that is larger by one than the usual one, degrees.
     rate, force : (h, 3) complex array
         Harmonics of angular rate (rad/s) and specific force (m/s^2).
     rate_sd, force_sd : (h,) array
@@ -85,10 +87,15 @@ class Curves:
     """
 
     lean: Lean
+    lean_per_size: float
     rate: np.ndarray
     force: np.ndarray
     rate_sd: np.ndarray
     force_sd: np.ndarray
+
+    def lean_at(self, size: float) -> Lean:
+        """Return the inclination in movement of a size, 1 for the usual one."""
+        return replace(self.lean, forward=self.lean.forward + self.lean_per_size * (size - 1.0))
 
     def signal(self, kind: str, side: str) -> np.ndarray:
         """Return the harmonics of ``rate`` or ``force`` for a side."""
@@ -129,12 +136,13 @@ def gait_of(name: str, entry: Mapping[str, Any]) -> UsualGait:
     """Return a gait from its entry in the file."""
     segments = {}
     for segment, values in entry.items():
-        forward, forward_sd, outward, outward_sd = values["lean_deg"]
+        forward, forward_sd, outward, outward_sd, per_size = values["lean_deg"]
         signals = {
             kind: np.array(values[kind])[..., 0] + 1j * np.array(values[kind])[..., 1] for kind in _MIRROR
         }
         segments[segment] = Curves(
             lean=Lean(forward, outward, forward_sd, outward_sd),
+            lean_per_size=per_size,
             rate_sd=np.array(values["rate_sd"]),
             force_sd=np.array(values["force_sd"]),
             **signals,

@@ -173,3 +173,9 @@ def test_a_damaged_file_is_refused(tmp_path, signals, damage, what):
     file.write_text(text.replace(*damage, 1))
     with pytest.raises(InputError, match=what):
         read_alignment(file)
+
+
+def test_legs_of_runners_lean_more_in_larger_movement():
+    walking, running = (gait.segments["shank"] for gait in usual_gaits())
+    assert running.lean_at(1.3).forward > running.lean_at(0.75).forward + 5
+    assert walking.lean_at(1.3) == walking.lean and running.lean_at(1.0) == running.lean
