@@ -56,7 +56,7 @@ def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_
         Every frame depends on it and the frames before alone, so it equals the streaming estimate.
     """
     reader, frames = MotionReader(subject), len(time_s)
-    pieces: list[tuple[np.ndarray, ...]] = []
+    whole: list[np.ndarray] = []
     state = None
     with torch.inference_mode():
         for start in range(0, frames, _PIECE):
@@ -68,12 +68,13 @@ def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_
             ground = reader.ground(q, raw.force)
             tensors = (q, raw.velocity[:, 0], raw.torque)
             numbers = [tensor.numpy().astype(np.float64) for tensor in tensors]
-            pieces.append((*numbers, ground.force, ground.point, ground.torque))
+            numbers += [ground.force, ground.point, ground.torque]
+            whole = whole or [np.empty((frames, *piece.shape[1:])) for piece in numbers]
+            for array, piece in zip(whole, numbers, strict=True):
+                array[part] = piece
             if frames > _PIECE:
                 log.info(f"estimated {min(start + _PIECE, frames)} of {frames} frames")
-    values, velocity, moments, force, point, torque = (
-        np.concatenate(parts) for parts in zip(*pieces, strict=True)
-    )
+    values, velocity, moments, force, point, torque = whole
     # Sums of trapezoids, added one after the other as the streaming estimate does.
     forward = np.cumsum(np.append(0.0, 0.5 * signals.step_s * (velocity[:-1] + velocity[1:])))
     values[:, subject.roles.forward] = forward

@@ -17,7 +17,9 @@ from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
 def window(estimate: Estimate, from_s: float, to_s: float) -> Estimate:
     """Return the frames of an estimate from one time to another, both included."""
     step = float(np.median(np.diff(estimate.time_s)))
-    chosen = (estimate.time_s >= from_s - step / 2) & (estimate.time_s <= to_s + step / 2)
+    # A slice, so that nothing of a long recording is copied.
+    first = int(np.searchsorted(estimate.time_s, from_s - step / 2, "left"))
+    chosen = slice(first, int(np.searchsorted(estimate.time_s, to_s + step / 2, "right")))
     ground = estimate.ground
     ground = replace(
         ground, force=ground.force[chosen], point=ground.point[chosen], torque=ground.torque[chosen]
