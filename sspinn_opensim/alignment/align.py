@@ -131,7 +131,7 @@ def fingerprint(
     said = [(s.name, s.body, s.imu_frame, s.axes_known) for s in recording.sensors]
     digest = hashlib.sha256(repr((said, choice.posture, choice.use, list(standing_s))).encode())
     for array in (recording.time_s, recording.acceleration, recording.angular_rate):
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

@@ -9,6 +9,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import write_atomically, write_json
@@ -212,7 +213,7 @@ def _settings(given: Mapping) -> Iterator[tuple[str, object]]:
                 yield name, _plain(value)
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Return a value as JSON holds it, a file by its name; anything else is a `TypeError`."""
     if dataclasses.is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}

@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 PACKAGE = "sspinn_opensim"
 SUPPORTED_PYTHON = ((3, 11), (3, 12))
 _LIBRARIES = (
-    *("casadi", "daqp", "jinja2", "llvmlite", "lxml", "mat-io", "matplotlib"),
-    *("numpy", "opensim", "rich", "scipy", "tomlkit", "torch"),
+    *("casadi", "daqp", "h5py", "jinja2", "llvmlite", "lxml", "mat-io", "matplotlib"),
+    *("numpy", "opensim", "pandas", "rich", "scipy", "tomlkit", "torch"),
 )
 
 

@@ -83,15 +83,32 @@ def test_two_interruptions_in_a_row_leave_no_traceback(start, out):
     assert not [path.name for path in out.rglob(".*")]
 
 
-def test_the_next_command_removes_what_a_killed_one_left(start, out, study):
+#: A command that is half through a file; what runs in OpenSim's process would be removed by its own guard.
+HALF_WRITTEN = """
+import sys, time
+from pathlib import Path
+from sspinn_opensim.files import draft_of
+from sspinn_opensim.lock import owned
+out = Path(sys.argv[1])
+with owned(out, "sspinn scale"), draft_of(out / "subject.osim") as draft:
+    draft.write_text("half")
+    print("written", flush=True)
+    time.sleep(120)
+"""
+
+
+def test_the_next_command_removes_what_a_killed_one_left(out):
     """Killed while it writes: the half is named by `open`, and gone after the next command."""
-    process = start("scale", wait_for=lambda: any(out.glob(".draft_*")))
+    process = subprocess.Popen(
+        [sys.executable, "-c", HALF_WRITTEN, str(out)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "written\n"
     process.kill()
-    process.wait()
-    left = [path.name for path in out.glob(".draft_*")]
+    process.communicate()
+    (left,) = [path.name for path in out.glob(".draft_*")]
     command = [sys.executable, "-m", "sspinn_opensim", "open", str(out)]
     said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    assert left and "left by a command that was killed" in said and left[0] in said
+    assert "left by a command that was killed" in said and left in said
     with owned(out, "the next"):
         pass
     assert not [path.name for path in out.rglob(".*")]
