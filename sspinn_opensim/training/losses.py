@@ -111,6 +111,8 @@ class LossInputs:
         Of the contact points in ground, m and m/s; the velocity along forces that the model has.
     on_the_way : (batch,) bool Tensor or None
         Windows in which the person never stands; None: all.
+    still : (batch, frames) bool Tensor or None
+        Frames in which the person stands still; None: none.
     """
 
     subject: Subject
@@ -128,6 +130,7 @@ class LossInputs:
     contact_position: Tensor
     contact_velocity: Tensor
     on_the_way: Tensor | None = None
+    still: Tensor | None = None
 
 
 def acceleration(e: LossInputs, floor: float) -> Tensor:
@@ -244,6 +247,24 @@ def mean_speed(e: LossInputs, share: float, least: float) -> Tensor:
     return ((forward - speed) / (share * speed + least)).square().mean()
 
 
+def standing_load(e: LossInputs, part: float) -> Tensor:
+    """Load of each foot of someone who stands still against an equal share."""
+    feet = list(dict.fromkeys(e.subject.feet))
+    if e.still is None or not e.still.any():
+        return e.tau.new_zeros(())
+    load = e.force_bw[..., 1]
+    of_feet = [load[..., [k for k, own in enumerate(e.subject.feet) if own == foot]].sum(-1) for foot in feet]
+    uneven = (torch.stack(of_feet, dim=-1) - 1.0 / len(feet)) / part
+    return (uneven.square().mean(-1) * e.still).mean()
+
+
+def standing_speed(e: LossInputs, speed: float) -> Tensor:
+    """Speed of the feet of someone who stands still."""
+    if e.still is None or not e.still.any():
+        return e.tau.new_zeros(())
+    return ((e.contact_velocity / speed).square().sum(-1).mean(-1) * e.still).mean()
+
+
 def vertical_consistency(e: LossInputs, speed: float) -> Tensor:
     """Change of the root's position against its velocity."""
     steps = list(e.subject.roles.steps)[1:]
@@ -350,6 +371,9 @@ TERMS: dict[str, Term] = {
     "unfelt_joints": Term(unfelt_joints, (1.0,), ("rad",), 1.0),
     "trunk": Term(trunk, (0.05,), ("rad",), 1.0),
     "mean_speed": Term(mean_speed, (0.15, 0.15), ("of the speed", "m/s, what planar legs lack"), 1.0),
+    # Belts under people who stand before and after a walk (capsense_walk) carry 41 to 59 % each.
+    "standing_load": Term(standing_load, (0.1,), (_BW,), 1.0, needs_force=True),
+    "standing_speed": Term(standing_speed, (0.05,), ("m/s",), 1.0),
     "vertical_consistency": Term(vertical_consistency, (0.1,), ("m/s",), 1.0),
     "mounting": Term(mounting, (0.15, 0.03), ("rad", "m"), 3.0),
     "torque_output": Term(torque_output, (0.02,), (_BWBH,), 0.05, needs_force=True),
@@ -433,6 +457,7 @@ def loss_inputs(
         # Where no force is modelled, sideways in a planar estimate, nothing can stop a point either.
         contact_velocity=_triples(out["contact_velocity"]) * constants.modelled_force,
         on_the_way=windows.on_the_way,
+        still=None if windows.still is None else windows.still[:, unscored:-1],
     )
 
 

@@ -21,6 +21,8 @@ HEIGHT_SCALE_M, MASS_SCALE_KG, SPEED_SCALE_M_S = 1.75, 75.0, 2.0
 STRIDES_AVERAGED = 10
 #: Noise on the inputs in training: share of the stride-to-stride deviation, and the gyroscopes' bias, rad/s.
 NOISE_SHARE, GYRO_BIAS = 0.5, 0.005
+#: Beside a step standing people shift their weight for about this long, s.
+WEIGHT_SHIFT_S = 0.3
 #: Deviation that stands in where a recording states no variance, m/s^2 and rad/s.
 UNKNOWN_DEVIATION = (0.5, 0.1)
 
@@ -49,6 +51,8 @@ class Signals:
         Which frames the method covers: windows of training lie in them.
     standing : (frames,) bool Tensor
         Where the person stands.
+    still : (frames,) bool Tensor
+        Where the person stands and does not yet, or still, shift weight to walk.
     """
 
     acceleration: Tensor
@@ -64,6 +68,7 @@ class Signals:
     speed_m_s: float | None
     covered: Tensor
     standing: Tensor
+    still: Tensor
 
     @property
     def input_size(self) -> int:
@@ -119,10 +124,14 @@ def make_signals(
     """
     told = phases(recording) if told is None else told
     spans = uncovered(recording, told, planar=subject.planar)
-    standing = np.zeros(len(recording.time_s), bool)
+    time_s = recording.time_s
+    standing, still = np.zeros((2, len(time_s)), bool)
     for phase in told:
         if phase.kind == "standing":
-            standing |= (recording.time_s >= phase.from_s) & (recording.time_s <= phase.to_s)
+            standing |= (time_s >= phase.from_s) & (time_s <= phase.to_s)
+            from_s = phase.from_s + (WEIGHT_SHIFT_S if phase.from_s > time_s[0] else 0.0)
+            to_s = phase.to_s - (WEIGHT_SHIFT_S if phase.to_s < time_s[-1] else 0.0)
+            still |= (time_s >= from_s) & (time_s <= to_s)
     accelerometer, gyroscope = channels(recording, subject)
     for kind, has in (("accelerometer", accelerometer), ("gyroscope", gyroscope)):
         if not has.any():  # a mean over none is no number, and would look like a training that diverged
@@ -159,6 +168,7 @@ def make_signals(
         speed_m_s=recording.speed_m_s,
         covered=torch.as_tensor(covered_samples(recording.time_s, spans)),
         standing=torch.as_tensor(standing),
+        still=torch.as_tensor(still),
     )
 
 
@@ -172,12 +182,13 @@ def _deviation(variance: np.ndarray, unknown: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Windows:
-    """A batch of windows: clean signals to compare with, noisy inputs, and which hold no standing."""
+    """A batch of windows: clean signals, noisy inputs, which hold no standing, and frames of it."""
 
     acceleration: Tensor
     angular_rate: Tensor
     inputs: Tensor
     on_the_way: Tensor | None = None
+    still: Tensor | None = None
 
 
 def draw_windows(
@@ -197,7 +208,8 @@ def draw_windows(
     bias = GYRO_BIAS * torch.randn(count, 1, rate.shape[-1], generator=generator)
     noisy_r = rate + _noise(rate, signals.rate_deviation, generator) + bias
     inputs = signals.inputs(noisy_a, noisy_r)
-    return Windows(acceleration, rate, inputs, on_the_way=~signals.standing[rows].any(dim=1))
+    on_the_way = ~signals.standing[rows].any(dim=1)
+    return Windows(acceleration, rate, inputs, on_the_way, signals.still[rows])
 
 
 def _noise(like: Tensor, deviation: Tensor, generator: torch.Generator) -> Tensor:
