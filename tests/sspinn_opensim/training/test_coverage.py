@@ -86,6 +86,7 @@ def test_windows_with_standing_in_them_are_known_and_do_not_count_for_the_speed(
     told = (Phase("standing", 0.0, 1.0), Phase("walking", 1.01, 2.99))
     signals = make_signals(walker.recording, walker.subject, told)
     assert signals.covered.all() and signals.standing.sum() == 101
+    assert signals.still.sum() == 71  # beside the first step weight is shifted
     numbers = torch.arange(300, dtype=torch.float32)[:, None].expand(-1, signals.acceleration.shape[1])
     source = WindowSource(
         single_person_cohort(walker.subject, dataclasses.replace(signals, acceleration=numbers)), SETTINGS
@@ -94,3 +95,5 @@ def test_windows_with_standing_in_them_are_known_and_do_not_count_for_the_speed(
         windows = source.draw(step)[0].windows
         assert windows.on_the_way is not None
         assert (windows.on_the_way == (windows.acceleration[:, 0, 0] > 100)).all()
+        assert windows.still is not None
+        assert (windows.still == (windows.acceleration[..., 0] <= 70)).all()

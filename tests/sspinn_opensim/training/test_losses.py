@@ -179,6 +179,7 @@ def term_cases(e):
     slumped = filled(e.motion.q, (..., lumbar), only["unfelt_joints"])
     quick = dataclasses.replace(e.motion, u=filled(e.motion.u, (..., roles.forward), fast))
     climbing = dataclasses.replace(e.motion, u=filled(e.motion.u, (..., lift), only["vertical_consistency"]))
+    rests = torch.ones(e.tau.shape[:2], dtype=torch.bool)
     return {
         # Two axes of acceleration and one of angular rate a sensor.
         "acceleration": (
@@ -227,6 +228,19 @@ def term_cases(e):
         "unfelt_joints": (changed(e, motion=dataclasses.replace(e.motion, q=slumped)), 1),
         "trunk": (changed(e, subject=without_root_sensor(e.subject), motion=sway), 1),
         "mean_speed": (changed(e, signals=known, motion=quick), 1),
+        # Two points a foot.
+        "standing_load": (
+            changed(
+                e, still=rests, force_bw=lambda f: filled(f, (..., 1), (0.5 + only["standing_load"]) / 2)
+            ),
+            1,
+        ),
+        "standing_speed": (
+            changed(
+                e, still=rests, contact_velocity=lambda v: filled(0 * v, (..., 0), only["standing_speed"])
+            ),
+            1,
+        ),
         "vertical_consistency": (changed(e, motion=climbing), 1),
         # A mean over the seven sensors, of which one is turned and one shifted.
         "mounting": (changed(e, mounting=mounting), 2 / 7),
@@ -375,6 +389,22 @@ def test_the_known_speed_is_that_of_walking(standing):
     assert value_of("mean_speed", dataclasses.replace(still, on_the_way=torch.zeros(batch).bool())) == 0.0
     whole = dataclasses.replace(still, on_the_way=torch.ones(batch).bool())
     assert value_of("mean_speed", whole) == value_of("mean_speed", still)
+
+
+def test_only_who_stands_still_is_asked_to(standing):
+    """A foot that carries all and moves is wrong in the frames of standing alone."""
+    load, velocity = torch.zeros_like(standing.force_bw), torch.ones_like(standing.contact_velocity)
+    load[..., 0, 1] = 1.0
+    moving = dataclasses.replace(standing, force_bw=load, contact_velocity=velocity)
+    rests = torch.zeros(standing.tau.shape[:2], dtype=torch.bool)
+    for name in ("standing_load", "standing_speed"):
+        assert value_of(name, moving) == value_of(name, dataclasses.replace(moving, still=rests)) == 0.0
+        whole = value_of(name, dataclasses.replace(moving, still=~rests))
+        half = rests.clone()
+        half[:, ::2] = True
+        share = float(half.float().mean())
+        assert value_of(name, dataclasses.replace(moving, still=half)) == pytest.approx(share * whole)
+        assert whole > 1.0
 
 
 def test_weights_replace_defaults_by_name():
