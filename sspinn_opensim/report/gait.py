@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from sspinn_opensim.report.cycle_charts import LEGEND, cycle_charts
 from sspinn_opensim.report.page import Section, Table, readable
 from sspinn_opensim.report.sections import Compared
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.results.read_back import read_spatiotemporal
 from sspinn_opensim.text import fixed
 
 #: Value -> label and digits, in the order of the table.
@@ -51,7 +51,7 @@ def gait_section(compared: Compared, results: Path) -> Section | None:
     files = ResultsFolder(results)
     if not (files.gait_cycles.is_file() and files.spatiotemporal.is_file()):
         return None
-    told = json.loads(files.spatiotemporal.read_text(encoding="utf-8"))
+    told = read_spatiotemporal(files)
     cycles = read_cycles(files.gait_cycles)
     kinds = list(dict.fromkeys(cycle.kind for cycle in cycles))
     content = {
@@ -72,8 +72,7 @@ def gait_section(compared: Compared, results: Path) -> Section | None:
 
 def uncovered_hint(results: Path) -> list[str]:
     """Return which spans of a recording the method does not cover, in words; nothing if it covers all."""
-    file = ResultsFolder(results).spatiotemporal
-    spans = json.loads(file.read_text(encoding="utf-8"))["uncovered"] if file.is_file() else []
+    spans = read_spatiotemporal(ResultsFolder(results)).get("uncovered", [])
     if not spans:
         return []
     named = [f"{s['from_s']:.1f} to {s['to_s']:.1f} s ({s['reason']})" for s in spans[:_NAMED]]

@@ -36,6 +36,21 @@ _VERDICT = {
     "failures?": [str],
     "warnings?": [str],
 }
+_SPAN = {"from_s": float, "to_s": float}
+_GAIT = {
+    "cadence_steps_per_min": _NUMBER,
+    "both": {str: _NUMBER},
+    "right": {str: _NUMBER},
+    "left": {str: _NUMBER},
+    "symmetry_index_percent": {str: _NUMBER},
+}
+_SPATIOTEMPORAL = {
+    "walking?": _GAIT,
+    "running?": _GAIT,
+    "left_out": {str: int},
+    "phases": [{"kind": str, **_SPAN, "cadence_steps_per_min": _NUMBER}],
+    "uncovered": [{"reason": str, **_SPAN}],
+}
 _ARM = {"belongs_to": str, "seeds": [int], "failure": str}
 
 
@@ -53,6 +68,11 @@ def read_scaling_report(folder: ResultsFolder) -> dict[str, Any]:
 def read_verdict(folder: ResultsFolder) -> dict[str, Any]:
     """Return the verdict on muscle forces, as `read_scaling_report`."""
     return _read(folder.static_optimization_verdict, _VERDICT, "run sspinn muscles again")
+
+
+def read_spatiotemporal(folder: ResultsFolder) -> dict[str, Any]:
+    """Return the spatiotemporal values of an estimate, as `read_scaling_report`."""
+    return _read(folder.spatiotemporal, _SPATIOTEMPORAL, "run sspinn estimate again")
 
 
 def read_arm(folder: ResultsFolder) -> dict[str, Any]:
