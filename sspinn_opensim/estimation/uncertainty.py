@@ -98,8 +98,9 @@ def standard_deviations(
     force = np.array(calibration.force_bw) * body_weight_n
 
     def spread(values: Sequence[np.ndarray], shared) -> np.ndarray:
-        between = np.std(values, axis=0, ddof=1) if len(values) > 1 else np.zeros_like(values[0])
-        return np.hypot(factor * between, shared)
+        if len(values) == 1:  # the same row for every frame, which needs no memory of its own
+            return np.broadcast_to(np.asarray(shared, float), values[0].shape)
+        return np.hypot(factor * np.std(values, axis=0, ddof=1), shared)
 
     grounds = [estimate.ground for estimate in estimates]
     return Deviations(

@@ -32,6 +32,8 @@ from sspinn_opensim.study import Study
 from sspinn_opensim.text import fixed, signed
 
 _Convert = Callable[[np.ndarray], np.ndarray]
+#: So many notes of a verb are listed.
+_NOTED = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -320,8 +322,14 @@ def read_histories(results: Path) -> dict[str, dict[str, list[float]]]:
 
 def notes_section(notes: Mapping[str, Sequence[str]]) -> Section | None:
     """Say what each verb noted on the way."""
-    content = {"notes": [(verb, list(said)) for verb, said in notes.items() if said]}
+    content = {"notes": [(verb, _first(said)) for verb, said in notes.items() if said]}
     return Section("notes", "Notes", "notes.html", content) if content["notes"] else None
+
+
+def _first(said: Sequence[str]) -> list[str]:
+    """Return the first notes: a page of an hour should not list hundreds."""
+    more = len(said) - _NOTED
+    return [*said[:_NOTED], *([f"and {more} more, in manifest.json"] if more > 0 else [])]
 
 
 def subject_section(results: Path) -> Section | None:

@@ -69,7 +69,7 @@ def recorded(
         except BaseException:
             if stamps(folder) != before:
                 with contextlib.suppress(InputError, OSError):
-                    _record(folder, verb, title, before, given, notes)
+                    _record(folder, verb, title, before, given, None)
             raise
         _record(folder, verb, title, before, given, notes)
 
@@ -145,9 +145,12 @@ def _as_path(value: object) -> object:
 
 
 def _record(
-    folder: Path, verb: str, title: str, before: Mapping, given: Mapping, notes: Sequence[str]
+    folder: Path, verb: str, title: str, before: Mapping, given: Mapping, notes: Sequence[str] | None
 ) -> None:
     manifest = _known(folder)
+    said = manifest.get("notes", {})
+    if notes is not None:  # after an error those of before stay, as most files do
+        said = {key: own for key, own in said.items() if key != verb} | ({verb: list(notes)} if notes else {})
     manifest["title"] = title or _title(given) or manifest.get("title", folder.name)
     file, text = ResultsFolder(folder).readme, readme(manifest["title"], folder).encode()
     if not file.is_file() or file.read_bytes() != text:
@@ -162,7 +165,7 @@ def _record(
         "settings": settings,
         "inputs": dict(sorted((manifest.get("inputs", {}) | inputs).items())),
         "files": _files(folder, verb, before, manifest.get("files", {})),
-        "notes": manifest.get("notes", {}) | ({verb: list(notes)} if notes else {}),
+        "notes": said,
     }
     if verb in stages.STAGES:
         study = _study_of(given)

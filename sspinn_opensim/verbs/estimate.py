@@ -43,12 +43,15 @@ class Estimation:
         Standard deviation of each number of the first seed's.
     gait : Gait
         Strides of the first seed's, their spatiotemporal values and mean curves.
+    notes : tuple of str
+        Spans that the method does not cover.
     """
 
     folder: Path
     seeds: dict[int, Estimate]
     deviations: Deviations
     gait: Gait
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         files = "kinematics.mot, moments.sto, grf.mot, each with its deviations (_sd), and external_loads.xml"
@@ -104,9 +107,10 @@ def _estimate_people(
             return _estimate_of(network, own)
 
         networks = [ResultsFolder(out).checkpoint(seed) for seed in cohort.training.seeds]
-        with recorded(folder, "estimate", study=study, networks=networks):
+        with recorded(folder, "estimate", study=study, networks=networks) as keep:
             write_reading(own, folder)
             found = write_results(study, folder, own, estimate_of)
+            keep(found.notes)
         log.info(f"{study.name}: {'trained on' if seen else 'never seen'}, {folder.relative_to(out)}")
         yield study.name, found
 
@@ -147,7 +151,7 @@ def write_results(
         title = f"{study.name} standard deviations{same}"
         write_deviations(deviations, subject.model, ResultsFolder(folder).deviations, title)
         write_gait(gait, folder)
-    return Estimation(out, results, deviations, gait)
+    return Estimation(out, results, deviations, gait, tuple(map(str, prepared.uncovered)))
 
 
 def _estimate_of(estimator: PersonNetwork, prepared: Prepared) -> Estimate:

@@ -24,6 +24,8 @@ _ANEW = "write the file anew; if this project wrote it, report it"
 _TIMEOUT_S, _TIMEOUT_PER_FILE_S, _TIMEOUT_PER_BYTE_S = 120.0, 10.0, 2e-6
 #: Tables that are larger together are read one after the other, so that memory does not grow with them.
 _MOST_BYTES = 32e6
+#: Rows compared at once, for the same reason.
+_ROWS_AT_ONCE = 10_000
 #: OpenSim's readers need not round to the nearest double; this is a few units of the last digit.
 _RELATIVE_TOLERANCE = 1e-14
 
@@ -145,14 +147,17 @@ def _difference(table: Table, found: dict, values: np.ndarray | None) -> str:
         return f"labels {', '.join(found['labels'][:8])}"
     if table.in_degrees is not None and found["in_degrees"] != ("yes" if table.in_degrees else "no"):
         return f"inDegrees={found['in_degrees'] or 'unknown'}"
-    expected = np.column_stack([table.time_s, table.values])
-    if values.shape != expected.shape:
-        return f"rows and columns {values.shape} for {expected.shape}"
-    wrong = np.argwhere(~(np.abs(values - expected) <= _RELATIVE_TOLERANCE * np.abs(expected)))
-    if len(wrong):
-        row, column = wrong[0]
-        name = ("time", *table.names)[column]
-        return f"'{name}' in row {row + 1}: {values[row, column]!r} for {expected[row, column]!r}"
+    shape = (len(table.time_s), 1 + len(table.names))
+    if values.shape != shape:
+        return f"rows and columns {values.shape} for {shape}"
+    for first in range(0, len(values), _ROWS_AT_ONCE):
+        part = slice(first, first + _ROWS_AT_ONCE)
+        own, expected = values[part], np.column_stack([table.time_s[part], table.values[part]])
+        wrong = np.argwhere(~(np.abs(own - expected) <= _RELATIVE_TOLERANCE * np.abs(expected)))
+        if len(wrong):
+            row, column = wrong[0]
+            name = ("time", *table.names)[column]
+            return f"'{name}' in row {first + row + 1}: {own[row, column]!r} for {expected[row, column]!r}"
     return ""
 
 

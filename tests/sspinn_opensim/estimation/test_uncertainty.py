@@ -26,6 +26,7 @@ def test_one_seed_has_what_all_share():
     np.testing.assert_allclose(found.force, np.tile([40.0, 80.0, 0.0], (4, 1, 1)))
     np.testing.assert_allclose(found.point, 0.02)
     assert found.feet == ("foot_r",) and found.force.shape == (4, 1, 3)
+    assert found.q.strides[0] == found.force.strides[0] == 0  # however long the recording is
     assert found.coordinates == ("knee", "ty") and found.actuated == ("knee",)
 
 

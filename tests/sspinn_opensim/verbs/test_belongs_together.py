@@ -12,7 +12,9 @@ from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.results.manifest import compare_with_manifest, read_manifest
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import override, read_study
+from sspinn_opensim.training.coverage import Uncovered
 from sspinn_opensim.verbs import adapt, estimate, evaluate, inverse_dynamics, muscles, run, scale, train
+from sspinn_opensim.verbs.prepared import prepare
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +157,21 @@ def test_a_link_out_of_the_folder_is_not_followed(study, out, tmp_path):
     (out / "kinematics.mot").rename(tmp_path / "kinematics.mot")
     (out / "kinematics.mot").symlink_to(tmp_path / "kinematics.mot")
     assert "link that leads out" in refused(estimate.estimate, study, out).what
+
+
+def test_spans_that_are_not_covered_stand_in_the_manifest_while_they_are(study, out, monkeypatch):
+    monkeypatch.setattr("sspinn_opensim.opensim_io.tables.staging.check_files", lambda files: None)
+    prepared = prepare(study, out)
+    turn = Uncovered(1.5, 2.0, "the person turns")
+    estimate.estimate(study, out, prepared=dataclasses.replace(prepared, uncovered=(turn,)))
+    (note,) = read_manifest(out)["notes"]["estimate"]
+    assert note.startswith("1.50 to 2.00 s: the person turns")
+    with pytest.raises(ZeroDivisionError), recorded(out, "estimate", study=study):
+        (out / "strides.csv").touch()
+        raise ZeroDivisionError
+    assert read_manifest(out)["notes"]["estimate"] == [note]
+    estimate.estimate(study, out, prepared=prepared)
+    assert set(read_manifest(out)["notes"]) == {"train"}
 
 
 def test_notes_and_no_names_of_users_stand_in_the_manifest(study, out, monkeypatch, tmp_path):

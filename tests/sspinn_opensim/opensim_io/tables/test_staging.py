@@ -122,6 +122,16 @@ def test_nothing_is_replaced_when_opensim_reads_a_file_otherwise(tmp_path, spoil
     assert (tmp_path / "kinematics.mot").read_text() == "of before"
 
 
+def test_a_number_that_opensim_reads_otherwise_is_found_in_any_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(staging, "_ROWS_AT_ONCE", 5)
+    path, table = tmp_path / "a.sto", random_table(rows=14)
+    write_storage(path, table)
+    table.values[13, 1] *= 1 + 1e-13
+    monkeypatch.setattr(staging, "read_storage", lambda path: table)
+    with pytest.raises(OpenSimError, match=r"(?s)as it was meant.*'a/b\|value' in row 14"):
+        check_files([path])
+
+
 @pytest.mark.filterwarnings("ignore::sspinn_opensim.opensim_io.tables.storage.StorageWarning")
 def test_what_our_reader_notes_is_not_given_to_opensim(tmp_path, monkeypatch):
     """It may read some of these for ever."""
