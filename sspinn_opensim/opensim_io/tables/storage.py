@@ -7,12 +7,14 @@ right counts, tabs, no missing values), and what is read here is checked against
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -146,8 +148,9 @@ def read_storage(path: Path) -> Table:
         finite number, time that does not increase, repeated labels, no rows.
     """
     path = Path(path)
-    data = _read_bytes(path)
-    header, body = _read_at_once(data, str(path)) or _read_line_by_line(data, str(path))
+    with _readable(path), path.open("rb") as file:
+        found = _read_at_once(file, str(path))
+    header, body = found or _read_line_by_line(_read_bytes(path), str(path))
     notes = [*header.notes, *body.notes, *_miscounted(header, body)]
     for note in notes:
         warnings.warn(f"{path}: {note}", StorageWarning, stacklevel=2)
@@ -156,13 +159,14 @@ def read_storage(path: Path) -> Table:
     )
 
 
-def _read_at_once(data: bytes, where: str) -> tuple[Header, TableRows] | None:
+def _read_at_once(file: BinaryIO, where: str) -> tuple[Header, TableRows] | None:
     """Return what a file of the usual form holds; None where only the other reader can tell."""
-    found = _HEAD.match(data)
+    found = _HEAD.match(file.read(_LONGEST_HEAD))
     if found is None or unusual_bytes(found[0]):
         return None
     header, lines = split_header(to_lines(found[0], where), where)
-    body = read_plain(lines[0], memoryview(data)[found.end() :], where) if len(lines) == 1 else None
+    file.seek(found.end())  # the text of a long recording is never in memory as a whole
+    body = read_plain(lines[0], file, where) if len(lines) == 1 else None
     return None if body is None else (header, body)
 
 
@@ -203,9 +207,14 @@ def _miscounted(header: Header, body: TableRows) -> list[str]:
 
 
 def _read_bytes(path: Path, most: int = -1) -> bytes:
+    with _readable(path), path.open("rb") as file:
+        return file.read(most)
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
     try:
-        with path.open("rb") as file:
-            return file.read(most)
+        yield
     except OSError as error:
         raise InputError(
             "cannot read the file", where=str(path), found=error.strerror or str(error), fix="check the path"

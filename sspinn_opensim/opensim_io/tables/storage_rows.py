@@ -12,6 +12,7 @@ import io
 import math
 import re
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import numpy as np
 
@@ -109,15 +110,15 @@ def read_body(lines: list[TextLine], where: str, *, ends_whole: bool = True) -> 
     return TableRows(names, numbers[:, 0], values, tuple(notes))
 
 
-def read_plain(labels: TextLine, rows: memoryview, where: str) -> TableRows | None:
+def read_plain(labels: TextLine, rows: BinaryIO, where: str) -> TableRows | None:
     """Return a table whose rows need no mending; None where this cannot be said for certain.
 
     Parameters
     ----------
     labels : TextLine
         The line above the numbers.
-    rows : memoryview of bytes
-        All that follows it.
+    rows : binary file
+        At the line that follows it.
     where : str
         The file, for messages.
 
@@ -128,7 +129,7 @@ def read_plain(labels: TextLine, rows: memoryview, where: str) -> TableRows | No
     """
     separator = separator_of(labels.text)
     names, place, notes = _read_labels(labels, separator, where)
-    if place or separator in (",", ";") or len(set(names)) < len(names) or bytes(rows[-1:]) != b"\n":
+    if place or separator in (",", ";") or len(set(names)) < len(names):
         return None
     parts = []
     for text in _blocks(rows):
@@ -148,17 +149,16 @@ def read_plain(labels: TextLine, rows: memoryview, where: str) -> TableRows | No
     return TableRows(tuple(names[1:]), time_s, values, tuple(notes))
 
 
-def _blocks(rows: memoryview) -> Iterator[bytes]:
-    """Give rows without the last line's end, some megabytes at a time: copies stay small."""
-    first, end = 0, len(rows)
-    while end and bytes(rows[end - 1 : end]).isspace():
-        end -= 1
-    while first < end:
-        last = min(first + _BLOCK_BYTES, end)
-        while last < end and rows[last - 1] != ord("\n"):
-            last += 1
-        yield bytes(rows[first:last])
-        first = last
+def _blocks(rows: BinaryIO) -> Iterator[bytes]:
+    """Give rows, some megabytes at a time, the last without what is blank behind it; nothing if it is cut."""
+    text = rows.read(_BLOCK_BYTES) + rows.readline()
+    while text:
+        following = rows.read(_BLOCK_BYTES) + rows.readline()
+        if following:
+            yield text
+        else:
+            yield text.rstrip() if text.endswith(b"\n") else b""
+        text = following
 
 
 def _is_plain(rows: bytes) -> bool:

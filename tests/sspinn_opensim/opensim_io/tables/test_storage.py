@@ -1,4 +1,5 @@
 import dataclasses
+import io
 import warnings
 
 import numpy as np
@@ -273,9 +274,8 @@ UNUSUAL = {
 @pytest.mark.parametrize("rows", PLAIN.values(), ids=PLAIN)
 def test_plain_rows_are_read_at_once_as_line_by_line(tmp_path, rows):
     data = (HEAD + rows).encode()
-    (header, body), (expected_header, expected) = (
-        read(data, "x") for read in (storage._read_at_once, storage._read_line_by_line)
-    )
+    header, body = storage._read_at_once(io.BytesIO(data), "x")
+    expected_header, expected = storage._read_line_by_line(data, "x")
     assert header == expected_header and (body.names, body.notes) == (expected.names, expected.notes)
     np.testing.assert_array_equal(body.time_s, expected.time_s)
     np.testing.assert_array_equal(body.values, expected.values)
@@ -283,4 +283,4 @@ def test_plain_rows_are_read_at_once_as_line_by_line(tmp_path, rows):
 
 @pytest.mark.parametrize("rows", UNUSUAL.values(), ids=UNUSUAL)
 def test_unusual_rows_are_left_to_the_reader_that_names_the_line(rows):
-    assert storage._read_at_once((HEAD + rows).encode(), "x") is None
+    assert storage._read_at_once(io.BytesIO((HEAD + rows).encode()), "x") is None
