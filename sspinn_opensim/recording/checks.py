@@ -350,7 +350,7 @@ def _time_offsets(recording: Recording) -> list[Finding]:
         return []
     found = []
     for own in clocks.sensors:
-        felt = own.felt
+        felt = own.impact_offset
         if felt is None or felt.corrected:
             continue
         late_s = abs(felt.offset_s)

@@ -14,8 +14,8 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.recording.choices import RecordingChoice
-from sspinn_opensim.recording.felt_offsets import felt_offsets
-from sspinn_opensim.recording.provenance import Clocks, Felt, SensorClock
+from sspinn_opensim.recording.impact_offsets import impact_offsets
+from sspinn_opensim.recording.provenance import Clocks, ImpactOffset, SensorClock
 from sspinn_opensim.recording.resample import interpolate
 from sspinn_opensim.recording.stream_clock import (
     EXACT,
@@ -36,8 +36,8 @@ _BESIDE = 12
 _SAME_ORIGIN_S = 5.0
 #: What sensors have in common -> how far apart their clocks may be by what they feel, s. Counters of one
 #: origin are those of sensors that are synchronized.
-_FELT_WITHIN_S = {"start": 10.0, "time": 2.0}
-#: Stamps are doubted if what is felt departs from them by so many standard deviations.
+_OFFSET_WITHIN_S = {"start": 10.0, "time": 2.0}
+#: Stamps are doubted if impacts depart from them by so many standard deviations.
 _DOUBTED = 5.0
 #: A time stamp beyond this counts from an epoch, not from a moment of the recording's day, s.
 _EPOCH_S = 86400.0
@@ -123,11 +123,11 @@ def on_one_clock(
     own = [stream_clock(stream, choice.recorded_rate_hz) for stream in streams]
     common_from, times = _shared_times(own, streams)
     placed = _all_on_grid(streams, own, times, choice)
-    felt: dict[str, Felt] = {}
-    if common_from in _FELT_WITHIN_S:
+    offsets: dict[str, ImpactOffset] = {}
+    if common_from in _OFFSET_WITHIN_S:
         carriers = segments or [segment_of(stream.segment) for stream in streams]
-        felt, times = _felt(streams, carriers, placed, times, common_from)
-        if any(one.corrected for one in felt.values()):
+        offsets, times = _impact_offsets(streams, carriers, placed, times, common_from)
+        if any(one.corrected for one in offsets.values()):
             placed = _all_on_grid(streams, own, times, choice)
     # A date is no time that anyone compares a result with.
     stamped = common_from in ("one clock", "time") and own[0].shared == "time"
@@ -154,7 +154,7 @@ def on_one_clock(
                 filled=placed.filled[k],
                 repeated=clock.repeated,
                 interpolated=placed.interpolated[k],
-                felt=felt.get(stream.name),
+                impact_offset=offsets.get(stream.name),
             )
             for k, (stream, clock, time) in enumerate(zip(streams, own, times, strict=True))
         ),
@@ -204,22 +204,24 @@ def _all_on_grid(
     return placed
 
 
-def _felt(
+def _impact_offsets(
     streams: Sequence[Stream],
     segments: Sequence[tuple[str, str] | None],
     placed: _Placed,
     times: Sequence[np.ndarray],
     common_from: str,
-) -> tuple[dict[str, Felt], list[np.ndarray]]:
+) -> tuple[dict[str, ImpactOffset], list[np.ndarray]]:
     """Return how clocks differ by what sensors feel, and times that are set by it where nothing else does.
 
     Stamps of one origin are left as they are: a pattern of steps may mislead, a clock seldom does.
     """
     names, grid = [stream.name for stream in streams], placed.grid
-    found = felt_offsets(names, segments, placed.acceleration, 1.0 / grid.step_s, _FELT_WITHIN_S[common_from])
+    found = impact_offsets(
+        names, segments, placed.acceleration, 1.0 / grid.step_s, _OFFSET_WITHIN_S[common_from]
+    )
     duration_s = grid.step_s * grid.count
     middle_s = grid.start_s + duration_s / 2
-    felt, moved = {}, list(times)
+    offsets, moved = {}, list(times)
     for one in found:
         drift = 1e-6 * (one.drift_ppm or 0.0)
         if abs(drift) * duration_s < grid.step_s or abs(drift) < 5e-6 * (one.drift_deviation_ppm or 0.0):
@@ -228,8 +230,8 @@ def _felt(
         if corrected:
             k = names.index(one.sensor)
             moved[k] = moved[k] - one.offset_s - drift * (moved[k] - middle_s)
-        felt[one.sensor] = replace(one, corrected=corrected)
-    return felt, moved
+        offsets[one.sensor] = replace(one, corrected=corrected)
+    return offsets, moved
 
 
 def _shared_times(own: Sequence[StreamClock], streams: Sequence[Stream]) -> tuple[str, list[np.ndarray]]:
@@ -428,14 +430,14 @@ def _notes_on_several(
             f"The sensors' clocks run at {min(rates):.6g} to {max(rates):.6g} Hz; "
             f"all are interpolated to {clocks.rate_hz:.6g} Hz."
         )
-    return [*found, *_notes_on_felt(clocks)]
+    return [*found, *_notes_on_offsets(clocks)]
 
 
-def _notes_on_felt(clocks: Clocks) -> list[str]:
+def _notes_on_offsets(clocks: Clocks) -> list[str]:
     """Return how clocks differ by what sensors feel."""
     found = []
-    felt = [sensor.felt for sensor in clocks.sensors if sensor.felt is not None]
-    for one in felt:
+    offsets = [sensor.impact_offset for sensor in clocks.sensors if sensor.impact_offset is not None]
+    for one in offsets:
         by = f"by the impacts that both feel (+- {one.deviation_s:.2f} s)"
         late = f"{abs(one.offset_s):.3f} s {'late' if one.offset_s > 0 else 'early'}"
         if one.corrected:
@@ -446,8 +448,8 @@ def _notes_on_felt(clocks: Clocks) -> list[str]:
                 f"The time stamps of '{one.sensor}' are {late} to those of '{one.other}' {by}; they are left "
                 "as they are."
             )
-    linked = {name for one in felt for name in (one.sensor, one.other)}
+    linked = {name for one in offsets for name in (one.sensor, one.other)}
     unsure = [f"'{sensor.sensor}'" for sensor in clocks.sensors if sensor.sensor not in linked]
     if clocks.common_from == "start" and unsure:
-        found.append(f"What is felt does not tell for sure when these started: {', '.join(unsure)}.")
+        found.append(f"Impacts do not tell for sure when these started: {', '.join(unsure)}.")
     return found

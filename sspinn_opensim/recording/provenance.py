@@ -22,8 +22,8 @@ class SensorClock:
         included, and come from a spline; samples dropped because they repeat the one before.
     interpolated : bool
         Whether its samples were moved to other times.
-    felt : Felt or None
-        How its clock stands to that of another sensor by what both felt, where that can be told.
+    impact_offset : ImpactOffset or None
+        How its clock stands to that of another sensor by the impacts that both felt, where that can be told.
     """
 
     sensor: str
@@ -33,11 +33,11 @@ class SensorClock:
     filled: int = 0
     repeated: int = 0
     interpolated: bool = False
-    felt: Felt | None = None
+    impact_offset: ImpactOffset | None = None
 
 
 @dataclass(frozen=True)
-class Felt:
+class ImpactOffset:
     """How a sensor's clock stands to another's by the impacts that both felt.
 
     Attributes

@@ -8,7 +8,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Recording, Sensor, check_placement, find_faults
 from sspinn_opensim.recording.checks import refuse_implausible
 from sspinn_opensim.recording.findings import KINDS, Finding, merged, refuse_serious, unaccepted
-from sspinn_opensim.recording.provenance import Clocks, Felt, SensorClock
+from sspinn_opensim.recording.provenance import Clocks, ImpactOffset, SensorClock
 
 
 def walking(
@@ -113,8 +113,8 @@ def test_a_gyroscope_that_turns_at_rest_is_told(bias_deg_s, severity):
     ("offset_s", "corrected", "kinds"), [(0.3, False, ["time_offset"]), (0.3, True, []), (0.05, False, [])]
 )
 def test_a_clock_that_what_is_felt_contradicts_is_told(offset_s, corrected, kinds):
-    felt = Felt("s", "t", offset_s, 0.02, corrected=corrected)
-    clocks = Clocks(100.0, "time", (SensorClock("s", 100.0, felt=felt), SensorClock("t", 100.0)))
+    found = ImpactOffset("s", "t", offset_s, 0.02, corrected=corrected)
+    clocks = Clocks(100.0, "time", (SensorClock("s", 100.0, impact_offset=found), SensorClock("t", 100.0)))
     found = find_faults(changed(walking(), clocks=clocks))
     assert [f.kind for f in found] == kinds and all(f.is_serious for f in found)
 

@@ -359,10 +359,10 @@ def test_sensors_that_share_no_clock_are_set_by_what_they_feel(late_s):
     a = walker("a", 3.0 + np.arange(3000) / 100, rate_hz=100.0)
     b = walker("b", 3.0 - late_s + np.arange(3000) / 100, gain=0.6, seed=5, rate_hz=100.0)
     common = joined(a, b, segments=LEG)
-    felt = next(s.felt for s in common.clocks.sensors if s.felt)
-    sign = 1 if felt.sensor == "b" else -1
+    offset = next(s.impact_offset for s in common.clocks.sensors if s.impact_offset)
+    sign = 1 if offset.sensor == "b" else -1
     # Two milliseconds: a fifth of a sample.
-    assert sign * felt.offset_s == pytest.approx(late_s, abs=0.002) and felt.corrected
+    assert sign * offset.offset_s == pytest.approx(late_s, abs=0.002) and offset.corrected
     first_s = 3.0 + max(0.0, -late_s)
     ahead = np.array([s.offset_s for s in common.clocks.sensors])
     assert ahead[1] - ahead[0] == pytest.approx(-late_s, abs=0.002)
@@ -377,10 +377,10 @@ def test_drift_of_clocks_that_share_nothing_is_felt():
     """120 millionths: at the end of five minutes 36 ms."""
     a = walker("a", 3.0 + np.arange(30000) / 100, rate_hz=100.0)
     b = walker("b", 3.0 + np.arange(30000) / 100 * (1 - 120e-6), gain=0.6, seed=5, rate_hz=100.0)
-    felt = next(s.felt for s in joined(a, b, segments=LEG).clocks.sensors if s.felt)
-    sign = 1 if felt.sensor == "b" else -1
-    assert sign * felt.drift_ppm == pytest.approx(120, abs=5) and felt.drift_deviation_ppm < 5
-    assert felt.corrected
+    offset = next(s.impact_offset for s in joined(a, b, segments=LEG).clocks.sensors if s.impact_offset)
+    sign = 1 if offset.sensor == "b" else -1
+    assert sign * offset.drift_ppm == pytest.approx(120, abs=5) and offset.drift_deviation_ppm < 5
+    assert offset.corrected
 
 
 def test_stamps_are_not_moved_by_what_is_felt_but_doubted():
@@ -389,7 +389,7 @@ def test_stamps_are_not_moved_by_what_is_felt_but_doubted():
     b = walker("b", 2.6 + np.arange(3000) / 100, gain=0.6, seed=5, time_s=wrong_s)
     common = joined(a, b, segments=LEG)
     assert common.clocks.common_from == "time"
-    assert [s.felt.corrected for s in common.clocks.sensors if s.felt] == [False]
+    assert [s.impact_offset.corrected for s in common.clocks.sensors if s.impact_offset] == [False]
     assert any("left as they are" in note for note in common.notes)
     np.testing.assert_array_equal(common.acceleration[:, 0], a.acceleration)
 
@@ -405,8 +405,8 @@ def test_steps_that_are_all_alike_tell_no_offset():
 
     a, b = marching("a", np.arange(3000) / 100, 1), marching("b", 0.2 + np.arange(3000) / 100, 2)
     common = joined(a, b, segments=LEG)
-    assert not any(s.felt for s in common.clocks.sensors)
-    assert any("does not tell for sure when these started: 'a', 'b'" in note for note in common.notes)
+    assert not any(s.impact_offset for s in common.clocks.sensors)
+    assert any("do not tell for sure when these started: 'a', 'b'" in note for note in common.notes)
 
 
 @pytest.mark.parametrize(
@@ -415,4 +415,4 @@ def test_steps_that_are_all_alike_tell_no_offset():
 def test_legs_that_take_turns_are_not_compared(segments):
     a = walker("a", 3.0 + np.arange(3000) / 100, rate_hz=100.0)
     b = walker("b", 2.5 + np.arange(3000) / 100, gain=0.6, seed=5, rate_hz=100.0)
-    assert not any(sensor.felt for sensor in joined(a, b, segments=segments).clocks.sensors)
+    assert not any(sensor.impact_offset for sensor in joined(a, b, segments=segments).clocks.sensors)

@@ -18,7 +18,7 @@ import numpy as np
 
 from sspinn_opensim.anatomy import MIDDLE
 from sspinn_opensim.recording.filters import low_pass
-from sspinn_opensim.recording.provenance import Felt
+from sspinn_opensim.recording.provenance import ImpactOffset
 
 #: Segments that feel the steps of their own leg most.
 _LEG = ("thigh", "shank", "foot")
@@ -41,13 +41,13 @@ _LONGEST_S, _WINDOW_S = 600.0, 20.0
 _FEWEST_WINDOWS, _AROUND_S = 4, 0.25
 
 
-def felt_offsets(
+def impact_offsets(
     names: Sequence[str],
     segments: Sequence[tuple[str, str] | None],
     acceleration: np.ndarray,
     rate_hz: float,
     largest_s: float,
-) -> tuple[Felt, ...]:
+) -> tuple[ImpactOffset, ...]:
     """Return the certain offsets between clocks, each to the same sensor.
 
     Parameters
@@ -66,7 +66,7 @@ def felt_offsets(
 
     Returns
     -------
-    tuple of Felt
+    tuple of ImpactOffset
         For sensors that are linked to the first one of them by certain pairs; offsets add up along these.
     """
     if rate_hz < 5 * _CORNER_HZ:
@@ -91,7 +91,7 @@ def felt_offsets(
         if k != root:
             drift = _drift(patterns[root], patterns[k], offset_s, rate_hz)
             deviation_s = _TRAVEL_S * np.sqrt(steps[k])
-            found.append(Felt(names[k], names[root], offset_s, float(deviation_s), *drift))
+            found.append(ImpactOffset(names[k], names[root], offset_s, float(deviation_s), *drift))
     return tuple(found)
 
 
