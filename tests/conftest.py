@@ -1,6 +1,7 @@
 """What all tests share: where things are, and one thread for each test process."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ for _library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_library, "1")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# Last, so that the benchmarks are found and the packages stay those that are installed.
+sys.path.append(str(REPOSITORY))
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,17 @@
 """The examples: each is read, and so is its recording, where the public recordings are."""
 
+from pathlib import Path
+
 import pytest
 
-from sspinn_opensim.study import examples_folder
 from sspinn_opensim.verbs.check import check
 
-EXAMPLES = sorted(path for path in examples_folder().glob("*.toml") if path.stem != "dorschky2019_p01")
+#: Of the checkout, beside which the public recordings are; all but a cohort.
+EXAMPLES = sorted(
+    path
+    for path in (Path(__file__).parents[3] / "examples").glob("*.toml")
+    if path.stem != "dorschky2019_p01"
+)
 #: What is known to be wrong with the recording of capsense_sub01: two accelerometers, and two sensors of
 #: which the study accepts that their movement does not tell front from back for sure.
 KNOWN = {"resting_magnitude:foot_l", "resting_magnitude:torso", "alignment:pelvis", "alignment:torso"}
