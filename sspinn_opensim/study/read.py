@@ -188,6 +188,7 @@ def _parse_recording(table: Any, place: Location) -> RecordingChoice:
             for kind in FORMATS.values()
             if key in {f.name for f in dataclasses.fields(kind.options)}
         ]
+        homes = [form.name] if form.name in homes else homes
         if homes:
             raise (place / key).error(
                 f"The key '{key}' is an option of one format.",

@@ -379,6 +379,11 @@ def test_options_of_a_format_stand_in_its_table(write, change, what, where, expe
     assert what in error.what and where in error.where and expected in error.expected and fix in error.fix
 
 
+def test_a_key_that_several_formats_have_belongs_to_the_table_of_its_own(write):
+    error = refused(write(('file = "walk.csv"', 'file = "walk.csv"\ntime_column = "t"')))
+    assert error.expected == "time_column under [recording.csv]"
+
+
 def test_columns_named_under_a_sensor_are_told_their_new_place(write):
     columns = 'imu_frame = "tibia_r_imu"\nacceleration_columns = ["", "", ""]'
     error = refused(write(('imu_frame = "tibia_r_imu"', columns)))
