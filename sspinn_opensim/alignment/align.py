@@ -162,6 +162,14 @@ def _observe(
         observed = replace(observed, trusted=trusted, strides=strides, fit=fit, phase=phase)
     parts = find_standing(recording.time_s, acceleration, doing, standing_s, recording.usable)
     upright = [part for part in parts if standing_s or _stands(part, observed, postures)]
+    for from_s, to_s in standing_s:
+        gait = (p for p in doing if p.kind in ("walking", "running"))
+        moving_s = sum(max(min(p.to_s, to_s) - max(p.from_s, from_s), 0.0) for p in gait)
+        if moving_s > (to_s - from_s) / 2:
+            wrong = (
+                f"The study says that someone stands from {from_s:g} to {to_s:g} s, who walks or runs then."
+            )
+            findings.append(Finding("serious", "no_standing", "", wrong, "correct standing_s of the study"))
     if upright:
         return replace(observed, standing=upright[0]), sitting, findings
     missing = "Nobody stands still" if not parts else "Nobody stands upright where nothing moves"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.cli.options import Option, flag, number, path
-from sspinn_opensim.settings.bounds import HEIGHT, MASS
+from sspinn_opensim.settings.bounds import HEIGHT, MASS, SPEED
 
 if TYPE_CHECKING:
     from sspinn_opensim.study.draft import NewStudy
@@ -95,8 +95,10 @@ def new_study(options: argparse.Namespace) -> NewStudy | None:
     missing = [name for name, value in given.items() if value is None]
     if missing:
         raise InputError("A study needs more than this.", where="--study", expected=", ".join(missing))
-    for name, bounds in (("--height", HEIGHT), ("--mass", MASS)):
-        if not bounds.holds(given[name]):
+    given |= {"--speed": options.speed_m_s, "--generic-height": options.generic_height_m}
+    every = ("--height", HEIGHT), ("--mass", MASS), ("--speed", SPEED), ("--generic-height", HEIGHT)
+    for name, bounds in every:
+        if given[name] is not None and not bounds.holds(given[name]):
             raise InputError(
                 "The value is out of bounds.",
                 where=name,

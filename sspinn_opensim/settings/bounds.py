@@ -53,9 +53,11 @@ HEIGHT = Bounds(0.5, 2.5, "give the height in metres")
 MASS = Bounds(10.0, 300.0, "give the mass in kilograms")
 Height = Annotated[float, HEIGHT]
 Mass = Annotated[float, MASS]
-Rate = Annotated[float, Bounds(20.0, 10_000.0, "give the rate in samples a second; walking needs about 100")]
+RATE = Bounds(20.0, 10_000.0, "give the rate in samples a second; walking needs about 100")
+Rate = Annotated[float, RATE]
 # Faster than anyone has run (12.4 m/s).
-Speed = Annotated[float, Bounds(0.0, 15.0, "give the speed in metres a second", open_low=True)]
+SPEED = Bounds(0.0, 15.0, "give the speed in metres a second", open_low=True)
+Speed = Annotated[float, SPEED]
 # No body of a person reaches farther from its joints.
 Offset = Annotated[float, Bounds(-1.5, 1.5, "give the place in metres, from the origin of the body")]
 Degrees = Annotated[float, Bounds(-360.0, 360.0, "give the angles in degrees")]

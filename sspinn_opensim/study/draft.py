@@ -188,7 +188,7 @@ def place_streams(
 
 
 def _placed_by_user(streams: Sequence[Stream], where: Mapping[str, str], model: Model) -> list[Placed]:
-    by_user = {_stream_called(name, streams).name: segment for name, segment in where.items()}
+    by_user = {stream_called(name, streams).name: segment for name, segment in where.items()}
     placed = []
     for name, said in by_user.items():
         body = _body(said, model)
@@ -344,7 +344,14 @@ def _refuse_none(placed: Sequence[Placed], streams: Sequence[Stream]) -> None:
         )
 
 
-def _stream_called(name: str, streams: Sequence[Stream]) -> Stream:
+def stream_called(name: str, streams: Sequence[Stream]) -> Stream:
+    """Return the sensor of a name, or the only one with it in its name.
+
+    Raises
+    ------
+    InputError
+        If there is none, or several.
+    """
     found = [s for s in streams if s.name.lower() == name.lower()]
     found = found or [s for s in streams if name.lower() in s.name.lower()]
     if len(found) != 1:

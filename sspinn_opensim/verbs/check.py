@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,7 +161,7 @@ class RecordingCheck:
         if self.page:
             lines.append(f"page: {self.page}")
         if self.study:
-            lines.append(f"wrote {self.study}; next: sspinn run {self.study} --out results")
+            lines.append(f"wrote {self.study}; next: sspinn run {shlex.quote(str(self.study))} --out results")
         return "\n".join(lines)
 
 

@@ -23,6 +23,7 @@ from sspinn_opensim.recording.recognise import recognised
 from sspinn_opensim.recording.rest import corrected_at_rest
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.settings import Location, replaced
+from sspinn_opensim.settings.bounds import RATE
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.study.draft import (
     Draft,
@@ -30,6 +31,7 @@ from sspinn_opensim.study.draft import (
     is_planar,
     model_file,
     place_streams,
+    stream_called,
     study_text,
     unobserved_trunk,
 )
@@ -108,8 +110,16 @@ def read_files(
     Raises
     ------
     InputError
-        If no reader knows it, or its rate is stated nowhere.
+        If no reader knows it, its rate is stated nowhere or is none, or it has no sensor of `where`.
     """
+    if recorded_rate_hz is not None and not RATE.holds(recorded_rate_hz):
+        raise InputError(
+            "The value is out of bounds.",
+            where="--rate",
+            expected=str(RATE),
+            found=f"{recorded_rate_hz:g}",
+            fix=RATE.hint,
+        )
     found = recognised(path)
     form = found.format
     if form.streams is None:
@@ -130,6 +140,8 @@ def read_files(
             expected="the rate that was set when it was recorded",
             fix="--rate HZ",
         )
+    for name in where:
+        stream_called(name, streams)  # refuses what no sensor is called
     return VendorFiles(choice, streams, where, tuple(options or ()))
 
 
@@ -195,6 +207,10 @@ def write_study(new: NewStudy, files: VendorFiles) -> tuple[Overview, Alignment 
         If there is such a file already, sensors have no place on the model, or the study would not be read.
         Nothing is written then.
     """
+    if new.file.is_dir():
+        raise InputError(
+            "This is a folder; a study is a file.", where=new.file, fix=f"--study {new.file / 'study.toml'}"
+        )
     if new.file.exists() and not new.force:
         raise InputError(
             "There is a file of this name already.",

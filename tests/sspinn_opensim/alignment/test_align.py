@@ -136,6 +136,12 @@ def test_standing_that_the_study_states_is_taken(signals):
     assert abs(off(stated, np.eye(3))[0]) < SAGITTAL_DEG < abs(off(pulled, np.eye(3))[0])
 
 
+@pytest.mark.parametrize(("stated_s", "contradicted"), [((0.2, 1.8), False), ((4.0, 6.0), True)])
+def test_standing_that_is_stated_while_someone_walks_is_serious(signals, stated_s, contradicted):
+    found = align(recording_of(*signals), standing_s=(stated_s,)).findings
+    assert any(f.kind == "no_standing" and f.is_serious for f in found) == contradicted
+
+
 def test_an_upright_posture_moves_the_inclination_by_what_the_usual_one_leans(signals):
     turned = recording_of(*signals)
     for own in align(turned, AlignmentChoice(posture="upright", use="standing")).sensors:

@@ -32,6 +32,7 @@ SERIALS = {
 }
 COLUMNS = ("PacketCounter", *(f"{kind}_{axis}" for kind in ("Acc", "Gyr") for axis in "XYZ"))
 STANDING_S = 2.0
+STUDY = ("--study", "s.toml", "--model", "builtin:planar_gait", "--height", "1.7", "--mass", "70")
 
 
 @pytest.fixture(scope="module")
@@ -332,9 +333,15 @@ def test_options_for_files_do_not_go_with_a_study(repository):
         (["--height", "1.7"], "--study"),
         (["--study", "s.toml", "--height", "1.7"], "--model, --mass"),
         (["--study", "s.toml", "--model", "m.osim", "--height", "170", "--mass", "70"], "--height"),
+        ([*STUDY, "--speed", "-1"], "--speed"),
+        ([*STUDY, "--generic-height", "175"], "--generic-height"),
+        (["--study", ".", *STUDY[2:], "--force"], "This is a folder"),
+        (["--rate", "0"], "--rate"),
+        (["--rate", "-5"], "--rate"),
+        (["--where", "00B4AXXX=pelvis"], "no sensor '00B4AXXX'"),
     ],
 )
-def test_half_a_study_is_refused(arguments, what, folder, capsys):
+def test_half_a_study_and_what_cannot_be_is_refused(arguments, what, folder, capsys):
     assert cli.main(["check", str(folder), *arguments]) == 2
     assert what in capsys.readouterr().err
 
@@ -344,3 +351,9 @@ def test_a_sensor_is_placed_once(folder, capsys):
         with pytest.raises(SystemExit):
             cli.main(["check", str(folder), "--where", *arguments])
     assert "SENSOR=SEGMENT" in capsys.readouterr().err
+
+
+def test_the_next_command_is_quoted(folder, where, tmp_path):
+    file = tmp_path / "a study.toml"
+    result = check(folder, where=where, new_study=NewStudy(file, "builtin:planar_gait", 1.72, 68.0))
+    assert f"sspinn run '{file}' --out" in str(result)
