@@ -194,7 +194,10 @@ def look_at(source: Study | Recorded) -> tuple[Overview, Alignment | None]:
     # Of a sensor of which nobody said where it sits, nothing can be told about its axes.
     after = (*alignment.findings, *find_faults(turned, view.phases))
     known = [f for f in after if f.kind not in _OF_AXES or f.sensor in placed]
-    findings = merged((*view.findings, *known))
+    # The alignment looks for standing in all of the recording, and where the study says that it is.
+    stands = all(f.kind != "no_standing" for f in alignment.findings)
+    seen = [f for f in view.findings if not (stands and f.kind == "no_standing")]
+    findings = merged((*seen, *known))
     return dataclasses.replace(view, recording=turned, findings=findings), alignment
 
 

@@ -226,6 +226,22 @@ KUOPIO = {
 }
 
 
+@pytest.mark.parametrize("stated", ["", "standing_s = [0.2, 1.8]\n"])
+def test_standing_outside_the_pieces_that_are_used_counts(stated, folder, where, tmp_path):
+    new = NewStudy(tmp_path / "study.toml", "builtin:planar_gait", height_m=1.7, mass_kg=70)
+    check(folder, where=where, new_study=new)
+    text = new.file.read_text(encoding="utf-8")
+    part = f"[recording]\npieces = [[3.0, 8.0], [9.0, 13.0]]\n{stated}"
+    new.file.write_text(text.replace("[recording]\n", part, 1), encoding="utf-8")
+    result = check(new.file)
+    assert [phase.kind for phase in result.overview.phases] == ["walking"]
+    assert "no_standing" not in {finding.kind for finding in result.overview.findings}
+    assert all("standing" in " ".join(own.evidence) for own in result.alignment.sensors)
+    new.file.write_text(new.file.read_text().replace("standing_s = [0.2, 1.8]", "standing_s = [4.0, 7.0]"))
+    walked = [f for f in check(new.file).overview.findings if f.kind == "no_standing"]
+    assert [f.is_serious for f in walked] == ([True] if stated else [])
+
+
 def test_where_sensors_sit_is_told_by_how_they_move(kuopio, tmp_path):
     file = tmp_path / "walk.toml"
     result = check(kuopio, recorded_rate_hz=100.0, new_study=NewStudy(file, **NEW))
