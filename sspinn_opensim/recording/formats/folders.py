@@ -10,6 +10,8 @@ from sspinn_opensim.recording.streams import Stream
 
 #: Bytes of a file by which its format is recognised.
 HEAD_BYTES = 4096
+#: Names in a message.
+_SHOWN = 6
 
 
 def head_of(path: Path) -> bytes:
@@ -24,6 +26,11 @@ def head_of(path: Path) -> bytes:
     if b"\x00" in head:
         return head
     return head.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first names of several, for a message."""
+    return ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -50,7 +57,7 @@ def recorded_files(path: Path, recognises: Callable[[Path, bytes], bool], what: 
     files = files_of(path)
     found = [file for file in files if recognises(file, head_of(file))]
     if not found:
-        names = ", ".join(file.name for file in files[:4]) + (" ..." if len(files) > 4 else "")
+        names = listed([file.name for file in files])
         raise InputError(
             "The folder holds no file of this format.", where=path, expected=what, found=names or "no file"
         )
@@ -97,7 +104,7 @@ def refuse_same_names(streams: Sequence[Stream], where: Path) -> None:
             raise InputError(
                 f"{len(files)} files of the folder are of sensor '{stream.name}'.",
                 where=where,
-                found=", ".join(files[:4]) + (" ..." if len(files) > 4 else ""),
+                found=listed(files),
                 fix="choose those of one trial: trial = how their names start, in the table of the format, "
                 "or for sspinn check --option trial=NAME",
             )

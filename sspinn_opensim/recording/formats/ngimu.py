@@ -16,7 +16,7 @@ from pathlib import Path
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.choices import Format, RecordingChoice
 from sspinn_opensim.recording.formats import xio_tables
-from sspinn_opensim.recording.formats.folders import head_of
+from sspinn_opensim.recording.formats.folders import files_of, head_of, listed
 from sspinn_opensim.recording.formats.named_columns import TableOptions
 from sspinn_opensim.recording.formats.text_layout import read_sensors
 from sspinn_opensim.recording.formats.text_tables import words
@@ -43,13 +43,22 @@ def read_ngimu(choice: RecordingChoice) -> tuple[Stream, ...]:
     Raises
     ------
     InputError
-        If a folder holds no such file, or a file is damaged.
+        If a folder holds no such file, or several tables of several devices, or a file is damaged.
     """
     path = choice.file
     if path.is_file() and not _is_sensors(path, head_of(path)):
-        streams = read_sensors(choice, _TABLE, _turned)
-        return tuple(_upright(stream) for stream in streams)
+        return _read_table(choice)
     files = xio_tables.device_files(path, lambda file: _is_sensors(file, head_of(file)))
+    tables = [] if files else [file for file in files_of(path) if is_ngimu(file, head_of(file))]
+    if len(tables) == 1:
+        return _read_table(replace(choice, file=tables[0]))
+    if tables:
+        raise InputError(
+            "The folder holds several recordings.",
+            where=path,
+            found=listed([file.name for file in tables]),
+            fix="name one of the files",
+        )
     if not files:
         raise InputError(
             "The folder holds no session of an NGIMU.",
@@ -78,6 +87,11 @@ FORMAT = Format(
 def _is_sensors(path: Path, head: bytes) -> bool:
     names = xio_tables.names_of(head)
     return bool(names) and names[0] == "Time (s)" and (len(names) > 7 or path.name == "sensors.csv")
+
+
+def _read_table(choice: RecordingChoice) -> tuple[Stream, ...]:
+    """Return the streams of a table of several devices."""
+    return tuple(_upright(stream) for stream in read_sensors(choice, _TABLE, _turned))
 
 
 def _name(file: Path) -> str:

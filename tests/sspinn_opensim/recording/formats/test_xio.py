@@ -97,6 +97,12 @@ def test_a_table_of_several_ngimu_is_read(tmp_path):
     np.testing.assert_allclose(up(arm), np.tile([0, 0, 9.80665], (N, 1)), atol=1e-9)
     np.testing.assert_allclose(arm.angular_rate[0], np.radians([1, 2, 3]))
     assert arm.name == "arm"
+    folder = RecordingChoice("ngimu", tmp_path)
+    (of_folder,) = read_ngimu(folder)
+    np.testing.assert_array_equal(of_folder.acceleration, arm.acceleration)
+    (tmp_path / "leg.csv").write_text(path.read_text())
+    with pytest.raises(InputError, match="(?s)several recordings.*arm.csv, leg.csv"):
+        read_ngimu(folder)
 
 
 def test_what_an_x_imu3_logged_is_read(logged):
