@@ -9,12 +9,12 @@ from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.choices import Format
-from sspinn_opensim.recording.formats.folders import files_inside, files_of, head_of
-from sspinn_opensim.recording.formats.text_tables import cells_of, words
+from sspinn_opensim.recording.formats.folders import files_inside, files_of, head_of, listed
+from sspinn_opensim.recording.formats.text_tables import cells_of, shortened, words
 from sspinn_opensim.recording.reader import FORMATS
 
-#: Names in a message.
-_SHOWN = 6
+#: Names of columns in a message.
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -97,16 +97,15 @@ def _of_folder(folder: Path) -> Recognised:
         raise InputError(
             "The recordings lie in folders of this folder.",
             where=folder,
-            found=", ".join(deeper[:_SHOWN]) + (" ..." if len(deeper) > _SHOWN else ""),
+            found=listed(deeper),
             fix="name one of them",
         )
     if not known:
-        names = ", ".join(file.name for file in files[:_SHOWN]) + (" ..." if len(files) > _SHOWN else "")
         raise InputError(
             "The folder holds no recording that a reader knows.",
             where=folder,
             expected="files of one of the formats " + ", ".join(FORMATS),
-            found=names or "no file",
+            found=listed([file.name for file in files]) or "no file",
         )
     # Storage files and tables lie beside recordings: where sensors have a file each, those are the recording.
     candidates = [form for form in known.values() if form.folders] or list(known.values())
@@ -125,7 +124,7 @@ def _of_folder(folder: Path) -> Recognised:
         raise InputError(
             "The folder holds several recordings.",
             where=folder,
-            found=", ".join(file.name for file in own[:_SHOWN]) + (" ..." if len(own) > _SHOWN else ""),
+            found=listed([file.name for file in own]),
             fix="name one of the files",
         )
     return Recognised(candidates[0], own, tuple(file for file in files if file not in own))
@@ -144,23 +143,32 @@ def _unknown(path: Path) -> InputError:
         )
     lines = [words(line) for line in head.splitlines() if line.strip()]
     # The names stand before the first row of numbers.
-    row = next((k for k, line in enumerate(lines) if _mostly_numbers(cells_of(line))), len(lines))
-    names = [cell for cell in cells_of(lines[max(row - 1, 0)]) if cell]
+    row = next((k for k, line in enumerate(lines) if _is_row(cells_of(line))), 0)
+    names = [cell for cell in cells_of(lines[row - 1]) if cell] if row else []
+    if not names:
+        return InputError(
+            "No reader knows the layout of this file.",
+            where=path,
+            expected="one of the formats " + ", ".join(FORMATS),
+            found=f"no line of names above rows of numbers; it starts with '{shortened(lines[0])}'",
+            fix="export the recording as a table: a line with the names of the columns, then rows of numbers",
+        )
     return InputError(
         "No reader knows the layout of this file.",
         where=path,
         expected="one of the formats " + ", ".join(FORMATS),
-        found="columns " + ", ".join(names[:20]) + (" ..." if len(names) > 20 else ""),
+        found="columns " + ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else ""),
         fix='read it as a table: format = "csv", [recording.csv] with time_column, acceleration_unit and '
         "angular_rate_unit, and for each sensor [recording.csv.columns.NAME] with the names of three columns "
         "each: acceleration = [x, y, z], angular_rate = [x, y, z]",
     )
 
 
-def _mostly_numbers(cells: Sequence[str]) -> bool:
+def _is_row(cells: Sequence[str]) -> bool:
+    """Say whether cells are a row of a table: several, and most of them numbers."""
     numbers = 0
     for cell in cells:
         with contextlib.suppress(ValueError):
             float(cell)
             numbers += 1
-    return numbers > len(cells) / 2
+    return numbers > max(1, len(cells) / 2)

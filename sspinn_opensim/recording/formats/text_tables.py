@@ -159,7 +159,7 @@ def read_text_table(
                 "The recording has no line of column names.",
                 where=path,
                 expected=what,
-                found=_shown(next((text for text in before if text.strip()), "")) or "an empty file",
+                found=shortened(next((text for text in before if text.strip()), "")) or "an empty file",
             )
         start = end + 1
     body = data[end + 1 :] if end >= 0 else b""
@@ -300,7 +300,7 @@ def _cell_by_cell(
         for place, column in enumerate(kept):
             cell = cells[column].strip()
             if not _NUMBER.fullmatch(cell):
-                raise _not_a_number(path, lines[row], names, column, f"'{_shown(cell)}'")
+                raise _not_a_number(path, lines[row], names, column, f"'{shortened(cell)}'")
             values[row, place] = float(cell or "nan")
     return values
 
@@ -310,6 +310,7 @@ def _not_a_number(path: Path, line: int, names: Sequence[str], column: int, foun
     return InputError("A cell is not a number.", where=f"{path}, line {line}{name}", found=found)
 
 
-def _shown(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return a text of a file for a message: on one line, and not long."""
     text = " ".join(text.split())
     return text if len(text) <= 80 else text[:77] + "..."

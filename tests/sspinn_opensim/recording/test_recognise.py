@@ -42,6 +42,15 @@ def test_an_unknown_layout_is_told_with_its_columns_and_what_to_write(folder):
 
 
 @pytest.mark.parametrize(
+    "text",
+    ['{\n "rate": 100,\n "files": ["a.txt", "b.txt"]\n}\n', "{\n [\n  0.5,\n  1.5\n ]\n", "1,2,3\n4,5,6\n"],
+)
+def test_what_is_no_table_is_not_told_by_columns(folder, text):
+    error = refused(folder(a__json=text) / "a.json")
+    assert error.found.endswith(f"it starts with '{text.splitlines()[0]}'") and "a table" in error.fix
+
+
+@pytest.mark.parametrize(
     ("data", "what"), [(b"", "empty"), (b"\x00\x01\x02", "no text"), (b"\xff" * 9, "layout")]
 )
 def test_what_is_no_text_is_refused(tmp_path, data, what):
