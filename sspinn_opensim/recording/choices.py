@@ -120,6 +120,11 @@ class OutputChoice:
 
 
 @dataclass(frozen=True)
+class NoOptions:
+    """Options of a format that has none."""
+
+
+@dataclass(frozen=True)
 class Format:
     """One format of recordings: how it is read, and what else must be known of its files.
 
@@ -130,7 +135,7 @@ class Format:
     name : str
         ``format`` in a study, and the name of the table of its options.
     options : type
-        Dataclass of the keys that only this format has; each has a default.
+        Dataclass of the keys that only this format has; each has a default. `NoOptions`: it has none.
     read : callable or None
         Returns the recording of a choice, with the chosen sensors in their order, in SI and body axes.
     streams : callable or None

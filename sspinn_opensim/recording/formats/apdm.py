@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.recording.choices import Format, RecordingChoice
+from sspinn_opensim.recording.choices import Format, NoOptions, RecordingChoice
 from sspinn_opensim.recording.formats.channels import ACCELERATION, ANGULAR_RATE, UNITS, SensorChannels
 from sspinn_opensim.recording.formats.folders import head_of
 from sspinn_opensim.recording.formats.named_columns import Header, Plan, TableOptions, streams_of
@@ -44,11 +44,6 @@ _LABELS = TableOptions(
     angular_rate_pattern="{sensor}/Angular Velocity/{axis}",
 )
 _QUANTITIES = {"accelerometer": ACCELERATION, "gyroscope": ANGULAR_RATE}
-
-
-@dataclass(frozen=True)
-class ApdmOptions:
-    """``[recording.apdm]``: the format has no options."""
 
 
 def read_apdm(choice: RecordingChoice) -> tuple[Stream, ...]:
@@ -77,7 +72,7 @@ def is_apdm(path: Path, head: bytes) -> bool:
     return any(re.match(r"Time,.*/(Acceleration|Angular Velocity)/[XYZ]", line) for line in lines)
 
 
-FORMAT = Format("apdm", ApdmOptions, streams=read_apdm, recognises=is_apdm)
+FORMAT = Format("apdm", NoOptions, streams=read_apdm, recognises=is_apdm)
 
 
 def _turned(sensor: str) -> list[str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sspinn_opensim.recording.choices import Format, RecordingChoice
 from sspinn_opensim.recording.formats.named_columns import TableOptions, names_columns, plan_of, streams_of
-from sspinn_opensim.recording.formats.text_layout import MARKS, MOST_LINES, cells_of_line, read_sheet
-from sspinn_opensim.recording.formats.text_tables import words
+from sspinn_opensim.recording.formats.text_layout import MARKS, cells_of_line, read_sheet
+from sspinn_opensim.recording.formats.text_tables import MOST_LINES, words
 from sspinn_opensim.recording.streams import Stream
 
 

@@ -10,11 +10,11 @@ turn the specific force at rest up.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.recording.choices import Format, RecordingChoice
+from sspinn_opensim.recording.choices import Format, NoOptions, RecordingChoice
 from sspinn_opensim.recording.formats import xio_tables
 from sspinn_opensim.recording.formats.folders import files_of, head_of, listed
 from sspinn_opensim.recording.formats.named_columns import TableOptions
@@ -30,11 +30,6 @@ _TABLE = TableOptions(
     acceleration_pattern="{sensor}_a{axis}",
     angular_rate_pattern="{sensor}_g{axis}",
 )
-
-
-@dataclass(frozen=True)
-class NgimuOptions:
-    """``[recording.ngimu]``: the format has no options."""
 
 
 def read_ngimu(choice: RecordingChoice) -> tuple[Stream, ...]:
@@ -79,9 +74,7 @@ def is_ngimu(path: Path, head: bytes) -> bool:
     return "endheader" in text and re.search(r"(?m)^time,.*_q4,.*_ax,.*_gz", text) is not None
 
 
-FORMAT = Format(
-    "ngimu", NgimuOptions, streams=read_ngimu, recognises=is_ngimu, folders=True, folder_each=True
-)
+FORMAT = Format("ngimu", NoOptions, streams=read_ngimu, recognises=is_ngimu, folders=True, folder_each=True)
 
 
 def _is_sensors(path: Path, head: bytes) -> bool:

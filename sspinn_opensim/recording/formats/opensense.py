@@ -7,13 +7,12 @@ and refused for training. The file does not say which way is up in its world; th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.recording.choices import Format, RecordingChoice
+from sspinn_opensim.recording.choices import Format, NoOptions, RecordingChoice
 from sspinn_opensim.recording.formats import xsens_columns as columns
 from sspinn_opensim.recording.formats.text_tables import read_bytes, read_numbers, words
 from sspinn_opensim.recording.streams import Stream
@@ -22,11 +21,6 @@ _END = re.compile(rb"^[ \t]*endheader[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _KIND = re.compile(r"^\s*DataType\s*=\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 _RATE = re.compile(r"^\s*DataRate\s*=\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 _QUATERNION = "quaternion"
-
-
-@dataclass(frozen=True)
-class OpenSenseOptions:
-    """``[recording.opensense]``: has no keys."""
 
 
 def read_opensense(choice: RecordingChoice) -> tuple[Stream, ...]:
@@ -99,7 +93,7 @@ def is_opensense(_path: Path, head: bytes) -> bool:
 
 FORMAT = Format(
     "opensense",
-    OpenSenseOptions,
+    NoOptions,
     streams=read_opensense,
     recognises=is_opensense,
     export="name the recording that the orientations were made from, such as the text files of MT Manager",

@@ -23,11 +23,9 @@ from sspinn_opensim.recording.formats.named_columns import (
     plan_of,
     streams_of,
 )
-from sspinn_opensim.recording.formats.text_tables import read_bytes, read_numbers, words
+from sspinn_opensim.recording.formats.text_tables import MOST_LINES, read_bytes, read_numbers, words
 from sspinn_opensim.recording.streams import Stream
 
-#: So many lines may stand above the column names.
-MOST_LINES = 500
 #: What may separate columns.
 MARKS = "\t;, "
 _RATE = re.compile(

@@ -14,7 +14,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 
 #: So many lines may stand before the column names.
-_MOST_LINES = 500
+MOST_LINES = 500
 #: Rows whose cells are counted at once.
 _ROWS_AT_ONCE = 20_000
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?nan|", re.IGNORECASE)
@@ -154,7 +154,7 @@ def read_text_table(
         if is_columns(columns):
             break
         before.append(line)
-        if end < 0 or len(before) > _MOST_LINES:
+        if end < 0 or len(before) > MOST_LINES:
             raise InputError(
                 "The recording has no line of column names.",
                 where=path,

@@ -6,19 +6,13 @@ Times are in microseconds (``Timestamp (us)``) or s, jitter by milliseconds and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.recording.choices import Format, RecordingChoice
+from sspinn_opensim.recording.choices import Format, NoOptions, RecordingChoice
 from sspinn_opensim.recording.formats import xio_tables
 from sspinn_opensim.recording.formats.folders import head_of
 from sspinn_opensim.recording.streams import Stream
-
-
-@dataclass(frozen=True)
-class XImu3Options:
-    """``[recording.x_imu3]``: the format has no options."""
 
 
 def read_x_imu3(choice: RecordingChoice) -> tuple[Stream, ...]:
@@ -50,7 +44,7 @@ def is_x_imu3(_path: Path, head: bytes) -> bool:
 
 
 FORMAT = Format(
-    "x_imu3", XImu3Options, streams=read_x_imu3, recognises=is_x_imu3, folders=True, folder_each=True
+    "x_imu3", NoOptions, streams=read_x_imu3, recognises=is_x_imu3, folders=True, folder_each=True
 )
 
 
