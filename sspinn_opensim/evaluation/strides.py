@@ -13,7 +13,7 @@ from sspinn_opensim.evaluation.metrics import QUANTITIES, STANDARD_GRAVITY, conv
 from sspinn_opensim.evaluation.reference import Reference
 from sspinn_opensim.gait import Strides, find_strides
 from sspinn_opensim.recording import Phase, Recording
-from sspinn_opensim.recording.phases import true_runs
+from sspinn_opensim.recording.runs import true_runs
 
 
 def strides_of(estimate: Curves, person, recording: Recording, phases: tuple[Phase, ...]) -> Strides:

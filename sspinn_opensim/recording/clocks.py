@@ -17,6 +17,7 @@ from sspinn_opensim.recording.choices import RecordingChoice
 from sspinn_opensim.recording.impact_offsets import impact_offsets
 from sspinn_opensim.recording.provenance import Clocks, ImpactOffset, SensorClock
 from sspinn_opensim.recording.resample import interpolate
+from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.recording.stream_clock import (
     EXACT,
     LARGEST_DRIFT,
@@ -158,7 +159,7 @@ def on_one_clock(
             )
             for k, (stream, clock, time) in enumerate(zip(streams, own, times, strict=True))
         ),
-        left_out_s=tuple((float(time_s[a]), float(time_s[b - 1])) for a, b in _true_runs(~usable)),
+        left_out_s=tuple((float(time_s[a]), float(time_s[b - 1])) for a, b in true_runs(~usable)),
     )
     readers = (note for stream in streams for note in stream.notes)
     notes = dict.fromkeys((*readers, *_notes(clocks, streams, own, times)))
@@ -377,12 +378,6 @@ def _missing(time_s: np.ndarray, at_s: np.ndarray, clock: StreamClock) -> np.nda
     outside = (at_s < time_s[0] - EXACT * step_s) | (at_s > time_s[-1] + EXACT * step_s)
     missing[outside] = np.inf
     return missing
-
-
-def _true_runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """Return first index and index after the last of stretches of true values."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
 def _notes(

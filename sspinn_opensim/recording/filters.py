@@ -1,4 +1,4 @@
-"""A low-pass filter without lag, for signals and motions alike."""
+"""Filters without lag, for signals and motions alike: a low-pass, and means over windows."""
 
 from __future__ import annotations
 
@@ -29,3 +29,9 @@ def low_pass(signal: np.ndarray, cutoff_hz: float, rate_hz: float, *, order: int
     sections = np.asarray(butter(order, corner_hz, fs=rate_hz, output="sos"))
     padding = min(round(_PADDING * rate_hz / cutoff_hz) + 3 * order, signal.shape[0] - 1)
     return sosfiltfilt(sections, signal, axis=0, padlen=padding)
+
+
+def running_mean(signal: np.ndarray, width: int) -> np.ndarray:
+    """Return the means of a signal (n, ...) over all windows of so many samples, (n - width + 1, ...)."""
+    total = np.concatenate([np.zeros((1, *signal.shape[1:])), np.cumsum(signal, axis=0)])
+    return (total[width:] - total[:-width]) / width

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sspinn_opensim.recording.filters import running_mean
 from sspinn_opensim.recording.provenance import GyroBias
+from sspinn_opensim.recording.runs import true_runs
 
 #: A sensor rests where for this long, s, its angular rate has a standard deviation below the first (rad/s,
 #: every axis) and a mean below the second (no bias is larger: 6 deg/s), and the magnitude of its specific
@@ -89,26 +91,19 @@ def _rests(acceleration: np.ndarray, angular_rate: np.ndarray, step_s: float) ->
     still = (spread < _SPREAD).all(axis=1) & (np.linalg.norm(mean, axis=1) < _LARGEST)
     if magnitude.any():
         still &= _running(magnitude[:, None], width)[1][:, 0] < _FORCE_SPREAD
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], still.astype(np.int8), [0]])))
     found = []
-    for first, last in edges.reshape(-1, 2):
+    edge = round(_EDGE_S / step_s)
+    for first, last in true_runs(still):
         # A window that rests is all of it at rest.
-        start, end = int(first), int(last) - 1 + width
-        start += round(_EDGE_S / step_s) if start > 0 else 0
-        end -= round(_EDGE_S / step_s) if end < len(angular_rate) else 0
-        found.append((start, end))
+        end = last - 1 + width
+        found.append((first + (edge if first > 0 else 0), end - (edge if end < len(angular_rate) else 0)))
     return found
 
 
 def _running(signal: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation of a signal (n, c) over windows, (n - width + 1, c)."""
     centred = signal - signal.mean(axis=0)
-    first, second = (
-        np.concatenate([np.zeros((1, signal.shape[1])), np.cumsum(part, axis=0)])
-        for part in (centred, centred**2)
-    )
-    mean = (first[width:] - first[:-width]) / width
-    square = (second[width:] - second[:-width]) / width
+    mean, square = running_mean(centred, width), running_mean(centred**2, width)
     return mean + signal.mean(axis=0), np.sqrt(np.maximum(square - mean**2, 0.0))
 
 

@@ -10,7 +10,6 @@ one turn by 180 degrees and one stiff knee, and for running at 3.5 m/s, with roo
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +17,7 @@ from typing import Literal
 import numpy as np
 
 from sspinn_opensim.anatomy.names import MIDDLE, segment_of
+from sspinn_opensim.recording.runs import runs_of, true_runs
 from sspinn_opensim.recording.types import Recording
 
 Kind = Literal["standing", "walking", "running", "turning", "other"]
@@ -164,7 +164,7 @@ def phases_of_signals(
     kinds = _without_short_ones(kinds, step_s)
 
     found = []
-    for first, last in _runs(kinds):
+    for first, last in runs_of(kinds):
         kind, chosen = _KINDS[kinds[first]], stride_s[first:last]
         cadence = _cadence(chosen, step_s) if kind in GAIT else None
         found.append(Phase(kind, float(time_s[first]), float(time_s[last - 1]), cadence))
@@ -261,22 +261,11 @@ def _smooth(signal: np.ndarray, over_s: float, step_s: float) -> np.ndarray:
     return (total[last] - total[first]) / count
 
 
-def true_runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """Return first index and index after the last of each stretch of true values of (n,) flags."""
-    return [(first, last) for first, last in _runs(flags) if flags[first]]
-
-
-def _runs(values: np.ndarray) -> list[tuple[int, int]]:
-    """Return first index and index after the last of each stretch of equal values."""
-    edges = [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1), len(values)]
-    return [(int(first), int(last)) for first, last in itertools.pairwise(edges)]
-
-
 def _without_short_ones(kinds: np.ndarray, step_s: float) -> np.ndarray:
     """Give phases that are too short to their longer neighbour, the shortest first."""
     kinds = kinds.copy()
     while True:
-        runs = _runs(kinds)
+        runs = runs_of(kinds)
         lengths = [last - first for first, last in runs]
         short = [
             i for i, (first, _) in enumerate(runs) if lengths[i] * step_s < _SHORTEST_S[int(kinds[first])]

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from sspinn_opensim.recording.filters import running_mean
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.types import Recording
 
@@ -73,15 +74,15 @@ def rest_of(acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float) 
         return None
     magnitude = np.linalg.norm(acceleration, axis=1)
     turning = np.linalg.norm(angular_rate, axis=1)
-    mean = _running_mean(magnitude, width)
+    mean = running_mean(magnitude, width)
     half = width // 2
     fastest = maximum_filter1d(turning, width)[half : half + len(mean)]
-    spread = _running_mean(magnitude**2, width) - mean**2
+    spread = running_mean(magnitude**2, width) - mean**2
     still = np.flatnonzero((spread < _SPREAD**2) & (fastest < _RATE) & (mean > _FALLING))
     if len(still) < _FEWEST:
         return None
-    vector, rate = _running_mean(acceleration, width), _running_mean(angular_rate, width)
-    moving = _running_mean((acceleration**2).sum(axis=1), width) - (vector**2).sum(axis=1)
+    vector, rate = running_mean(acceleration, width), running_mean(angular_rate, width)
+    moving = running_mean((acceleration**2).sum(axis=1), width) - (vector**2).sum(axis=1)
     chosen = still[np.argsort(moving[still], kind="stable")[: max(_FEWEST, int(_SHARE * len(still)))]]
     return Rest(
         vector[chosen].mean(axis=0), rate[chosen].mean(axis=0), float(np.median(mean[chosen])), len(still)
@@ -143,9 +144,3 @@ def corrected_at_rest(recording: Recording, correction: Correction) -> Recording
     if not found:
         return recording
     return dataclasses.replace(recording, acceleration=acceleration, findings=(*recording.findings, *found))
-
-
-def _running_mean(signal: np.ndarray, width: int) -> np.ndarray:
-    """Return the means (n - width + 1, ...) of a signal over windows."""
-    total = np.concatenate([np.zeros((1, *signal.shape[1:])), np.cumsum(signal, axis=0)])
-    return (total[width:] - total[:-width]) / width

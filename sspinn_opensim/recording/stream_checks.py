@@ -9,12 +9,11 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.findings import Finding, Severity
+from sspinn_opensim.recording.runs import true_runs
+from sspinn_opensim.recording.stream_clock import LARGEST_DRIFT
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.recording.types import AXES
 
-#: A clock and a stated rate differ by more than this share only if one of them is wrong: quartz is off by
-#: less than 0.01 %, rounded rates of exports by 1 %.
-_RATE_TOLERANCE = 0.02
 #: Below this rate, Hz, impacts of the foot are not seen (walking has its power below 20 Hz: Antonsson and
 #: Mann 1985, J Biomech 18, 98 % of it below 10 Hz, 99 % below 15).
 _LOW_RATE_HZ = 40.0
@@ -120,14 +119,14 @@ def lost_samples(stream: Stream, rate_hz: float | None) -> tuple[int, int]:
     # An axis that was never measured is no gap.
     blank = [np.isnan(s[:, ~np.all(np.isnan(s), axis=0)]).any(axis=1) for s in signals]
     if blank:
-        holes += [length for value, length in _runs(np.any(blank, axis=0)) if value]
+        holes += [last - first for first, last in true_runs(np.any(blank, axis=0))]
     return sum(holes), max(holes, default=0)
 
 
 def _rate(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator[Finding]:
     clock, stated = measured_rate_hz(stream), stream.rate_hz
     for rate, who in ((stated, "its file says"), (recorded_rate_hz, "the study says")):
-        if rate and clock and abs(clock / rate - 1.0) > _RATE_TOLERANCE:
+        if rate and clock and abs(clock / rate - 1.0) > LARGEST_DRIFT:
             yield Finding(
                 "serious",
                 "rate",
@@ -136,7 +135,7 @@ def _rate(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator
                 f"find out the true rate; recorded_rate_hz = {clock:.4g} under [recording] follows the clock",
             )
             return
-    if stated and recorded_rate_hz and abs(stated / recorded_rate_hz - 1.0) > _RATE_TOLERANCE:
+    if stated and recorded_rate_hz and abs(stated / recorded_rate_hz - 1.0) > LARGEST_DRIFT:
         yield Finding(
             "serious",
             "rate",
@@ -216,7 +215,7 @@ def _saturated(name: str, kind: str, signal: np.ndarray) -> Iterator[Finding]:
             if bound < _SMALLEST_RANGE[kind]:
                 continue
             at_bound = sign * column >= bound * (1.0 - 1e-6)
-            runs = [length for value, length in _runs(at_bound) if value]
+            runs = [last - first for first, last in true_runs(at_bound)]
             if not runs:
                 continue
             if sum(runs) < _FLAT or max(runs) < _FLAT_ROW:
@@ -229,12 +228,6 @@ def _saturated(name: str, kind: str, signal: np.ndarray) -> Iterator[Finding]:
                 f"{sum(runs)} samples, up to {max(runs)} in a row.",
                 "set a larger range of the sensor before the next recording",
             )
-
-
-def _runs(flags: np.ndarray) -> list[tuple[bool, int]]:
-    """Return value and length of each stretch of equal flags."""
-    edges = [0, *(np.flatnonzero(flags[1:] != flags[:-1]) + 1), len(flags)]
-    return [(bool(flags[a]), int(b - a)) for a, b in itertools.pairwise(edges)]
 
 
 def _duplicates(signals: Mapping[str, Sequence[np.ndarray | None]]) -> Iterator[Finding]:

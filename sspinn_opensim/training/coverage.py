@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sspinn_opensim.recording import Phase, Recording
-from sspinn_opensim.recording.phases import true_runs
+from sspinn_opensim.recording.runs import true_runs
 
 
 @dataclass(frozen=True)
