@@ -1,9 +1,10 @@
 """Watches a process for anything that reaches for the reference of a study; run as a script, it trains.
 
-``python label_guard.py STUDY OUT`` trains, adapts and estimates as it is, then again with one planted leak
-after the other, and prints what was reached for in each case as JSON behind ``FOUND``. Python's audit events
-show every file that Python opens, every folder it lists and every process it starts; code that opens files by
-itself (C++) is not seen, which is why other tests spoil the reference and compare what is learnt.
+``python label_guard.py STUDY UNALIGNED OUT`` trains, adapts and estimates one study as it is, checks the
+second, whose sensors have to be aligned, then does so again with one planted leak after the other, and prints
+what was reached for in each case as JSON behind ``FOUND``. Python's audit events show every file that Python
+opens, every folder it lists and every process it starts; code that opens files by itself (C++) is not seen,
+which is why other tests spoil the reference and compare what is learnt.
 """
 
 import json
@@ -67,8 +68,8 @@ def _texts(value) -> list[str]:
     return [text for item in value for text in _texts(item)] if isinstance(value, tuple | list) else []
 
 
-def main(study_file: str, out: str) -> None:
-    """Train, adapt and estimate; once as it is, and once with each leak."""
+def main(study_file: str, unaligned: str, out: str) -> None:
+    """Check, align, train, adapt and estimate; once as it is, and once with each leak."""
     from sspinn_opensim.opensim_io.tables import staging
     from sspinn_opensim.study import cohort as cohort_file
     from sspinn_opensim.study import override, read_study
@@ -120,8 +121,33 @@ def main(study_file: str, out: str) -> None:
     estimate.write_estimate = lambda *given, **named: (leaks["file"](), predict(*given, **named))[1]
     found["estimate, file"] = watched(estimating=True)
     estimate.write_estimate = predict
+    gait_of = estimate.gait_of
+    estimate.gait_of = lambda *given, **named: (leaks["file"](), gait_of(*given, **named))[1]
+    found["gait, file"] = watched(estimating=True)
+    estimate.gait_of = gait_of
+    found |= _checks(guard, Path(unaligned), out / "checked", leaks["file"])
     found["as it is again"] = watched(estimating=True)
     print("FOUND " + json.dumps(found))
+
+
+def _checks(guard: LabelGuard, study: Path, out: Path, leak) -> dict[str, list[str]]:
+    """Check a study; once as it is, and once with a leak in the alignment and in the check itself."""
+    from sspinn_opensim.verbs import check, prepared, vendor_files
+
+    def checked() -> list[str]:
+        guard.found.clear()
+        assert check.check(study, out=out).alignment is not None
+        return sorted(set(guard.found))
+
+    found = {"check as it is": checked()}
+    align, overview_of = prepared.align, vendor_files.overview_of
+    prepared.align = lambda *given, **named: (leak(), align(*given, **named))[1]
+    found["alignment, file"] = checked()
+    prepared.align = align
+    vendor_files.overview_of = lambda *given, **named: (leak(), overview_of(*given, **named))[1]
+    found["check, file"] = checked()
+    vendor_files.overview_of = overview_of
+    return found
 
 
 def _copy(model: Path, out: Path) -> None:

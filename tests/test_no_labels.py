@@ -40,6 +40,15 @@ def out(tmp_path) -> Path:
     return folder
 
 
+def write_unaligned(study: Path) -> Path:
+    """Write a copy of the built-in study in which nothing is said of how its sensors sit."""
+    text = study.read_text(encoding="utf-8")
+    text = re.sub(r'imu_frame = "(\w+)_imu"', r'body = "\1"', text)
+    path = study.with_name("unaligned.toml")
+    path.write_text(text + '\n[alignment]\nmethod = "signals"\n', encoding="utf-8")
+    return path
+
+
 def learnt(out: Path) -> dict:
     """Return all that a checkpoint holds: networks, what is a person's own, optimizer, history."""
     import torch
@@ -80,13 +89,9 @@ def found(tmp_path_factory) -> dict[str, list[str]]:
     (folder / "results").mkdir()
     shutil.copy(osim_models.path("planar_gait.osim"), folder / "results" / "subject.osim")
     here = Path(__file__).resolve().parent
+    study = Path(shutil.copy(examples / "demo.toml", folder))
     answer = subprocess.run(
-        [
-            sys.executable,
-            here / "label_guard.py",
-            shutil.copy(examples / "demo.toml", folder),
-            folder / "results",
-        ],
+        [sys.executable, here / "label_guard.py", study, write_unaligned(study), folder / "results"],
         capture_output=True,
         text=True,
         timeout=300,
@@ -99,8 +104,8 @@ def found(tmp_path_factory) -> dict[str, list[str]]:
     return json.loads(line.removeprefix("FOUND "))
 
 
-@pytest.mark.parametrize("run", ["as it is", "as it is again"])
-def test_training_adapting_and_estimating_reach_for_no_reference(found, run):
+@pytest.mark.parametrize("run", ["as it is", "check as it is", "as it is again"])
+def test_checking_training_adapting_and_estimating_reach_for_no_reference(found, run):
     assert found[run] == []
 
 
@@ -114,6 +119,9 @@ LEAKS = {
     "loss, shell": f"os.system {REFERENCE[0]}",
     "recording, file": f"open {REFERENCE[0]}",
     "estimate, file": f"open {REFERENCE[0]}",
+    "gait, file": f"open {REFERENCE[0]}",
+    "alignment, file": f"open {REFERENCE[0]}",
+    "check, file": f"open {REFERENCE[0]}",
 }
 
 
@@ -123,7 +131,7 @@ def test_a_planted_leak_is_caught(found, leak):
 
 
 def test_every_planted_leak_is_asked_about(found):
-    assert set(found) == {*LEAKS, "as it is", "as it is again"}
+    assert set(found) == {*LEAKS, "as it is", "check as it is", "as it is again"}
 
 
 def spoil(study: Path, how: str) -> None:
@@ -153,6 +161,17 @@ def test_the_reference_changes_nothing_that_is_learnt(study, out, how, monkeypat
     estimate.estimate(chosen, out)
     assert len(honest["history"]) == 3
     assert differences(learnt(out), honest) == [] and (out / "kinematics.mot").read_bytes() == motion
+
+
+@pytest.mark.parametrize("how", ["scrambled", "unnamed"])  # a study whose reference is gone is refused
+def test_the_reference_changes_nothing_that_is_checked_or_aligned(study, how):
+    from sspinn_opensim.verbs.check import check
+
+    unaligned = write_unaligned(study)
+    honest = check(unaligned).to_json()
+    assert len(honest["alignment"]) == len(read_study(study).sensors)
+    spoil(unaligned, how)
+    assert check(unaligned).to_json() == honest
 
 
 def test_a_leak_that_no_guard_sees_changes_what_is_learnt(study, out, monkeypatch):
