@@ -8,8 +8,7 @@ from threading import Lock
 
 import torch
 
-from casadi_dynamics.compiled.llvm.program import load_program
-from casadi_dynamics.compiled.numpy_tape import NumpyProgram
+from casadi_dynamics.compiled.backends import program_of
 from casadi_dynamics.compiled.program import Program, run
 from casadi_dynamics.compiled.source import Source
 from casadi_dynamics.errors import InputError
@@ -87,14 +86,8 @@ class Kernel:
     def _make_program(self) -> Program:
         with self._making:
             if self._program is None:
-                self._program = self._compiled()
+                self._program = program_of(self.source, SCALARS[self._dtype], self._backend)
             return self._program
-
-    def _compiled(self) -> Program:
-        scalar = SCALARS[self._dtype]
-        if self._backend == "numpy":
-            return NumpyProgram(self.source.tape(), scalar)
-        return load_program(self.source.key, self.source.tape, scalar)
 
 
 def _new(like: torch.Tensor, samples: int, sizes: tuple[int, ...]) -> tuple[torch.Tensor, ...]:

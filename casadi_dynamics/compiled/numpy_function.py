@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from struct import pack
 
 import casadi as ca
 import numpy as np
 
-from casadi_dynamics.compiled.llvm.program import load_program
-from casadi_dynamics.compiled.numpy_tape import NumpyProgram
-from casadi_dynamics.compiled.program import run
+from casadi_dynamics.compiled.backends import check_backend, program_of
+from casadi_dynamics.compiled.program import run, usable_cores
 from casadi_dynamics.compiled.source import Source
 from casadi_dynamics.errors import InputError
 
@@ -55,19 +53,8 @@ def compile_numpy(function: ca.Function, *, backend: str = "llvm") -> Callable[.
 
 def _compiled(function: ca.Function, backend: str) -> Callable:
     source = Source(function)
-    if backend == "llvm":
-        program = load_program(source.key, source.tape, _SCALAR)
-    elif backend == "numpy":
-        program = NumpyProgram(source.tape(), _SCALAR)
-    else:
-        raise InputError(
-            "There is no such backend.",
-            where="argument 'backend'",
-            expected="llvm or numpy",
-            found=str(backend),
-            fix="leave it out to get the fastest",
-        )
-    threads = len(os.sched_getaffinity(0))
+    check_backend(backend)
+    program, threads = program_of(source, _SCALAR, backend), usable_cores()
 
     def evaluate(given: list[np.ndarray], samples: int) -> list[np.ndarray]:
         places: list[int] = []

@@ -42,6 +42,11 @@ class Program(Protocol):
         """
 
 
+def usable_cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def numbers(packed: bytes) -> memoryview:
     """Return what `Program.run` was given as a sequence of numbers."""
     return memoryview(packed).cast("B").cast("q")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import casadi as ca
 import torch
 
+from casadi_dynamics.compiled.backends import check_backend
 from casadi_dynamics.compiled.kernel import SCALARS, Kernel
 from casadi_dynamics.compiled.source import Source
 from casadi_dynamics.errors import InputError, nearest
-
-BACKENDS = ("llvm", "numpy")
 
 
 def compile_torch(
@@ -67,14 +66,7 @@ class TorchFunction:
                 fix="1 is enough to train; 2 gives Hessians",
             )
         source = Source(function)
-        if backend not in BACKENDS:
-            raise InputError(
-                "There is no such backend.",
-                where="argument 'backend'",
-                expected=" or ".join(BACKENDS),
-                found=str(backend),
-                fix="leave it out to get the fastest",
-            )
+        check_backend(backend)
         self.dtype = dtype
         self.input_names = tuple(function.name_in())
         self.output_names = tuple(function.name_out())

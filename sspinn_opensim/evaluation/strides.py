@@ -12,6 +12,7 @@ from sspinn_opensim.evaluation.curves import Curves
 from sspinn_opensim.evaluation.metrics import QUANTITIES, STANDARD_GRAVITY, conversions, mean_key
 from sspinn_opensim.evaluation.reference import Reference
 from sspinn_opensim.gait import Strides, find_strides
+from sspinn_opensim.gait.cycles import covered
 from sspinn_opensim.recording import Phase, Recording
 from sspinn_opensim.recording.runs import true_runs
 
@@ -90,12 +91,10 @@ def _side(name: str) -> str:
 
 def _spans(time_s: np.ndarray, strides: Strides) -> dict[str, list[tuple[int, int]]]:
     """Return the frames of each stride, first and after the last, by side."""
-    slack = 0.5 * (time_s[-1] - time_s[0]) / max(len(time_s) - 1, 1)
     found: dict[str, list[tuple[int, int]]] = {"r": [], "l": []}
-    for stride in strides.strides:
-        if time_s[0] - slack <= stride.from_s and stride.to_s <= time_s[-1] + slack:
-            first, last = np.searchsorted(time_s, [stride.from_s, stride.to_s])
-            found[stride.side].append((int(first), int(last)))
+    for stride in covered(strides.strides, time_s):
+        first, last = np.searchsorted(time_s, [stride.from_s, stride.to_s])
+        found[stride.side].append((int(first), int(last)))
     return found
 
 

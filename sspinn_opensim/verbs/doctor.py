@@ -7,7 +7,6 @@ a process of its own, so a broken library is reported instead of breaking the re
 from __future__ import annotations
 
 import logging
-import os
 import platform
 import re
 import sys
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
+from casadi_dynamics.compiled.program import usable_cores
 from casadi_dynamics.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -121,8 +121,7 @@ def check_opensim() -> Check:
 
 def check_processors() -> Check:
     """Say how many processors this process may use."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Check("processors", str(usable))
+    return Check("processors", str(usable_cores()))
 
 
 def check_temporary_folder() -> Check:

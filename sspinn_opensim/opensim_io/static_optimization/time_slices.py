@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import re
 import tempfile
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from casadi_dynamics.compiled.program import usable_cores
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import Job, JobResult, run_jobs
 from sspinn_opensim.opensim_io.static_optimization.setup_file import Setup, write_slice
@@ -56,7 +56,7 @@ class Slice:
 
 def usual_workers() -> int:
     """Return how many processes this machine carries: its free cores, unless memory is short."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     memory = _available_memory_bytes()
     return max(min(cores, memory // _MEMORY_PER_WORKER_BYTES if memory else cores), 1)
 
