@@ -90,8 +90,8 @@
     clock.textContent = time.toFixed(2) + " s" + (phase === null ? "" : " \u00b7 " + phase.toFixed(0) + " % of cycle");
     const value = phase === null ? time : phase;
     for (const { line, from, to } of cursors) {
-      const inside = value >= from && value <= to;
-      const x = inside ? data.chart.left + ((value - from) / (to - from)) * data.chart.width : -9;
+      line.setAttribute("visibility", value >= from && value <= to ? "visible" : "hidden");
+      const x = data.chart.left + ((value - from) / (to - from)) * data.chart.width;
       line.setAttribute("x1", x);
       line.setAttribute("x2", x);
     }
