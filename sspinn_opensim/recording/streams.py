@@ -83,8 +83,15 @@ class Stream:
         return next(len(array) for array in known if array is not None)
 
 
-def stream_of(streams: tuple[Stream, ...], name: str, where: str | Path) -> Stream:
+def stream_of(streams: Sequence[Stream], name: str, where: str | Path, fix: str | None = None) -> Stream:
     """Return the stream of a name or segment, or the only one that has it as a part or is a part of it.
+
+    Parameters
+    ----------
+    where : str or Path
+        What names it, for messages.
+    fix : str, optional
+        What to do if there is none; by default what a study says.
 
     Raises
     ------
@@ -100,10 +107,12 @@ def stream_of(streams: tuple[Stream, ...], name: str, where: str | Path) -> Stre
         if any(min(len(own), len(wanted)) >= _SHORTEST and (wanted in own or own in wanted) for own in names)
     ]
     if len(found) != 1:
+        if fix is None:
+            fix = f'name the sensor of the file: source = "{(found or streams)[0].name}" under [sensors.NAME]'
         raise InputError(
             f"The recording has no sensor '{name}'." if not found else f"Several sensors match '{name}'.",
             where=where,
             expected="one of " + ", ".join(s.name for s in (found or streams)),
-            fix=f'name the sensor of the file: source = "{(found or streams)[0].name}" under [sensors.NAME]',
+            fix=fix,
         )
     return found[0]

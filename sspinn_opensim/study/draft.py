@@ -16,7 +16,7 @@ from casadi_dynamics.model.types import GROUND
 from sspinn_opensim.anatomy import MIDDLE, WORDS, segment_of
 from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
 from sspinn_opensim.recording.placement import body_of_segment
-from sspinn_opensim.recording.streams import Stream
+from sspinn_opensim.recording.streams import Stream, stream_of
 
 #: Model of a study that is no file.
 BUILTIN = "builtin:"
@@ -345,23 +345,8 @@ def _refuse_none(placed: Sequence[Placed], streams: Sequence[Stream]) -> None:
 
 
 def stream_called(name: str, streams: Sequence[Stream]) -> Stream:
-    """Return the sensor of a name, or the only one with it in its name.
-
-    Raises
-    ------
-    InputError
-        If there is none, or several.
-    """
-    found = [s for s in streams if s.name.lower() == name.lower()]
-    found = found or [s for s in streams if name.lower() in s.name.lower()]
-    if len(found) != 1:
-        raise InputError(
-            f"{'Several sensors match' if found else 'The recording has no sensor'} '{name}'.",
-            where="--where",
-            expected="one of " + ", ".join(s.name for s in found or streams),
-            fix=nearest(name, [s.name for s in streams]),
-        )
-    return found[0]
+    """Return the sensor that ``--where`` names; what is none is refused as `stream_of` does."""
+    return stream_of(streams, name, "--where", nearest(name, [s.name for s in streams]))
 
 
 def _body(said: str, model: Model) -> str | None:
