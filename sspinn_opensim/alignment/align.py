@@ -17,11 +17,11 @@ from sspinn_opensim.alignment.standing import Standing, find_standing
 from sspinn_opensim.alignment.strides import find_strides
 from sspinn_opensim.alignment.types import Alignment, SensorAlignment
 from sspinn_opensim.alignment.usual import QUIET_STANDING, UPRIGHT, Lean, Site, UsualGait, usual_gaits
-from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.mounting import angles_from_rotation, rotation_from_angles
 from sspinn_opensim.recording.phases import phases
-from sspinn_opensim.recording.types import Recording, Sensor
+from sspinn_opensim.recording.placement import site_of
+from sspinn_opensim.recording.types import Recording
 
 #: Standing in which up is further from where gait says than this, degrees, is no standing: someone sits, or
 #: the sensors are not worn yet. Among eleven people it is 9 at most.
@@ -117,11 +117,6 @@ def unaligned(recording: Recording, choice: AlignmentChoice, stated: Collection[
             known = bool(sensor.imu_frame) or sensor.name in stated
         sensors.append(replace(sensor, axes_known=known))
     return replace(recording, sensors=tuple(sensors))
-
-
-def site_of(sensor: Sensor) -> Site | None:
-    """Return segment and side that the names of a sensor's body or frame tell, else its own name."""
-    return segment_of(sensor.imu_frame or sensor.body) or segment_of(sensor.name)
 
 
 def fingerprint(

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sspinn_opensim.anatomy.names import segment_of
 from sspinn_opensim.recording.phases import GAIT, Phase
+from sspinn_opensim.recording.placement import site_of
 from sspinn_opensim.recording.types import Recording
 
 #: Angular rate and specific force are averaged over this before stance is looked for, s.
@@ -74,8 +74,8 @@ def speed_estimate(recording: Recording, found: Sequence[Phase]) -> SpeedEstimat
     used: list[str] = []
     whole = recording.acceleration_available & recording.angular_rate_available
     for k, sensor in enumerate(recording.sensors):
-        told = segment_of(sensor.body) or segment_of(sensor.name)
-        if told is None or told[0] != "foot" or not whole[k].all():
+        site = site_of(sensor)
+        if site is None or site[0] != "foot" or not whole[k].all():
             continue
         own: list[float] = []
         for phase in found:

@@ -16,7 +16,8 @@ from typing import Literal
 
 import numpy as np
 
-from sspinn_opensim.anatomy.names import MIDDLE, segment_of
+from sspinn_opensim.anatomy.names import MIDDLE
+from sspinn_opensim.recording.placement import site_of
 from sspinn_opensim.recording.runs import runs_of, true_runs
 from sspinn_opensim.recording.types import Recording
 
@@ -96,13 +97,13 @@ def phases(recording: Recording) -> tuple[Phase, ...]:
     recording : Recording
         Its signals may be along any axes that turn with the sensors.
     """
-    told = [segment_of(sensor.body or sensor.name) or segment_of(sensor.name) for sensor in recording.sensors]
+    sites = [site_of(sensor) for sensor in recording.sensors]
     channels = np.hstack([recording.acceleration_available, recording.angular_rate_available])
     return phases_of_signals(
         recording.time_s,
         recording.acceleration,
         recording.angular_rate,
-        trunk=[i for i, segment in enumerate(told) if segment and segment[0] in MIDDLE],
+        trunk=[i for i, site in enumerate(sites) if site and site[0] in MIDDLE],
         turns_known=[bool(all(known)) for known in channels],
     )
 

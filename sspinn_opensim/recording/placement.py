@@ -8,6 +8,7 @@ from dataclasses import replace
 from casadi_dynamics.model import Model
 from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.anatomy.sensor_places import usual_place_of
+from sspinn_opensim.recording.choices import SensorChoice
 from sspinn_opensim.recording.types import Recording, Sensor
 
 
@@ -32,6 +33,11 @@ def bodies_of(sensors: Sequence, model: Model) -> tuple[str, ...]:
     frames = {frame.name: frame.body for frame in model.imu_frames}
     found = [frames.get(sensor.imu_frame, _on_model(sensor, model).body) for sensor in sensors]
     return tuple(body for body in found if any(known.name == body for known in model.bodies))
+
+
+def site_of(sensor: Sensor | SensorChoice) -> tuple[str, str] | None:
+    """Return segment and side that the name of a sensor's IMU frame or body tells, else its own name."""
+    return segment_of(sensor.imu_frame or sensor.body) or segment_of(sensor.name)
 
 
 def usual_places(recording: Recording, model: Model) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from typing import Protocol
 
 import numpy as np
 
-from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.recording.checks import refuse_implausible
 from sspinn_opensim.recording.choices import Format, RecordingChoice, SensorChoice
 from sspinn_opensim.recording.clocks import on_one_clock
@@ -31,6 +30,7 @@ from sspinn_opensim.recording.gyro_bias import describe_biases, gyro_biases
 from sspinn_opensim.recording.missing import files_not_read, missing_signals, refuse_without_signals
 from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor, rotate
 from sspinn_opensim.recording.parts import check_inside, used_part
+from sspinn_opensim.recording.placement import site_of
 from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.recording.rest import corrected_at_rest
 from sspinn_opensim.recording.stream_checks import check_channels, check_streams, refuse_impossible
@@ -112,7 +112,7 @@ def _recording(
     refuse_without_signals(form, chosen)
     refuse_impossible(chosen)
     named = [dataclasses.replace(one, name=sensor.name) for one, sensor in zip(chosen, sensors, strict=True)]
-    common = on_one_clock(named, choice, [segment_of(s.body) or segment_of(s.name) for s in sensors])
+    common = on_one_clock(named, choice, [site_of(sensor) for sensor in sensors])
     names = [sensor.name for sensor in sensors]
     biases = gyro_biases(names, common.time_s, common.acceleration, common.angular_rate, choice.standing_s)
     for bias in biases:
