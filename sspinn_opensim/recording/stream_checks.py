@@ -10,7 +10,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.findings import Finding, Severity
 from sspinn_opensim.recording.runs import true_runs
-from sspinn_opensim.recording.stream_clock import LARGEST_DRIFT
+from sspinn_opensim.recording.stream_clock import apart
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.recording.types import AXES
 
@@ -125,8 +125,13 @@ def lost_samples(stream: Stream, rate_hz: float | None) -> tuple[int, int]:
 
 def _rate(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator[Finding]:
     clock, stated = measured_rate_hz(stream), stream.rate_hz
+    if apart(clock, stated) and recorded_rate_hz and not apart(clock, recorded_rate_hz):
+        yield Finding(
+            "doubt", "rate", name, f"its file says {stated:g} Hz, the study and its clock {clock:.4g} Hz."
+        )
+        return
     for rate, who in ((stated, "its file says"), (recorded_rate_hz, "the study says")):
-        if rate and clock and abs(clock / rate - 1.0) > LARGEST_DRIFT:
+        if apart(clock, rate):
             yield Finding(
                 "serious",
                 "rate",
@@ -135,7 +140,7 @@ def _rate(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator
                 f"find out the true rate; recorded_rate_hz = {clock:.4g} under [recording] follows the clock",
             )
             return
-    if stated and recorded_rate_hz and abs(stated / recorded_rate_hz - 1.0) > LARGEST_DRIFT:
+    if apart(stated, recorded_rate_hz):
         yield Finding(
             "serious",
             "rate",

@@ -108,6 +108,11 @@ def stream_clock(stream: Stream, recorded_rate_hz: float | None = None) -> Strea
     return StreamClock(number, number, number / rate, rate, "", 0, (), even=True)
 
 
+def apart(first_hz: float | None, second_hz: float | None) -> bool:
+    """Say whether two rates are known and cannot be one."""
+    return bool(first_hz and second_hz and abs(first_hz / second_hz - 1.0) > LARGEST_DRIFT)
+
+
 def decimals_of(time_s: np.ndarray) -> int:
     """Return how many decimals the times are written with, at most 7."""
     close = (np.allclose(time_s, np.round(time_s, n), rtol=0.0, atol=1e-9) for n in range(_MOST_DECIMALS))
@@ -278,9 +283,6 @@ def _rate(stream: Stream, measured_hz: float | None, recorded_rate_hz: float | N
             expected="the rate that was set when it was recorded",
             fix="write recorded_rate_hz = ... under [recording] of the study",
         )
-
-    def apart(first: float | None, second: float | None) -> bool:
-        return bool(first and second and abs(first / second - 1.0) > LARGEST_DRIFT)
 
     known = measured_hz or stated
     if apart(known, recorded_rate_hz):

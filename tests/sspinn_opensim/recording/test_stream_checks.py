@@ -42,6 +42,7 @@ def test_a_rate_that_is_not_that_of_the_clock_is_serious():
     sixty = np.arange(N) / 60
     assert keys(stream(time_s=sixty)) == [("rate:s0", "serious")]
     assert keys(stream(time_s=sixty, rate_hz=None), rate_hz=100.0) == [("rate:s0", "serious")]
+    assert keys(stream(time_s=sixty), rate_hz=60.0) == [("rate:s0", "doubt")]  # the study decides
     assert keys(stream(time_s=None), rate_hz=40.0) == [("rate:s0", "serious")]
     assert keys(stream(time_s=None), rate_hz=100.0) == []
     assert keys(stream(time_s=np.arange(N) / 30, rate_hz=None)) == [("rate:s0", "doubt")]
