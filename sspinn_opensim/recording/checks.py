@@ -349,19 +349,19 @@ def _time_offsets(recording: Recording) -> list[Finding]:
     if clocks is None:
         return []
     found = []
-    for own in clocks.sensors:
-        felt = own.impact_offset
-        if felt is None or felt.corrected:
+    for clock in clocks.sensors:
+        offset = clock.impact_offset
+        if offset is None or offset.corrected:
             continue
-        late_s = abs(felt.offset_s)
-        if late_s > max(_CERTAIN_OFFSET * felt.deviation_s, _SMALL_OFFSET_S):
+        late_s = abs(offset.offset_s)
+        if late_s > max(_CERTAIN_OFFSET * offset.deviation_s, _SMALL_OFFSET_S):
             found.append(
                 Finding(
                     "serious",
                     "time_offset",
-                    own.sensor,
-                    f"it feels steps {late_s:.2f} s {'after' if felt.offset_s > 0 else 'before'} "
-                    f"'{felt.other}' (standard deviation {felt.deviation_s:.2f} s).",
+                    clock.sensor,
+                    f"it feels steps {late_s:.2f} s {'after' if offset.offset_s > 0 else 'before'} "
+                    f"'{offset.other}' (standard deviation {offset.deviation_s:.2f} s).",
                     "start all sensors by one command, or export them with a common clock",
                 )
             )

@@ -121,17 +121,17 @@ def on_one_clock(
         If a stream has no clock that can be used (`stream_clock`), more than half of its samples are missing,
         or the streams have no time in common.
     """
-    own = [stream_clock(stream, choice.recorded_rate_hz) for stream in streams]
-    common_from, times = _shared_times(own, streams)
-    placed = _all_on_grid(streams, own, times, choice)
+    stream_clocks = [stream_clock(stream, choice.recorded_rate_hz) for stream in streams]
+    common_from, times = _shared_times(stream_clocks, streams)
+    placed = _all_on_grid(streams, stream_clocks, times, choice)
     offsets: dict[str, ImpactOffset] = {}
     if common_from in _OFFSET_WITHIN_S:
         carriers = segments or [segment_of(stream.segment) for stream in streams]
         offsets, times = _impact_offsets(streams, carriers, placed, times, common_from)
         if any(one.corrected for one in offsets.values()):
-            placed = _all_on_grid(streams, own, times, choice)
+            placed = _all_on_grid(streams, stream_clocks, times, choice)
     # A date is no time that anyone compares a result with.
-    stamped = common_from in ("one clock", "time") and own[0].shared == "time"
+    stamped = common_from in ("one clock", "time") and stream_clocks[0].shared == "time"
     start_s = placed.grid.start_s
     origin_s = 0.0 if stamped and abs(start_s) < _EPOCH_S else start_s
     time_s = placed.grid.time_s - origin_s
@@ -157,12 +157,12 @@ def on_one_clock(
                 interpolated=placed.interpolated[k],
                 impact_offset=offsets.get(stream.name),
             )
-            for k, (stream, clock, time) in enumerate(zip(streams, own, times, strict=True))
+            for k, (stream, clock, time) in enumerate(zip(streams, stream_clocks, times, strict=True))
         ),
         left_out_s=tuple((float(time_s[a]), float(time_s[b - 1])) for a, b in true_runs(~usable)),
     )
     readers = (note for stream in streams for note in stream.notes)
-    notes = dict.fromkeys((*readers, *_notes(clocks, streams, own, times)))
+    notes = dict.fromkeys((*readers, *_notes(clocks, streams, stream_clocks, times)))
     return Common(
         time_s,
         placed.acceleration,
@@ -177,11 +177,11 @@ def on_one_clock(
 
 def _all_on_grid(
     streams: Sequence[Stream],
-    own: Sequence[StreamClock],
+    stream_clocks: Sequence[StreamClock],
     times: Sequence[np.ndarray],
     choice: RecordingChoice,
 ) -> _Placed:
-    grid = _grid(own, times, streams, choice)
+    grid = _grid(stream_clocks, times, streams, choice)
     shape = (grid.count, len(streams), 3)
     # One array each, for an hour of many sensors is large.
     placed = _Placed(
@@ -194,7 +194,7 @@ def _all_on_grid(
         left_out=[],
         interpolated=[],
     )
-    for k, (stream, clock, time) in enumerate(zip(streams, own, times, strict=True)):
+    for k, (stream, clock, time) in enumerate(zip(streams, stream_clocks, times, strict=True)):
         values, placed.available[k], missing_s, on_grid = _on_grid(stream, clock, time, grid)
         placed.acceleration[:, k], placed.angular_rate[:, k] = values[:, :3], values[:, 3:]
         long = missing_s > LONGEST_FILLED_S + 1e-9
@@ -235,29 +235,33 @@ def _impact_offsets(
     return offsets, moved
 
 
-def _shared_times(own: Sequence[StreamClock], streams: Sequence[Stream]) -> tuple[str, list[np.ndarray]]:
+def _shared_times(
+    stream_clocks: Sequence[StreamClock], streams: Sequence[Stream]
+) -> tuple[str, list[np.ndarray]]:
     """Return what clocks have in common, and the times of every sensor's samples on it, s."""
-    first = own[0]
+    first = stream_clocks[0]
     files = {stream.file for stream in streams}
-    if (first.shared or len(files) == 1) and all(_same(clock, first) for clock in own):
-        return "one clock", [clock.time_s for clock in own]
-    kinds = {clock.shared for clock in own}
+    if (first.shared or len(files) == 1) and all(_same(clock, first) for clock in stream_clocks):
+        return "one clock", [clock.time_s for clock in stream_clocks]
+    kinds = {clock.shared for clock in stream_clocks}
     kind = kinds.pop() if len(kinds) == 1 else ""
-    starts = np.array([clock.time_s[0] for clock in own])
+    starts = np.array([clock.time_s[0] for clock in stream_clocks])
     if kind == "counter":
-        if np.ptp([clock.rate_hz for clock in own]) > EXACT * first.rate_hz:
+        if np.ptp([clock.rate_hz for clock in stream_clocks]) > EXACT * first.rate_hz:
             kind = ""
         # Counters of 16 bits may have started again between the first samples of two sensors.
         turn_s = 65536 / first.rate_hz
         starts = starts[0] + (starts - starts[0] + turn_s / 2) % turn_s - turn_s / 2
-    ends = starts + [clock.time_s[-1] - clock.time_s[0] for clock in own]
+    ends = starts + [clock.time_s[-1] - clock.time_s[0] for clock in stream_clocks]
     overlap_s = ends.min() - starts.max()
     together = np.ptp(starts) <= _SAME_ORIGIN_S and overlap_s > 0
     if kind == "time":
         together = overlap_s > 0.5 * (ends.max() - starts.min())
     if not kind or not together:
-        kind, starts = "start", np.zeros(len(own))
-    return kind, [clock.time_s - clock.time_s[0] + start for clock, start in zip(own, starts, strict=True)]
+        kind, starts = "start", np.zeros(len(stream_clocks))
+    return kind, [
+        clock.time_s - clock.time_s[0] + start for clock, start in zip(stream_clocks, starts, strict=True)
+    ]
 
 
 def _same(clock: StreamClock, other: StreamClock) -> bool:
@@ -269,17 +273,17 @@ def _same(clock: StreamClock, other: StreamClock) -> bool:
 
 
 def _grid(
-    own: Sequence[StreamClock],
+    stream_clocks: Sequence[StreamClock],
     times: Sequence[np.ndarray],
     streams: Sequence[Stream],
     choice: RecordingChoice,
 ) -> _Grid:
     """Return the common clock: the samples of one sensor in the time that all have in common."""
-    highest = max(clock.rate_hz for clock in own)
+    highest = max(clock.rate_hz for clock in stream_clocks)
     # Of sensors that are meant to have one rate the middle one leads; slower ones follow.
-    alike = [k for k, clock in enumerate(own) if clock.rate_hz > highest * (1 - 2 * LARGEST_DRIFT)]
-    leader = sorted(alike, key=lambda k: own[k].rate_hz)[(len(alike) - 1) // 2]
-    step, zero = own[leader].step_s, float(times[leader][0])
+    alike = [k for k, clock in enumerate(stream_clocks) if clock.rate_hz > highest * (1 - 2 * LARGEST_DRIFT)]
+    leader = sorted(alike, key=lambda k: stream_clocks[k].rate_hz)[(len(alike) - 1) // 2]
+    step, zero = stream_clocks[leader].step_s, float(times[leader][0])
     begin, end = max(time[0] for time in times), min(time[-1] for time in times)
     first = int(np.ceil((begin - zero) / step - EXACT))
     last = int(np.floor((end - zero) / step + EXACT))
@@ -381,12 +385,15 @@ def _missing(time_s: np.ndarray, at_s: np.ndarray, clock: StreamClock) -> np.nda
 
 
 def _notes(
-    clocks: Clocks, streams: Sequence[Stream], own: Sequence[StreamClock], times: Sequence[np.ndarray]
+    clocks: Clocks,
+    streams: Sequence[Stream],
+    stream_clocks: Sequence[StreamClock],
+    times: Sequence[np.ndarray],
 ) -> list[str]:
     """Return what was done in sentences."""
     one = clocks.common_from == "one clock"
     found = []
-    for sensor, clock in zip(clocks.sensors, own, strict=True):
+    for sensor, clock in zip(clocks.sensors, stream_clocks, strict=True):
         who = "" if one else f"Sensor '{sensor.sensor}': "
         found += [who + note for note in clock.notes]
         if sensor.repeated:
@@ -401,11 +408,14 @@ def _notes(
         parts = ", ".join(f"{a:.2f}-{b:.2f}" for a, b in clocks.left_out_s[:5])
         more = f" and {len(clocks.left_out_s) - 5} more" if len(clocks.left_out_s) > 5 else ""
         found.append(f"Longer gaps are left out: {parts}{more} s.")
-    return found if one else [*found, *_notes_on_several(clocks, streams, own, times)]
+    return found if one else [*found, *_notes_on_several(clocks, streams, stream_clocks, times)]
 
 
 def _notes_on_several(
-    clocks: Clocks, streams: Sequence[Stream], own: Sequence[StreamClock], times: Sequence[np.ndarray]
+    clocks: Clocks,
+    streams: Sequence[Stream],
+    stream_clocks: Sequence[StreamClock],
+    times: Sequence[np.ndarray],
 ) -> list[str]:
     """Return what became of clocks that differ."""
     found = []
@@ -415,11 +425,11 @@ def _notes_on_several(
     seen_s = 1.5 / clocks.rate_hz
     for stream, start, end in zip(streams, starts, ends, strict=True):
         late_s, early_s = start - min(starts), max(ends) - end
-        said = [f"starts {late_s:.3g} s after the first"] if late_s > seen_s else []
-        said += [f"ends {early_s:.3g} s before the last"] if early_s > seen_s else []
-        if said:
-            found.append(f"Sensor '{stream.name}' {' and '.join(said)}; the common part is used.")
-    rates = [clock.rate_hz for clock in own]
+        edges = [f"starts {late_s:.3g} s after the first"] if late_s > seen_s else []
+        edges += [f"ends {early_s:.3g} s before the last"] if early_s > seen_s else []
+        if edges:
+            found.append(f"Sensor '{stream.name}' {' and '.join(edges)}; the common part is used.")
+    rates = [clock.rate_hz for clock in stream_clocks]
     if max(rates) / min(rates) - 1.0 > 1e-6:
         found.append(
             f"The sensors' clocks run at {min(rates):.6g} to {max(rates):.6g} Hz; "

@@ -79,9 +79,9 @@ class Finding:
 
     def __str__(self) -> str:
         about = f"sensor '{self.sensor}': " if self.sensor else ""
-        said = f"{self.evidence[:1].lower()}{self.evidence[1:]}" if about else self.evidence
+        evidence = f"{self.evidence[:1].lower()}{self.evidence[1:]}" if about else self.evidence
         advice = f" {self.advice[:1].upper()}{self.advice[1:]}." if self.advice else ""
-        return f"{self.severity}: {about}{said}{advice}"
+        return f"{self.severity}: {about}{evidence}{advice}"
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""

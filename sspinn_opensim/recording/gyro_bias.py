@@ -67,11 +67,11 @@ def describe_biases(biases: Sequence[GyroBias]) -> list[str]:
     found = []
     corrected = [bias for bias in biases if bias.subtracted]
     if corrected:
-        said = ", ".join(
+        listed = ", ".join(
             f"'{b.sensor}' {_deg(np.linalg.norm(b.bias_rad_s))} +- {_deg(np.linalg.norm(b.deviation_rad_s))}"
             for b in corrected
         )
-        found.append(f"Gyroscopes' bias from rest is subtracted: {said} deg/s.")
+        found.append(f"Gyroscopes' bias from rest is subtracted: {listed} deg/s.")
     for bias in biases:
         if bias.drift_rad_s is not None and np.linalg.norm(bias.drift_rad_s) > _LARGEST_DEVIATION:
             found.append(

@@ -15,14 +15,14 @@ _NAMED = 5
 
 def refuse_without_signals(form: Format, streams: Sequence[Stream]) -> None:
     """Refuse sensors of which neither specific force nor angular rate was exported."""
-    mute = [s for s in streams if s.acceleration is None and s.angular_rate is None]
-    if not mute:
+    lacking = [s for s in streams if s.acceleration is None and s.angular_rate is None]
+    if not lacking:
         return
-    reasons = dict.fromkeys(reason for stream in mute for reason in stream.lacks)
-    held = "orientation" if mute[0].orientation is not None else "times"
+    reasons = dict.fromkeys(reason for stream in lacking for reason in stream.lacks)
+    held = "orientation" if lacking[0].orientation is not None else "times"
     raise InputError(
-        f"The recording has neither specific force nor angular rate of {_names(mute)}.",
-        where=mute[0].file,
+        f"The recording has neither specific force nor angular rate of {_names(lacking)}.",
+        where=lacking[0].file,
         expected="what accelerometer and gyroscope measured: the physics of the body is held against that",
         found="; ".join(reasons) or f"{held} only, which a filter of the vendor made of them",
         fix=form.export,
@@ -33,10 +33,10 @@ def missing_signals(streams: Sequence[Stream]) -> list[str]:
     """Return a note on the sensors of which only one of both signals is used."""
     found = []
     for kind, words in (("acceleration", "specific force"), ("angular_rate", "angular rate")):
-        mute = [stream for stream in streams if getattr(stream, kind) is None]
-        if mute:
-            reasons = "; ".join(dict.fromkeys(reason for stream in mute for reason in stream.lacks))
-            found.append(f"No {words} of {_names(mute)}" + (f": {reasons}." if reasons else "."))
+        lacking = [stream for stream in streams if getattr(stream, kind) is None]
+        if lacking:
+            reasons = "; ".join(dict.fromkeys(reason for stream in lacking for reason in stream.lacks))
+            found.append(f"No {words} of {_names(lacking)}" + (f": {reasons}." if reasons else "."))
     return found
 
 

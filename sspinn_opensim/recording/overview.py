@@ -135,8 +135,8 @@ def _facts(recording: Recording, as_recorded: Recording, sources: Sequence[str])
     facts = []
     for k, (sensor, rest) in enumerate(zip(recording.sensors, rests_of(as_recorded), strict=True)):
         bias = biases.get(sensor.name)
-        told = sensor.body != sources[k] or segment_of(sensor.body) is not None
-        body = sensor.imu_frame or (sensor.body if told else "")
+        placed = sensor.body != sources[k] or segment_of(sensor.body) is not None
+        body = sensor.imu_frame or (sensor.body if placed else "")
         facts.append(
             SensorFacts(
                 name=sensor.name,

@@ -27,25 +27,25 @@ def used_part(recording: Recording, choice: RecordingChoice) -> Recording:
     time_s, half = recording.time_s, 0.5 / recording.sampling_rate_hz
     inside = np.zeros(time_s.size, bool)
     for start, end in pieces:
-        own = np.ones(time_s.size, bool)
+        piece = np.ones(time_s.size, bool)
         if start is not None:
-            own &= time_s > start - half
+            piece &= time_s > start - half
         if end is not None:
-            own &= time_s < end + half
-        if own.sum() < 2:
+            piece &= time_s < end + half
+        if piece.sum() < 2:
             raise InputError(
                 "A part of the recording holds fewer than two samples.",
                 where="[recording] of the study",
                 found=f"{start} to {end} s",
                 fix="choose a longer part",
             )
-        inside |= own
+        inside |= piece
     first, last = np.flatnonzero(inside)[[0, -1]]
     part = slice(int(first), int(last) + 1)
     notes = recording.notes
     if choice.pieces:
-        said = ", ".join(f"{start:g}-{end:g}" for start, end in choice.pieces)
-        notes = (*notes, f"{len(choice.pieces)} pieces of the recording are used: {said} s.")
+        listed = ", ".join(f"{start:g}-{end:g}" for start, end in choice.pieces)
+        notes = (*notes, f"{len(choice.pieces)} pieces of the recording are used: {listed} s.")
     return dataclasses.replace(
         recording,
         time_s=time_s[part],

@@ -126,8 +126,8 @@ def clock(table: TextTable, packets: np.ndarray | None) -> np.ndarray | None:
 def _typical_step(times: np.ndarray, packets: np.ndarray | None) -> float:
     """Return the median time from packet to packet; repeated ones tell nothing."""
     steps, numbers = np.diff(times), 1 if packets is None else np.diff(packets)
-    told = (steps > 0) & (numbers > 0)
-    return float(np.median((steps / np.where(told, numbers, 1))[told])) if np.any(told) else np.inf
+    forward = (steps > 0) & (numbers > 0)
+    return float(np.median((steps / np.where(forward, numbers, 1))[forward])) if np.any(forward) else np.inf
 
 
 def _unwrapped(table: TextTable, name: str, values: np.ndarray, largest: int) -> np.ndarray:
