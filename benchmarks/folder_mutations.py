@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.measure.mutants import report
 from benchmarks.mutations import _within
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.report.sections import read_histories
@@ -144,10 +145,7 @@ def main() -> int:
     options = parser.parse_args()
     start = time.perf_counter()
     counts, faults = run(options.folder, options.study, options.count, options.seed)
-    print("\n".join(faults))
-    shown = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
-    print(f"{options.count} files in {time.perf_counter() - start:.0f} s: {shown}")
-    return 1 if faults else 0
+    return report(counts, faults, options.count, time.perf_counter() - start)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,16 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.measure.mutants import (
+    bad_cell,
+    encoding,
+    line_ends,
+    lost_cell,
+    main,
+    place_in,
+    twice,
+    won_cell,
+)
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Format, RecordingChoice, recognise
 from sspinn_opensim.recording.streams import Stream
@@ -89,73 +99,54 @@ def _cells(change: Callable[[list[bytes], random.Random], list[bytes]]) -> Mutat
     return _lines(mutation)
 
 
-def _place(data: Sequence, chance: random.Random) -> int:
-    return chance.randrange(len(data)) if data else 0
-
-
 def _truncated(data, chance):
-    return data[: _place(data, chance)]
+    return data[: place_in(data, chance)]
 
 
 def _byte(data, chance):
     changed = bytearray(data)
     for _ in range(chance.choice((1, 1, 5))):
         if changed:
-            changed[_place(changed, chance)] = chance.randrange(256)
+            changed[place_in(changed, chance)] = chance.randrange(256)
     return bytes(changed)
 
 
 def _swapped_bytes(data, chance):
     changed = bytearray(data)
     if changed:
-        one, other = _place(changed, chance), _place(changed, chance)
+        one, other = place_in(changed, chance), place_in(changed, chance)
         changed[one], changed[other] = changed[other], changed[one]
     return bytes(changed)
 
 
 def _hole(data, chance):
-    start = _place(data, chance)
+    start = place_in(data, chance)
     return data[:start] + data[start + chance.choice((1, 10, 500)) :]
 
 
-def _bad_cell(cells, chance):
-    cells[_place(cells, chance)] = chance.choice(_CELLS).encode()
-    return cells
-
-
-def _lost_cell(cells, chance):
-    del cells[_place(cells, chance)]
-    return cells
-
-
-def _won_cell(cells, chance):
-    cells.insert(_place(cells, chance), b"1.5")
-    return cells
-
-
 def _swapped_cells(cells, chance):
-    one, other = _place(cells, chance), _place(cells, chance)
+    one, other = place_in(cells, chance), place_in(cells, chance)
     cells[one], cells[other] = cells[other], cells[one]
     return cells
 
 
 def _inserted_line(lines, chance):
-    lines.insert(_place(lines, chance), chance.choice(_LINES_TO_INSERT))
+    lines.insert(place_in(lines, chance), chance.choice(_LINES_TO_INSERT))
     return lines
 
 
 def _repeated_line(lines, chance):
-    k = _place(lines, chance)
+    k = place_in(lines, chance)
     return lines[: k + 1] + lines[k:]
 
 
 def _lost_line(lines, chance):
-    del lines[_place(lines, chance)]
+    del lines[place_in(lines, chance)]
     return lines
 
 
 def _swapped_lines(lines, chance):
-    one, other = _place(lines, chance), _place(lines, chance)
+    one, other = place_in(lines, chance), place_in(lines, chance)
     lines[one], lines[other] = lines[other], lines[one]
     return lines
 
@@ -177,30 +168,24 @@ def _blank_lines(lines, chance):
     return lines
 
 
-def _encoding(data, chance):
-    if chance.random() < 0.5 or data.lstrip().startswith(b"<"):
-        return b"\xef\xbb\xbf" + data
-    return data.decode("latin-1").encode("utf-16")
-
-
 MUTATIONS: dict[str, Mutation] = {
     "truncated": _truncated,
     "other bytes": _byte,
     "swapped bytes": _swapped_bytes,
     "hole": _hole,
-    "bad cell": _cells(_bad_cell),
-    "lost cell": _cells(_lost_cell),
-    "won cell": _cells(_won_cell),
+    "bad cell": _cells(bad_cell(_CELLS)),
+    "lost cell": _cells(lost_cell),
+    "won cell": _cells(won_cell),
     "swapped cells": _cells(_swapped_cells),
     "inserted line": _lines(_inserted_line),
     "repeated line": _lines(_repeated_line),
     "lost line": _lines(_lost_line),
     "swapped lines": _lines(_swapped_lines),
     "wrong count": _wrong_count,
-    "twice": lambda data, _: data + data,
+    "twice": twice,
     "blank lines": _lines(_blank_lines),
-    "line ends": lambda data, chance: data.replace(b"\n", chance.choice((b"\r\n", b"\r"))),
-    "encoding": _encoding,
+    "line ends": line_ends,
+    "encoding": encoding,
 }
 #: Those that leave all numbers as they are.
 HARMLESS = ("blank lines", "line ends", "encoding")
@@ -289,6 +274,4 @@ def run(files: Sequence[Path], count: int, seed: int, keep: Path | None = None) 
 
 
 if __name__ == "__main__":
-    from benchmarks.measure.mutants import main
-
     sys.exit(main("Read damaged recordings.", run))

@@ -22,6 +22,16 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.measure.mutants import (
+    bad_cell,
+    encoding,
+    line_ends,
+    lost_cell,
+    main,
+    place_in,
+    twice,
+    won_cell,
+)
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.tables.motion_files import plain_name
 from sspinn_opensim.opensim_io.tables.storage import StorageWarning, Table, read_storage
@@ -113,31 +123,12 @@ def _header(pattern: bytes, choices: tuple[bytes, ...]):
     return mutation
 
 
-def _at(cells: list[bytes], chance: random.Random) -> int:
-    return chance.randrange(len(cells))
-
-
-def _bad_cell(cells, chance):
-    cells[_at(cells, chance)] = chance.choice(_CELL).encode()
-    return cells
-
-
 def _short_row(cells, chance):
     return cells[: -chance.choice((1, 2))]
 
 
-def _lost_cell(cells, chance):
-    del cells[_at(cells, chance)]
-    return cells
-
-
-def _long_row(cells, chance):
-    cells.insert(_at(cells, chance), b"1.5")
-    return cells
-
-
 def _joined_cells(cells, chance):
-    k = _at(cells, chance)
+    k = place_in(cells, chance)
     return [*cells[:k], b"".join(cells[k : k + 2]), *cells[k + 2 :]]
 
 
@@ -231,22 +222,8 @@ def _no_rows(body, chance):
     return body[: chance.choice((0, 1))]
 
 
-def _twice(data, _chance):
-    return data + data
-
-
 def _truncated(data, chance):
     return data[: chance.randrange(len(data) + 1)]
-
-
-def _line_ends(data, chance):
-    return data.replace(b"\n", chance.choice((b"\r\n", b"\r")))
-
-
-def _encoding(data, chance):
-    if chance.random() < 0.5:
-        return b"\xef\xbb\xbf" + data
-    return data.decode("latin-1").encode("utf-16")
 
 
 def _no_end_of_header(data, chance):
@@ -271,10 +248,10 @@ MUTATIONS: dict[str, Callable[[bytes, random.Random], bytes]] = {
     ),
     "unit that means nothing": _header(rb"indegrees", (b"inDegrees=maybe", b"inDegrees=2")),
     "version": _header(rb"version", (b"version=3", b"version=1\t\t", b"Version = 2", b"")),
-    "bad cell": _row(_bad_cell),
+    "bad cell": _row(bad_cell(_CELL)),
     "short row": _row(_short_row),
-    "lost cell": _row(_lost_cell, 0),
-    "long row": _row(_long_row, 0),
+    "lost cell": _row(lost_cell, 0),
+    "long row": _row(won_cell, 0),
     "joined cells": _row(_joined_cells, 0),
     "trailing tabs": _body(_trailing_tabs),
     "blank lines": _body(_blank_lines),
@@ -291,10 +268,10 @@ MUTATIONS: dict[str, Callable[[bytes, random.Random], bytes]] = {
     "lost rows": _body(_lost_rows),
     "joined lines": _body(_joined_lines),
     "no rows": _body(_no_rows),
-    "twice": _twice,
+    "twice": twice,
     "truncated": _truncated,
-    "line ends": _line_ends,
-    "encoding": _encoding,
+    "line ends": line_ends,
+    "encoding": encoding,
     "no end of header": _no_end_of_header,
     "no header": _no_header,
 }
@@ -355,6 +332,4 @@ def run(files: list[Path], count: int, seed: int, keep: Path | None = None) -> t
 
 
 if __name__ == "__main__":
-    from benchmarks.measure.mutants import main
-
     sys.exit(main("Read damaged storage files.", run))

@@ -1,19 +1,10 @@
 """Broken files are read or refused with one error; `benchmarks/mutations.py` does the same for thousands."""
 
-import importlib.util
-from pathlib import Path
 from random import Random
 
 import pytest
 
-# Benchmarks are not installed with the packages: the module is taken from its file.
-_FILE = Path(__file__).resolve().parents[2] / "benchmarks" / "mutations.py"
-_SPEC = importlib.util.spec_from_file_location("mutations", _FILE)
-_mutations = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_mutations)
-MUTATIONS, mutate, outcome, run = (
-    getattr(_mutations, name) for name in ("MUTATIONS", "mutate", "outcome", "run")
-)
+from benchmarks.mutations import MUTATIONS, mutate, outcome, run
 
 
 def test_mutated_models_are_read_or_refused(repository):

@@ -1,20 +1,13 @@
 """Damaged recordings are read or refused; `benchmarks/reader_mutations.py` does the same for thousands."""
 
-import importlib.util
-from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
 
+from benchmarks import reader_mutations
+from benchmarks.reader_mutations import MUTATIONS, run
 from sspinn_opensim.recording import recognise
-
-# Benchmarks are not installed with the packages: the module is taken from its file.
-_FILE = Path(__file__).resolve().parents[3] / "benchmarks" / "reader_mutations.py"
-_SPEC = importlib.util.spec_from_file_location("reader_mutations", _FILE)
-_module = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_module)
-MUTATIONS, mutate, run = (getattr(_module, name) for name in ("MUTATIONS", "mutate", "run"))
 
 COUNT = 50
 TABLE = [f"foot_{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz"]
@@ -135,7 +128,9 @@ def test_other_numbers_after_a_change_of_nothing_are_a_fault(tmp_path, monkeypat
     path = tmp_path / "walk_00B40001.txt"
     path.write_text(texts()[path.name])
     for label, what in (("blank lines", "nothing was changed"), ("lost cell", "wrong columns")):
-        monkeypatch.setattr(_module, "mutate", lambda data, _, k=label: ([k], data.replace(b"4.", b"3.")))
+        monkeypatch.setattr(
+            reader_mutations, "mutate", lambda data, _, k=label: ([k], data.replace(b"4.", b"3."))
+        )
         counts, faults = run([path], 1, seed=0)
         assert counts == {"xsens_mt fault": 1} and what in faults[0]
 
@@ -143,5 +138,5 @@ def test_other_numbers_after_a_change_of_nothing_are_a_fault(tmp_path, monkeypat
 def test_a_traceback_is_a_fault(tmp_path, monkeypatch):
     path = tmp_path / "walk_00B40001.txt"
     path.write_text(texts()[path.name])
-    monkeypatch.setattr(_module, "outcome", lambda *_: 1 / 0)
+    monkeypatch.setattr(reader_mutations, "outcome", lambda *_: 1 / 0)
     assert "ZeroDivisionError" in run([path], 1, seed=0)[1][0]

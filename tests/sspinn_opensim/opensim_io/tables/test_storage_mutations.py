@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import importlib.util
 import warnings
 from pathlib import Path
 from random import Random
@@ -10,19 +9,11 @@ from random import Random
 import numpy as np
 import pytest
 
+from benchmarks.storage_mutations import MUTATIONS, mutate, outcome, run
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.tables.storage import StorageWarning, Table, read_storage, write_storage
 from sspinn_opensim.opensim_io.worker.tables import inspect_files
-
-# Benchmarks are not installed with the packages: the module is taken from its file.
-_FILE = Path(__file__).resolve().parents[4] / "benchmarks" / "storage_mutations.py"
-_SPEC = importlib.util.spec_from_file_location("storage_mutations", _FILE)
-_module = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_module)
-MUTATIONS, mutate, outcome, run = (
-    getattr(_module, name) for name in ["MUTATIONS", "mutate", "outcome", "run"]
-)
 
 
 @pytest.fixture(params=[True, False])
