@@ -100,7 +100,8 @@ def _root(path: Path):
     try:
         data = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        raise InputError("The model file cannot be read.", where=str(path), found=str(error)) from None
+        why = getattr(error, "strerror", None) or str(error)
+        raise InputError("The model file cannot be read.", where=str(path), found=why) from None
     # `recover` because OpenSim writes `::` in some tags, which XML reserves for namespaces; that alone is
     # let pass below. Entities and comments stay nodes, so that no value can be cut in silence.
     parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)

@@ -72,7 +72,20 @@ def align(
         if sensor.axes_known:
             own = replace(own, rotation=np.eye(3), sd_deg=(0.0, 0.0, 0.0), evidence=(), facing=1.0)
         sensors.append(own)
-    return Alignment(tuple(sensors), tuple(findings), fingerprint(recording, choice, standing_s))
+    return Alignment(
+        tuple(sensors), tuple(findings), fingerprint(recording, choice, standing_s), recording.name
+    )
+
+
+def judged(alignment: Alignment, recording: Recording, choice: AlignmentChoice) -> Alignment:
+    """Return an alignment of the same recording that was kept, with doubts by the bounds of a choice."""
+    known = np.all(recording.acceleration_available & recording.angular_rate_available, axis=1)
+    found = [f for f in alignment.findings if f.kind != "alignment"]
+    for own, sensor, complete in zip(alignment.sensors, recording.sensors, known, strict=True):
+        if not sensor.axes_known:
+            doubts = doubts_of(own, sensor, choice, complete=bool(complete))
+            found += [f for f in doubts if f.kind == "alignment"]
+    return replace(alignment, findings=tuple(found))
 
 
 def aligned(recording: Recording, alignment: Alignment) -> Recording:
@@ -122,7 +135,7 @@ def unaligned(recording: Recording, choice: AlignmentChoice, stated: Collection[
 def fingerprint(
     recording: Recording, choice: AlignmentChoice, standing_s: Sequence[tuple[float, float]] = ()
 ) -> str:
-    """Return a hash of all that an alignment is made from."""
+    """Return a hash of all that an alignment is made from; what it is judged by does not count."""
     said = [(s.name, s.body, s.imu_frame, s.axes_known) for s in recording.sensors]
     digest = hashlib.sha256(repr((said, choice.posture, choice.use, list(standing_s))).encode())
     for array in (recording.time_s, recording.acceleration, recording.angular_rate):

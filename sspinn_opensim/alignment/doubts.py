@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from sspinn_opensim.alignment.choices import AlignmentChoice
-from sspinn_opensim.alignment.types import SensorAlignment, words
-from sspinn_opensim.recording.findings import Finding
+from sspinn_opensim.alignment.types import Alignment, SensorAlignment, words
+from sspinn_opensim.alignment.usual import QUIET_STANDING
+from sspinn_opensim.recording.findings import Finding, merged
 from sspinn_opensim.recording.types import Sensor
 
 #: From this probability on something counts as known, and from the second it is worth a doubt.
@@ -18,9 +21,12 @@ _ODD_DEG, _WRONG_DEG = 50.0, 80.0
 #: A heading that is known worse than this, degrees, is not known.
 _LARGEST_HEADING_SD_DEG = 30.0
 _ADVICE = (
-    "say how it sits by axes or orientation_deg under [sensors.{}], or record a second of standing still "
-    "and some steps of straight walking"
+    "say how it sits by axes or orientation_deg under [sensors.{}] of a study, or record a second of "
+    "standing still and some steps of straight walking"
 )
+#: Rotations about one axis that differ by more than this many of their joint standard deviations are not of
+#: one sensor worn in one way: by chance, one axis of 16000 does.
+_CONTRADICTION_SD = 4.0
 
 
 def doubts_of(
@@ -44,6 +50,9 @@ def doubts_of(
         why = "the signals do not show it"
         if own.site is None:
             why = "the name of its body tells no segment"
+        elif own.site[0] not in QUIET_STANDING:
+            why = f"the usual movement of the {words(own.site)} is not known"
+            advice = f"say how it sits by axes or orientation_deg under [sensors.{own.name}] of a study"
         elif not complete:
             why = "not all of its six channels were measured"
         return [
@@ -62,6 +71,50 @@ def doubts_of(
     return found
 
 
+def doubts_of_file(kept: Alignment, own: Alignment, sensors: Sequence[Sensor]) -> tuple[Finding, ...]:
+    """Return what is doubtful about an alignment that a study names for a recording.
+
+    Parameters
+    ----------
+    kept : Alignment
+        Of the file: made from any recording of the same sensors, worn alike.
+    own : Alignment
+        What the signals of this recording say.
+    sensors : sequence of Sensor
+        Of this recording.
+
+    Returns
+    -------
+    tuple of Finding
+        Serious ones where the two contradict each other, those of the file about these sensors, and what
+        this recording lacks, or where its movement contradicts where sensors sit.
+    """
+    names = [sensor.name for sensor in sensors if not sensor.axes_known]
+    by_file, by_signals = ({each.name: each for each in made.sensors} for made in (kept, own))
+    contradicted = (_of_file(by_file[name], by_signals[name]) for name in names)
+    of_file = (f for f in kept.findings if f.sensor in names)
+    of_all = (f for f in own.findings if not f.sensor or f.kind in ("swapped_sides", "swapped_segments"))
+    return merged((*(f for f in contradicted if f is not None), *of_all, *of_file))
+
+
+def _of_file(kept: SensorAlignment, own: SensorAlignment) -> Finding | None:
+    """Return a finding if a sensor sits otherwise than a file says, or its signals do not tell."""
+    if own.sd_deg[1] >= 180.0:
+        says = "Whether it sits as the alignment file says, its signals do not show."
+        return Finding("doubt", "alignment", own.name, says)
+    off = np.degrees(Rotation.from_matrix(own.rotation @ kept.rotation.T).as_rotvec())
+    sure = np.hypot(own.sd_deg, kept.sd_deg)
+    if np.all(np.abs(off) <= _CONTRADICTION_SD * sure):
+        return None
+    k = int(np.argmax(np.abs(off) / sure))
+    says = (
+        f"By its signals it is turned by {np.linalg.norm(off):.0f} degrees against the alignment file: "
+        f"{abs(off[k]):.0f} about the segment's {'xyz'[k]}, with a joint deviation of {sure[k]:.1f}."
+    )
+    advice = "use an alignment of a recording with the sensors worn like this, or none"
+    return Finding("serious", "alignment", own.name, says, advice)
+
+
 def _of_site(own: SensorAlignment) -> list[Finding]:
     """Return a finding if a sensor moves as one does on another segment or side."""
     if own.site is None or own.found is None or own.found == own.site or own.probability < _LIKELY:
@@ -69,8 +122,8 @@ def _of_site(own: SensorAlignment) -> list[Finding]:
     kind = "swapped_sides" if own.found[0] == own.site[0] else "swapped_segments"
     severity = "serious" if own.probability >= SURE else "doubt"
     says = (
-        f"It moves like a sensor on the {words(own.found)} (probability {own.probability:.2f}), but the "
-        f"study has it on the {words(own.site)}."
+        f"It moves like a sensor on the {words(own.found)} (probability {own.probability:.2f}), but is "
+        f"said to sit on the {words(own.site)}."
     )
     return [Finding(severity, kind, own.name, says, "look which sensor was worn where")]
 

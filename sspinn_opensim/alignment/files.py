@@ -59,6 +59,7 @@ class _AlignmentTable:
 
     sensors: tuple[_SensorTable, ...]
     source: str = ""
+    recording: str = ""
     findings: tuple[_FindingTable, ...] = ()
 
 
@@ -68,6 +69,7 @@ def write_alignment(alignment: Alignment, file: Path) -> Path:
     for line in _HEAD.splitlines():
         document.add(tomlkit.comment(line))
     document["source"] = alignment.source
+    document["recording"] = alignment.recording
     sensors = tomlkit.table(is_super_table=True)
     for own in alignment.sensors:
         table = tomlkit.table()
@@ -102,7 +104,7 @@ def read_alignment(file: Path) -> Alignment:
     InputError
         If it is no file of `write_alignment`.
     """
-    table = read_tables(file, _AlignmentTable)
+    table = read_tables(file, _AlignmentTable, "alignment file")
     try:
         findings = tuple(
             Finding(f.severity, f.kind, f.sensor, f.evidence, f.advice)  # pyright: ignore[reportArgumentType]
@@ -112,7 +114,7 @@ def read_alignment(file: Path) -> Alignment:
         raise InputError(
             "The file names an unknown kind of finding.", where=file, found=str(error)
         ) from error
-    return Alignment(tuple(map(_sensor, table.sensors)), findings, table.source)
+    return Alignment(tuple(map(_sensor, table.sensors)), findings, table.source, table.recording)
 
 
 def check_sensors(alignment: Alignment, recording: Recording, file: Path) -> None:

@@ -71,11 +71,14 @@ class Alignment:
         What is odd or uncertain.
     source : str
         Hash of the signals and choices it was made from.
+    recording : str
+        Name of the recording it was made from.
     """
 
     sensors: tuple[SensorAlignment, ...]
     findings: tuple[Finding, ...] = ()
     source: str = ""
+    recording: str = ""
 
 
 def words(site: Site) -> str:

@@ -75,24 +75,24 @@ class Location:
         return InputError(what, where=str(self), **parts)
 
 
-def load(path: Path) -> tuple[str, dict[str, Any]]:
-    """Return text and tables of a TOML file."""
+def load(path: Path, what: str = "study file") -> tuple[str, dict[str, Any]]:
+    """Return text and tables of a TOML file; `what` it is, for messages."""
     if why := not_a_file(path):
         beside = [file.name for file in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        raise InputError(f"The study file {why}.", where=path, fix=nearest(path.name, beside))
+        raise InputError(f"The {what} {why}.", where=path, fix=nearest(path.name, beside))
     try:
         with path.open(encoding="utf-8-sig") as file:
             text = file.read(_LARGEST + 1)
         if len(text) > _LARGEST:
-            raise InputError("The study file is no study: it is too large.", where=path)
+            raise InputError(f"The {what} is too large.", where=path)
         return text, tomllib.loads(text)
     except OSError as error:
-        raise InputError(f"The study file cannot be read: {error.strerror}.", where=path) from error
+        raise InputError(f"The {what} cannot be read: {error.strerror}.", where=path) from error
     except UnicodeDecodeError as error:
-        raise InputError("The study file is not UTF-8 text.", where=path, fix="save it as UTF-8") from error
+        raise InputError(f"The {what} is not UTF-8 text.", where=path, fix="save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(
-            f"The study file is not valid TOML: {error}.",
+            f"The {what} is not valid TOML: {error}.",
             where=path,
             fix="text needs quotes, a table starts with [name], Windows paths need 'single quotes' or \"/\"",
         ) from error
@@ -100,16 +100,20 @@ def load(path: Path) -> tuple[str, dict[str, Any]]:
         ValueError,
         RecursionError,
     ) as error:  # too many digits, tables too deep
-        raise InputError(f"The study file cannot be read: {error}.", where=path) from error
+        raise InputError(f"The {what} cannot be read: {error}.", where=path) from error
 
 
-def read_tables(path: str | Path, kind: type) -> Any:
+def read_tables(path: str | Path, kind: type, what: str = "study file") -> Any:
     """Read a TOML file whose format is a dataclass.
 
     Parameters
     ----------
     path : str or Path
         The file; paths in it are relative to it.
+    kind : type
+        The dataclass.
+    what : str
+        What the file is, for messages.
 
     Raises
     ------
@@ -118,7 +122,7 @@ def read_tables(path: str | Path, kind: type) -> Any:
         bounds, or a file it names does not exist.
     """
     path = Path(path).absolute()
-    text, table = load(path)
+    text, table = load(path, what)
     return parse(kind, table, Location(path, text))
 
 

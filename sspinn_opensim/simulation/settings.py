@@ -202,7 +202,7 @@ PERFECT = ErrorSettings(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 def read_settings(path: Path) -> SimulationSettings:
     """Read a settings file."""
-    return read_tables(path, SimulationSettings)
+    return read_tables(path, SimulationSettings, "settings file")
 
 
 def changed(settings: SimulationSettings, changes: Mapping[str, object]) -> SimulationSettings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 from casadi_dynamics.errors import nearest
+from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.opensim_io.scaling.choices import implausible_build
 from sspinn_opensim.recording import FORMATS, OutputChoice, RecordingChoice
 from sspinn_opensim.recording.findings import KINDS
@@ -58,6 +59,16 @@ def check_accepted(study: Study, place: Location) -> None:
             )
         if sensor and sensor not in known:
             raise place.error(f"The study has no sensor '{sensor}'.", fix=nearest(sensor, known))
+
+
+def check_alignment(choice: AlignmentChoice, place: Location) -> None:
+    """Refuse an alignment of a study that aligns nothing."""
+    if choice.method == "none" and choice.file is not None:
+        raise (place / "file").error(
+            "The study names an alignment, and says that no sensor is aligned.",
+            found=f"method = 'none' and file = '{choice.file.name}'",
+            fix="keep one of them",
+        )
 
 
 def check_parts(choice: RecordingChoice, place: Location) -> None:

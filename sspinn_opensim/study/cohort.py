@@ -75,7 +75,7 @@ def read_cohort(path: str | Path, *, sensors: str | Iterable[str] | None = None)
         If the file or a study cannot be used, or two studies share a name.
     """
     path = Path(path).absolute()
-    table = read_tables(path, _CohortTable)
+    table = read_tables(path, _CohortTable, "cohort file")
 
     def studies(files: Iterable[Path]) -> tuple[Study, ...]:
         return tuple(read_study(file, sensors=sensors) for file in files)

@@ -204,6 +204,21 @@ def _placed_by_user(streams: Sequence[Stream], where: Mapping[str, str], model: 
     return placed
 
 
+def check_segments(where: Mapping[str, str]) -> None:
+    """Refuse words for where sensors sit that tell no segment, or not its side, where there is no model."""
+    for name, said in where.items():
+        told = segment_of(said, beside=True)
+        if told is None or (not told[1] and told[0] not in MIDDLE):
+            sides = {segment: ("",) if segment in MIDDLE else ("right", "left") for segment in WORDS}
+            known = [segment_name((segment, side)) for segment in WORDS for side in sides[segment]]
+            raise InputError(
+                f"No segment is called '{said}'.",
+                where=f"--where {name}={said}",
+                expected="one of " + ", ".join(known),
+                fix=nearest(said, known),
+            )
+
+
 def is_sure(segment: str, probability: float) -> bool:
     """Return whether a place that a sensor's movement tells may be guessed.
 

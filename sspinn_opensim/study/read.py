@@ -15,6 +15,7 @@ from sspinn_opensim.settings import Location, OneOf, load, parse, replaced
 from sspinn_opensim.study import sensor_sets
 from sspinn_opensim.study.checks import (
     check_accepted,
+    check_alignment,
     check_apart,
     check_marker_scaling,
     check_output,
@@ -74,6 +75,7 @@ def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) 
     check_sensors(named, place)
     check_apart(named, place)
     check_accepted(named, place / "recording" / "accepted")
+    check_alignment(named.alignment, place / "alignment")
     check_parts(named.recording, place / "recording")
     check_reference(named, place)
     check_seeds(named.training, place / "training" / "seeds")

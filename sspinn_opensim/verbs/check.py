@@ -31,6 +31,7 @@ from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.study.cohort import is_cohort
 from sspinn_opensim.study.draft import (
     NewStudy,
+    check_segments,
     is_sure,
     model_file,
     segment_name,
@@ -57,6 +58,8 @@ class RecordingCheck:
         How the sensors sit on their segments, where that had to be found.
     study, page : Path or None
         What was written.
+    refused : str
+        Why the study cannot be run, if not for a finding.
     as_json : bool
         Whether it is printed as JSON.
     """
@@ -68,12 +71,13 @@ class RecordingCheck:
     alignment: Alignment | None = None
     study: Path | None = None
     page: Path | None = None
+    refused: str = ""
     as_json: bool = False
 
     @property
     def ok(self) -> bool:
-        """Whether nothing serious was found that the study does not accept."""
-        return not unaccepted(self.overview.findings, self.accepted)
+        """Whether nothing was found for which a run of the study would be refused."""
+        return not self.refused and not unaccepted(self.overview.findings, self.accepted)
 
     @property
     def verdict(self) -> str:
@@ -82,6 +86,8 @@ class RecordingCheck:
         doubts = sum(f.severity == "doubt" for f in self.overview.findings)
         if serious:
             return f"Not to be used as it is: {', '.join(dict.fromkeys(f.key for f in serious))}."
+        if self.refused:
+            return f"Cannot be run: {self.refused}"
         if doubts:
             return f"Can be used; {doubts} {'thing' if doubts == 1 else 'things'} to look at."
         return "Can be used; nothing is wrong."
@@ -228,7 +234,9 @@ def check(
         files = read_files(path.absolute(), where or {}, recorded_rate_hz, options)
         source: Study | Recorded = files.source
         name = files.source.recording.format
-        if new_study is not None:
+        if new_study is None:
+            check_segments(where or {})
+        else:
             looked = write_study(new_study, files)
             source = read_study(new_study.file)
     overview, alignment = looked or look_at(source)
@@ -241,6 +249,8 @@ def check(
         study=new_study.file if new_study else None,
         as_json=as_json,
     )
+    if isinstance(source, Study) and result.ok:
+        result = dataclasses.replace(result, refused=_refused(source, alignment))
     if out is None:
         return result
     with recorded(
@@ -268,6 +278,17 @@ def _refuse_options_of_files(path: Path, *options: object) -> None:
             found="a cohort file",
             fix="give one of its studies",
         )
+
+
+def _refused(study: Study, alignment: Alignment | None) -> str:
+    """Return why a study would not be run; empty: it would."""
+    from sspinn_opensim.verbs.inputs import check_inputs  # brings PyTorch along
+
+    try:
+        check_inputs(study, alignment)
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def _with_page(result: RecordingCheck, source: Study | Recorded, out: Path) -> RecordingCheck:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from casadi_dynamics.osim import is_older, read_model
+from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.evaluation import read_reference
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.opensim_io.static_optimization.preparation import Settings
@@ -18,13 +19,19 @@ from sspinn_opensim.recording import (
 )
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.coordinates import held_by_choice
-from sspinn_opensim.training.losses import weights as loss_weights
+from sspinn_opensim.verbs.axes import along_segments, contradictions
 from sspinn_opensim.verbs.muscles import muscle_window
-from sspinn_opensim.verbs.prepared import along_segments, contradictions
 
 
-def check_inputs(study: Study) -> Recording:
-    """Return the recording of a study whose every input can be used, as far as no stage has to work for it.
+def check_inputs(study: Study, known: Alignment | None = None) -> tuple[Recording, Alignment | None]:
+    """Return the recording of a study whose every input can be used, and its alignment if it has one.
+
+    No stage has to work for it.
+
+    Parameters
+    ----------
+    known : Alignment, optional
+        One that was made already; it is used if it is of the same signals and choices.
 
     Raises
     ------
@@ -33,17 +40,19 @@ def check_inputs(study: Study) -> Recording:
         cannot be used, or its movement contradicts what the study says of its sensors; the reference is no
         table. A model of an older version is not looked at: only OpenSim reads it.
     """
-    loss_weights(study.training.weights)
     model = None if is_older(study.model.file) else read_model(study.model.file)
     recording = read_recording(study)
-    along, alignment = along_segments(study, recording)
+    placed = recording if model is None else on_model(recording, model)
+    along, alignment = along_segments(study, placed, model, known=known)
     said = () if alignment else contradictions(along)
     refuse_serious((*find_faults(along), *said), study.recording.accepted, str(study.path))
     muscle_window(recording, study.output, Settings(**asdict(study.muscles)))
     if model is not None:
         check_gravity(model.gravity, str(study.model.file))
-        placed = on_model(recording, model)
         check_placement(placed.sensors, model, str(study.path))
         held_by_choice(study.coordinates, placed.sensors, model)
         read_reference(study, model)
-    return recording
+    from sspinn_opensim.training.losses import weights  # brings PyTorch along: what is quicker comes first
+
+    weights(study.training.weights)
+    return recording, alignment

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
 
-from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.alignment.align import align, aligned, fingerprint, unaligned
-from sspinn_opensim.alignment.choices import AlignmentChoice
-from sspinn_opensim.alignment.files import check_sensors, read_alignment, write_alignment
+from sspinn_opensim.alignment.files import write_alignment
 from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.files import require, write_json
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import (
-    Finding,
     Phase,
     Recording,
     check_placement,
@@ -27,7 +22,6 @@ from sspinn_opensim.recording import (
     refuse_serious,
     usual_places,
 )
-from sspinn_opensim.recording.reader import Recorded
 from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
@@ -35,9 +29,7 @@ from sspinn_opensim.training.coordinates import held_in
 from sspinn_opensim.training.coverage import Uncovered, uncovered
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
-
-#: Findings of an alignment about what a study says.
-_CONTRADICTIONS = ("swapped_sides", "swapped_segments", "upside_down")
+from sspinn_opensim.verbs.axes import along_segments
 
 
 @dataclass(frozen=True)
@@ -99,7 +91,9 @@ def subject_file(out: Path) -> Path:
     return require(ResultsFolder(out).subject, "run sspinn scale first")
 
 
-def prepare(study: Study, out: Path, recording: Recording | None = None) -> Prepared:
+def prepare(
+    study: Study, out: Path, recording: Recording | None = None, alignment: Alignment | None = None
+) -> Prepared:
     """Return the recording of a study, the body in its results folder with the sensors, and the signals.
 
     Parameters
@@ -110,13 +104,15 @@ def prepare(study: Study, out: Path, recording: Recording | None = None) -> Prep
         Results folder with the scaled model.
     recording : Recording, optional
         The study's, where it is at hand; else it is read.
+    alignment : Alignment, optional
+        That of the recording, where it is at hand; else it is made.
     """
     model = read_model(subject_file(out))
     check_gravity(model.gravity, str(subject_file(out)))
     as_read = read_recording(study) if recording is None else recording
     recording = on_model(as_read, model)
     check_placement(recording.sensors, model, str(study.path))
-    recording, alignment = along_segments(study, recording, model, out)
+    recording, alignment = along_segments(study, recording, model, out, known=alignment)
     held = held_in(out, study.coordinates, recording.sensors, model)
     subject = make_subject(model, recording, held, height_m=study.person.height_m)
     findings = find_faults(recording)
@@ -136,82 +132,3 @@ def prepare(study: Study, out: Path, recording: Recording | None = None) -> Prep
     )
     signals = make_signals(trained_on, subject, told)
     return Prepared(recording, trained_on, subject, signals, notes, told, spans, alignment)
-
-
-def contradictions(recording: Recording) -> tuple[Finding, ...]:
-    """Return where the movement contradicts what a study says of sensors whose axes are known.
-
-    Parameters
-    ----------
-    recording : Recording
-        Along the axes of the segments; sensors without all six channels are passed over.
-    """
-    if not all(sensor.axes_known for sensor in recording.sensors):
-        return ()
-    return tuple(f for f in align(recording).findings if f.kind in _CONTRADICTIONS)
-
-
-class Alignable(Recorded, Protocol):
-    """A study, as far as alignment goes."""
-
-    @property
-    def path(self) -> Path:
-        """The study file, for messages."""
-        ...
-
-    @property
-    def alignment(self) -> AlignmentChoice:
-        """How sensors are aligned."""
-        ...
-
-
-def along_segments(
-    study: Alignable,
-    recording: Recording,
-    model: Model | None = None,
-    out: Path | None = None,
-    *,
-    refuse: bool = True,
-) -> tuple[Recording, Alignment | None]:
-    """Return a recording along the axes of the bodies, and the alignment where sensors had to be aligned.
-
-    Parameters
-    ----------
-    study : Alignable
-        Says how its sensors are aligned, and names an alignment to use, if any.
-    recording : Recording
-        The part that the study uses.
-    model : Model, optional
-        Its bodies carry the sensors.
-    out : Path, optional
-        Results folder: an alignment that lies there is used if it was made from the same signals and choices.
-    refuse : bool
-        Whether an alignment that is not sure is an error.
-
-    Raises
-    ------
-    InputError
-        If an alignment is not sure, and the study does not accept what is doubtful, or the file that the
-        study names is of other sensors.
-    """
-    choice, stated = study.alignment, [s.name for s in study.sensors if s.axes or s.orientation_deg]
-    recording = unaligned(recording, choice, stated)
-    if all(sensor.axes_known for sensor in recording.sensors):
-        return recording, None
-    if choice.file is not None:
-        found = read_alignment(choice.file)
-        check_sensors(found, recording, choice.file)
-        return aligned(recording, found), found
-    part = study.recording
-    whole = recording
-    if part.from_s is not None or part.to_s is not None or part.pieces:
-        whole = read_recording(study, whole=True)
-        whole = unaligned(whole if model is None else on_model(whole, model), choice, stated)
-    standing_s = (part.standing_s,) if part.standing_s else ()
-    file = None if out is None else ResultsFolder(out).alignment
-    found = read_alignment(file) if file is not None and file.is_file() else None
-    if found is None or found.source != fingerprint(whole, choice, standing_s):
-        found = align(whole, choice, standing_s=standing_s)
-    if refuse:
-        refuse_serious(found.findings, part.accepted, str(study.path))
-    return aligned(recording, found), found

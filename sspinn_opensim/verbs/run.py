@@ -103,10 +103,10 @@ def run_study(
     study: Study, out: Path, *, restart: bool = False, progress: Callable[[Progress], None] | None = None
 ) -> Run:
     """Do all stages for one person; see `run`."""
-    recording = check_inputs(study)
+    inputs = check_inputs(study)
     scaling = _told(scale(study, out), Scaling)
     conversion = _told(convert(study, out), Conversion)
-    prepared = prepare(study, out, recording)
+    prepared = prepare(study, out, *inputs)
     training = _told(train(study, out, restart=restart, progress=progress, prepared=prepared), Training)
     estimation = _told(estimate(study, out, prepared=prepared), Estimation)
     verdict = _told(muscles(study, out, prepared=prepared), Verdict)
@@ -119,10 +119,10 @@ def _run_cohort(
     cohort: CohortStudy, out: Path, restart: bool, progress: Callable[[Progress], None] | None
 ) -> PeopleEvaluation:
     people = [study for study, _ in people_of(cohort)]
-    recordings = {person.name: check_inputs(person) for person in people}
+    inputs = {person.name: check_inputs(person) for person in people}
     scale(cohort, out)
     prepared = {
-        person.name: prepare(person, person_folder(out, person), recordings[person.name]) for person in people
+        person.name: prepare(person, person_folder(out, person), *inputs[person.name]) for person in people
     }
     _told(train(cohort, out, restart=restart, progress=progress, prepared=prepared), Training)
     estimate(cohort, out, prepared=prepared)

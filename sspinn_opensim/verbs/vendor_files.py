@@ -12,7 +12,7 @@ from typing import Any
 from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.alignment.types import Alignment
-from sspinn_opensim.files import draft_of
+from sspinn_opensim.files import draft_of, not_a_file
 from sspinn_opensim.opensim_io.model.upgraded_model import read_any_model
 from sspinn_opensim.opensim_io.scaling.scale import known_height
 from sspinn_opensim.recording import Format, RecordingChoice, SensorChoice, find_faults, read_recording
@@ -35,7 +35,7 @@ from sspinn_opensim.study.draft import (
     study_text,
     unobserved_trunk,
 )
-from sspinn_opensim.verbs.prepared import along_segments, contradictions
+from sspinn_opensim.verbs.axes import along_segments, as_chosen, contradictions
 
 #: Findings about the axes of a sensor.
 _OF_AXES = ("alignment", "gravity_direction", "upside_down")
@@ -178,7 +178,7 @@ def look_at(source: Study | Recorded) -> tuple[Overview, Alignment | None]:
     """Return what is in a recording, and how its sensors sit if that is not known."""
     choice = source.recording
     own = dataclasses.replace(choice, rest_correction="none")
-    as_recorded = read_recording(dataclasses.replace(source, recording=own), refuse=False)
+    as_recorded = as_chosen(source, read_recording(dataclasses.replace(source, recording=own), refuse=False))
     clean = dataclasses.replace(
         as_recorded, findings=tuple(f for f in as_recorded.findings if f.kind != "resting_magnitude")
     )
@@ -191,13 +191,17 @@ def look_at(source: Study | Recorded) -> tuple[Overview, Alignment | None]:
         findings = merged((*view.findings, *contradictions(turned)))
         return dataclasses.replace(view, findings=findings), None
     placed = {own.name for own in alignment.sensors if own.site is not None}
-    # Of a sensor of which nobody said where it sits, nothing can be told about its axes.
-    after = (*alignment.findings, *find_faults(turned, view.phases))
-    known = [f for f in after if f.kind not in _OF_AXES or f.sensor in placed]
+    turned_by = {own.name for own in alignment.sensors if own.sd_deg[1] < 180.0}
     # The alignment looks for standing in all of the recording, and where the study says that it is.
     stands = all(f.kind != "no_standing" for f in alignment.findings)
-    seen = [f for f in view.findings if not (stands and f.kind == "no_standing")]
-    findings = merged((*seen, *known))
+    # Of a sensor of which nobody said where it sits, or nothing how it is turned, no axes can be judged.
+    findings = merged(
+        (
+            *(f for f in view.findings if not (stands and f.kind == "no_standing")),
+            *(f for f in alignment.findings if f.kind not in _OF_AXES or not f.sensor or f.sensor in placed),
+            *(f for f in find_faults(turned, view.phases) if f.kind not in _OF_AXES or f.sensor in turned_by),
+        )
+    )
     return dataclasses.replace(view, recording=turned, findings=findings), alignment
 
 
@@ -221,6 +225,8 @@ def write_study(new: NewStudy, files: VendorFiles) -> tuple[Overview, Alignment 
             fix="--force replaces it, or choose another name",
         )
     file = model_file(new.model)
+    if why := not_a_file(file):
+        raise InputError(f"The model file {why}.", where="--model", found=new.model, fix="check the path")
     model = read_any_model(file)
     if not (new.scaled or new.generic_height_m or known_height(file)):
         raise InputError(

@@ -10,10 +10,14 @@ import osim_models
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.alignment.files import read_alignment
 from sspinn_opensim.alignment.usual import QUIET_STANDING, usual_gaits
+from sspinn_opensim.recording import read_recording
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import read_study
-from sspinn_opensim.verbs import prepared
-from sspinn_opensim.verbs.prepared import along_segments, prepare, write_reading
+from sspinn_opensim.verbs import axes
+from sspinn_opensim.verbs.axes import along_segments
+from sspinn_opensim.verbs.check import check
+from sspinn_opensim.verbs.inputs import check_inputs
+from sspinn_opensim.verbs.prepared import prepare, write_reading
 from sspinn_opensim.verbs.run import run
 
 SITES = {
@@ -37,12 +41,12 @@ file = "walk.csv"
 """
 
 
-def csv(bodies=tuple(SITES)):
+def csv(bodies=tuple(SITES), turned=None):
     """Return a table of someone who stands for two seconds and takes six usual strides."""
     n_stand, n = 200, 200 + round(6 * STRIDE_S * RATE_HZ)
     phase = 2 * np.pi * np.arange(n - n_stand) / (STRIDE_S * RATE_HZ)
     columns = {"time": np.arange(n) / RATE_HZ}
-    for name, body, turn in zip(SITES, bodies, TURNS, strict=True):
+    for name, body, turn in zip(SITES, bodies, TURNS if turned is None else turned, strict=True):
         segment, side = SITES[body]
         curves = usual_gaits()[0].segments[segment]
         turns = np.exp(1j * np.arange(1, len(curves.rate) + 1)[:, None] * phase)
@@ -62,8 +66,8 @@ def csv(bodies=tuple(SITES)):
 def study(tmp_path):
     """Return a function that writes a study, with the model in a results folder, and reads it."""
 
-    def written(alignment='method = "signals"', sensors="", bodies=tuple(SITES), recording=""):
-        (tmp_path / "walk.csv").write_text(csv(bodies))
+    def written(alignment='method = "signals"', sensors="", bodies=tuple(SITES), recording="", turned=None):
+        (tmp_path / "walk.csv").write_text(csv(bodies, turned))
         tables = "".join(f"[sensors.{name}]\n" for name in SITES)
         file = tmp_path / "study.toml"
         file.write_text(f"{HEAD}{recording}\n[alignment]\n{alignment}\n{tables}{sensors}")
@@ -77,6 +81,7 @@ def study(tmp_path):
 
 def test_sensors_are_aligned_once_kept_and_used_again(study, monkeypatch):
     known, out = study()
+    assert check(known.path).ok  # although a CSV is along the segments where the study says nothing
     first = prepare(known, out)
     write_reading(first, out)
     file = ResultsFolder(out).alignment
@@ -85,14 +90,16 @@ def test_sensors_are_aligned_once_kept_and_used_again(study, monkeypatch):
         # The usual curves as they are: what is left is heading, and 3 degrees sideways that it mixes in.
         assert np.degrees(np.arctan2(off[0, 1], off[1, 1])) == pytest.approx(0, abs=1.5), body
     assert any("known within" in note for note in first.notes)
-    monkeypatch.setattr(prepared, "align", None)  # it must not be made again
+    monkeypatch.setattr(axes, "align", None)  # it must not be made again
     second = prepare(known, out)
     assert np.array_equal(first.recording.acceleration, second.recording.acceleration)
     assert np.array_equal(first.recording.angular_rate, second.recording.angular_rate)
     assert first.recording.sensors == second.recording.sensors
     elsewhere = file.rename(out.parent / "kept.toml")
     named, out = study(alignment='method = "signals"\nfile = "kept.toml"')
+    monkeypatch.undo()
     third = prepare(named, out)
+    assert "note: Sensors are turned as 'kept.toml' says, made from the recording 'walk'." in third.notes
     assert elsewhere.is_file() and np.array_equal(first.recording.angular_rate, third.recording.angular_rate)
 
 
@@ -125,7 +132,92 @@ def test_exchanged_sensors_stop_a_run_before_anything_is_made_unless_accepted(st
 
 def test_standing_outside_the_part_that_is_used_counts(study):
     known, _ = study(recording="from_s = 3.0\n")
-    recording = prepared.read_recording(known)
+    recording = read_recording(known)
     turned, found = along_segments(known, recording)
     assert turned.time_s[0] >= 3.0
     assert any("standing" in source for source in found.sensors[0].evidence)
+
+
+def test_the_alignment_of_a_run_is_made_once(study, monkeypatch):
+    known, out = study()
+    recording, alignment = check_inputs(known)
+    monkeypatch.setattr(axes, "align", None)  # it must not be made again
+    made = prepare(known, out, recording, alignment)
+    assert made.alignment.source == alignment.source and made.alignment.recording == "walk"
+
+
+@pytest.fixture
+def kept(study):
+    """Return the file of an alignment that was made from the walk."""
+    known, out = study()
+    write_reading(prepare(known, out), out)
+    return ResultsFolder(out).alignment.rename(out.parent / "kept.toml")
+
+
+NAMED = 'method = "signals"\nfile = "kept.toml"'
+
+
+@pytest.mark.parametrize(("axis", "angle_deg"), [("z", 35.0), ("x", 40.0), ("y", 180.0)])
+def test_an_alignment_that_the_signals_contradict_stops_unless_accepted(study, kept, axis, angle_deg):
+    turns = TURNS.copy()
+    turns[3] = Rotation.from_euler(axis, angle_deg, degrees=True).as_matrix() @ turns[3]
+    known, out = study(NAMED, turned=turns)
+    with pytest.raises(InputError, match="against the alignment file") as error:
+        check_inputs(known)
+    assert 'accepted = ["alignment:tibia_r"]' in error.value.fix
+    seen = check(known.path)
+    assert not seen.ok
+    assert [f.key for f in seen.overview.findings if f.is_serious] == ["alignment:tibia_r"]
+    accepted, out = study(NAMED, turned=turns, recording='accepted = ["alignment:tibia_r"]\n')
+    used = prepare(accepted, out).alignment
+    assert np.array_equal(used.sensors[3].rotation, read_alignment(kept).sensors[3].rotation)
+
+
+def test_exchanged_sensors_are_seen_with_the_alignment_of_another_recording(study, kept):
+    known, _ = study(NAMED, bodies=("pelvis", "femur_r", "femur_l", "tibia_l", "tibia_r"))
+    serious = {f.key for f in check(known.path).overview.findings if f.is_serious}
+    assert serious >= {"swapped_sides:tibia_r", "swapped_sides:tibia_l"}
+
+
+def test_a_part_too_short_to_align_by_itself_may_use_a_file(study, kept):
+    """No stride is in it and nobody stands: its own signals say nothing, and nothing is contradicted."""
+    rows = (kept.parent / "walk.csv").read_text().splitlines()
+    known, out = study(NAMED)
+    (kept.parent / "walk.csv").write_text("\n".join([rows[0], *rows[300:350]]) + "\n")
+    made = prepare(known, out)
+    assert not any(f.is_serious for f in made.alignment.findings)
+    assert any("do not show" in note for note in made.notes)
+
+
+@pytest.mark.parametrize(
+    ("alignment", "axes_of_all"),
+    [
+        ('method = "none"\nfile = "kept.toml"', ""),
+        ('file = "kept.toml"', ""),
+        (NAMED, 'axes = ["x", "y", "z"]\n'),
+    ],
+)
+def test_an_alignment_that_nothing_would_use_is_refused(study, kept, alignment, axes_of_all):
+    with pytest.raises(InputError, match="names an alignment"):
+        known, _ = study(alignment)
+        text = known.path.read_text()
+        for name in SITES:
+            text = text.replace(f"[sensors.{name}]\n", f"[sensors.{name}]\n{axes_of_all}")
+        known.path.write_text(text)
+        check_inputs(read_study(known.path))
+
+
+def test_a_broken_alignment_is_not_called_a_study(study, kept):
+    kept.write_text("[sensors.pelvis\n")
+    known, _ = study(NAMED)
+    with pytest.raises(InputError, match=r"The alignment file is not valid TOML") as error:
+        check(known.path)
+    assert error.value.where.endswith("kept.toml")
+
+
+def test_doubts_are_judged_by_the_bound_of_the_study_each_time(study):
+    known, out = study()
+    write_reading(prepare(known, out), out)
+    strict, _ = study(alignment='method = "signals"\nlargest_sd_deg = 1.0')
+    with pytest.raises(InputError, match="known within"):
+        prepare(strict, out)

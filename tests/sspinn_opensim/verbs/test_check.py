@@ -355,11 +355,45 @@ def test_options_for_files_do_not_go_with_a_study(repository):
         (["--rate", "0"], "--rate"),
         (["--rate", "-5"], "--rate"),
         (["--where", "00B4AXXX=pelvis"], "no sensor '00B4AXXX'"),
+        (["--where", "00B4A000=pelvsi"], "did you mean 'pelvis'"),
+        (["--where", "00B4A001=tihgh_r"], "did you mean 'thigh_r'"),
+        (["--where", "00B4A001=thigh"], "thigh_r, thigh_l"),
+        ([*STUDY[:2], "--model", "nope.osim", *STUDY[4:]], "The model file does not exist."),
     ],
 )
 def test_half_a_study_and_what_cannot_be_is_refused(arguments, what, folder, capsys):
     assert cli.main(["check", str(folder), *arguments]) == 2
-    assert what in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert what in message and "Errno" not in message
+
+
+def test_a_segment_whose_movement_is_not_known_is_named_so(folder, capsys):
+    assert cli.main(["check", str(folder), "--where", "00B4A000=pelvis", "00B4A001=hand_r"]) == 1
+    said = capsys.readouterr().out
+    assert "the usual movement of the right hand is not known" in said
+    assert "[sensors.00B4A001] of a study" in said and "the study" not in said
+
+
+@pytest.mark.parametrize(
+    ("table", "what"),
+    [
+        ("[output]\nfrom_s = 100.0\nto_s = 101.0", "output window does not fit"),
+        ("[training.weights]\nnothing = 1.0", "no loss term 'nothing'"),
+        ('[reference]\nformat = "opensim"\nkinematics = "study.toml"', "study.toml"),
+    ],
+)
+def test_what_a_run_refuses_a_check_finds(folder, where, tmp_path, table, what, capsys):
+    file = tmp_path / "study.toml"
+    check(folder, where=where, new_study=NewStudy(file, **NEW))
+    assert check(file).ok
+    text = file.read_text(encoding="utf-8")
+    file.write_text(f"{text}\n{table}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=what):
+        run(file, tmp_path / "results")
+    assert cli.main(["check", str(file), "--out", str(tmp_path / "out")]) == 1
+    assert what in capsys.readouterr().out
+    found = json.loads((tmp_path / "out" / "recording.json").read_text(encoding="utf-8"))
+    assert not found["ok"] and what in found["verdict"]
 
 
 def test_a_sensor_is_placed_once(folder, capsys):
