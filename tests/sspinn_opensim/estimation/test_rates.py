@@ -61,6 +61,20 @@ def test_an_estimate_is_at_the_rate_of_the_recording(trained, rate_hz):
     assert (fine.ground.force[..., 1] >= 0).all(), "a foot cannot pull the floor"
 
 
+def test_a_foot_in_the_air_carries_nothing_between_samples(trained):
+    """A cubic spline swings below zero before a strike, and above the load behind it."""
+    _, recording, subject, signals = trained[1000.0]
+    known = resample(recording, TRAINING_HZ)
+    coarse = estimate(PersonNetwork(subject, signals).eval(), subject, signals, known.time_s)
+    force = np.zeros_like(coarse.ground.force)
+    force[200:230, :, 1] = 700.0
+    loaded = dataclasses.replace(coarse, ground=dataclasses.replace(coarse.ground, force=force))
+    fine = at_times(loaded, subject, recording.time_s)
+    up, (strike_s, toe_off_s) = fine.ground.force[..., 1], known.time_s[[199, 230]]
+    assert up.min() == 0.0 and up.max() == 700.0
+    assert not up[(fine.time_s <= strike_s) | (fine.time_s >= toe_off_s)].any()
+
+
 def test_a_long_recording_is_estimated_in_pieces_as_in_one(trained, monkeypatch):
     _, recording, subject, signals = trained[TRAINING_HZ]
     network = PersonNetwork(subject, signals).eval()

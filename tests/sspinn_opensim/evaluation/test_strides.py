@@ -39,7 +39,8 @@ def test_only_whole_strides_that_the_reference_knows_count(gait):
     error = np.radians(np.floor(TIME_S))  # stride k is off by k degrees
     right = np.where((TIME_S >= 2.5) & (TIME_S < 6.2), error, np.nan)
     reference = Reference("walk", TIME_S, angles={"knee_angle_r": right, "knee_angle_l": error})
-    found = Strides((*strides(), *strides("l")[:2]), {})
+    beyond = Stride("l", "walking", 9.0, 9.9, 10.4)  # ends after the last frame
+    found = Strides((*strides(), *strides("l")[:2], beyond), {})
     scores = score_strides(estimate, reference, found, gait.person, ["knee_angle_r", "knee_angle_l"])
     knee = scores["angles"]["knee_angle_r"]
     assert knee == {

@@ -229,6 +229,12 @@ def without_format(path):
     torch.save(content, path)
 
 
+def no_number(path):
+    content = torch.load(path, weights_only=True)
+    next(iter(content["state"]["network"].values())).view(-1)[0] = float("nan")
+    torch.save(content, path)
+
+
 def flipped(path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -251,7 +257,7 @@ def an_object(path):
 SPOILT = [cut, empty, text, flipped, another_archive, another_content, another_kind_of_content, an_object]
 
 
-@pytest.mark.parametrize("spoil", [*SPOILT, without_format])
+@pytest.mark.parametrize("spoil", [*SPOILT, without_format, no_number])
 def test_a_broken_file_is_one_clear_error(checkpoint, walker, spoil):
     spoil(checkpoint)
     for use in (load, go_on):

@@ -391,6 +391,20 @@ def test_the_known_speed_is_that_of_walking(standing):
     assert value_of("mean_speed", whole) == value_of("mean_speed", still)
 
 
+def test_a_window_with_standing_does_not_pull_the_speed_of_the_others(standing):
+    """Of two windows one stands and one walks at the known speed."""
+    u = standing.motion.u
+    walks = filled(u, (..., standing.subject.roles.forward), 1.3)
+    both = dataclasses.replace(
+        standing,
+        motion=dataclasses.replace(standing.motion, u=torch.cat([u, walks])),
+        signals=dataclasses.replace(standing.signals, speed_m_s=1.3),
+    )
+    only = [dataclasses.replace(both, on_the_way=torch.tensor(on)) for on in ((False, True), (True, False))]
+    assert value_of("mean_speed", only[0]) == pytest.approx(0.0, abs=1e-12)
+    assert value_of("mean_speed", only[1]) == pytest.approx(2 * value_of("mean_speed", both)) != 0
+
+
 def test_only_who_stands_still_is_asked_to(standing):
     """A foot that carries all and moves is wrong in the frames of standing alone."""
     load, velocity = torch.zeros_like(standing.force_bw), torch.ones_like(standing.contact_velocity)

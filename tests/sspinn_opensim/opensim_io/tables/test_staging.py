@@ -52,6 +52,20 @@ def test_a_set_is_checked_in_one_process_and_moved(tmp_path, monkeypatch):
     assert {path.name for path in out.iterdir()} == {name.split("/")[0] for name in found}
 
 
+def test_what_was_read_is_remembered_by_its_content(tmp_path, monkeypatch):
+    jobs = []
+    monkeypatch.setenv("CASADI_DYNAMICS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(staging, "run_job", lambda job, *a, **k: (jobs.append(job), run_job(job, *a, **k))[1])
+    table = random_table()
+    first = write_storage(tmp_path / "a.sto", table)
+    check_files([first])
+    check_files([first])
+    assert len(jobs) == 1
+    write_storage(first, dataclasses.replace(table, values=2 * table.values))
+    check_files([first])
+    assert len(jobs) == 2, "another content under the same name is another question"
+
+
 def test_large_tables_are_read_one_after_the_other(tmp_path, monkeypatch):
     read = []
     monkeypatch.setattr(staging, "_MOST_BYTES", 1.0)
