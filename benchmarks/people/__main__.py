@@ -33,7 +33,7 @@ class Recorded:
     Parameters
     ----------
     path : str
-        File or folder below the data folder.
+        File or folder below the data folder; or a study of the folder `examples`, used as it is.
     measured : callable
         Reads the reference from the file or folder `reference`.
     options : tuple of str
@@ -85,7 +85,15 @@ RECORDINGS: Mapping[str, Recorded] = {
             ("capsense_sub03", "Sub03_CSBaseline", 78.6, 1.87, "0.775"),
         )
     },
+    **{
+        f"p01_{kind}": Recorded(study, 73.0, 1.73, references.dorschky, f"dorschky2019/{file}")
+        for kind, study, file in (
+            ("walk", "dorschky2019_walk.toml", "P01_normwalking.mat"),
+            ("run", "dorschky2019_run.toml", "P01_normrunning.mat"),
+        )
+    },
 }
+_EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -111,7 +119,8 @@ def run(name: str, options: argparse.Namespace) -> list[dict]:
     """Go the user's way with one recording; a row a seed."""
     recorded, folder = RECORDINGS[name], options.out / name
     folder.mkdir(exist_ok=True)
-    study_file = folder / "study.toml"
+    given = recorded.path.endswith(".toml")
+    study_file = _EXAMPLES / recorded.path if given else folder / "study.toml"
     if not study_file.exists():
         known = [
             "--height",

@@ -13,10 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from sspinn_opensim.evaluation.curves import ground_force_of
+from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.recording.formats.matlab_tables import read_rows
 
 #: Sagittal coordinates of the legs, as gait2392 and the built-in model call and count them.
 SAGITTAL = tuple(f"{joint}_{side}" for side in "rl" for joint in ("hip_flexion", "knee_angle", "ankle_angle"))
+#: Of participant P01: mass, and the part of the repeated mean cycle that is scored.
+_DORSCHKY_MASS_KG, _DORSCHKY_FROM_S, _DORSCHKY_CYCLES = 73.0, 2.0, 4
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,24 @@ def capsense(file: Path) -> Measured:
         columns = list(arrays["grf_cols"])
     forces = {side: (time_s, belts[:, [columns.index(f"{side}F{axis}") for axis in "xyz"]]) for side in "rl"}
     return Measured(ground_force=forces)
+
+
+def dorschky(file: Path) -> Measured:
+    """Read the mean gait cycle of a right leg, repeated; whole cycles after the first second are scored."""
+    rows = {(row.kind, row.name): row.mean for row in read_rows(file, {"angle", "moment", "GRF", "dur"})}
+    cycle_s = float(rows["dur", "dur"][0])
+    time_s = _DORSCHKY_FROM_S + np.arange(0.0, _DORSCHKY_CYCLES * cycle_s, 0.01)
+    weight_n = _DORSCHKY_MASS_KG * STANDARD_GRAVITY
+
+    def repeated(curve: np.ndarray) -> np.ndarray:
+        return np.interp(time_s, np.arange(len(curve)) * cycle_s / len(curve), curve, period=cycle_s)
+
+    def of(kind: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        return {name: (time_s, repeated(c)) for (of_kind, name), c in rows.items() if of_kind == kind}
+
+    forward, up = (weight_n * repeated(rows["GRF", f"GRF_{axis}_r"]) for axis in "xy")
+    force = np.column_stack([forward, up, np.full_like(up, np.nan)])
+    return Measured(of("angle"), of("moment"), {"r": (time_s, force)}, lag_s=0.015)
 
 
 def _inside(
