@@ -413,51 +413,46 @@ def loss_inputs(
     windows: Windows,
     raw: RawMotion,
     motion: Motion,
-    unscored: int,
 ) -> LossInputs:
-    """Run the body model over the scored frames of a batch and return what the terms look at.
+    """Run the body model over the inner frames of a batch and return what the terms look at.
 
     Parameters
     ----------
     raw : RawMotion
         (batch, frames, ...).
     motion : Motion
-        (batch, frames - 2, n), its first frame the second of `raw`.
-    unscored : int
-        Frames at the start of a window in which the network still settles; at least 1.
+        (batch, frames - 2, n): differences over time take the first and the last frame.
     """
-    inner = Motion(*(x[:, unscored - 1 :] for x in vars(motion).values()))
-    scored = RawMotion(*(x[:, unscored:-1] for x in vars(raw).values()))
+    inner = RawMotion(*(x[:, 1:-1] for x in vars(raw).values()))
     out = dynamics(
-        q=inner.q,
-        u=inner.u,
-        udot=inner.udot,
-        contact_force=scored.force.flatten(-2),
+        q=motion.q,
+        u=motion.u,
+        udot=motion.udot,
+        contact_force=inner.force.flatten(-2),
         sensor_position=constants.sensor_position + mounting.shift.flatten(),
         parameters=constants.parameters,
     )
-    specific_force, rate = (
-        mounting.turn(_triples(out[name])) for name in ("imu_acceleration", "imu_angular_rate")
-    )
-    floor = inner.q.new_tensor([0.0, subject.floor_m, 0.0])
+    felt = torch.stack([_triples(out[name]) for name in ("imu_acceleration", "imu_angular_rate")])
+    specific_force, rate = mounting.turn(felt)
+    floor = motion.q.new_tensor([0.0, subject.floor_m, 0.0])
     return LossInputs(
         subject=subject,
         signals=signals,
         constants=constants,
         mounting=mounting,
-        acceleration=windows.acceleration[:, unscored:-1],
-        angular_rate=windows.angular_rate[:, unscored:-1],
+        acceleration=windows.acceleration[:, 1:-1],
+        angular_rate=windows.angular_rate[:, 1:-1],
         predicted_acceleration=specific_force[..., signals.acceleration_channels],
         predicted_rate=rate[..., signals.rate_channels],
-        motion=inner,
-        raw=scored,
+        motion=motion,
+        raw=inner,
         tau=out["tau"],
-        force_bw=scored.force / subject.body_weight,
+        force_bw=inner.force / subject.body_weight,
         contact_position=_triples(out["contact_position"]) - floor,
         # Where no force is modelled, sideways in a planar estimate, nothing can stop a point either.
         contact_velocity=_triples(out["contact_velocity"]) * constants.modelled_force,
         on_the_way=windows.on_the_way,
-        still=None if windows.still is None else windows.still[:, unscored:-1],
+        still=None if windows.still is None else windows.still[:, 1:-1],
     )
 
 

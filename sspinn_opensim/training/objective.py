@@ -69,7 +69,11 @@ class Objective(nn.Module):
     def forward(self, batch: Sequence[MemberBatch], step: int) -> Loss:
         """Return the loss of the batch of a step."""
         ramp = self._settings.force_ramp(step)
-        outputs, _ = self._members[0].network(torch.cat([part.windows.inputs for part in batch]))
+        network, inputs = self._members[0].network, torch.cat([part.windows.inputs for part in batch])
+        # The first derivatives need the frame before the first that is scored.
+        settling = self._unscored - 1
+        outputs, _ = network(inputs[:, settling:], network.settle(inputs[:, :settling]))
+        batch = [MemberBatch(part.member, part.windows.after(settling)) for part in batch]
         split = outputs.split([len(part.windows.inputs) for part in batch])
         found = [self._of_member(part, out, ramp) for part, out in zip(batch, split, strict=True)]
         averaged = {name: _sum([values[name] for values in found]) / len(found) for name in found[0]}
@@ -94,7 +98,6 @@ class Objective(nn.Module):
             part.windows,
             raw,
             differentiate(raw, member.subject, member.signals.step_s),
-            self._unscored,
         )
         values = {}
         for name, term in TERMS.items():

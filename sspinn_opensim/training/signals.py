@@ -190,6 +190,14 @@ class Windows:
     on_the_way: Tensor | None = None
     still: Tensor | None = None
 
+    def after(self, frames: int) -> Windows:
+        """Return the windows without their first frames."""
+        still = None if self.still is None else self.still[:, frames:]
+        acceleration, angular_rate, inputs = (
+            x[:, frames:] for x in (self.acceleration, self.angular_rate, self.inputs)
+        )
+        return Windows(acceleration, angular_rate, inputs, self.on_the_way, still)
+
 
 def draw_windows(
     signals: Signals, frames: int, count: int, generator: torch.Generator, starts: Tensor

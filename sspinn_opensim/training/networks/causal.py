@@ -53,6 +53,20 @@ class CausalNetwork(nn.Module, ABC):
         read, state = self.remember_one(signals, state)
         return self.head(torch.cat([read, signals], dim=-1)), state
 
+    def settle(self, signals: Tensor) -> State:
+        """Return the state after signals that only lead up to what counts; no gradient flows into it.
+
+        Parameters
+        ----------
+        signals : (batch, frames, inputs) Tensor
+            May have no frame at all.
+        """
+        state = self.start(signals)
+        if not signals.shape[1]:
+            return state
+        with torch.no_grad():
+            return self.remember(signals, state)[1]
+
     @abstractmethod
     def start(self, signals: Tensor) -> State:
         """Return the state before the first of these signals (batch, ..., inputs)."""

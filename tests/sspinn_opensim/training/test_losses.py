@@ -13,7 +13,7 @@ from sspinn_opensim.training.losses import TERMS, BodyConstants, Mounting, loss_
 from sspinn_opensim.training.motion import Decoder, RawMotion, differentiate
 from sspinn_opensim.training.signals import Windows
 
-FRAMES, UNSCORED = 14, 3
+FRAMES = 12
 
 
 def in_double(signals):
@@ -75,9 +75,7 @@ def standing(body):
     signals = dataclasses.replace(body.signals, speed_m_s=None)
     windows = Windows(frames(felt), frames(turned), frames([0.0]))
     motion = differentiate(raw, subject, signals.step_s)
-    return loss_inputs(
-        subject, body.dynamics, signals, body.constants, body.mounting, windows, raw, motion, UNSCORED
-    )
+    return loss_inputs(subject, body.dynamics, signals, body.constants, body.mounting, windows, raw, motion)
 
 
 def changed(e, **changes):
@@ -98,8 +96,8 @@ def value_of(name, e) -> float:
 
 
 def test_frames_that_are_scored(standing):
-    """The window less the part in which the network settles, less the last frame, which has no derivative."""
-    scored = FRAMES - UNSCORED - 1
+    """All but the first and the last, which have no derivative."""
+    scored = FRAMES - 2
     assert standing.tau.shape == (1, scored, 10) and standing.motion.q.shape == (1, scored, 10)
     assert standing.force_bw.shape == (1, scored, 4, 3) and standing.acceleration.shape == (1, scored, 14)
 
@@ -112,10 +110,8 @@ def test_frames_of_motion_and_signals_are_the_same_ones(body):
     raw = dataclasses.replace(raw, posture=count.expand(1, FRAMES, 8), torque=count.expand(1, FRAMES, 7))
     windows = Windows(count.expand(1, FRAMES, 14), count.expand(1, FRAMES, 7), count)
     motion = differentiate(raw, subject, 0.01)
-    e = loss_inputs(
-        subject, body.dynamics, body.signals, body.constants, body.mounting, windows, raw, motion, UNSCORED
-    )
-    expected = torch.arange(UNSCORED, FRAMES - 1, dtype=torch.float64)
+    e = loss_inputs(subject, body.dynamics, body.signals, body.constants, body.mounting, windows, raw, motion)
+    expected = torch.arange(1, FRAMES - 1, dtype=torch.float64)
     for found in (e.acceleration, e.angular_rate, e.raw.torque, e.motion.q[..., [0]]):
         assert (found[0, :, 0] == expected).all()
 
@@ -369,7 +365,6 @@ def test_heights_count_from_the_floor(body):
             windows,
             raw,
             motion,
-            UNSCORED,
         )
         costs.append({name: value_of(name, e) for name in TERMS})
     assert costs[0]["contact_height"] > 0.01
@@ -455,9 +450,7 @@ def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
     def loss():
         raw = decoder(outputs)
         motion = differentiate(raw, subject, signals.step_s)
-        e = loss_inputs(
-            subject, body.dynamics, signals, body.constants, mounting, windows, raw, motion, UNSCORED
-        )
+        e = loss_inputs(subject, body.dynamics, signals, body.constants, mounting, windows, raw, motion)
         used = [name for name in TERMS if name not in ("torque_output", "contact_speed", "led_force")]
         return sum(weights({})[name] * TERMS[name](e) for name in used)
 
