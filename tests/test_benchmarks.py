@@ -303,6 +303,31 @@ def test_a_real_person_is_estimated_from_the_raw_folder_and_scored(repository, s
         assert max(bias, spread) > 0 and rmsd < bias + spread + 1e-9
 
 
+def test_virtual_people_are_turned_by_a_level_and_stand_in_the_same_table(repository, shared, tmp_path):
+    if not (shared / "data" / "hamner2013_running").is_dir():
+        pytest.skip("the public recordings lack hamner2013_running")
+    command = [sys.executable, "-m", "benchmarks.people", "--data", shared / "data", "--out", tmp_path]
+    command += ["--only", "--virtual", "4", "8", "--virtual-people", "1", "--steps", "2"]
+    answer = subprocess.run(
+        list(map(str, command)), cwd=repository, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    rows = json.loads((tmp_path / "people.json").read_text())
+    assert [(row["kind"], row["level"]) for row in rows] == [
+        (kind, level) for kind in ("walking", "running") for level in ("4", "8")
+    ]
+    assert "walking@8 (1 people)" in answer.stdout
+    for row in rows:
+        # A posture held still has 16 and 26 degrees; the baseline of a turned sensor is within its turns.
+        assert 1.0 < row["baseline_rmsd"] < row["angle_rmsd"]
+    truths = [json.loads(file.read_text()) for file in sorted(tmp_path.glob("virtual/walker*/truth.json"))]
+    for name, sensor in truths[0]["sensors"].items():
+        both = np.array([truth["sensors"][name]["misalignment_deg"] for truth in truths])
+        # Angles of a rotation grow with its vector to second order: 8 degrees turn others by about 1.
+        np.testing.assert_allclose(both[1], 2 * both[0], atol=2.0)
+        assert sensor["misalignment_deg"] != [0.0, 0.0, 0.0]
+
+
 BELTS = """
 import json, pathlib, sys
 from benchmarks.people import references, scores

@@ -1,8 +1,9 @@
-"""Benchmark of real people nobody tuned on: raw files in, errors against their laboratories out.
+"""Benchmark of people nobody tuned on, real and virtual: signals in, errors against their laboratories out.
 
-Run ``python -m benchmarks.people --data ../shared/data --out FOLDER``, with ``--only NAME ...`` for some.
-Every recording goes the way of a user: ``sspinn check`` writes the study, the sensors are aligned by their
-own signals, a network is trained on the signals alone. Labels are read here, afterwards.
+Run ``python -m benchmarks.people --data ../shared/data --out FOLDER``, with ``--only NAME ...`` for some real
+people, and ``--virtual LEVEL ...`` for virtual ones whose sensors are turned. Every real recording goes the
+way of a user: ``sspinn check`` writes the study, the sensors are aligned by their own signals, a network is
+trained on the signals alone. Labels are read here, afterwards.
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import processor
-from benchmarks.people import references
-from benchmarks.people.scores import scores
+from benchmarks.people import references, virtual
+from benchmarks.people.scores import baseline_scores, scores
+from benchmarks.virtual_imu import Trial
 from sspinn_opensim import cli, estimate, scale, train
-from sspinn_opensim.study import read_study
+from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.study.read import override
+from sspinn_opensim.verbs.prepared import Prepared, prepare
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,8 @@ RECORDINGS: Mapping[str, Recorded] = {
         )
     },
 }
+#: Columns of a table that fit beside each other.
+_BESIDE = 6
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -101,17 +107,47 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.people", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", nargs="+", choices=RECORDINGS, default=list(RECORDINGS))
+    parser.add_argument("--only", nargs="*", choices=RECORDINGS, help="real people; none: virtual alone")
+    parser.add_argument(
+        "--virtual",
+        nargs="*",
+        type=float,
+        metavar="DEG",
+        help="levels of turned sensors, degrees; default: 8, and none with --only",
+    )
+    parser.add_argument(
+        "--virtual-people", type=int, default=3, metavar="N", help="walkers and runners each; default: 3"
+    )
+    parser.add_argument("--virtual-all", action="store_true", help="all trials of all 13 virtual people")
+    parser.add_argument(
+        "--virtual-axes",
+        nargs="+",
+        choices=("stated", "aligned"),
+        default=["stated"],
+        help="turned sensors whose axes count as stated, or that are aligned by their signals",
+    )
     parser.add_argument("--model", default="builtin:planar_gait")
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     options = parser.parse_args(arguments)
+    if options.virtual is None:
+        options.virtual = [8.0] if options.only is None else []
     options.out.mkdir(parents=True, exist_ok=True)
     rows: list[dict] = []
-    for name in options.only:
-        rows += run(name, options)
+
+    def keep(found: list[dict]) -> None:
+        rows.extend(found)
         (options.out / "people.json").write_text(json.dumps(rows, indent=1) + "\n")
-    show(rows, options)
+
+    for name in RECORDINGS if options.only is None else options.only:
+        keep(run(name, options))
+    levels = [(level, axes) for level in options.virtual for axes in options.virtual_axes]
+    people = 13 if options.virtual_all else options.virtual_people
+    for trial in virtual.chosen_trials(options.data, people, options.virtual_all) if levels else ():
+        for level, axes in levels:
+            keep(run_virtual(trial, level, axes, options))
+    means = virtual.means(rows, [_level(*level) for level in levels])
+    show([*rows, *means], options)
     return 0
 
 
@@ -132,34 +168,68 @@ def run(name: str, options: argparse.Namespace) -> list[dict]:
         ]
         path = options.data / recorded.path
         cli.main(["check", str(path), "--study", str(study_file), *known, *recorded.options])
-    study = override(read_study(study_file), steps=options.steps, seeds=tuple(options.seeds))
-    started = time.monotonic()
-    results = folder / "results"
-    scale(study, results)
-    train(study, results)
-    estimate(study, results)
-    took_s = time.monotonic() - started
     measured = recorded.measured(options.data / recorded.reference)
+    return _rows(name, read_study(study_file), folder / "results", lambda _: measured, options)
+
+
+def run_virtual(trial: Trial, level_deg: float, axes: str, options: argparse.Namespace) -> list[dict]:
+    """Train on a virtual recording, and score it; a row a seed."""
+    folder = options.out / "virtual" / f"{trial.name}_{level_deg:g}"
+    file = virtual.write_study(trial, level_deg, folder)
+    study = virtual.read_virtual(file, align=axes == "aligned")
+
+    def measured(prepared: Prepared) -> references.Measured:
+        return virtual.reference(study, ResultsFolder(results).subject, prepared.recording.time_s)
+
+    results, level = folder / f"results_{axes}", _level(level_deg, axes)
+    about = {"kind": trial.kind, "person": trial.person, "level": level}
+    return [about | row for row in _rows(f"{trial.name}@{level}", study, results, measured, options)]
+
+
+def _level(level_deg: float, axes: str) -> str:
+    return f"{level_deg:g}" + (" aligned" if axes == "aligned" else "")
+
+
+def _rows(
+    name: str,
+    study: Study,
+    results: Path,
+    measured_of: Callable[[Prepared], references.Measured],
+    options: argparse.Namespace,
+) -> list[dict]:
+    """Train without labels, then read them: a row of errors for each seed, and those of the baseline."""
+    study = override(study, steps=options.steps, seeds=tuple(options.seeds))
+    started = time.monotonic()
+    scale(study, results)
+    prepared = prepare(study, results)
+    train(study, results, prepared=prepared)
+    estimate(study, results, prepared=prepared)
+    took_s = time.monotonic() - started
+    measured = measured_of(prepared)
     rows = []
     for seed in options.seeds:
-        of_seed = results / "seeds" / f"seed_{seed}"
-        found = scores(
-            results if len(options.seeds) == 1 else of_seed, measured, recorded.mass_kg, recorded.height_m
-        )
-        rows.append({"recording": name, "seed": seed, "took_s": took_s, **found})
+        of_seed = results if len(options.seeds) == 1 else results / "seeds" / f"seed_{seed}"
+        found = scores(of_seed, measured, study.person.mass_kg, study.person.height_m)
+        found |= baseline_scores(of_seed, measured, prepared.recording)
+        serious = sum(note.startswith("serious") for note in prepared.notes)
+        rows.append({"recording": name, "seed": seed, "took_s": took_s, "serious": float(serious), **found})
     return rows
 
 
 def show(rows: list[dict], options: argparse.Namespace) -> None:
-    """Print a row for each recording and seed."""
+    """Print a column for each recording and seed, some beside each other."""
     console = Console(width=200)
     console.print(
         f"{processor()}, {os.cpu_count()} cores; {options.model}; {options.steps} steps; zero time shift"
     )
-    table = Table("", *(f"{row['recording']} {row['seed']}" for row in rows), box=None)
-    for key in dict.fromkeys(key for row in rows for key in row if key not in ("recording", "seed")):
-        table.add_row(key, *(f"{row[key]:.3g}" if key in row else "" for row in rows))
-    console.print(table)
+    keys = dict.fromkeys(key for row in rows for key, value in row.items() if isinstance(value, float))
+    for first in range(0, len(rows), _BESIDE):
+        part = rows[first : first + _BESIDE]
+        heads = (f"{row['recording']} {row.get('seed', '')}".strip() for row in part)
+        table = Table("", *heads, box=None)
+        for key in keys:
+            table.add_row(key, *(f"{row[key]:.3g}" if key in row else "" for row in part))
+        console.print(table)
 
 
 if __name__ == "__main__":

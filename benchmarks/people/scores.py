@@ -8,10 +8,12 @@ import numpy as np
 
 from benchmarks.people.references import SAGITTAL, Measured
 from casadi_dynamics.osim import read_model
+from sspinn_opensim.evaluation.baseline import sagittal_joints, sagittal_signals, segment_angle_baseline
 from sspinn_opensim.evaluation.curves import Curves, read_estimate
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY, error_numbers
 from sspinn_opensim.gait import contacts
 from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.recording import Recording
 from sspinn_opensim.results.folder import ResultsFolder
 
 #: Cadence and stance time are compared where the laboratory saw this much, s.
@@ -56,6 +58,24 @@ def scores(folder: Path, measured: Measured, mass_kg: float, height_m: float) ->
             float(np.ptp(x) / np.ptp(at_s)) for x in (own, way_m[[0, -1]])
         )
     return found
+
+
+def baseline_scores(folder: Path, measured: Measured, recording: Recording) -> dict[str, float]:
+    """Return the errors of the angles that gyroscopes and mean gravity give by themselves.
+
+    Parameters
+    ----------
+    folder : Path
+        Results: frames are those of its estimate.
+    recording : Recording
+        The whole recording, along the axes of the segments as the estimate had it.
+    """
+    model = read_model(ResultsFolder(folder).subject)
+    signals = sagittal_signals(recording, model)
+    curves = segment_angle_baseline(signals, sagittal_joints(model, signals.rate))
+    time_s = read_estimate(folder, model).time_s
+    angles = curves.angles_at(time_s).angles
+    return _errors("baseline", time_s, angles, measured.angles, 180.0 / np.pi)
 
 
 def _errors(name: str, time_s: np.ndarray, estimate, reference, factor: float) -> dict[str, float]:
