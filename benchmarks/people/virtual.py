@@ -129,7 +129,7 @@ def means(rows: Sequence[dict], levels: Iterable[str]) -> list[dict]:
             numbers = [key for row in own for key in row if isinstance(row[key], float)]
             if not own:
                 continue
-            mean = {"recording": f"{kind}@{level} ({len(people)} people)"}
+            mean: dict[str, str | float] = {"recording": f"{kind}@{level} ({len(people)} people)"}
             for key in dict.fromkeys(numbers):
                 each = [[row[key] for row in own if row["person"] == one and key in row] for one in people]
                 mean[key] = float(np.mean([np.mean(values) for values in each if values]))
