@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -129,6 +129,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--model", default="builtin:planar_gait")
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument(
+        "--weights", nargs="+", default=[], metavar="TERM=WEIGHT", help="other weights of loss terms"
+    )
     options = parser.parse_args(arguments)
     if options.virtual is None:
         options.virtual = [8.0] if options.only is None else []
@@ -199,6 +202,9 @@ def _rows(
 ) -> list[dict]:
     """Train without labels, then read them: a row of errors for each seed, and those of the baseline."""
     study = override(study, steps=options.steps, seeds=tuple(options.seeds))
+    chosen = {term: float(weight) for term, weight in (each.split("=") for each in options.weights)}
+    training = replace(study.training, weights={**study.training.weights, **chosen})
+    study = replace(study, training=training)
     started = time.monotonic()
     scale(study, results)
     prepared = prepare(study, results)
