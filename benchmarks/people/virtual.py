@@ -59,7 +59,9 @@ def chosen_trials(data: Path, people: int, every: bool) -> list[Trial]:
 def misaligned(trial: Trial, level_deg: float) -> SimulationSettings:
     """Return how a trial is recorded by sensors that are turned by a level, degrees."""
     settings = settings_of(trial, sum(map(ord, trial.name)))
-    errors = dataclasses.replace(settings.errors, misalignment_deg=level_deg, position_m=POSITION_M)
+    errors = dataclasses.replace(
+        settings.errors, misalignment_deg=level_deg, position_m=POSITION_M, ringing=1.0
+    )
     return dataclasses.replace(settings, errors=errors)
 
 

@@ -7,7 +7,7 @@ then feels, in body axes, a(r + delta) + 2 omega x delta' + delta'' - g, and tur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from scipy.signal import lsim
 from casadi_dynamics.model import ImuFrame
 from casadi_dynamics.symbolic import BodyFunctions
 from sspinn_opensim.simulation.settings import ErrorSettings
+from sspinn_opensim.simulation.shocks import ringing_after
 
 _IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 #: Soft tissue is simulated at least at this rate, Hz.
@@ -101,6 +102,7 @@ def record(
     errors: ErrorSettings,
     seed: int,
     every: int = 1,
+    strikes_s: Mapping[str, np.ndarray] | None = None,
 ) -> VirtualRecording:
     """Return what sensors record.
 
@@ -113,6 +115,8 @@ def record(
         The same sensor has the same errors whatever other sensors there are.
     every : int
         One state in so many is a sample; see `oversampling`.
+    strikes_s : mapping of str to array, optional
+        When each foot strikes, by side, for what sensors ring with; see `shocks`.
     """
     bodies = [sensor.body for sensor in sensors]
     drawn = [_draw(sensor, errors, seed) for sensor in sensors]
@@ -130,9 +134,14 @@ def record(
     density = np.array([errors.acceleration_noise, errors.angular_rate_noise])[:, None, None]
     readings, truths = [], []
     for k, (sensor, truth, move) in enumerate(zip(sensors, drawn, moves, strict=True)):
-        turn, turning = (_turn(part, truth.position) for part in (move.displacement, move.velocity))
+        turn, turning = (
+            turned_by_sliding(part, truth.position) for part in (move.displacement, move.velocity)
+        )
         felt = force[:, k] + 2 * np.cross(rate[:, k], move.velocity) + move.acceleration
         seen = np.stack([felt, rate[:, k] + _turned_rate(turn, turning)])
+        if errors.ringing and strikes_s:
+            generator = _generator(sensor, seed, 2)
+            seen += errors.ringing * ringing_after(sensor.body, strikes_s, time_s, generator)
         seen = np.einsum("nji,knj->kni", exponential(turn) @ truth.rotation, seen)[:, ::every]
         white = density * np.sqrt(rate_hz / 2) * _generator(sensor, seed, 1).standard_normal(seen.shape)
         bias = np.stack([truth.acceleration_bias, truth.angular_rate_bias])[:, None]
@@ -217,7 +226,7 @@ def exponential(vector: np.ndarray) -> np.ndarray:
     return np.eye(3) + once * cross + twice * cross @ cross
 
 
-def _turn(displacement: np.ndarray, position: np.ndarray) -> np.ndarray:
+def turned_by_sliding(displacement: np.ndarray, position: np.ndarray) -> np.ndarray:
     """Return the rotation vector of a sensor that slides on a round segment along y: n x delta / radius."""
     outward = np.array([position[0], 0.0, position[2]])
     size = np.linalg.norm(outward)

@@ -25,6 +25,7 @@ from sspinn_opensim.simulation.motion import (
     through,
 )
 from sspinn_opensim.simulation.settings import SimulationSettings
+from sspinn_opensim.simulation.shocks import strikes
 from sspinn_opensim.simulation.states import completed
 from sspinn_opensim.simulation.virtual import VirtualRecording, VirtualSensor, oversampling, record
 
@@ -119,7 +120,8 @@ def record_walk(
     time_s = uniform_clock(walk.to_s - walk.from_s, every * settings.sampling_rate_hz)
     time_s = time_s[: (len(time_s) - 1) // every * every + 1]
     state = completed(walk.functions, *walk.motion(walk.from_s + time_s))
-    return record(walk.functions, state, time_s, sensors, settings.errors, settings.seed, every)
+    struck = strikes(walk.functions, state["q"], time_s) if settings.errors.ringing else None
+    return record(walk.functions, state, time_s, sensors, settings.errors, settings.seed, every, struck)
 
 
 def scored_window(walk: Walk) -> tuple[float, float] | None:
