@@ -51,10 +51,10 @@ RINGING: Mapping[tuple[str, ...], tuple[Ringing, Ringing]] = {
         Ringing(32.5, 0.48, (3.97, 4.03, 3.79)),
     ),
 }
-#: A foot is farthest ahead so long before it first carries load: 12 to 45 ms, 30 in the mean, on the plates of
+#: A foot is farthest ahead so long before it first carries load: 12 to 45 ms, mean 30, on the plates of
 #: a walker (Schreiber and Moissenet 2019) and of three runners at 3 to 5 m/s (Hamner and Delp 2013).
 _AHEAD_S = 0.030
-#: The shock of a strike is highest so long after the first load, in walking over plates (Kuopio; 33 to 42 ms).
+#: The shock of a strike is highest so long after the first load, walking over plates (Kuopio; 33 to 42 ms).
 SHOCK_AFTER_S = 0.037
 #: Strides are longer than this, and a foot swings forward by more than this, s and m.
 _STRIDE_S, _SWING_M = 0.45, 0.1
