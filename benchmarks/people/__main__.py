@@ -154,12 +154,21 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def study_of(folder: Path) -> Study:
+    """Return the study of a recording that was run in a folder of its name."""
+    return read_study(_study_file(folder))
+
+
+def _study_file(folder: Path) -> Path:
+    path = RECORDINGS[folder.name].path
+    return _EXAMPLES / path if path.endswith(".toml") else folder / "study.toml"
+
+
 def run(name: str, options: argparse.Namespace) -> list[dict]:
     """Go the user's way with one recording; a row a seed."""
     recorded, folder = RECORDINGS[name], options.out / name
     folder.mkdir(exist_ok=True)
-    given = recorded.path.endswith(".toml")
-    study_file = _EXAMPLES / recorded.path if given else folder / "study.toml"
+    study_file = _study_file(folder)
     if not study_file.exists():
         known = [
             "--height",

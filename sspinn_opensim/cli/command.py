@@ -1,8 +1,9 @@
 """The command ``sspinn``: parse, call a verb, print what it returns.
 
 Exit status: 0 done, 1 a verb that looks for faults found some, 2 wrong input or a file that cannot be
-written, 128 and the number of the signal that interrupted it (130 Ctrl-C, 143 ``kill``). A verb's module is
-imported when it runs, so that ``--help`` and ``doctor`` answer even where a library is broken.
+written, 3 with ``--strict`` a training that did not come out as those of good recordings do, 128 and the
+number of the signal that interrupted it (130 Ctrl-C, 143 ``kill``). A verb's module is imported when it runs,
+so that ``--help`` and ``doctor`` answer even where a library is broken.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with as_exceptions(), screen.attached():
             result = call(options.verb, options, screen)
             screen.show(result)
-            return 0 if getattr(result, "ok", True) else 1
+            return getattr(result, "exit_status", 0 if getattr(result, "ok", True) else 1)
     except InputError as error:
         return _fail(str(error))
     except OSError as error:

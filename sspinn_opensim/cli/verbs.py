@@ -53,6 +53,7 @@ _SENSORS = Option(
 )
 _OF_STUDY = (_STEPS, _SEEDS, _SENSORS)
 _RESTART = flag("--restart", "train from the start, not from the last checkpoint")
+_STRICT = flag("--strict", "end with status 3 if the training is not like those of good recordings")
 _SCALED = (
     number("--mass", float, "KG", "mass of the person, kg; default: the set-up's", dest="mass_kg"),
     number("--height", float, "M", "height of the person, m", dest="height_m"),
@@ -103,7 +104,7 @@ def _check(options: argparse.Namespace) -> dict[str, Any]:
 
 
 VERBS = (
-    Verb("run", "all stages, from the study to the report", (_PEOPLE, OUT, *_OF_STUDY, _RESTART)),
+    Verb("run", "all stages, from the study to the report", (_PEOPLE, OUT, *_OF_STUDY, _RESTART, _STRICT)),
     Verb(
         "check",
         "say what is in a recording and what is wrong with it; write a study of a vendor's files",
@@ -134,7 +135,7 @@ VERBS = (
         "train the network on the IMU signals; goes on from its last checkpoint",
         (_PEOPLE, OUT, *_OF_STUDY, _RESTART),
     ),
-    Verb("estimate", "write kinematics, moments and ground forces", (_PEOPLE, OUT, *_OF_STUDY)),
+    Verb("estimate", "write kinematics, moments and ground forces", (_PEOPLE, OUT, *_OF_STUDY, _STRICT)),
     Verb(
         "muscles",
         "static optimization on those files, or on a laboratory's own (OpenSim)",

@@ -27,7 +27,7 @@ from sspinn_opensim.report.page import Section, Table, readable
 from sspinn_opensim.report.stick_figure import StickFigure
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.gui_steps import gui_steps, opensim_files
-from sspinn_opensim.results.read_back import read_scaling_report, read_verdict
+from sspinn_opensim.results.read_back import read_fit, read_scaling_report, read_verdict
 from sspinn_opensim.study import Study
 from sspinn_opensim.text import fixed, signed
 
@@ -279,6 +279,41 @@ def _muscles_over_time(
     if measured:
         legend += [("reference", "reference, right"), ("left-reference", "reference, left")]
     return charts, legend
+
+
+def fit_section(results: Path) -> Section | None:
+    """Verdict on the training, and how well the motion explains each sensor."""
+    found = read_fit(ResultsFolder(results))
+    if not found or not found["seeds"]:
+        return None
+    columns = ["sensor", "acceleration (m/s²)", "(%)", "angular rate (rad/s)", "(%)", "turned (deg)"]
+    columns += ["moved (mm)", "late (ms)"]
+    rows = [
+        [
+            sensor["sensor"],
+            fixed(sensor["acceleration_m_s2"], 2),
+            _percent(sensor["acceleration_share"]),
+            fixed(sensor["angular_rate_rad_s"], 3),
+            _percent(sensor["angular_rate_share"]),
+            fixed(sensor["turned_deg"], 1),
+            fixed(1000 * sensor["moved_m"], 0),
+            signed(1000 * sensor["delay_s"], 0),
+        ]
+        for sensor in next(iter(found["seeds"].values()))["sensors"]
+    ]
+    return Section("fit", "Verdict on the training", "fit.html", found | {"table": Table(columns, rows)})
+
+
+def fit_hint(results: Path) -> list[str]:
+    """Return what stands at the top of the page where a training is not like those of good recordings."""
+    found = read_fit(ResultsFolder(results))
+    if not found or found["ok"]:
+        return []
+    return [f"Do not trust this estimate: {'; '.join(found['failures'][:3])}. See: verdict on the training."]
+
+
+def _percent(share: float | None) -> str:
+    return fixed(None if share is None else 100 * share, 0)
 
 
 def training_section(results: Path) -> Section | None:

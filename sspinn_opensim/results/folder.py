@@ -142,6 +142,12 @@ class ResultsFolder:
         "cadence, speed, stride and step, stance, double support, symmetry; what the person does when",
         "estimate",
     )
+    fit = File(
+        "fit.json",
+        "verdict on the training: is it like those of good recordings, term by term and sensor by sensor: "
+        "m/s², rad/s, degrees, m, s",
+        "estimate",
+    )
     seeds = File("seeds/", "the estimate of every seed", "estimate ablate")
     static_optimization_setup = File(
         "static_optimization_setup.xml",

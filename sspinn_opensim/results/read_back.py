@@ -51,6 +51,34 @@ _SPATIOTEMPORAL = {
     "phases": [{"kind": str, **_SPAN, "cadence_steps_per_min": _NUMBER}],
     "uncovered": [{"reason": str, **_SPAN}],
 }
+_FIT = {
+    "ok": bool,
+    "failures": [str],
+    "warnings": [str],
+    "seeds": {
+        str: {
+            "windows": int,
+            "intensity_m_s2": float,
+            "terms": {str: float},
+            "sensors": [
+                {
+                    "sensor": str,
+                    "body": str,
+                    "acceleration_m_s2": _NUMBER,
+                    "angular_rate_rad_s": _NUMBER,
+                    "acceleration_share": _NUMBER,
+                    "angular_rate_share": _NUMBER,
+                    "turned_deg": float,
+                    "moved_m": float,
+                    "delay_s": float,
+                }
+            ],
+            "beyond_limits_deg": {str: float},
+            "mean_angles_deg": {str: float},
+            "speed_share": _NUMBER,
+        }
+    },
+}
 _ARM = {"belongs_to": str, "seeds": [int], "failure": str}
 
 
@@ -73,6 +101,11 @@ def read_verdict(folder: ResultsFolder) -> dict[str, Any]:
 def read_spatiotemporal(folder: ResultsFolder) -> dict[str, Any]:
     """Return the spatiotemporal values of an estimate, as `read_scaling_report`."""
     return _read(folder.spatiotemporal, _SPATIOTEMPORAL, "run sspinn estimate again")
+
+
+def read_fit(folder: ResultsFolder) -> dict[str, Any]:
+    """Return the verdict on a training, as `read_scaling_report`."""
+    return _read(folder.fit, _FIT, "run sspinn estimate again")
 
 
 def read_arm(folder: ResultsFolder) -> dict[str, Any]:

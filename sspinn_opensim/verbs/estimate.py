@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sspinn_opensim.estimation import Estimate, write_estimate
 from sspinn_opensim.estimation import estimate as estimate_recording
+from sspinn_opensim.estimation.fit import fit_of
 from sspinn_opensim.estimation.gait import Gait, gait_of, write_gait
 from sspinn_opensim.estimation.offline import at_times
 from sspinn_opensim.estimation.trained import without_start
 from sspinn_opensim.estimation.uncertainty import Deviations, standard_deviations
+from sspinn_opensim.estimation.verdict import FitVerdict, judge, write_fit
 from sspinn_opensim.estimation.write import write_deviations
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.staging import written_together
@@ -27,6 +29,9 @@ from sspinn_opensim.verbs.on_study import OfPeople, on_study, people_of, person_
 from sspinn_opensim.verbs.prepared import Prepared, prepare, write_reading
 
 log = logging.getLogger(__name__)
+
+#: Exit status of the command where the verdict on a training is bad, if it was told to be strict.
+BAD_FIT = 3
 
 
 @dataclass(frozen=True)
@@ -43,19 +48,30 @@ class Estimation:
         Standard deviation of each number of the first seed's.
     gait : Gait
         Strides of the first seed's, their spatiotemporal values and mean curves.
+    fit : FitVerdict
+        Whether the trainings came out as those of good recordings do.
     notes : tuple of str
-        Spans that the method does not cover.
+        What the verdict says, and spans that the method does not cover.
+    strict : bool
+        Whether a bad verdict ends the command with status 3.
     """
 
     folder: Path
     seeds: dict[int, Estimate]
     deviations: Deviations
     gait: Gait
+    fit: FitVerdict
     notes: tuple[str, ...] = ()
+    strict: bool = False
+
+    @property
+    def exit_status(self) -> int:
+        """Status that the command ends with."""
+        return BAD_FIT if self.strict and not self.fit.ok else 0
 
     def __str__(self) -> str:
         files = "kinematics.mot, moments.sto, grf.mot, each with its deviations (_sd), and external_loads.xml"
-        return f"wrote {files}\n{self._strides()}"
+        return f"wrote {files}\n{self._strides()}\n{self.fit}"
 
     def _strides(self) -> str:
         kinds = [(kind, self.gait.told[kind]) for kind in self.gait.strides.kinds]
@@ -70,7 +86,11 @@ class Estimation:
 
 @on_study(cohorts=True)
 def estimate(
-    study: Study | CohortStudy, out: Path, *, prepared: Prepared | Mapping[str, Prepared] | None = None
+    study: Study | CohortStudy,
+    out: Path,
+    *,
+    strict: bool = False,
+    prepared: Prepared | Mapping[str, Prepared] | None = None,
 ) -> Estimation | OfPeople[Estimation]:
     """Write motion and forces of every seed, and the first seed's as the files that OpenSim loads.
 
@@ -78,6 +98,9 @@ def estimate(
     ----------
     study : Study, CohortStudy, str or Path
         Whose recording. People of a cohort whom the network never saw are taken as they are described.
+    strict : bool
+        Whether the command ends with status 3 where a training did not come out as those of good recordings
+        do; all files are written all the same.
     prepared : Prepared or mapping of str to Prepared, optional
         As for `train`.
 
@@ -88,9 +111,11 @@ def estimate(
     """
     log.info("estimate", extra={"heading": True})
     if isinstance(study, CohortStudy):
-        return OfPeople(dict(_estimate_people(study, prepared if isinstance(prepared, Mapping) else {}, out)))
+        known = prepared if isinstance(prepared, Mapping) else {}
+        people = _estimate_people(study, known, out)
+        return OfPeople({name: replace(found, strict=strict) for name, found in people})
     prepared = prepared if isinstance(prepared, Prepared) else prepare(study, out)
-    return estimate_seeds(study, prepared, out)
+    return replace(estimate_seeds(study, prepared, out), strict=strict)
 
 
 def _estimate_people(
@@ -100,16 +125,17 @@ def _estimate_people(
         folder = person_folder(out, study)
         own = prepared.get(study.name) or prepare(study, folder)
 
-        def estimate_of(seed: int, name: str | None = study.name if seen else None, own=own) -> Estimate:
+        def network_of(
+            seed: int, name: str | None = study.name if seen else None, own: Prepared = own
+        ) -> PersonNetwork:
             belongs_to = identity(own.subject, own.trained_on, settings_of(cohort.training, seed))
             file = ResultsFolder(out).checkpoint(seed)
-            network = load_member(file, own.subject, own.signals, belongs_to, name, same_training=True)
-            return _estimate_of(network, own)
+            return load_member(file, own.subject, own.signals, belongs_to, name, same_training=True)
 
         networks = [ResultsFolder(out).checkpoint(seed) for seed in cohort.training.seeds]
         with recorded(folder, "estimate", study=study, networks=networks) as keep:
             write_reading(own, folder)
-            found = write_results(study, folder, own, estimate_of)
+            found = write_results(study, folder, own, network_of)
             keep(found.notes)
         log.info(f"{study.name}: {'trained on' if seen else 'never seen'}, {folder.relative_to(out)}")
         yield study.name, found
@@ -117,25 +143,27 @@ def _estimate_people(
 
 def estimate_seeds(study: Study, prepared: Prepared, out: Path) -> Estimation:
     """Write the estimates of the networks that were trained in a folder."""
-    return write_results(study, out, prepared, lambda seed: estimate_of_seed(study, prepared, out, seed))
+    return write_results(study, out, prepared, lambda seed: _network_of(study, prepared, out, seed))
 
 
-def estimate_of_seed(study: Study, prepared: Prepared, out: Path, seed: int) -> Estimate:
-    """Return the estimate by one seed's network."""
+def _network_of(study: Study, prepared: Prepared, out: Path, seed: int) -> PersonNetwork:
     subject, settings = prepared.subject, settings_of(study.training, seed)
     belongs_to = identity(subject, prepared.trained_on, settings)
     file = ResultsFolder(out).checkpoint(seed)
-    network = load_estimator(file, subject, prepared.signals, belongs_to, same_training=True)
-    return _estimate_of(network, prepared)
+    return load_estimator(file, subject, prepared.signals, belongs_to, same_training=True)
 
 
 def write_results(
-    study: Study, out: Path, prepared: Prepared, estimate_of: Callable[[int], Estimate]
+    study: Study, out: Path, prepared: Prepared, network_of: Callable[[int], PersonNetwork]
 ) -> Estimation:
     """Write the estimate of every seed, and the first seed's, with its uncertainty and gait, for OpenSim."""
-    results = {seed: estimate_of(seed) for seed in study.training.seeds}
+    subject, results, fits = prepared.subject, {}, {}
+    for seed in study.training.seeds:
+        network = network_of(seed)
+        results[seed] = _estimate_of(network, prepared)
+        fits[seed] = fit_of(network, subject, prepared.signals, settings_of(study.training, seed))
+    verdict = judge(fits)
     first, *_ = results.values()
-    subject = prepared.subject
     gait = gait_of(first, subject, prepared.phases, prepared.uncovered)
     rotational = [c.motion == "rotational" for c in subject.model.coordinates]
     deviations = standard_deviations(
@@ -151,7 +179,9 @@ def write_results(
         title = f"{study.name} standard deviations{same}"
         write_deviations(deviations, subject.model, ResultsFolder(folder).deviations, title)
         write_gait(gait, folder)
-    return Estimation(out, results, deviations, gait, tuple(map(str, prepared.uncovered)))
+        write_fit(fits, verdict, ResultsFolder(folder).fit)
+    notes = (*verdict.notes(), *map(str, prepared.uncovered))
+    return Estimation(out, results, deviations, gait, verdict, notes)
 
 
 def _estimate_of(estimator: PersonNetwork, prepared: Prepared) -> Estimate:

@@ -66,11 +66,14 @@ class PeopleEvaluation:
         has a reference.
     page : Path or None
         The same by person, speed and joint.
+    exit_status : int
+        Status that the command ends with.
     """
 
     folder: Path
     summary: dict[str, Any] | None
     page: Path | None
+    exit_status: int = 0
 
     def __str__(self) -> str:
         if self.summary is None:

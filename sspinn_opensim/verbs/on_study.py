@@ -26,6 +26,11 @@ _Called = Callable[Concatenate[Any, str | Path, P], Result]
 class OfPeople(dict[str, Result]):
     """What a verb came to for everyone of a cohort, by name."""
 
+    @property
+    def exit_status(self) -> int:
+        """Status that the command ends with: the highest of all people's."""
+        return max((getattr(found, "exit_status", 0) for found in self.values()), default=0)
+
     def __str__(self) -> str:
         return f"{len(self)} people: {', '.join(self)}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,8 +60,13 @@ class Run:
         """Scores against the reference, as in `metrics.json`."""
         return self.evaluation.metrics
 
+    @property
+    def exit_status(self) -> int:
+        """Status that the command ends with."""
+        return self.estimation.exit_status
+
     def __str__(self) -> str:
-        return str(self.evaluation)
+        return f"{self.evaluation}\n{self.estimation.fit}"
 
 
 def run(
@@ -69,6 +74,7 @@ def run(
     out: str | Path,
     *,
     restart: bool = False,
+    strict: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Run | PeopleEvaluation:
     """Do all stages, from scaling to the report.
@@ -81,6 +87,8 @@ def run(
         Results folder; made if it is not there.
     restart : bool
         Train from the start, not from the last checkpoint.
+    strict : bool
+        As for `estimate`: what follows is done all the same.
     progress : callable, optional
         Told of each step of the training.
 
@@ -94,13 +102,18 @@ def run(
         raise InputError("A model alone cannot be run.", where=str(study), expected="a study file")
     with owned(out, "sspinn run"):
         if isinstance(known, CohortStudy):
-            return _run_cohort(known, out, restart, progress)
+            return _run_cohort(known, out, restart, strict, progress)
         refuse_other_study(out, known, restart=restart)
-        return run_study(known, out, restart=restart, progress=progress)
+        return run_study(known, out, restart=restart, strict=strict, progress=progress)
 
 
 def run_study(
-    study: Study, out: Path, *, restart: bool = False, progress: Callable[[Progress], None] | None = None
+    study: Study,
+    out: Path,
+    *,
+    restart: bool = False,
+    strict: bool = False,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Do all stages for one person; see `run`."""
     inputs = check_inputs(study)
@@ -108,7 +121,7 @@ def run_study(
     conversion = _told(convert(study, out), Conversion)
     prepared = prepare(study, out, *inputs)
     training = _told(train(study, out, restart=restart, progress=progress, prepared=prepared), Training)
-    estimation = _told(estimate(study, out, prepared=prepared), Estimation)
+    estimation = _told(estimate(study, out, strict=strict, prepared=prepared), Estimation)
     verdict = _told(muscles(study, out, prepared=prepared), Verdict)
     evaluation = evaluate(study, out, prepared=prepared)
     assert isinstance(evaluation, Evaluation)
@@ -116,7 +129,11 @@ def run_study(
 
 
 def _run_cohort(
-    cohort: CohortStudy, out: Path, restart: bool, progress: Callable[[Progress], None] | None
+    cohort: CohortStudy,
+    out: Path,
+    restart: bool,
+    strict: bool,
+    progress: Callable[[Progress], None] | None,
 ) -> PeopleEvaluation:
     people = [study for study, _ in people_of(cohort)]
     inputs = {person.name: check_inputs(person) for person in people}
@@ -125,10 +142,10 @@ def _run_cohort(
         person.name: prepare(person, person_folder(out, person), *inputs[person.name]) for person in people
     }
     _told(train(cohort, out, restart=restart, progress=progress, prepared=prepared), Training)
-    estimate(cohort, out, prepared=prepared)
+    people_estimated = estimate(cohort, out, strict=strict, prepared=prepared)
     evaluation = evaluate(cohort, out)
     assert isinstance(evaluation, PeopleEvaluation)
-    return evaluation
+    return replace(evaluation, exit_status=people_estimated.exit_status)
 
 
 def _told(result: object, kind: type[Result]) -> Result:

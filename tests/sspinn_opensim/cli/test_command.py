@@ -89,7 +89,8 @@ def test_each_stage_calls_its_verb(stage, study, fake, tmp_path, capsys):
     given = settings.pop("study")
     assert called == stage and settings.pop("out") == tmp_path / "results"
     assert (given if isinstance(given, Path) else given.path) == study
-    own = {"run": {"restart": False}, "train": {"restart": False}}
+    own = {"run": {"restart": False, "strict": False}, "train": {"restart": False}}
+    own["estimate"] = {"strict": False}
     own["muscles"] = {"workers": None, "fast": False, "whole": False}
     assert settings == own.get(stage, {})
     assert capsys.readouterr().out == "what came of it\n"
@@ -100,6 +101,14 @@ def test_a_verb_that_finds_faults_ends_with_status_1(fake, tmp_path):
     assert cli.main(["open", str(tmp_path)]) == 1
     fake.result = SimpleNamespace(ok=True)
     assert cli.main(["open", str(tmp_path)]) == 0
+
+
+@pytest.mark.parametrize("stage", ["run", "estimate"])
+def test_a_result_that_states_its_exit_status_ends_with_it(stage, study, fake, tmp_path):
+    fake.result = SimpleNamespace(exit_status=3)
+    assert cli.main([stage, str(study), "--out", str(tmp_path / "results"), "--strict"]) == 3
+    ((_, settings),) = fake.calls
+    assert settings["strict"]
 
 
 def test_overrides_reach_the_verb(study, fake, tmp_path):

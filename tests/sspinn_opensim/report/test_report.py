@@ -14,6 +14,8 @@ import pytest
 
 import osim_models
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.estimation.fit import Fit, SensorFit
+from sspinn_opensim.estimation.verdict import FitVerdict, write_fit
 from sspinn_opensim.evaluation import evaluate, read_evaluation_data
 from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
 from sspinn_opensim.report.page import Page, Section
@@ -120,6 +122,23 @@ def test_the_band_of_the_estimate_is_drawn_and_explained(study, results, recordi
         _write(dataclasses.replace(study, training=TrainingChoice(seeds=(1,))), results, recording)
     )
     assert 'class="band"' not in html and "95 % band" not in " ".join(without.text)
+
+
+def test_a_training_unlike_good_ones_is_told_at_the_top_and_by_sensor(study, results, recording):
+    sensor = SensorFit("shank <r>", "tibia_r", 9.0, None, 1.5, None, 2.0, 0.03, -0.05)
+    fit = Fit(3, 5.0, {}, (sensor,), {}, {}, 1.0)
+    for failures, said in (
+        (("sensor 'shank <r>' is off",), "not to be trusted"),
+        ((), "Like good recordings."),
+    ):
+        write_fit({0: fit}, FitVerdict(failures), results / "fit.json")
+        reader, html = _read(_write(study, results, recording))
+        text = " ".join(" ".join(reader.text).split())
+        assert "fit" in reader.sections and said in text and "shank <r>" in text and "<r>" not in html
+        assert ("Do not trust this estimate" in text) is bool(failures)
+        cells = [cell.strip() for cell in reader.text if cell.strip()]
+        row = cells[cells.index("shank <r>") :][:8]
+        assert row == ["shank <r>", "9.00", "150", "\u2013", "\u2013", "2.0", "30", "\u221250"]
 
 
 NASTY = "</title></svg><script>alert(1)</script>"

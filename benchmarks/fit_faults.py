@@ -1,0 +1,120 @@
+"""Benchmark of the verdict after training: faults planted in good recordings, and trained on.
+
+Run ``python -m benchmarks.fit_faults PEOPLE_FOLDER/NAME ... --out FOLDER``: folders of `benchmarks.people`
+with a scaled model in ``results``. Each fault is put into the signals as they stand in the axes of the
+bodies, after alignment, so that nothing before the training can mend it. What the verdict says of each is
+printed by `benchmarks.fit_levels`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from benchmarks.people.__main__ import study_of
+from sspinn_opensim.estimation.fit import Fit, fit_of
+from sspinn_opensim.recording import Recording
+from sspinn_opensim.study.read import override
+from sspinn_opensim.training.cohort import single_person_cohort
+from sspinn_opensim.training.estimator import PersonNetwork
+from sspinn_opensim.training.settings import settings_of
+from sspinn_opensim.training.signals import make_signals
+from sspinn_opensim.training.trainer import Trainer
+from sspinn_opensim.verbs.prepared import prepare
+
+
+def turned(recording: Recording, bodies: tuple[str, ...], axis: str, degrees: float) -> Recording:
+    """Return a recording whose sensors on some bodies sit turned about an axis of their body."""
+    turn = Rotation.from_euler(axis, degrees, degrees=True).as_matrix()
+    acceleration, rate = recording.acceleration.copy(), recording.angular_rate.copy()
+    for k in _on(recording, bodies):
+        acceleration[:, k], rate[:, k] = acceleration[:, k] @ turn, rate[:, k] @ turn
+    return replace(recording, acceleration=acceleration, angular_rate=rate)
+
+
+def mirrored(recording: Recording, body: str) -> Recording:
+    """Return a recording in which one gyroscope counts the other way round."""
+    rate = recording.angular_rate.copy()
+    rate[:, _on(recording, (body,))] *= -1
+    return replace(recording, angular_rate=rate)
+
+
+def swapped(recording: Recording, first: str, second: str) -> Recording:
+    """Return a recording in which two sensors are mistaken for each other."""
+    (a,), (b,) = _on(recording, (first,)), _on(recording, (second,))
+    order = np.arange(len(recording.sensors))
+    order[[a, b]] = b, a
+    return replace(
+        recording,
+        acceleration=recording.acceleration[:, order],
+        angular_rate=recording.angular_rate[:, order],
+    )
+
+
+def late(recording: Recording, body: str, by_s: float) -> Recording:
+    """Return a recording in which the clock of one sensor is late."""
+    (k,), samples = _on(recording, (body,)), round(by_s * recording.sampling_rate_hz)
+    acceleration, rate = recording.acceleration.copy(), recording.angular_rate.copy()
+    for values in (acceleration, rate):
+        values[samples:, k] = values[:-samples, k].copy()
+    return replace(recording, acceleration=acceleration, angular_rate=rate)
+
+
+def _on(recording: Recording, bodies: tuple[str, ...]) -> list[int]:
+    return [k for k, sensor in enumerate(recording.sensors) if sensor.body in bodies]
+
+
+FAULTS: Mapping[str, Callable[[Recording], Recording]] = {
+    "none": lambda r: r,
+    "thigh and shank turned by 180 deg": lambda r: turned(r, ("femur_r", "tibia_r"), "y", 180.0),
+    "mirrored foot": lambda r: mirrored(r, "foot_r"),
+    "swapped shanks": lambda r: swapped(r, "tibia_r", "tibia_l"),
+    "thigh 15 deg off": lambda r: turned(r, ("femur_r",), "z", 15.0),
+    "shank 50 ms late": lambda r: late(r, "tibia_r", 0.05),
+    "foot 50 ms late": lambda r: late(r, "foot_r", 0.05),
+    "speed half as high again": lambda r: replace(r, speed_m_s=1.5 * (r.speed_m_s or 1.3)),
+}
+
+
+def train_with(folder: Path, fault: str, steps: int, seed: int = 0) -> Fit:
+    """Return the fit of a network that was trained on a recording with a fault."""
+    study = override(study_of(folder), steps=steps, seeds=(seed,))
+    prepared = prepare(study, folder / "results")
+    signals = make_signals(FAULTS[fault](prepared.trained_on), prepared.subject, prepared.phases)
+    settings = settings_of(study.training, seed)
+    trainer = Trainer(single_person_cohort(prepared.subject, signals), settings)
+    trainer.run(lambda _: None, lambda _: None)
+    network = PersonNetwork(prepared.subject, signals, kind=settings.network)
+    network.load_state_dict(trainer.estimators[0].state_dict())
+    fit = fit_of(network, prepared.subject, signals, settings)
+    assert fit is not None, "a recording that was trained on has a window"
+    return fit
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train with each fault, and write a fit for each; those that are there are kept."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fit_faults", description=__doc__)
+    parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS))
+    parser.add_argument("--steps", type=int, default=500)
+    options = parser.parse_args(arguments)
+    for folder in options.folders:
+        for fault in options.faults:
+            file = options.out / folder.name / f"{fault.replace(' ', '_')}.json"
+            if not file.exists():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                fit = train_with(folder, fault, options.steps)
+                file.write_text(json.dumps(fit.to_json(), indent=1) + "\n")
+            print(folder.name, fault, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

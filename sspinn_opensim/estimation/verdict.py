@@ -1,0 +1,281 @@
+"""Verdict on a training: is what is left of the loss like that of good recordings, and if not, what is off.
+
+Each measure of a `Fit` has a level, calibrated on recordings that are known to be good, of real people and of
+virtual ones (``python -m benchmarks.fit_levels``): a log-normal distribution, whose middle may grow with how
+violently the sensors move. What lies beyond one limit is told, beyond the other it makes the verdict bad.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from sspinn_opensim.anatomy import other_side, segment_of, without_side
+from sspinn_opensim.estimation.fit import Fit, SensorFit
+from sspinn_opensim.files import read_json, write_json
+
+LEVELS_FILE = Path(__file__).with_name("fit_levels.json")
+_SHAPE = {
+    "made_from": [str],
+    "levels": {str: {"middle": float, "power": float, "unusual": float, "bad": float}},
+}
+#: What a loss term beyond its level says; terms of sensors are judged sensor by sensor instead.
+_TERMS = {
+    "root_residual": "the forces on the feet do not carry the motion",
+    "contact_height": "feet carry load off the floor",
+    "contact_speed": "feet that carry load move over the floor",
+    "penetration": "feet sink into the floor",
+    "friction": "feet pull more than friction holds",
+    "force_change": "the forces on the feet jump",
+    "load_transfer": "load jumps between heel and toes",
+    "torque": "the joint moments are large",
+    "joint_limits": "joints are held at the end of their range",
+    "unfelt_joints": "joints that move no sensor are far from their usual posture",
+    "vertical_consistency": "the height of the body and its speed do not belong together",
+    "torque_output": "the joint moments are not those that the motion needs",
+}
+#: Below these a measure is as good as zero: noise of a good training.
+_LEAST = {
+    "term": 0.02,
+    "turned_deg": 1.0,
+    "delay_s": 0.005,
+    "uneven": 1.1,
+    "uneven_deg": 2.0,
+    "speed": 0.03,
+    "share": 0.02,
+}
+#: So many findings are told where there is little room.
+_TOLD = 5
+
+
+@dataclass(frozen=True)
+class Level:
+    """How large a measure is in good recordings.
+
+    Attributes
+    ----------
+    middle : float
+        Median where the sensors' accelerations vary by 1 m/s^2.
+    power : float
+        With which it grows with that variation.
+    unusual, bad : float
+        Times the median, the limits beyond which it is told, and makes the verdict bad.
+    """
+
+    middle: float
+    power: float
+    unusual: float
+    bad: float
+
+    def expected(self, intensity_m_s2: float) -> float:
+        """Return the median at a variation of the accelerations."""
+        return self.middle * intensity_m_s2**self.power
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number of a fit that has a level.
+
+    Attributes
+    ----------
+    level : str
+        Name of the level; sensors on the same kind of segment share one.
+    value : float
+        Positive.
+    says : str
+        What it means if it is too large, with the number in plain units.
+    of_people : bool
+        Whether some people are so by nature: it is told, and never makes the verdict bad.
+    """
+
+    level: str
+    value: float
+    says: str
+    of_people: bool = False
+
+
+@dataclass(frozen=True)
+class FitVerdict:
+    """Whether a training came out as those of good recordings do.
+
+    Attributes
+    ----------
+    failures : tuple of str
+        What is far from them, the farthest first: the estimate is not to be trusted.
+    warnings : tuple of str
+        What is unusual.
+    """
+
+    failures: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is far from good recordings."""
+        return not self.failures
+
+    def __str__(self) -> str:
+        if self.ok and not self.warnings:
+            return "the training fits as those of good recordings do"
+        head = "the training is NOT like those of good recordings; do not trust the estimate"
+        told = "the training fits as those of good recordings do, with something unusual"
+        notes = self.notes()
+        more = [f"  and {len(notes) - _TOLD} more findings, in fit.json"] if len(notes) > _TOLD else []
+        return "\n".join([told if self.ok else head, *(f"  {text}" for text in notes[:_TOLD]), *more])
+
+    def notes(self) -> tuple[str, ...]:
+        """Return all findings, the failures first."""
+        return (
+            *(f"fit: {text}" for text in self.failures),
+            *(f"fit, unusual: {text}" for text in self.warnings),
+        )
+
+
+def judge(fits: Mapping[int, Fit | None], levels: Mapping[str, Level] | None = None) -> FitVerdict:
+    """Return the verdict on the fits of all seeds, each held against levels.
+
+    Parameters
+    ----------
+    fits : mapping of int to Fit or None
+        By seed; None where the recording was too short to look at.
+    levels : mapping of str to Level, optional
+        By default those that come with the package.
+    """
+    levels = known_levels() if levels is None else levels
+    failures: list[tuple[float, str]] = []
+    warnings: list[tuple[float, str]] = []
+    for seed, fit in fits.items():
+        of_seed = f"seed {seed}: " if len(fits) > 1 else ""
+        if fit is None:
+            warnings.append((0.0, f"{of_seed}the recording is too short for a verdict"))
+            continue
+        for measure in measures(fit):
+            level = levels.get(measure.level)
+            if level is None:
+                continue
+            times = measure.value / level.expected(fit.intensity_m_s2)
+            if times > level.unusual:
+                beyond = times / level.unusual
+                text = f"{of_seed}{measure.says} ({beyond:.1f} times the most that is usual)"
+                bad = times > level.bad and not measure.of_people
+                (failures if bad else warnings).append((beyond, text))
+    ordered = (tuple(text for _, text in sorted(found, reverse=True)) for found in (failures, warnings))
+    return FitVerdict(*ordered)
+
+
+def write_fit(fits: Mapping[int, Fit | None], verdict: FitVerdict, file: Path) -> None:
+    """Write the verdict on all seeds, with what it was formed from."""
+    write_json(
+        file,
+        {
+            "ok": verdict.ok,
+            "failures": list(verdict.failures),
+            "warnings": list(verdict.warnings),
+            "seeds": {str(seed): fit.to_json() for seed, fit in fits.items() if fit is not None},
+        },
+    )
+
+
+def measures(fit: Fit) -> Iterator[Measure]:
+    """Give every number of a fit that can be held against a level."""
+    for name, what in _TERMS.items():
+        if name in fit.terms:
+            joints = _worst_joint(fit) if name == "joint_limits" else ""
+            value = max(fit.terms[name], _LEAST["term"])
+            yield Measure(f"term.{name}", value, f"{what}{joints}: {name} {fit.terms[name]:.2g}")
+    for sensor in fit.sensors:
+        yield from _of_sensor(sensor)
+    yield from _uneven(fit.sensors)
+    yield from _uneven_angles(fit.mean_angles_deg)
+    if fit.speed_share is not None:
+        off = abs(math.log(max(fit.speed_share, 0.01)))
+        yield Measure(
+            "speed",
+            max(off, _LEAST["speed"]),
+            f"speed: the motion goes at {100 * fit.speed_share:.0f} % of the speed that the study states",
+        )
+
+
+def _of_sensor(sensor: SensorFit) -> Iterator[Measure]:
+    kind, what = _kind(sensor), f"sensor '{sensor.sensor}' on {sensor.body}"
+    for share, misfit, unit, signal, name in (
+        (sensor.acceleration_share, sensor.acceleration_m_s2, "m/s²", "acceleration", "acceleration"),
+        (sensor.angular_rate_share, sensor.angular_rate_rad_s, "rad/s", "angular rate", "angular_rate"),
+    ):
+        if share is not None and misfit is not None:
+            yield Measure(
+                f"{name}.{kind}",
+                max(share, _LEAST["share"]),
+                f"{what}: {misfit:.3g} {unit} of its {signal} are not explained, {100 * share:.0f} % of how "
+                "it varies",
+            )
+    yield Measure(
+        "turned",
+        max(sensor.turned_deg, _LEAST["turned_deg"]),
+        f"{what}: turned by {sensor.turned_deg:.1f} deg against how it is said to sit",
+    )
+    word = "late" if sensor.delay_s > 0 else "early"
+    yield Measure(
+        f"delay.{kind}",
+        max(abs(sensor.delay_s), _LEAST["delay_s"]),
+        f"{what}: its signals come {1000 * abs(sensor.delay_s):.0f} ms {word}",
+    )
+
+
+def _uneven(sensors: Sequence[SensorFit]) -> Iterator[Measure]:
+    """Give how much worse a sensor fits than its like on the other side."""
+    for name, signal in (("acceleration_share", "acceleration"), ("angular_rate_share", "angular rate")):
+        pairs: dict[str, list[SensorFit]] = {}
+        for sensor in sensors:
+            if getattr(sensor, name) is not None:
+                pairs.setdefault(_kind(sensor), []).append(sensor)
+        for kind, pair in pairs.items():
+            if len(pair) == 2:
+                better, worse = sorted(pair, key=lambda sensor: getattr(sensor, name))
+                ratio = getattr(worse, name) / max(getattr(better, name), _LEAST["share"])
+                yield Measure(
+                    f"uneven_{name.removesuffix('_share')}.{kind}",
+                    max(ratio, _LEAST["uneven"]),
+                    f"sensor '{worse.sensor}' on {worse.body}: its {signal} fits {ratio:.1f} times worse "
+                    f"than that of '{better.sensor}' on the other side",
+                )
+
+
+def _uneven_angles(mean_deg: Mapping[str, float]) -> Iterator[Measure]:
+    """Give how far the mean angles of both sides differ: a turned sensor bends one leg alone."""
+    for name, angle in mean_deg.items():
+        joint, side = without_side(name)
+        other = mean_deg.get(other_side(name)) if side == "r" else None
+        if other is not None:
+            yield Measure(
+                f"uneven_angle.{joint}",
+                max(abs(angle - other), _LEAST["uneven_deg"]),
+                f"{joint}: right and left differ by {abs(angle - other):.0f} deg on average, as of a sensor "
+                "that sits otherwise than said, or of someone who moves unevenly",
+                of_people=True,
+            )
+
+
+def _kind(sensor: SensorFit) -> str:
+    found = segment_of(sensor.body)
+    return found[0] if found else "other"
+
+
+def _worst_joint(fit: Fit) -> str:
+    name = max(fit.beyond_limits_deg, key=lambda key: fit.beyond_limits_deg[key], default="")
+    return f", most of all {name}" if name else ""
+
+
+def read_levels(file: Path) -> dict[str, Level]:
+    """Read levels that ``python -m benchmarks.fit_levels`` wrote."""
+    found = read_json(file, _SHAPE, "write them anew with python -m benchmarks.fit_levels")
+    return {name: Level(**level) for name, level in found["levels"].items()}
+
+
+@cache
+def known_levels() -> Mapping[str, Level]:
+    """Return the levels that come with the package."""
+    return read_levels(LEVELS_FILE)
