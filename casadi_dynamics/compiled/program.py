@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import Protocol
 
 #: Operations that keep a thread busy for long enough (about 0.1 ms) to be worth waking it.
@@ -59,13 +60,24 @@ def run(program: Program, inputs: bytes, outputs: bytes, samples: int, threads: 
         program.run(inputs, outputs, 0, samples)
         return
     size = -(-samples // (threads * _RANGES_PER_THREAD * _GRAIN)) * _GRAIN
+    in_ranges(partial(program.run, inputs, outputs), samples, size, threads)
+
+
+def in_ranges(compute: Callable[[int, int], None], samples: int, size: int, threads: int) -> None:
+    """Compute all samples in ranges of a size, on so many threads.
+
+    Parameters
+    ----------
+    compute : callable
+        Takes the first and the last (exclusive) sample of a range; safe from several threads.
+    """
     firsts = itertools.count(0, size)  # `next` is one step for the interpreter: no two threads get the same
 
     def work() -> None:
         for first in firsts:
             if first >= samples:
                 return
-            program.run(inputs, outputs, first, min(first + size, samples))
+            compute(first, min(first + size, samples))
 
     others = []
     with suppress(RuntimeError):  # once the interpreter is ending it starts no threads

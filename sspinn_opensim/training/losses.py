@@ -8,6 +8,7 @@ other people.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
@@ -19,7 +20,7 @@ from torch.nn import functional
 
 from casadi_dynamics.compiled import TorchFunction
 from casadi_dynamics.errors import InputError, nearest
-from sspinn_opensim.training.motion import Motion, RawMotion
+from sspinn_opensim.training.motion import Motion, RawMotion, columns
 from sspinn_opensim.training.signals import Signals, Windows
 from sspinn_opensim.training.subject import Subject
 
@@ -29,6 +30,9 @@ LIMIT_MARGIN_RAD = 0.1
 FRICTION = 0.6
 #: The upright trunk of walking and running leans forward a little, rad (rotation about z is backward).
 TRUNK_LEAN_RAD = -0.03
+#: Coefficients of sin(a) / a and (1 - cos(a)) / a^2 by powers of a^2: exact in double precision up to pi.
+_SINE = [(-1.0) ** k / math.factorial(2 * k + 1) for k in range(16)]
+_COSINE = [(-1.0) ** k / math.factorial(2 * k + 2) for k in range(16)]
 
 
 class Mounting(nn.Module):
@@ -41,10 +45,14 @@ class Mounting(nn.Module):
 
     def turn(self, vectors: Tensor) -> Tensor:
         """Return vectors (..., k, 3) in body axes as the turned sensors read them."""
-        x, y, z = self.rotation.unbind(-1)
-        zero = torch.zeros_like(x)
-        skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).reshape(-1, 3, 3)
-        return torch.einsum("kji,...kj->...ki", torch.linalg.matrix_exp(skew), vectors)
+        turn, square = self.rotation[:, None].expand(-1, 3, -1), self.rotation.square().sum(-1)[:, None]
+        skew = torch.linalg.cross(torch.eye(3, dtype=turn.dtype).expand_as(turn), turn)
+        # The exponential of a skew matrix K, after Rodrigues: I + K sin(a) / a + K^2 (1 - cos(a)) / a^2. The
+        # series in a^2 need no division by the angle, whose gradient would be none where nothing is turned.
+        powers = square ** torch.arange(len(_SINE), dtype=turn.dtype)
+        sine, cosine = ((powers @ torch.tensor(series, dtype=turn.dtype)) for series in (_SINE, _COSINE))
+        turned = skew @ skew * cosine[:, None, None] + skew * sine[:, None, None]
+        return vectors + torch.einsum("kji,...kj->...ki", turned, vectors)
 
 
 @dataclass(frozen=True)
@@ -153,8 +161,8 @@ def root_residual(e: LossInputs, share: float) -> Tensor:
     """Force and moment that would have to hold the root from outside."""
     roles = e.subject.roles
     turning = [i for i in roles.root if i not in roles.steps]
-    force = e.tau[..., list(roles.steps)] / (share * e.subject.body_weight)
-    moment = e.tau[..., turning] / (share * e.subject.moment_scale)
+    force = columns(e.tau, roles.steps) / (share * e.subject.body_weight)
+    moment = columns(e.tau, turning) / (share * e.subject.moment_scale)
     return torch.cat([force, moment], dim=-1).square().sum(-1).mean()
 
 
@@ -176,9 +184,9 @@ def _turning_speed(e: LossInputs) -> Tensor:
 
     Held constant: a foot is not to turn for the sake of forgiveness.
     """
-    other = list(e.subject.farthest_on_foot)
-    apart = (e.contact_position - e.contact_position[..., other, :]).norm(dim=-1)
-    parting = (e.contact_velocity - e.contact_velocity[..., other, :]).norm(dim=-1)
+    other = e.subject.farthest_on_foot
+    apart = (e.contact_position - columns(e.contact_position, other, -2)).norm(dim=-1)
+    parting = (e.contact_velocity - columns(e.contact_velocity, other, -2)).norm(dim=-1)
     return (parting / apart.clamp(min=1e-3)).detach()
 
 
@@ -189,7 +197,7 @@ def penetration(e: LossInputs, depth: float) -> Tensor:
 
 def friction(e: LossInputs, beyond: float) -> Tensor:
     """Pull beyond what friction holds."""
-    pull = (e.force_bw[..., [0, 2]].square().sum(-1) + 1e-12).sqrt()
+    pull = (e.force_bw[..., ::2].square().sum(-1) + 1e-12).sqrt()
     return ((pull - FRICTION * e.force_bw[..., 1]).relu() / beyond).square().sum(-1).mean()
 
 
@@ -212,20 +220,20 @@ def load_transfer(e: LossInputs, part: float) -> Tensor:
 
 def torque(e: LossInputs, share: float) -> Tensor:
     """Effort."""
-    return _square(e.tau[..., list(e.subject.roles.actuated)] / (share * e.subject.moment_scale))
+    return _square(columns(e.tau, e.subject.roles.actuated) / (share * e.subject.moment_scale))
 
 
 def joint_limits(e: LossInputs, angle: float) -> Tensor:
     """Angles close to or beyond the model's ranges."""
     low, high = e.constants.joint_range
-    found = e.motion.q[..., list(e.subject.roles.actuated)]
+    found = columns(e.motion.q, e.subject.roles.actuated)
     beyond = (low + LIMIT_MARGIN_RAD - found).relu() + (found - high + LIMIT_MARGIN_RAD).relu()
     return (beyond / angle).square().sum(-1).mean()
 
 
 def unfelt_joints(e: LossInputs, angle: float) -> Tensor:
     """Angles of joints that move no sensor, from the default posture, where tissue pulls them."""
-    from_default = e.motion.q[..., list(e.subject.unfelt)] - e.constants.unfelt_default
+    from_default = columns(e.motion.q, e.subject.unfelt) - e.constants.unfelt_default
     return (from_default / angle).square().sum(-1).mean()
 
 
@@ -233,7 +241,7 @@ def trunk(e: LossInputs, angle: float) -> Tensor:
     """Trunk upright, on average over a window, where no sensor tells."""
     if e.subject.root_has_sensor:
         return e.tau.new_zeros(())
-    leaning = e.motion.q[..., list(e.subject.root_turns_backward)].mean(1)
+    leaning = columns(e.motion.q, list(e.subject.root_turns_backward)).mean(1)
     return ((leaning - e.constants.trunk_lean) / angle).square().sum(-1).mean()
 
 
@@ -253,7 +261,9 @@ def standing_load(e: LossInputs, part: float) -> Tensor:
     if e.still is None or not e.still.any():
         return e.tau.new_zeros(())
     load = e.force_bw[..., 1]
-    of_feet = [load[..., [k for k, own in enumerate(e.subject.feet) if own == foot]].sum(-1) for foot in feet]
+    of_feet = [
+        columns(load, [k for k, own in enumerate(e.subject.feet) if own == foot]).sum(-1) for foot in feet
+    ]
     uneven = (torch.stack(of_feet, dim=-1) - 1.0 / len(feet)) / part
     return (uneven.square().mean(-1) * e.still).mean()
 
@@ -267,9 +277,9 @@ def standing_speed(e: LossInputs, speed: float) -> Tensor:
 
 def vertical_consistency(e: LossInputs, speed: float) -> Tensor:
     """Change of the root's position against its velocity."""
-    steps = list(e.subject.roles.steps)[1:]
-    moved = (e.motion.q[:, 2:, steps] - e.motion.q[:, :-2, steps]) / (2 * e.signals.step_s)
-    return ((moved - e.motion.u[:, 1:-1, steps]) / speed).square().sum(-1).mean()
+    steps = e.subject.roles.steps[1:]
+    moved = (columns(e.motion.q[:, 2:], steps) - columns(e.motion.q[:, :-2], steps)) / (2 * e.signals.step_s)
+    return ((moved - columns(e.motion.u[:, 1:-1], steps)) / speed).square().sum(-1).mean()
 
 
 def mounting(e: LossInputs, angle: float, shift: float) -> Tensor:
@@ -280,7 +290,7 @@ def mounting(e: LossInputs, angle: float, shift: float) -> Tensor:
 
 def torque_output(e: LossInputs, share: float) -> Tensor:
     """Output torques against those the motion needs (held constant)."""
-    needed = e.tau[..., list(e.subject.roles.actuated)].detach()
+    needed = columns(e.tau, e.subject.roles.actuated).detach()
     return _square((e.raw.torque - needed) / (share * e.subject.moment_scale))
 
 
@@ -290,11 +300,11 @@ def led_force(e: LossInputs, share: float, height: float) -> Tensor:
     The force the motion needs is what is missing at the root, plus what the contact points already carry; the
     points share it by their height and over 7 frames, as load moves no faster.
     """
-    steps = list(e.subject.roles.steps)
+    steps = e.subject.roles.steps
     with torch.no_grad():
         carried = e.force_bw.sum(-2)
         missing = torch.zeros_like(carried)
-        missing[..., : len(steps)] = e.tau[..., steps] / e.subject.body_weight
+        missing[..., : len(steps)] = columns(e.tau, steps) / e.subject.body_weight
         needed = carried + missing
         needed = torch.cat([needed[..., :1], needed[..., 1:2].clamp(min=0.0), needed[..., 2:]], dim=-1)
         part = functional.softmax(-e.contact_position[..., 1] / height, dim=-1)
@@ -442,8 +452,8 @@ def loss_inputs(
         mounting=mounting,
         acceleration=windows.acceleration[:, 1:-1],
         angular_rate=windows.angular_rate[:, 1:-1],
-        predicted_acceleration=specific_force[..., signals.acceleration_channels],
-        predicted_rate=rate[..., signals.rate_channels],
+        predicted_acceleration=columns(specific_force.flatten(-2), signals.acceleration_places),
+        predicted_rate=columns(rate.flatten(-2), signals.rate_places),
         motion=motion,
         raw=inner,
         tau=out["tau"],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -121,17 +123,35 @@ def differentiate(raw: RawMotion, subject: Subject, step_s: float) -> Motion:
     roles = subject.roles
     batch, frames = raw.posture.shape[:2]
     shape = (batch, frames - 2, len(subject.model.coordinates))
-    q, u, udot = (raw.posture.new_zeros(shape) for _ in range(3))
     before, here, after = raw.posture[:, :-2], raw.posture[:, 1:-1], raw.posture[:, 2:]
-    posture, steps = list(roles.posture), list(roles.steps)
-    q[..., posture], u[..., posture] = here, (after - before) / (2 * step_s)
-    udot[..., posture] = (after - 2 * here + before) / step_s**2
-    q[..., steps[1:]] = raw.position[:, 1:-1]
-    u[..., steps] = raw.velocity[:, 1:-1]
-    udot[..., steps] = (raw.velocity[:, 2:] - raw.velocity[:, :-2]) / (2 * step_s)
+    held = raw.posture.new_zeros(shape[-1])
     for index, value in roles.fixed.items():
-        q[..., index] = value
-    return Motion(q, u, udot)
+        held[index] = value
+    still = torch.zeros_like(held)
+
+    def placed(base: Tensor, coordinates: tuple[int, ...], values: list[Tensor]) -> Tensor:
+        return base.expand(shape).index_copy(-1, _indices(coordinates), torch.cat(values, dim=-1))
+
+    moving = (*roles.posture, *roles.steps)
+    speeding_up = (raw.velocity[:, 2:] - raw.velocity[:, :-2]) / (2 * step_s)
+    return Motion(
+        q=placed(held, (*roles.posture, *roles.steps[1:]), [here, raw.position[:, 1:-1]]),
+        u=placed(still, moving, [(after - before) / (2 * step_s), raw.velocity[:, 1:-1]]),
+        udot=placed(still, moving, [(after - 2 * here + before) / step_s**2, speeding_up]),
+    )
+
+
+def columns(x: Tensor, indices: Sequence[int], dim: int = -1) -> Tensor:
+    """Return the entries of a tensor at indices along an axis; of neighbours, without a copy."""
+    first, count = (indices[0], len(indices)) if indices else (0, 0)
+    if tuple(indices) == tuple(range(first, first + count)):
+        return x.narrow(dim, first, count)
+    return x.index_select(dim, _indices(tuple(indices)))
+
+
+@cache
+def _indices(of: tuple[int, ...]) -> Tensor:
+    return torch.tensor(of)
 
 
 def standing_height(subject: Subject) -> float:

@@ -16,20 +16,32 @@ from pathlib import Path
 import torch
 from torch import Tensor, distributed
 
+from casadi_dynamics.compiled.program import usable_cores
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.interruption import ignored
+from sspinn_opensim.training.networks.lstm_layer import shared_by
 
 #: Processes for a core of this machine; more only wait for each other.
 _PER_CORE = 2
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread: layers this small lose time on two, and bits do not depend on it."""
+def shared_cores(devices: int) -> Iterator[None]:
+    """Let recurrent layers use the cores that fall to a process, and torch's own operations one.
+
+    Torch's are so small here that they lose time on two threads, and their bits would depend on how many
+    there are; those of the layers do not.
+
+    Parameters
+    ----------
+    devices : int
+        Processes that train together.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with shared_by(max(min(threads, usable_cores()) // devices, 1)):
+            yield
     finally:
         torch.set_num_threads(threads)
 
@@ -152,7 +164,7 @@ def _other(group: Path, rank: int, devices: int, work: bytes, started: Connectio
         started.send(True)
         _join(group, rank, devices)
         try:
-            with one_thread():
+            with shared_cores(devices):
                 follow(rank, *given)
         except InputError:
             sys.exit(1)  # the first process meets the same error and says it

@@ -85,6 +85,16 @@ class Signals:
         """Axes per gyroscope."""
         return _axes(self.rate_channels)
 
+    @cached_property
+    def acceleration_places(self) -> tuple[int, ...]:
+        """Places of the used channels among the axes of all accelerometers, sensor by sensor."""
+        return _places(self.acceleration_channels)
+
+    @cached_property
+    def rate_places(self) -> tuple[int, ...]:
+        """Places of the used channels among the axes of all gyroscopes, sensor by sensor."""
+        return _places(self.rate_channels)
+
     def inputs(self, acceleration: Tensor, angular_rate: Tensor) -> Tensor:
         """Return the network's view of signals (..., channels)."""
         constants = self.constants.expand(*acceleration.shape[:-1], -1)
@@ -174,6 +184,10 @@ def make_signals(
 
 def _axes(used: Tensor) -> float:
     return float(used.sum()) / max(int(used.any(-1).sum()), 1)
+
+
+def _places(used: Tensor) -> tuple[int, ...]:
+    return tuple(used.flatten().nonzero().flatten().tolist())
 
 
 def _deviation(variance: np.ndarray, unknown: float) -> np.ndarray:

@@ -15,7 +15,7 @@ from sspinn_opensim.training.batches import WindowSource
 from sspinn_opensim.training.cohort import Cohort, Member
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.objective import Loss, Objective, refuse_gradient, refuse_infinite
-from sspinn_opensim.training.processes import mean_over_processes, one_thread, together
+from sspinn_opensim.training.processes import mean_over_processes, shared_cores, together
 from sspinn_opensim.training.settings import Progress, TrainingSettings
 
 
@@ -55,7 +55,7 @@ class Trainer:
             first.load(network, None)
         self.objective = Objective(cohort, settings, self._members)
         self.estimators = self.objective.estimators
-        self.optimizer = torch.optim.Adam(self.estimators.parameters(), lr=settings.learning_rate)
+        self.optimizer = torch.optim.Adam(self.estimators.parameters(), lr=settings.learning_rate, fused=True)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, settings.learning_rate, total_steps=settings.steps + 1
         )
@@ -95,7 +95,7 @@ class Trainer:
         if self.finished:
             return
         given = (self.cohort, self.settings, self.state())
-        with one_thread(), together(self.settings.devices, _follow, *given) as rank:
+        with shared_cores(self.settings.devices), together(self.settings.devices, _follow, *given) as rank:
             self._loop(rank, report, save, every)
 
     def _loop(self, rank: int, report: Callable, save: Callable, every: int) -> None:

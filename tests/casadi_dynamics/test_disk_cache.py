@@ -12,7 +12,7 @@ import torch
 
 from casadi_dynamics import disk_cache
 from casadi_dynamics.compiled import compile_torch
-from casadi_dynamics.compiled.llvm import program as llvm
+from casadi_dynamics.compiled.llvm import machine as llvm
 from casadi_dynamics.disk_cache import cache_folder, load_or_make
 
 
@@ -243,8 +243,8 @@ def call(made):
 @pytest.fixture
 def compilations(monkeypatch):
     """Return a list that grows by one for each compilation."""
-    texts, real = [], llvm._compile
-    monkeypatch.setattr(llvm, "_compile", lambda text: texts.append(text) or real(text))
+    texts, real = [], llvm.compiled
+    monkeypatch.setattr(llvm, "compiled", lambda text: texts.append(text) or real(text))
     return texts
 
 
@@ -298,16 +298,16 @@ def test_what_differs_is_compiled_anew(folder, compilations):
 def test_other_surroundings_are_compiled_anew(folder, compilations, monkeypatch, change):
     made = compile_torch(function())
     call(made)
-    here = llvm._surroundings()
+    here = llvm.surroundings()
     assert len(here) == 5
     other = tuple(f"{part} other" if k == change else part for k, part in enumerate(here))
-    monkeypatch.setattr(llvm, "_surroundings", lambda: other)
+    monkeypatch.setattr(llvm, "surroundings", lambda: other)
     call(compile_torch(function()))
     assert len(compilations) == 4
 
 
 def test_surroundings_name_processor_and_versions():
-    text = "\n".join(llvm._surroundings())
+    text = "\n".join(llvm.surroundings())
     for part in (llvm.llvm.get_host_cpu_name(), llvm.llvmlite.__version__, ca.__version__, "+"):
         assert part in text
 

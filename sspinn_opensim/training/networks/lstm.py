@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sspinn_opensim.training.networks.causal import CausalNetwork, State, reading_head
+from sspinn_opensim.training.networks.lstm_layer import is_supported, lstm_layer
 
 
 class LstmNetwork(CausalNetwork):
@@ -23,8 +24,18 @@ class LstmNetwork(CausalNetwork):
 
     def remember(self, signals: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the last layer's hidden state at every frame, and the state after the last."""
+        if is_supported(signals, self.recurrent.hidden_size):
+            return self._remember_fast(signals, state)
         read, (hidden, cell) = self.recurrent(signals, (torch.stack(state[::2]), torch.stack(state[1::2])))
         return read, tuple(part for layer in zip(hidden, cell, strict=True) for part in layer)
+
+    def _remember_fast(self, signals: Tensor, state: State) -> tuple[Tensor, State]:
+        hidden, after = signals.transpose(0, 1), []
+        for layer, (to_gates, over_time, bias, more) in enumerate(self.recurrent.all_weights):
+            before, cell = state[2 * layer : 2 * layer + 2]
+            hidden, cell = lstm_layer(hidden, before, cell, to_gates, over_time, bias + more)
+            after += [hidden[-1], cell]
+        return hidden.transpose(0, 1), tuple(after)
 
     def remember_one(self, signals: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the last layer's hidden state after a frame, and the state.
