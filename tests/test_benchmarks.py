@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from benchmarks.training_speed.__main__ import table
 from sspinn_opensim.evaluation.curves import Curves
 from sspinn_opensim.evaluation.metrics import evaluate_curves
 from sspinn_opensim.recording import FORMATS, output_window, read_recording
@@ -35,6 +36,21 @@ def test_latency_measures_the_estimator_and_its_peers(repository):
 def test_a_study_that_is_not_there_is_one_clear_error(repository):
     answer = latency(repository, "--study", "nowhere.toml")
     assert answer.returncode == 2 and answer.stderr.startswith("The study file does not exist.")
+
+
+def test_training_speed_takes_turns_with_another_checkout(repository):
+    """Of itself: the same number of operations, the same losses, and a table that names both."""
+    arguments = ["--study", "examples/demo.toml", "--against", ".", "--pieces", "2", "--steps", "2", "--json"]
+    command = [sys.executable, "-m", "benchmarks.training_speed", *arguments]
+    answer = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=300, check=False)
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(answer.stdout)
+    assert len(set(found["operations_a_step"].values())) == 1
+    assert all(rate > 0 for rate in found["product_rate_gflops"].values())
+    for name in ("this code", "the other"):
+        assert len(found["wall_ms"][name]) == len(found["cpu_ms"][name]) == 1
+        assert found["wall_ms"][name][0] > 0
+    assert "times as fast" in table(found)
 
 
 def virtual(repository, *arguments):

@@ -43,16 +43,22 @@ class Mounting(nn.Module):
         self.rotation = nn.Parameter(torch.zeros(sensors, 3))
         self.shift = nn.Parameter(torch.zeros(sensors, 3))
 
-    def turn(self, vectors: Tensor) -> Tensor:
-        """Return vectors (..., k, 3) in body axes as the turned sensors read them."""
+    def axes(self) -> Tensor:
+        """Return the matrix (3 k, 3 k) that turns vectors in body axes into readings.
+
+        It multiplies rows (..., 3 k) of one sensor after another from the right.
+        """
         turn, square = self.rotation[:, None].expand(-1, 3, -1), self.rotation.square().sum(-1)[:, None]
-        skew = torch.linalg.cross(torch.eye(3, dtype=turn.dtype).expand_as(turn), turn)
+        straight = torch.eye(3, dtype=turn.dtype)
+        skew = torch.linalg.cross(straight.expand_as(turn), turn)
         # The exponential of a skew matrix K, after Rodrigues: I + K sin(a) / a + K^2 (1 - cos(a)) / a^2. The
         # series in a^2 need no division by the angle, whose gradient would be none where nothing is turned.
         powers = square ** torch.arange(len(_SINE), dtype=turn.dtype)
         sine, cosine = ((powers @ torch.tensor(series, dtype=turn.dtype)) for series in (_SINE, _COSINE))
-        turned = skew @ skew * cosine[:, None, None] + skew * sine[:, None, None]
-        return vectors + torch.einsum("kji,...kj->...ki", turned, vectors)
+        turned = straight + skew @ skew * cosine[:, None, None] + skew * sine[:, None, None]
+        # One product for all sensors: their matrices along the diagonal of a large one.
+        along = torch.diag_embed(turned.permute(1, 2, 0)).permute(2, 0, 3, 1)
+        return along.reshape(3 * len(turned), -1)
 
 
 @dataclass(frozen=True)
@@ -442,8 +448,7 @@ def loss_inputs(
         sensor_position=constants.sensor_position + mounting.shift.flatten(),
         parameters=constants.parameters,
     )
-    felt = torch.stack([_triples(out[name]) for name in ("imu_acceleration", "imu_angular_rate")])
-    specific_force, rate = mounting.turn(felt)
+    axes = mounting.axes()
     floor = motion.q.new_tensor([0.0, subject.floor_m, 0.0])
     return LossInputs(
         subject=subject,
@@ -452,8 +457,8 @@ def loss_inputs(
         mounting=mounting,
         acceleration=windows.acceleration[:, 1:-1],
         angular_rate=windows.angular_rate[:, 1:-1],
-        predicted_acceleration=columns(specific_force.flatten(-2), signals.acceleration_places),
-        predicted_rate=columns(rate.flatten(-2), signals.rate_places),
+        predicted_acceleration=out["imu_acceleration"] @ columns(axes, signals.acceleration_places),
+        predicted_rate=out["imu_angular_rate"] @ columns(axes, signals.rate_places),
         motion=motion,
         raw=inner,
         tau=out["tau"],

@@ -6,6 +6,7 @@ from types import FunctionType, SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.training import losses
@@ -336,9 +337,26 @@ def test_a_turned_sensor_is_explained_by_its_mounting(standing, body):
     mounting = Mounting(7).double()
     with torch.no_grad():
         mounting.rotation[:, 2] = angle
-    turned = mounting.turn(torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64).expand(7, 3))
-    expected = torch.tensor([np.cos(angle), -np.sin(angle), 0.0]).expand(7, 3)
+    turned = torch.tensor([1.0, 0.0, 0.0] * 7, dtype=torch.float64) @ mounting.axes()
+    expected = torch.tensor([np.cos(angle), -np.sin(angle), 0.0] * 7)
     np.testing.assert_allclose(turned.detach(), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [0.0, 0.1, 3.0])
+def test_the_turn_of_a_mounting_is_a_matrix_exponential_and_so_is_its_gradient(size):
+    """Also where nothing is turned yet: there every training begins."""
+    torch.manual_seed(4)
+    mounting, vectors = Mounting(3).double(), torch.randn(5, 3, 3, dtype=torch.float64)
+    with torch.no_grad():
+        mounting.rotation.copy_(size * functional.normalize(torch.randn(3, 3), dim=-1))
+    x, y, z = mounting.rotation.unbind(-1)
+    zero = torch.zeros_like(x)
+    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).reshape(-1, 3, 3)
+    expected = torch.einsum("kji,nkj->nki", torch.linalg.matrix_exp(skew), vectors).flatten(1)
+    found = vectors.flatten(1) @ mounting.axes()
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    gradients = [torch.autograd.grad(o.sin().sum(), mounting.rotation)[0] for o in (found, expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-10)
 
 
 def test_heights_count_from_the_floor(body):

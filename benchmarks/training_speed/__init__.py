@@ -1,0 +1,1 @@
+"""How fast a network is trained, beside another checkout and beside what the machine can do."""
