@@ -367,3 +367,25 @@ def test_belts_against_themselves_are_no_error(repository, shared):
     assert found["cadence_estimated"] == found["cadence_measured"]
     assert abs(found["cadence_measured"] - 92.0) < 0.5
     assert found["stance_error_ms_r"] == found["force_up_gait_l"] == 0.0
+
+
+FEET = """
+import json, numpy as np
+from benchmarks.contact import _feet, _later, force_error
+time_s = np.arange(0.0, 5.0, 0.01)
+def walk(late_s, share=1.0):
+    phase = (time_s[None] - late_s - np.array([[0.0], [0.5]])) % 1.0
+    load = share * 700.0 * np.sin(np.pi * np.clip(phase / 0.6, 0.0, 1.0)).clip(0.0)
+    return _feet({side: (time_s, force) for side, force in zip("rl", load)}, 700.0)
+print(json.dumps([_later(walk(0.02), walk(0.0), "ms"), force_error(walk(0.0, 1.1), walk(0.0), 700.0)]))
+"""
+
+
+def test_feet_that_load_late_are_told_by_how_much(repository):
+    command = [sys.executable, "-c", FEET]
+    answer = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=120, check=False)
+    assert answer.returncode == 0, answer.stderr
+    later, error = json.loads(answer.stdout)
+    assert later == {"onset_ms": pytest.approx(20.0, abs=0.1), "toe_off_ms": pytest.approx(20.0, abs=0.1)}
+    # A tenth of a half sine that lasts 0.6 of a second.
+    assert error == pytest.approx(10.0 * (0.5 * 0.6) ** 0.5, rel=0.01)

@@ -79,6 +79,8 @@ class BodyConstants:
         `TRUNK_LEAN_RAD` along each coordinate of `Subject.root_turns_backward`, rad.
     modelled_force : (points, 3) bool Tensor
         Components of the contact forces that the model has.
+    levers : (k, points) Tensor
+        `Subject.levers`.
     """
 
     parameters: Tensor
@@ -87,6 +89,7 @@ class BodyConstants:
     unfelt_default: Tensor
     trunk_lean: Tensor
     modelled_force: Tensor
+    levers: Tensor
 
     @classmethod
     def of(cls, subject: Subject, dtype: torch.dtype = torch.float32) -> Self:
@@ -100,6 +103,7 @@ class BodyConstants:
             torch.tensor([coordinates[i].default for i in subject.unfelt], dtype=dtype),
             TRUNK_LEAN_RAD * torch.tensor(list(subject.root_turns_backward.values()), dtype=dtype),
             torch.as_tensor(subject.modelled.force),
+            torch.as_tensor(subject.levers, dtype=dtype),
         )
 
 
@@ -209,15 +213,16 @@ def friction(e: LossInputs, beyond: float) -> Tensor:
 
 def force_change(e: LossInputs, jump: float) -> Tensor:
     """Jumps of the contact forces."""
-    change = (e.force_bw[:, 1:] - e.force_bw[:, :-1]) * (0.01 / e.signals.step_s)
+    force = e.constants.levers @ e.force_bw
+    change = (force[:, 1:] - force[:, :-1]) * (0.01 / e.signals.step_s)
     return (change / jump).square().sum(dim=(-1, -2)).mean()
 
 
 def load_transfer(e: LossInputs, part: float) -> Tensor:
-    """Load that passes from point to point."""
+    """Load that passes from foot to foot, and from the heel to the front of a foot."""
     load = e.force_bw[..., 1]
     total = load.sum(-1, keepdim=True)
-    share = load / total.clamp(min=0.05)
+    share = load @ e.constants.levers.T / total.clamp(min=0.05)
     passed = (share[:, 1:] - share[:, :-1]) * (0.01 / e.signals.step_s)
     # What hardly carries anything has nothing to pass.
     carried = torch.minimum(total[:, 1:], total[:, :-1])

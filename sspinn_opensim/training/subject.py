@@ -94,6 +94,27 @@ class Subject:
         return tuple(int(i) for i in apart.argmax(axis=1))
 
     @cached_property
+    def levers(self) -> np.ndarray:
+        """Map from forces at the contact points to those of feet with two points each, (k, points).
+
+        Each foot gives two rows: the forces at its rearmost and foremost point that together have the same
+        sum and the same moment. In a model that leaves the plane there is a third, the moment sideways over
+        the length of the foot. So it does not matter into how many points a foot is divided; one that has
+        two points keeps them. Places are those of the default posture.
+        """
+        places, feet = self.contact_in_default_posture, np.array(self.feet)
+        rows = []
+        for foot in dict.fromkeys(self.feet):
+            on = feet == foot
+            forward, right = places[:, 0], places[:, 2]
+            rear, length = forward[on].min(), np.ptp(forward[on])
+            front = np.where(on, (forward - rear) / length, 0.0) if length else np.zeros(len(on))
+            rows += [on - front, front]
+            if not self.planar and length:
+                rows.append(np.where(on, (right - right[on].mean()) / length, 0.0))
+        return np.array(rows)
+
+    @cached_property
     def contact_in_default_posture(self) -> np.ndarray:
         """Places of the contact points, (points, 3) in ground, m: the root at height zero."""
         q = np.array([self.fixed.get(c.name, c.default) for c in self.model.coordinates])

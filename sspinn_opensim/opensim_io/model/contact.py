@@ -3,7 +3,8 @@
 OpenSim's gait models come without contact: forces are measured there. An estimate needs points where the
 floor may push. They are put under the heel, the heads of the first and fifth metatarsal, and, if the model
 has a toe joint that moves, the great toe. A foot whose toes are held rolls over a point between ball and tip:
-there the points under the metatarsals are moved forward instead.
+there the points under the metatarsals are moved forward instead. In a model whose root stays in the sagittal
+plane nothing tells two points beside each other apart: there one stands for both metatarsals.
 
 Places are in measures of the foot (`anatomy.feet`). Muscles know more: the heel is where the
 rearmost of them ends, the tip of the toes where the foremost does, and all of them run above the sole. Where
@@ -25,6 +26,7 @@ from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic.posture import Posture, posture
 from sspinn_opensim.anatomy import side_of
 from sspinn_opensim.anatomy.feet import Foot, find_feet, moves
+from sspinn_opensim.anatomy.sagittal import root_stays_in_plane
 from sspinn_opensim.opensim_io.model.model_file import contact_geometry, read_model_tree, write_model_tree
 
 #: Places in measures of the foot: from the ankle forward, from the line of the foot outward.
@@ -77,13 +79,14 @@ def foot_spheres(model: Model, held: Container[str] | None = None) -> tuple[Cont
         In its default posture, upright.
     held : container of str, optional
         Coordinates that do not move: toes whose joint has no other, or none at all, are rigid. Left out, all
-        toes are taken to move, which gives the places by anatomy alone.
+        that can move is taken to, which gives the places by anatomy alone.
 
     Returns
     -------
     tuple of ContactSphere
-        For each foot `heel`, `metatarsal1`, `metatarsal5` and, with a toe joint that moves, `toe`, all just
-        touching the floor when it stands flat.
+        For each foot `heel`, `metatarsal1`, `metatarsal5` (`forefoot` half-way between them, if what is held
+        keeps the root in the sagittal plane) and, with a toe joint that moves, `toe`, all just touching the
+        floor when it stands flat.
 
     Raises
     ------
@@ -92,7 +95,8 @@ def foot_spheres(model: Model, held: Container[str] | None = None) -> tuple[Cont
     """
     standing = posture(model)
     feet = find_feet(model, standing)
-    return tuple(sphere for foot in feet for sphere in _spheres(model, standing, foot, held))
+    planar = held is not None and root_stays_in_plane(model, held)
+    return tuple(sphere for foot in feet for sphere in _spheres(model, standing, foot, held, planar=planar))
 
 
 def add_contact(tree: etree._ElementTree, spheres: Iterable[ContactSphere], floor_m: float = 0.0) -> None:
@@ -133,7 +137,9 @@ def _fill(element: etree._Element, **properties) -> None:
         etree.SubElement(element, tag).text = text
 
 
-def _spheres(model: Model, standing: Posture, foot: Foot, held: Container[str] | None) -> list[ContactSphere]:
+def _spheres(
+    model: Model, standing: Posture, foot: Foot, held: Container[str] | None, *, planar: bool
+) -> list[ContactSphere]:
     points = _tendons(model, standing, foot.bodies) - foot.ankle
     measure, radius = foot.measure, _RADIUS * foot.measure
     lowest = points[:, 1].min(initial=0.0) - _FLESH * measure
@@ -144,11 +150,12 @@ def _spheres(model: Model, standing: Posture, foot: Foot, held: Container[str] |
     front = tip if tip > 1.2 * measure else _TOE[0] * measure
     rolling = bool(foot.toes) and (held is None or moves(model, foot.toes, held))
     ahead = 0.0 if rolling else _RIGID
-    places = {
-        "heel": (foot.main, rear, _HEEL[1]),
-        "metatarsal1": (foot.main, (_FIRST_METATARSAL[0] + ahead) * measure, _FIRST_METATARSAL[1]),
-        "metatarsal5": (foot.main, (_FIFTH_METATARSAL[0] + ahead) * measure, _FIFTH_METATARSAL[1]),
-    }
+    ball = {"metatarsal1": _FIRST_METATARSAL, "metatarsal5": _FIFTH_METATARSAL}
+    if planar:
+        (first, inward), (fifth, outward) = ball.values()
+        ball = {"forefoot": ((first + fifth) / 2, (inward + outward) / 2)}
+    places = {"heel": (foot.main, rear, _HEEL[1])}
+    places |= {name: (foot.main, (x + ahead) * measure, z) for name, (x, z) in ball.items()}
     if rolling:
         places["toe"] = (foot.toes, front, _TOE[1])
     found = []

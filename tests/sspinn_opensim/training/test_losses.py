@@ -331,6 +331,34 @@ def test_load_that_rises_on_one_foot_alone_is_not_passed_on(standing):
     assert value_of("load_transfer", changed(standing, force_bw=one)) == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.parametrize("name", ["force_change", "load_transfer"])
+def test_it_does_not_matter_into_how_many_points_a_foot_is_divided(name, standing):
+    """A front point in two that share its load; a load half-way that acts as heel and front together do."""
+    e, names = standing, standing.subject.functions.contact_points
+    heel, toe = names.index("heel_r"), names.index("toe_r")
+    moving = filled(e.force_bw, (..., heel, 1), 0.5) + filled(e.force_bw, (..., toe, 1), 0.5)
+    growing = torch.linspace(0, 1, e.force_bw.shape[1], dtype=torch.float64) ** 2
+    moving = moving * growing[None, :, None, None]
+    resting = torch.zeros_like(e.force_bw)
+    resting[..., names.index("toe_l"), 1] = 1.0 - moving[..., 1].sum(-1)
+    own = changed(e, force_bw=moving + resting)
+    levers = e.constants.levers
+    assert torch.equal(levers, torch.eye(4, dtype=torch.float64)[[heel, toe, 2, 3]]), "two points are kept"
+
+    def divided(columns, force):
+        constants = dataclasses.replace(e.constants, levers=torch.cat([levers, columns], dim=1))
+        return changed(own, constants=constants, force_bw=force)
+
+    twin = (moving + resting).clone()
+    twin[..., toe, :] /= 2
+    halves = divided(levers[:, [toe]], torch.cat([twin, twin[..., [toe], :]], dim=-2))
+    middle = (levers[:, [heel]] + levers[:, [toe]]) / 2
+    alone = divided(middle, torch.cat([resting, moving[..., [heel], :] * 2], dim=-2))
+    assert value_of(name, own) > 1e-3
+    assert value_of(name, halves) == pytest.approx(value_of(name, own), rel=1e-12)
+    assert value_of(name, alone) == pytest.approx(value_of(name, own), rel=1e-12)
+
+
 def test_a_turned_sensor_is_explained_by_its_mounting(standing, body):
     """Signals of a sensor turned by a small angle are met exactly once the mounting has that angle."""
     angle = 0.2

@@ -247,6 +247,38 @@ def test_the_farthest_contact_point_is_on_the_same_foot(walker):
     assert subject.farthest_on_foot == (2, 2, 0, 4, 3, 5)
 
 
+def test_levers_keep_the_sum_and_the_moment_of_a_foot(walker):
+    """Any forces at any points, as two a foot; out of the plane the moment sideways is a third."""
+    places = np.array(
+        [(0.1, 0, 0), (0.2, 0, 0.04), (0.4, 0, -0.03), (0.5, 0, 1.0), (0.2, 0, 1.1), (3.0, 0, 0)]
+    )
+    force = np.array([0.3, 0.5, 0.1, 0.7, 0.2, 0.9])
+
+    class Placed(type(walker.subject)):
+        feet = ("r", "r", "r", "l", "l", "toe")
+        contact_in_default_posture = places
+        planar = True
+
+    subject = Placed(**{f.name: getattr(walker.subject, f.name) for f in dataclasses.fields(walker.subject)})
+    two = subject.levers @ force
+    assert two.shape == (6,)
+    for chosen, (rear, front), ends in (
+        ([0, 1, 2], two[:2], (0.1, 0.4)),
+        ([3, 4], two[2:4], (0.2, 0.5)),
+        ([5], two[4:], (3.0, 3.0)),
+    ):
+        assert rear + front == pytest.approx(force[chosen].sum())
+        assert rear * ends[0] + front * ends[1] == pytest.approx(force[chosen] @ places[chosen, 0])
+
+    Placed.planar = False
+    subject = Placed(**{f.name: getattr(walker.subject, f.name) for f in dataclasses.fields(walker.subject)})
+    three = subject.levers @ force
+    assert three.shape == (8,)
+    np.testing.assert_allclose(three[[0, 1, 3, 4, 6, 7]], two)
+    sideways = force[:3] @ (places[:3, 2] - places[:3, 2].mean())
+    assert three[2] * 0.3 == pytest.approx(sideways)
+
+
 @pytest.mark.parametrize("estimate", [("pelvis_tx", "pelvis_ty", "pelvis_tilt"), "all"])
 def test_a_root_without_joints_is_refused(walker, estimate):
     names = walker.model.coordinate_names

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from lxml import etree
 
 import osim_models
 from casadi_dynamics.errors import InputError
@@ -12,6 +13,7 @@ from casadi_dynamics.opensim_process.worker.models import describe_model
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import posture
 from sspinn_opensim.anatomy.feet import find_feet
+from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
 from sspinn_opensim.opensim_io.model.contact import foot_spheres, put_under_feet
 from sspinn_opensim.opensim_io.model.shoes import put_on_shoes
 
@@ -108,6 +110,39 @@ def test_rigid_toes_have_no_point_of_their_own(spatial):
     assert ball < rigid["metatarsal1_r"][0] < tip
     np.testing.assert_array_equal(rigid["heel_r"], rolling["heel_r"])
     assert set(touching(spatial, foot_spheres(spatial, {"mtp_angle_r"}))) == set(rolling) - {"toe_r"}
+
+
+def test_in_the_plane_one_point_stands_for_both_metatarsals(spatial):
+    """Two points at one place forward would share a load that the model feels as one."""
+    sideways = {c.name for c in spatial.coordinates} - set(sagittal_coordinates(spatial))
+    sideways -= {"pelvis_tx", "pelvis_ty"}
+    places = touching(spatial, foot_spheres(spatial, sideways))
+    assert set(places) == {f"{n}_{s}" for s in "rl" for n in ("heel", "forefoot")}
+    both = touching(spatial, foot_spheres(spatial, {"mtp_angle_r", "mtp_angle_l"}))
+    middle = (both["metatarsal1_r"] + both["metatarsal5_r"]) / 2
+    np.testing.assert_allclose(places["forefoot_r"], middle, atol=1e-12)
+    np.testing.assert_array_equal(places["heel_r"], both["heel_r"])
+    leaving = foot_spheres(spatial, sideways - {"pelvis_list"})
+    assert {"metatarsal1_r", "metatarsal5_r"} <= set(touching(spatial, leaving))
+
+
+@pytest.mark.parametrize(
+    ("path", "marker"),
+    [
+        ("models/Rajagopal2016.osim", "RCAL"),
+        ("models/Hamner2010_full_body.osim", "R.Heel"),
+        ("data/opencap_s4_walking/subject4_optimized.osim", "r_calc"),
+    ],
+)
+def test_the_heel_reaches_back_to_the_skin_under_a_heel_marker(shared_folder, path, marker):
+    """The centre of a marker of the usual 14 mm is 7 mm off the skin; it is glued within a centimetre."""
+    model = read_model(shared_folder / path)
+    element = next(m for m in etree.parse(shared_folder / path).iter("Marker") if m.get("name") == marker)
+    body = element.findtext("socket_parent_frame").split("/")[-1]
+    standing = posture(model)
+    skin = standing.in_ground(body, [float(x) for x in element.findtext("location").split()])[0] + 0.007
+    heel = next(s for s in foot_spheres(model) if s.name == "heel_r")
+    assert standing.in_ground(heel.body, heel.location)[0] - heel.radius == pytest.approx(skin, abs=0.01)
 
 
 def test_places_grow_with_the_body(planar, spatial):
