@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sspinn_opensim.training.coverage import window_starts
+from sspinn_opensim.training.coverage import scored_frames, window_starts
 from sspinn_opensim.training.estimator import PersonNetwork
+from sspinn_opensim.training.lead_in import lead_in_frames, with_lead_in
 from sspinn_opensim.training.losses import LIMIT_MARGIN_RAD, TERMS, BodyConstants, LossInputs, loss_inputs
 from sspinn_opensim.training.motion import differentiate
 from sspinn_opensim.training.settings import TrainingSettings
@@ -107,15 +108,20 @@ def fit_of(
     settings : TrainingSettings
         Length of a window, and of its start that is not scored.
     """
-    frames = round(settings.window_s / signals.step_s)
-    unscored = max(round(settings.unscored_s / signals.step_s), 1)
-    starts = window_starts(signals.covered.numpy(), frames)[:: frames - unscored]
-    if not len(starts):
+    unscored, most, least = settings.window_frames(signals.step_s)
+    covered = signals.covered.numpy()
+    scored = scored_frames(covered, most, least)
+    if not scored:
         return None
+    starts = window_starts(covered, unscored + scored)[::scored]
+    if not len(starts):
+        lead_in = lead_in_frames(signals.step_s, settings.unscored_s)
+        starts = window_starts(covered, unscored + scored, lead_in)[::scored]
     chosen = np.linspace(0, len(starts) - 1, min(len(starts), MOST_WINDOWS)).round().astype(int)
-    rows = torch.as_tensor(starts[chosen])[:, None] + torch.arange(frames)
+    start, first, length = torch.as_tensor(starts[chosen]).split(1, dim=1)
+    frames = with_lead_in(start + torch.arange(unscored + scored), first, length)
     with torch.inference_mode():
-        e = _inputs(estimator, subject, signals, rows, unscored)
+        e = _inputs(estimator, subject, signals, frames, unscored)
         terms = {name: float(term(e)) for name, term in TERMS.items() if not term.leads_force}
         varied = e.acceleration.flatten(0, 1).var(0).mean() * signals.acceleration_axes
         return Fit(
@@ -130,9 +136,10 @@ def fit_of(
 
 
 def _inputs(
-    estimator: PersonNetwork, subject: Subject, signals: Signals, rows: Tensor, unscored: int
+    estimator: PersonNetwork, subject: Subject, signals: Signals, frames: tuple[Tensor, Tensor], unscored: int
 ) -> LossInputs:
-    acceleration, rate = signals.acceleration[rows], signals.angular_rate[rows]
+    rows, sign = frames
+    acceleration, rate = signals.acceleration[rows], sign[..., None] * signals.angular_rate[rows]
     windows = Windows(
         acceleration,
         rate,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +12,9 @@ import torch
 
 from sspinn_opensim.estimation.decode import MotionReader
 from sspinn_opensim.estimation.ground import GroundForces
+from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.training.estimator import PersonNetwork
+from sspinn_opensim.training.lead_in import LEAD_IN_S
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
 
@@ -53,14 +57,18 @@ def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_
     Returns
     -------
     Estimate
-        Every frame depends on it and the frames before alone, so it equals the streaming estimate.
+        The network settles on the lead-in of the recording, and of each piece after a long gap. But for that
+        every frame depends on it and the frames before alone, so it equals the streaming estimate.
     """
     reader, frames = MotionReader(subject), len(time_s)
     whole: list[np.ndarray] = []
-    state = None
+    state, leads = None, _led_in(signals)
     with torch.inference_mode():
-        for start in range(0, frames, _PIECE):
-            part = slice(start, start + _PIECE)
+        for start, end in _parts(sorted(leads), frames):
+            part = slice(start, end)
+            if start in leads:
+                lead = signals.leading_in(start, leads[start], signals.acceleration, signals.angular_rate)
+                state = estimator.network.settle(lead[None])
             inputs = signals.inputs(signals.acceleration[part], signals.angular_rate[part])
             outputs, state = estimator.network(inputs[None], state)
             raw = estimator.decoder(outputs[0])
@@ -73,7 +81,7 @@ def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_
             for array, piece in zip(whole, numbers, strict=True):
                 array[part] = piece
             if frames > _PIECE:
-                log.info(f"estimated {min(start + _PIECE, frames)} of {frames} frames")
+                log.info(f"estimated {end} of {frames} frames")
     values, velocity, moments, force, point, torque = whole
     # Sums of trapezoids, added one after the other as the streaming estimate does.
     forward = np.cumsum(np.append(0.0, 0.5 * signals.step_s * (velocity[:-1] + velocity[1:])))
@@ -89,6 +97,25 @@ def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_
         moments=moments,
         ground=GroundForces(ground.feet, force, point, torque),
     )
+
+
+def _led_in(signals: Signals) -> dict[int, int]:
+    """Return at which frames a network settles anew, with the frames of the piece that begins there."""
+    longest_gap = round(LEAD_IN_S / signals.step_s)
+    found, last = {}, None
+    for first, end in true_runs(signals.usable.numpy()):
+        if last is None or first - last >= longest_gap:
+            found[first] = end - first
+        last = end
+    # What comes before the first piece is estimated too.
+    return found if 0 in found else {0: len(signals.usable)} | found
+
+
+def _parts(starts: Sequence[int], frames: int) -> Iterator[tuple[int, int]]:
+    """Give parts that the network takes at once: none reaches over a start, none is longer than a piece."""
+    for first, last in itertools.pairwise([*starts, frames]):
+        for start in range(first, last, _PIECE):
+            yield start, min(start + _PIECE, last)
 
 
 def at_times(estimate: Estimate, subject: Subject, time_s: np.ndarray) -> Estimate:

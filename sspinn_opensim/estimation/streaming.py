@@ -54,6 +54,22 @@ class StreamingEstimator:
         """Forget all samples."""
         self._state, self._forward, self._velocity = None, 0.0, None
 
+    def settle(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> None:
+        """Forget all samples, and settle on the first ones of a recording before `step` is given them.
+
+        Without this the first second of estimates is not to be trusted. With it they are those of the
+        estimate of a whole recording, for the price of waiting for these samples once.
+
+        Parameters
+        ----------
+        acceleration, angular_rate : (n, k, 3) ndarrays
+            The first 0.6 s of all sensors, as for `step`.
+        """
+        self.reset()
+        signals = self._signals.pick(acceleration, angular_rate)
+        lead = self._signals.leading_in(0, len(acceleration), *signals)
+        self._state = self._estimator.network.settle(lead[None])
+
     def step(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> FrameEstimate:
         """Take one sample and return the estimate at its time.
 

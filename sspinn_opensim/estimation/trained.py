@@ -8,19 +8,12 @@ from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.estimation.offline import Estimate, at_times
 from sspinn_opensim.estimation.offline import estimate as estimate_whole
-from sspinn_opensim.estimation.write import window
 from sspinn_opensim.recording import Recording, Sensor, check_placement, on_model
 from sspinn_opensim.recording.resample import resample
-from sspinn_opensim.recording.window import SETTLING_S
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.training.checkpoint import body_identity, load_estimator, read_body
 from sspinn_opensim.training.signals import make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
-
-
-def without_start(estimate: Estimate) -> Estimate:
-    """Return an estimate without its start, where the network still settles."""
-    return window(estimate, float(estimate.time_s[0]) + SETTLING_S, float(estimate.time_s[-1]))
 
 
 class Estimator:
@@ -66,7 +59,7 @@ class Estimator:
         Returns
         -------
         Estimate
-            SI units, radians, in ground. The first second, where the network still settles, is left out.
+            SI units, radians, in ground.
 
         Raises
         ------
@@ -84,4 +77,4 @@ class Estimator:
         belongs_to = {"body": body_identity(subject, known)}
         network = load_estimator(self._checkpoint, subject, signals, belongs_to)
         estimate = estimate_whole(network, subject, signals, known.time_s)
-        return without_start(at_times(estimate, subject, recording.time_s))
+        return at_times(estimate, subject, recording.time_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from sspinn_opensim.evaluation.baseline import (
     segment_angle_baseline,
 )
 from sspinn_opensim.evaluation.curves import Curves, read_deviations, read_estimate
-from sspinn_opensim.evaluation.reference import Reference, read_reference
+from sspinn_opensim.evaluation.reference import Reference, ReferenceAt, read_reference
 from sspinn_opensim.evaluation.strides import strides_of
 from sspinn_opensim.gait import Strides
 from sspinn_opensim.recording import (
@@ -127,7 +127,7 @@ def read_evaluation_data(study: Study, results: Path, recording: Recording | Non
     signals = sagittal_signals(recording, model)
     baseline = segment_angle_baseline(signals, sagittal_joints(model, signals.rate))
     every_joint = sagittal_joints(model, [body.name for body in model.bodies])
-    reference_at = read_reference(study, model, joints=every_joint)
+    reference_at = _periodic(read_reference(study, model, joints=every_joint), study, recording)
     lag_s = _declared_lag_s(study.reference)
     told = phases(recording)
     return EvaluationData(
@@ -146,6 +146,19 @@ def read_evaluation_data(study: Study, results: Path, recording: Recording | Non
         phases=told,
         strides=strides_of(whole[first], study.person, recording, told),
     )
+
+
+def _periodic(reference_at: ReferenceAt | None, study: Study, recording: Recording) -> ReferenceAt | None:
+    """Return a reference of one mean stride, repeated as the stride of the recording is."""
+    cycle_s, start_s = study.recording.cycle_s, float(recording.time_s[0])
+    if reference_at is None or cycle_s is None:
+        return reference_at
+
+    def repeated(time_s: np.ndarray) -> Reference:
+        within = reference_at(start_s + np.mod(time_s - start_s, cycle_s))
+        return replace(within, time_s=time_s, cycle_s=cycle_s)
+
+    return repeated
 
 
 def _declared_lag_s(reference: ReferenceChoice | None) -> float | None:

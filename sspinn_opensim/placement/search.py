@@ -22,11 +22,12 @@ from sspinn_opensim.placement.motion import (
 )
 from sspinn_opensim.recording import Recording, Sensor
 from sspinn_opensim.recording.mounting import rotation_from_angles
-from sspinn_opensim.recording.window import SETTLING_S
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject
 
+#: The motion is taken from a network without a lead-in: the first second is left out.
+SETTLING_S = 1.0
 #: No less than this is enough to tell a place from.
 LEAST_S = 2.0
 #: A training with wrong places bends the motion towards them: by this part of the shift found, as measured on

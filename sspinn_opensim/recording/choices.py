@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from sspinn_opensim.recording.rest import Correction
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.recording.types import Recording
-from sspinn_opensim.settings.bounds import Angles, AnyPath, Names, NonNegative, Place, Positive, Rate, Speed
+from sspinn_opensim.settings.bounds import (
+    Angles,
+    AnyPath,
+    Bounds,
+    Names,
+    NonNegative,
+    Place,
+    Positive,
+    Rate,
+    Speed,
+)
 
+#: Sprinting to the slowest gait.
+Cycle = Annotated[float, Bounds(0.3, 5.0, "give the time of a stride in s")]
 #: The set of sensors that leaves none out.
 ALL_SENSORS = "all"
 
@@ -75,6 +87,8 @@ class RecordingChoice:
         Part that is used, s of the recording's time. Left out: all of it.
     pieces : tuple of pairs of float
         Instead: several parts, each from a time to a time, in their order.
+    cycle_s : float or None
+        Period, s, of a part that is one mean stride; it is repeated.
     standing_s : pair of float or None
         When the person stands still, for the alignment and the gyroscopes' bias; it may lie outside the part
         that is used.
@@ -97,6 +111,7 @@ class RecordingChoice:
     from_s: float | None = None
     to_s: float | None = None
     pieces: tuple[tuple[float, float], ...] = ()
+    cycle_s: Cycle | None = None
     standing_s: tuple[float, float] | None = None
     rest_correction: Correction = "offset"
     accepted: tuple[str, ...] = ()
@@ -112,7 +127,7 @@ class OutputChoice:
     ----------
     from_s, to_s : float or None
         Start and end in s of the recording's time. Left out: one late cycle of a tiled recording, else
-        everything after the first second.
+        everything.
     """
 
     from_s: NonNegative | None = None

@@ -35,6 +35,7 @@ from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.recording.rest import corrected_at_rest
 from sspinn_opensim.recording.stream_checks import check_channels, check_streams, refuse_impossible
 from sspinn_opensim.recording.streams import Stream, stream_of
+from sspinn_opensim.recording.tiled import tiled
 from sspinn_opensim.recording.types import Recording
 
 #: In the order in which a file is held against them: tables of any origin come last.
@@ -98,8 +99,11 @@ def read_recording(study: Recorded, *, refuse: bool = True, whole: bool = False)
         refuse_implausible(recording, str(choice.file), getattr(choice.options, "acceleration_unit", None))
     recording = corrected_at_rest(recording, choice.rest_correction)
     check_inside(recording, choice)
-    if not whole:
+    # Beside a mean stride there is nothing.
+    if not whole or choice.cycle_s is not None:
         recording = used_part(recording, choice)
+    if choice.cycle_s is not None:
+        recording = tiled(recording, choice.cycle_s)
     rate = choice.sampling_rate_hz
     return recording if rate is None else resample(recording, rate)
 

@@ -8,18 +8,15 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.choices import OutputChoice
 from sspinn_opensim.recording.types import Recording
 
-#: A causal estimator needs the first second to settle.
-SETTLING_S = 1.0
-
 
 def output_window(recording: Recording, choice: OutputChoice) -> tuple[float, float]:
     """Return start and end in s of the part to write.
 
     By default the last cycle but one of a tiled recording (the last one is the margin for filters and
-    derivatives), else everything after the first second.
+    derivatives), else everything.
     """
     first, last = float(recording.time_s[0]), float(recording.time_s[-1])
-    from_s, to_s = min(first + SETTLING_S, last), last
+    from_s, to_s = first, last
     step = 1.0 / recording.sampling_rate_hz
     if recording.cycle_s is not None and choice.from_s is None and choice.to_s is None:
         cycles = int((last - first + step) / recording.cycle_s + 1e-6)

@@ -77,6 +77,17 @@ def check_parts(choice: RecordingChoice, place: Location) -> None:
         raise (place / "pieces").error(
             "The part that is used is chosen twice: by pieces, and by from_s or to_s.", fix="keep one of them"
         )
+    if choice.cycle_s is not None and choice.pieces:
+        raise (place / "cycle_s").error(
+            "A mean stride is one part, and not several pieces.",
+            fix="choose the stride with from_s and to_s, or leave cycle_s out",
+        )
+    if choice.cycle_s is not None and FORMATS[choice.format].read is not None:
+        raise (place / "cycle_s").error(
+            "Files of this format say themselves how long their stride is.",
+            found=choice.format,
+            fix="remove it",
+        )
     if choice.from_s is not None and choice.to_s is not None and choice.from_s >= choice.to_s:
         raise (place / "to_s").error(
             "The part of the recording ends before it starts.",

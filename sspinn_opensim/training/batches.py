@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.training.cohort import Cohort
-from sspinn_opensim.training.coverage import window_starts
+from sspinn_opensim.training.cohort import Cohort, Member
+from sspinn_opensim.training.coverage import scored_frames, window_starts
+from sspinn_opensim.training.lead_in import lead_in_frames
 from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import Windows, draw_windows
 
@@ -25,32 +26,26 @@ class MemberBatch:
 class WindowSource:
     """Draws the batch of any step: windows of a few members, their number split evenly.
 
-    No window touches a frame that the method does not cover.
+    No window touches a frame that the method does not cover. At the start of a piece windows begin with its
+    lead-in, and in recordings of short pieces windows are shorter.
 
     Raises
     ------
     InputError
-        If a member's recording is shorter than a window, or nothing that long is covered.
+        If nothing of a member's recording is covered for long enough.
     """
 
     def __init__(self, cohort: Cohort, settings: TrainingSettings) -> None:
         self._cohort, self._settings = cohort, settings
-        self.frames = round(settings.window_s / cohort.members[0].signals.step_s)
-        self._starts = []
-        for member in cohort.members:
-            signals = member.signals
-            starts = torch.as_tensor(window_starts(signals.covered.numpy(), self.frames))
-            self._starts.append(starts)
-            if not len(starts):
-                whole_s = len(signals.covered) * signals.step_s
-                left_s = float(signals.covered.sum()) * signals.step_s
-                raise InputError(
-                    "The recording is too short to train on.",
-                    where=f"recording of '{member.name}'" if len(cohort.members) > 1 else "recording",
-                    expected=f"at least {settings.window_s:g} s without a gap or a turn",
-                    found=f"{whole_s:g} s" + (f", {left_s:g} s of them covered" if left_s < whole_s else ""),
-                    fix="give a longer recording",
-                )
+        step_s = cohort.members[0].signals.step_s
+        unscored, most, least = settings.window_frames(step_s)
+        scored = [_scored(member, most, least, len(cohort.members)) for member in cohort.members]
+        self.frames = unscored + min(scored)
+        lead_in = lead_in_frames(step_s, settings.unscored_s)
+        self._starts = [
+            torch.as_tensor(window_starts(member.signals.covered.numpy(), self.frames, lead_in))
+            for member in cohort.members
+        ]
 
     def draw(self, step: int, rank: int = 0) -> tuple[MemberBatch, ...]:
         """Return the batch of a step; the members are the same on all ranks, the windows differ."""
@@ -65,6 +60,23 @@ class WindowSource:
             )
             for index, count in zip(chosen, counts, strict=True)
         )
+
+
+def _scored(member: Member, most: int, least: int, members: int) -> int:
+    """Return how many frames of a member's windows can be scored."""
+    signals = member.signals
+    found = scored_frames(signals.covered.numpy(), most, least)
+    if not found:
+        whole_s = len(signals.covered) * signals.step_s
+        left_s = float(signals.covered.sum()) * signals.step_s
+        raise InputError(
+            "The recording is too short to train on.",
+            where=f"recording of '{member.name}'" if members > 1 else "recording",
+            expected=f"at least {(least + 1) * signals.step_s:g} s without a gap or a turn",
+            found=f"{whole_s:g} s" + (f", {left_s:g} s of them covered" if left_s < whole_s else ""),
+            fix="give a longer recording",
+        )
+    return found
 
 
 def _chosen(people: int, at_most: int, seed: int, step: int) -> list[int]:

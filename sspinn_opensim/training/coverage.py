@@ -69,9 +69,45 @@ def covered_samples(time_s: np.ndarray, spans: tuple[Uncovered, ...]) -> np.ndar
     return covered
 
 
-def window_starts(covered: np.ndarray, frames: int) -> np.ndarray:
-    """Return at which samples a window of so many frames begins that touches nothing uncovered."""
-    if len(covered) < frames:
-        return np.zeros(0, int)
-    total = np.concatenate([[0], np.cumsum(covered)])
-    return np.flatnonzero(total[frames:] - total[:-frames] == frames)
+def scored_frames(covered: np.ndarray, most: int, least: int) -> int:
+    """Return how many frames of a window can be scored: `most`, or less in a recording of short pieces.
+
+    Parameters
+    ----------
+    covered : (n,) array of bool
+    most : int
+        Frames that are scored where at least half of what is covered lies in pieces that are long enough.
+    least : int
+        Pieces in which fewer could be scored are not learnt from.
+
+    Returns
+    -------
+    int
+        What the shortest piece that is learnt from allows, at most `most`: all of its frames but the first,
+        whose speed would take a frame before it. 0 where there is no such piece.
+    """
+    allowed = np.array([last - first - 1 for first, last in true_runs(covered)], int)
+    if 2 * (allowed[allowed >= most] + 1).sum() >= covered.sum() > 0:
+        return most
+    return int(min(allowed[allowed >= least], default=0))
+
+
+def window_starts(covered: np.ndarray, frames: int, lead_in: int = 0) -> np.ndarray:
+    """Return where windows of so many frames begin that touch nothing uncovered, (m, 3) int.
+
+    Parameters
+    ----------
+    lead_in : int
+        Frames by which a window may begin before its piece.
+
+    Returns
+    -------
+    (m, 3) array
+        First frame of each window, first frame of its piece, and frames of the piece.
+    """
+    found = [
+        (start, first, last - first)
+        for first, last in true_runs(covered)
+        for start in range(first - lead_in, last - frames + 1)
+    ]
+    return np.array(found, int).reshape(-1, 3)

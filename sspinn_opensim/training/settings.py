@@ -6,6 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from sspinn_opensim.study import TrainingChoice
+from sspinn_opensim.training.lead_in import LEAD_IN_S
+
+#: Pieces shorter than this are not learnt from, s: about a step.
+SHORTEST_S = 0.6
 
 #: Peak learning rate of an adaptation: high enough to find the person's own mounting, too low to forget the
 #: others' gait.
@@ -36,12 +40,19 @@ class TrainingSettings(TrainingChoice):
     seed: int = 0
     batch: int = 24
     window_s: float = 1.6
-    unscored_s: float = 0.6
+    unscored_s: float = LEAD_IN_S
     learning_rate: float = 3e-3
     clip: float = 1.0
     force_from: float = 0.2
     force_full: float = 0.4
     members: int = 4
+
+    def window_frames(self, step_s: float) -> tuple[int, int, int]:
+        """Return how many frames of a window are not scored, how many are at most, and at least."""
+        unscored = max(round(self.unscored_s / step_s), 1)
+        most = round(self.window_s / step_s) - unscored
+        # The rate at which a piece was sampled may cut its last sample.
+        return unscored, most, min(round(SHORTEST_S / step_s) - 1, most)
 
     def force_ramp(self, step: int) -> float:
         """Return the share with which terms of contact forces count after `step` steps."""

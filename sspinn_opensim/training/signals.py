@@ -12,6 +12,7 @@ from torch import Tensor
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Phase, Recording, phases
 from sspinn_opensim.training.coverage import covered_samples, uncovered
+from sspinn_opensim.training.lead_in import lead_in_frames, with_lead_in
 from sspinn_opensim.training.subject import Subject
 
 #: Scales that bring signals and body constants to the order of one.
@@ -49,6 +50,8 @@ class Signals:
         Mean forward speed, if known.
     covered : (frames,) bool Tensor
         Which frames the method covers: windows of training lie in them.
+    usable : (frames,) bool Tensor
+        Which frames were measured; what lies between two pieces was not.
     standing : (frames,) bool Tensor
         Where the person stands.
     still : (frames,) bool Tensor
@@ -67,6 +70,7 @@ class Signals:
     step_s: float
     speed_m_s: float | None
     covered: Tensor
+    usable: Tensor
     standing: Tensor
     still: Tensor
 
@@ -100,6 +104,12 @@ class Signals:
         constants = self.constants.expand(*acceleration.shape[:-1], -1)
         parts = [acceleration / ACCELERATION_SCALE, angular_rate / RATE_SCALE, angular_rate.tanh(), constants]
         return torch.cat(parts, dim=-1)
+
+    def leading_in(self, first: int, length: int, acceleration: Tensor, angular_rate: Tensor) -> Tensor:
+        """Return the network's view of what leads in to a piece of signals (frames, channels)."""
+        rows = first - torch.arange(lead_in_frames(self.step_s), 0, -1)
+        rows, sign = with_lead_in(rows, torch.tensor(first), torch.tensor(length))
+        return self.inputs(acceleration[rows], sign[:, None] * angular_rate[rows])
 
     def pick(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> tuple[Tensor, Tensor]:
         """Return the used channels of signals (..., k, 3)."""
@@ -177,6 +187,7 @@ def make_signals(
         step_s=1.0 / recording.sampling_rate_hz,
         speed_m_s=recording.speed_m_s,
         covered=torch.as_tensor(covered_samples(recording.time_s, spans)),
+        usable=torch.as_tensor(recording.usable.copy()),
         standing=torch.as_tensor(standing),
         still=torch.as_tensor(still),
     )
@@ -220,12 +231,12 @@ def draw_windows(
 
     Parameters
     ----------
-    starts : Tensor
-        Frames at which a window may begin.
+    starts : (m, 3) Tensor
+        Where a window may begin; see `window_starts`.
     """
-    chosen = starts[torch.randint(len(starts), (count,), generator=generator)]
-    rows = chosen[:, None] + torch.arange(frames)
-    acceleration, rate = signals.acceleration[rows], signals.angular_rate[rows]
+    start, first, length = starts[torch.randint(len(starts), (count,), generator=generator)].split(1, dim=1)
+    rows, sign = with_lead_in(start + torch.arange(frames), first, length)
+    acceleration, rate = signals.acceleration[rows], sign[..., None] * signals.angular_rate[rows]
     noisy_a = acceleration + _noise(acceleration, signals.acceleration_deviation, generator)
     bias = GYRO_BIAS * torch.randn(count, 1, rate.shape[-1], generator=generator)
     noisy_r = rate + _noise(rate, signals.rate_deviation, generator) + bias

@@ -12,7 +12,6 @@ from sspinn_opensim.estimation import estimate as estimate_recording
 from sspinn_opensim.estimation.fit import fit_of
 from sspinn_opensim.estimation.gait import Gait, gait_of, write_gait
 from sspinn_opensim.estimation.offline import at_times
-from sspinn_opensim.estimation.trained import without_start
 from sspinn_opensim.estimation.uncertainty import Deviations, standard_deviations
 from sspinn_opensim.estimation.verdict import FitVerdict, judge, write_fit
 from sspinn_opensim.estimation.write import write_deviations
@@ -187,4 +186,4 @@ def write_results(
 def _estimate_of(estimator: PersonNetwork, prepared: Prepared) -> Estimate:
     subject, time_s = prepared.subject, prepared.trained_on.time_s
     estimate = estimate_recording(estimator, subject, prepared.signals, time_s)
-    return without_start(at_times(estimate, subject, prepared.recording.time_s))
+    return at_times(estimate, subject, prepared.recording.time_s)

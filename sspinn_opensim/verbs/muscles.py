@@ -20,7 +20,6 @@ from sspinn_opensim.opensim_io.static_optimization import run as static_optimiza
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import Recording, output_window
-from sspinn_opensim.recording.window import SETTLING_S
 from sspinn_opensim.report.muscle_charts import write_group_figures
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import OutputChoice, Study
@@ -111,18 +110,17 @@ def muscle_window(
     from_s, to_s = output_window(recording, choice)
     margin = settings.margin_s + 3 / recording.sampling_rate_hz
     if choice.from_s is None:
-        from_s = max(from_s, float(recording.time_s[0]) + SETTLING_S + margin)
+        from_s = max(from_s, float(recording.time_s[0]) + margin)
     if choice.to_s is None:
         to_s = min(to_s, float(recording.time_s[-1]) - margin)
-    first = float(recording.time_s[0]) + SETTLING_S + settings.margin_s
+    first = float(recording.time_s[0]) + settings.margin_s
     last = float(recording.time_s[-1]) - settings.margin_s
     rounding = 0.5 / recording.sampling_rate_hz
     if not first - rounding <= from_s < to_s <= last + rounding:
         raise InputError(
             "The output window leaves the filter no time beside it.",
             where="[output] of the study",
-            expected=f"a part of {first:.3f} to {last:.3f} s: after the first second, in which the network "
-            f"settles, and {settings.margin_s:.3f} s from both ends",
+            expected=f"a part of {first:.3f} to {last:.3f} s, {settings.margin_s:.3f} s from both ends",
             found=f"{from_s:.3f} to {to_s:.3f} s",
             fix="change from_s and to_s, or give a longer recording",
         )

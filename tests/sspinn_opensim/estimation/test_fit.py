@@ -106,5 +106,5 @@ def test_where_training_put_a_sensor_is_told(walker, knows_the_motion):
 
 
 def test_a_recording_without_a_window_has_no_fit(walker, knows_the_motion, record):
-    short = record(walker.model, seconds=1.5)
+    short = record(walker.model, seconds=0.5)
     assert fit_to(walker, knows_the_motion, short) is None

@@ -22,9 +22,20 @@ def whole(walker, estimator):
     return estimate(estimator, walker.subject, walker.signals, walker.recording.time_s)
 
 
+#: Samples on which a network settles.
+LEAD_IN = 60
+
+
+def settled(walker, estimator, recording):
+    """Return a streaming estimator that has settled as the estimate of a whole recording does."""
+    streaming = StreamingEstimator(estimator, walker.subject, walker.signals)
+    streaming.settle(recording.acceleration[:LEAD_IN], recording.angular_rate[:LEAD_IN])
+    return streaming
+
+
 def stream(walker, estimator, recording=None, frames=None, streaming=None):
     recording = recording or walker.recording
-    streaming = streaming or StreamingEstimator(estimator, walker.subject, walker.signals)
+    streaming = streaming or settled(walker, estimator, recording)
     samples = list(zip(recording.acceleration, recording.angular_rate, strict=True))[:frames]
     return [streaming.step(*sample) for sample in samples]
 
@@ -66,7 +77,7 @@ def test_streaming_equals_offline(walker, make_estimator, kind):
 
 
 def test_the_future_changes_nothing(walker, estimator, whole):
-    """Samples from a frame on replaced by noise: earlier estimates are as before."""
+    """Samples from a frame on replaced by noise: earlier estimates are as before, once it has settled."""
     frame = 120
     random = np.random.default_rng(1)
     acceleration, rate = np.array(walker.recording.acceleration), np.array(walker.recording.angular_rate)
@@ -88,13 +99,40 @@ def test_reset_forgets(walker, estimator):
     again = values(stream(walker, estimator, frames=20, streaming=streaming))
     for name in first:
         np.testing.assert_array_equal(again[name], first[name])
+    streaming.settle(walker.recording.acceleration[:LEAD_IN], walker.recording.angular_rate[:LEAD_IN])
+    assert np.abs(values(stream(walker, estimator, frames=1, streaming=streaming))["q"] - first["q"][0]).max()
+
+
+def test_each_piece_after_a_long_gap_is_led_in_to_and_a_short_gap_is_passed(walker, estimator, whole):
+    """What lies before a piece, or between two, changes nothing in it."""
+    recording, piece = walker.recording, slice(150, 300)
+    for gap, apart in ((60, True), (59, False)):
+        usable = np.ones(len(recording.time_s), bool)
+        usable[150 - gap : 150] = False
+        acceleration = np.array(recording.acceleration)
+        acceleration[150 - gap : 150] = 3.0
+        two = dataclasses.replace(recording, usable=usable, acceleration=acceleration)
+        found = values(estimate(estimator, walker.subject, make_signals(two, walker.subject), two.time_s))
+        alone = dataclasses.replace(
+            recording,
+            **{
+                name: getattr(recording, name)[piece]
+                for name in ("time_s", "acceleration", "angular_rate", "usable")
+            },
+        )
+        own = values(estimate(estimator, walker.subject, make_signals(alone, walker.subject), alone.time_s))
+        same = (
+            np.abs(found["moments"][piece] - own["moments"]).max() < TOLERANCE * np.abs(own["moments"]).max()
+        )
+        assert same == apart
 
 
 @pytest.mark.parametrize("bad", ["nan", "inf", "shape"])
 def test_a_bad_sample_is_refused_and_changes_nothing(walker, estimator, bad):
     recording = walker.recording
     streaming = StreamingEstimator(estimator, walker.subject, walker.signals)
-    expected = stream(walker, estimator, frames=6)[-1]
+    fresh = StreamingEstimator(estimator, walker.subject, walker.signals)
+    expected = stream(walker, estimator, frames=6, streaming=fresh)[-1]
     stream(walker, estimator, frames=5, streaming=streaming)
     acceleration, rate = np.array(recording.acceleration[5]), recording.angular_rate[5]
     if bad == "shape":
@@ -131,10 +169,11 @@ def test_read_only_samples_are_taken_without_a_warning(walker, estimator, recwar
 
 def test_the_body_moves_forward_as_fast_as_it_says(walker, estimator, whole):
     """Position is the trapezoid of the velocity, from zero; feet move along with it."""
+    signals = walker.signals
     with torch.inference_mode():
-        outputs, _ = estimator.network(
-            walker.signals.inputs(walker.signals.acceleration, walker.signals.angular_rate)[None]
-        )
+        lead = signals.leading_in(0, len(signals.acceleration), signals.acceleration, signals.angular_rate)
+        inputs = signals.inputs(signals.acceleration, signals.angular_rate)
+        outputs, _ = estimator.network(inputs[None], estimator.network.settle(lead[None]))
         velocity = estimator.decoder(outputs[0]).velocity[:, 0].double().numpy()
     moved = np.concatenate([[0.0], np.cumsum(0.5 * (velocity[1:] + velocity[:-1]) * walker.signals.step_s)])
     np.testing.assert_allclose(whole.q[:, walker.subject.roles.forward], moved, atol=1e-12)
@@ -149,13 +188,8 @@ def test_fixed_coordinates_keep_their_values(walker):
     result = estimate(estimator, subject, signals, walker.recording.time_s)
     for name, value in fixed.items():
         assert (result.q[:, result.coordinates.index(name)] == value).all() and name not in result.actuated
-    assert_same(
-        [
-            StreamingEstimator(estimator, subject, signals).step(
-                *(x[0] for x in (walker.recording.acceleration, walker.recording.angular_rate))
-            )
-        ],
-        result,
-        slice(0, 1),
-    )
+    streaming, recording = StreamingEstimator(estimator, subject, signals), walker.recording
+    streaming.settle(recording.acceleration[:LEAD_IN], recording.angular_rate[:LEAD_IN])
+    first = streaming.step(recording.acceleration[0], recording.angular_rate[0])
+    assert_same([first], result, slice(0, 1))
     assert np.ptp(result.q[:, result.coordinates.index("ankle_angle_r")]) > 0

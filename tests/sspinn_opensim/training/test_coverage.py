@@ -10,7 +10,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Phase
 from sspinn_opensim.training.batches import WindowSource
 from sspinn_opensim.training.cohort import single_person_cohort
-from sspinn_opensim.training.coverage import covered_samples, uncovered, window_starts
+from sspinn_opensim.training.coverage import covered_samples, scored_frames, uncovered, window_starts
 from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import make_signals
 
@@ -35,13 +35,25 @@ def test_no_drawn_window_touches_a_masked_frame(walker):
     masked[120:150] = True
     masked[200] = True
     source = WindowSource(single_person_cohort(walker.subject, signals_of(walker, masked)), SETTINGS)
-    drawn = np.concatenate(frames_of(source, 100))
-    assert drawn.shape[1] == 40 and (np.diff(drawn, axis=1) == 1).all()
-    assert not masked[drawn].any()
-    # And every window that is allowed is drawn: 81 before the turn, 11 between, 60 after.
-    allowed = {0: 81, 150: 11, 201: 60}
-    starts = set(drawn[:, 0].tolist())
+    drawn = np.concatenate(frames_of(source, 200))
+    assert drawn.shape[1] == 40 and not masked[drawn].any()
+    # Frames that are scored, and the one before them, follow each other; before them a piece is played back.
+    assert (np.diff(drawn[:, 9:], axis=1) == 1).all() and (abs(np.diff(drawn, axis=1)) == 1).all()
+    # And every window that is allowed is drawn: of 120 frames, of 50, and of 99, 9 of them led in to.
+    allowed = {0: 81 + 9, 150: 11 + 9, 201: 60 + 9}
+    starts = set(drawn[:, 9].tolist())
     assert starts == {first + i for first, number in allowed.items() for i in range(number)}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "scored"), [([100], 30), ([25, 25], 24), ([40, 25], 30), ([20, 25, 3], 19)]
+)
+def test_windows_are_shorter_where_most_of_a_recording_is_short_pieces(pieces, scored):
+    covered = np.concatenate([[True] * length + [False] * 5 for length in pieces])
+    assert scored_frames(covered, most=30, least=10) == scored
+    starts = window_starts(covered, 10 + scored, lead_in=9)
+    assert len(starts) == sum(max(length - scored, 0) for length in pieces)
+    assert scored_frames(np.zeros(9, bool), most=30, least=10) == 0
 
 
 def test_where_all_is_covered_the_windows_are_the_same_as_ever(walker):
@@ -49,8 +61,9 @@ def test_where_all_is_covered_the_windows_are_the_same_as_ever(walker):
     source = WindowSource(single_person_cohort(walker.subject, signals_of(walker, nothing)), SETTINGS)
     state = int(np.random.SeedSequence((SETTINGS.seed, 3, 1)).generate_state(1, np.uint64)[0])
     generator = torch.Generator().manual_seed(state)
-    expected = torch.randint(len(nothing) - 40 + 1, (16,), generator=generator)
-    assert frames_of(source, 4)[3][:, 0].tolist() == expected.tolist()
+    # Nine more begin before the first frame.
+    expected = torch.randint(len(nothing) - 40 + 1 + 9, (16,), generator=generator)
+    assert frames_of(source, 4)[3][:, 9].tolist() == expected.tolist()
 
 
 def test_what_is_covered_too_briefly_is_refused(walker):
@@ -79,7 +92,7 @@ def test_filled_gaps_are_not_covered_anywhere(walker):
     signals = make_signals(recording, walker.subject)
     np.testing.assert_array_equal(signals.covered.numpy(), usable)
     starts = window_starts(signals.covered.numpy(), 40)
-    assert starts.min() == 35 and starts.max() == 210 and len(starts) == 176
+    np.testing.assert_array_equal(starts, [(start, 35, 215) for start in range(35, 211)])
 
 
 def test_windows_with_standing_in_them_are_known_and_do_not_count_for_the_speed(walker):
@@ -94,6 +107,6 @@ def test_windows_with_standing_in_them_are_known_and_do_not_count_for_the_speed(
     for step in range(20):
         windows = source.draw(step)[0].windows
         assert windows.on_the_way is not None
-        assert (windows.on_the_way == (windows.acceleration[:, 0, 0] > 100)).all()
+        assert (windows.on_the_way == (windows.acceleration[..., 0].min(dim=1).values > 100)).all()
         assert windows.still is not None
         assert (windows.still == (windows.acceleration[..., 0] <= 70)).all()

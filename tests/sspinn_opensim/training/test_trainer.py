@@ -11,6 +11,7 @@ from sspinn_opensim.training.cohort import single_person_cohort
 from sspinn_opensim.training.losses import TERMS, Term
 from sspinn_opensim.training.objective import TrainingDivergedError
 from sspinn_opensim.training.settings import TrainingSettings
+from sspinn_opensim.training.signals import make_signals
 from sspinn_opensim.training.trainer import Trainer, no_longer_falls
 
 #: Terms of the history: the one that leads forces at the start is none of them.
@@ -242,10 +243,24 @@ def test_when_a_loss_no_longer_falls(totals, patience, since, stops):
     assert no_longer_falls(rows, patience, since) is stops
 
 
-def test_a_recording_shorter_than_a_window_is_refused(make_trainer):
+def test_a_recording_of_less_than_a_step_is_refused(walker, record):
+    short = record(walker.model, seconds=0.5)
+    signals = make_signals(short, walker.subject)
     with pytest.raises(InputError, match="too short") as error:
-        make_trainer(window_s=5.0)
-    assert "5 s" in error.value.expected and error.value.found == "3 s"
+        Trainer(single_person_cohort(walker.subject, signals), TrainingSettings(steps=2))
+    assert "0.6 s" in error.value.expected and error.value.found == "0.5 s"
+
+
+def test_a_single_step_is_trained_on_with_shorter_windows(walker, record):
+    """Of 0.6 s all frames but the first and the last are scored in the one window there is."""
+    step = record(walker.model, seconds=0.6)
+    trainer = Trainer(
+        single_person_cohort(walker.subject, make_signals(step, walker.subject)),
+        TrainingSettings(steps=3, batch=2),
+    )
+    assert trainer.source.frames == 60 + 59
+    trainer.run(lambda _: None, lambda _: None)
+    assert len(trainer.history) == 3 and all(np.isfinite(list(row.values())).all() for row in trainer.history)
 
 
 def test_an_unknown_weight_is_refused_before_training(make_trainer):

@@ -19,7 +19,6 @@ from casadi_dynamics.osim import read_model
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.worker.tools import static_optimization
 from sspinn_opensim.recording.formats import csv_table
-from sspinn_opensim.recording.window import SETTLING_S
 from sspinn_opensim.results.manifest import read_manifest
 from sspinn_opensim.study import override, read_study
 from sspinn_opensim.study import read as study_reader
@@ -201,9 +200,9 @@ def test_the_folder_can_be_moved(finished, tmp_path):
     np.testing.assert_allclose(again.values, before.values, rtol=1e-6, atol=1e-6)  # of an optimizer
 
 
-def test_the_estimate_covers_the_recording_but_its_start(finished, study):
+def test_the_estimate_covers_the_recording_from_its_first_sample(finished, study):
     table = read_storage(finished / "kinematics.mot")
-    assert (table.time_s[0], table.time_s[-1]) == (SETTLING_S, pytest.approx(SECONDS - 0.01))
+    assert (table.time_s[0], table.time_s[-1]) == (0.0, pytest.approx(SECONDS - 0.01))
     assert (finished / "seeds/seed_0/grf.mot").read_text().splitlines()[1:] == (
         (finished / "grf.mot").read_text().splitlines()[1:]
     )
