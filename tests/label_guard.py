@@ -132,7 +132,7 @@ def main(study_file: str, unaligned: str, out: str) -> None:
 
 def _checks(guard: LabelGuard, study: Path, out: Path, leak) -> dict[str, list[str]]:
     """Check a study; once as it is, and once with a leak in the alignment and in the check itself."""
-    from sspinn_opensim.verbs import check, prepared, vendor_files
+    from sspinn_opensim.verbs import axes, check, vendor_files
 
     def checked() -> list[str]:
         guard.found.clear()
@@ -140,10 +140,10 @@ def _checks(guard: LabelGuard, study: Path, out: Path, leak) -> dict[str, list[s
         return sorted(set(guard.found))
 
     found = {"check as it is": checked()}
-    align, overview_of = prepared.align, vendor_files.overview_of
-    prepared.align = lambda *given, **named: (leak(), align(*given, **named))[1]
+    align, overview_of = axes.align, vendor_files.overview_of
+    axes.align = lambda *given, **named: (leak(), align(*given, **named))[1]
     found["alignment, file"] = checked()
-    prepared.align = align
+    axes.align = align
     vendor_files.overview_of = lambda *given, **named: (leak(), overview_of(*given, **named))[1]
     found["check, file"] = checked()
     vendor_files.overview_of = overview_of
