@@ -47,16 +47,16 @@ def operations(trainer: Trainer) -> float:
     settings, network = trainer.settings, trainer.objective._members[0].network
     signals = trainer.cohort.members[0].signals
     frames = settings.batch * round(settings.window_s / signals.step_s)
-    # A network that settles does so without a gradient and without its head.
+    # A network that settles does so without its head.
     settling = settings.batch * (round(settings.unscored_s / signals.step_s) - 1)
-    learning = frames - settling if hasattr(network, "settle") else frames
+    scored = frames - settling if hasattr(network, "settle") else frames
     count = 0.0
     for name, weights in network.named_parameters():
         if weights.dim() == 2:
-            forward = learning if name.startswith("head") else frames
+            seen = scored if name.startswith("head") else frames
             # A gradient of the weights, and one of what they are multiplied by, if that is no signal.
-            backward = learning * (1 if weights.shape[1] == signals.input_size else 2)
-            count += 2.0 * weights.numel() * (forward + backward)
+            backward = 1 if weights.shape[1] == signals.input_size else 2
+            count += 2.0 * weights.numel() * seen * (1 + backward)
     return count
 
 

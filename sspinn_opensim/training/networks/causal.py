@@ -54,7 +54,7 @@ class CausalNetwork(nn.Module, ABC):
         return self.head(torch.cat([read, signals], dim=-1)), state
 
     def settle(self, signals: Tensor) -> State:
-        """Return the state after signals that only lead up to what counts; no gradient flows into it.
+        """Return the state after signals that only lead up to what counts: the head is left out.
 
         Parameters
         ----------
@@ -64,8 +64,7 @@ class CausalNetwork(nn.Module, ABC):
         state = self.start(signals)
         if not signals.shape[1]:
             return state
-        with torch.no_grad():
-            return self.remember(signals, state)[1]
+        return self.remember(signals, state)[1]
 
     @abstractmethod
     def start(self, signals: Tensor) -> State:

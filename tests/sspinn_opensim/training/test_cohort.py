@@ -304,7 +304,7 @@ def test_adaptation_helps_an_unseen_person(trained, pair, make_member):
     stranger, recording = make_member("stranger", small=True, seconds=4.0, speed_m_s=1.0)
     network = load_network(trained[1], own_identity(stranger, recording))
     settings = dataclasses.replace(
-        adaptation_settings(TrainingChoice(), 0, 30, "lstm"),
+        adaptation_settings(TrainingChoice(), 0, 20, "lstm"),
         batch=8,
         window_s=SETTINGS.window_s,
         unscored_s=SETTINGS.unscored_s,
