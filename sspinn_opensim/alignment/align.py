@@ -13,13 +13,14 @@ from sspinn_opensim.alignment.combine import Evidence, combine
 from sspinn_opensim.alignment.doubts import SURE, doubts_of
 from sspinn_opensim.alignment.evidence import Observed, evidence_of
 from sspinn_opensim.alignment.identify import fits, identify
+from sspinn_opensim.alignment.mistakes import find_mistakes
 from sspinn_opensim.alignment.standing import Standing, find_standing
 from sspinn_opensim.alignment.strides import find_strides
 from sspinn_opensim.alignment.types import Alignment, SensorAlignment
 from sspinn_opensim.alignment.usual import QUIET_STANDING, UPRIGHT, Lean, Site, UsualGait, usual_gaits
-from sspinn_opensim.recording.findings import Finding
+from sspinn_opensim.recording.findings import Finding, merged
 from sspinn_opensim.recording.mounting import angles_from_rotation, rotation_from_angles
-from sspinn_opensim.recording.phases import phases
+from sspinn_opensim.recording.phases import Phase, phases
 from sspinn_opensim.recording.placement import site_of
 from sspinn_opensim.recording.types import Recording
 
@@ -57,7 +58,8 @@ def align(
         postures = UPRIGHT if choice.posture == "upright" else QUIET_STANDING
     known = np.all(recording.acceleration_available & recording.angular_rate_available, axis=1)
     used = [int(k) for k in np.flatnonzero(known)]
-    observed, sitting, findings = _observe(recording, used, postures, standing_s, gaits)
+    gaits, doing = usual_gaits() if gaits is None else gaits, phases(recording)
+    observed, sitting, findings = _observe(recording, used, postures, standing_s, gaits, doing)
     evidence = evidence_of(observed, postures, choice)
     sensors = []
     for k, sensor in enumerate(recording.sensors):
@@ -72,9 +74,8 @@ def align(
         if sensor.axes_known:
             own = replace(own, rotation=np.eye(3), sd_deg=(0.0, 0.0, 0.0), evidence=(), facing=1.0)
         sensors.append(own)
-    return Alignment(
-        tuple(sensors), tuple(findings), fingerprint(recording, choice, standing_s), recording.name
-    )
+    findings = merged((*findings, *find_mistakes(recording, doing, gaits)))
+    return Alignment(tuple(sensors), findings, fingerprint(recording, choice, standing_s), recording.name)
 
 
 def judged(alignment: Alignment, recording: Recording, choice: AlignmentChoice) -> Alignment:
@@ -148,20 +149,21 @@ def _observe(
     used: Sequence[int],
     postures: Mapping[str, Lean],
     standing_s: Sequence[tuple[float, float]],
-    gaits: Sequence[UsualGait] | None,
+    gaits: Sequence[UsualGait],
+    doing: Sequence[Phase],
 ) -> tuple[Observed, list[tuple[Site, float]], list[Finding]]:
     """Return what was seen of the sensors, where each most probably sits, and what was missing."""
     observed = Observed(tuple(site_of(recording.sensors[k]) for k in used))
     if not used:
         return observed, [], []
     acceleration, rate = recording.acceleration[:, used], recording.angular_rate[:, used]
-    doing, sitting, findings = phases(recording), [], []
+    sitting, findings = [], []
     strides = find_strides(recording.time_s, acceleration, rate, doing, recording.usable)
     if strides is None:
         missing = "There are no two strides of straight walking or running."
         findings.append(Finding("doubt", "no_gait", "", missing, "record some steps along a straight line"))
     else:
-        found = fits(strides, usual_gaits() if gaits is None else gaits)
+        found = fits(strides, gaits)
         sitting = identify(found, observed.sites)
         pairs = zip(observed.sites, sitting, strict=True)
         trusted = tuple(None if site != at and sure >= SURE else site for site, (at, sure) in pairs)

@@ -24,6 +24,8 @@ _ADVICE = (
     "say how it sits by axes or orientation_deg under [sensors.{}] of a study, or record a second of "
     "standing still and some steps of straight walking"
 )
+#: What a recording says itself, whatever alignment a study names.
+_OF_SIGNALS = ("swapped_sides", "swapped_segments", "mirrored")
 #: Rotations about one axis that differ by more than this many of their joint standard deviations are not of
 #: one sensor worn in one way: by chance, one axis of 16000 does.
 _CONTRADICTION_SD = 4.0
@@ -93,7 +95,7 @@ def doubts_of_file(kept: Alignment, own: Alignment, sensors: Sequence[Sensor]) -
     by_file, by_signals = ({each.name: each for each in made.sensors} for made in (kept, own))
     contradicted = (_of_file(by_file[name], by_signals[name]) for name in names)
     of_file = (f for f in kept.findings if f.sensor in names)
-    of_all = (f for f in own.findings if not f.sensor or f.kind in ("swapped_sides", "swapped_segments"))
+    of_all = (f for f in own.findings if not f.sensor or f.kind in _OF_SIGNALS)
     return merged((*(f for f in contradicted if f is not None), *of_all, *of_file))
 
 

@@ -15,17 +15,17 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from sspinn_opensim.alignment.strides import Strides
-from sspinn_opensim.alignment.usual import Site, UsualGait, sites_of
+from sspinn_opensim.alignment.usual import Curves, Site, UsualGait, sites_of
 
 #: Phases of the stride and sizes of the movement that are tried.
-_PHASES = np.arange(72) * 2 * np.pi / 72
-_SIZES = (0.4, 0.55, 0.75, 1.0, 1.3)
+PHASES = np.arange(72) * 2 * np.pi / 72
+SIZES = (0.4, 0.55, 0.75, 1.0, 1.3)
 #: By how much the movement of a sensor departs from the usual one beside the deviation between people, as it
 #: sits elsewhere on the segment, on soft tissue, or limps: as a part of it, and in rad/s and m/s^2.
 _RELATIVE = {"rate": 0.3, "force": 0.5}
 _ABSOLUTE = {"rate": 0.1, "force": 0.4}
 #: Departures of harmonics and axes go together: so many of them count as one.
-_TOGETHER = 4.0
+TOGETHER = 4.0
 #: The same where a site is held against itself, half a turn about the vertical away. So all 80 sensors on
 #: pelvises and trunks that were tried (14 real ones) face right, with log-odds of 3.2 at least; on the trunk
 #: in slow walking they are 4.2 with a standard deviation of 0.7, on the pelvis 6.7 with 2.6.
@@ -73,7 +73,7 @@ class Fit:
         same = np.cos(self.heading[:, sensor, m] - self.heading[phase, sensor, m]) > 0
         ahead = np.where(same, total, total + turned)
         back = np.where(same, total + turned, total)
-        least, sharper = min(ahead.min(), back.min()), _TOGETHER / _TOGETHER_TURNED
+        least, sharper = min(ahead.min(), back.min()), TOGETHER / _TOGETHER_TURNED
         forward, backward = (np.exp(sharper * (least - cost)).sum() for cost in (ahead, back))
         return float(forward / (forward + backward))
 
@@ -90,25 +90,30 @@ def level_axes(strides: Strides) -> np.ndarray:
     return np.stack([np.cross(strides.up, z), strides.up, z], axis=1)
 
 
-def fits(strides: Strides, gaits: Iterable[UsualGait]) -> tuple[Fit, ...]:
+def fits(strides: Strides, gaits: Iterable[UsualGait], sizes: Sequence[float] = SIZES) -> tuple[Fit, ...]:
     """Return how well the sensors fit each site, for every kind of gait and every size of the movement."""
     level = level_axes(strides)
     measured = {kind: np.einsum("kij,khj->khi", level, getattr(strides, kind)) for kind in ("rate", "force")}
-    return tuple(_fit(measured, gait, size) for gait in gaits for size in _SIZES)
+    return tuple(_fit(measured, gait, size) for gait in gaits for size in sizes)
+
+
+def departures(curves: Curves, kind: str, size: float) -> np.ndarray:
+    """Return the variance (h,) of how harmonics of ``rate`` or ``force`` depart from the usual ones."""
+    square = size**2 * (np.abs(getattr(curves, kind)) ** 2).mean(axis=1)
+    sd = getattr(curves, f"{kind}_sd") * size
+    return sd**2 + _RELATIVE[kind] ** 2 * square + _ABSOLUTE[kind] ** 2
 
 
 def _fit(measured: dict[str, np.ndarray], gait: UsualGait, size: float) -> Fit:
     sites = sites_of(gait)
-    turn = np.exp(1j * np.arange(1, measured["rate"].shape[1] + 1) * _PHASES[:, None])
-    cost = np.zeros((len(_PHASES), len(measured["rate"]), len(sites)))
+    turn = np.exp(1j * np.arange(1, measured["rate"].shape[1] + 1) * PHASES[:, None])
+    cost = np.zeros((len(PHASES), len(measured["rate"]), len(sites)))
     along, across = np.zeros_like(cost), np.zeros_like(cost)
     for m, (segment, side) in enumerate(sites):
         curves = gait.segments[segment]
         for kind, own in measured.items():
             usual = size * curves.signal(kind, side)
-            square = (np.abs(usual) ** 2).mean(axis=1)
-            sd = getattr(curves, f"{kind}_sd") * size
-            variance = sd**2 + _RELATIVE[kind] ** 2 * square + _ABSOLUTE[kind] ** 2
+            variance = departures(curves, kind, size)
             weight = 1 / variance
             shifted = usual * turn[:, :, None]  # (p, h, 3)
             cost[:, :, m] += 0.5 * np.einsum("h,kh->k", weight, (np.abs(own) ** 2).sum(axis=2))
@@ -119,7 +124,7 @@ def _fit(measured: dict[str, np.ndarray], gait: UsualGait, size: float) -> Fit:
             across[:, :, m] += product[..., 0, 2] - product[..., 2, 0]
     fitting = np.hypot(along, across)
     return Fit(
-        gait, size, sites, (cost - fitting) / _TOGETHER, np.arctan2(across, along), 2 * fitting / _TOGETHER
+        gait, size, sites, (cost - fitting) / TOGETHER, np.arctan2(across, along), 2 * fitting / TOGETHER
     )
 
 

@@ -31,6 +31,7 @@ KINDS = {
     "gyroscope_bias": "a gyroscope turns while the sensor rests",
     "gravity_direction": "gravity does not point down a segment that is upright on average",
     "upside_down": "a sensor is turned by half a turn against what the study says",
+    "mirrored": "axes of an accelerometer or a gyroscope have the wrong sign, or are left-handed",
     "swapped_sides": "sensors of the left and the right side are exchanged",
     "swapped_segments": "a sensor moves like another segment than the one the study names",
     "alignment": "how sensors are turned is known worse than usual",

@@ -14,12 +14,20 @@ from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.alignment.doubts import doubts_of_file
 from sspinn_opensim.alignment.files import check_sensors, read_alignment
 from sspinn_opensim.alignment.types import Alignment
-from sspinn_opensim.recording import Finding, Recording, on_model, read_recording, refuse_serious
+from sspinn_opensim.recording import (
+    Finding,
+    Recording,
+    find_faults,
+    on_model,
+    read_recording,
+    refuse_serious,
+)
+from sspinn_opensim.recording.findings import merged
 from sspinn_opensim.recording.reader import Recorded
 from sspinn_opensim.results.folder import ResultsFolder
 
 #: Findings of an alignment about what a study says.
-_CONTRADICTIONS = ("swapped_sides", "swapped_segments", "upside_down")
+_CONTRADICTIONS = ("swapped_sides", "swapped_segments", "upside_down", "mirrored")
 
 
 class Alignable(Recorded, Protocol):
@@ -48,11 +56,23 @@ def contradictions(recording: Recording) -> tuple[Finding, ...]:
     Parameters
     ----------
     recording : Recording
-        Along the axes of the segments; sensors without all six channels are passed over.
+        Along the axes of the segments; sensors without the channels of the sagittal plane are passed over.
     """
     if not all(sensor.axes_known for sensor in recording.sensors):
         return ()
     return tuple(f for f in align(recording).findings if f.kind in _CONTRADICTIONS)
+
+
+def objections(along: Recording, alignment: Alignment | None) -> tuple[Finding, ...]:
+    """Return all that signals say against a recording and its axes.
+
+    Parameters
+    ----------
+    along, alignment : Recording and Alignment or None
+        As `along_segments` returns them.
+    """
+    said = contradictions(along) if alignment is None else alignment.findings
+    return merged((*find_faults(along), *said))
 
 
 def along_segments(

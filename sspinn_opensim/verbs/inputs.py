@@ -12,14 +12,13 @@ from sspinn_opensim.opensim_io.static_optimization.preparation import Settings
 from sspinn_opensim.recording import (
     Recording,
     check_placement,
-    find_faults,
     on_model,
     read_recording,
     refuse_serious,
 )
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.coordinates import held_by_choice
-from sspinn_opensim.verbs.axes import along_segments, contradictions
+from sspinn_opensim.verbs.axes import along_segments, objections
 from sspinn_opensim.verbs.muscles import muscle_window
 
 
@@ -44,8 +43,7 @@ def check_inputs(study: Study, known: Alignment | None = None) -> tuple[Recordin
     recording = read_recording(study)
     placed = recording if model is None else on_model(recording, model)
     along, alignment = along_segments(study, placed, model, known=known)
-    said = () if alignment else contradictions(along)
-    refuse_serious((*find_faults(along), *said), study.recording.accepted, str(study.path))
+    refuse_serious(objections(along, alignment), study.recording.accepted, str(study.path))
     muscle_window(recording, study.output, Settings(**asdict(study.muscles)))
     if model is not None:
         check_gravity(model.gravity, str(study.model.file))

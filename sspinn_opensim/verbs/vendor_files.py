@@ -38,7 +38,7 @@ from sspinn_opensim.study.draft import (
 from sspinn_opensim.verbs.axes import along_segments, as_chosen, contradictions
 
 #: Findings about the axes of a sensor.
-_OF_AXES = ("alignment", "gravity_direction", "upside_down")
+_OF_AXES = ("alignment", "gravity_direction", "upside_down", "mirrored")
 #: Findings after which nothing can be said about how sensors sit.
 _UNUSABLE = ("free_acceleration", "acceleration_unit", "angular_rate_unit", "missing_signal")
 

@@ -228,3 +228,42 @@ def test_limping_and_a_bad_accelerometer_keep_sides_and_facing(shared):
     for recording, truth in real(shared / "data"):
         if recording.name in ("Sub01_CSStiffKnee", "Sub02_CSBaseline"):
             assert all(row.facing and row.right_site for row in errors(recording, truth)), recording.name
+
+
+MIRROR = np.diag([-1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("axes_known", [True, False])
+@pytest.mark.parametrize(("mirrored"), ["rate", "both"])
+def test_mirrored_axes_are_named(signals, axes_known, mirrored):
+    force, rate = (signal.copy() for signal in signals)
+    rate[:, 3] = rate[:, 3] @ MIRROR
+    if mirrored == "both":
+        force[:, 3] = force[:, 3] @ MIRROR
+    right, wrong = (align(recording_of(*s, axes_known=axes_known)).findings for s in (signals, (force, rate)))
+    assert not [finding for finding in right if finding.is_serious]
+    serious = [finding for finding in wrong if finding.is_serious]
+    assert ("mirrored", "sensor_d") in {(finding.kind, finding.sensor) for finding in serious}
+    assert {finding.sensor for finding in serious} == {"sensor_d"}
+
+
+@pytest.mark.parametrize(
+    ("signs", "kind"), [((-1, 1, -1), "upside_down"), ((1, 1, -1), "mirrored"), ((-1, 1, 1), "mirrored")]
+)
+def test_sagittal_channels_alone_tell_turned_and_mirrored_axes(signals, signs, kind):
+    """Signs of specific force forward and up and of the angular rate to the right."""
+    force, rate = (signal.copy() for signal in signals)
+    force[:, 3, :2] *= signs[:2]
+    rate[:, 3, 2] *= signs[2]
+
+    def found(force, rate):
+        channels = {
+            "acceleration_available": np.tile([True, True, False], (len(SITES), 1)),
+            "angular_rate_available": np.tile([False, False, True], (len(SITES), 1)),
+        }
+        kept = force * [1, 1, 0], rate * [0, 0, 1]
+        findings = align(replace(recording_of(*kept, axes_known=True), **channels)).findings
+        return [(f.kind, f.sensor) for f in findings if f.is_serious]
+
+    assert not found(*signals)
+    assert found(force, rate) == [(kind, "sensor_d")]
