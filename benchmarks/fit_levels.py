@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t as student
 
+from benchmarks.people.errors import person_of
 from sspinn_opensim.estimation.fit import Fit
 from sspinn_opensim.estimation.verdict import LEVELS_FILE, Level, judge, measures, read_levels
 from sspinn_opensim.files import write_json
@@ -24,8 +25,6 @@ from sspinn_opensim.files import write_json
 UNUSUAL, BAD = 0.02, 0.002
 #: Nothing is known more exactly than this, whatever few people say: smallest deviation of a logarithm.
 LEAST_DEVIATION = 0.25
-#: Trials of one person are one person.
-SAME_PERSON = {"capsense_sub01_stiff": "capsense_sub01", "p01_run": "p01", "p01_walk": "p01"}
 
 
 def levels_of(fits: Sequence[Fit]) -> dict[str, Level]:
@@ -68,10 +67,9 @@ def read_fits(folder: Path) -> dict[str, Fit]:
 
 def left_out(fits: Mapping[str, Fit]) -> dict[str, Sequence[str]]:
     """Return what levels made of all other people find in each recording."""
-    person = {name: SAME_PERSON.get(name, name.rpartition("_")[0] or name) for name in fits}
     found = {}
     for name, fit in fits.items():
-        others = [own for other, own in fits.items() if person[other] != person[name]]
+        others = [own for other, own in fits.items() if person_of(other) != person_of(name)]
         found[name] = judge({0: fit}, levels_of(others)).notes()
     return found
 

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from benchmarks.machine import processor
 from benchmarks.people import references, virtual
+from benchmarks.people.errors import curve_errors, write_errors
 from benchmarks.people.scores import baseline_scores, scores
 from benchmarks.virtual_imu import Trial
 from sspinn_opensim import cli, estimate, scale, train
@@ -221,10 +222,11 @@ def _rows(
     estimate(study, results, prepared=prepared)
     took_s = time.monotonic() - started
     measured = measured_of(prepared)
-    rows = []
+    rows, about = [], (study.person.mass_kg, study.person.height_m)
+    write_errors(curve_errors(results, measured, *about), results)
     for seed in options.seeds:
         of_seed = results if len(options.seeds) == 1 else results / "seeds" / f"seed_{seed}"
-        found = scores(of_seed, measured, study.person.mass_kg, study.person.height_m)
+        found = scores(of_seed, measured, *about)
         found |= baseline_scores(of_seed, measured, prepared.recording)
         serious = sum(note.startswith("serious") for note in prepared.notes)
         rows.append({"recording": name, "seed": seed, "took_s": took_s, "serious": float(serious), **found})

@@ -1,47 +1,106 @@
 """Uncertainty of an estimate: one standard deviation for every number in it.
 
-Two things add up: how far networks of different seeds differ, which shows where the signals leave room, and
-what all of them share, such as the plane the model moves in or the places of the sensors. The second cannot
-be seen in one recording; it was measured on virtual recordings of people whom the networks had never met
-(``python -m benchmarks.virtual_imu``) and is a constant for each kind of quantity.
+Two things add up, as squares: how far networks of different seeds differ, which shows where the signals leave
+room, and what all of them share. The second cannot be seen in one recording; it was measured on people whose
+laboratories could be asked, and it has two parts itself: a constant, such as the zero of an angle, and an
+error in time, which is as large as the number changes fast. So running is less certain than walking, and a
+foot in the air more than one that strikes (``python -m benchmarks.band_coverage``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
+from sspinn_opensim.anatomy import without_side
 from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.files import read_json
+
+CALIBRATION_FILE = Path(__file__).with_name("bands.json")
+_SHAPE = {"made_from": [str], "bands": {str: {"constant": float, "timing_s": float}}}
+#: How fast a number changes is looked at this far to either side, s.
+AROUND_S = 0.15
+#: Deviation of lengths, m: of how high the pelvis is, and of where the ground pushes. It was not measured.
+LENGTH_M = 0.02
+#: Coordinate of a leg -> what names of coordinates have in common.
+_JOINTS = ("hip_flexion", "knee", "ankle")
+
+
+@dataclass(frozen=True)
+class Band:
+    """What all networks share, of one kind of number.
+
+    Attributes
+    ----------
+    constant : float
+        Standard deviation where nothing moves: rad, parts of body weight times height, or of body weight.
+    timing_s : float
+        Times the root mean square rate of the number nearby, the deviation where it changes.
+    """
+
+    constant: float
+    timing_s: float
+
+    def deviation(self, mean_square_rate: np.ndarray) -> np.ndarray:
+        """Return the standard deviation for a mean square rate."""
+        return np.sqrt(self.constant**2 + self.timing_s**2 * mean_square_rate)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What all networks share, as standard deviations, and how much the difference of seeds counts.
+    """Bands of all kinds of numbers.
 
     Attributes
     ----------
-    angle_rad, length_m, moment_bwbh : float
-        Of angles, of positions, and of moments over body weight times height.
-    force_bw : tuple of 3 floats
-        Of forces forward, up and to the right, over body weight.
+    bands : mapping of str to Band
+        By ``angle.``, ``moment.`` and a joint, ``force.`` and a direction; `band_of` finds one.
+    length_m : float
+        Deviation of positions, m.
     spread : float
         Factor on the standard deviation between seeds.
     """
 
-    angle_rad: float
-    length_m: float
-    moment_bwbh: float
-    force_bw: tuple[float, float, float]
-    spread: float
+    bands: Mapping[str, Band]
+    length_m: float = LENGTH_M
+    spread: float = 1.0
+
+    def of(self, kind: str, name: str) -> Band:
+        """Return the band of a coordinate or of a direction; of what was never measured, the widest known."""
+        known = self.bands.get(f"{kind}.{joint_of(name)}")
+        if known is not None:
+            return known
+        same = [band for key, band in self.bands.items() if key.startswith(f"{kind}.")]
+        return Band(max(band.constant for band in same), max(band.timing_s for band in same))
 
 
-#: Root mean square errors for unseen people of the virtual benchmark after adaptation: 13 people, 33 trials,
-#: three seeds, walking and running; see docs/method.md. That of lengths was not measured.
-CALIBRATION = Calibration(
-    angle_rad=0.060, length_m=0.02, moment_bwbh=0.0154, force_bw=(0.036, 0.095, 0.036), spread=1.0
-)
+def joint_of(name: str) -> str:
+    """Return what bands of a coordinate go by: ``hip_flexion``, ``knee``, ``ankle``; else its own name."""
+    plain, _ = without_side(name)
+    return next((joint for joint in _JOINTS if joint in plain), plain)
+
+
+@cache
+def calibration() -> Calibration:
+    """Return the calibration that comes with the package."""
+    found = read_json(CALIBRATION_FILE, _SHAPE, "write it anew with python -m benchmarks.band_coverage")
+    return Calibration({name: Band(**band) for name, band in found["bands"].items()})
+
+
+def mean_square_rate(time_s: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return how fast numbers (n, ...) change around each sample, as mean square over `AROUND_S`."""
+    from scipy.ndimage import uniform_filter1d  # takes long to import
+
+    if len(time_s) < 2:
+        return np.zeros(values.shape)
+    step_s = float(np.median(np.diff(time_s)))
+    frames = 2 * round(AROUND_S / step_s) + 1
+    rate = np.gradient(values, step_s, axis=0)
+    # A running sum may fall below zero by a last digit.
+    return np.maximum(uniform_filter1d(rate**2, frames, axis=0, mode="nearest"), 0.0)
 
 
 @dataclass(frozen=True)
@@ -77,7 +136,7 @@ def standard_deviations(
     rotational: Sequence[bool],
     body_weight_n: float,
     height_m: float,
-    calibration: Calibration = CALIBRATION,
+    calibrated: Calibration | None = None,
 ) -> Deviations:
     """Return how far estimates of one recording may be off.
 
@@ -89,27 +148,35 @@ def standard_deviations(
         Which coordinates are angles.
     body_weight_n, height_m : float
         Of the person, N and m: moments and forces are known in parts of them.
-    calibration : Calibration, optional
-        By default that of the virtual benchmark.
+    calibrated : Calibration, optional
+        By default that which comes with the package.
     """
-    first, factor = estimates[0], calibration.spread
-    angles = np.where(rotational, calibration.angle_rad, calibration.length_m)
-    moments = calibration.moment_bwbh * body_weight_n * height_m
-    force = np.array(calibration.force_bw) * body_weight_n
+    known = calibration() if calibrated is None else calibrated
+    first, time_s = estimates[0], estimates[0].time_s
 
-    def spread(values: Sequence[np.ndarray], shared) -> np.ndarray:
-        if len(values) == 1:  # the same row for every frame, which needs no memory of its own
-            return np.broadcast_to(np.asarray(shared, float), values[0].shape)
-        return np.hypot(factor * np.std(values, axis=0, ddof=1), shared)
+    def columns(kind: str, names: Sequence[str], values: np.ndarray, unit: float) -> np.ndarray:
+        """Return the shared deviation of values (n, ..., names), of which the bands know parts of a unit."""
+        squares, found = mean_square_rate(time_s, values / unit), np.empty(values.shape)
+        for k, name in enumerate(names):
+            found[..., k] = unit * known.of(kind, name).deviation(squares[..., k])
+        return found
+
+    q = columns("angle", first.coordinates, first.q, 1.0)
+    q[:, [k for k, turns in enumerate(rotational) if not turns]] = known.length_m
+    moments = columns("moment", first.actuated, first.moments, body_weight_n * height_m)
+    force = columns("force", ("forward", "up", "right"), first.ground.force, body_weight_n)
+
+    def spread(values: Sequence[np.ndarray], shared: np.ndarray) -> np.ndarray:
+        return shared if len(values) == 1 else np.hypot(known.spread * np.std(values, axis=0, ddof=1), shared)
 
     grounds = [estimate.ground for estimate in estimates]
     return Deviations(
-        first.time_s,
+        time_s,
         first.coordinates,
-        spread([e.q for e in estimates], angles),
+        spread([e.q for e in estimates], q),
         first.actuated,
         spread([e.moments for e in estimates], moments),
         first.ground.feet,
         spread([g.force for g in grounds], force),
-        spread([g.point for g in grounds], calibration.length_m),
+        spread([g.point for g in grounds], np.broadcast_to(known.length_m, first.ground.point.shape)),
     )

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-from sspinn_opensim.anatomy import other_side, segment_of, without_side
+from sspinn_opensim.anatomy import SIDES, other_side, segment_of, without_side
 from sspinn_opensim.estimation.fit import Fit, SensorFit
 from sspinn_opensim.files import read_json, write_json
 
@@ -47,6 +48,8 @@ _LEAST = {
     "speed": 0.03,
     "share": 0.02,
 }
+#: Part of what is beyond the levels, as sums of logarithms, that makes one leg the one to look at.
+_ONE_LEG = 0.8
 #: So many findings are told where there is little room.
 _TOLD = 5
 
@@ -87,6 +90,8 @@ class Measure:
         Positive.
     says : str
         What it means if it is too large, with the number in plain units.
+    sensor : str
+        Body of the sensor that it is about, if it is about one.
     of_people : bool
         Whether some people are so by nature: it is told, and never makes the verdict bad.
     """
@@ -94,6 +99,7 @@ class Measure:
     level: str
     value: float
     says: str
+    sensor: str = ""
     of_people: bool = False
 
 
@@ -104,9 +110,10 @@ class FitVerdict:
     Attributes
     ----------
     failures : tuple of str
-        What is far from them, the farthest first: the estimate is not to be trusted.
+        What is far from them: the estimate is not to be trusted. Sensors come first, the farthest before
+        others.
     warnings : tuple of str
-        What is unusual.
+        What is unusual, in the same order.
     """
 
     failures: tuple[str, ...] = ()
@@ -145,12 +152,13 @@ def judge(fits: Mapping[int, Fit | None], levels: Mapping[str, Level] | None = N
         By default those that come with the package.
     """
     levels = known_levels() if levels is None else levels
-    failures: list[tuple[float, str]] = []
-    warnings: list[tuple[float, str]] = []
+    failures: list[_Finding] = []
+    warnings: list[_Finding] = []
     for seed, fit in fits.items():
         of_seed = f"seed {seed}: " if len(fits) > 1 else ""
         if fit is None:
-            warnings.append((0.0, f"{of_seed}the recording is too short for a verdict"))
+            short = f"{of_seed}the recording is too short for a verdict"
+            warnings.append(_Finding(of_sensor=False, beyond=1.0, text=short))
             continue
         for measure in measures(fit):
             level = levels.get(measure.level)
@@ -161,9 +169,31 @@ def judge(fits: Mapping[int, Fit | None], levels: Mapping[str, Level] | None = N
                 beyond = times / level.unusual
                 text = f"{of_seed}{measure.says} ({beyond:.1f} times the most that is usual)"
                 bad = times > level.bad and not measure.of_people
-                (failures if bad else warnings).append((beyond, text))
-    ordered = (tuple(text for _, text in sorted(found, reverse=True)) for found in (failures, warnings))
-    return FitVerdict(*ordered)
+                finding = _Finding(bool(measure.sensor), beyond, text, measure.sensor)
+                (failures if bad else warnings).append(finding)
+    told = (*_leg(failures, warnings), *(found.text for found in sorted(failures, reverse=True)))
+    return FitVerdict(told, tuple(found.text for found in sorted(warnings, reverse=True)))
+
+
+class _Finding(NamedTuple):
+    """One finding; they are sorted by it."""
+
+    of_sensor: bool
+    beyond: float
+    text: str
+    body: str = ""
+
+
+def _leg(failures: Sequence[_Finding], warnings: Sequence[_Finding]) -> Iterator[str]:
+    """Give which leg's sensors to look at, where those of one leg fit far worse: faults spread along a leg."""
+    beyond = dict.fromkeys(SIDES.values(), 0.0)
+    for found in (*failures, *warnings):
+        segment = segment_of(found.body) if found.body else None
+        if segment and segment[1]:
+            beyond[segment[1]] += math.log(found.beyond)
+    side = max(beyond, key=lambda name: beyond[name])
+    if failures and beyond[side] > _ONE_LEG * sum(beyond.values()):
+        yield f"look first at the sensors of the {side} leg: most of what is off is there"
 
 
 def write_fit(fits: Mapping[int, Fit | None], verdict: FitVerdict, file: Path) -> None:
@@ -211,17 +241,20 @@ def _of_sensor(sensor: SensorFit) -> Iterator[Measure]:
                 max(share, _LEAST["share"]),
                 f"{what}: {misfit:.3g} {unit} of its {signal} are not explained, {100 * share:.0f} % of how "
                 "it varies",
+                sensor.body,
             )
     yield Measure(
         "turned",
         max(sensor.turned_deg, _LEAST["turned_deg"]),
         f"{what}: turned by {sensor.turned_deg:.1f} deg against how it is said to sit",
+        sensor.body,
     )
     word = "late" if sensor.delay_s > 0 else "early"
     yield Measure(
         f"delay.{kind}",
         max(abs(sensor.delay_s), _LEAST["delay_s"]),
         f"{what}: its signals come {1000 * abs(sensor.delay_s):.0f} ms {word}",
+        sensor.body,
     )
 
 
@@ -241,6 +274,7 @@ def _uneven(sensors: Sequence[SensorFit]) -> Iterator[Measure]:
                     max(ratio, _LEAST["uneven"]),
                     f"sensor '{worse.sensor}' on {worse.body}: its {signal} fits {ratio:.1f} times worse "
                     f"than that of '{better.sensor}' on the other side",
+                    worse.body,
                 )
 
 

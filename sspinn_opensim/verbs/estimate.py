@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 #: Exit status of the command where the verdict on a training is bad, if it was told to be strict.
 BAD_FIT = 3
+#: Said in the files of the deviations: nothing in them tells a right estimate from a wrong one.
+_OF_ONE_SEED = " (one seed: of other people at such speeds, not of this recording)"
 
 
 @dataclass(frozen=True)
@@ -174,8 +176,7 @@ def write_results(
             write_estimate(result, subject.model, ResultsFolder(folder).seed(seed).estimate, name)
         write_estimate(first, subject.model, ResultsFolder(folder).estimate, study.name)
         write_external_loads(ResultsFolder(folder).external_loads, first.ground.feet, ResultsFolder.grf.name)
-        same = " (one seed: the same constant in every row)" if len(results) == 1 else ""
-        title = f"{study.name} standard deviations{same}"
+        title = f"{study.name} standard deviations{_OF_ONE_SEED if len(results) == 1 else ''}"
         write_deviations(deviations, subject.model, ResultsFolder(folder).deviations, title)
         write_gait(gait, folder)
         write_fit(fits, verdict, ResultsFolder(folder).fit)

@@ -1,49 +1,144 @@
-"""Standard deviations: what seeds share, where they differ, and the units of each."""
+"""Standard deviations: what seeds share, where they differ, how fast a number changes, and the units of each."""
 
 import numpy as np
 import pytest
 
+from benchmarks.band_coverage import LEAST, bands_of, coverage, left_out
 from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.estimation.offline import Estimate
-from sspinn_opensim.estimation.uncertainty import Calibration, standard_deviations
+from sspinn_opensim.estimation.uncertainty import (
+    AROUND_S,
+    Band,
+    Calibration,
+    calibration,
+    joint_of,
+    mean_square_rate,
+    standard_deviations,
+)
 
-SHARED = Calibration(0.05, 0.02, 0.01, force_bw=(0.05, 0.1, 0.0), spread=2.0)
+SHARED = Calibration(
+    {
+        "angle.knee": Band(0.05, 0.01),
+        "angle.ankle": Band(0.03, 0.02),
+        "moment.knee": Band(0.01, 0.02),
+        "force.forward": Band(0.05, 0.0),
+        "force.up": Band(0.1, 0.01),
+    },
+    length_m=0.02,
+    spread=2.0,
+)
+FRAMES, STEP_S = 100, 0.01
 
 
-def estimate(angle, length, moment, force):
-    frames = 4
-    ground = GroundForces(("foot_r",), *(np.full((frames, 1, 3), value) for value in (force, 0.3, 5.0)))
-    q = np.tile([angle, length], (frames, 1))
-    return Estimate(
-        np.arange(frames) / 100, ("knee", "ty"), q, ("knee",), np.full((frames, 1), moment), ground
-    )
+def estimate(angle=1.0, length=0.9, moment=50.0, force=700.0):
+    """Return an estimate of one coordinate that turns, one that does not, and one foot: constants or curves."""
+    q = np.column_stack([np.broadcast_to(x, FRAMES) for x in (angle, length)]).astype(float)
+    moments = np.broadcast_to(moment, FRAMES)[:, None].astype(float)
+    pushes = np.tile(np.broadcast_to(force, FRAMES)[:, None, None], (1, 1, 3)).astype(float)
+    ground = GroundForces(("foot_r",), pushes, *(np.full((FRAMES, 1, 3), value) for value in (0.3, 5.0)))
+    time_s = STEP_S * np.arange(FRAMES)
+    return Estimate(time_s, ("knee_angle_r", "ty"), q, ("knee_angle_r",), moments, ground)
 
 
-def test_one_seed_has_what_all_share():
-    found = standard_deviations([estimate(1.0, 0.9, 50.0, 700.0)], [True, False], 800.0, 1.75, SHARED)
-    np.testing.assert_allclose(found.q, [[0.05, 0.02]] * 4)
+def deviations(*estimates):
+    return standard_deviations(estimates, [True, False], 800.0, 1.75, SHARED)
+
+
+def test_one_seed_that_stands_has_the_constants():
+    found = deviations(estimate())
+    np.testing.assert_allclose(found.q, [[0.05, 0.02]] * FRAMES)
     np.testing.assert_allclose(found.moments, 0.01 * 800.0 * 1.75)
-    np.testing.assert_allclose(found.force, np.tile([40.0, 80.0, 0.0], (4, 1, 1)))
+    # To the right nothing was measured: the widest of the others.
+    np.testing.assert_allclose(found.force, np.tile([40.0, 80.0, 80.0], (FRAMES, 1, 1)))
     np.testing.assert_allclose(found.point, 0.02)
-    assert found.feet == ("foot_r",) and found.force.shape == (4, 1, 3)
-    assert found.q.strides[0] == found.force.strides[0] == 0  # however long the recording is
-    assert found.coordinates == ("knee", "ty") and found.actuated == ("knee",)
+    assert found.feet == ("foot_r",) and found.force.shape == (FRAMES, 1, 3)
+    assert found.coordinates == ("knee_angle_r", "ty") and found.actuated == ("knee_angle_r",)
+
+
+def test_what_changes_fast_is_less_certain_by_the_error_in_time():
+    time_s = STEP_S * np.arange(FRAMES)
+    found = deviations(
+        estimate(angle=3.0 * time_s, length=time_s, moment=1400.0 * time_s, force=1600.0 * time_s)
+    )
+    np.testing.assert_allclose(found.q[:, 0], np.hypot(0.05, 0.01 * 3.0))
+    np.testing.assert_allclose(found.q[:, 1], 0.02)
+    np.testing.assert_allclose(found.moments[:, 0], 1400.0 * np.hypot(0.01, 0.02 * 1.0))
+    np.testing.assert_allclose(found.force[:, 0, 1], 800.0 * np.hypot(0.1, 0.01 * 2.0))
+
+
+def test_a_strike_widens_the_band_around_it_alone():
+    force = np.zeros(FRAMES)
+    force[50:] = 800.0
+    up = deviations(estimate(force=force)).force[:, 0, 1]
+    near = round(AROUND_S / STEP_S)
+    np.testing.assert_allclose(up[: 49 - near], 80.0)
+    np.testing.assert_allclose(up[51 + near :], 80.0)
+    assert up[49] > 100.0
+
+
+def test_a_mean_square_rate_is_that_of_a_sine():
+    time_s = np.arange(0.0, 3.0, 0.01)
+    inner = mean_square_rate(time_s, np.sin(20 * np.pi * time_s))[50:-50]
+    # A window of 0.31 s holds three periods and a tenth: within a twentieth of the mean; central differences
+    # of a period of ten samples miss 1 - sinc(0.2)^2, an eighth.
+    np.testing.assert_allclose(inner, 0.5 * (20 * np.pi) ** 2 * 0.875, rtol=0.06)
+    assert not mean_square_rate(time_s[:1], np.ones(1)).any()
 
 
 def test_seeds_that_differ_add_their_deviation():
-    seeds = [estimate(a, 0.9, m, 700.0) for a, m in ((1.0, 40.0), (1.1, 50.0), (1.2, 60.0))]
-    found = standard_deviations(seeds, [True, False], 800.0, 1.75, SHARED)
+    seeds = [estimate(angle=a, moment=m) for a, m in ((1.0, 40.0), (1.1, 50.0), (1.2, 60.0))]
+    found = deviations(*seeds)
     np.testing.assert_allclose(found.q[:, 0], np.hypot(2 * 0.1, 0.05))
     np.testing.assert_allclose(found.q[:, 1], 0.02)
     np.testing.assert_allclose(found.moments, np.hypot(2 * 10.0, 14.0))
 
 
-def test_the_band_covers_as_often_as_it_says():
-    """Errors drawn as the band says they are lie within it as often as a normal distribution's do."""
-    random = np.random.default_rng(0)
-    truth, shared = 1.0, Calibration(0.05, 0.02, 0.01, (0.1, 0.1, 0.1), spread=0.0)
-    off = truth + 0.05 * random.standard_normal(20_000)
-    deviation = standard_deviations(
-        [estimate(off[0], 0.9, 50.0, 700.0)], [True, False], 800.0, 1.75, shared
-    ).q[0, 0]
-    assert np.mean(np.abs(off - truth) < 1.96 * deviation) == pytest.approx(0.95, abs=0.005)
+def test_names_of_a_leg_share_a_band():
+    assert {joint_of(f"knee_angle_{side}") for side in "rl"} == {"knee"} == {joint_of("r_knee_flexion")}
+    assert joint_of("hip_flexion_l") == "hip_flexion" and joint_of("hip_adduction_l") == "hip_adduction"
+    assert SHARED.of("angle", "hip_adduction_l") == Band(0.05, 0.02), "what nobody measured has the widest"
+
+
+def test_the_bands_of_the_package_know_the_leg():
+    bands = calibration().bands
+    assert {
+        f"{kind}.{joint}" for kind in ("angle", "moment") for joint in ("hip_flexion", "knee", "ankle")
+    } <= set(bands)
+    assert {"force.up", "force.forward"} <= set(bands)
+    for name, band in bands.items():
+        assert band.constant >= LEAST[name.split(".")[0]] and 0 <= band.timing_s < 0.1
+
+
+def drawn(people, frames=200, seed=0):
+    """Return errors of people with an offset of their own, and one in time, at rates of their own."""
+    random, found = np.random.default_rng(seed), {}
+    for k in range(people):
+        rate = (2.0 + 4.0 * (k % 3)) ** 2
+        offset = 0.06 * random.standard_normal()
+        error = offset + 0.02 * np.sqrt(rate) * random.standard_normal(frames)
+        found[f"person_{k}"] = {"angle.knee_angle_r": np.stack([error, np.full(frames, rate)])}
+    return found
+
+
+def test_the_constant_and_the_error_in_time_are_found():
+    band = bands_of(drawn(300)).bands["angle.knee"]
+    # Means over 300 people: a variance of normal numbers is known to sqrt(2 / 300), 8 %; two are told apart.
+    assert band.constant == pytest.approx(0.06, rel=0.1) and band.timing_s == pytest.approx(0.02, rel=0.1)
+
+
+def test_people_left_out_are_covered():
+    """Few people: the mean over everyone left out, over many draws of four, is what a band promises."""
+    held = [
+        np.mean([own["angle.knee"][0] for own in left_out(drawn(5, seed=seed)).values()])
+        for seed in range(60)
+    ]
+    assert 0.93 < np.mean(held) < 0.99
+
+
+def test_a_person_is_left_out_with_all_recordings():
+    errors = drawn(3)
+    wide = {"angle.knee_angle_r": np.stack([np.full(200, 2.0), np.zeros(200)])}
+    errors |= {"p01_walk": wide, "p01_run": wide}
+    found = left_out(errors)
+    assert found["p01_walk"]["angle.knee"][0] == 0 == found["p01_run"]["angle.knee"][0]
+    assert coverage(wide, bands_of(errors))["angle.knee"][0] == 1
