@@ -185,7 +185,7 @@ class _Finding(NamedTuple):
 
 
 def _leg(failures: Sequence[_Finding], warnings: Sequence[_Finding]) -> Iterator[str]:
-    """Give which leg's sensors to look at, where those of one leg fit far worse: faults spread along a leg."""
+    """Give which leg to look at, where its sensors fit far worse: faults spread along a leg."""
     beyond = dict.fromkeys(SIDES.values(), 0.0)
     for found in (*failures, *warnings):
         segment = segment_of(found.body) if found.body else None

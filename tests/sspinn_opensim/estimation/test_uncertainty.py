@@ -1,4 +1,4 @@
-"""Standard deviations: what seeds share, where they differ, how fast a number changes, and the units of each."""
+"""Standard deviations: what seeds share, where they differ, how fast a number changes; the units of each."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ FRAMES, STEP_S = 100, 0.01
 
 
 def estimate(angle=1.0, length=0.9, moment=50.0, force=700.0):
-    """Return an estimate of one coordinate that turns, one that does not, and one foot: constants or curves."""
+    """Return an estimate of one coordinate that turns, one that does not, and one foot."""
     q = np.column_stack([np.broadcast_to(x, FRAMES) for x in (angle, length)]).astype(float)
     moments = np.broadcast_to(moment, FRAMES)[:, None].astype(float)
     pushes = np.tile(np.broadcast_to(force, FRAMES)[:, None, None], (1, 1, 3)).astype(float)
