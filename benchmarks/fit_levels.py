@@ -24,7 +24,7 @@ from sspinn_opensim.files import write_json
 #: Chance that a measure of a good recording is beyond the limit that is told, and beyond the bad one.
 UNUSUAL, BAD = 0.02, 0.002
 #: Nothing is known more exactly than this, whatever few people say: smallest deviation of a logarithm.
-LEAST_DEVIATION = 0.25
+LEAST_DEVIATION = 0.35
 
 
 def levels_of(fits: Sequence[Fit]) -> dict[str, Level]:

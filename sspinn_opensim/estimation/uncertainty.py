@@ -57,7 +57,7 @@ class Calibration:
     Attributes
     ----------
     bands : mapping of str to Band
-        By ``angle.``, ``moment.`` and a joint, ``force.`` and a direction; `band_of` finds one.
+        By ``angle.``, ``moment.`` and a joint, ``force.`` and a direction; `of` finds one.
     length_m : float
         Deviation of positions, m.
     spread : float
