@@ -62,7 +62,7 @@ def curve_errors(folder: Path, measured: Measured, mass_kg: float, height_m: flo
 
 def write_errors(errors: Mapping[str, np.ndarray], folder: Path) -> None:
     """Write errors beside a results folder."""
-    np.savez_compressed(folder.parent / ERRORS, **dict(errors))
+    np.savez_compressed(folder.parent / ERRORS, allow_pickle=False, **errors)
 
 
 def read_errors(people: Path) -> dict[str, dict[str, np.ndarray]]:
