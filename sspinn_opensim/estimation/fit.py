@@ -120,7 +120,8 @@ def fit_of(
     chosen = np.linspace(0, len(starts) - 1, min(len(starts), MOST_WINDOWS)).round().astype(int)
     start, first, length = torch.as_tensor(starts[chosen]).split(1, dim=1)
     frames = with_lead_in(start + torch.arange(unscored + scored), first, length)
-    with torch.inference_mode():
+    # Not in inference mode: what is made and kept meanwhile serves the next training too.
+    with torch.no_grad():
         e = _inputs(estimator, subject, signals, frames, unscored)
         terms = {name: float(term(e)) for name, term in TERMS.items() if not term.leads_force}
         varied = e.acceleration.flatten(0, 1).var(0).mean() * signals.acceleration_axes

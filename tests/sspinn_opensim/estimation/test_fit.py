@@ -9,7 +9,7 @@ import torch
 
 from sspinn_opensim.estimation.fit import fit_of
 from sspinn_opensim.training.losses import Mounting
-from sspinn_opensim.training.motion import RawMotion
+from sspinn_opensim.training.motion import RawMotion, differentiate
 from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import make_signals
 
@@ -103,6 +103,16 @@ def test_where_training_put_a_sensor_is_told(walker, knows_the_motion):
     assert sensors[1].turned_deg == pytest.approx(np.degrees(0.1), rel=1e-5)
     assert sensors[2].moved_m == pytest.approx(0.05, rel=1e-5)
     assert sensors[1].acceleration_share > EXPLAINED and sensors[2].acceleration_share > EXPLAINED
+
+
+def test_a_training_may_follow(walker, knows_the_motion):
+    """What the body keeps of a fit can be differentiated through."""
+    fit_to(walker, knows_the_motion, walker.recording)
+    raw = knows_the_motion.decoder(torch.arange(10)[None])
+    posture = raw.posture.clone().requires_grad_()
+    motion = differentiate(dataclasses.replace(raw, posture=posture), walker.subject, 0.01)
+    (motion.q.sum() + motion.u.square().sum() + motion.udot.square().sum()).backward()
+    assert posture.grad.isfinite().all() and posture.grad.any()
 
 
 def test_a_recording_without_a_window_has_no_fit(walker, knows_the_motion, record):
