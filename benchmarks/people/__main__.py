@@ -22,7 +22,7 @@ from rich.table import Table
 from benchmarks.machine import processor
 from benchmarks.people import references, virtual
 from benchmarks.people.errors import curve_errors, write_errors
-from benchmarks.people.scores import baseline_scores, scores
+from benchmarks.people.scores import accelerometer_delay, baseline_scores, scores
 from benchmarks.virtual_imu import Trial
 from sspinn_opensim import cli, estimate, scale, train
 from sspinn_opensim.results.folder import ResultsFolder
@@ -228,6 +228,7 @@ def _rows(
         of_seed = results if len(options.seeds) == 1 else results / "seeds" / f"seed_{seed}"
         found = scores(of_seed, measured, *about)
         found |= baseline_scores(of_seed, measured, prepared.recording)
+        found |= accelerometer_delay(prepared.recording, measured, study.person.mass_kg)
         serious = sum(note.startswith("serious") for note in prepared.notes)
         rows.append({"recording": name, "seed": seed, "took_s": took_s, "serious": float(serious), **found})
     return rows

@@ -36,6 +36,8 @@ class Measured:
         Times in s, and how far the pelvis has come, m.
     lag_s : float
         By how much the sensors lag the laboratory, as the data set states; not used at zero shift.
+    both_up : pair of ndarray, optional
+        Times in s, and the sum of the vertical forces of both feet, N.
     """
 
     angles: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
@@ -43,6 +45,7 @@ class Measured:
     ground_force: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     way: tuple[np.ndarray, np.ndarray] | None = None
     lag_s: float = 0.0
+    both_up: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def kuopio(folder: Path) -> Measured:
@@ -95,15 +98,19 @@ def dorschky(file: Path) -> Measured:
     time_s = _DORSCHKY_FROM_S + np.arange(0.0, _DORSCHKY_CYCLES * cycle_s, 0.01)
     weight_n = _DORSCHKY_MASS_KG * STANDARD_GRAVITY
 
-    def repeated(curve: np.ndarray) -> np.ndarray:
-        return np.interp(time_s, np.arange(len(curve)) * cycle_s / len(curve), curve, period=cycle_s)
+    def repeated(curve: np.ndarray, later: float = 0.0) -> np.ndarray:
+        at_s = time_s - later * cycle_s
+        return np.interp(at_s, np.arange(len(curve)) * cycle_s / len(curve), curve, period=cycle_s)
 
     def of(kind: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         return {name: (time_s, repeated(c)) for (of_kind, name), c in rows.items() if of_kind == kind}
 
     forward, up = (weight_n * repeated(rows["GRF", f"GRF_{axis}_r"]) for axis in "xy")
     force = np.column_stack([forward, up, np.full_like(up, np.nan)])
-    return Measured(of("angle"), of("moment"), {"r": (time_s, force)}, lag_s=0.015)
+    # The other leg is taken to do the same half a cycle later.
+    other_up = weight_n * repeated(rows["GRF", "GRF_y_r"], 0.5)
+    both_up = (time_s, up + other_up)
+    return Measured(of("angle"), of("moment"), {"r": (time_s, force)}, lag_s=0.015, both_up=both_up)
 
 
 def _inside(

@@ -18,6 +18,8 @@ from sspinn_opensim.results.folder import ResultsFolder
 
 #: Cadence and stance time are compared where the laboratory saw this much, s.
 _MANY_STRIDES_S = 20.0
+#: Delays that are tried, s.
+_DELAYS_S = np.arange(-20, 25) * 0.0025
 
 
 def scores(folder: Path, measured: Measured, mass_kg: float, height_m: float) -> dict[str, float]:
@@ -48,6 +50,10 @@ def scores(folder: Path, measured: Measured, mass_kg: float, height_m: float) ->
             one = _errors("", estimate.time_s, forces, {side: reference[side]}, 100.0 / weight)
             found[f"force_up_{side}"] = one["_rmsd"]
     found |= timing(estimate, measured, weight)
+    up = {side: (t, force[:, 1]) for side, (t, force) in measured.ground_force.items()}
+    own_up = {side: force[:, 1] for side, force in estimate.ground_force.items()}
+    found |= _delay("angle", estimate.time_s, estimate.angles, measured.angles, 180.0 / np.pi)
+    found |= _delay("force_up", estimate.time_s, own_up, up, 100.0 / weight)
     for name in SAGITTAL:
         if name.startswith("knee") and name in estimate.angles:
             found[f"range_{name}"] = float(np.degrees(np.ptp(np.percentile(estimate.angles[name], (1, 99)))))
@@ -76,6 +82,29 @@ def baseline_scores(folder: Path, measured: Measured, recording: Recording) -> d
     time_s = read_estimate(folder, model).time_s
     angles = curves.angles_at(time_s).angles
     return _errors("baseline", time_s, angles, measured.angles, 180.0 / np.pi)
+
+
+def accelerometer_delay(recording: Recording, measured: Measured, mass_kg: float) -> dict[str, float]:
+    """Return how late the pelvis' accelerometer is behind the plates, with no model and no network between.
+
+    Its specific force along the body, times the mass, stands for the sum of the vertical forces.
+    """
+    if measured.both_up is None or "pelvis" not in (bodies := [s.body for s in recording.sensors]):
+        return {}
+    force = mass_kg * recording.acceleration[:, bodies.index("pelvis"), 1]
+    weight = mass_kg * STANDARD_GRAVITY
+    own, both = {"both": force}, {"both": measured.both_up}
+    return _delay("accelerometer", recording.time_s, own, both, 100.0 / weight)
+
+
+def _delay(name: str, time_s: np.ndarray, estimate, reference, factor: float) -> dict[str, float]:
+    """Return by how much an estimate is late, ms, and its rmsd without it: what a lag of clocks explains."""
+    found = [_errors("", time_s - late_s, estimate, reference, factor) for late_s in _DELAYS_S]
+    if not found[0]:
+        return {}
+    rmsd = [errors["_rmsd"] for errors in found]
+    best = int(np.argmin(rmsd))
+    return {f"{name}_late_ms": 1000.0 * float(_DELAYS_S[best]), f"{name}_rmsd_in_time": rmsd[best]}
 
 
 def _errors(name: str, time_s: np.ndarray, estimate, reference, factor: float) -> dict[str, float]:
