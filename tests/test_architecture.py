@@ -98,8 +98,11 @@ _OF_SSPINN_OPENSIM = _rooms(
         "results.manifest": "",
         "results.stages": "",
         "results.record": "study results.gui_steps results.manifest results.stages",
+        "builtin_network": "files study recording training",
+        # Its own gaits: nothing that reads what anyone recorded.
+        "builtin_network.making": "files recording simulation training builtin_network",
         "verbs": "files text gait study recording alignment opensim_io dynamics muscles simulation "
-        "training estimation placement evaluation report "
+        "builtin_network training estimation placement evaluation report "
         "results.gui_steps results.manifest results.record",
         "cli": "text study training verbs",
         "__main__": "cli",
@@ -124,7 +127,13 @@ ALLOWED = (
 
 #: Library -> rooms or modules that may import it.
 LIBRARIES = {
-    "torch": {"casadi_dynamics.compiled", _TRAINING, _ESTIMATION, "sspinn_opensim.placement"},
+    "torch": {
+        "casadi_dynamics.compiled",
+        _TRAINING,
+        _ESTIMATION,
+        "sspinn_opensim.placement",
+        "sspinn_opensim.builtin_network",
+    },
     "lxml": {"casadi_dynamics.osim", _OPENSIM_IO, "osim_models"},
     "opensim": {"casadi_dynamics.opensim_process.worker.__main__"},
     "daqp": {"sspinn_opensim.muscles"},
@@ -135,7 +144,10 @@ LIBRARIES = {
 WITHOUT_LABELS = (
     _TRAINING,
     _ESTIMATION,
-    *(f"sspinn_opensim.{room}" for room in "placement alignment gait".split()),
+    *(
+        f"sspinn_opensim.{room}"
+        for room in "placement alignment gait builtin_network builtin_network.making".split()
+    ),
 )
 #: Verbs of which the same holds; others compare with a reference, or check that one can be read.
 VERBS_WITHOUT_LABELS = {

@@ -129,6 +129,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--model", default="builtin:planar_gait")
     parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument(
+        "--start", choices=("builtin", "random"), default="random", help="what trainings start from"
+    )
+    parser.add_argument(
+        "--network", choices=("builtin",), help="the network that is shipped, as it is: nothing is trained"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument(
         "--weights", nargs="+", default=[], metavar="TERM=WEIGHT", help="other weights of loss terms"
@@ -213,13 +219,15 @@ def _rows(
     """Train without labels, then read them: a row of errors for each seed, and those of the baseline."""
     study = override(study, steps=options.steps, seeds=tuple(options.seeds))
     chosen = {term: float(weight) for term, weight in (each.split("=") for each in options.weights)}
-    training = replace(study.training, weights={**study.training.weights, **chosen})
+    weights = {**study.training.weights, **chosen}
+    training = replace(study.training, weights=weights, start=options.start)
     study = replace(study, training=training)
     started = time.monotonic()
     scale(study, results)
     prepared = prepare(study, results)
-    train(study, results, prepared=prepared)
-    estimate(study, results, prepared=prepared)
+    if not options.network:
+        train(study, results, prepared=prepared)
+    estimate(study, results, network=options.network, prepared=prepared)
     took_s = time.monotonic() - started
     measured = measured_of(prepared)
     rows, about = [], (study.person.mass_kg, study.person.height_m)

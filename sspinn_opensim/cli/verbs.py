@@ -135,7 +135,21 @@ VERBS = (
         "train the network on the IMU signals; goes on from its last checkpoint",
         (_PEOPLE, OUT, *_OF_STUDY, _RESTART),
     ),
-    Verb("estimate", "write kinematics, moments and ground forces", (_PEOPLE, OUT, *_OF_STUDY, _STRICT)),
+    Verb(
+        "estimate",
+        "write kinematics, moments and ground forces",
+        (
+            _PEOPLE,
+            OUT,
+            Option(
+                "--network",
+                "builtin: the network that is shipped, as it is; needs no scaling and no training before",
+                choices=("builtin",),
+            ),
+            *_OF_STUDY,
+            _STRICT,
+        ),
+    ),
     Verb(
         "muscles",
         "static optimization on those files, or on a laboratory's own (OpenSim)",
@@ -148,7 +162,13 @@ VERBS = (
         "fit the network of a cohort to a new person's recording",
         (
             path("study", "STUDY", "study file (.toml) of the person"),
-            path("--from", "FOLDER", "results of the cohort", dest="source", required=True),
+            path(
+                "--from",
+                "FOLDER",
+                "results of the cohort, or builtin: the network that is shipped",
+                dest="source",
+                required=True,
+            ),
             OUT,
             number("--steps", int, "N", "optimizer steps; 0: the network as it is", NONE_OR_MORE),
             _SEEDS,

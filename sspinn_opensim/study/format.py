@@ -107,8 +107,8 @@ class TrainingChoice:
 
     Parameters
     ----------
-    steps : int
-        Optimizer steps.
+    steps : int or None
+        Optimizer steps; None: 1500 from random numbers, `adaptation_steps` from the built-in network.
     seeds : tuple of int
         One training for each seed; the first one's estimate is the one written for OpenSim.
     weights : dict of str to float
@@ -119,6 +119,9 @@ class TrainingChoice:
         Processes that train together.
     adaptation_steps : int
         Optimizer steps when a network trained on others is adapted to this person.
+    start : {'builtin', 'random'}
+        What the training of one person starts from: the network that is shipped, where it fits, or random
+        numbers.
     network : {'lstm', 'gated'}
         Kind of network.
     rate_hz : float
@@ -126,12 +129,13 @@ class TrainingChoice:
         the memory of the network were chosen at 100 Hz.
     """
 
-    steps: Count = 1500
+    steps: Count | None = None
     seeds: tuple[Seed, ...] = (0,)
     weights: dict[str, NonNegative] = field(default_factory=dict)
     patience: CountOrNone = 0
     devices: Annotated[int, Bounds(1, 1024)] = 1
     adaptation_steps: CountOrNone = 300
+    start: Literal["builtin", "random"] = "builtin"
     network: Literal["lstm", "gated"] = "lstm"
     rate_hz: Annotated[float, Bounds(50.0, 400.0, "give the rate in samples a second; 100 is usual")] = 100.0
 

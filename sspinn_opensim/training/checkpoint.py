@@ -252,6 +252,29 @@ def load_network(path: Path, belongs_to: dict) -> dict:
     return content["state"]["network"]
 
 
+def load_mounting(path: Path, belongs_to: dict) -> dict | None:
+    """Return what a checkpoint knows of how the same person wears the same sensors; None: nothing.
+
+    The person is the same where the model, the height and the sensors are, with their places and axes.
+    """
+    content, own = _read(path), belongs_to["body"]
+    bodies = content["identity"].get("people") or {ONE_PERSON: content["identity"]["body"]}
+    for name, body in bodies.items():
+        if all(_plain(body.get(key)) == _plain(own[key]) for key in ("model", "height_m", "sensors")):
+            person = content["state"]["people"][name]
+            return {
+                key.removeprefix("mounting."): value
+                for key, value in person.items()
+                if key.startswith("mounting.")
+            }
+    return None
+
+
+def adapted_from(path: Path) -> str | None:
+    """Return the hash of the file whose network a checkpoint was adapted from; None: it was trained anew."""
+    return _read(path)["identity"]["training"].get("adapted_from")
+
+
 def network_kind(path: Path) -> Literal["lstm", "gated"]:
     """Return the kind of network in a checkpoint, a key of `networks.NETWORKS`."""
     return _kind(_read(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from sspinn_opensim.study import TrainingChoice
@@ -22,6 +22,10 @@ class TrainingSettings(TrainingChoice):
 
     Attributes
     ----------
+    steps : int
+        Optimizer steps.
+    start : {'builtin', 'random'}
+        What it starts from.
     seed : int
         Seed of the first network and of the windows that are drawn.
     batch : int
@@ -37,6 +41,8 @@ class TrainingSettings(TrainingChoice):
         How many people of a cohort share a step, at most.
     """
 
+    steps: int = 1500
+    start: Literal["builtin", "random"] = "random"
     seed: int = 0
     batch: int = 24
     window_s: float = 1.6
@@ -96,8 +102,21 @@ class Progress:
 
 
 def settings_of(choice: TrainingChoice, seed: int) -> TrainingSettings:
-    """Return how a seed is trained."""
-    return TrainingSettings(**vars(choice), seed=seed)
+    """Return how a seed is trained from random numbers."""
+    steps = TrainingSettings.steps if choice.steps is None else choice.steps
+    return TrainingSettings(**{**vars(choice), "steps": steps, "start": "random"}, seed=seed)
+
+
+def settings_from_network(choice: TrainingChoice, seed: int) -> TrainingSettings:
+    """Return how a seed is trained from the shipped network: as in an adaptation, all terms count at once."""
+    return replace(
+        settings_of(choice, seed),
+        steps=choice.adaptation_steps if choice.steps is None else choice.steps,
+        start="builtin",
+        learning_rate=ADAPTATION_LEARNING_RATE,
+        force_from=0.0,
+        force_full=0.0,
+    )
 
 
 def adaptation_settings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +19,8 @@ from sspinn_opensim.training.subject import Subject
 #: Scales that bring signals and body constants to the order of one.
 ACCELERATION_SCALE, RATE_SCALE = 10.0, 4.0
 HEIGHT_SCALE_M, MASS_SCALE_KG, SPEED_SCALE_M_S = 1.75, 75.0, 2.0
+#: Height, mass, speed, and whether it is known.
+CONSTANTS = 4
 #: A recording that states how strides differ is their mean; so many are taken to be behind it.
 STRIDES_AVERAGED = 10
 #: Noise on the inputs in training: share of the stride-to-stride deviation, and the gyroscopes' bias, rad/s.
@@ -120,6 +123,24 @@ class Signals:
         # The copy that picking makes is of our own, so torch may have it.
         first, second = (torch.from_numpy(x.astype(np.float32)) for x in picked)
         return first, second
+
+
+def input_columns(own: Sequence[str], known: Sequence[str]) -> list[int | None]:
+    """Return where the inputs of a study's network are among those of a network with more channels.
+
+    Parameters
+    ----------
+    own, known : sequence of str
+        Names of the channels, accelerations first, as in `cohort.topology`. Those that are not known have no
+        place.
+    """
+    place = {name: k for k, name in enumerate(known)}
+    rates = sum(" angular rate " in name for name in known)
+    found = [place.get(name) for name in own]
+    twice = [place.get(name) for name in own if " angular rate " in name]
+    # As `Signals.inputs` puts them: accelerations, rates, rates once more, and four constants.
+    constants = range(len(known) + rates, len(known) + rates + CONSTANTS)
+    return [*found, *(None if k is None else rates + k for k in twice), *constants]
 
 
 def channels(recording: Recording, subject: Subject) -> tuple[np.ndarray, np.ndarray]:

@@ -26,6 +26,8 @@ class Trainer:
     ----------
     network : dict, optional
         State of a network to start from; random numbers of the seed by default.
+    mounting : dict, optional
+        State of the first member's mounting to start from; none by default.
 
     Attributes
     ----------
@@ -39,20 +41,28 @@ class Trainer:
         For each step its number, the terms (scaled, unweighted) and their total.
     """
 
-    def __init__(self, cohort: Cohort, settings: TrainingSettings, network: dict | None = None) -> None:
+    def __init__(
+        self,
+        cohort: Cohort,
+        settings: TrainingSettings,
+        network: dict | None = None,
+        mounting: dict | None = None,
+    ) -> None:
         self.cohort, self.settings = cohort, settings
         self.source = WindowSource(cohort, settings)
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
             first = PersonNetwork(cohort.members[0].subject, cohort.members[0].signals, kind=settings.network)
-        mountings, others = {_person(cohort.members[0]): first.mounting}, []
+        shared, others = {_person(cohort.members[0]): first.mounting}, []
         for member in cohort.members[1:]:
-            mounting = mountings.get(_person(member))
-            others.append(PersonNetwork(member.subject, member.signals, first.network, mounting))
-            mountings.setdefault(_person(member), others[-1].mounting)
+            known = shared.get(_person(member))
+            others.append(PersonNetwork(member.subject, member.signals, first.network, known))
+            shared.setdefault(_person(member), others[-1].mounting)
         self._members = [first, *others]
         if network is not None:
             first.load(network, None)
+        if mounting is not None:
+            first.mounting.load_state_dict(mounting)
         self.objective = Objective(cohort, settings, self._members)
         self.estimators = self.objective.estimators
         self.optimizer = torch.optim.Adam(self.estimators.parameters(), lr=settings.learning_rate, fused=True)

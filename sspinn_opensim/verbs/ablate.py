@@ -49,6 +49,7 @@ from sspinn_opensim.study import Person, Study, read_study
 from sspinn_opensim.training.losses import TERMS
 from sspinn_opensim.training.losses import weights as loss_weights
 from sspinn_opensim.training.objective import TrainingDivergedError
+from sspinn_opensim.training.settings import settings_of
 from sspinn_opensim.verbs import scale
 from sspinn_opensim.verbs.estimate import estimate_seeds
 from sspinn_opensim.verbs.on_study import on_study
@@ -128,7 +129,7 @@ def ablate(
     started = time.monotonic()
     found = Ablation(
         title=f"{study.name}: what each loss term is worth",
-        steps=study.training.steps,
+        steps=_steps(study),
         seeds=len(study.training.seeds),
         scored=study.reference is not None,
         weights=active,
@@ -187,10 +188,18 @@ def _chosen(terms: Sequence[str] | None, active: Mapping[str, float]) -> tuple[s
     return chosen
 
 
+def _steps(study: Study) -> int:
+    return settings_of(study.training, 0).steps
+
+
 def _arm_study(study: Study, name: str) -> Study:
-    """Return the study of an arm, without the reference."""
+    """Return the study of an arm, without the reference.
+
+    It starts from random numbers: the shipped network was trained with every term.
+    """
     off = {} if name == FULL else {name: 0.0}
-    training = replace(study.training, weights=dict(study.training.weights) | off)
+    weights = dict(study.training.weights) | off
+    training = replace(study.training, weights=weights, start="random", steps=_steps(study))
     return replace(study, training=training, reference=None, name=f"{study.name}, {Arm(name, {}).title}")
 
 

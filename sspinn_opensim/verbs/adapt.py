@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.builtin_network.shipped import BUILTIN, FILE, network_for, read_network
 from sspinn_opensim.files import sha256
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded, refuse_other_study
 from sspinn_opensim.study import Study, read_study
-from sspinn_opensim.training.checkpoint import identity, load_network, network_kind
+from sspinn_opensim.training.checkpoint import identity, load_mounting, load_network, network_kind
 from sspinn_opensim.training.cohort import single_person_cohort
 from sspinn_opensim.training.losses import weights
 from sspinn_opensim.training.settings import Progress, adaptation_settings
@@ -38,7 +39,9 @@ def adapt(
     study : Study, str or Path
         Of the person; a path is that of a study file.
     source : str or Path
-        Results folder of a cohort, or of a study, with the same model and sensors.
+        Results folder of a cohort, or of a study, with the same model and sensors; ``builtin``: the network
+        that is shipped. Of a recording of the same person with the same sensors what was learnt about how
+        they sit is kept, to go on from.
     out : str or Path
         Results folder of this person; every later verb works on it as after a training.
     steps : int, optional
@@ -50,14 +53,15 @@ def adapt(
         If the folder has no finished network of a seed, or one for another model or other sensors.
     """
     study = study if isinstance(study, Study) else read_study(study)
-    source, out = Path(source).absolute(), Path(out).absolute()
+    given, out = None if str(source) == BUILTIN else Path(source).absolute(), Path(out).absolute()
     steps = study.training.adaptation_steps if steps is None else steps
     if steps < 0:
         raise InputError("A number of steps cannot be negative.", where="--steps", found=str(steps))
     weights(study.training.weights)
     for seed in study.training.seeds:
-        _require_seed(source, seed)
-    if source.resolve() == out.resolve():
+        if given is not None:
+            _require_seed(given, seed)
+    if given is not None and given.resolve() == out.resolve():
         raise InputError(
             "The network would be overwritten with what is made from it.",
             where=out,
@@ -73,12 +77,19 @@ def adapt(
         people, done = single_person_cohort(prepared.subject, prepared.signals), []
         write_reading(prepared, out)
         for seed in study.training.seeds:
-            file = ResultsFolder(source).checkpoint(seed)
-            settings = adaptation_settings(study.training, seed, steps, network_kind(file))
+            file = FILE if given is None else ResultsFolder(given).checkpoint(seed)
+            kind = read_network().kind if given is None else network_kind(file)
+            settings = adaptation_settings(study.training, seed, steps, kind)
             belongs_to = identity(prepared.subject, prepared.trained_on, settings)
-            network = load_network(file, belongs_to)
+            if given is None:
+                topology, where = belongs_to["network"], str(study.path)
+                network, mounting = network_for(kind, topology, prepared.subject, where), None
+            else:
+                network, mounting = load_network(file, belongs_to), load_mounting(file, belongs_to)
+            if mounting is not None:
+                log.info("the same person with the same sensors: what is known of how they sit is kept")
             belongs_to["training"]["adapted_from"] = sha256(file)
-            done.append(train_seed(people, settings, belongs_to, out, restart, network, progress))
+            done.append(train_seed(people, settings, belongs_to, out, restart, network, progress, mounting))
     return Training(out, tuple(done))
 
 

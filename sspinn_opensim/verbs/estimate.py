@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.builtin_network.beginning import begin
+from sspinn_opensim.builtin_network.shipped import BUILTIN, FILE
 from sspinn_opensim.estimation import Estimate, write_estimate
 from sspinn_opensim.estimation import estimate as estimate_recording
 from sspinn_opensim.estimation.fit import fit_of
@@ -15,15 +18,18 @@ from sspinn_opensim.estimation.offline import at_times
 from sspinn_opensim.estimation.uncertainty import Deviations, standard_deviations
 from sspinn_opensim.estimation.verdict import FitVerdict, judge, write_fit
 from sspinn_opensim.estimation.write import write_deviations
+from sspinn_opensim.files import sha256
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.staging import written_together
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
-from sspinn_opensim.training.checkpoint import identity, load_estimator, load_member
+from sspinn_opensim.training.checkpoint import adapted_from, identity, load_estimator, load_member
+from sspinn_opensim.training.cohort import member_topology, single_person_cohort
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.settings import settings_of
+from sspinn_opensim.verbs.adapt import adapt
 from sspinn_opensim.verbs.on_study import OfPeople, on_study, people_of, person_folder
 from sspinn_opensim.verbs.prepared import Prepared, prepare, write_reading
 
@@ -90,6 +96,7 @@ def estimate(
     study: Study | CohortStudy,
     out: Path,
     *,
+    network: str | None = None,
     strict: bool = False,
     prepared: Prepared | Mapping[str, Prepared] | None = None,
 ) -> Estimation | OfPeople[Estimation]:
@@ -99,6 +106,8 @@ def estimate(
     ----------
     study : Study, CohortStudy, str or Path
         Whose recording. People of a cohort whom the network never saw are taken as they are described.
+    network : {'builtin'}, optional
+        The network that is shipped, as it is: the model is scaled, and nothing needs to be trained before.
     strict : bool
         Whether the command ends with status 3 where a training did not come out as those of good recordings
         do; all files are written all the same.
@@ -108,8 +117,11 @@ def estimate(
     Raises
     ------
     InputError
-        There is no finished network of a seed, or it belongs to another model or other sensors.
+        There is no finished network of a seed, or it belongs to another model or other sensors; the shipped
+        network does not fit, or the folder holds another one.
     """
+    if network is not None:
+        _take_builtin(study, out, network)
     log.info("estimate", extra={"heading": True})
     if isinstance(study, CohortStudy):
         known = prepared if isinstance(prepared, Mapping) else {}
@@ -117,6 +129,35 @@ def estimate(
         return OfPeople({name: replace(found, strict=strict) for name, found in people})
     prepared = prepared if isinstance(prepared, Prepared) else prepare(study, out)
     return replace(estimate_seeds(study, prepared, out), strict=strict)
+
+
+def _take_builtin(study: Study | CohortStudy, out: Path, network: str) -> None:
+    """Scale the model and put the shipped network into the folder, as an adaptation without steps does."""
+    if isinstance(study, CohortStudy):
+        raise InputError(
+            "The built-in network is for one person.",
+            where=study.path,
+            expected="a study file",
+            found="a cohort file",
+            fix="give one of its studies",
+        )
+    if network != BUILTIN:
+        raise InputError(
+            "There is no such network.",
+            where="--network",
+            expected=BUILTIN,
+            found=network,
+            fix=f"--network {BUILTIN}",
+        )
+    for seed in study.training.seeds:
+        file = ResultsFolder(out).checkpoint(seed)
+        if file.is_file() and adapted_from(file) != sha256(FILE):
+            raise InputError(
+                "The folder holds a network that was trained, which would be lost.",
+                where=file,
+                fix="choose another --out, or estimate without --network",
+            )
+    adapt(study, BUILTIN, out, steps=0)
 
 
 def _estimate_people(
@@ -148,8 +189,10 @@ def estimate_seeds(study: Study, prepared: Prepared, out: Path) -> Estimation:
 
 
 def _network_of(study: Study, prepared: Prepared, out: Path, seed: int) -> PersonNetwork:
-    subject, settings = prepared.subject, settings_of(study.training, seed)
-    belongs_to = identity(subject, prepared.trained_on, settings)
+    subject, recording = prepared.subject, prepared.trained_on
+    topology = member_topology(single_person_cohort(subject, prepared.signals).members[0])
+    settings = begin(study.training, seed, topology, subject).settings
+    belongs_to = identity(subject, recording, settings)
     file = ResultsFolder(out).checkpoint(seed)
     return load_estimator(file, subject, prepared.signals, belongs_to, same_training=True)
 

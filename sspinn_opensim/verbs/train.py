@@ -6,15 +6,16 @@ import csv
 import io
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sspinn_opensim.builtin_network.beginning import begin
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.checkpoint import cohort_identity, identity, resume, save
-from sspinn_opensim.training.cohort import Cohort, Member, single_person_cohort
+from sspinn_opensim.training.cohort import Cohort, Member, member_topology, single_person_cohort
 from sspinn_opensim.training.settings import Progress, TrainingSettings, settings_of
 from sspinn_opensim.training.trainer import Trainer
 from sspinn_opensim.verbs.on_study import on_study, people_of, person_folder
@@ -37,12 +38,15 @@ class SeedTraining:
         Whether it ended early because the loss no longer fell.
     new : bool
         Whether anything was left to train.
+    start : str
+        What it started from, and why.
     """
 
     seed: int
     steps: int
     stopped: bool
     new: bool = True
+    start: str = ""
 
     def __str__(self) -> str:
         if not self.new:
@@ -112,8 +116,8 @@ def train(
     for note in notes:
         log.info(note)
     write_reading(prepared, out)
-    done = train_seeds(study, prepared, out, restart=restart, progress=progress)
-    return Training(out, tuple(done), notes)
+    done = tuple(train_seeds(study, prepared, out, restart=restart, progress=progress))
+    return Training(out, done, (*notes, *dict.fromkeys(seed.start for seed in done if seed.start)))
 
 
 def _train_cohort(
@@ -147,10 +151,16 @@ def train_seeds(
 ) -> Iterator[SeedTraining]:
     """Train the network of each seed of a study, and give what came of it."""
     people = single_person_cohort(prepared.subject, prepared.signals)
+    subject, recording = prepared.subject, prepared.trained_on
+    topology = member_topology(people.members[0])
     for seed in study.training.seeds:
-        settings = settings_of(study.training, seed)
-        belongs_to = identity(prepared.subject, prepared.trained_on, settings)
-        yield train_seed(people, settings, belongs_to, out, restart, progress=progress)
+        beginning = begin(study.training, seed, topology, subject)
+        log.info(f"seed {seed} {beginning.told}")
+        belongs_to = identity(subject, recording, beginning.settings)
+        done = train_seed(
+            people, beginning.settings, belongs_to, out, restart, beginning.network, progress=progress
+        )
+        yield replace(done, start=beginning.told)
 
 
 def train_seed(
@@ -161,6 +171,7 @@ def train_seed(
     restart: bool = False,
     network: dict | None = None,
     progress: Callable[[Progress], None] | None = None,
+    mounting: dict | None = None,
 ) -> SeedTraining:
     """Train one seed, from its last checkpoint if there is one.
 
@@ -170,9 +181,11 @@ def train_seed(
         What the checkpoint states and is compared with.
     network : dict, optional
         State of a network to start from.
+    mounting : dict, optional
+        State of the first member's mounting to start from.
     """
     checkpoint = ResultsFolder(out).checkpoint(settings.seed)
-    trainer = Trainer(cohort, settings, network)
+    trainer = Trainer(cohort, settings, network, mounting)
     if checkpoint.exists() and not restart:
         resume(checkpoint, trainer, belongs_to)
         if trainer.finished:

@@ -8,7 +8,8 @@ import numpy as np
 
 from casadi_dynamics.model import Model
 from casadi_dynamics.symbolic.build import build, sensor_positions
-from sspinn_opensim.simulation.demo.walk import CYCLE_S, KNOTS, OptimalWalk, driven_by_contact
+from sspinn_opensim.simulation.demo.walk import CYCLE_S, KNOTS
+from sspinn_opensim.simulation.optimal_gait import OptimalGait, driven_by_contact
 
 #: One sample a knot: there the dynamics hold exactly.
 SAMPLING_RATE_HZ = KNOTS / CYCLE_S
@@ -56,7 +57,7 @@ class WalkTruth:
     angular_rate: np.ndarray
 
 
-def record(model: Model, walk: OptimalWalk) -> WalkTruth:
+def record(model: Model, walk: OptimalGait) -> WalkTruth:
     """Sample a walk."""
     count = round(DURATION_S * SAMPLING_RATE_HZ)
     time_s = np.arange(count) / SAMPLING_RATE_HZ

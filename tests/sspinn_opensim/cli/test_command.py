@@ -90,7 +90,7 @@ def test_each_stage_calls_its_verb(stage, study, fake, tmp_path, capsys):
     assert called == stage and settings.pop("out") == tmp_path / "results"
     assert (given if isinstance(given, Path) else given.path) == study
     own = {"run": {"restart": False, "strict": False}, "train": {"restart": False}}
-    own["estimate"] = {"strict": False}
+    own["estimate"] = {"strict": False, "network": None}
     own["muscles"] = {"workers": None, "fast": False, "whole": False}
     assert settings == own.get(stage, {})
     assert capsys.readouterr().out == "what came of it\n"

@@ -13,8 +13,9 @@ from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.worker.tools import inverse_dynamics
 from sspinn_opensim.simulation.demo import recording, write
 from sspinn_opensim.simulation.demo.gait_curves import ANGLES, CLEARANCE, SOURCES, VERTICAL_FORCE, Curve
-from sspinn_opensim.simulation.demo.periodic import closed_basis, symmetric_motion
-from sspinn_opensim.simulation.demo.walk import CYCLE_S, KNOTS, driven_by_contact
+from sspinn_opensim.simulation.demo.walk import CYCLE_S, KNOTS
+from sspinn_opensim.simulation.optimal_gait import driven_by_contact
+from sspinn_opensim.simulation.periodic import closed_basis, periodic_motion
 
 FOLDER = Path(__file__).parents[3] / write.FOLDER
 CYCLE = slice(KNOTS, 2 * KNOTS)  # of the samples
@@ -229,8 +230,8 @@ def test_curves_pass_their_landmarks_and_name_known_sources():
 def test_the_splines_derivatives_are_those_of_the_motion():
     names, times, step = ("pelvis_tx", "knee_angle_r", "knee_angle_l"), np.array([0.13, 0.77]), 1e-5
     unknowns = np.random.default_rng(0).standard_normal(1 + 10 + 20)
-    here = symmetric_motion(names, 2.0, 20, times)
-    before, after = (symmetric_motion(names, 2.0, 20, times + shift) for shift in (-step, step))
+    here = periodic_motion(names, 2.0, 20, times)
+    before, after = (periodic_motion(names, 2.0, 20, times + shift) for shift in (-step, step))
     for lower, upper in (("q", "u"), ("u", "udot"), ("udot", "jerk")):
         slope = (getattr(after, lower) - getattr(before, lower)) @ unknowns / (2 * step)
         np.testing.assert_allclose(getattr(here, upper) @ unknowns, slope, rtol=1e-5, atol=1e-4)
@@ -239,7 +240,7 @@ def test_the_splines_derivatives_are_those_of_the_motion():
 def test_the_left_leg_does_what_the_right_one_did_half_a_cycle_ago():
     names = ("pelvis_tx", "knee_angle_r", "knee_angle_l")
     unknowns = np.random.default_rng(1).standard_normal(1 + 10 + 20)
-    now, later = ((symmetric_motion(names, 2.0, 20, [t]).q @ unknowns).reshape(3) for t in (0.3, 1.3))
+    now, later = ((periodic_motion(names, 2.0, 20, [t]).q @ unknowns).reshape(3) for t in (0.3, 1.3))
     np.testing.assert_allclose(later, [now[0] + unknowns[0], now[2], now[1]], atol=1e-12)
 
 

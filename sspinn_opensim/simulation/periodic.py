@@ -1,7 +1,8 @@
-"""Symmetric periodic motion as one linear map from spline coefficients.
+"""Periodic motion as one linear map from spline coefficients.
 
-The left leg does what the right one did half a cycle earlier, so a motion is a closed spline over the whole
-cycle for each coordinate of the right leg, and over half a cycle for what lies in the middle.
+Where a gait is symmetric, the left leg does what the right one did half a cycle earlier: a motion is a closed
+spline over the whole cycle for each coordinate of the right leg, and over half a cycle for what lies in the
+middle. Of a limp each coordinate has a spline of its own over the whole cycle.
 """
 
 from __future__ import annotations
@@ -52,22 +53,22 @@ def closed_basis(phase, knots: int, derivative: int = 0) -> np.ndarray:
     return np.nan_to_num(one.derivative(derivative)(since_start) if derivative else one(since_start))
 
 
-def coefficients_of(names, knots: int) -> dict[str, slice]:
+def coefficients_of(names, knots: int, *, symmetric: bool = True) -> dict[str, slice]:
     """Return where among the unknowns, after the speed, the coefficients of each coordinate are."""
     places, k = {}, 1
     for name in names:
-        if not name.endswith("_l"):
-            width = knots if name.endswith("_r") else knots // 2
+        if not (symmetric and name.endswith("_l")):
+            width = knots if name.endswith("_r") or not symmetric else knots // 2
             places[name], k = slice(k, k + width), k + width
     return places
 
 
-def symmetric_motion(names, cycle_s: float, knots: int, time_s) -> PeriodicMotion:
-    """Return the maps from unknowns to coordinates of a left-right symmetric cycle.
+def periodic_motion(names, cycle_s: float, knots: int, time_s, *, symmetric: bool = True) -> PeriodicMotion:
+    """Return the maps from unknowns to coordinates of a cycle.
 
-    The unknowns are the speed (m/s), then the coefficients of each coordinate in the order of `names` without
-    those of the left leg: `knots` each for the right leg, half as many for the others. `pelvis_tx` is the
-    speed times the time and a spline.
+    The unknowns are the speed (m/s), then the coefficients of each coordinate in the order of `names`:
+    `knots` each or, of a symmetric cycle, none for the left leg and half as many for what belongs to no leg.
+    `pelvis_tx` is the speed times the time and a spline.
 
     Parameters
     ----------
@@ -77,10 +78,12 @@ def symmetric_motion(names, cycle_s: float, knots: int, time_s) -> PeriodicMotio
         Knots of the whole cycle, even.
     time_s : (m,) array_like
         Instants, s.
+    symmetric : bool
+        Whether the left leg does what the right one does, half a cycle later.
     """
     time_s = np.asarray(time_s, float)
     phase, n = time_s / cycle_s, len(names)
-    column = coefficients_of(names, knots)
+    column = coefficients_of(names, knots, symmetric=symmetric)
     k = max(part.stop for part in column.values())
     maps = []
     for order in range(4):
@@ -91,7 +94,9 @@ def symmetric_motion(names, cycle_s: float, knots: int, time_s) -> PeriodicMotio
         middle = right[:, : knots // 2] + right[:, knots // 2 :]
         for i, name in enumerate(names):
             rows = slice(i, None, n)
-            if name.endswith("_l"):
+            if not symmetric:
+                whole[rows, column[name]] = right
+            elif name.endswith("_l"):
                 whole[rows, column[f"{name[:-2]}_r"]] = left
             else:
                 whole[rows, column[name]] = right if name.endswith("_r") else middle

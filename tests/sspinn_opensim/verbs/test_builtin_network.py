@@ -1,0 +1,91 @@
+"""The network that is shipped, as users meet it: no training at all, a shorter one, a known person again."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim import cli
+from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.study import examples_folder, override
+from sspinn_opensim.verbs import adapt, estimate, train
+
+#: Degrees, against the demo's walk, of which the network saw nothing; the legs of a posture that never moves
+#: (hip 10, knee -20, ankle 0) are 13 degrees off.
+UNSEEN_DEG = 6.0
+LEGS = ("hip_flexion_r", "knee_angle_r", "ankle_angle_r", "hip_flexion_l", "knee_angle_l", "ankle_angle_l")
+
+
+@pytest.fixture(scope="module")
+def unseen(study, tmp_path_factory):
+    """Return the results of the shipped network as it is, by the command line, in a folder that was empty."""
+    out = tmp_path_factory.mktemp("unseen") / "results"
+    assert cli.main(["estimate", str(study.path), "--out", str(out), "--network", "builtin"]) == 0
+    return out
+
+
+def state_of(folder):
+    return torch.load(folder / "training/seed_0/checkpoint.pt", weights_only=True)["state"]
+
+
+def test_no_training_is_needed(unseen, only_files_of_the_table):
+    found, truth = (
+        read_storage(path)
+        for path in (unseen / "kinematics.mot", examples_folder() / "demo" / "reference_kinematics.mot")
+    )
+    errors = [found.column(name) - np.interp(found.time_s, truth.time_s, truth.column(name)) for name in LEGS]
+    assert np.sqrt(np.mean(np.square(errors))) < UNSEEN_DEG
+    force = read_storage(unseen / "grf.mot")
+    up = sum(force.column(f"foot_{side}_ground_force_vy") for side in "rl")
+    # Body weight, on average over the strides of a walk: 68 kg.
+    assert up.mean() == pytest.approx(68.0 * 9.81, rel=0.1)
+    assert state_of(unseen)["step"] == 0
+    only_files_of_the_table(unseen, "scale", "adapt", "estimate")
+
+
+def test_it_can_be_asked_for_again_but_does_not_replace_a_training(unseen, study, scaled, tmp_path):
+    estimate.estimate(study, unseen, network="builtin")
+    train.train(study, scaled)
+    with pytest.raises(InputError, match="would be lost") as error:
+        estimate.estimate(study, scaled, network="builtin")
+    assert "--out" in error.value.fix
+    with pytest.raises(InputError, match="no such network"):
+        estimate.estimate(study, tmp_path / "new", network="bultin")
+
+
+def test_a_training_starts_from_it_and_says_so(study, scaled):
+    out = scaled
+    done = train.train(study, out, restart=True)
+    assert any("starts from the built-in network" in note for note in done.notes)
+    with pytest.raises(InputError, match="another 'settings"):
+        train.train(dataclasses.replace(study, training=_random(study)), out)
+    again = train.train(dataclasses.replace(study, training=_random(study)), out, restart=True)
+    assert any("starts from random numbers, as the study says" in note for note in again.notes)
+
+
+def _random(study):
+    return dataclasses.replace(study.training, start="random")
+
+
+def test_a_known_person_keeps_how_the_sensors_sit(study, scaled, tmp_path):
+    """A recording of the same person with the same sensors goes on from the mountings that were learnt."""
+    train.train(study, scaled, restart=True)
+    known = state_of(scaled)["people"]["person"]
+    assert known["mounting.rotation"].abs().max() > 0
+    same, other = tmp_path / "same", tmp_path / "other"
+    adapt.adapt(study, scaled, same, steps=0)
+    taller = dataclasses.replace(study, person=dataclasses.replace(study.person, height_m=1.80))
+    adapt.adapt(taller, scaled, other, steps=0)
+    for name in ("mounting.rotation", "mounting.shift"):
+        assert torch.equal(state_of(same)["people"]["person"][name], known[name])
+        assert not state_of(other)["people"]["person"][name].any()
+
+
+def test_adapting_the_shipped_network_is_training_from_it(study, scaled, tmp_path):
+    one = tmp_path / "one"
+    adapt.adapt(study, "builtin", one, steps=2)
+    train.train(override(study, steps=2), scaled, restart=True)
+    for name, value in state_of(one)["network"].items():
+        assert torch.equal(value, state_of(scaled)["network"][name]), name
