@@ -22,7 +22,7 @@ class Beginning:
     network : dict of str to Tensor, or None
         State to start from; None: random numbers of the seed.
     told : str
-        What it starts from, and why, for the user.
+        What it starts from, and why, for the user; nothing where random numbers were asked for.
     """
 
     settings: TrainingSettings
@@ -41,7 +41,7 @@ def begin(choice: TrainingChoice, seed: int, topology: Mapping, subject: Subject
         The scaled model with the sensors on it.
     """
     if choice.start != BUILTIN:
-        return Beginning(settings_of(choice, seed), None, "starts from random numbers, as the study says")
+        return Beginning(settings_of(choice, seed), None, "")
     why = why_not(read_network(), choice.network, topology, subject) if FILE.is_file() else "there is none"
     if why:
         told = f"starts from random numbers, the built-in network does not fit: {why}"

@@ -119,9 +119,9 @@ class TrainingChoice:
         Processes that train together.
     adaptation_steps : int
         Optimizer steps when a network trained on others is adapted to this person.
-    start : {'builtin', 'random'}
-        What the training of one person starts from: the network that is shipped, where it fits, or random
-        numbers.
+    start : {'random', 'builtin'}
+        What the training of one person starts from: random numbers, or the network that is shipped, where
+        it fits.
     network : {'lstm', 'gated'}
         Kind of network.
     rate_hz : float
@@ -135,7 +135,7 @@ class TrainingChoice:
     patience: CountOrNone = 0
     devices: Annotated[int, Bounds(1, 1024)] = 1
     adaptation_steps: CountOrNone = 300
-    start: Literal["builtin", "random"] = "builtin"
+    start: Literal["random", "builtin"] = "random"
     network: Literal["lstm", "gated"] = "lstm"
     rate_hz: Annotated[float, Bounds(50.0, 400.0, "give the rate in samples a second; 100 is usual")] = 100.0
 

@@ -79,7 +79,7 @@ def test_a_study_is_read(write, tmp_path):
 def test_defaults(write):
     study = read_study(write(("steps = 10\nseeds = [0, 3]\n", "")))
     assert (study.training.steps, study.training.seeds) == (None, (0,))
-    assert study.training.start == "builtin"
+    assert study.training.start == "random"
     assert study.coordinates.fixed == {}
     assert study.recording.sampling_rate_hz is None
 

@@ -36,6 +36,7 @@ PERSON_FILES = {
     "strides.csv",
     "gait_cycles.csv",
     "spatiotemporal.json",
+    "fit.json",
     "README.txt",
     "manifest.json",
     "metrics.json",
