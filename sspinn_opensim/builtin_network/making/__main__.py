@@ -37,9 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for what is kept on the way")
     parser.add_argument("--network", type=Path, default=FILE, help="file to write; default: the shipped one")
-    parser.add_argument("--gaits", type=int, default=72)
-    parser.add_argument("--standers", type=int, default=12)
-    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--gaits", type=int, default=54)
+    parser.add_argument("--standers", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -75,9 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def settings(steps: int, seed: int) -> TrainingSettings:
     """Return how the network is trained: forces need little leading where the truth is known."""
-    return TrainingSettings(
-        steps=steps, seed=seed, batch=32, members=8, learning_rate=2e-3, force_from=0.05, force_full=0.2
-    )
+    return TrainingSettings(steps=steps, seed=seed, batch=32, members=8, force_from=0.05, force_full=0.2)
 
 
 def find_gaits(generic: Model, count: int, seed: int, file: Path) -> list[tuple[Style, OptimalGait]]:

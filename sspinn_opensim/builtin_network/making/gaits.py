@@ -52,8 +52,6 @@ class Style:
         By side, the share of the knee's flexion that is missing.
     bends : dict of str to tuple of float
         By coordinate and side ("knee_angle_r"), what is added to each landmark, degrees.
-    swing : dict of str to float
-        By coordinate, by how much its landmarks are larger.
     sole_heel_m, sole_forefoot_m : float
         Thickness of the soles.
     """
@@ -67,7 +65,6 @@ class Style:
     forefoot: float
     stiff_knee: dict[str, float]
     bends: dict[str, tuple[float, ...]]
-    swing: dict[str, float]
     sole_heel_m: float
     sole_forefoot_m: float
 
@@ -108,7 +105,7 @@ def _draw(random: np.random.Generator, running: bool, share: float) -> Style:
     bends, table = {}, _RUN if running else _WALK
     for name, (phases, _) in table.items():
         # The offset of a whole curve, and of each landmark by itself.
-        both = 4.0 * normal() * (name == "ankle_angle") + 4.0 * normal(len(phases))
+        both = 3.0 * normal() * (name == "ankle_angle") + 3.0 * normal(len(phases))
         for side in "rl":
             own = 3.0 * normal(len(phases)) if limps else np.zeros(len(phases))
             bends[f"{name}_{side}"] = tuple((both + own).round(3).tolist())
@@ -116,10 +113,6 @@ def _draw(random: np.random.Generator, running: bool, share: float) -> Style:
     stiff_knee = {"r": stiff, "l": stiff}
     if limps and not running and random.random() < 0.5:
         stiff_knee["rl"[int(random.random() < 0.5)]] = float(random.uniform(0.3, 0.6))
-    swing = {
-        "hip_flexion": float(np.exp(0.08 * normal())),
-        "knee_angle": float(np.exp(0.05 + 0.12 * normal())),
-    }
     heel = float(random.choice([0.0, random.uniform(0.005, 0.035)]))
     return Style(
         running=running,
@@ -131,7 +124,6 @@ def _draw(random: np.random.Generator, running: bool, share: float) -> Style:
         forefoot=float(random.choice([0.0, 0.0, 1.0])) if running else 0.0,
         stiff_knee=stiff_knee,
         bends=bends,
-        swing=swing,
         sole_heel_m=heel,
         sole_forefoot_m=max(heel - float(random.uniform(0.0, 0.01)), 0.0),
     )
@@ -164,7 +156,7 @@ def task_of(style: Style, tolerance: float = 1.0) -> GaitTask:
         cycle_s=style.cycle_s,
         knots=KNOTS,
         speed_m_s=style.speed_m_s,
-        speed_range_m_s=(0.95 * style.speed_m_s, 1.05 * style.speed_m_s),
+        speed_range_m_s=(0.9 * style.speed_m_s, 1.1 * style.speed_m_s),
         angles=angles,
         vertical_force={"r": vertical, "l": vertical},
         forward_force={"r": forward, "l": forward},
@@ -183,7 +175,7 @@ def _lean(style: Style) -> Sequence[float]:
 
 def _angle(style: Style, name: str, side: str):
     phases, values = (_RUN if style.running else _WALK)[name]
-    values = np.array(values, float) * style.swing.get(name, 1.0) + style.bends[f"{name}_{side}"]
+    values = np.array(values, float) + style.bends[f"{name}_{side}"]
     if name == "hip_flexion":
         # The hip counts from the pelvis, the landmarks from the vertical.
         values = values * _reach(style) - style.lean_deg

@@ -1,8 +1,4 @@
-"""Errors of real sensors on ideal signals: turned, shifted, shaken by soft tissue, biased, or not worn.
-
-Sensors are shifted as far as people wear them from the usual places (`anatomy.sensor_places`), since the
-network is not told where a study says they sit.
-"""
+"""Errors of real sensors on ideal signals: turned, shifted, shaken by soft tissue, biased, or not worn."""
 
 from __future__ import annotations
 
@@ -11,12 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sspinn_opensim.anatomy.sensor_places import USUAL_PLACES
-
-#: Segment of each body that carries a sensor.
-_PLACES = {"pelvis": "pelvis", "femur": "thigh", "tibia": "shank", "foot": "foot"}
 #: A sensor's turn in the sagittal plane: its deviation is drawn up to this, and largest, rad (8, 15 degrees).
 TURN_RAD, LARGEST_TURN_RAD = 0.14, 0.26
+#: Its shift along x and y, m.
+SHIFT_M = 0.02
 #: Largest share of the soft tissue's motion that counts, and how far it turns the sensor, rad a metre.
 TISSUE, TISSUE_TURN_RAD_M = 1.2, 4.0
 #: Constant and white errors: m/s^2 and rad/s; and of the scale of the accelerometer.
@@ -62,8 +56,7 @@ def wear(
         return torch.rand(shape, generator=generator)
 
     turning = torch.gradient(angular_rate, spacing=step_s, dim=1)[0]
-    off = torch.tensor([USUAL_PLACES[_PLACES[segment]].deviation_m for segment in segments])
-    x, y = (off * normal(2, windows, 1, sensors)).unbind()
+    x, y = (SHIFT_M * normal(2, windows, 1, sensors)).unbind()
     squared = angular_rate.square()
     shifted = torch.stack([-squared * x - turning * y, turning * x - squared * y], dim=-1)
     shaken = TISSUE * uniform(windows, 1, sensors, 1) * tissue
