@@ -76,7 +76,7 @@ def find_mirrors(
         starts = np.arange(first, last - length * every, max(length // 2, 1) * every)
         starts = starts[: max(_MOST_WINDOWS // len(bouts), 4)]
         at = starts[:, None] + every * np.arange(length)
-        good = usable[at].all(axis=1)
+        good = np.asarray(usable[at].all(axis=1))
         if good.sum() < 3:
             continue
         # Means over a step of the clock: their sum over a stride is the angle.
