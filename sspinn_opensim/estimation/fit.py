@@ -13,11 +13,11 @@ from torch import Tensor
 
 from sspinn_opensim.training.coverage import scored_frames, window_starts
 from sspinn_opensim.training.estimator import PersonNetwork
-from sspinn_opensim.training.lead_in import lead_in_frames, with_lead_in
-from sspinn_opensim.training.losses import LIMIT_MARGIN_RAD, TERMS, BodyConstants, LossInputs, loss_inputs
+from sspinn_opensim.training.lead_in import lead_in_frames
+from sspinn_opensim.training.losses import TERMS, BodyConstants, LossInputs, beyond_limits, loss_inputs
 from sspinn_opensim.training.motion import differentiate
 from sspinn_opensim.training.settings import TrainingSettings
-from sspinn_opensim.training.signals import Signals, Windows
+from sspinn_opensim.training.signals import Signals, Windows, windows_at
 from sspinn_opensim.training.subject import Subject
 
 #: So many windows are looked at, spread over the recording: an hour takes no longer than two minutes.
@@ -118,11 +118,10 @@ def fit_of(
         lead_in = lead_in_frames(signals.step_s, settings.unscored_s)
         starts = window_starts(covered, unscored + scored, lead_in)[::scored]
     chosen = np.linspace(0, len(starts) - 1, min(len(starts), MOST_WINDOWS)).round().astype(int)
-    start, first, length = torch.as_tensor(starts[chosen]).split(1, dim=1)
-    frames = with_lead_in(start + torch.arange(unscored + scored), first, length)
+    windows = windows_at(signals, unscored + scored, torch.as_tensor(starts[chosen]))
     # Not in inference mode: what is made and kept meanwhile serves the next training too.
     with torch.no_grad():
-        e = _inputs(estimator, subject, signals, frames, unscored)
+        e = _inputs(estimator, subject, signals, windows, unscored)
         terms = {name: float(term(e)) for name, term in TERMS.items() if not term.leads_force}
         varied = e.acceleration.flatten(0, 1).var(0).mean() * signals.acceleration_axes
         return Fit(
@@ -130,24 +129,15 @@ def fit_of(
             intensity_m_s2=float(varied.sqrt()),
             terms=terms,
             sensors=tuple(_sensors(e, signals)),
-            beyond_limits_deg=_of_joints(_beyond_limits(e).square().mean((0, 1)).sqrt(), e),
+            beyond_limits_deg=_of_joints(beyond_limits(e).square().mean((0, 1)).sqrt(), e),
             mean_angles_deg=_of_joints(_angles(e).mean((0, 1)), e),
             speed_share=_speed_share(e, signals),
         )
 
 
 def _inputs(
-    estimator: PersonNetwork, subject: Subject, signals: Signals, frames: tuple[Tensor, Tensor], unscored: int
+    estimator: PersonNetwork, subject: Subject, signals: Signals, windows: Windows, unscored: int
 ) -> LossInputs:
-    rows, sign = frames
-    acceleration, rate = signals.acceleration[rows], sign[..., None] * signals.angular_rate[rows]
-    windows = Windows(
-        acceleration,
-        rate,
-        signals.inputs(acceleration, rate),
-        ~signals.standing[rows].any(dim=1),
-        signals.still[rows],
-    )
     # The first derivatives need the frame before the first that is scored.
     settling = unscored - 1
     state = estimator.network.settle(windows.inputs[:, :settling])
@@ -228,11 +218,6 @@ def _delay_s(signals: list[tuple[Tensor, Tensor]], step_s: float) -> float:
 
 def _angles(e: LossInputs) -> Tensor:
     return e.motion.q[..., list(e.subject.roles.actuated)]
-
-
-def _beyond_limits(e: LossInputs) -> Tensor:
-    low, high = e.constants.joint_range
-    return (low + LIMIT_MARGIN_RAD - _angles(e)).relu() + (_angles(e) - high + LIMIT_MARGIN_RAD).relu()
 
 
 def _of_joints(angles: Tensor, e: LossInputs) -> dict[str, float]:

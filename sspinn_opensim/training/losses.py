@@ -56,9 +56,7 @@ class Mounting(nn.Module):
         powers = square ** torch.arange(len(_SINE), dtype=turn.dtype)
         sine, cosine = ((powers @ torch.tensor(series, dtype=turn.dtype)) for series in (_SINE, _COSINE))
         turned = straight + skew @ skew * cosine[:, None, None] + skew * sine[:, None, None]
-        # One product for all sensors: their matrices along the diagonal of a large one.
-        along = torch.diag_embed(turned.permute(1, 2, 0)).permute(2, 0, 3, 1)
-        return along.reshape(3 * len(turned), -1)
+        return torch.block_diag(*turned)  # one product for all sensors
 
 
 @dataclass(frozen=True)
@@ -236,10 +234,14 @@ def torque(e: LossInputs, share: float) -> Tensor:
 
 def joint_limits(e: LossInputs, angle: float) -> Tensor:
     """Angles close to or beyond the model's ranges."""
+    return (beyond_limits(e) / angle).square().sum(-1).mean()
+
+
+def beyond_limits(e: LossInputs) -> Tensor:
+    """Return how far each actuated coordinate is inside the margin of its range, or beyond it, rad."""
     low, high = e.constants.joint_range
     found = columns(e.motion.q, e.subject.roles.actuated)
-    beyond = (low + LIMIT_MARGIN_RAD - found).relu() + (found - high + LIMIT_MARGIN_RAD).relu()
-    return (beyond / angle).square().sum(-1).mean()
+    return (low + LIMIT_MARGIN_RAD - found).relu() + (found - high + LIMIT_MARGIN_RAD).relu()
 
 
 def unfelt_joints(e: LossInputs, angle: float) -> Tensor:

@@ -14,6 +14,8 @@ SHORTEST_S = 0.6
 #: Peak learning rate of an adaptation: high enough to find the person's own mounting, too low to forget the
 #: others' gait.
 ADAPTATION_LEARNING_RATE = 1e-3
+#: A network that can walk already: all terms count from the first step, forces need not be led any more.
+_ADAPTATION = {"learning_rate": ADAPTATION_LEARNING_RATE, "force_from": 0.0, "force_full": 0.0}
 
 
 @dataclass(frozen=True)
@@ -108,30 +110,14 @@ def settings_of(choice: TrainingChoice, seed: int) -> TrainingSettings:
 
 
 def settings_from_network(choice: TrainingChoice, seed: int) -> TrainingSettings:
-    """Return how a seed is trained from the shipped network: as in an adaptation, all terms count at once."""
-    return replace(
-        settings_of(choice, seed),
-        steps=choice.adaptation_steps if choice.steps is None else choice.steps,
-        start="builtin",
-        learning_rate=ADAPTATION_LEARNING_RATE,
-        force_from=0.0,
-        force_full=0.0,
-    )
+    """Return how a seed is trained from the shipped network: as in an adaptation."""
+    steps = choice.adaptation_steps if choice.steps is None else choice.steps
+    return replace(settings_of(choice, seed), steps=steps, start="builtin", **_ADAPTATION)
 
 
 def adaptation_settings(
     choice: TrainingChoice, seed: int, steps: int, network: Literal["lstm", "gated"]
 ) -> TrainingSettings:
-    """Return how a network of others is adapted to one more person.
-
-    All terms count from the first step: forces need not be led any more.
-    """
-    return TrainingSettings(
-        steps=steps,
-        weights=choice.weights,
-        network=network,
-        seed=seed,
-        learning_rate=ADAPTATION_LEARNING_RATE,
-        force_from=0.0,
-        force_full=0.0,
-    )
+    """Return how a network of others is adapted to one more person."""
+    own = TrainingSettings(steps=steps, weights=choice.weights, network=network, seed=seed)
+    return replace(own, **_ADAPTATION)

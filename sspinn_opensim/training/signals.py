@@ -228,7 +228,7 @@ def _deviation(variance: np.ndarray, unknown: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Windows:
-    """A batch of windows: clean signals, noisy inputs, which hold no standing, and frames of it."""
+    """A batch of windows: signals as recorded, inputs of a network, which hold no standing, frames of it."""
 
     acceleration: Tensor
     angular_rate: Tensor
@@ -255,15 +255,30 @@ def draw_windows(
     starts : (m, 3) Tensor
         Where a window may begin; see `window_starts`.
     """
-    start, first, length = starts[torch.randint(len(starts), (count,), generator=generator)].split(1, dim=1)
+    chosen = starts[torch.randint(len(starts), (count,), generator=generator)]
+    return windows_at(signals, frames, chosen, generator)
+
+
+def windows_at(
+    signals: Signals, frames: int, starts: Tensor, disturbed_by: torch.Generator | None = None
+) -> Windows:
+    """Return the windows that begin at places, (count, 3) as of `window_starts`.
+
+    Parameters
+    ----------
+    disturbed_by : Generator, optional
+        Draws the noise of the inputs; they are as recorded by default.
+    """
+    start, first, length = starts.split(1, dim=1)
     rows, sign = with_lead_in(start + torch.arange(frames), first, length)
     acceleration, rate = signals.acceleration[rows], sign[..., None] * signals.angular_rate[rows]
-    noisy_a = acceleration + _noise(acceleration, signals.acceleration_deviation, generator)
-    bias = GYRO_BIAS * torch.randn(count, 1, rate.shape[-1], generator=generator)
-    noisy_r = rate + _noise(rate, signals.rate_deviation, generator) + bias
-    inputs = signals.inputs(noisy_a, noisy_r)
+    seen_a, seen_r = acceleration, rate
+    if disturbed_by is not None:
+        seen_a = acceleration + _noise(acceleration, signals.acceleration_deviation, disturbed_by)
+        bias = GYRO_BIAS * torch.randn(len(rows), 1, rate.shape[-1], generator=disturbed_by)
+        seen_r = rate + _noise(rate, signals.rate_deviation, disturbed_by) + bias
     on_the_way = ~signals.standing[rows].any(dim=1)
-    return Windows(acceleration, rate, inputs, on_the_way, signals.still[rows])
+    return Windows(acceleration, rate, signals.inputs(seen_a, seen_r), on_the_way, signals.still[rows])
 
 
 def _noise(like: Tensor, deviation: Tensor, generator: torch.Generator) -> Tensor:
