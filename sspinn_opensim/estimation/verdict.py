@@ -1,8 +1,8 @@
 """Verdict on a training: is what is left of the loss like that of good recordings, and if not, what is off.
 
-Each measure of a `Fit` has a level, calibrated on recordings that are known to be good, of real people and of
-virtual ones (``python -m benchmarks.fit_levels``): a log-normal distribution, whose middle may grow with how
-violently the sensors move. What lies beyond one limit is told, beyond the other it makes the verdict bad.
+Each measure of a `Fit` has a level, calibrated on good recordings of real people (``python -m
+benchmarks.fit_levels``): a log-normal distribution, whose middle may grow with how violently the sensors
+move. What lies beyond one limit is told, beyond the other it makes the verdict bad.
 """
 
 from __future__ import annotations
