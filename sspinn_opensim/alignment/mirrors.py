@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-from sspinn_opensim.alignment.strides import middle_direction
-from sspinn_opensim.recording.phases import GAIT, Phase
+from sspinn_opensim.alignment.strides import attitudes, bouts_of, middle_direction
+from sspinn_opensim.recording.phases import Phase
 
 #: Signs that the gyroscope's axes may have against those of the accelerometer.
 SIGNS = tuple(itertools.product((1, -1), repeat=3))
@@ -67,11 +66,10 @@ def find_mirrors(
     """
     step_s = float(time_s[-1] - time_s[0]) / (len(time_s) - 1)
     every = max(int(1 / (_ENOUGH_HZ * step_s)), 1)
-    bouts = [p for p in phases if p.kind in GAIT and p.stride_s is not None and p.duration_s > 2 * p.stride_s]
+    bouts = bouts_of(phases)
     ups, gravities, drifts = [], [], []
-    for bout in bouts:
-        assert bout.stride_s is not None
-        length = round(bout.stride_s / (step_s * every))
+    for bout, stride_s in bouts:
+        length = round(stride_s / (step_s * every))
         first, last = (int(np.searchsorted(time_s, t)) for t in (bout.from_s, bout.to_s))
         starts = np.arange(first, last - length * every, max(length // 2, 1) * every)
         starts = starts[: max(_MOST_WINDOWS // len(bouts), 4)]
@@ -83,9 +81,8 @@ def find_mirrors(
         rate = angular_rate[at]
         for offset in range(1, every):
             rate = rate + angular_rate[np.minimum(at + offset, len(angular_rate) - 1)]
-        own = _of_windows(acceleration[at], rate * step_s)
+        up, gravity, start, end = _of_windows(acceleration[at], rate * step_s)
         pairs = np.flatnonzero(good[:-2] & good[2:])
-        up, gravity, start, end = own
         drifts.append(np.cross(start[:, pairs + 2], end[:, pairs]))
         ups.append(up[:, good])
         gravities.append(gravity[:, good])
@@ -113,21 +110,14 @@ def _of_windows(force: np.ndarray, turns: np.ndarray) -> tuple[np.ndarray, ...]:
     tuple of array
         Mean up (m, s, k, 3), size of gravity (m, s, k), up at the start and at the end (m, s, k, 3).
     """
-    windows, length = turns.shape[:2]
-    attitudes = {}
-    for handed in (1, -1):
-        steps = Rotation.from_rotvec(handed * turns.reshape(-1, 3)).as_matrix().reshape(*turns.shape, 3)
-        attitude = np.empty((windows, length + 1, *steps.shape[2:]))
-        attitude[:, 0] = np.eye(3)
-        for t in range(length):
-            attitude[:, t + 1] = attitude[:, t] @ steps[:, t]
-        attitudes[handed] = attitude
+    length = turns.shape[1]
+    by_hand = {handed: attitudes(handed * turns) for handed in (1, -1)}
     found = []
     for signs in SIGNS:
         # With axes turned by half a turn, or by half a turn and inverted, the attitude is E R E.
         handed = int(np.prod(signs))
         signed = handed * np.array(signs, float)
-        attitude = attitudes[handed]
+        attitude = by_hand[handed]
         felt = signed * np.einsum("stkij,stkj->ski", attitude[:, :-1], signed * force) / length
         gravity = np.linalg.norm(felt, axis=-1)
         start = felt / np.maximum(gravity, 1e-9)[..., None]

@@ -30,7 +30,7 @@ from sspinn_opensim.recording.types import AXES, Recording, Sensor
 #: stride is looked for, a mistake is so much rarer.
 _NAMED, _RARE = np.log(20.0), np.log(20.0)
 #: How far up over strides is from that of the segment, rad.
-_LEAN_SD, _GRAVITY = np.radians(15.0), 9.81
+_LEAN_SD = np.radians(15.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -106,13 +106,8 @@ def find_strides(
         smooth[:, k] = sosfiltfilt(lowpass, angular_rate[:, k], axis=0, padlen=padding)[::every]
         force[:, k] = uniform_filter1d(acceleration[:, k], every, axis=0, mode="nearest")[::every]
     bouts = [
-        (
-            int(np.searchsorted(time_s, p.from_s)),
-            int(np.searchsorted(time_s, p.to_s)) + 1,
-            p.stride_s / step_s,
-        )
-        for p in phases
-        if p.kind in GAIT and p.stride_s is not None and p.duration_s > 2 * p.stride_s
+        (int(np.searchsorted(time_s, p.from_s)), int(np.searchsorted(time_s, p.to_s)) + 1, stride_s / step_s)
+        for p, stride_s in bouts_of(phases)
     ]
     if not bouts:
         return None
@@ -142,6 +137,22 @@ def find_strides(
         flat=middle_direction(of["flat"]),
         samples=samples[:: max(len(samples) // _SAMPLES, 1)],
     )
+
+
+def bouts_of(phases: Sequence[Phase]) -> list[tuple[Phase, float]]:
+    """Return each phase of gait that is longer than two strides, with the time of its stride, s."""
+    gait = [(phase, phase.stride_s) for phase in phases if phase.kind in GAIT]
+    return [(phase, s) for phase, s in gait if s is not None and phase.duration_s > 2 * s]
+
+
+def attitudes(turns: np.ndarray) -> np.ndarray:
+    """Return attitudes (s, t + 1, k, 3, 3) against the first, from rotations (s, t, k, 3) between them."""
+    steps = Rotation.from_rotvec(turns.reshape(-1, 3)).as_matrix().reshape(*turns.shape, 3)
+    attitude = np.empty((len(steps), steps.shape[1] + 1, *steps.shape[2:]))
+    attitude[:, 0] = np.eye(3)
+    for t in range(steps.shape[1]):
+        attitude[:, t + 1] = attitude[:, t] @ steps[:, t]
+    return attitude
 
 
 def _swing(rate: np.ndarray, bouts: Sequence[tuple[int, int, float]]) -> np.ndarray:
@@ -179,11 +190,7 @@ def _windows(
     at = at[usable[first + at].all(axis=1)]
     at = at[np.unique(np.linspace(0, len(at) - 1, most).astype(int))] if len(at) else at
     rate, force, phase = rate[first + at], acceleration[first + at], phase[at]
-    steps = Rotation.from_rotvec(step_s * rate.reshape(-1, 3)).as_matrix().reshape(*rate.shape, 3)
-    attitude = np.empty_like(steps)
-    attitude[:, 0] = np.eye(3)
-    for t in range(1, length):
-        attitude[:, t] = attitude[:, t - 1] @ steps[:, t - 1]
+    attitude = attitudes(step_s * rate[:, :-1])
     felt = np.einsum("stkij,stkj->ski", attitude, force) / length
     up = np.einsum("stkji,skj->stki", attitude, _unit(felt))
     turned = Rotation.from_matrix(attitude[:, -1].reshape(-1, 3, 3)).as_rotvec().reshape(felt.shape)
