@@ -15,7 +15,7 @@ from scipy.signal import find_peaks
 
 from casadi_dynamics.symbolic import BodyFunctions
 from sspinn_opensim.anatomy import side_of, without_side
-from sspinn_opensim.simulation.heading import root_pose
+from sspinn_opensim.simulation.heading import root_body
 
 Axes = tuple[float, float, float]
 
@@ -69,7 +69,7 @@ def strikes(functions: BodyFunctions, q: np.ndarray, time_s: np.ndarray) -> dict
     """
     zeros = np.zeros_like(q)
     position = functions.at("kinematics", q=q, u=zeros, udot=zeros)["position"].reshape(len(q), -1, 3)
-    root = root_pose(functions, q)[0][:, 0]
+    root = position[:, functions.bodies.index(root_body(functions)), 0]
     step_s = float(time_s[-1] - time_s[0]) / (len(time_s) - 1)
     found = {}
     for k, body in enumerate(functions.bodies):
