@@ -80,13 +80,11 @@ def draw_styles(count: int, seed: int) -> list[Style]:
     """Return styles, two thirds of them walking; speeds are spread evenly, all else is random."""
     random = np.random.default_rng([seed, 1])
     walkers = round(count * 2 / 3)
-    speeds = [
-        *(False for _ in range(walkers)),
-        *(True for _ in range(count - walkers)),
+    return [
+        _draw(random, running, (k + 0.5) / people)
+        for running, people in ((False, walkers), (True, count - walkers))
+        for k in range(people)
     ]
-    places = [(k + 0.5) / walkers for k in range(walkers)]
-    places += [(k + 0.5) / (count - walkers) for k in range(count - walkers)]
-    return [_draw(random, running, share) for running, share in zip(speeds, places, strict=True)]
 
 
 def _draw(random: np.random.Generator, running: bool, share: float) -> Style:
@@ -147,7 +145,7 @@ def task_of(style: Style, tolerance: float = 1.0) -> GaitTask:
     first = style.stance + 5.0
     scale = {"hip_flexion": 6.0, "knee_angle": 6.0, "ankle_angle": 6.0, "pelvis_tilt": 3.0}
     scale["lumbar_extension"] = 0.5  # held to the pelvis: no sensor is above it
-    strides = (
+    stages = (
         (Stage(4.0, 4e4, 5.0), Stage(2.5, 1.5e4, 1.5))
         if run
         else (Stage(3.0, 2e4, 5.0), Stage(1.0, 4e3, 1.5))
@@ -161,7 +159,7 @@ def task_of(style: Style, tolerance: float = 1.0) -> GaitTask:
         vertical_force={"r": vertical, "l": vertical},
         forward_force={"r": forward, "l": forward},
         clearance={"heel": (first, 94.0, clearance), "toe": (first + 3.0, 94.0, clearance)},
-        stages=strides,
+        stages=stages,
         symmetric=style.symmetric,
         angle_scale={name: np.radians(tolerance * value) for name, value in scale.items()},
         vertical_scale_bw=0.2 if run else 0.08,

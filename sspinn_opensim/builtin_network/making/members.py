@@ -21,6 +21,7 @@ from sspinn_opensim.builtin_network.making.gaits import Style
 from sspinn_opensim.builtin_network.making.people import Motion, motion_of, sized, standing, with_soles
 from sspinn_opensim.recording import Phase, Recording, Sensor
 from sspinn_opensim.simulation.optimal_gait import OptimalGait
+from sspinn_opensim.simulation.places import CARRIERS
 from sspinn_opensim.simulation.virtual import body_signals
 from sspinn_opensim.training.cohort import Member
 from sspinn_opensim.training.motion import RawMotion
@@ -32,9 +33,9 @@ BODIES = ("pelvis", "femur_r", "tibia_r", "foot_r", "femur_l", "tibia_l", "foot_
 #: Held, as no sensor is above the pelvis.
 HELD = {"lumbar_extension": 0.0}
 RATE_HZ, DURATION_S = 100.0, 10.0
-#: Natural frequency of a sensor on the soft tissue of each segment, Hz: choices of this project (see
-#: `simulation.places`), and how far people differ from them (standard deviation of the logarithm).
-WOBBLE_HZ, WOBBLE_SPREAD = {"pelvis": 9.0, "femur": 7.0, "tibia": 12.0, "foot": 25.0}, 0.3
+#: How far the natural frequency of a sensor on soft tissue differs between people from that of `CARRIERS`
+#: (standard deviation of the logarithm).
+WOBBLE_SPREAD = 0.3
 #: Draws of soft tissue for each member.
 TISSUES = 4
 #: People for each gait.
@@ -169,7 +170,8 @@ def _tissue(force: np.ndarray, time_s: np.ndarray, random: np.random.Generator) 
     found = np.zeros((TISSUES, len(time_s), len(BODIES), 2))
     for t in range(TISSUES):
         for k, body in enumerate(BODIES):
-            frequency = WOBBLE_HZ[body.partition("_")[0]] * np.exp(WOBBLE_SPREAD * random.standard_normal())
+            usual_hz = CARRIERS[body.partition("_")[0]][1]
+            frequency = usual_hz * np.exp(WOBBLE_SPREAD * random.standard_normal())
             w, damping = 2 * np.pi * frequency, random.uniform(0.1, 0.6)
             b, a = bilinear([-1.0, 0.0, 0.0], [1.0, 2 * damping * w, w**2], fine / step_s)
             found[t, :, k] = lfilter(b, a, drive[:, k], axis=0)[::fine]

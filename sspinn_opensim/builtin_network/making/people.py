@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from casadi_dynamics.model import Model
+from casadi_dynamics.symbolic import build
 from sspinn_opensim.builtin_network.making.gaits import Style, task_of
 from sspinn_opensim.simulation.optimal_gait import OptimalGait, driven_by_contact, softened, solve
 
@@ -135,8 +136,6 @@ def standing(body: Model, posture: dict[str, float], weight_n: float, frames: in
     posture : dict of str to float
         Coordinates in rad; the height follows from the feet.
     """
-    from casadi_dynamics.symbolic import build
-
     names = body.coordinate_names
     q = np.array([posture.get(name, c.default) for name, c in zip(names, body.coordinates, strict=True)])
     q[names.index("pelvis_ty")] = 0.0
