@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.people.__main__ import RECORDINGS
+from benchmarks.people.recordings import RECORDINGS
 from benchmarks.people.references import Measured
 from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model

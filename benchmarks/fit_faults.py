@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from benchmarks.people.__main__ import study_of
+from benchmarks.people.recordings import study_of
 from sspinn_opensim.estimation.fit import Fit, fit_of
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.study.read import override

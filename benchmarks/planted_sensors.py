@@ -23,15 +23,13 @@ from rich.console import Console
 from rich.table import Table
 from scipy.spatial.transform import Rotation
 
-from benchmarks.people.__main__ import RECORDINGS
-from sspinn_opensim import cli
+from benchmarks.people.recordings import RECORDINGS, write_study
 from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.recording import Finding, Recording, read_recording, unaccepted
 from sspinn_opensim.recording.placement import site_of
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.verbs.axes import along_segments, as_chosen, objections
 
-_EXAMPLES = Path(__file__).parents[1] / "examples"
 #: Sensors that are turned and mirrored, one at a time, where there are such.
 _SITES = (("trunk", ""), ("pelvis", ""), ("thigh", "right"), ("shank", "right"), ("foot", "left"))
 _SWAPS = {
@@ -109,9 +107,9 @@ def main(arguments: list[str] | None = None) -> int:
         study = study_of(name, options.data)
         recording = _part(as_chosen(study, read_recording(study)), options.seconds)
         aligned, _ = along_segments(study, recording, refuse=False)
-        forms = {"stated": aligned, "planar": _planar(aligned), "own": _own(aligned, recording)}
+        forms = {"stated": aligned, "planar": aligned, "own": _own(aligned, recording)}
         for axes in options.axes:
-            findings, alignment = looked(study, forms[axes])
+            findings, alignment = looked(study, _cut(forms[axes], axes))
             before = {f.key for f in findings}
             clean.append((name, axes, tuple(sorted(before))))
             for plant in plants(forms[axes]):
@@ -125,16 +123,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def study_of(name: str, data: Path) -> Study:
     """Return the study of a recording as ``sspinn check`` writes it."""
-    recorded = RECORDINGS[name]
-    if recorded.path.endswith(".toml"):
-        return read_study(_EXAMPLES / recorded.path)
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "study.toml"
-        person = ["--height", str(recorded.height_m), "--mass", str(recorded.mass_kg)]
-        person += ["--model", "builtin:planar_gait"]
-        path = str((data / recorded.path).absolute())
-        cli.main(["check", path, "--study", str(file), *person, *recorded.options])
-        return read_study(file)
+        return read_study(write_study(name, data.absolute(), Path(folder), "builtin:planar_gait"))
 
 
 def looked(study: Study, recording: Recording) -> tuple[tuple[Finding, ...], Alignment | None]:
@@ -166,7 +156,7 @@ def plants(recording: Recording) -> Iterator[Plant]:
 
 
 def planted(recording: Recording, plant: Plant) -> Recording:
-    """Return a recording with a mistake; channels that it lacks stay away."""
+    """Return a recording with a mistake."""
     signals = {"acceleration": recording.acceleration.copy(), "angular_rate": recording.angular_rate.copy()}
     for name, matrix in (("acceleration", plant.force), ("angular_rate", plant.rate)):
         if plant.kind == "swapped":
@@ -188,13 +178,10 @@ def _outcome(
     alignment: Alignment | None,
 ) -> Outcome | None:
     """Return what becomes of a mistake; None where it changes nothing."""
-    whole = recording
-    if axes == "planar":  # a turn brings channels that were left out afterwards
-        whole = _UNCUT[id(recording)]
-    wrong = planted(whole, plant)
-    wrong = _planar(wrong) if axes == "planar" else wrong
+    # Channels are left out after the mistake: a turn brings others into the plane.
+    right, wrong = _cut(recording, axes), _cut(planted(recording, plant), axes)
     same = all(
-        np.array_equal(getattr(wrong, signal), getattr(recording, signal))
+        np.array_equal(getattr(wrong, signal), getattr(right, signal))
         for signal in ("acceleration", "angular_rate")
     )
     if same:  # of an axis that the recording does not have
@@ -222,20 +209,16 @@ def _outcome(
     return Outcome(name, axes, plant.kind, plant.what, " ".join(names), outcome, keys, off_deg)
 
 
-#: Recordings whose channels out of the sagittal plane were left out, as they were before.
-_UNCUT: dict[int, Recording] = {}
-
-
-def _planar(recording: Recording) -> Recording:
-    """Return a recording with the sagittal channels alone."""
+def _cut(recording: Recording, axes: str) -> Recording:
+    """Return a recording with the sagittal channels alone, where axes are ``planar``; else as it is."""
+    if axes != "planar":
+        return recording
     cut = {name: getattr(recording, name) * np.array(known) for name, known in _PLANAR.items()}
     known = {
         f"{name}_available": np.tile(known, (len(recording.sensors), 1)) for name, known in _PLANAR.items()
     }
     sensors = tuple(replace(sensor, axes_known=True) for sensor in recording.sensors)
-    made = replace(recording, sensors=sensors, **cut, **known)
-    _UNCUT[id(made)] = recording
-    return made
+    return replace(recording, sensors=sensors, **cut, **known)
 
 
 def _own(aligned: Recording, recording: Recording) -> Recording:

@@ -12,8 +12,8 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -22,85 +22,17 @@ from rich.table import Table
 from benchmarks.machine import processor
 from benchmarks.people import references, virtual
 from benchmarks.people.errors import curve_errors, write_errors
+from benchmarks.people.recordings import RECORDINGS, write_study
 from benchmarks.people.scores import accelerometer_delay, baseline_scores, scores
 from benchmarks.virtual_imu import Trial
-from sspinn_opensim import cli, estimate, scale, train
+from sspinn_opensim import estimate, scale, train
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.study.read import override
 from sspinn_opensim.verbs.prepared import Prepared, prepare
 
-
-@dataclass(frozen=True)
-class Recorded:
-    """A public recording and what to say of it to ``sspinn check``.
-
-    Parameters
-    ----------
-    path : str
-        File or folder below the data folder; or a study of the folder `examples`, used as it is.
-    measured : callable
-        Reads the reference from the file or folder `reference`.
-    options : tuple of str
-        Further options of ``sspinn check``.
-    """
-
-    path: str
-    mass_kg: float
-    height_m: float
-    measured: Callable[[Path], references.Measured]
-    reference: str
-    options: tuple[str, ...] = ()
-
-
-_NEURA = {
-    "pelvis": "00B40B91",
-    "femur_r": "00B40C3C",
-    "femur_l": "00B40C45",
-    "tibia_r": "00B40C35",
-    "tibia_l": "00B40BA5",
-    "foot_r": "00B40C48",
-    "foot_l": "00B40C55",
-}
-RECORDINGS: Mapping[str, Recorded] = {
-    "kuopio": Recorded(
-        "kuopio2024_walk/imu", 75.53, 1.75, references.kuopio, "kuopio2024_walk", ("--rate", "100")
-    ),
-    "gaittoolbox": Recorded(
-        "gaittoolbox_walk/imu",
-        63.0,
-        1.70,
-        references.gaittoolbox,
-        "gaittoolbox_walk",
-        ("--rate", "100", "--where", *(f"{sensor}={place}" for place, sensor in _NEURA.items())),
-    ),
-    **{
-        name: Recorded(
-            f"capsense_walk/{file}.npz",
-            mass,
-            height,
-            references.capsense,
-            f"capsense_walk/{file}.npz",
-            ("--speed", speed),
-        )
-        for name, file, mass, height, speed in (
-            ("capsense_sub01", "Sub01_CSBaseline", 66.7, 1.81, "0.769"),
-            ("capsense_sub01_stiff", "Sub01_CSStiffKnee", 66.7, 1.81, "0.769"),
-            ("capsense_sub02", "Sub02_CSBaseline", 56.0, 1.65, "0.735"),
-            ("capsense_sub03", "Sub03_CSBaseline", 78.6, 1.87, "0.775"),
-        )
-    },
-    **{
-        f"p01_{kind}": Recorded(study, 73.0, 1.73, references.dorschky, f"dorschky2019/{file}")
-        for kind, study, file in (
-            ("walk", "dorschky2019_walk.toml", "P01_normwalking.mat"),
-            ("run", "dorschky2019_run.toml", "P01_normrunning.mat"),
-        )
-    },
-}
 #: Columns of a table that fit beside each other.
 _BESIDE = 6
-_EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -161,32 +93,11 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def study_of(folder: Path) -> Study:
-    """Return the study of a recording that was run in a folder of its name."""
-    return read_study(_study_file(folder))
-
-
-def _study_file(folder: Path) -> Path:
-    path = RECORDINGS[folder.name].path
-    return _EXAMPLES / path if path.endswith(".toml") else folder / "study.toml"
-
-
 def run(name: str, options: argparse.Namespace) -> list[dict]:
     """Go the user's way with one recording; a row a seed."""
     recorded, folder = RECORDINGS[name], options.out / name
     folder.mkdir(exist_ok=True)
-    study_file = _study_file(folder)
-    if not study_file.exists():
-        known = [
-            "--height",
-            str(recorded.height_m),
-            "--mass",
-            str(recorded.mass_kg),
-            "--model",
-            options.model,
-        ]
-        path = options.data / recorded.path
-        cli.main(["check", str(path), "--study", str(study_file), *known, *recorded.options])
+    study_file = write_study(name, options.data, folder, options.model)
     measured = recorded.measured(options.data / recorded.reference)
     return _rows(name, read_study(study_file), folder / "results", lambda _: measured, options)
 
