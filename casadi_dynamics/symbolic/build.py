@@ -148,8 +148,8 @@ class BodyFunctions:
         Inputs `q`, `u`, `udot`, `contact_force` (3 per contact point; on the foot, in ground, N),
         `sensor_position` (3 per sensor; in body axes, m) and `parameters`. Outputs `tau` (n; generalized
         forces that drive the motion), `imu_acceleration` (3 per sensor; specific force in sensor axes,
-        m/s^2), `imu_angular_rate` (3 per sensor; in sensor axes, rad/s), `contact_position` and
-        `contact_velocity` (3 per contact point, in ground).
+        m/s^2), `imu_angular_rate` (3 per sensor; in sensor axes, rad/s), `imu_velocity` (3 per sensor; in
+        ground, m/s), `contact_position` and `contact_velocity` (3 per contact point, in ground).
         """
         tree, points = self.tree, self._points
         force = ca.SX.sym("contact_force", 3 * len(points))
@@ -162,7 +162,12 @@ class BodyFunctions:
         placement = ca.SX.sym("sensor_position", 3 * len(self.imu_frames))
         places = [placement[3 * i : 3 * i + 3] for i in range(len(self.imu_frames))]
         readings = _virtual_imus(tree, self.imu_frames, places)
-        outputs = {"tau": generalized_forces(tree, external)} | readings | _points_motion(points)
+        velocities = [
+            tree.motions[frame.body].rotation @ point_velocity(tree.motions[frame.body], place)
+            for frame, place in zip(self.imu_frames, places, strict=True)
+        ]
+        outputs = {"tau": generalized_forces(tree, external), **readings, "imu_velocity": stack(velocities)}
+        outputs |= _points_motion(points)
         return tree.function("dynamics", "q u udot", outputs, contact_force=force, sensor_position=placement)
 
     @cached_property

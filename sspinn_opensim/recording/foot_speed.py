@@ -4,18 +4,18 @@ Between two moments of stance, in which the foot rests, the angular rate gives t
 gravity along the specific force; the specific force without gravity gives the velocity, whose drift is taken
 away as a line, since the foot rests again at the end. On a treadmill the belt is at rest in its own frame, so
 the same holds. It is the method of foot-mounted navigation (Foxlin 2005, IEEE Computer Graphics and
-Applications 25(6), 38-46) with one correction a stride.
+Applications 25(6), 38-46) with one correction a stride. A running foot never rests: nothing is said of it.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from sspinn_opensim.recording.phases import GAIT, Phase
+from sspinn_opensim.recording.phases import Phase
 from sspinn_opensim.recording.placement import site_of
 from sspinn_opensim.recording.types import Recording
 
@@ -79,7 +79,7 @@ def speed_estimate(recording: Recording, found: Sequence[Phase]) -> SpeedEstimat
             continue
         own: list[float] = []
         for phase in found:
-            if phase.kind in GAIT:
+            if phase.kind == "walking":
                 inside = (recording.time_s >= phase.from_s) & (recording.time_s <= phase.to_s)
                 own += stride_speeds(
                     recording.acceleration[inside, k],
@@ -104,25 +104,74 @@ def stride_speeds(acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: f
     rate_hz : float
         Sampling rate, Hz.
     """
+    strides = _strides(acceleration, angular_rate, rate_hz)[:_MOST]
+    return [
+        float(np.hypot(*v[:, :2].mean(axis=0)))
+        for _, v in _reckoned(strides, acceleration, angular_rate, rate_hz)
+    ]
+
+
+def foot_speed(recording: Recording, found: Sequence[Phase]) -> np.ndarray:
+    """Return how fast sensors on walking feet move over the ground, (n, k) in m/s.
+
+    It is NaN between the strides, for other sensors, and in a recording that is the mean of strides, which no
+    foot ever made. Axes of a sensor that were not recorded count as zero: those of the sagittal plane are
+    enough for one that moves in it.
+
+    Parameters
+    ----------
+    recording : Recording
+        Signals along any axes that turn with the sensors.
+    found : sequence of Phase
+        Its phases.
+    """
+    speed = np.full((len(recording.time_s), len(recording.sensors)), np.nan)
+    if recording.acceleration_variance.any():
+        return speed
+    rate_hz = recording.sampling_rate_hz
+    for k, sensor in enumerate(recording.sensors):
+        site = site_of(sensor)
+        if site is None or site[0] != "foot" or not _in_plane(recording, k):
+            continue
+        for phase in found:
+            if phase.kind != "walking":
+                continue
+            begin, end = np.searchsorted(recording.time_s, [phase.from_s, phase.to_s])
+            signals = recording.acceleration[begin:end, k], recording.angular_rate[begin:end, k]
+            for first, velocity in _reckoned(_strides(*signals, rate_hz), *signals, rate_hz):
+                speed[begin + first : begin + first + len(velocity), k] = np.hypot(*velocity[:, :2].T)
+    return speed
+
+
+def _in_plane(recording: Recording, k: int) -> bool:
+    return bool(recording.acceleration_available[k, :2].all() and recording.angular_rate_available[k, 2])
+
+
+def _strides(acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float) -> list[tuple[int, int]]:
+    """Return the samples of stance at which each stride begins and ends."""
+    stances = _stances(acceleration, angular_rate, rate_hz)
+    return [(a, b) for a, b in itertools.pairwise(stances) if _is_stride((b - a) / rate_hz)]
+
+
+def _reckoned(
+    strides: Sequence[tuple[int, int]], acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the first sample of each stride and the velocity in it, (n, 3) in m/s along level axes."""
     from scipy.spatial.transform import Rotation  # takes long to import, and a study needs none of it
 
-    stances = _stances(acceleration, angular_rate, rate_hz)
-    pairs = [(a, b) for a, b in itertools.pairwise(stances) if _is_stride((b - a) / rate_hz)]
-    speeds = []
-    for first, last in pairs[:_MOST]:
+    for first, last in strides:
         rest = acceleration[max(first - 2, 0) : first + 3].mean(axis=0)
-        attitude = _level(rest)
         middle = 0.5 * (angular_rate[first:last] + angular_rate[first + 1 : last + 1]) / rate_hz
         turns = Rotation.from_rotvec(middle).as_matrix()
-        force = np.empty((last - first, 3))
-        for i, turn in enumerate(turns):
+        attitude = _level(rest)
+        force = np.empty((last - first + 1, 3))
+        for i, turn in enumerate([*turns, np.eye(3)]):
             force[i] = attitude @ acceleration[first + i]
             attitude = attitude @ turn
         force[:, 2] -= np.linalg.norm(rest)
-        velocity = np.cumsum(force, axis=0) / rate_hz
-        velocity -= np.linspace(0.0, 1.0, len(velocity))[:, None] * velocity[-1]
-        speeds.append(float(np.hypot(*velocity[:, :2].mean(axis=0))))
-    return speeds
+        velocity = np.zeros_like(force)
+        velocity[1:] = np.cumsum(0.5 * (force[1:] + force[:-1]), axis=0) / rate_hz
+        yield first, velocity - np.linspace(0.0, 1.0, len(velocity))[:, None] * velocity[-1]
 
 
 def _is_stride(duration_s: float) -> bool:

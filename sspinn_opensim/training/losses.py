@@ -129,6 +129,10 @@ class LossInputs:
         Windows in which the person never stands; None: all.
     still : (batch, frames) bool Tensor or None
         Frames in which the person stands still; None: none.
+    sensor_velocity : (batch, frames, k, 3) Tensor or None
+        Of the sensors' places, in ground, m/s.
+    foot_speed : (batch, frames, k) Tensor or None
+        How fast sensors on feet move over the ground by dead reckoning, m/s; NaN where unknown.
     """
 
     subject: Subject
@@ -147,6 +151,8 @@ class LossInputs:
     contact_velocity: Tensor
     on_the_way: Tensor | None = None
     still: Tensor | None = None
+    sensor_velocity: Tensor | None = None
+    foot_speed: Tensor | None = None
 
 
 def acceleration(e: LossInputs, floor: float) -> Tensor:
@@ -266,6 +272,17 @@ def mean_speed(e: LossInputs, share: float, least: float) -> Tensor:
     forward = e.motion.u[..., e.subject.roles.forward].mean(1)
     forward = forward if e.on_the_way is None else forward[e.on_the_way]
     return ((forward - speed) / (share * speed + least)).square().mean()
+
+
+def foot_speed(e: LossInputs, speed: float) -> Tensor:
+    """Speed of walking feet over the ground against dead reckoning."""
+    if e.foot_speed is None or e.sensor_velocity is None or bool(e.foot_speed.isnan().all()):
+        return e.tau.new_zeros(())
+    known = ~e.foot_speed.isnan()
+    over_ground = e.sensor_velocity[..., (0, 2)].square().sum(-1)
+    # Rounded off at rest, where the size of a vector has no derivative.
+    error = (over_ground + speed**2).sqrt() - (e.foot_speed.nan_to_num().square() + speed**2).sqrt()
+    return ((error / speed).square() * known).sum(-1).mean() / known.any(1).any(0).sum()
 
 
 def standing_load(e: LossInputs, part: float) -> Tensor:
@@ -395,6 +412,7 @@ TERMS: dict[str, Term] = {
     "trunk": Term(trunk, (0.05,), ("rad",), 1.0),
     "mean_speed": Term(mean_speed, (0.15, 0.15), ("of the speed", "m/s, what planar legs lack"), 1.0),
     # Belts under people who stand before and after a walk (capsense_walk) carry 41 to 59 % each.
+    "foot_speed": Term(foot_speed, (0.2,), ("m/s",), 1.0),
     "standing_load": Term(standing_load, (0.1,), (_BW,), 1.0, needs_force=True),
     "standing_speed": Term(standing_speed, (0.05,), ("m/s",), 1.0),
     "vertical_consistency": Term(vertical_consistency, (0.1,), ("m/s",), 1.0),
@@ -475,6 +493,8 @@ def loss_inputs(
         contact_velocity=_triples(out["contact_velocity"]) * constants.modelled_force,
         on_the_way=windows.on_the_way,
         still=None if windows.still is None else windows.still[:, 1:-1],
+        sensor_velocity=_triples(out["imu_velocity"]),
+        foot_speed=None if windows.foot_speed is None else windows.foot_speed[:, 1:-1],
     )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Phase, Recording, phases
+from sspinn_opensim.recording.foot_speed import foot_speed
 from sspinn_opensim.training.coverage import covered_samples, uncovered
 from sspinn_opensim.training.lead_in import lead_in_frames, with_lead_in
 from sspinn_opensim.training.subject import Subject
@@ -59,6 +60,8 @@ class Signals:
         Where the person stands.
     still : (frames,) bool Tensor
         Where the person stands and does not yet, or still, shift weight to walk.
+    foot_speed : (frames, k) Tensor
+        How fast the sensors on feet move over the ground by dead reckoning, m/s; NaN where unknown.
     """
 
     acceleration: Tensor
@@ -76,6 +79,7 @@ class Signals:
     usable: Tensor
     standing: Tensor
     still: Tensor
+    foot_speed: Tensor
 
     @property
     def input_size(self) -> int:
@@ -211,6 +215,7 @@ def make_signals(
         usable=torch.as_tensor(recording.usable.copy()),
         standing=torch.as_tensor(standing),
         still=torch.as_tensor(still),
+        foot_speed=tensor(foot_speed(recording, told)),
     )
 
 
@@ -235,14 +240,15 @@ class Windows:
     inputs: Tensor
     on_the_way: Tensor | None = None
     still: Tensor | None = None
+    foot_speed: Tensor | None = None
 
     def after(self, frames: int) -> Windows:
         """Return the windows without their first frames."""
-        still = None if self.still is None else self.still[:, frames:]
+        still, speed = (None if x is None else x[:, frames:] for x in (self.still, self.foot_speed))
         acceleration, angular_rate, inputs = (
             x[:, frames:] for x in (self.acceleration, self.angular_rate, self.inputs)
         )
-        return Windows(acceleration, angular_rate, inputs, self.on_the_way, still)
+        return Windows(acceleration, angular_rate, inputs, self.on_the_way, still, speed)
 
 
 def draw_windows(
@@ -278,7 +284,14 @@ def windows_at(
         bias = GYRO_BIAS * torch.randn(len(rows), 1, rate.shape[-1], generator=disturbed_by)
         seen_r = rate + _noise(rate, signals.rate_deviation, disturbed_by) + bias
     on_the_way = ~signals.standing[rows].any(dim=1)
-    return Windows(acceleration, rate, signals.inputs(seen_a, seen_r), on_the_way, signals.still[rows])
+    return Windows(
+        acceleration,
+        rate,
+        signals.inputs(seen_a, seen_r),
+        on_the_way,
+        signals.still[rows],
+        signals.foot_speed[rows],
+    )
 
 
 def _noise(like: Tensor, deviation: Tensor, generator: torch.Generator) -> Tensor:

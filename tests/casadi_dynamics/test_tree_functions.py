@@ -9,6 +9,7 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Frame, ImuFrame
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
+from casadi_dynamics.symbolic.build import sensor_positions
 
 CLOSE = {"rtol": 1e-11, "atol": 1e-11}
 
@@ -153,6 +154,33 @@ def test_a_virtual_imu_at_rest_feels_gravity_and_moving_the_acceleration(tree, s
         read["imu_acceleration"], axes.T @ (frame["acceleration"] - model.gravity), **CLOSE
     )
     np.testing.assert_allclose(read["imu_angular_rate"], axes.T @ frame["omega"], **CLOSE)
+
+
+def test_velocity_of_a_virtual_imu_is_that_of_its_place(planar):
+    """Against the difference of positions, to second order in a step of 0.1 ms."""
+    model, _, answers = planar
+    q, u = answers["q"][0], answers["qd"][0]
+    chips = (
+        ImuFrame("heel", "foot_r", (0.1, -0.2, 0.3), ((1, 0, 0), (0, 1, 0), (0, 0, 1))),
+        ImuFrame("back", "torso", (-0.1, 0.2, 0.0), ((0, 1, 0), (-1, 0, 0), (0, 0, 1))),
+    )
+    functions = build(model, chips)
+    given = {
+        "sensor_position": sensor_positions(chips),
+        "contact_force": np.zeros(3 * len(model.contact_spheres)),
+    }
+    read = call(functions, functions.dynamics, q=q, u=u, udot=answers["qdd"][0], **given)
+
+    def places(at):
+        moved = functions.at("kinematics", q=at, u=0 * u, udot=0 * u)
+        bodies = [functions.bodies.index(chip.body) for chip in chips]
+        position = moved["position"].reshape(-1, 3)[bodies]
+        rotation = moved["rotation"].reshape(-1, 3, 3)[bodies]
+        return position + np.einsum("kij,kj->ki", rotation, [chip.position for chip in chips])
+
+    step = 1e-4
+    velocity = (places(q + step * u) - places(q - step * u)) / (2 * step)
+    np.testing.assert_allclose(read["imu_velocity"].reshape(-1, 3), velocity, atol=1e-6)
 
 
 def test_imu_frames_of_the_model_are_placed_by_its_parameters(planar):

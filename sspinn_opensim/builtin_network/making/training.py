@@ -76,7 +76,7 @@ def draw_own(person: OwnMember, frames: int, count: int, generator: torch.Genera
         signals.inputs(worn.acceleration.flatten(-2), worn.angular_rate),
         ~signals.standing[rows].any(dim=1),
         signals.still[rows],
-        RawMotion(*(x[rows] for x in vars(truth.motion).values())),
+        truth=RawMotion(*(x[rows] for x in vars(truth.motion).values())),
     )
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from sspinn_opensim.recording import Recording, Sensor, phases
-from sspinn_opensim.recording.foot_speed import speed_estimate, stride_speeds
+from sspinn_opensim.recording import Phase, Recording, Sensor, phases
+from sspinn_opensim.recording.foot_speed import foot_speed, speed_estimate, stride_speeds
 from sspinn_opensim.recording.rest import GRAVITY, corrected_at_rest
 
 RATE_HZ = 100.0
@@ -43,6 +43,51 @@ def test_the_speed_of_a_known_path_is_found(speed_m_s):
     speeds = stride_speeds(*foot(speed_m_s), RATE_HZ)[1:]
     # The integral at 100 Hz of a swing of 0.4 s; the method is exact otherwise.
     assert len(speeds) >= 5 and np.abs(np.array(speeds) / speed_m_s - 1).max() < 0.01
+
+
+def of_feet(force, rate, *, known=True, variance=0.0) -> Recording:
+    """Return a recording of a sensor on the right foot and of one that moves alike on the shank."""
+    time_s = np.arange(len(force)) / RATE_HZ
+    signals = [np.stack([signal] * 2, axis=1) for signal in (force, rate)]
+    known = np.broadcast_to(known, (2, 3)).copy()
+    varied = np.full((2, 3), variance)
+    return Recording(
+        "feet",
+        time_s,
+        (Sensor("foot_r", "foot_r"), Sensor("tibia_r", "tibia_r")),
+        *signals,
+        known,
+        known,
+        varied,
+        varied,
+    )
+
+
+def test_the_speed_of_a_foot_on_a_known_path_is_found_at_every_moment():
+    speed_m_s, stride_s = 1.3, 1.1
+    recording = of_feet(*foot(speed_m_s, stride_s))
+    walking = Phase("walking", 0.0, float(recording.time_s[-1]), 109.0)
+    found = foot_speed(recording, [walking])
+    swing = np.clip((recording.time_s / stride_s % 1.0 - 0.6) / 0.4, 0.0, 1.0)
+    travelling = 140 * swing**3 * (1 - swing) ** 3 / (0.4 * stride_s)
+    path = travelling * speed_m_s * stride_s
+    known = ~np.isnan(found[:, 0])
+    assert known[150:-250].all() and np.isnan(found[:, 1]).all()
+    # 2 % of the highest speed, 7 m/s: the attitude at 100 Hz of a foot that pitches by 1.4 rad in 0.4 s.
+    assert np.abs(found[known, 0] - path[known]).max() < 0.02 * path.max()
+
+
+def test_the_speed_of_a_foot_is_unknown_where_it_never_rests_or_never_was():
+    signals = foot(1.3)
+    recording = of_feet(*signals)
+    end_s = float(recording.time_s[-1])
+    walking, running = (Phase(kind, 0.0, end_s, 109.0) for kind in ("walking", "running"))
+    assert np.isnan(foot_speed(recording, [running])).all()
+    assert np.isnan(foot_speed(of_feet(*signals, variance=0.1), [walking])).all(), "a mean of strides"
+    assert np.isnan(foot_speed(of_feet(*signals, known=[True, False, True]), [walking])).all()
+    beside = [Phase("walking", 0.0, 4.0, 109.0), Phase("standing", 4.0, end_s, None)]
+    found = foot_speed(recording, beside)[:, 0]
+    assert np.isnan(found[recording.time_s > 4.0]).all() and not np.isnan(found[150:250]).any()
 
 
 def test_a_foot_that_stands_has_no_stride():

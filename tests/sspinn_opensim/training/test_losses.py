@@ -225,6 +225,15 @@ def term_cases(e):
         "unfelt_joints": (changed(e, motion=dataclasses.replace(e.motion, q=slumped)), 1),
         "trunk": (changed(e, subject=without_root_sensor(e.subject), motion=sway), 1),
         "mean_speed": (changed(e, signals=known, motion=quick), 1),
+        # One foot is known to rest; the root of its speed and the scale, squared, is off by the scale.
+        "foot_speed": (
+            changed(
+                e,
+                sensor_velocity=lambda v: filled(0 * v, (..., 3, 0), 3**0.5 * only["foot_speed"]),
+                foot_speed=filled(e.sensor_velocity[..., 0], (..., [0, 1, 2, 4, 5, 6]), torch.nan),
+            ),
+            1,
+        ),
         # Two points a foot.
         "standing_load": (
             changed(
