@@ -293,7 +293,7 @@ def study_text(draft: Draft, study: Path) -> str:
         lines.append(f"speed_m_s = {draft.speed_m_s:g}")
     elif draft.measured_speed_m_s:
         lines += [
-            "# The mean speed, if you know it, is of some help; the foot sensors say about",
+            "# The training takes the speed from the foot sensors; if you know it better than",
             f"# speed_m_s = {draft.measured_speed_m_s:.2f}",
         ]
     if draft.standing_s:

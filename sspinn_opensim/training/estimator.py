@@ -7,12 +7,15 @@ from torch import nn
 from sspinn_opensim.training.losses import Mounting
 from sspinn_opensim.training.motion import Decoder
 from sspinn_opensim.training.networks import DEFAULT, CausalNetwork, make_network
+from sspinn_opensim.training.outliers import ErrorScales
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
 
 
 class PersonNetwork(nn.Module):
     """The network, which people may share, and what is one person's own: the mounting of the sensors.
+
+    How large the errors of each channel are is of one trial.
 
     Parameters
     ----------
@@ -36,6 +39,7 @@ class PersonNetwork(nn.Module):
         self.decoder = Decoder(subject, signals.speed_m_s)
         self.network = network or make_network(kind, signals.input_size, self.decoder.size)
         self.mounting = mounting or Mounting(len(subject.functions.sensors))
+        self.error_scales = ErrorScales(signals.acceleration, signals.angular_rate)
 
     def personal_state(self) -> dict:
         """Return the state of all but the network."""

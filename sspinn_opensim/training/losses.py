@@ -21,6 +21,7 @@ from torch.nn import functional
 from casadi_dynamics.compiled import TorchFunction
 from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.training.motion import Motion, RawMotion, columns
+from sspinn_opensim.training.outliers import ErrorScales, heavy_tailed
 from sspinn_opensim.training.signals import Signals, Windows
 from sspinn_opensim.training.subject import Subject
 
@@ -133,6 +134,8 @@ class LossInputs:
         Of the sensors' places, in ground, m/s.
     foot_speed : (batch, frames, k) Tensor or None
         How fast sensors on feet move over the ground by dead reckoning, m/s; NaN where unknown.
+    error_scales : ErrorScales or None
+        How large the errors of each channel usually are; None: no error is an outlier.
     """
 
     subject: Subject
@@ -153,22 +156,30 @@ class LossInputs:
     still: Tensor | None = None
     sensor_velocity: Tensor | None = None
     foot_speed: Tensor | None = None
+    error_scales: ErrorScales | None = None
 
 
 def acceleration(e: LossInputs, floor: float) -> Tensor:
     """Specific force against the sensors."""
-    scale = _with_floor(e.signals.acceleration_variance, floor, e.acceleration)
-    return _square((e.predicted_acceleration - e.acceleration) / scale) * e.signals.acceleration_axes
+    error, known = e.predicted_acceleration - e.acceleration, e.signals.acceleration_variance
+    found = None if e.error_scales is None else e.error_scales.acceleration
+    return _sensor_error(error, known, floor, found) * e.signals.acceleration_axes
 
 
 def angular_rate(e: LossInputs, floor: float) -> Tensor:
     """Angular rate against the sensors."""
-    scale = _with_floor(e.signals.rate_variance, floor, e.angular_rate)
-    return _square((e.predicted_rate - e.angular_rate) / scale) * e.signals.rate_axes
+    error, known = e.predicted_rate - e.angular_rate, e.signals.rate_variance
+    found = None if e.error_scales is None else e.error_scales.angular_rate
+    return _sensor_error(error, known, floor, found) * e.signals.rate_axes
 
 
-def _with_floor(variance: Tensor, floor: float, like: Tensor) -> Tensor:
-    return (variance + floor**2).sqrt().to(like.dtype)
+def _sensor_error(error: Tensor, variance: Tensor, floor: float, found: Tensor | None) -> Tensor:
+    """Return the mean cost of errors; a recording that states a variance is a mean without outliers."""
+    allowed = (variance + floor**2).to(error.dtype)
+    squares = error.square() / allowed
+    if found is None:
+        return squares.mean()
+    return torch.where(variance > 0, squares, heavy_tailed(error, allowed, found)).mean()
 
 
 def root_residual(e: LossInputs, share: float) -> Tensor:
@@ -454,6 +465,7 @@ def loss_inputs(
     windows: Windows,
     raw: RawMotion,
     motion: Motion,
+    error_scales: ErrorScales | None = None,
 ) -> LossInputs:
     """Run the body model over the inner frames of a batch and return what the terms look at.
 
@@ -495,6 +507,7 @@ def loss_inputs(
         still=None if windows.still is None else windows.still[:, 1:-1],
         sensor_velocity=_triples(out["imu_velocity"]),
         foot_speed=None if windows.foot_speed is None else windows.foot_speed[:, 1:-1],
+        error_scales=error_scales,
     )
 
 

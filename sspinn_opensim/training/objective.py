@@ -64,10 +64,12 @@ class Objective(nn.Module):
         self.estimators, self._members = nn.ModuleList(estimators), tuple(estimators)
         self._cohort, self._settings = cohort, settings
         self._constants = [BodyConstants.of(member.subject) for member in cohort.members]
+        self._errors: dict[int, tuple[Tensor, Tensor]] = {}
         self._unscored = max(round(settings.unscored_s / cohort.members[0].signals.step_s), 1)
 
     def forward(self, batch: Sequence[MemberBatch], step: int) -> Loss:
         """Return the loss of the batch of a step."""
+        self._errors.clear()
         ramp = self._settings.force_ramp(step)
         network, inputs = self._members[0].network, torch.cat([part.windows.inputs for part in batch])
         # The first derivatives need the frame before the first that is scored.
@@ -86,9 +88,15 @@ class Objective(nn.Module):
             },
         )
 
+    def follow_errors(self) -> None:
+        """Let the scales of the sensors' errors follow those of the batch before, once its step is done."""
+        for member, errors in self._errors.items():
+            self._members[member].error_scales.follow(*errors)
+
     def _of_member(self, part: MemberBatch, outputs: Tensor, ramp: float) -> dict[str, Tensor]:
         member, estimator = self._cohort.members[part.member], self._members[part.member]
         raw = estimator.decoder(outputs)
+        outliers = not (member.signals.runs or bool((member.signals.acceleration_variance > 0).all()))
         inputs = loss_inputs(
             member.subject,
             self._cohort.dynamics,
@@ -98,7 +106,15 @@ class Objective(nn.Module):
             part.windows,
             raw,
             differentiate(raw, member.subject, member.signals.step_s),
+            estimator.error_scales if outliers and ramp >= 1 else None,
         )
+        moves = part.windows.on_the_way
+        if outliers and (moves is None or bool(moves.any())):
+            kept = slice(None) if moves is None else moves
+            self._errors[part.member] = (
+                (inputs.predicted_acceleration - inputs.acceleration).detach()[kept],
+                (inputs.predicted_rate - inputs.angular_rate).detach()[kept],
+            )
         values = {}
         for name, term in TERMS.items():
             counts = self.weights[name] > 0

@@ -62,6 +62,8 @@ class Signals:
         Where the person stands and does not yet, or still, shift weight to walk.
     foot_speed : (frames, k) Tensor
         How fast the sensors on feet move over the ground by dead reckoning, m/s; NaN where unknown.
+    runs : bool
+        Whether the person runs in some of it.
     """
 
     acceleration: Tensor
@@ -80,6 +82,7 @@ class Signals:
     standing: Tensor
     still: Tensor
     foot_speed: Tensor
+    runs: bool
 
     @property
     def input_size(self) -> int:
@@ -216,6 +219,7 @@ def make_signals(
         standing=torch.as_tensor(standing),
         still=torch.as_tensor(still),
         foot_speed=tensor(foot_speed(recording, told)),
+        runs=any(phase.kind == "running" for phase in told),
     )
 
 

@@ -128,6 +128,7 @@ class Trainer:
                 refuse_gradient(self.objective(batch, self.step), parameters, where)
             self.optimizer.step()
             self.schedule.step()
+            self.objective.follow_errors()
             self.step += 1
             self.history.append({"step": self.step, **row})
             self.stopped = no_longer_falls(

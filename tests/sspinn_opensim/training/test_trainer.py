@@ -280,4 +280,6 @@ def test_constants_of_the_body_are_not_learnt(make_trainer):
     names = set(make_trainer().estimators[0].state_dict())
     learnt = {name for name, _ in make_trainer().estimators[0].named_parameters()}
     # Where velocities are centred belongs to what was learnt: another recording may have another speed.
-    assert names - learnt == {"decoder.centre"}
+    # How large errors are is found, but not by a gradient.
+    found = {"error_scales.acceleration", "error_scales.angular_rate"}
+    assert names - learnt == {"decoder.centre"} | found
