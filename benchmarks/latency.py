@@ -20,7 +20,7 @@ from benchmarks.machine import processor
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.estimation import StreamingEstimator
-from sspinn_opensim.estimation.decode import MotionReader
+from sspinn_opensim.estimation.decode import MotionReader, applied
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.study import examples_folder, read_study
 from sspinn_opensim.training.estimator import PersonNetwork
@@ -76,6 +76,7 @@ def measure(study_file: Path, frames: int, network: str | None = None) -> dict:
     torch.manual_seed(0)
     estimator = PersonNetwork(subject, signals, kind=kind).eval()
 
+    in_double = applied(estimator)
     streaming = StreamingEstimator(estimator, subject, signals)
 
     def stream(i: int) -> None:
@@ -88,8 +89,8 @@ def measure(study_file: Path, frames: int, network: str | None = None) -> dict:
         rows = slice(start, start + length)
         with torch.inference_mode():
             inputs = signals.inputs(signals.acceleration[rows], signals.angular_rate[rows])
-            outputs, _ = estimator.network(inputs[None])
-            raw = estimator.decoder(outputs[0, -1:])
+            outputs, _ = in_double.network(inputs[None].double())
+            raw = in_double.decoder(outputs[0, -1:])
             reader.ground(reader.coordinates(raw), raw.force)
 
     inputs = signals.inputs(signals.acceleration, signals.angular_rate)[:, None, None]

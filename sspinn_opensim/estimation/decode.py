@@ -1,15 +1,27 @@
-"""The network's outputs as coordinates, moments and ground forces: one code for one frame and for all."""
+"""The network's outputs as coordinates, moments and ground forces: one code for one frame and for all.
+
+Networks are trained in single precision and applied in double: sums of one frame and of many are made in
+another order, and only so the estimate frame by frame is that of the whole recording to more digits than
+anyone reads.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+import copy
+
 import torch
 from torch import Tensor
 
 from casadi_dynamics.compiled import TorchFunction
 from sspinn_opensim.estimation.ground import GroundForces, ground_forces
+from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.motion import RawMotion
 from sspinn_opensim.training.subject import Subject
+
+
+def applied(estimator: PersonNetwork) -> PersonNetwork:
+    """Return a copy of a trained network for double precision."""
+    return copy.deepcopy(estimator).double().eval()
 
 
 class MotionReader:
@@ -17,21 +29,21 @@ class MotionReader:
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
-        self._dynamics: TorchFunction = subject.compiled()
+        self._dynamics: TorchFunction = subject.compiled(torch.float64)
         functions = subject.functions
-        still = torch.zeros(len(subject.model.coordinates))
+        still = torch.zeros(len(subject.model.coordinates), dtype=torch.float64)
         self._still = {
             "u": still,
             "udot": still,
-            "contact_force": torch.zeros(3 * len(functions.contact_points)),
-            "sensor_position": torch.as_tensor(subject.sensor_position, dtype=torch.float32),
-            "parameters": torch.as_tensor(functions.parameters, dtype=torch.float32),
+            "contact_force": torch.zeros(3 * len(functions.contact_points), dtype=torch.float64),
+            "sensor_position": torch.as_tensor(subject.sensor_position, dtype=torch.float64),
+            "parameters": torch.as_tensor(functions.parameters, dtype=torch.float64),
         }
         roles = subject.roles
         # Forward is a constant too: nothing depends on it.
         # So are dependent coordinates here: the dynamics set them from the others.
         constants = {roles.forward: 0.0, **roles.fixed, **dict.fromkeys(roles.dependent, 0.0)}
-        self._constants = torch.tensor(list(constants.values()))
+        self._constants = torch.tensor(list(constants.values()), dtype=torch.float64)
         self._order = torch.tensor([*roles.posture, *roles.steps[1:], *constants]).argsort()
 
     def coordinates(self, raw: RawMotion) -> Tensor:
@@ -42,8 +54,7 @@ class MotionReader:
     def ground(self, q: Tensor, force: Tensor) -> GroundForces:
         """Return the forces on the feet for coordinates (frames, n) and forces (frames, points, 3)."""
         position = self._dynamics(q=q, **self._still)["contact_position"]
-        position = position.numpy().astype(np.float64).reshape(len(q), -1, 3)
-        return ground_forces(self._subject, position, force.numpy().astype(np.float64))
+        return ground_forces(self._subject, position.numpy().reshape(len(q), -1, 3), force.numpy())
 
 
 def distance(previous_m: float, previous_velocity: float, velocity: float, step_s: float) -> float:

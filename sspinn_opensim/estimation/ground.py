@@ -41,31 +41,24 @@ def ground_forces(subject: Subject, position: np.ndarray, force: np.ndarray) -> 
     position, force : (..., p, 3) ndarrays
         Of each contact point, in the order of the model's spheres; in ground, m and N.
     """
-    bodies = subject.feet
-    feet = tuple(dict.fromkeys(bodies))
-    floor = subject.floor_m
-    total, points, torques = [], [], []
-    for foot in feet:
-        chosen = [i for i, body in enumerate(bodies) if body == foot]
-        r, f = position[..., chosen, :], force[..., chosen, :]
-        sum_f, moment = f.sum(-2), _cross(r, f).sum(-2)
-        loaded = sum_f[..., 1] > LEAST_LOAD * subject.body_weight
-        up = np.where(loaded, sum_f[..., 1], 1.0)
-        middle = r.mean(-2)
-        # About the point (x, floor, z) the horizontal moments vanish.
-        x = (moment[..., 2] + floor * sum_f[..., 0]) / up
-        z = (floor * sum_f[..., 2] - moment[..., 0]) / up
-        x, z = np.where(loaded, x, middle[..., 0]), np.where(loaded, z, middle[..., 2])
-        point = np.stack([x, np.full(up.shape, floor), z], axis=-1)
-        total.append(sum_f)
-        points.append(point)
-        torques.append(moment - _cross(point, sum_f))
-    return GroundForces(feet, np.stack(total, -2), np.stack(points, -2), np.stack(torques, -2))
+    feet, on, floor = tuple(dict.fromkeys(subject.feet)), subject.points_on_feet, subject.floor_m
+    # A product with ones and zeros sums over the points of each foot.
+    sum_f, moment = on @ force, on @ _cross(position, force)
+    loaded = sum_f[..., 1] > LEAST_LOAD * subject.body_weight
+    up = np.where(loaded, sum_f[..., 1], 1.0)
+    point = (on @ position) / on.sum(axis=1)[:, None]
+    # About the point (x, floor, z) the horizontal moments vanish.
+    point[..., 0] = np.where(loaded, (moment[..., 2] + floor * sum_f[..., 0]) / up, point[..., 0])
+    point[..., 1] = floor
+    point[..., 2] = np.where(loaded, (floor * sum_f[..., 2] - moment[..., 0]) / up, point[..., 2])
+    return GroundForces(feet, sum_f, point, moment - _cross(point, sum_f))
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return a x b; `np.cross` takes ten times as long for a single frame."""
     out = np.empty(np.broadcast_shapes(a.shape, b.shape))
-    for i, (j, k) in enumerate(((1, 2), (2, 0), (0, 1))):
-        out[..., i] = a[..., j] * b[..., k] - a[..., k] * b[..., j]
+    a0, a1, a2, b0, b1, b2 = (x[..., i] for x in (a, b) for i in range(3))
+    out[..., 0] = a1 * b2 - a2 * b1
+    out[..., 1] = a2 * b0 - a0 * b2
+    out[..., 2] = a0 * b1 - a1 * b0
     return out

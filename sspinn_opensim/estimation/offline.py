@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from sspinn_opensim.estimation.decode import MotionReader
+from sspinn_opensim.estimation.decode import MotionReader, applied
 from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.training.estimator import PersonNetwork
@@ -60,7 +60,7 @@ def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_
         The network settles on the lead-in of the recording, and of each piece after a long gap. But for that
         every frame depends on it and the frames before alone, so it equals the streaming estimate.
     """
-    reader, frames = MotionReader(subject), len(time_s)
+    reader, frames, estimator = MotionReader(subject), len(time_s), applied(estimator)
     whole: list[np.ndarray] = []
     state, leads = None, _led_in(signals)
     with torch.inference_mode():
@@ -68,14 +68,14 @@ def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_
             part = slice(start, end)
             if start in leads:
                 lead = signals.leading_in(start, leads[start], signals.acceleration, signals.angular_rate)
-                state = estimator.network.settle(lead[None])
+                state = estimator.network.settle(lead[None].double())
             inputs = signals.inputs(signals.acceleration[part], signals.angular_rate[part])
-            outputs, state = estimator.network(inputs[None], state)
+            outputs, state = estimator.network(inputs[None].double(), state)
             raw = estimator.decoder(outputs[0])
             q = reader.coordinates(raw)
             ground = reader.ground(q, raw.force)
             tensors = (q, raw.velocity[:, 0], raw.torque)
-            numbers = [tensor.numpy().astype(np.float64) for tensor in tensors]
+            numbers = [tensor.numpy() for tensor in tensors]
             numbers += [ground.force, ground.point, ground.torque]
             whole = whole or [np.empty((frames, *piece.shape[1:])) for piece in numbers]
             for array, piece in zip(whole, numbers, strict=True):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.estimation.decode import MotionReader, distance
+from sspinn_opensim.estimation.decode import MotionReader, applied, distance
 from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.signals import Signals
@@ -44,17 +45,27 @@ class StreamingEstimator:
     """
 
     def __init__(self, estimator: PersonNetwork, subject: Subject, signals: Signals) -> None:
-        self._estimator, self._subject, self._signals = estimator, subject, signals
+        self._estimator, self._subject, self._signals = applied(estimator), subject, signals
         self._reader = MotionReader(subject)
         self.coordinates = subject.model.coordinate_names
         self.actuated = tuple(self.coordinates[i] for i in subject.roles.actuated)
+        self.feet = tuple(dict.fromkeys(subject.feet))
+        #: How long network and physics took for the last sample, s.
+        self.spent_s = (0.0, 0.0)
+        self._forward = 0.0
         self.reset()
 
-    def reset(self) -> None:
-        """Forget all samples."""
-        self._state, self._forward, self._velocity = None, 0.0, None
+    @property
+    def step_s(self) -> float:
+        """Time from sample to sample, s."""
+        return self._signals.step_s
 
-    def settle(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> None:
+    def reset(self, *, keep_place: bool = False) -> None:
+        """Forget all samples, and where the body has come to unless that is kept."""
+        self._state, self._velocity = None, None
+        self._forward = self._forward if keep_place else 0.0
+
+    def settle(self, acceleration: np.ndarray, angular_rate: np.ndarray, *, keep_place: bool = False) -> None:
         """Forget all samples, and settle on the first ones of a recording before `step` is given them.
 
         Without this the first second of estimates is not to be trusted. With it they are those of the
@@ -64,11 +75,13 @@ class StreamingEstimator:
         ----------
         acceleration, angular_rate : (n, k, 3) ndarrays
             The first 0.6 s of all sensors, as for `step`.
+        keep_place : bool
+            Whether the body goes on from where it is, as after a gap.
         """
-        self.reset()
+        self.reset(keep_place=keep_place)
         signals = self._signals.pick(acceleration, angular_rate)
         lead = self._signals.leading_in(0, len(acceleration), *signals)
-        self._state = self._estimator.network.settle(lead[None])
+        self._state = self._estimator.network.settle(lead[None].double())
 
     def step(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> FrameEstimate:
         """Take one sample and return the estimate at its time.
@@ -83,6 +96,7 @@ class StreamingEstimator:
         InputError
             If the shape is wrong or a used channel is not finite; the state is as before.
         """
+        began = time.perf_counter()
         expected = tuple(self._signals.acceleration_channels.shape)
         for name, sample in (("acceleration", acceleration), ("angular_rate", angular_rate)):
             if np.shape(sample) != expected:
@@ -102,7 +116,8 @@ class StreamingEstimator:
                 fix="repeat the last good sample, or stop",
             )
         with torch.inference_mode():
-            outputs, self._state = self._estimator.network.step(inputs[None], self._state)
+            outputs, self._state = self._estimator.network.step(inputs[None].double(), self._state)
+            remembered = time.perf_counter()
             raw = self._estimator.decoder(outputs)
             q = self._reader.coordinates(raw)
             ground = self._reader.ground(q, raw.force)
@@ -110,12 +125,14 @@ class StreamingEstimator:
         if self._velocity is not None:
             self._forward = distance(self._forward, self._velocity, velocity, self._signals.step_s)
         self._velocity = velocity
-        values = q[0].numpy().astype(np.float64)
+        values = q[0].numpy()
         values[self._subject.roles.forward] = self._forward
         values = self._subject.completed(values[None])[0]
         point = ground.point[0] + self._forward * np.array([1.0, 0.0, 0.0])
-        return FrameEstimate(
+        found = FrameEstimate(
             values,
-            raw.torque[0].numpy().astype(np.float64),
+            raw.torque[0].numpy(),
             GroundForces(ground.feet, ground.force[0], point, ground.torque[0]),
         )
+        self.spent_s = (remembered - began, time.perf_counter() - remembered)
+        return found

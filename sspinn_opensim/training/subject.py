@@ -86,6 +86,12 @@ class Subject:
         return tuple(foot_of(self.model, body, bodies, self.fixed) for body in bodies)
 
     @cached_property
+    def points_on_feet(self) -> np.ndarray:
+        """Ones and zeros, (feet, points): which contact points are on which foot."""
+        feet = np.array(self.feet)
+        return (np.array(list(dict.fromkeys(self.feet)))[:, None] == feet).astype(float)
+
+    @cached_property
     def farthest_on_foot(self) -> tuple[int, ...]:
         """For each contact point the one of its foot that is farthest away; itself, if alone."""
         places, feet = self.contact_in_default_posture, np.array(self.feet)
