@@ -17,6 +17,7 @@ to the logger ``sspinn_opensim``; what a user can mend is an `InputError`.
 `Estimator`                a trained results folder that estimates recordings in memory
 `simulate_imu`             virtual recording of a motion
 `locate_sensors`           where each sensor sits
+`opensense`                angles by OpenSim's own inverse kinematics of IMUs, to compare with
 `inverse_dynamics`,        OpenSim's tools on a results folder
 `joint_reactions`
 `compare`, `open_folder`   two folders or files beside each other; what to do with one in OpenSim
@@ -35,7 +36,7 @@ except PackageNotFoundError:  # run from a checkout that was never installed
 
 _VERBS = (
     *("run", "check", "scale", "convert", "train", "estimate", "evaluate", "adapt", "ablate", "simulate_imu"),
-    *("locate_sensors", "inverse_dynamics", "joint_reactions", "compare", "demo", "doctor"),
+    *("locate_sensors", "opensense", "inverse_dynamics", "joint_reactions", "compare", "demo", "doctor"),
 )
 #: Name -> module and name there. `muscles` is a package of this one and `open` a built-in: both are renamed.
 _PLACES = {name: (f"sspinn_opensim.verbs.{name}", name) for name in _VERBS} | {

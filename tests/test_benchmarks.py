@@ -11,6 +11,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from benchmarks.people.feet import on_foot
+from benchmarks.people.references import Measured
+from benchmarks.people.space import angle_scores
 from benchmarks.training_speed.__main__ import table
 from sspinn_opensim.evaluation.curves import Curves
 from sspinn_opensim.evaluation.metrics import evaluate_curves
@@ -389,3 +392,20 @@ def test_feet_that_load_late_are_told_by_how_much(repository):
     assert later == {"onset_ms": pytest.approx(20.0, abs=0.1), "toe_off_ms": pytest.approx(20.0, abs=0.1)}
     # A tenth of a half sine that lasts 0.6 of a second.
     assert error == pytest.approx(10.0 * (0.5 * 0.6) ** 0.5, rel=0.01)
+
+
+def test_scores_in_space_know_bias_spread_and_no_heading():
+    time_s = np.arange(50) / 100
+    swing = 0.3 * np.sin(9.0 * time_s)
+    own = Curves(time_s, {"hip_adduction_r": swing + 0.05, "pelvis_rotation": swing + 2.0})
+    measured = Measured({"hip_adduction_r": (time_s, swing), "pelvis_rotation": (time_s, swing)})
+    found = angle_scores(own, measured)
+    assert found["angle hip_adduction"]["bias"] == pytest.approx(np.degrees(0.05))
+    assert found["angle hip_adduction"]["spread"] == pytest.approx(0.0, abs=1e-9)
+    assert found["angle pelvis_rotation"]["rmsd"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_point_under_a_foot_is_told_along_the_foot():
+    """The foot points to the person's right: what is forward of it is right of the person."""
+    foot = np.array([[1.0, 0.1, 2.0]]), np.array([[0.0, -0.2, 0.9]])
+    assert on_foot(foot, np.array([[0.9, 0.0, 2.2]])) == pytest.approx(np.array([[0.2, 0.1]]))

@@ -22,10 +22,13 @@ from rich.table import Table
 from benchmarks.machine import processor
 from benchmarks.people import references, virtual
 from benchmarks.people.errors import curve_errors, write_errors
-from benchmarks.people.recordings import RECORDINGS, write_study
+from benchmarks.people.recordings import IN_SPACE, RECORDINGS, write_study
 from benchmarks.people.scores import accelerometer_delay, baseline_scores, scores
+from benchmarks.people.space import angle_scores, read_angles, space_scores, space_table
 from benchmarks.virtual_imu import Trial
-from sspinn_opensim import estimate, scale, train
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.osim import read_model
+from sspinn_opensim import estimate, opensense, scale, train
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.study.read import override
@@ -59,7 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
         default=["stated"],
         help="turned sensors whose axes count as stated, or that are aligned by their signals",
     )
-    parser.add_argument("--model", default="builtin:planar_gait")
+    parser.add_argument("--model", default="builtin:planar_gait", help="of estimates in the plane")
+    parser.add_argument("--space", action="store_true", help="estimate everyone's own model in space")
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument(
         "--start", choices=("builtin", "random"), default="random", help="what trainings start from"
@@ -81,7 +85,10 @@ def main(arguments: list[str] | None = None) -> int:
         rows.extend(found)
         (options.out / "people.json").write_text(json.dumps(rows, indent=1) + "\n")
 
-    for name in RECORDINGS if options.only is None else options.only:
+    known = IN_SPACE if options.space else tuple(RECORDINGS)
+    for name in known if options.only is None else options.only:
+        if name not in known:
+            parser.error(f"{name} has signals of the sagittal plane alone; in space: {', '.join(known)}")
         keep(run(name, options))
     levels = [(level, axes) for level in options.virtual for axes in options.virtual_axes]
     people = 13 if options.virtual_all else options.virtual_people
@@ -97,15 +104,17 @@ def run(name: str, options: argparse.Namespace) -> list[dict]:
     """Go the user's way with one recording; a row a seed."""
     recorded, folder = RECORDINGS[name], options.out / name
     folder.mkdir(exist_ok=True)
-    study_file = write_study(name, options.data, folder, options.model)
+    study = read_study(write_study(name, options.data, folder, options.model, space=options.space))
     measured = recorded.measured(options.data / recorded.reference)
-    return _rows(name, read_study(study_file), folder / "results", lambda _: measured, options)
+    if options.space:
+        study = replace(study, coordinates=replace(study.coordinates, estimate="observed"))
+    return _rows(name, study, folder / "results", lambda _: measured, options)
 
 
 def run_virtual(trial: Trial, level_deg: float, axes: str, options: argparse.Namespace) -> list[dict]:
     """Train on a virtual recording, and score it; a row a seed."""
     folder = options.out / "virtual" / f"{trial.name}_{level_deg:g}"
-    file = virtual.write_study(trial, level_deg, folder)
+    file = virtual.write_study(trial, level_deg, folder, space=options.space)
     study = virtual.read_virtual(file, align=axes == "aligned")
 
     def measured(prepared: Prepared) -> references.Measured:
@@ -140,25 +149,45 @@ def _rows(
         train(study, results, prepared=prepared)
     estimate(study, results, network=options.network, prepared=prepared)
     took_s = time.monotonic() - started
-    measured = measured_of(prepared)
-    rows, about = [], (study.person.mass_kg, study.person.height_m)
+    everything = measured_of(prepared)
+    measured = everything.sagittal
+    # A model that is scaled already says what its person weighs.
+    mass_kg = study.person.mass_kg or prepared.subject.model.total_mass
+    rows, about = [], (mass_kg, study.person.height_m)
     write_errors(curve_errors(results, measured, *about), results)
+    baseline = _opensense(study, results, prepared, everything) if options.space else {}
     for seed in options.seeds:
         of_seed = results if len(options.seeds) == 1 else results / "seeds" / f"seed_{seed}"
         found = scores(of_seed, measured, *about)
         found |= baseline_scores(of_seed, measured, prepared.recording)
-        found |= accelerometer_delay(prepared.recording, measured, study.person.mass_kg)
+        found |= accelerometer_delay(prepared.recording, measured, mass_kg)
         serious = sum(note.startswith("serious") for note in prepared.notes)
-        rows.append({"recording": name, "seed": seed, "took_s": took_s, "serious": float(serious), **found})
+        row = {"recording": name, "seed": seed, "took_s": took_s, "serious": float(serious), **found}
+        if options.space:
+            row |= {"space": space_scores(of_seed, everything, *about), "opensense": baseline}
+        rows.append(row)
     return rows
+
+
+def _opensense(study: Study, results: Path, prepared: Prepared, measured: references.Measured) -> dict:
+    """Return the scores of OpenSim's OpenSense by groups of angles; none where it cannot be used."""
+    try:
+        done = opensense(study, results, prepared=prepared)
+    except InputError as error:  # nobody stands still, for one
+        print(f"{study.name}: no OpenSense: {str(error).splitlines()[0]}")
+        return {}
+    return angle_scores(read_angles(done.motion, read_model(ResultsFolder(results).subject)), measured)
 
 
 def show(rows: list[dict], options: argparse.Namespace) -> None:
     """Print a column for each recording and seed, some beside each other."""
     console = Console(width=200)
-    console.print(
-        f"{processor()}, {os.cpu_count()} cores; {options.model}; {options.steps} steps; zero time shift"
-    )
+    model = "own models in space" if options.space else options.model
+    console.print(f"{processor()}, {os.cpu_count()} cores; {model}; {options.steps} steps; zero time shift")
+    for row in rows if options.space else ():
+        if "space" in row:
+            beside = {f"{options.steps} steps": row["space"], "OpenSense": row["opensense"]}
+            console.print(space_table(f"{row['recording']} {row['seed']}", beside))
     keys = dict.fromkeys(key for row in rows for key, value in row.items() if isinstance(value, float))
     for first in range(0, len(rows), _BESIDE):
         part = rows[first : first + _BESIDE]

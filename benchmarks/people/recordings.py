@@ -23,6 +23,9 @@ class Recorded:
         Reads the reference from the file or folder `reference`.
     options : tuple of str
         Further options of ``sspinn check``.
+    space_model : tuple of str
+        What is estimated in space: a model below the data folder, and options of ``sspinn check`` for it;
+        empty: the recording is not estimated in space.
     """
 
     path: str
@@ -31,8 +34,12 @@ class Recorded:
     measured: Callable[[Path], references.Measured]
     reference: str
     options: tuple[str, ...] = ()
+    space_model: tuple[str, ...] = ()
 
 
+#: A generic model of OpenSim, which is scaled by height.
+_GAIT2392 = ("../models/gait2392_thelen2003.osim",)
+_RAJAGOPAL = ("../models/Rajagopal2016.osim",)
 _NEURA = {
     "pelvis": "00B40B91",
     "femur_r": "00B40C3C",
@@ -44,7 +51,13 @@ _NEURA = {
 }
 RECORDINGS: Mapping[str, Recorded] = {
     "kuopio": Recorded(
-        "kuopio2024_walk/imu", 75.53, 1.75, references.kuopio, "kuopio2024_walk", ("--rate", "100")
+        "kuopio2024_walk/imu",
+        75.53,
+        1.75,
+        references.kuopio,
+        "kuopio2024_walk",
+        ("--rate", "100"),
+        ("kuopio2024_walk/subject.osim", "--scaled"),
     ),
     "gaittoolbox": Recorded(
         "gaittoolbox_walk/imu",
@@ -53,6 +66,7 @@ RECORDINGS: Mapping[str, Recorded] = {
         references.gaittoolbox,
         "gaittoolbox_walk",
         ("--rate", "100", "--where", *(f"{sensor}={place}" for place, sensor in _NEURA.items())),
+        _GAIT2392,
     ),
     **{
         name: Recorded(
@@ -62,6 +76,7 @@ RECORDINGS: Mapping[str, Recorded] = {
             references.capsense,
             f"capsense_walk/{file}.npz",
             ("--speed", speed),
+            _RAJAGOPAL,
         )
         for name, file, mass, height, speed in (
             ("capsense_sub01", "Sub01_CSBaseline", 66.7, 1.81, "0.769"),
@@ -80,11 +95,22 @@ RECORDINGS: Mapping[str, Recorded] = {
 }
 
 
-def write_study(name: str, data: Path, folder: Path, model: str) -> Path:
-    """Return the study of a recording, which ``sspinn check`` writes into a folder; what is there is kept."""
+#: Recordings of six channels a sensor, which can be estimated in space.
+IN_SPACE = tuple(name for name, recorded in RECORDINGS.items() if recorded.space_model)
+
+
+def write_study(name: str, data: Path, folder: Path, model: str, *, space: bool = False) -> Path:
+    """Return the study of a recording, which ``sspinn check`` writes into a folder; what is there is kept.
+
+    Parameters
+    ----------
+    model : str
+        What is estimated in the plane; in space it is the recording's own.
+    """
     recorded, file = RECORDINGS[name], _study_file(name, folder)
     if not file.exists():
-        known = ["--height", str(recorded.height_m), "--mass", str(recorded.mass_kg), "--model", model]
+        known = ["--height", str(recorded.height_m), "--mass", str(recorded.mass_kg), "--model"]
+        known += [str(data / recorded.space_model[0]), *recorded.space_model[1:]] if space else [model]
         path = str(data / recorded.path)
         cli.main(["check", path, "--study", str(file), *known, *recorded.options])
     return file

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.people.feet import foot_frames, on_foot
+from casadi_dynamics.osim import read_model
 from sspinn_opensim.evaluation.curves import ground_force_of
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.opensim_io.tables.storage import read_storage
@@ -38,6 +40,9 @@ class Measured:
         By how much the sensors lag the laboratory, as the data set states; not used at zero shift.
     both_up : pair of ndarray, optional
         Times in s, and the sum of the vertical forces of both feet, N.
+    pressure : mapping of str to pair of ndarray
+        By side: times in s, and the centre of pressure in stance (n, 2) from the origin of the calcaneus
+        forward and right along the foot as seen from above, m.
     """
 
     angles: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
@@ -46,6 +51,16 @@ class Measured:
     way: tuple[np.ndarray, np.ndarray] | None = None
     lag_s: float = 0.0
     both_up: tuple[np.ndarray, np.ndarray] | None = None
+    pressure: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+    @property
+    def sagittal(self) -> Measured:
+        """The part that a planar model knows of too: angles and moments of `SAGITTAL` alone."""
+        angles, moments = (
+            {name: curve for name, curve in curves.items() if name in SAGITTAL}
+            for curves in (self.angles, self.moments)
+        )
+        return replace(self, angles=angles, moments=moments)
 
 
 def kuopio(folder: Path) -> Measured:
@@ -57,15 +72,31 @@ def kuopio(folder: Path) -> Measured:
     angle = dict(zip(motion.names, motion.values.T, strict=True))
     moment = dict(zip(moments.names, moments.values.T, strict=True))
     leg = {side: windows[f"moments_and_grf_{side}_s"] for side in "rl"}
+    model, pressure = read_model(folder / "subject.osim"), {}
+    for side, foot in foot_frames(model, motion).items():
+        stances = [(s["from_s"], s["to_s"]) for s in windows["stances_on_plates"] if s["foot"] == side]
+        point = np.column_stack([forces.column(f"ground_force_{side}_p{axis}") for axis in "xyz"])
+        down = np.any([(motion.time_s >= a) & (motion.time_s <= b) for a, b in stances], axis=0)
+        at = np.column_stack([np.interp(motion.time_s, forces.time_s, each) for each in point.T])
+        pressure[side] = (motion.time_s, np.where(down[:, None], on_foot(foot, at), np.nan))
     return Measured(
-        {name: _inside(motion.time_s, np.radians(angle[name]), windows["angles_s"]) for name in SAGITTAL},
-        {name: _inside(moments.time_s, moment[f"{name}_moment"], leg[name[-1]]) for name in SAGITTAL},
+        {
+            name: _inside(motion.time_s, np.radians(angle[name]), windows["angles_s"])
+            for name in motion.names
+            if not name.startswith("pelvis_t") or name == "pelvis_tilt"
+        },
+        {
+            name.removesuffix("_moment"): _inside(moments.time_s, moment[name], leg[name[-len("r_moment")]])
+            for name in moments.names
+            if name.endswith(("_r_moment", "_l_moment"))
+        },
         {
             side: _inside(forces.time_s, force, leg[side])
             for side, force in ground_force_of(forces, where=str(folder)).items()
         },
         way=(motion.time_s, angle["pelvis_tx"]),
         lag_s=0.008,
+        pressure=pressure,
     )
 
 
@@ -76,8 +107,9 @@ def gaittoolbox(folder: Path) -> Measured:
         (motion.time_s > 16.5) & (motion.time_s < 20.0)
     )
     angle = dict(zip(motion.names, motion.values.T, strict=True))
+    legs = (name for name in motion.names if name[-2:] in {"_r", "_l"})
     return Measured(
-        {name: (motion.time_s, np.where(straight, np.radians(angle[name]), np.nan)) for name in SAGITTAL},
+        {name: (motion.time_s, np.where(straight, np.radians(angle[name]), np.nan)) for name in legs},
         lag_s=0.022,
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.people.references import SAGITTAL, Measured
+from benchmarks.people.references import Measured
 from benchmarks.virtual_imu import RUNNING, WALKING, Trial, people_of, settings_of, trials
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.evaluation.reference import read_reference
@@ -56,21 +56,27 @@ def chosen_trials(data: Path, people: int, every: bool) -> list[Trial]:
     return chosen
 
 
-def misaligned(trial: Trial, level_deg: float) -> SimulationSettings:
+def misaligned(trial: Trial, level_deg: float, *, space: bool = False) -> SimulationSettings:
     """Return how a trial is recorded by sensors that are turned by a level, degrees."""
-    settings = settings_of(trial, sum(map(ord, trial.name)))
+    settings = settings_of(trial, sum(map(ord, trial.name)), space=space)
     errors = dataclasses.replace(
         settings.errors, misalignment_deg=level_deg, position_m=POSITION_M, ringing=1.0
     )
     return dataclasses.replace(settings, errors=errors)
 
 
-def write_study(trial: Trial, level_deg: float, folder: Path) -> Path:
-    """Write a virtual recording with its study and reference; what is there is kept."""
+def write_study(trial: Trial, level_deg: float, folder: Path, *, space: bool = False) -> Path:
+    """Write a virtual recording with its study and reference; what is there is kept.
+
+    Parameters
+    ----------
+    space : bool
+        Whether everyone's own model is estimated in space, else the built-in one in the plane.
+    """
     file = ResultsFolder(folder).study
     if file.exists():
         return file
-    return simulate_imu(trial.model, trial.motion, folder, misaligned(trial, level_deg)).study
+    return simulate_imu(trial.model, trial.motion, folder, misaligned(trial, level_deg, space=space)).study
 
 
 def read_virtual(file: Path, *, align: bool) -> Study:
@@ -109,8 +115,8 @@ def reference(study: Study, model: Path, time_s: np.ndarray) -> Measured:
     ]
     found = at(inside)
     return Measured(
-        {name: (inside, found.angles[name]) for name in SAGITTAL if name in found.angles},
-        {name: (inside, found.moments[name]) for name in SAGITTAL if name in found.moments},
+        {name: (inside, angle) for name, angle in found.angles.items()},
+        {name: (inside, moment) for name, moment in found.moments.items()},
         {side: (inside, force) for side, force in found.ground_force.items()},
     )
 

@@ -211,6 +211,11 @@ VERBS = (
         ),
     ),
     Verb(
+        "opensense",
+        "angles by OpenSim's own OpenSense, to compare with: no training, no forces",
+        (_STUDY, OUT, _SENSORS),
+    ),
+    Verb(
         "open",
         "print what to do with a results folder in OpenSim's GUI, and what changed since it was written",
         (

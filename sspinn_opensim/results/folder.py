@@ -110,6 +110,10 @@ class ResultsFolder:
     kinematics = File(
         "kinematics.mot", "every coordinate of the model: degrees, metres", f"estimate {_TRIAL} simulate-imu"
     )
+    opensense_motion = File(
+        "opensense.mot", "angles by OpenSim's own inverse kinematics of IMUs: degrees", "opensense"
+    )
+    opensense = File("opensense/", "orientations it followed, and the model with placed IMUs", "opensense")
     moments = File("moments.sto", "the estimated joint moments: N m", f"estimate {_TRIAL} simulate-imu")
     grf = File(
         "grf.mot",
