@@ -5,7 +5,8 @@ the angular rate about each sensor's own direction of gravity. Names help where 
 else the sensor that turns least stands for it.
 
 The bounds below hold for public recordings of nine people who walk at 0.7 to 1.5 m/s, with starts and stops,
-one turn by 180 degrees and one stiff knee, and for running at 3.5 m/s, with room on both sides.
+one turn by 180 degrees and one stiff knee, for running at 3.5 m/s, and for the motion of 13 laboratory
+subjects who walk at up to 2.2 and run at 2 to 5 m/s, with room on both sides.
 """
 
 from __future__ import annotations
@@ -49,10 +50,14 @@ _NEARLY = 0.9
 #: Strides of a bout differ from its median by less than this factor.
 _STRAYS = 1.5
 #: In flight nothing carries the trunk, so that its specific force vanishes: it is below half of gravity for
-#: this part of the time and more. Walking below 1.6 m/s: up to 0.02, running at 3.5 m/s: 0.4.
-_UNLOADED, _UNLOADED_SHARE = 4.9, 0.15
+#: this part of the time and more. Walking below 1.6 m/s: up to 0.02, at 2.2 m/s 0.16; running at 2 to 3 m/s
+#: 0.2 to 0.4.
+_UNLOADED, _UNLOADED_SHARE = 4.9, 0.18
+#: Fast runners brake and push so hard that the trunk is never light (0.08 at 5 m/s), but nobody walks with
+#: strides shorter than this, s: 0.76 at 2.2 m/s, running at 4 m/s 0.71 and less.
+_RUNNING_STRIDE_S = 0.735
 #: Without a sensor on pelvis or trunk flight is not seen: strides shorter than this are taken for running, s.
-_RUNNING_STRIDE_S = 0.8
+_UNSEEN_RUNNING_STRIDE_S = 0.8
 #: Impacts are no flight: the trunk's specific force is smoothed over this, s.
 _IMPACT_S = 0.08
 #: Phases shorter than this are part of a neighbour, s.
@@ -158,8 +163,7 @@ def phases_of_signals(
     kinds = np.where(moving, _OTHER, _STANDING)
     gait = straight & (repeats > _REPEATS)
     running = _unloaded(acceleration[:, middle], step_s) > _UNLOADED_SHARE
-    if not trunk:
-        running |= stride_s < _RUNNING_STRIDE_S
+    running |= stride_s < (_RUNNING_STRIDE_S if trunk else _UNSEEN_RUNNING_STRIDE_S)
     kinds[gait] = np.where(running[gait], _RUNNING, _WALKING)
     kinds[turning] = _TURNING
     kinds = _without_short_ones(kinds, step_s)

@@ -45,21 +45,19 @@ def test_the_speed_of_a_known_path_is_found(speed_m_s):
     assert len(speeds) >= 5 and np.abs(np.array(speeds) / speed_m_s - 1).max() < 0.01
 
 
-def of_feet(force, rate, *, known=True, variance=0.0) -> Recording:
+def of_feet(force, rate, *, known=(True, True, True), variance=0.0) -> Recording:
     """Return a recording of a sensor on the right foot and of one that moves alike on the shank."""
-    time_s = np.arange(len(force)) / RATE_HZ
-    signals = [np.stack([signal] * 2, axis=1) for signal in (force, rate)]
-    known = np.broadcast_to(known, (2, 3)).copy()
-    varied = np.full((2, 3), variance)
+    axes, varied = np.tile(known, (2, 1)), np.full((2, 3), variance)
     return Recording(
-        "feet",
-        time_s,
-        (Sensor("foot_r", "foot_r"), Sensor("tibia_r", "tibia_r")),
-        *signals,
-        known,
-        known,
-        varied,
-        varied,
+        name="feet",
+        time_s=np.arange(len(force)) / RATE_HZ,
+        sensors=(Sensor("foot_r", "foot_r"), Sensor("tibia_r", "tibia_r")),
+        acceleration=np.stack([force] * 2, axis=1),
+        angular_rate=np.stack([rate] * 2, axis=1),
+        acceleration_available=axes,
+        angular_rate_available=axes,
+        acceleration_variance=varied,
+        angular_rate_variance=varied,
     )
 
 
@@ -84,7 +82,7 @@ def test_the_speed_of_a_foot_is_unknown_where_it_never_rests_or_never_was():
     walking, running = (Phase(kind, 0.0, end_s, 109.0) for kind in ("walking", "running"))
     assert np.isnan(foot_speed(recording, [running])).all()
     assert np.isnan(foot_speed(of_feet(*signals, variance=0.1), [walking])).all(), "a mean of strides"
-    assert np.isnan(foot_speed(of_feet(*signals, known=[True, False, True]), [walking])).all()
+    assert np.isnan(foot_speed(of_feet(*signals, known=(True, False, True)), [walking])).all()
     beside = [Phase("walking", 0.0, 4.0, 109.0), Phase("standing", 4.0, end_s, None)]
     found = foot_speed(recording, beside)[:, 0]
     assert np.isnan(found[recording.time_s > 4.0]).all() and not np.isnan(found[150:250]).any()

@@ -190,6 +190,12 @@ def test_walking_turning_and_walking_back(shared):
     assert by_kind[-1].from_s < 22.0  # after some shuffling
 
 
+@pytest.mark.parametrize(("frequency_hz", "kind"), [(1.3, "walking"), (1.42, "running")])
+def test_strides_that_nobody_walks_are_running_although_the_trunk_is_never_light(frequency_hz, kind):
+    (found,) = phases(record(*movement([("walk", 6.0, frequency_hz)])))
+    assert found.kind == kind
+
+
 def test_running_is_told_with_and_without_a_pelvis(dorschky2019):
     from sspinn_opensim.recording.formats.dorschky2019 import read_dorschky2019
     from sspinn_opensim.study import RecordingChoice, SensorChoice

@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from scipy.stats import t as student
+from scipy import stats
 
 from sspinn_opensim.training.cohort import single_person_cohort
+from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.objective import Objective
 from sspinn_opensim.training.outliers import DEGREES, FOLLOW, ErrorScales, heavy_tailed, likelier_square
 from sspinn_opensim.training.settings import TrainingSettings
@@ -22,8 +23,8 @@ def double(*values):
 def test_the_cost_is_twice_the_negative_logarithm_of_students_density():
     """Up to what no error changes, and times the square of the scale over the allowed one."""
     errors, scale, allowed = np.linspace(-9.0, 9.0, 19), 1.7, 1.3
-    density = student(DEGREES, scale=scale)
-    expected = 2 * (density.logpdf(0.0) - density.logpdf(errors)) * scale**2 / allowed
+    most, each = (stats.t.logpdf(at, DEGREES, scale=scale) for at in (0.0, errors))
+    expected = 2 * (most - each) * scale**2 / allowed
     found = heavy_tailed(torch.tensor(errors)[:, None], double(allowed), double(scale**2))[:, 0]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
@@ -45,12 +46,12 @@ def test_nothing_is_an_outlier_of_much_less_than_what_matters():
 
 def test_the_scale_is_the_most_likely_one():
     """At the scale found, the likelihood that scipy states is larger than a hundredth beside it."""
-    errors = student(DEGREES, scale=0.4).rvs(3000, random_state=1)
+    errors = stats.t.rvs(DEGREES, scale=0.4, size=3000, random_state=1)
     square = double(50.0)
     for _ in range(200):
         square = likelier_square(torch.tensor(errors)[:, None], square)
     scale = float(square) ** 0.5
-    likelihood = [student(DEGREES, scale=s * scale).logpdf(errors).sum() for s in (0.99, 1.0, 1.01)]
+    likelihood = [stats.t.logpdf(errors, DEGREES, scale=s * scale).sum() for s in (0.99, 1.0, 1.01)]
     assert likelihood[1] == max(likelihood) and scale == pytest.approx(0.4, rel=0.05)
 
 
@@ -93,6 +94,12 @@ def raw_walker(walker):
     return make_signals(recording, walker.subject)
 
 
+def scales_of(trainer) -> ErrorScales:
+    estimator = trainer.estimators[0]
+    assert isinstance(estimator, PersonNetwork)
+    return estimator.error_scales
+
+
 SETTINGS = TrainingSettings(steps=3, batch=2, window_s=0.3, unscored_s=0.1)
 
 
@@ -108,7 +115,7 @@ def test_a_walk_is_heavy_tailed_and_a_mean_over_strides_or_a_run_is_not(walker, 
         trainer = Trainer(single_person_cohort(walker.subject, signals), SETTINGS)
         with torch.no_grad():
             wide = loss_of(trainer)
-            for square in trainer.estimators[0].error_scales.buffers():
+            for square in scales_of(trainer).buffers():
                 square.fill_(0.0)
             narrow = loss_of(trainer)
         for name in ("acceleration", "angular_rate"):
@@ -119,7 +126,7 @@ def test_a_walk_is_heavy_tailed_and_a_mean_over_strides_or_a_run_is_not(walker, 
         assert narrow["mounting"] == wide["mounting"]
         with torch.no_grad():
             first = loss_of(trainer, 0)
-            for square in trainer.estimators[0].error_scales.buffers():
+            for square in scales_of(trainer).buffers():
                 square.fill_(100.0)
             assert loss_of(trainer, 0)["acceleration"] == first["acceleration"]
 
@@ -127,11 +134,11 @@ def test_a_walk_is_heavy_tailed_and_a_mean_over_strides_or_a_run_is_not(walker, 
 def test_a_training_follows_and_resumes_with_its_scales(walker, raw_walker):
     people = single_person_cohort(walker.subject, raw_walker)
     first = Trainer(people, SETTINGS)
-    start = first.estimators[0].error_scales.acceleration.clone()
+    start = scales_of(first).acceleration.clone()
     first.run(lambda _: None, lambda _: None)
-    found = first.estimators[0].error_scales
+    found = scales_of(first)
     assert not torch.equal(found.acceleration, start)
     again = Trainer(people, SETTINGS)
     again.load(first.state())
-    for own, theirs in zip(again.estimators[0].error_scales.buffers(), found.buffers(), strict=True):
+    for own, theirs in zip(scales_of(again).buffers(), found.buffers(), strict=True):
         assert torch.equal(own, theirs)
