@@ -20,6 +20,7 @@ from casadi_dynamics.symbolic.constraints import independent_coordinates
 from casadi_dynamics.symbolic.posture import moving_coordinates, posture, without_forces
 from sspinn_opensim.anatomy.feet import foot_of
 from sspinn_opensim.anatomy.joint_centres import joint_centre
+from sspinn_opensim.anatomy.names import segment_of
 from sspinn_opensim.anatomy.sensor_places import near_centre, usual_position
 from sspinn_opensim.recording import PROXIMAL, Recording, Sensor, check_placement
 
@@ -27,6 +28,7 @@ from sspinn_opensim.recording import PROXIMAL, Recording, Sensor, check_placemen
 _ALIGNED = 0.99
 #: A sensor's axis is in the sagittal plane if it is closer to it than to the z axis.
 _IN_PLANE = 0.5**0.5
+_LEGS = ("thigh", "shank", "foot")
 _IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 #: Frames of coordinates that couplers complete at once.
 _PIECE = 8192
@@ -119,6 +121,20 @@ class Subject:
             if not self.planar and length:
                 rows.append(np.where(on, (right - right[on].mean()) / length, 0.0))
         return np.array(rows)
+
+    @cached_property
+    def turned_by_tissue(self) -> np.ndarray:
+        """Angular rates (k, 3) that a sensor on a leg shares little of with the segments of a model.
+
+        Tissue turns it about the long axis of the thigh, and knees and ankles of models are hinges, which
+        those of people are not. Only about the axis to the right it turns as the model does.
+        """
+        found = np.zeros((len(self.functions.imu_frames), 3), bool)
+        for k, frame in enumerate(self.functions.imu_frames):
+            segment = segment_of(frame.body)
+            if segment and segment[0] in _LEGS:
+                found[k] = np.abs(np.array(frame.rotation)[2]) < _IN_PLANE
+        return found
 
     @cached_property
     def contact_in_default_posture(self) -> np.ndarray:

@@ -530,3 +530,22 @@ def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
 def test_no_term_left_is_refused():
     with pytest.raises(InputError, match="nothing to learn"):
         losses.weights(dict.fromkeys(losses.TERMS, 0.0))
+
+
+def test_rates_of_legs_are_loose_about_all_axes_but_the_one_to_the_right(body, standing):
+    """Only in space: the walker's sensors feel that one axis alone, and its pelvis is no leg."""
+    frames = body.subject.functions.imu_frames
+    names = [frame.body.split("_")[0] for frame in frames]
+    for name, loose in zip(names, body.subject.turned_by_tissue.tolist(), strict=True):
+        assert loose == ([False] * 3 if name == "pelvis" else [True, True, False])
+    floor, across = TERMS["angular_rate"].scale
+    all_axes = torch.ones(7, 3, dtype=torch.bool)
+    signals = dataclasses.replace(
+        standing.signals, rate_channels=all_axes, rate_variance=torch.zeros(21, dtype=torch.float64)
+    )
+    felt = torch.zeros(1, 4, 21, dtype=torch.float64)
+    thigh = 3 * names.index("femur")
+    for axis, allowed in enumerate((across, across, floor)):
+        off = filled(felt, (..., thigh + axis), allowed)
+        e = dataclasses.replace(standing, signals=signals, angular_rate=felt, predicted_rate=off)
+        assert value_of("angular_rate", e) == pytest.approx(1 / 7)
