@@ -74,7 +74,7 @@ class Objective(nn.Module):
         network, inputs = self._members[0].network, torch.cat([part.windows.inputs for part in batch])
         # The first derivatives need the frame before the first that is scored.
         settling = self._unscored - 1
-        outputs, _ = network(inputs[:, settling:], network.settle(inputs[:, :settling]))
+        outputs, _ = network(inputs, unread=settling)
         batch = [MemberBatch(part.member, part.windows.after(settling)) for part in batch]
         split = outputs.split([len(part.windows.inputs) for part in batch])
         found = [self._of_member(part, out, ramp) for part, out in zip(batch, split, strict=True)]

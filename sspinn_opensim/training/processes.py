@@ -19,7 +19,7 @@ from torch import Tensor, distributed
 from casadi_dynamics.compiled.program import usable_cores
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.interruption import ignored
-from sspinn_opensim.training.networks.lstm_layer import shared_by
+from sspinn_opensim.training.networks.cores import shared_by
 
 #: Processes for a core of this machine; more only wait for each other.
 _PER_CORE = 2
@@ -27,7 +27,7 @@ _PER_CORE = 2
 
 @contextmanager
 def shared_cores(devices: int) -> Iterator[None]:
-    """Let recurrent layers use the cores that fall to a process, and torch's own operations one.
+    """Let the layers of networks use the cores that fall to a process, and torch's own operations one.
 
     Torch's are so small here that they lose time on two threads, and their bits would depend on how many
     there are; those of the layers do not.

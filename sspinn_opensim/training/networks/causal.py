@@ -11,38 +11,31 @@ from torch import Tensor, nn
 State = tuple[Tensor, ...]
 
 
-def reading_head(memory: int, inputs: int, outputs: int, width: int) -> nn.Sequential:
-    """Return the layers from what is remembered and the present signals to the outputs."""
-    first, last = nn.Linear(memory + inputs, width), nn.Linear(width, outputs)
-    # The first estimate is the default posture, moving forward.
-    nn.init.zeros_(last.bias)
-    last.weight.data *= 0.1
-    return nn.Sequential(first, nn.GELU(), last)
-
-
 class CausalNetwork(nn.Module, ABC):
     """A memory of past signals, and a reading head that sees it and the present signals.
 
     Attributes
     ----------
     head : Module
-        `reading_head`, which a network makes.
+        `ReadingHead`, which a network makes.
     """
 
     head: nn.Module
 
-    def forward(self, signals: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Return outputs (batch, frames, outputs) and the state after the last frame.
+    def forward(self, signals: Tensor, state: State | None = None, unread: int = 0) -> tuple[Tensor, State]:
+        """Return outputs (batch, frames - unread, outputs) and the state after the last frame.
 
         Parameters
         ----------
         signals : (batch, frames, inputs) Tensor
         state : tuple of Tensors, optional
             State after the frame before the first; zero by default.
+        unread : int
+            Frames at the start that only lead up to what counts: the head is left out.
         """
         state = self.start(signals) if state is None else state
-        read, state = self.remember(signals, state)
-        return self.head(torch.cat([read, signals], dim=-1)), state
+        read, state = self.remember(signals, state, unread)
+        return self.head(torch.cat([read, signals[:, unread:]], dim=-1)), state
 
     def step(self, signals: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return outputs (batch, outputs) of one frame and the state after it.
@@ -71,8 +64,8 @@ class CausalNetwork(nn.Module, ABC):
         """Return the state before the first of these signals (batch, ..., inputs)."""
 
     @abstractmethod
-    def remember(self, signals: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return what the head reads, (batch, frames, memory), and the state after the last frame."""
+    def remember(self, signals: Tensor, state: State, unread: int = 0) -> tuple[Tensor, State]:
+        """Return what the head reads, (batch, frames - unread, memory), and the state after the last."""
 
     @abstractmethod
     def remember_one(self, signals: Tensor, state: State) -> tuple[Tensor, State]:

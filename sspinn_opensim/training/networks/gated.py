@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sspinn_opensim.training.networks.causal import CausalNetwork, State, reading_head
+from sspinn_opensim.training.networks.causal import CausalNetwork, State
+from sspinn_opensim.training.networks.head import ReadingHead
 from sspinn_opensim.training.networks.recurrence import linear_recurrence
 
 #: Time constants of the memories before training, frames: from the next sample to more than a stride.
@@ -60,20 +61,20 @@ class GatedNetwork(CausalNetwork):
         self._in_order = [GatedBlock(width, memory) for _ in range(blocks)]
         self.blocks = nn.ModuleList(self._in_order)
         self.norm = nn.LayerNorm(width)
-        self.head = reading_head(width, inputs, outputs, head)
+        self.head = ReadingHead(width, inputs, outputs, head)
 
     def start(self, signals: Tensor) -> State:
         """Return zeros."""
         return tuple(signals.new_zeros(len(signals), block.memory) for block in self._in_order)
 
-    def remember(self, signals: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return the last block's answer for every frame, and the state after the last."""
+    def remember(self, signals: Tensor, state: State, unread: int = 0) -> tuple[Tensor, State]:
+        """Return the last block's answer for every frame that is read, and the state after the last."""
         # Time first: what belongs to a frame lies together.
         x, after = self.into(signals.transpose(0, 1)), []
         for block, before in zip(self._in_order, state, strict=True):
             x, last = block(x, before)
             after.append(last)
-        return self.norm(x).transpose(0, 1), tuple(after)
+        return self.norm(x[unread:]).transpose(0, 1), tuple(after)
 
     def remember_one(self, signals: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the last block's answer for a frame, and the state after it."""

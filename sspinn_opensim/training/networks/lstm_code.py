@@ -52,8 +52,9 @@ def module_text(width: int, lanes: int, rows: int) -> str:
     becomes the gradient of the sums that gates are made of; its last frame must be zero. `weights` are
     those of `backward_weights`.
 
-    ``product(left, weights, out, first, last)`` writes rows of left (n, 4 width) times a matrix (4 width,
-    width), given as by `backward_weights`, to `out` (n, width).
+    ``backward_through(found, gates, cell, squashed, to_cell, to_gates, to_signals, weights, signal_weights,
+    frames, batch, first, last)`` also writes the gradient of signals that are as wide as the memory,
+    `to_signals` (frames, batch, width): that of the hidden states of the layer below.
 
     ``outer(left, right, out, columns, count, first, last)`` writes rows of the transpose of left (n, 4
     width) times right (n, columns) to `out` (4 width, columns), from `count` rows n. `columns` is a
@@ -64,7 +65,7 @@ def module_text(width: int, lanes: int, rows: int) -> str:
     width : int
         Numbers that a layer remembers; a multiple of `lanes`.
     """
-    parts = [part(width, lanes, rows) for part in (_forward, _backward, _product, _outer)]
+    parts = [part(width, lanes, rows) for part in (_forward, _backward, _backward_through, _outer)]
     declarations = set().union(*(needed for _, needed in parts))
     return "\n".join([*sorted(declarations), *(text for text, _ in parts)])
 
@@ -125,7 +126,11 @@ def _forward(width: int, lanes: int, rows: int) -> tuple[str, set[str]]:
     return write.function("forward", arrays, ("inputs", "frames", "batch")), write.declarations
 
 
-def _backward(width: int, lanes: int, rows: int) -> tuple[str, set[str]]:
+def _backward_through(width: int, lanes: int, rows: int) -> tuple[str, set[str]]:
+    return _backward(width, lanes, rows, through=True)
+
+
+def _backward(width: int, lanes: int, rows: int, *, through: bool = False) -> tuple[str, set[str]]:
     vectors = vectors_together(width, lanes, rows)
     write = _Loops(lanes)
 
@@ -177,31 +182,39 @@ def _backward(width: int, lanes: int, rows: int) -> tuple[str, set[str]]:
             vectors * lanes,
             lambda unit: write.rows(rows, lambda n, row: block(frame, unit, n, row)),
         )
+        if through:
+            _to_signals(write, width, rows, frame["to_gates"], write.at("%to_signals", start))
 
     write.each("0", "%frames", 1, each_frame)
-    arrays = ("found", "gates", "cell", "squashed", "to_cell", "to_gates", "weights")
-    return write.function("backward", arrays, ("frames", "batch")), write.declarations
+    arrays = ("found", "gates", "cell", "squashed", "to_cell", "to_gates")
+    if through:
+        arrays = (*arrays, "to_signals", "weights", "signal_weights")
+        return write.function("backward_through", arrays, ("frames", "batch")), write.declarations
+    return write.function("backward", (*arrays, "weights"), ("frames", "batch")), write.declarations
 
 
-def _product(width: int, lanes: int, rows: int) -> tuple[str, set[str]]:
+def _to_signals(write: _Loops, width: int, rows: int, to_gates: str, out: str) -> None:
+    """Write the gradient of the signals of a frame, from that of its gates while it is near."""
+    lanes, length = write.lanes, GATES * width
     vectors = vectors_together(width, lanes, rows)
-    write = _Loops(lanes)
 
     def block(column: str, count: int, row: str) -> None:
-        weights = write.at("%weights", write.product(column, GATES * width))
-        left = write.at("%left", write.product(row, GATES * width))
+        weights, left = write.at("%signal_weights", write.product(column, length)), write.product(row, length)
         zeros = [write.splat(0.0)] * (count * vectors)
-        sums = write.times_matrix(left, [GATES * width] * count, weights, str(GATES * width), zeros, vectors)
-        out = write.at("%out", write.product(row, width), column)
+        sums = write.times_matrix(
+            write.at(to_gates, left), [length] * count, weights, str(length), zeros, vectors
+        )
+        place = write.at(out, write.product(row, width), column)
         for r in range(count):
             for v in range(vectors):
-                write.store(sums[r * vectors + v], write.at(out, r * width + v * lanes))
+                write.store(sums[r * vectors + v], write.at(place, r * width + v * lanes))
 
-    def each_block(column: str) -> None:
-        write.rows(rows, lambda count, row: block(column, count, row))
-
-    write.each("0", str(width), vectors * lanes, each_block)
-    return write.function("product", ("left", "weights", "out")), write.declarations
+    write.each(
+        "0",
+        str(width),
+        vectors * lanes,
+        lambda column: write.rows(rows, lambda n, row: block(column, n, row)),
+    )
 
 
 def _outer(width: int, lanes: int, rows: int) -> tuple[str, set[str]]:

@@ -11,7 +11,9 @@ import torch
 
 from sspinn_opensim.study import TrainingChoice
 from sspinn_opensim.training.networks import DEFAULT, NETWORKS, make_network
+from sspinn_opensim.training.networks.cores import shared_by
 from sspinn_opensim.training.networks.gated import LONGEST, SHORTEST, GatedBlock
+from sspinn_opensim.training.networks.head import ReadingHead
 from sspinn_opensim.training.networks.recurrence import linear_recurrence
 
 INPUTS, OUTPUTS = 9, 7
@@ -149,3 +151,36 @@ def test_settling_gives_the_state_with_its_gradient(network):
     assert_near(found, expected)
     assert all(part.requires_grad for part in found)
     assert_near(network.settle(signals[:, :0]), network.start(signals))
+
+
+def test_frames_that_are_not_read_count_all_the_same(network):
+    """Values and gradients are those of outputs that are thrown away."""
+    signals = random(2, 40, INPUTS)
+    read, state = network(signals, unread=25)
+    whole, end = network(signals)
+    assert_near(read, whole[:, 25:])
+    assert_near(state, end)
+    weights = list(network.parameters())
+    found, expected = (torch.autograd.grad(x.square().sum(), weights) for x in (read, whole[:, 25:]))
+    assert_near(found, expected, 1e-5)
+
+
+def test_a_head_shares_rows_and_changes_nothing():
+    """Rows in ranges and in one piece, on one thread and on three; gradients to rounding of sums."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        head = ReadingHead(20, 5, 6, 70)
+    found = []
+    for threads in (1, 3):
+        seen = random(3, 300, 25).requires_grad_()
+        with shared_by(threads):
+            outputs = head(seen)
+            gradients = torch.autograd.grad(outputs.square().sum(), [seen, *head.parameters()])
+        found.append((outputs, *gradients))
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+    double = copy.deepcopy(head).double()
+    seen = random(3, 300, 25).double().requires_grad_()
+    outputs = torch.nn.Sequential(*double)(seen)
+    expected = torch.autograd.grad(outputs.square().sum(), [seen, *double.parameters()])
+    for one, other in zip(found[0], (outputs, *expected), strict=True):
+        assert (one - other).abs().max() < 1e-5 * max(other.abs().max(), 1e-2)
