@@ -40,23 +40,22 @@ class MotionReader:
             "parameters": torch.as_tensor(functions.parameters, dtype=torch.float64),
         }
         roles = subject.roles
-        # Forward is a constant too: nothing depends on it.
+        # Where the root is on the floor is a constant too: nothing depends on it.
         # So are dependent coordinates here: the dynamics set them from the others.
-        constants = {roles.forward: 0.0, **roles.fixed, **dict.fromkeys(roles.dependent, 0.0)}
+        level = [i for i in roles.steps if i != roles.vertical]
+        constants = {**dict.fromkeys((*level, *roles.dependent), 0.0), **roles.fixed}
         self._constants = torch.tensor(list(constants.values()), dtype=torch.float64)
-        self._order = torch.tensor([*roles.posture, *roles.steps[1:], *constants]).argsort()
+        self._order = torch.tensor([*roles.posture, roles.vertical, *constants]).argsort()
 
     def coordinates(self, raw: RawMotion) -> Tensor:
-        """Return the coordinates (frames, n) with the forward and dependent positions left at zero."""
+        """Return the coordinates (frames, n) in the walking frame; dependent ones are left at zero."""
         constants = self._constants.expand(len(raw.posture), -1)
-        return torch.cat([raw.posture, raw.position, constants], dim=1)[:, self._order]
+        return torch.cat([raw.posture, raw.height, constants], dim=1)[:, self._order]
 
     def ground(self, q: Tensor, force: Tensor) -> GroundForces:
-        """Return the forces on the feet for coordinates (frames, n) and forces (frames, points, 3)."""
+        """Return the forces on the feet for coordinates (frames, n) and forces (frames, points, 3).
+
+        All are along the axes of the walking frame.
+        """
         position = self._dynamics(q=q, **self._still)["contact_position"]
         return ground_forces(self._subject, position.numpy().reshape(len(q), -1, 3), force.numpy())
-
-
-def distance(previous_m: float, previous_velocity: float, velocity: float, step_s: float) -> float:
-    """Return the forward position after a frame (trapezoid), m."""
-    return previous_m + 0.5 * step_s * (previous_velocity + velocity)

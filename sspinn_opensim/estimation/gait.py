@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sspinn_opensim.anatomy import side_of
-from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.estimation.offline import Estimate, straightened
 from sspinn_opensim.files import write_json
 from sspinn_opensim.gait import Cycle, StrideValues, find_strides, mean_cycles, measured, summary
 from sspinn_opensim.gait.files import write_cycles, write_strides
@@ -76,8 +76,9 @@ def gait_of(
     values = measured(
         strides.strides, _places(estimate, subject, strides), sideways=len(roles.steps) == len("xyz")
     )
+    told_ahead = straightened(estimate, subject)
     level = [estimate.coordinates[i] for i in roles.steps if i != roles.vertical]
-    cycles = mean_cycles(time_s, _curves(estimate, subject), strides, from_zero=level)
+    cycles = mean_cycles(time_s, _curves(told_ahead, subject), strides, from_zero=level)
     told = summary(strides, values) | {
         "units": UNITS,
         "phases": [asdict(phase) for phase in phases],

@@ -12,6 +12,7 @@ import torch
 
 from sspinn_opensim.estimation.decode import MotionReader, applied
 from sspinn_opensim.estimation.ground import GroundForces
+from sspinn_opensim.estimation.path import Path, forces_in_ground, in_ground
 from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.lead_in import LEAD_IN_S
@@ -41,6 +42,9 @@ class Estimate:
         N m (N for translations).
     ground : GroundForces
         (n, feet, 3).
+    heading_rad : (n,) ndarray
+        Of the walking frame, about the vertical, positive as OpenSim's y turns (to the left), from zero at
+        the first frame; zero throughout where the model keeps its heading.
     """
 
     time_s: np.ndarray
@@ -49,6 +53,7 @@ class Estimate:
     actuated: tuple[str, ...]
     moments: np.ndarray
     ground: GroundForces
+    heading_rad: np.ndarray
 
 
 def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_s: np.ndarray) -> Estimate:
@@ -74,7 +79,7 @@ def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_
             raw = estimator.decoder(outputs[0])
             q = reader.coordinates(raw)
             ground = reader.ground(q, raw.force)
-            tensors = (q, raw.velocity[:, 0], raw.torque)
+            tensors = (q, raw.velocity, raw.yaw_rate, raw.torque)
             numbers = [tensor.numpy() for tensor in tensors]
             numbers += [ground.force, ground.point, ground.torque]
             whole = whole or [np.empty((frames, *piece.shape[1:])) for piece in numbers]
@@ -82,20 +87,20 @@ def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_
                 array[part] = piece
             if frames > _PIECE:
                 log.info(f"estimated {end} of {frames} frames")
-    values, velocity, moments, force, point, torque = whole
-    # Sums of trapezoids, added one after the other as the streaming estimate does.
-    forward = np.cumsum(np.append(0.0, 0.5 * signals.step_s * (velocity[:-1] + velocity[1:])))
-    values[:, subject.roles.forward] = forward
-    values = subject.completed(values)
+    values, velocity, yaw_rate, moments, force, point, torque = whole
+    path = Path(subject, signals.step_s)
+    heading, place = path.extend(velocity, yaw_rate)
+    values = subject.completed(path.put(values, heading, place))
     names = subject.model.coordinate_names
-    point = point + forward[:, None, None] * np.array([1.0, 0.0, 0.0])
+    told = GroundForces(ground.feet, force, point, torque)
     return Estimate(
         time_s=time_s,
         coordinates=names,
         q=values,
         actuated=tuple(names[i] for i in subject.roles.actuated),
         moments=moments,
-        ground=GroundForces(ground.feet, force, point, torque),
+        ground=forces_in_ground(told, heading, place, turns=subject.heading is not None),
+        heading_rad=heading,
     )
 
 
@@ -146,4 +151,26 @@ def at_times(estimate: Estimate, subject: Subject, time_s: np.ndarray) -> Estima
         q=subject.completed(CubicSpline(known, estimate.q, axis=0)(time_s)),
         moments=CubicSpline(known, estimate.moments, axis=0)(time_s),
         ground=replace(estimate.ground, **ground),
+        heading_rad=CubicSpline(known, estimate.heading_rad)(time_s),
     )
+
+
+def straightened(estimate: Estimate, subject: Subject) -> Estimate:
+    """Return an estimate as seen by someone who goes along and turns along: x is ahead at all times.
+
+    Strides into different directions can be compared there. The way is that along the person's own axes;
+    points on the floor are left out, as no floor turns along.
+    """
+    root = subject.heading
+    if root is None:
+        return estimate
+    back = -estimate.heading_rad
+    q, level = root.turned(estimate.q, back), [root.steps[0], root.steps[2]]
+    way = np.zeros((len(q), 3))
+    way[1:, [0, 2]] = np.diff(estimate.q[:, level], axis=0)
+    between = np.concatenate([back[:1], 0.5 * (back[1:] + back[:-1])])
+    q[:, level] = np.cumsum(in_ground(way, between), axis=0)[:, [0, 2]]
+    ground = estimate.ground
+    told = {name: in_ground(getattr(ground, name), back) for name in ("force", "torque")}
+    nowhere = np.full_like(ground.point, np.nan)
+    return replace(estimate, q=subject.completed(q), ground=replace(ground, point=nowhere, **told))

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.estimation.decode import MotionReader, applied, distance
+from sspinn_opensim.estimation.decode import MotionReader, applied
 from sspinn_opensim.estimation.ground import GroundForces
+from sspinn_opensim.estimation.path import Path, forces_in_ground
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
@@ -26,11 +27,14 @@ class FrameEstimate:
     moments : (a,) ndarray
     ground : GroundForces
         (feet, 3).
+    heading_rad : float
+        Of the walking frame, from zero at the first sample.
     """
 
     q: np.ndarray
     moments: np.ndarray
     ground: GroundForces
+    heading_rad: float = 0.0
 
 
 class StreamingEstimator:
@@ -46,13 +50,12 @@ class StreamingEstimator:
 
     def __init__(self, estimator: PersonNetwork, subject: Subject, signals: Signals) -> None:
         self._estimator, self._subject, self._signals = applied(estimator), subject, signals
-        self._reader = MotionReader(subject)
+        self._reader, self._path = MotionReader(subject), Path(subject, signals.step_s)
         self.coordinates = subject.model.coordinate_names
         self.actuated = tuple(self.coordinates[i] for i in subject.roles.actuated)
         self.feet = tuple(dict.fromkeys(subject.feet))
         #: How long network and physics took for the last sample, s.
         self.spent_s = (0.0, 0.0)
-        self._forward = 0.0
         self.reset()
 
     @property
@@ -61,9 +64,12 @@ class StreamingEstimator:
         return self._signals.step_s
 
     def reset(self, *, keep_place: bool = False) -> None:
-        """Forget all samples, and where the body has come to unless that is kept."""
-        self._state, self._velocity = None, None
-        self._forward = self._forward if keep_place else 0.0
+        """Forget all samples, and where the body has come to and faces unless that is kept."""
+        self._state = None
+        if keep_place:
+            self._path.pause()
+        else:
+            self._path = Path(self._subject, self._signals.step_s)
 
     def settle(self, acceleration: np.ndarray, angular_rate: np.ndarray, *, keep_place: bool = False) -> None:
         """Forget all samples, and settle on the first ones of a recording before `step` is given them.
@@ -121,18 +127,16 @@ class StreamingEstimator:
             raw = self._estimator.decoder(outputs)
             q = self._reader.coordinates(raw)
             ground = self._reader.ground(q, raw.force)
-        velocity = float(raw.velocity[0, 0])
-        if self._velocity is not None:
-            self._forward = distance(self._forward, self._velocity, velocity, self._signals.step_s)
-        self._velocity = velocity
-        values = q[0].numpy()
-        values[self._subject.roles.forward] = self._forward
-        values = self._subject.completed(values[None])[0]
-        point = ground.point[0] + self._forward * np.array([1.0, 0.0, 0.0])
+        velocity, yaw_rate = raw.velocity.numpy(), raw.yaw_rate.numpy()
+        heading, place = self._path.extend(velocity, yaw_rate)
+        values = self._subject.completed(self._path.put(q.numpy(), heading, place))[0]
+        turns = self._subject.heading is not None
+        ground = forces_in_ground(ground, heading, place, turns=turns)
         found = FrameEstimate(
             values,
             raw.torque[0].numpy(),
-            GroundForces(ground.feet, ground.force[0], point, ground.torque[0]),
+            GroundForces(ground.feet, ground.force[0], ground.point[0], ground.torque[0]),
+            float(heading[0]),
         )
         self.spent_s = (remembered - began, time.perf_counter() - remembered)
         return found

@@ -24,8 +24,8 @@ def window(estimate: Estimate, from_s: float, to_s: float) -> Estimate:
     ground = replace(
         ground, force=ground.force[chosen], point=ground.point[chosen], torque=ground.torque[chosen]
     )
-    time_s, q, moments = estimate.time_s[chosen], estimate.q[chosen], estimate.moments[chosen]
-    return replace(estimate, time_s=time_s, q=q, moments=moments, ground=ground)
+    names = ("time_s", "q", "moments", "heading_rad")
+    return replace(estimate, ground=ground, **{name: getattr(estimate, name)[chosen] for name in names})
 
 
 def write_estimate(estimate: Estimate, model: Model, files: tuple[Path, Path, Path], title: str) -> None:

@@ -33,15 +33,15 @@ class Uncovered:
         )
 
 
-def uncovered(recording: Recording, phases: tuple[Phase, ...], *, planar: bool) -> tuple[Uncovered, ...]:
+def uncovered(recording: Recording, phases: tuple[Phase, ...], *, turns: bool) -> tuple[Uncovered, ...]:
     """Return the spans that the method does not cover, by the time they begin.
 
     Parameters
     ----------
     phases : tuple of Phase
         Of the recording.
-    planar : bool
-        Whether the model moves in the sagittal plane, which a turn leaves.
+    turns : bool
+        Whether the model can turn about the vertical.
     """
     time_s = recording.time_s
     spans = [
@@ -52,9 +52,9 @@ def uncovered(recording: Recording, phases: tuple[Phase, ...], *, planar: bool) 
         )
         for first, last in true_runs(~recording.usable)
     ]
-    if planar:
+    if not turns:
         spans += [
-            Uncovered(phase.from_s, phase.to_s, "the person turns, and the model stays in one plane")
+            Uncovered(phase.from_s, phase.to_s, "the person turns, and the model keeps its heading")
             for phase in phases
             if phase.kind == "turning"
         ]

@@ -114,6 +114,9 @@ class BodyConstants:
 class LossInputs:
     """What the terms look at, (batch, frames, ...) for the frames that are scored; heights from the floor.
 
+    Each frame is seen along the axes of the walking frame of that moment (see `motion`): x is ahead, z to the
+    right, whatever the person's heading.
+
     Attributes
     ----------
     subject, signals, constants, mounting
@@ -127,9 +130,10 @@ class LossInputs:
     tau : (batch, frames, coordinates) Tensor
         Generalized forces that the motion needs beside the contact forces, N and N m.
     force_bw : (batch, frames, points, 3) Tensor
-        Contact forces in ground over body weight.
+        Contact forces in the walking frame over body weight.
     contact_position, contact_velocity : (batch, frames, points, 3) Tensors
-        Of the contact points in ground, m and m/s; the velocity along forces that the model has.
+        Of the contact points, m and m/s, along the axes of the walking frame; the velocity is that in ground,
+        along forces that the model has.
     on_the_way : (batch,) bool Tensor or None
         Windows in which the person never stands; None: all.
     still : (batch, frames) bool Tensor or None
@@ -281,6 +285,14 @@ def trunk(e: LossInputs, angle: float) -> Tensor:
     return ((leaning - e.constants.trunk_lean) / angle).square().sum(-1).mean()
 
 
+def facing(e: LossInputs, angle: float) -> Tensor:
+    """Root ahead in the walking frame, on average over a window: the frame turns with the person."""
+    root = e.subject.heading
+    if root is None:
+        return e.tau.new_zeros(())
+    return (e.motion.q[..., root.vertical[0]].mean(1) / angle).square().mean()
+
+
 def mean_speed(e: LossInputs, share: float, least: float) -> Tensor:
     """Mean forward speed of a window without standing against the known one."""
     speed = e.signals.speed_m_s
@@ -323,10 +335,10 @@ def standing_speed(e: LossInputs, speed: float) -> Tensor:
 
 
 def vertical_consistency(e: LossInputs, speed: float) -> Tensor:
-    """Change of the root's position against its velocity."""
-    steps = e.subject.roles.steps[1:]
-    moved = (columns(e.motion.q[:, 2:], steps) - columns(e.motion.q[:, :-2], steps)) / (2 * e.signals.step_s)
-    return ((moved - columns(e.motion.u[:, 1:-1], steps)) / speed).square().sum(-1).mean()
+    """Change of the root's height against its velocity."""
+    up = (e.subject.roles.vertical,)
+    moved = (columns(e.motion.q[:, 2:], up) - columns(e.motion.q[:, :-2], up)) / (2 * e.signals.step_s)
+    return ((moved - columns(e.motion.u[:, 1:-1], up)) / speed).square().sum(-1).mean()
 
 
 def mounting(e: LossInputs, angle: float, shift: float) -> Tensor:
@@ -437,6 +449,7 @@ TERMS: dict[str, Term] = {
     "joint_limits": Term(joint_limits, (0.05,), ("rad",), 1.0),
     "unfelt_joints": Term(unfelt_joints, (1.0,), ("rad",), 1.0),
     "trunk": Term(trunk, (0.05,), ("rad",), 1.0),
+    "facing": Term(facing, (0.1,), ("rad",), 1.0),
     "mean_speed": Term(mean_speed, (0.15, 0.15), ("of the speed", "m/s, what planar legs lack"), 1.0),
     # Belts under people who stand before and after a walk (capsense_walk) carry 41 to 59 % each.
     "foot_speed": Term(foot_speed, (0.2,), ("m/s",), 1.0),

@@ -171,7 +171,7 @@ def make_signals(
         What the person does; by default it is told from the recording.
     """
     told = phases(recording) if told is None else told
-    spans = uncovered(recording, told, planar=subject.planar)
+    spans = uncovered(recording, told, turns=subject.heading is not None)
     time_s = recording.time_s
     standing, still = np.zeros((2, len(time_s)), bool)
     for phase in told:

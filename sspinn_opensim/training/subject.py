@@ -17,6 +17,7 @@ from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import BodyFunctions, build, fix_coordinates
 from casadi_dynamics.symbolic.constraints import independent_coordinates
+from casadi_dynamics.symbolic.heading import RootHeading, root_heading
 from casadi_dynamics.symbolic.posture import moving_coordinates, posture, without_forces
 from sspinn_opensim.anatomy.feet import foot_of
 from sspinn_opensim.anatomy.joint_centres import joint_centre
@@ -168,6 +169,12 @@ class Subject:
     def roles(self) -> Roles:
         """Which coordinate plays which part."""
         return _roles(self.model, self.fixed)
+
+    @cached_property
+    def heading(self) -> RootHeading | None:
+        """How the root turns about the vertical; None where it keeps its heading."""
+        names = self.model.coordinate_names
+        return root_heading(self.model, {*self.fixed, *(names[i] for i in self.roles.dependent)})
 
     @cached_property
     def planar(self) -> bool:

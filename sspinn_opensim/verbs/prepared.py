@@ -119,7 +119,7 @@ def prepare(
     refuse_serious(findings, study.recording.accepted, str(study.path))
     trained_on = resample(recording, study.training.rate_hz)
     told = phases(trained_on)
-    spans = uncovered(trained_on, told, planar=subject.planar)
+    spans = uncovered(trained_on, told, turns=subject.heading is not None)
     rates = f"{recording.sampling_rate_hz:.6g} Hz", f"{study.training.rate_hz:g} Hz"
     notes = (
         *(() if trained_on is recording else (f"note: {rates[0]} become {rates[1]} for the training",)),

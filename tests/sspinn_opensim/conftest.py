@@ -1,5 +1,6 @@
 """A body in motion on our planar model, and what its sensors would read: exact, small and fast."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 
 import osim_models
+from casadi_dynamics.model import TransformAxis
+from casadi_dynamics.model.functions import Linear
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.recording import Recording, Sensor
 from sspinn_opensim.results.folder import file_of
@@ -27,6 +30,12 @@ LUNGE = ("lunge.mot", "lunge_loads.xml", "lunge_forces.mot")
 def planar_model():
     """Return our planar model."""
     return read_model(osim_models.path("planar_gait.osim"))
+
+
+@pytest.fixture(scope="session")
+def spatial_model(planar_model):
+    """Return our model on a root that goes and turns everywhere, as gait2392's does; legs are hinges."""
+    return _spatial(planar_model)
 
 
 @pytest.fixture(scope="session")
@@ -138,6 +147,32 @@ def lunge(tmp_path_factory) -> Path:
 def trial(lunge, tmp_path) -> Path:
     """Return a fresh copy of the laboratory's folder."""
     return Path(shutil.copytree(lunge, tmp_path / "laboratory"))
+
+
+def _spatial(model):
+    (root,) = (joint for joint in model.joints if joint.parent.body == "ground")
+    axes = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
+    turns = (("pelvis_tilt", "z"), ("pelvis_list", "x"), ("pelvis_rotation", "y"))
+    moves = (("pelvis_tx", "x"), ("pelvis_ty", "y"), ("pelvis_tz", "z"))
+    rotations, translations = (
+        tuple(TransformAxis(axes[axis], name, Linear(1.0, 0.0)) for name, axis in part)
+        for part in (turns, moves)
+    )
+    free = dataclasses.replace(root, kind="CustomJoint", rotations=rotations, translations=translations)
+    known = {c.name: c for c in model.coordinates}
+    new = tuple(
+        dataclasses.replace(known[like], name=name, joint=root.name, default=0.0)
+        for name, like in (
+            ("pelvis_list", "pelvis_tilt"),
+            ("pelvis_rotation", "pelvis_tilt"),
+            ("pelvis_tz", "pelvis_tx"),
+        )
+    )
+    return dataclasses.replace(
+        model,
+        joints=tuple(free if joint is root else joint for joint in model.joints),
+        coordinates=(*model.coordinates, *new),
+    )
 
 
 def _motion(model, time_s):

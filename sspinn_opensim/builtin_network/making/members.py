@@ -150,7 +150,8 @@ def _raw(subject: Subject, motion: Motion) -> RawMotion:
     picked = (
         motion.q[:, list(roles.posture)],
         motion.u[:, steps],
-        motion.q[:, steps[1:]],
+        motion.q[:, [roles.vertical]],
+        motion.q[:, :0],
         motion.force,
         motion.tau[:, list(roles.actuated)],
     )

@@ -95,9 +95,17 @@ class OwnObjective(Objective):
         assert isinstance(part.windows, OwnWindows) and part.windows.truth is not None
         found, truth = estimator.decoder(outputs), part.windows.truth
         weight, moment = member.subject.body_weight, member.subject.moment_scale
-        scales = (ANGLE, VELOCITY, HEIGHT, FORCE * weight, MOMENT * moment)
-        pairs = zip(vars(found).values(), vars(truth).values(), scales, strict=True)
-        distances = [((a - b) / scale).square().mean() for a, b, scale in pairs]
+        scales = {
+            "posture": ANGLE,
+            "velocity": VELOCITY,
+            "height": HEIGHT,
+            "force": FORCE * weight,
+            "torque": MOMENT * moment,
+        }
+        distances = [
+            ((getattr(found, name) - getattr(truth, name)) / scale).square().mean()
+            for name, scale in scales.items()
+        ]
         self._from_truth.append(torch.stack(distances).sum())
         return super()._of_member(part, outputs, ramp)
 

@@ -31,7 +31,8 @@ def knows_the_motion(walker, make_motion):
         return RawMotion(
             posture=torch.as_tensor(q[:, list(roles.posture)], dtype=torch.float32)[rows],
             velocity=torch.as_tensor(u[:, list(roles.steps)], dtype=torch.float32)[rows],
-            position=torch.as_tensor(q[:, list(roles.steps[1:])], dtype=torch.float32)[rows],
+            height=torch.as_tensor(q[:, [roles.vertical]], dtype=torch.float32)[rows],
+            yaw_rate=torch.zeros(*rows.shape, 0),
             force=torch.zeros(*rows.shape, points, 3),
             torque=torch.zeros(*rows.shape, len(roles.actuated)),
         )

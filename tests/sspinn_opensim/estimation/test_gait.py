@@ -32,9 +32,8 @@ def estimate(walker):
     zero = np.zeros_like(force)
     actuated = tuple(model.coordinate_names[i] for i in roles.actuated)
     moments = np.ones((len(time_s), len(actuated)))
-    return Estimate(
-        time_s, model.coordinate_names, q, actuated, moments, GroundForces(feet, force, zero, zero)
-    )
+    ground = GroundForces(feet, force, zero, zero)
+    return Estimate(time_s, model.coordinate_names, q, actuated, moments, ground, np.zeros(len(time_s)))
 
 
 PHASES = (Phase("walking", 0.0, 11.0, 120.0),)

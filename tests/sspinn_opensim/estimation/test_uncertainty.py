@@ -37,7 +37,7 @@ def estimate(angle=1.0, length=0.9, moment=50.0, force=700.0):
     pushes = np.tile(np.broadcast_to(force, FRAMES)[:, None, None], (1, 1, 3)).astype(float)
     ground = GroundForces(("foot_r",), pushes, *(np.full((FRAMES, 1, 3), value) for value in (0.3, 5.0)))
     time_s = STEP_S * np.arange(FRAMES)
-    return Estimate(time_s, ("knee_angle_r", "ty"), q, ("knee_angle_r",), moments, ground)
+    return Estimate(time_s, ("knee_angle_r", "ty"), q, ("knee_angle_r",), moments, ground, 0 * time_s)
 
 
 def deviations(*estimates):

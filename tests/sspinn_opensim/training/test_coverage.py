@@ -76,9 +76,9 @@ def test_what_is_covered_too_briefly_is_refused(walker):
 
 def test_a_turn_is_not_covered_in_the_plane_and_is_in_space(walker):
     recording = walker.recording
-    (turn,) = uncovered(recording, TURN, planar=True)
+    (turn,) = uncovered(recording, TURN, turns=False)
     assert (turn.from_s, turn.to_s) == (1.01, 1.5) and "turns" in str(turn)
-    assert uncovered(recording, TURN, planar=False) == ()
+    assert uncovered(recording, TURN, turns=True) == ()
     covered = covered_samples(recording.time_s, (turn,))
     np.testing.assert_array_equal(np.flatnonzero(~covered), np.arange(101, 151))
 
@@ -87,7 +87,7 @@ def test_filled_gaps_are_not_covered_anywhere(walker):
     usable = np.ones(len(walker.recording.time_s), bool)
     usable[30:35] = usable[250:] = False
     recording = dataclasses.replace(walker.recording, usable=usable)
-    spans = uncovered(recording, TURN, planar=False)
+    spans = uncovered(recording, TURN, turns=True)
     assert [(span.from_s, span.to_s) for span in spans] == [(0.30, 0.34), (2.5, 2.99)]
     signals = make_signals(recording, walker.subject)
     np.testing.assert_array_equal(signals.covered.numpy(), usable)

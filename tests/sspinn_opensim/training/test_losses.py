@@ -67,7 +67,8 @@ def standing(body):
     raw = RawMotion(
         posture=frames(q[list(roles.posture)]),
         velocity=frames(np.zeros(2)),
-        position=frames(q[list(roles.steps[1:])]),
+        height=frames(q[[roles.vertical]]),
+        yaw_rate=frames(np.zeros(0)),
         force=frames(force.reshape(4, 3)),
         torque=frames(answers["tau"][list(roles.actuated)]),
     )
@@ -138,7 +139,7 @@ def test_standing_forces_are_where_the_warm_start_leads(standing):
     assert value_of("led_force", off) == pytest.approx(2 / 12)
 
 
-def term_cases(e):
+def term_cases(e, spatial_model):
     """Return, for every term, inputs in which each scale of the table is met exactly once."""
     weight, moment = e.subject.body_weight, e.subject.moment_scale
     roles, ones = e.subject.roles, torch.ones_like
@@ -177,6 +178,9 @@ def term_cases(e):
     quick = dataclasses.replace(e.motion, u=filled(e.motion.u, (..., roles.forward), fast))
     climbing = dataclasses.replace(e.motion, u=filled(e.motion.u, (..., lift), only["vertical_consistency"]))
     rests = torch.ones(e.tau.shape[:2], dtype=torch.bool)
+    free = dataclasses.replace(e.subject, model=spatial_model)
+    aside = torch.zeros(*e.motion.q.shape[:2], len(spatial_model.coordinates), dtype=torch.float64)
+    aside[..., spatial_model.coordinate_names.index("pelvis_rotation")] = -only["facing"]
     return {
         # Two axes of acceleration and one of angular rate a sensor.
         "acceleration": (
@@ -224,6 +228,7 @@ def term_cases(e):
         "joint_limits": (changed(e, motion=bent), 1),
         "unfelt_joints": (changed(e, motion=dataclasses.replace(e.motion, q=slumped)), 1),
         "trunk": (changed(e, subject=without_root_sensor(e.subject), motion=sway), 1),
+        "facing": (changed(e, subject=free, motion=dataclasses.replace(e.motion, q=aside)), 1),
         "mean_speed": (changed(e, signals=known, motion=quick), 1),
         # One foot is known to rest; the root of its speed and the scale, squared, is off by the scale.
         "foot_speed": (
@@ -292,8 +297,8 @@ def test_joints_beyond_the_last_sensor_are_unfelt(standing):
 
 
 @pytest.mark.parametrize("name", TERMS)
-def test_a_term_is_one_at_its_scale(name, standing):
-    case, expected = term_cases(standing)[name]
+def test_a_term_is_one_at_its_scale(name, standing, spatial_model):
+    case, expected = term_cases(standing, spatial_model)[name]
     assert value_of(name, case) == pytest.approx(expected, rel=1e-6)
 
 

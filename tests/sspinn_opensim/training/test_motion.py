@@ -19,7 +19,8 @@ def raw_of(subject, q, u) -> RawMotion:
         return torch.tensor(values[None][..., list(columns)])
 
     zeros = torch.zeros(1, len(q), 1)
-    return RawMotion(pick(q, roles.posture), pick(u, roles.steps), pick(q, roles.steps[1:]), zeros, zeros)
+    told = (pick(q, roles.posture), pick(u, roles.steps), pick(q, [roles.vertical]))
+    return RawMotion(*told, zeros[..., :0], zeros, zeros)
 
 
 def test_differentiate_follows_an_analytic_motion(walker, make_motion):
@@ -57,8 +58,9 @@ def test_fixed_coordinates_keep_their_value(walker):
 def test_shapes_of_the_decoder(decoder):
     raw = decoder(torch.randn(2, 5, decoder.size))
     assert (
-        raw.posture.shape == (2, 5, 8) and raw.velocity.shape == (2, 5, 2) and raw.position.shape == (2, 5, 1)
+        raw.posture.shape == (2, 5, 8) and raw.velocity.shape == (2, 5, 2) and raw.height.shape == (2, 5, 1)
     )
+    assert raw.yaw_rate.shape == (2, 5, 0), "in the plane nothing turns"
     assert raw.force.shape == (2, 5, 4, 3) and raw.torque.shape == (2, 5, 7)
     assert decoder.size == 8 + 2 + 1 + 8 + 7
 
@@ -74,7 +76,7 @@ def test_an_output_of_zero_stands_on_the_floor(walker, decoder):
     subject, raw = walker.subject, decoder(torch.zeros(1, decoder.size))
     defaults = [walker.model.coordinates[i].default for i in subject.roles.posture]
     np.testing.assert_allclose(raw.posture[0], defaults)
-    np.testing.assert_allclose(raw.position[0], [standing_height(subject)], rtol=1e-6)
+    np.testing.assert_allclose(raw.height[0], [standing_height(subject)], rtol=1e-6)
     np.testing.assert_allclose(raw.velocity[0], [walker.signals.speed_m_s, 0.0])
     np.testing.assert_allclose(raw.force[0, :, 1] / subject.body_weight, 0.1, atol=0.001)
     assert (raw.force[0, :, 0] == 0).all() and (raw.torque == 0).all()

@@ -1,0 +1,92 @@
+"""Path of the walking frame: heading and place, integrated from yaw rate and the root's velocity in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from casadi_dynamics.symbolic.heading import about
+from sspinn_opensim.estimation.ground import GroundForces
+from sspinn_opensim.training.subject import Subject
+
+_UP = np.array([0.0, 1.0, 0.0])
+_Frame = tuple[np.ndarray, np.ndarray | None]
+
+
+class Path:
+    """Goes on from frame to frame by trapezoids, from heading zero at the origin.
+
+    Sums are added one after the other: it does not matter into how many pieces the frames are divided.
+
+    Parameters
+    ----------
+    step_s : float
+        Time from frame to frame, s.
+    """
+
+    def __init__(self, subject: Subject, step_s: float) -> None:
+        self._subject, self._step_s = subject, step_s
+        self._turns = subject.heading is not None
+        #: Of the root's steps on the floor, the place of each among `Roles.steps` and its axis of ground.
+        self._level = [(k, i, 2 * (k // 2)) for k, i in enumerate(subject.roles.steps) if k != 1]
+        #: Heading of the last frame and its rate; its place and velocity.
+        self._last: tuple[_Frame, _Frame] | None = None
+
+    def extend(self, velocity: np.ndarray, yaw_rate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return heading (n,) in rad and place (n, 3) in m of the next frames.
+
+        Parameters
+        ----------
+        velocity : (n, steps) array
+            Of the root along `Roles.steps`, in the walking frame, m/s.
+        yaw_rate : (n, 1) array, or (n, 0) of a body that keeps its heading
+            rad/s.
+        """
+        turning, going = self._last or (None, None)
+        rate = yaw_rate[:, 0] if self._turns else np.zeros(len(velocity))
+        heading = self._summed(rate, turning)
+        along = np.zeros((len(velocity), 3))
+        for k, _, axis in self._level:
+            along[:, axis] = velocity[:, k]
+        along = in_ground(along, heading) if self._turns else along
+        place = self._summed(along, going)
+        self._last = (heading[-1:].reshape(()), rate[-1:].reshape(())), (place[-1], along[-1])
+        return heading, place
+
+    def pause(self) -> None:
+        """Let the next frame be where the last one was: what happened in between is not known."""
+        if self._last:
+            self._last = (self._last[0][0], None), (self._last[1][0], None)
+
+    def _summed(self, rates: np.ndarray, before: _Frame | None) -> np.ndarray:
+        """Return the integral of rates (n, ...) at every frame, from where that before was, and its rate."""
+        start, last = before or (np.zeros_like(rates[0]), None)
+        whole = np.concatenate([rates[:1] if last is None else last[None], rates])
+        trapezoids = 0.5 * self._step_s * (whole[:-1] + whole[1:])
+        if last is None:
+            trapezoids[0] = 0.0
+        return np.cumsum(np.concatenate([start[None], trapezoids]), axis=0)[1:]
+
+    def put(self, q: np.ndarray, heading: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """Return coordinates (n, c) that are told in the walking frame as those in ground."""
+        root = self._subject.heading
+        out = q.copy() if root is None else root.turned(q, heading)
+        for _, i, axis in self._level:
+            out[:, i] = place[:, axis]
+        return out
+
+
+def in_ground(vectors: np.ndarray, heading: np.ndarray) -> np.ndarray:
+    """Return vectors (n, ..., 3) of a frame that is turned about the vertical by a heading (n,) in ground."""
+    return np.einsum("nij,n...j->n...i", about(_UP, heading), vectors)
+
+
+def forces_in_ground(
+    ground: GroundForces, heading: np.ndarray, place: np.ndarray, *, turns: bool
+) -> GroundForces:
+    """Return forces on the feet, (n, feet, 3), that are told in the walking frame as those in ground."""
+    if turns:
+        parts = {name: in_ground(getattr(ground, name), heading) for name in ("force", "point", "torque")}
+        ground = replace(ground, **parts)
+    return replace(ground, point=ground.point + place[:, None])
