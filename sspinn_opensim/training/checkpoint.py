@@ -27,7 +27,7 @@ from sspinn_opensim.training.signals import Signals, channels
 from sspinn_opensim.training.subject import Subject
 from sspinn_opensim.training.trainer import Trainer
 
-FORMAT = 3
+FORMAT = 4
 #: What a checkpoint holds, whoever wrote it.
 _SHAPE = {
     "format": int,
