@@ -96,6 +96,7 @@ def numbers() -> list[str]:
         "an output of one as angle of a segment, rad": decoder.ANGLE_RAD,
         "as height of the root, m": decoder.HEIGHT_M,
         "as velocity of the root, m/s": decoder.VELOCITY_M_S,
+        "as yaw rate of the walking frame, rad/s": decoder.YAW_RATE_RAD_S,
         "as force at a point, body weights": decoder.FORCE_BW,
         "as joint moment, body weight times height": decoder.TORQUE_BWBH,
         "input noise: share of the stride-to-stride deviation": signals.NOISE_SHARE,

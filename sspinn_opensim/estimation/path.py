@@ -26,8 +26,7 @@ class Path:
     """
 
     def __init__(self, subject: Subject, step_s: float) -> None:
-        self._subject, self._step_s = subject, step_s
-        self._turns = subject.heading is not None
+        self._root, self._step_s = subject.heading, step_s
         #: Of the root's steps on the floor, the place of each among `Roles.steps` and its axis of ground.
         self._level = [(k, i, 2 * (k // 2)) for k, i in enumerate(subject.roles.steps) if k != 1]
         #: Heading of the last frame and its rate; its place and velocity.
@@ -44,14 +43,17 @@ class Path:
             rad/s.
         """
         turning, going = self._last or (None, None)
-        rate = yaw_rate[:, 0] if self._turns else np.zeros(len(velocity))
-        heading = self._summed(rate, turning)
         along = np.zeros((len(velocity), 3))
         for k, _, axis in self._level:
             along[:, axis] = velocity[:, k]
-        along = in_ground(along, heading) if self._turns else along
+        if self._root is None:
+            heading, turning = np.zeros(len(along)), (np.zeros(()), None)
+        else:
+            heading = self._summed(yaw_rate[:, 0], turning)
+            turning = heading[-1:].reshape(()), yaw_rate[-1]
+            along = in_ground(along, heading)
         place = self._summed(along, going)
-        self._last = (heading[-1:].reshape(()), rate[-1:].reshape(())), (place[-1], along[-1])
+        self._last = turning, (place[-1], along[-1])
         return heading, place
 
     def pause(self) -> None:
@@ -62,6 +64,8 @@ class Path:
     def _summed(self, rates: np.ndarray, before: _Frame | None) -> np.ndarray:
         """Return the integral of rates (n, ...) at every frame, from where that before was, and its rate."""
         start, last = before or (np.zeros_like(rates[0]), None)
+        if len(rates) == 1 and last is not None:  # the same sum, for little
+            return start + 0.5 * self._step_s * (last + rates)
         whole = np.concatenate([rates[:1] if last is None else last[None], rates])
         trapezoids = 0.5 * self._step_s * (whole[:-1] + whole[1:])
         if last is None:
@@ -70,8 +74,7 @@ class Path:
 
     def put(self, q: np.ndarray, heading: np.ndarray, place: np.ndarray) -> np.ndarray:
         """Return coordinates (n, c) that are told in the walking frame as those in ground."""
-        root = self._subject.heading
-        out = q.copy() if root is None else root.turned(q, heading)
+        out = q.copy() if self._root is None else self._root.turned(q, heading)
         for _, i, axis in self._level:
             out[:, i] = place[:, axis]
         return out
