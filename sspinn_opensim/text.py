@@ -18,13 +18,13 @@ def printable(text: str) -> str:
 
 
 def fixed(value: float | None, digits: int) -> str:
-    """Return a number with so many decimals and a true minus sign; a dash for None."""
-    return "\u2013" if value is None else f"{value:.{digits}f}".replace("-", "\u2212")
+    """Return a number with so many decimals and a true minus sign, which zero has not; a dash for None."""
+    return "\u2013" if value is None else f"{value:z.{digits}f}".replace("-", "\u2212")
 
 
 def signed(value: float | None, digits: int) -> str:
     """Return the same as `fixed`, always with a sign."""
-    return "\u2013" if value is None else f"{value:+.{digits}f}".replace("-", "\u2212")
+    return "\u2013" if value is None else f"{value:+z.{digits}f}".replace("-", "\u2212")
 
 
 def text_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:

@@ -51,7 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what the locale cannot show is escaped, not an error
             stream.reconfigure(errors="backslashreplace")
-    options, screen = build_parser().parse_args(arguments), Screen()
+    parser, screen = build_parser(), Screen()
+    options = parser.parse_args(arguments)
+    if "verb" not in options:
+        parser.print_help(sys.stderr)
+        parser.exit(2)
     try:
         with as_exceptions(), screen.attached():
             result = call(options.verb, options, screen)
@@ -80,7 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="sspinn", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"sspinn {__version__}")
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB")
     for verb in VERBS:
         description = f"{verb.purpose[0].upper()}{verb.purpose[1:]}."
         own = verbs.add_parser(verb.name, help=verb.purpose, description=description)

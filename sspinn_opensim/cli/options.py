@@ -15,6 +15,8 @@ ANY = Bounds(-LARGEST, LARGEST)
 COUNT, NONE_OR_MORE, PROCESSES = Bounds(1, LARGEST), Bounds(0, LARGEST), Bounds(1, 1024)
 #: As it is written in English: no 1_000, no nan.
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,3})?", re.IGNORECASE | re.ASCII)
+#: What is expected of a text that is no number of a kind.
+_KINDS: dict[Callable[[str], float], str] = {int: "a whole number", float: "a number such as 1.75"}
 
 
 class Option:
@@ -49,10 +51,12 @@ def number(
 
     def parsed(text: str) -> float:
         try:
-            if not _NUMBER.fullmatch(text.strip()) or not bounds.holds(value := kind(text)):
-                raise argparse.ArgumentTypeError(f"expected {bounds}, found '{text[:80]}'")
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"expected a whole number, found '{text[:80]}'") from None
+            value = kind(text) if _NUMBER.fullmatch(text.strip()) else None
+        except ValueError:  # 1.5 where a whole number is asked for
+            value = None
+        expected = str(bounds) if value is not None else _KINDS[kind]
+        if value is None or not bounds.holds(value):
+            raise argparse.ArgumentTypeError(f"expected {expected}, found '{text[:80]}'")
         return value
 
     return Option(typed, purpose, type=parsed, metavar=unit, **settings)

@@ -159,7 +159,7 @@ VERBS = (
     Verb("evaluate", "compare with the reference and write the report", (_PEOPLE, OUT, *_OF_STUDY)),
     Verb(
         "adapt",
-        "fit the network of a cohort to a new person's recording",
+        "fit the network of a cohort, or the built-in one, to a new person's recording",
         (
             path("study", "STUDY", "study file (.toml) of the person"),
             path(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
+from sspinn_opensim.alignment.align import aligned
+from sspinn_opensim.alignment.files import check_sensors, read_alignment
 from sspinn_opensim.estimation.offline import Estimate, at_times
 from sspinn_opensim.estimation.offline import estimate as estimate_whole
 from sspinn_opensim.recording import Recording, Sensor, check_placement, on_model
@@ -25,14 +27,17 @@ class Estimator:
         The scaled model that the network was trained with.
     checkpoint : Path
         The trained network.
+    alignment : Path, optional
+        How sensors sit whose axes no study stated, as the training found it.
 
     See Also
     --------
     sspinn_opensim.estimation.StreamingEstimator : The same sample by sample.
     """
 
-    def __init__(self, model: Model, checkpoint: Path) -> None:
+    def __init__(self, model: Model, checkpoint: Path, alignment: Path | None = None) -> None:
         self._model, self._checkpoint, self._body = model, checkpoint, read_body(checkpoint)
+        self._alignment = alignment
         self._subject: Subject | None = None
         self._sensors: tuple[Sensor, ...] = ()
 
@@ -46,7 +51,7 @@ class Estimator:
             There is no model or no network, or the network is that of a cohort.
         """
         files = ResultsFolder(Path(folder))
-        return cls(read_model(files.subject), files.checkpoint(seed))
+        return cls(read_model(files.subject), files.checkpoint(seed), files.alignment)
 
     def estimate(self, recording: Recording) -> Estimate:
         """Return motion and forces of a recording, in memory.
@@ -54,7 +59,8 @@ class Estimator:
         Parameters
         ----------
         recording : Recording
-            Of the same person, with the same sensors at the same places; at any rate.
+            Of the same person, with the same sensors at the same places; at any rate. Signals along the
+            sensors' own axes are turned as the training found the sensors to sit.
 
         Returns
         -------
@@ -68,6 +74,10 @@ class Estimator:
         """
         recording = on_model(recording, self._model)
         check_placement(recording.sensors, self._model, f"recording '{recording.name}'")
+        if self._alignment and not all(sensor.axes_known for sensor in recording.sensors):
+            known = read_alignment(self._alignment)
+            check_sensors(known, recording, self._alignment)
+            recording = aligned(recording, known)
         if self._subject is None or recording.sensors != self._sensors:
             held, height_m = self._body["fixed"], self._body["height_m"]
             self._subject = make_subject(self._model, recording, held, height_m=height_m)

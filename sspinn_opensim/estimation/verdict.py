@@ -52,6 +52,13 @@ _LEAST = {
 _ONE_LEG = 0.8
 #: So many findings are told where there is little room.
 _TOLD = 5
+#: Times the limit below which one decimal would say that nothing is above it.
+_JUST_ABOVE = 1.05
+#: What a user can do about a bad verdict; the report says it too.
+ADVICE = (
+    "train for as many steps as are usual (1500; 300 from a network that was trained before) if there were "
+    "fewer; then see how the sensors that are named sit: sspinn check"
+)
 
 
 @dataclass(frozen=True)
@@ -131,6 +138,7 @@ class FitVerdict:
         told = "the training fits as those of good recordings do, with something unusual"
         notes = self.notes()
         more = [f"  and {len(notes) - _TOLD} more findings, in fit.json"] if len(notes) > _TOLD else []
+        more += [] if self.ok else [f"  what to do: {ADVICE}"]
         return "\n".join([told if self.ok else head, *(f"  {text}" for text in notes[:_TOLD]), *more])
 
     def notes(self) -> tuple[str, ...]:
@@ -167,12 +175,16 @@ def judge(fits: Mapping[int, Fit | None], levels: Mapping[str, Level] | None = N
             times = measure.value / level.expected(fit.intensity_m_s2)
             if times > level.unusual:
                 beyond = times / level.unusual
-                text = f"{of_seed}{measure.says} ({beyond:.1f} times the most that is usual)"
+                text = f"{of_seed}{measure.says} ({_times(beyond)} the most that is usual)"
                 bad = times > level.bad and not measure.of_people
                 finding = _Finding(bool(measure.sensor), beyond, text, measure.sensor)
                 (failures if bad else warnings).append(finding)
     told = (*_leg(failures, warnings), *(found.text for found in sorted(failures, reverse=True)))
     return FitVerdict(told, tuple(found.text for found in sorted(warnings, reverse=True)))
+
+
+def _times(beyond: float) -> str:
+    return f"{beyond:.1f} times" if beyond >= _JUST_ABOVE else "just above"
 
 
 class _Finding(NamedTuple):
@@ -204,6 +216,7 @@ def write_fit(fits: Mapping[int, Fit | None], verdict: FitVerdict, file: Path) -
             "ok": verdict.ok,
             "failures": list(verdict.failures),
             "warnings": list(verdict.warnings),
+            "advice": "" if verdict.ok else ADVICE,
             "seeds": {str(seed): fit.to_json() for seed, fit in fits.items() if fit is not None},
         },
     )

@@ -94,7 +94,7 @@ def _hint(told: Mapping[str, Any], kinds: Sequence[str]) -> str:
     return (
         f"{'; '.join(said)}, told from the estimated ground forces: a foot is down where it carries "
         f"{100 * THRESHOLD_BW:g} % of body weight.{out} Step: from the strike of the other foot to that of "
-        "this one. Symmetry index: right above left in percent of their mean (Robinson et al. 1987)."
+        "this one. Symmetry index: right minus left in percent of their mean (Robinson et al. 1987)."
     )
 
 

@@ -72,8 +72,10 @@ class Page:
         From top to bottom.
     facts, hints : sequence of str
         A line under the title; paragraphs under that.
+    alerts : sequence of str
+        What makes the page not to be trusted, above the hints.
     summary : mapping or None
-        What the template ``summary.html`` shows above the hints.
+        What the template ``summary.html`` shows above the alerts.
     links : bool
         Whether links to the sections stand at the top.
     origin : str
@@ -86,6 +88,7 @@ class Page:
     sections: Sequence[Section]
     facts: Sequence[str] = ()
     hints: Sequence[str] = ()
+    alerts: Sequence[str] = ()
     summary: Mapping[str, Any] | None = None
     links: bool = False
     origin: str = "Estimates from inertial sensors"

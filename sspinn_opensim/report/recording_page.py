@@ -26,7 +26,7 @@ SENSOR_COLUMNS = (
 )
 PHASE_COLUMNS = ("phase", "from, s", "to, s", "steps/min")
 TURN_COLUMNS = (
-    *("sensor", "axes of", "angles x y z, deg", "moves like"),
+    *("sensor", "axes of", "angles x y z, deg", "moves like (probability)"),
     *("sagittal, ± deg", "frontal, ± deg", "heading, ± deg"),
 )
 #: Standard deviation of an alignment of which nothing is known, degrees.

@@ -13,7 +13,7 @@ from sspinn_opensim.report.axis import Axis
 from sspinn_opensim.report.gait import gait_section, uncovered_hint
 from sspinn_opensim.report.page import Page
 from sspinn_opensim.report.stick_figure import StickFigure
-from sspinn_opensim.report.summary import facts, hints, summary
+from sspinn_opensim.report.summary import facts, hints, shown_hint, summary
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
 
@@ -76,7 +76,8 @@ def write_report(
         title=f"{study.person.name}, {study.recording.name}",
         sections=[part for part in parts if part],
         facts=facts(study, data.recording),
-        hints=[*sections.fit_hint(results), *(hints(data) if trial else ()), *uncovered_hint(results)],
+        alerts=sections.fit_alert(results),
+        hints=[*(hints(data) if trial else ()), *shown_hint(compared.axis, data), *uncovered_hint(results)],
         summary=summary(study, trial),
         links=True,
         figure=stick_figure and _figure_data(stick_figure, compared),

@@ -243,6 +243,7 @@ def muscle_section(compared: Compared, results: Path) -> Section | None:
         charts, legend = _muscles_over_time(compared, forces, measured)
     content = {
         "verdict": read_verdict(folder),
+        "trusted": read_fit(folder).get("ok", True),
         "part_s": (float(forces.time_s[0]), float(forces.time_s[-1])),
         "legend": legend,
         "charts": charts,
@@ -301,15 +302,16 @@ def fit_section(results: Path) -> Section | None:
         ]
         for sensor in next(iter(found["seeds"].values()))["sensors"]
     ]
-    return Section("fit", "Verdict on the training", "fit.html", found | {"table": Table(columns, rows)})
+    content = found | {"table": Table(columns, rows)}
+    return Section("fit", "Verdict on the training", "fit.html", content)
 
 
-def fit_hint(results: Path) -> list[str]:
+def fit_alert(results: Path) -> list[str]:
     """Return what stands at the top of the page where a training is not like those of good recordings."""
     found = read_fit(ResultsFolder(results))
     if not found or found["ok"]:
         return []
-    return [f"Do not trust this estimate: {'; '.join(found['failures'][:3])}. See: verdict on the training."]
+    return [f"Do not trust this estimate: {'; '.join(found['failures'][:3])}. See: Verdict on the training."]
 
 
 def _percent(share: float | None) -> str:
@@ -357,7 +359,8 @@ def read_histories(results: Path) -> dict[str, dict[str, list[float]]]:
 
 def notes_section(notes: Mapping[str, Sequence[str]]) -> Section | None:
     """Say what each verb noted on the way."""
-    content = {"notes": [(verb, _first(said)) for verb, said in notes.items() if said]}
+    told = {verb: [text.removeprefix("note: ") for text in said] for verb, said in notes.items()}
+    content = {"notes": [(verb, _first(said)) for verb, said in told.items() if said]}
     return Section("notes", "Notes", "notes.html", content) if content["notes"] else None
 
 

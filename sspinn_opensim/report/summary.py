@@ -8,6 +8,7 @@ from typing import Any
 from sspinn_opensim.evaluation.data import EvaluationData
 from sspinn_opensim.evaluation.metrics import mean_key
 from sspinn_opensim.recording import Recording
+from sspinn_opensim.report.axis import Axis
 from sspinn_opensim.study import Study
 
 #: Means over ten people, walking 0.9-2 m/s and running 3-4.9 m/s, as the method's authors report them
@@ -43,10 +44,22 @@ def facts(study: Study, recording: Recording) -> list[str]:
 def hints(data: EvaluationData) -> list[str]:
     """Return how the numbers were scored."""
     seeds, cycles = len(data.seeds), data.cycles
-    over = f"{cycles} gait cycle{'s'[: cycles > 1]}" if cycles else "the written part of the recording"
+    part = f"{data.frames_s[0]:.1f} to {data.frames_s[-1]:.1f} s"
+    over = f"{cycles} gait cycle{'s'[: cycles > 1]}" if cycles else part
     of = f"Median of {seeds} trainings (seeds)" if seeds > 1 else "One training (seed)"
     source = data.reference.source if data.reference else "no reference"
     return [f"{of}, scored over {over} against {source}, at zero time shift."]
+
+
+def shown_hint(axis: Axis, data: EvaluationData) -> list[str]:
+    """Return which part of a longer recording the charts over time show, in words; nothing if all of it."""
+    if axis.cycle_s or axis.span[0] <= data.frames_s[0]:
+        return []
+    first, last = axis.span
+    return [
+        f"Charts over time show the last {last - first:.1f} s, {first:.1f} to {last:.1f} s; "
+        "the files hold the whole recording."
+    ]
 
 
 def summary(study: Study, trial: Mapping[str, Any] | None) -> dict[str, Any]:

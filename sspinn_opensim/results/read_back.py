@@ -55,6 +55,7 @@ _FIT = {
     "ok": bool,
     "failures": [str],
     "warnings": [str],
+    "advice?": str,
     "seeds": {
         str: {
             "windows": int,

@@ -38,6 +38,8 @@ class Stage:
 _LABELS = ("person.name", "person.id", "recording.name")
 _NETWORK = ("recording", "sensors", "alignment", "coordinates", "training")
 _OTHER_SEEDS = ("training.seeds", "training.adaptation_steps", "training.devices")
+#: Settings that an option of the command line replaces.
+_TYPED = {"training.steps": "--steps", "training.seeds": "--seeds", "recording.sensors": "--sensors"}
 #: By verb, in the order in which they follow each other.
 STAGES: Mapping[str, Stage] = {
     "scale": Stage(("model", "person", "scaling", "coordinates"), but=_LABELS),
@@ -122,7 +124,9 @@ def check_same_study(folder: Path, manifest: Mapping, study: Mapping, inputs: Ma
                 found = next(_differences(verb, recorded[verb], study, inputs), "")
         fix += ", or train anew with --restart"
     if found:
-        raise InputError("The folder holds other results.", where=folder, found=found, fix=fix)
+        raise InputError(
+            "The folder holds other results.", where=folder, found=found, fix=_typed(found) + fix
+        )
 
 
 def _differences(verb: str, recorded: Mapping, study: Mapping | None, inputs: Mapping) -> Iterator[str]:
@@ -133,7 +137,8 @@ def _differences(verb: str, recorded: Mapping, study: Mapping | None, inputs: Ma
     now, known = _settings(stage, study), recorded["settings"]
     for key in sorted(now.keys() | known.keys()):
         if now.get(key) != known.get(key):
-            yield f"{key} was {known.get(key)!r} and is {now.get(key)!r}"[:300]
+            was, is_now = ("not stated" if s.get(key) is None else repr(s[key]) for s in (known, now))
+            yield f"{key} was {was} and is {is_now}"[:300]
     for key, path in inputs.items():
         if key in recorded["inputs"] and _hash(path) != recorded["inputs"][key]:
             yield f"{path.name} ({key}) holds something else than then"
@@ -164,8 +169,14 @@ def _stale(folder: Path, verb: str, what: str) -> InputError:
         f"What sspinn {verb} wrote does not belong to this study as it is now.",
         where=folder,
         found=what,
-        fix=f"run sspinn {verb} again, and what follows it; or choose another --out",
+        fix=f"{_typed(what)}run sspinn {verb} again, and what follows it; or choose another --out",
     )
+
+
+def _typed(what: str) -> str:
+    """Return what to do about a setting that may have come from the command line instead of the study."""
+    option = next((option for key, option in _TYPED.items() if what.startswith(f"{key} ")), "")
+    return f"give {option} as then, or state it in the study; or " if option else ""
 
 
 def _hash(path: Path) -> str:

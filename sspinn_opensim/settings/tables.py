@@ -79,7 +79,10 @@ def load(path: Path, what: str = "study file") -> tuple[str, dict[str, Any]]:
     """Return text and tables of a TOML file; `what` it is, for messages."""
     if why := not_a_file(path):
         beside = [file.name for file in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        raise InputError(f"The {what} {why}.", where=path, fix=nearest(path.name, beside))
+        fix = f"give the {what} (.toml) itself" if path.is_dir() else nearest(path.name, beside)
+        if path.is_dir() and what == "study file":
+            fix += "; of a vendor's folder, sspinn check FOLDER --study study.toml writes one"
+        raise InputError(f"The {what} {why}.", where=path, fix=fix)
     try:
         with path.open(encoding="utf-8-sig") as file:
             text = file.read(_LARGEST + 1)

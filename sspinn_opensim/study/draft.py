@@ -21,7 +21,7 @@ from sspinn_opensim.recording.streams import Stream, stream_of
 #: Model of a study that is no file.
 BUILTIN = "builtin:"
 #: What says where a sensor sits, if the vendor's files do.
-_FILES, _NAME = "the files say so", "guess: its name tells"
+_FILES, _NAME = "the files say where it sits", "guess: its name tells"
 #: Probability from which a place is guessed by how a sensor moves.
 _SURE, _SURE_MIDDLE = 0.9, 0.5
 #: Segments of the legs.

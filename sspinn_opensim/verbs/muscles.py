@@ -92,7 +92,8 @@ def muscles(
     preparation.prepare(out, window=window, settings=settings, held=held)
     if held:
         log.info(
-            f"{len(held)} coordinates that were not estimated are locked: no muscle is asked to hold them"
+            f"locked, so that no muscle is asked to hold them: {len(held)} of the coordinates, which were "
+            "not estimated"
         )
     optimizer = FastOptimizer(settings) if fast else None
     verdict = static_optimization.run(

@@ -15,6 +15,7 @@ from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import ScalingStudy, Study, read_scaling, read_study
 from sspinn_opensim.study.cohort import CohortStudy, is_cohort, read_cohort
+from sspinn_opensim.verbs.axes import as_chosen
 
 Result = TypeVar("Result")
 T = TypeVar("T")
@@ -69,8 +70,12 @@ def as_study(
 
 
 def read_recording(study: Study | str | Path) -> Recording:
-    """Read the recording that a study, or the study file of a path, names: SI units, axes of the bodies."""
-    return read_recording_of(study if isinstance(study, Study) else read_study(study))
+    """Read the recording that a study, or the study file of a path, names.
+
+    SI units, along the axes of the bodies; for sensors that have to be aligned by their signals, their own.
+    """
+    known = study if isinstance(study, Study) else read_study(study)
+    return as_chosen(known, read_recording_of(known))
 
 
 def on_study(

@@ -155,7 +155,8 @@ def train_seeds(
     topology = member_topology(people.members[0])
     for seed in study.training.seeds:
         beginning = begin(study.training, seed, topology, subject)
-        log.info(f"seed {seed} {beginning.told}")
+        if beginning.told:
+            log.info(f"seed {seed} {beginning.told}")
         belongs_to = identity(subject, recording, beginning.settings)
         done = train_seed(
             people, beginning.settings, belongs_to, out, restart, beginning.network, progress=progress

@@ -7,7 +7,12 @@ from sspinn_opensim.text import fixed, markdown_table, signed, text_table
 
 @pytest.mark.parametrize(
     ("value", "plain", "with_sign"),
-    [(1.25, "1.2", "+1.2"), (-0.31, "\u22120.3", "\u22120.3"), (None, "\u2013", "\u2013")],
+    [
+        (1.25, "1.2", "+1.2"),
+        (-0.31, "\u22120.3", "\u22120.3"),
+        (-0.04, "0.0", "+0.0"),
+        (None, "\u2013", "\u2013"),
+    ],
 )
 def test_numbers_have_a_true_minus_and_a_dash_for_none(value, plain, with_sign):
     assert (fixed(value, 1), signed(value, 1)) == (plain, with_sign)

@@ -263,6 +263,26 @@ def test_a_wrong_command_line_prints_the_usage(arguments, capsys):
     assert caught.value.code == 2 and "usage: sspinn" in capsys.readouterr().err
 
 
+def test_a_command_without_a_verb_prints_all_verbs(capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main([])
+    assert caught.value.code == 2 and "run the built-in example" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["check", "a", "--height", "1,75"], "expected a number such as 1.75, found '1,75'"),
+        (["run", "a", "--out", "b", "--steps", "1.5"], "expected a whole number, found '1.5'"),
+        (["muscles", "a", "--out", "b", "--workers", "0"], "expected a number from 1 to 1024, found '0'"),
+    ],
+)
+def test_what_is_no_number_is_told_apart_from_one_out_of_bounds(arguments, says, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(arguments)
+    assert says in capsys.readouterr().err
+
+
 def test_version(capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main(["--version"])

@@ -53,7 +53,7 @@ def test_what_is_like_the_good_is_good():
 def test_what_is_far_from_the_good_is_named(changes, says):
     verdict = judge({0: fit_of(**changes)}, LEVELS)
     assert not verdict.ok and any(says in text for text in verdict.failures), verdict
-    assert "do not trust the estimate" in str(verdict)
+    assert "do not trust the estimate" in str(verdict) and "what to do: train for as many" in str(verdict)
     assert all(text.startswith("fit: ") for text in verdict.notes()[: len(verdict.failures)])
 
 
@@ -78,6 +78,12 @@ def test_between_the_limits_it_is_unusual_and_the_farthest_comes_first():
         "the forces on the feet do not carry the motion",
         "feet that carry load move over the floor",
     ]
+
+
+def test_what_is_hardly_beyond_a_level_is_not_told_as_one_time_it():
+    levels = {"term.contact_speed": Level(0.066, 0.0, 1.5, 2.0)}
+    (text,) = judge({0: fit_of(terms={"contact_speed": 0.1})}, levels).warnings
+    assert text.endswith("(just above the most that is usual)")
 
 
 def test_several_seeds_are_told_apart_and_a_short_recording_has_no_verdict():

@@ -136,6 +136,8 @@ def test_a_training_unlike_good_ones_is_told_at_the_top_and_by_sensor(study, res
         text = " ".join(" ".join(reader.text).split())
         assert "fit" in reader.sections and said in text and "shank <r>" in text and "<r>" not in html
         assert ("Do not trust this estimate" in text) is bool(failures)
+        assert ("whatever static optimization says" in text) is bool(failures)
+        assert ("What to do" in text) is bool(failures)
         cells = [cell.strip() for cell in reader.text if cell.strip()]
         row = cells[cells.index("shank <r>") :][:8]
         assert row == ["shank <r>", "9.00", "150", "\u2013", "\u2013", "2.0", "30", "\u221250"]

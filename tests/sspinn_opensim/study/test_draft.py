@@ -35,7 +35,7 @@ def test_places_come_from_the_user_the_file_or_the_name(model):
         ("pelvis", "00B42DA3", "pelvis"),
         ("femur_r", "00B42DA2", "femur_r"),
     ]
-    assert [p.told_by for p in placed] == ["", "the files say so"]
+    assert [p.told_by for p in placed] == ["", "the files say where it sits"]
     by_name = place_streams(streams[1:], {}, model)
     assert [(p.name, p.body) for p in by_name] == [("femur_r", "femur_r"), ("LeftShank", "tibia_l")]
 

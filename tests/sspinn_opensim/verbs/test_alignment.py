@@ -1,5 +1,6 @@
 """Sensors of a study that does not say how they sit: aligned once, kept, used again, refused if doubtful."""
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -7,18 +8,21 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 import osim_models
+import sspinn_opensim as so
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.alignment.files import read_alignment
 from sspinn_opensim.alignment.usual import QUIET_STANDING, usual_gaits
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.study import read_study
+from sspinn_opensim.study import TrainingChoice, read_study
 from sspinn_opensim.verbs import axes
 from sspinn_opensim.verbs.axes import along_segments
 from sspinn_opensim.verbs.check import check
+from sspinn_opensim.verbs.estimate import estimate_seeds
 from sspinn_opensim.verbs.inputs import check_inputs
 from sspinn_opensim.verbs.prepared import prepare, write_reading
 from sspinn_opensim.verbs.run import run
+from sspinn_opensim.verbs.train import train_seeds
 
 SITES = {
     "pelvis": ("pelvis", ""),
@@ -144,6 +148,21 @@ def test_the_alignment_of_a_run_is_made_once(study, monkeypatch):
     monkeypatch.setattr(axes, "align", None)  # it must not be made again
     made = prepare(known, out, recording, alignment)
     assert made.alignment.source == alignment.source and made.alignment.recording == "walk"
+
+
+def test_a_trained_network_takes_the_sensors_as_its_training_found_them(study):
+    known, out = study()
+    brief = dataclasses.replace(known, training=TrainingChoice(steps=2))
+    prepared = prepare(brief, out)
+    write_reading(prepared, out)
+    list(train_seeds(brief, prepared, out))
+    written = estimate_seeds(brief, prepared, out).seeds[0]
+    recording = so.read_recording(known)
+    assert not any(sensor.axes_known for sensor in recording.sensors)
+    assert np.array_equal(so.Estimator.load(out).estimate(recording).q, written.q)
+    ResultsFolder(out).alignment.unlink()
+    with pytest.raises(InputError, match="alignment file does not exist"):
+        so.Estimator.load(out).estimate(recording)
 
 
 @pytest.fixture

@@ -91,6 +91,7 @@ def test_another_recording_than_the_one_trained_on(study, out, tmp_path):
 def test_other_steps_than_the_network_was_trained_with(study, out):
     error = refused(estimate.estimate, override(study, steps=7), out)
     assert "training.steps was 6 and is 7" in error.found
+    assert "give --steps as then, or state it in the study" in error.fix
     (out / "manifest.json").unlink()
     assert "another 'settings.steps'" in refused(estimate.estimate, override(study, steps=7), out).what
 
