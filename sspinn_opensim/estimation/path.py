@@ -50,7 +50,7 @@ class Path:
             heading, turning = np.zeros(len(along)), (np.zeros(()), None)
         else:
             heading = self._summed(yaw_rate[:, 0], turning)
-            turning = heading[-1:].reshape(()), yaw_rate[-1]
+            turning = heading[-1:].reshape(()), yaw_rate[-1:].reshape(())
             along = in_ground(along, heading)
         place = self._summed(along, going)
         self._last = turning, (place[-1], along[-1])

@@ -33,6 +33,7 @@ Damping = Annotated[float, Bounds(0.02, 2.0)]
 Heading = Annotated[float, Bounds(-360.0, 360.0)]
 Strides = Annotated[int, Bounds(3, 10_000)]
 Belt = Annotated[float, Bounds(-15.0, 15.0, "give the speed in metres a second")]
+Distance = Annotated[float, Bounds(0.3, 1000.0, "give the length in metres")]
 Time = Annotated[float, Bounds(-LARGEST, LARGEST)]
 Delay = Annotated[float, Bounds(-0.5, 0.5, "give the time in seconds")]
 
@@ -57,6 +58,10 @@ class MotionSettings:
     keep_from_s, keep_to_s : float or None
         With `strides`: the part of the file that stays as it is, on the clock of the file. The rest of the
         stride is bent to close it.
+    path : {'straight', 'circle', 'back_and_forth'}
+        What the walk is laid along, to the left. Back and forth: straight, half a circle, and so on.
+    radius_m, straight_m : float
+        Of the circle or its halves, and length of the straight parts.
     """
 
     lowpass_hz: NonNegative = 12.0
@@ -66,6 +71,9 @@ class MotionSettings:
     strides: Strides | None = None
     keep_from_s: Time | None = None
     keep_to_s: Time | None = None
+    path: Literal["straight", "circle", "back_and_forth"] = "straight"
+    radius_m: Distance = 2.0
+    straight_m: Distance = 5.0
 
 
 @dataclass(frozen=True)
@@ -236,6 +244,13 @@ def check(settings: SimulationSettings) -> None:
             found=f"{from_s:g} to {to_s:g} s",
         )
     given = settings.laboratory
+    if motion.path != "straight" and (given.moments is not None or given.external_loads is not None):
+        raise InputError(
+            "Forces of a straight walk are not those of one that turns.",
+            where="[laboratory] of the settings",
+            expected=f'no moments and no external_loads with path = "{motion.path}"',
+            fix='leave them out, or set path = "straight"',
+        )
     if given.forces_late_s and given.moments is not None:
         raise InputError(
             "Moments that were worked out with late ground forces cannot be moved in time.",

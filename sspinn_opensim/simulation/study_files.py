@@ -65,6 +65,7 @@ def truth_json(
         "settings": json.loads(json.dumps(asdict(settings), default=lambda path: path.name)),
         "starts_at_s_of_the_motion": walk.from_s,
         "turned_about_vertical_deg": float(np.degrees(walk.turned_rad)),
+        "heading_change_deg": _heading_change_deg(walk),
         "stride_s": walk.motion.stride_s,
         "speed_m_s": walk.speed_m_s,
         "coordinate_signs": dict(signs),
@@ -72,6 +73,13 @@ def truth_json(
         "sensors": sensors,
     }
     return json.dumps(truth, indent=1) + "\n"
+
+
+def _heading_change_deg(walk: Walk) -> float:
+    """Return by how much the person turns to the left on the path, degrees."""
+    if walk.course is None:
+        return 0.0
+    return float(np.degrees(np.diff(walk.course([walk.from_s, walk.to_s]))[0]))
 
 
 def _rms(vectors: np.ndarray) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
@@ -14,7 +15,7 @@ from casadi_dynamics.symbolic import BodyFunctions, build
 from sspinn_opensim.dynamics.trial import filter_margin_s
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file
 from sspinn_opensim.recording.resample import uniform_clock
-from sspinn_opensim.simulation import heading, places
+from sspinn_opensim.simulation import heading, places, turning
 from sspinn_opensim.simulation.motion import (
     Samples,
     SplineMotion,
@@ -53,6 +54,8 @@ class Walk:
         Mean forward speed, belt included.
     keep_s : tuple of 2 float or None
         The untouched part of a repeated stride, on the clock of the motion.
+    course : CubicSpline or None
+        Heading (rad) over the clock of the motion, of a walk that was laid along a path.
     """
 
     functions: BodyFunctions
@@ -63,6 +66,7 @@ class Walk:
     turned_rad: float
     speed_m_s: float
     keep_s: tuple[float, float] | None = None
+    course: CubicSpline | None = None
 
 
 def read_walk(model: Path, motion: Path, settings: SimulationSettings) -> Walk:
@@ -102,8 +106,13 @@ def read_walk(model: Path, motion: Path, settings: SimulationSettings) -> Walk:
             )
     ends = moving(np.array([from_s, to_s]))[0]
     way = np.diff(heading.root_pose(functions, ends)[0], axis=0)[0]
-    speed = float(way[0]) / (to_s - from_s) + choice.belt_speed_m_s
-    return Walk(functions, moving, samples, from_s, to_s, turn, speed, keep)
+    speed = float(way[0]) / (to_s - from_s)
+    course = None
+    if choice.path != "straight":
+        along = (speed, choice.path, choice.radius_m, choice.straight_m)
+        moving, course = turning.bent(functions, moving, (from_s, to_s), *along)
+        from_s, to_s, keep = from_s + turning.END_S, to_s - turning.END_S, None
+    return Walk(functions, moving, samples, from_s, to_s, turn, speed + choice.belt_speed_m_s, keep, course)
 
 
 def build_current(model: Path) -> BodyFunctions:
