@@ -149,7 +149,8 @@ class BodyFunctions:
         `sensor_position` (3 per sensor; in body axes, m) and `parameters`. Outputs `tau` (n; generalized
         forces that drive the motion), `imu_acceleration` (3 per sensor; specific force in sensor axes,
         m/s^2), `imu_angular_rate` (3 per sensor; in sensor axes, rad/s), `imu_velocity` (3 per sensor; in
-        ground, m/s), `contact_position` and `contact_velocity` (3 per contact point, in ground).
+        ground, m/s), `imu_up` (3 per sensor; direction against gravity, in sensor axes), `contact_position`
+        and `contact_velocity` (3 per contact point, in ground).
         """
         tree, points = self.tree, self._points
         force = ca.SX.sym("contact_force", 3 * len(points))
@@ -166,8 +167,10 @@ class BodyFunctions:
             tree.motions[frame.body].rotation @ point_velocity(tree.motions[frame.body], place)
             for frame, place in zip(self.imu_frames, places, strict=True)
         ]
-        outputs = {"tau": generalized_forces(tree, external), **readings, "imu_velocity": stack(velocities)}
-        outputs |= _points_motion(points)
+        up = ca.DM(-np.array(tree.model.gravity) / (np.linalg.norm(tree.model.gravity) or 1.0))
+        ups = [ca.DM(f.rotation).T @ tree.motions[f.body].rotation.T @ up for f in self.imu_frames]
+        outputs = {"tau": generalized_forces(tree, external), **readings}
+        outputs |= {"imu_velocity": stack(velocities), "imu_up": stack(ups), **_points_motion(points)}
         return tree.function("dynamics", "q u udot", outputs, contact_force=force, sensor_position=placement)
 
     @cached_property

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from vqf import offlineVQF
 
-from casadi_dynamics.errors import InputError
+from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.recording.types import Recording
 
 
 def filtered_orientations(recording: Recording) -> np.ndarray:
     """Return how each sensor is turned, by the filter VQF on the whole recording.
 
-    Each sensor has a world of its own: z is up, and its heading begins anywhere and may drift. VQF: Laidig
-    and Seel 2023, Inf Fusion 91:187.
+    Each sensor has a world of its own: z is up, its heading begins anywhere and may drift. VQF: Laidig and
+    Seel 2023, Inf Fusion 91:187. What was not measured begins a new piece.
 
     Parameters
     ----------
@@ -22,36 +23,23 @@ def filtered_orientations(recording: Recording) -> np.ndarray:
     Returns
     -------
     (n, k, 4) array
-        Quaternions w, x, y, z from the axes of the signals to the world.
-
-    Raises
-    ------
-    InputError
-        A sensor lacks a channel, or the library is not installed.
+        Quaternions w, x, y, z from the axes of the signals to the world; NaN where nothing was measured, and
+        of sensors that lack a channel.
     """
-    try:
-        from vqf import offlineVQF
-    except ImportError as error:
-        raise InputError(
-            "Orientations of sensors need the library vqf, which is not installed.",
-            fix='python -m pip install "sspinn_opensim[opensense]"',
-        ) from error
+    found = np.full((*recording.acceleration.shape[:2], 4), np.nan)
     complete = np.all(recording.acceleration_available & recording.angular_rate_available, axis=1)
-    if not complete.all():
-        raise InputError(
-            "An orientation takes all six channels of a sensor.",
-            where=f"recording '{recording.name}'",
-            found=f"'{recording.sensor_names[int(np.argmin(complete))]}' lacks one",
-            fix="leave this sensor out of the study",
-        )
-    step_s = 1.0 / recording.sampling_rate_hz
-    found = [
-        offlineVQF(
-            np.ascontiguousarray(recording.angular_rate[:, k]),
-            np.ascontiguousarray(recording.acceleration[:, k]),
-            None,
-            step_s,
-        )["quat6D"]
-        for k in range(len(recording.sensors))
-    ]
-    return np.stack(found, axis=1)
+    for first, last in true_runs(recording.usable):
+        for k in np.flatnonzero(complete):
+            rate, force = (
+                np.ascontiguousarray(signal[first:last, k])
+                for signal in (recording.angular_rate, recording.acceleration)
+            )
+            found[first:last, k] = offlineVQF(rate, force, None, 1.0 / recording.sampling_rate_hz)["quat6D"]
+    return found
+
+
+def directions_of_up(recording: Recording) -> np.ndarray:
+    """Return the direction of up along the axes of each sensor, (n, k, 3); NaN where it is not known."""
+    w, x, y, z = np.moveaxis(filtered_orientations(recording), -1, 0)
+    # Third row of the rotation matrix: z of the world in the axes of the sensor.
+    return np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x**2 + y**2)], axis=-1)

@@ -142,6 +142,9 @@ class LossInputs:
         Of the sensors' places, in ground, m/s.
     foot_speed : (batch, frames, k) Tensor or None
         How fast sensors on feet move over the ground by dead reckoning, m/s; NaN where unknown.
+    up, predicted_up : (batch, frames, k, 3) Tensors or None
+        Direction of up along the axes of each sensor, by its orientation filter (NaN where unknown) and as
+        the body's motion would make it; None where the model stays in the plane.
     error_scales : ErrorScales or None
         How large the errors of each channel usually are; None: no error is an outlier.
     """
@@ -165,6 +168,8 @@ class LossInputs:
     sensor_velocity: Tensor | None = None
     foot_speed: Tensor | None = None
     error_scales: ErrorScales | None = None
+    up: Tensor | None = None
+    predicted_up: Tensor | None = None
 
 
 def acceleration(e: LossInputs, floor: float) -> Tensor:
@@ -190,6 +195,15 @@ def _sensor_error(error: Tensor, variance: Tensor, floor: float | Tensor, found:
     if found is None:
         return squares.mean()
     return torch.where(variance > 0, squares, heavy_tailed(error, allowed, found)).mean()
+
+
+def inclination(e: LossInputs, angle: float) -> Tensor:
+    """Up along the sensors' axes against an orientation filter, in models that leave the plane."""
+    if e.up is None or e.predicted_up is None:
+        return e.tau.new_zeros(())
+    known = ~e.up.isnan().any(-1)
+    error = (e.predicted_up - e.up.nan_to_num()) / angle
+    return (error.square().sum(-1) * known).mean()
 
 
 def root_residual(e: LossInputs, share: float) -> Tensor:
@@ -425,6 +439,7 @@ TERMS: dict[str, Term] = {
         ),
         1.0,
     ),
+    "inclination": Term(inclination, (0.05,), ("rad",), 1.0),
     "root_residual": Term(root_residual, (0.1,), (f"{_BW} (times height)",), 1.0, needs_force=True),
     "contact_height": Term(
         contact_height,
@@ -537,6 +552,8 @@ def loss_inputs(
         sensor_velocity=_triples(out["imu_velocity"]),
         foot_speed=None if windows.foot_speed is None else windows.foot_speed[:, 1:-1],
         error_scales=error_scales,
+        up=None if windows.up is None else windows.up[:, 1:-1],
+        predicted_up=None if windows.up is None else _triples(out["imu_up"] @ axes),
     )
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Phase, Recording, phases
 from sspinn_opensim.recording.foot_speed import foot_speed
+from sspinn_opensim.recording.orientations import directions_of_up
 from sspinn_opensim.training.coverage import covered_samples, uncovered
 from sspinn_opensim.training.lead_in import lead_in_frames, with_lead_in
 from sspinn_opensim.training.subject import Subject
@@ -64,6 +65,9 @@ class Signals:
         How fast the sensors on feet move over the ground by dead reckoning, m/s; NaN where unknown.
     runs : bool
         Whether the person runs in some of it.
+    up : (frames, k, 3) Tensor or None
+        Direction of up along the axes of each sensor, by its orientation filter; NaN where a sensor lacks a
+        channel. None where the model stays in the plane.
     """
 
     acceleration: Tensor
@@ -83,6 +87,7 @@ class Signals:
     still: Tensor
     foot_speed: Tensor
     runs: bool
+    up: Tensor | None = None
 
     @property
     def input_size(self) -> int:
@@ -220,6 +225,7 @@ def make_signals(
         still=torch.as_tensor(still),
         foot_speed=tensor(foot_speed(recording, told)),
         runs=any(phase.kind == "running" for phase in told),
+        up=None if subject.planar else tensor(directions_of_up(recording)),
     )
 
 
@@ -245,14 +251,17 @@ class Windows:
     on_the_way: Tensor | None = None
     still: Tensor | None = None
     foot_speed: Tensor | None = None
+    up: Tensor | None = None
 
     def after(self, frames: int) -> Windows:
         """Return the windows without their first frames."""
-        still, speed = (None if x is None else x[:, frames:] for x in (self.still, self.foot_speed))
+        still, speed, up = (
+            None if x is None else x[:, frames:] for x in (self.still, self.foot_speed, self.up)
+        )
         acceleration, angular_rate, inputs = (
             x[:, frames:] for x in (self.acceleration, self.angular_rate, self.inputs)
         )
-        return Windows(acceleration, angular_rate, inputs, self.on_the_way, still, speed)
+        return Windows(acceleration, angular_rate, inputs, self.on_the_way, still, speed, up)
 
 
 def draw_windows(
@@ -295,6 +304,7 @@ def windows_at(
         on_the_way,
         signals.still[rows],
         signals.foot_speed[rows],
+        None if signals.up is None else signals.up[rows],
     )
 
 

@@ -76,7 +76,14 @@ def opensense(study: Study, out: Path, *, prepared: Prepared | None = None) -> O
         )
     longest = max(still, key=lambda phase: phase.duration_s)
     standing = (recording.time_s >= longest.from_s) & (recording.time_s <= longest.to_s)
-    found = facing_forward(filtered_orientations(recording), standing)
+    orientations = filtered_orientations(recording)
+    if not np.isfinite(orientations).all():
+        raise InputError(
+            "OpenSense takes a recording without gaps, and all six channels of every sensor.",
+            where=str(study.path),
+            fix="use one piece of the recording, and sensors with six channels (--sensors)",
+        )
+    found = facing_forward(orientations, standing)
     bodies = [sensor.body for sensor in prepared.recording.sensors]
     inverse_kinematics(out, bodies, recording.time_s, found, standing)
     at = recording.time_s[np.flatnonzero(standing)[[0, -1]]]

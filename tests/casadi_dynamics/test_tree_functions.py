@@ -183,6 +183,20 @@ def test_velocity_of_a_virtual_imu_is_that_of_its_place(planar):
     np.testing.assert_allclose(read["imu_velocity"].reshape(-1, 3), velocity, atol=1e-6)
 
 
+def test_up_of_a_virtual_imu_is_what_it_feels_at_rest(planar):
+    """Specific force of a body that does not move, over its size."""
+    model, _, answers = planar
+    chip = ImuFrame("back", "torso", (-0.1, 0.2, 0.0), ((0, 1, 0), (-1, 0, 0), (0, 0, 1)))
+    functions, q = build(model, (chip,)), answers["q"][0]
+    given = {
+        "sensor_position": sensor_positions((chip,)),
+        "contact_force": np.zeros(3 * len(model.contact_spheres)),
+    }
+    read = call(functions, functions.dynamics, q=q, u=0 * q, udot=0 * q, **given)
+    felt = read["imu_acceleration"]
+    np.testing.assert_allclose(read["imu_up"], felt / np.linalg.norm(felt), **CLOSE)
+
+
 def test_imu_frames_of_the_model_are_placed_by_its_parameters(planar):
     model, functions, answers = planar
     state = {"q": answers["q"][0], "u": answers["qd"][0], "udot": answers["qdd"][0]}

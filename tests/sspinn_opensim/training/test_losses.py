@@ -191,6 +191,15 @@ def term_cases(e, spatial_model):
             changed(e, signals=sure, predicted_rate=off(e.angular_rate, only["angular_rate"])),
             1,
         ),
+        "inclination": (
+            changed(
+                e,
+                up=filled(torch.zeros(1, 2, 7, 3, dtype=torch.float64), (..., 1), 1.0),
+                predicted_up=filled(torch.zeros(1, 2, 7, 3, dtype=torch.float64), (..., 1), 1.0)
+                + filled(torch.zeros(1, 2, 7, 3, dtype=torch.float64), (..., 0), only["inclination"]),
+            ),
+            1,
+        ),
         "root_residual": (
             changed(
                 e,
@@ -554,3 +563,12 @@ def test_rates_of_legs_are_loose_about_all_axes_but_the_one_to_the_right(body, s
         off = filled(felt, (..., thigh + axis), allowed)
         e = dataclasses.replace(standing, signals=signals, angular_rate=felt, predicted_rate=off)
         assert value_of("angular_rate", e) == pytest.approx(1 / 7)
+
+
+def test_up_is_unknown_in_the_plane_and_of_a_sensor_without_a_filter(body, standing):
+    assert body.signals.up is None and value_of("inclination", standing) == 0.0
+    up = filled(torch.zeros(1, 2, 7, 3, dtype=torch.float64), (..., 1), 1.0)
+    blind = up.clone()
+    blind[..., 2, :] = torch.nan
+    e = dataclasses.replace(standing, up=blind, predicted_up=filled(up, (..., 0), 0.1))
+    assert value_of("inclination", e) == pytest.approx(6 / 7 * (0.1**2 + 1.0) / 0.05**2)
