@@ -142,11 +142,11 @@ class LossInputs:
         Of the sensors' places, in ground, m/s.
     foot_speed : (batch, frames, k) Tensor or None
         How fast sensors on feet move over the ground by dead reckoning, m/s; NaN where unknown.
+    error_scales : ErrorScales or None
+        How large the errors of each channel usually are; None: no error is an outlier.
     up, predicted_up : (batch, frames, k, 3) Tensors or None
         Direction of up along the axes of each sensor, by its orientation filter (NaN where unknown) and as
         the body's motion would make it; None where the model stays in the plane.
-    error_scales : ErrorScales or None
-        How large the errors of each channel usually are; None: no error is an outlier.
     """
 
     subject: Subject
