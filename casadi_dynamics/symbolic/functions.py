@@ -10,7 +10,6 @@ from operator import mul
 
 import casadi as ca
 import numpy as np
-from scipy.interpolate import PPoly, make_interp_spline
 
 from casadi_dynamics.model.functions import (
     Constant,
@@ -154,6 +153,8 @@ def _simm_spline_pieces(spline: SimmSpline):
 
 def _natural_spline_pieces(spline: NaturalSpline):
     """Return the interpolating spline whose derivatives from the half order on vanish at both ends."""
+    from scipy.interpolate import PPoly, make_interp_spline  # takes long to import
+
     half, x = spline.half_order, np.array(spline.x)
     ends = [(order, 0.0) for order in range(half, 2 * half - 1)]
     through = make_interp_spline(x, spline.y, k=2 * half - 1, bc_type=(ends, ends) if ends else None)

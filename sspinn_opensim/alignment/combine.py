@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 _ITERATIONS = 30
 
@@ -65,6 +64,8 @@ def combine(evidence: Sequence[Evidence]) -> Combined:
     ValueError
         If the evidence leaves a direction open.
     """
+    from scipy.spatial.transform import Rotation  # takes long to import
+
     rotation = _first(evidence)
     rows = np.concatenate([np.eye(3) - np.outer(item.target, item.target) for item in evidence])
     sd = np.radians(np.concatenate([item.sd_deg for item in evidence]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.alignment.types import Alignment, SensorAlignment, words
@@ -101,6 +100,8 @@ def doubts_of_file(kept: Alignment, own: Alignment, sensors: Sequence[Sensor]) -
 
 def _of_file(kept: SensorAlignment, own: SensorAlignment) -> Finding | None:
     """Return a finding if a sensor sits otherwise than a file says, or its signals do not tell."""
+    from scipy.spatial.transform import Rotation  # takes long to import
+
     if own.sd_deg[1] >= 180.0:
         says = "Whether it sits as the alignment file says, its signals do not show."
         return Finding("doubt", "alignment", own.name, says)
@@ -132,6 +133,8 @@ def _of_site(own: SensorAlignment) -> list[Finding]:
 
 def _of_stated_axes(own: SensorAlignment) -> list[Finding]:
     """Return a finding if a sensor is turned otherwise than the study says."""
+    from scipy.spatial.transform import Rotation  # takes long to import
+
     if own.sd_deg[1] >= 180.0:
         return []
     angle = float(np.degrees(Rotation.from_matrix(own.rotation).magnitude()))

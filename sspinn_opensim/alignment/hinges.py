@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import least_squares
 
 
 def hinge_axes(
@@ -23,6 +22,8 @@ def hinge_axes(
     up, near : 2 (3,) arrays each
         Direction of up; a level direction near the axis.
     """
+    from scipy.optimize import least_squares  # takes long to import
+
     level = [z - (z @ y) * y for y, z in zip(up, near, strict=True)]
     level = [z / np.linalg.norm(z) for z in level]
     ahead = [np.cross(y, z) for y, z in zip(up, level, strict=True)]

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from sspinn_opensim.alignment.strides import Strides
 from sspinn_opensim.alignment.usual import Curves, Site, UsualGait, sites_of
@@ -140,6 +139,8 @@ def identify(found: Sequence[Fit], claims: Sequence[Site | None]) -> list[tuple[
     claims : sequence of k (str, str) or None
         What the user said.
     """
+    from scipy.optimize import linear_sum_assignment  # takes long to import
+
     counts = Counter(claims)
     best = None
     for fit in found:
@@ -167,6 +168,8 @@ def identify(found: Sequence[Fit], claims: Sequence[Site | None]) -> list[tuple[
 
 def _forced(cost: np.ndarray, place: list[int], sensor: int, site: int) -> float:
     """Return the lowest total cost with one sensor on one site."""
+    from scipy.optimize import linear_sum_assignment  # takes long to import
+
     rest = list(place)
     rest.remove(site)
     others = np.delete(cost, sensor, axis=0)[:, rest]

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from sspinn_opensim.alignment.identify import PHASES, SIZES, TOGETHER, departures, fits
 from sspinn_opensim.alignment.mirrors import SIGNS, Mirrors, find_mirrors
@@ -66,6 +65,8 @@ class Mistake:
 
 def _turned() -> Iterator[Mistake]:
     """Return all turns by quarters of a turn, but none."""
+    from scipy.spatial.transform import Rotation  # takes long to import
+
     for order in itertools.permutations(range(3)):
         for signs in SIGNS:
             turn = np.diag(np.array(signs, float))[list(order)]

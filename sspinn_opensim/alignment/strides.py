@@ -10,9 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
-from scipy.signal import butter, hilbert, sosfiltfilt
-from scipy.spatial.transform import Rotation
 
 from sspinn_opensim.recording.phases import GAIT, Phase
 
@@ -94,6 +91,9 @@ def find_strides(
     usable : (n,) array of bool, optional
         False where a stride must not be taken from; default: nowhere.
     """
+    from scipy.ndimage import uniform_filter1d  # takes long to import
+    from scipy.signal import butter, sosfiltfilt  # takes long to import
+
     good = np.ones(len(time_s), bool) if usable is None else usable
     step_s = float(time_s[-1] - time_s[0]) / (len(time_s) - 1)
     every = max(int(1 / (_ENOUGH_HZ * step_s)), 1)
@@ -147,6 +147,8 @@ def bouts_of(phases: Sequence[Phase]) -> list[tuple[Phase, float]]:
 
 def attitudes(turns: np.ndarray) -> np.ndarray:
     """Return attitudes (s, t + 1, k, 3, 3) against the first, from rotations (s, t, k, 3) between them."""
+    from scipy.spatial.transform import Rotation  # takes long to import
+
     steps = Rotation.from_rotvec(turns.reshape(-1, 3)).as_matrix().reshape(*turns.shape, 3)
     attitude = np.empty((len(steps), steps.shape[1] + 1, *steps.shape[2:]))
     attitude[:, 0] = np.eye(3)
@@ -168,6 +170,8 @@ def _swing(rate: np.ndarray, bouts: Sequence[tuple[int, int, float]]) -> np.ndar
 
 
 def _at_stride(signal: np.ndarray, stride: float) -> np.ndarray:
+    from scipy.signal import butter, sosfiltfilt  # takes long to import
+
     band = butter(2, (1.2 / stride, 3.0 / stride), "bandpass", output="sos")
     return sosfiltfilt(band, signal, axis=0, padlen=min(round(3 * stride), len(signal) - 1))
 
@@ -182,6 +186,10 @@ def _windows(
     most: int,
 ) -> dict[str, np.ndarray]:
     """Return what each whole stride of one bout of gait tells, by name, with strides on the first axis."""
+    from scipy.ndimage import uniform_filter1d  # takes long to import
+    from scipy.signal import hilbert  # takes long to import
+    from scipy.spatial.transform import Rotation  # takes long to import
+
     first, last, stride = bout
     length = round(stride)
     phase = np.unwrap(np.angle(np.asarray(hilbert(_at_stride(swing[first:last], stride)))))

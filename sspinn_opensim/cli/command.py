@@ -26,8 +26,8 @@ from sspinn_opensim import __version__
 from sspinn_opensim.cli.console import Screen
 from sspinn_opensim.cli.verbs import VERBS, Verb
 from sspinn_opensim.interruption import Interrupted, as_exceptions
-from sspinn_opensim.study import override, read_study
-from sspinn_opensim.study.cohort import is_cohort, read_cohort
+from sspinn_opensim.study import Study, override, read_study
+from sspinn_opensim.study.cohort import CohortStudy, is_cohort, read_cohort
 from sspinn_opensim.text import printable
 
 _DESCRIPTION = "Joint angles, moments, ground forces and muscle forces from IMUs, for OpenSim models."
@@ -104,6 +104,8 @@ def call(verb: Verb, options: argparse.Namespace, screen: Screen) -> object:
         given = {option.name: getattr(options, option.name) for option in verb.options}
     if isinstance(given.get("study"), Path):
         given["study"] = _study(given["study"], {name: given.pop(name) for name in [*given] if "." in name})
+    if "study" in given:
+        given["study"] = _looked_at(verb.name, given)
     function = getattr(importlib.import_module(f"sspinn_opensim.verbs.{verb.function}"), verb.function)
     if "progress" in inspect.signature(function).parameters:
         given["progress"] = screen.progress
@@ -117,6 +119,18 @@ def _study(path: Path, changes: dict[str, Any]) -> object:
     own = {name.removeprefix(_OF_STUDY): value for name, value in changes.items()}
     study: Any = (read_cohort if is_cohort(path) else read_study)(path, sensors=own.pop("sensors"))
     return override(study, **own)
+
+
+def _looked_at(verb: str, given: dict[str, Any]) -> object:
+    """Return the study of a verb, read, and refuse what can be seen at once; what is no study stays."""
+    from sspinn_opensim.verbs.inputs import LOOKING, first_look  # brings more along than --help needs
+    from sspinn_opensim.verbs.on_study import as_study
+
+    study = as_study(given["study"], scaling=verb == "scale")
+    if verb in LOOKING and isinstance(study, Study | CohortStudy):
+        begins = verb == "estimate" and given.get("network") is not None
+        first_look(verb, study, given["out"], begins=begins, restart=given.get("restart", False))
+    return study
 
 
 def _explain(error: OSError) -> str:

@@ -65,7 +65,10 @@ def number(
 def _named(text: str) -> Path:
     if not text.strip() or any(ord(letter) < 32 for letter in text):
         raise argparse.ArgumentTypeError(f"{text!r} names no file or folder")
-    return Path(text)
+    try:
+        return Path(text).expanduser()  # no shell does it in --out=~/results
+    except RuntimeError:
+        raise argparse.ArgumentTypeError(f"{text!r} begins with the home of an unknown user") from None
 
 
 def flag(typed: str, purpose: str) -> Option:

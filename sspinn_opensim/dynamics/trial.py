@@ -10,11 +10,14 @@ cubic splines.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import BSpline, CubicSpline, make_interp_spline
 
 from casadi_dynamics.errors import InputError
+
+if TYPE_CHECKING:
+    from scipy.interpolate import BSpline
 
 #: Cut-off for the coordinates of walking where nobody chooses another, Hz.
 USUAL_LOWPASS_HZ = 6.0
@@ -137,6 +140,8 @@ def loads_at(at_s: np.ndarray, time_s: np.ndarray, values: np.ndarray) -> np.nda
     values : (m, k) ndarray
         The samples, in any unit.
     """
+    from scipy.interpolate import CubicSpline  # takes long to import
+
     within = np.clip(at_s, time_s[0], time_s[-1])
     if len(time_s) == 1:
         return np.repeat(values, len(at_s), axis=0)
@@ -177,6 +182,8 @@ def low_passed(time_s: np.ndarray, q: np.ndarray, lowpass_hz: float) -> tuple[np
 
 def natural_quintic(time_s: np.ndarray, values: np.ndarray) -> BSpline:
     """Return the quintic spline without third and fourth derivative at its ends: OpenSim's GCVSpline."""
+    from scipy.interpolate import make_interp_spline  # takes long to import
+
     free = [(3, np.zeros(values.shape[1])), (4, np.zeros(values.shape[1]))]
     return make_interp_spline(time_s, values, k=5, bc_type=(free, free))
 

@@ -196,6 +196,8 @@ def _unit_advice(recording: Recording, magnitude: float, unit: str) -> str:
     """Return what mends a magnitude that no unit of the study explains."""
     if _without_gravity(recording):
         return "export the acceleration with gravity: free or linear acceleration cannot be used"
+    if magnitude == 0.0:
+        return "every sample is zero: export the recording again, with the acceleration"
     low, high = _MEAN_IN_G
     raw = magnitude / ACCELERATION.get(unit, 1.0)
     for name, factor in {"m/s^2": 1.0, **_OTHER_UNITS}.items():

@@ -62,7 +62,7 @@ def recorded(
     folder, notes = Path(folder), []
     with owned(folder, f"sspinn {verb}"):
         _refuse_links(folder)
-        stages.check(folder, verb, _known(folder), _study_of(given), dict(_inputs(given, verb)))
+        refuse_stale(folder, verb, **given)
         before = stamps(folder)
         try:
             yield notes.extend
@@ -72,6 +72,11 @@ def recorded(
                     _record(folder, verb, title, before, given, None)
             raise
         _record(folder, verb, title, before, given, notes)
+
+
+def refuse_stale(folder: Path, verb: str, **given: object) -> None:
+    """Refuse what earlier verbs wrote where it does not belong to what is given now; see `recorded`."""
+    stages.check(folder, verb, _known(folder), _study_of(given), dict(_inputs(given, verb)))
 
 
 def refuse_other_study(folder: Path, study: Study, *, restart: bool = False) -> None:

@@ -58,8 +58,11 @@ Rate = Annotated[float, RATE]
 # Faster than anyone has run (12.4 m/s).
 SPEED = Bounds(0.0, 15.0, "give the speed in metres a second", open_low=True)
 Speed = Annotated[float, SPEED]
-# No body of a person reaches farther from its joints.
-Offset = Annotated[float, Bounds(-1.5, 1.5, "give the place in metres, from the origin of the body")]
+#: No body of a person reaches farther from its joints, m.
+FARTHEST_M = 1.5
+Offset = Annotated[
+    float, Bounds(-FARTHEST_M, FARTHEST_M, "give the place in metres, from the origin of the body")
+]
 Degrees = Annotated[float, Bounds(-360.0, 360.0, "give the angles in degrees")]
 Place = tuple[Offset, Offset, Offset]
 Angles = tuple[Degrees, Degrees, Degrees]

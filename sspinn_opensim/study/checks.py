@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 from casadi_dynamics.errors import nearest
 from sspinn_opensim.alignment.choices import AlignmentChoice
@@ -10,6 +11,7 @@ from sspinn_opensim.opensim_io.scaling.choices import implausible_build
 from sspinn_opensim.recording import FORMATS, OutputChoice, RecordingChoice
 from sspinn_opensim.recording.findings import KINDS
 from sspinn_opensim.settings import Location
+from sspinn_opensim.settings.bounds import FARTHEST_M
 from sspinn_opensim.study.format import ScalingChoice, ScalingStudy, Study, TrainingChoice
 
 
@@ -45,6 +47,19 @@ def check_sensors(study: Study, place: Location) -> None:
             raise here.error(
                 f"Sensor '{sensor.name}' is rotated twice: by axes and by orientation_deg.",
                 fix="keep one of them",
+            )
+
+
+def check_reach(study: Study, place: Location) -> None:
+    """Refuse a sensor that sits off its body, wherever along which axis."""
+    for sensor in study.sensors:
+        reach_m = math.hypot(*(sensor.position or ()))
+        if reach_m > FARTHEST_M:
+            raise (place / "sensors" / sensor.name / "position").error(
+                f"Sensor '{sensor.name}' sits off its body.",
+                expected=f"at most {FARTHEST_M:g} m from the origin",
+                found=f"{reach_m:.3g} m",
+                fix="give the place in metres, from the origin of the body",
             )
 
 

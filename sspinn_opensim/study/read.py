@@ -21,6 +21,7 @@ from sspinn_opensim.study.checks import (
     check_output,
     check_parts,
     check_person,
+    check_reach,
     check_reference,
     check_seeds,
     check_sensors,
@@ -73,6 +74,7 @@ def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) 
     )
     check_person(named, place)
     check_sensors(named, place)
+    check_reach(named, place)
     check_apart(named, place)
     check_accepted(named, place / "recording" / "accepted")
     check_alignment(named.alignment, place / "alignment")

@@ -2,24 +2,100 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
+from casadi_dynamics.errors import InputWarning
+from casadi_dynamics.model import Model
 from casadi_dynamics.osim import is_older, read_model
 from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.evaluation import read_reference
+from sspinn_opensim.files import require
+from sspinn_opensim.lock import owned
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.opensim_io.static_optimization.preparation import Settings
 from sspinn_opensim.recording import (
     Recording,
     check_placement,
+    find_faults,
     on_model,
     read_recording,
     refuse_serious,
 )
+from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.results.record import refuse_other_study, refuse_stale
 from sspinn_opensim.study import Study
+from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.coordinates import held_by_choice
-from sspinn_opensim.verbs.axes import along_segments, objections
+from sspinn_opensim.verbs.axes import along_segments, as_chosen, objections
 from sspinn_opensim.verbs.muscles import muscle_window
+from sspinn_opensim.verbs.on_study import people_of, person_folder
+
+#: The first look reads recordings of so many bytes in all; larger ones are read once, when a stage works.
+_QUICKLY_READ = 10_000_000
+_SCALED = ("subject", "run sspinn scale first")
+#: File of the results folder that a verb cannot begin without, and how one gets it.
+_NEEDED = {
+    "convert": _SCALED,
+    "train": _SCALED,
+    "estimate": _SCALED,
+    "evaluate": _SCALED,
+    "locate-sensors": _SCALED,
+    "muscles": ("kinematics", "run sspinn estimate first"),
+}
+_OF_COHORTS = ("run", "scale", "train", "estimate", "evaluate")
+_ON_MODELS = ("scale", "convert")
+#: Verbs that take a first look, before libraries load that take longer than it.
+LOOKING = (*_OF_COHORTS, *_ON_MODELS, "muscles", "locate-sensors", "adapt", "ablate")
+
+
+def first_look(
+    verb: str, study: Study | CohortStudy, out: Path, *, begins: bool = False, restart: bool = False
+) -> None:
+    """Refuse in a moment what can be seen of a study and a folder before a verb loads and works.
+
+    What takes longer, `check_inputs` and the stages themselves look at.
+
+    Parameters
+    ----------
+    verb : str
+        One of `LOOKING`.
+    begins : bool
+        Whether it needs nothing of earlier stages this time.
+    restart : bool
+        Whether it trains from the start.
+
+    Raises
+    ------
+    InputError
+        Another command has the folder; a file of an earlier stage is missing there or was made from something
+        else; a name is none of the model's; or a recording, a reference or an output window cannot be used.
+    """
+    if isinstance(study, CohortStudy) and verb not in _OF_COHORTS:
+        return  # refused by the verb
+    people = [one for one, _ in people_of(study)] if isinstance(study, CohortStudy) else [study]
+    with owned(out, f"sspinn {verb}"):
+        for person in people:
+            folder = person_folder(out, person) if isinstance(study, CohortStudy) else out
+            if verb in _NEEDED and not begins:
+                name, fix = _NEEDED[verb]
+                require(getattr(ResultsFolder(folder), name), fix)
+            if verb == "run" and isinstance(study, Study):
+                refuse_other_study(out, study, restart=restart)
+            elif isinstance(study, Study) and not begins:
+                refuse_stale(out, verb, study=study)
+    if verb in _ON_MODELS:
+        return
+    quick = sum(map(_bytes_of, (person.recording.file for person in people))) <= _QUICKLY_READ
+    for person in people if quick else ():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InputWarning)  # they are told when it is read to be used
+            recording = read_recording(person)
+            placed = as_chosen(person, _placed(person, recording, _model_of(person), verb))
+        if all(sensor.axes_known for sensor in placed.sensors):
+            refuse_serious(find_faults(placed), person.recording.accepted, str(person.path))
 
 
 def check_inputs(study: Study, known: Alignment | None = None) -> tuple[Recording, Alignment | None]:
@@ -39,18 +115,36 @@ def check_inputs(study: Study, known: Alignment | None = None) -> tuple[Recordin
         cannot be used, or its movement contradicts what the study says of its sensors; the reference is no
         table. A model of an older version is not looked at: only OpenSim reads it.
     """
-    model = None if is_older(study.model.file) else read_model(study.model.file)
-    recording = read_recording(study)
-    placed = recording if model is None else on_model(recording, model)
+    model, recording = _model_of(study), read_recording(study)
+    placed = _placed(study, recording, model, "run")
     along, alignment = along_segments(study, placed, model, known=known)
     refuse_serious(objections(along, alignment), study.recording.accepted, str(study.path))
-    muscle_window(recording, study.output, Settings(**asdict(study.muscles)))
-    if model is not None:
-        check_gravity(model.gravity, str(study.model.file))
-        check_placement(placed.sensors, model, str(study.path))
-        held_by_choice(study.coordinates, placed.sensors, model)
-        read_reference(study, model)
     from sspinn_opensim.training.losses import weights  # brings PyTorch along: what is quicker comes first
 
     weights(study.training.weights)
     return recording, alignment
+
+
+def _model_of(study: Study) -> Model | None:
+    """Return the model that a study starts from; None where it is of an older version."""
+    return None if is_older(study.model.file) else read_model(study.model.file)
+
+
+def _placed(study: Study, recording: Recording, model: Model | None, verb: str) -> Recording:
+    """Return a recording whose sensors sit on bodies, if all that the study names for a verb can be used."""
+    if verb in ("run", "muscles"):
+        muscle_window(recording, study.output, Settings(**asdict(study.muscles)))
+    if model is None:
+        return recording
+    placed = on_model(recording, model)
+    check_gravity(model.gravity, str(study.model.file))
+    check_placement(placed.sensors, model, str(study.path))
+    held_by_choice(study.coordinates, placed.sensors, model)
+    if verb in ("run", "evaluate"):  # no other may open the reference
+        read_reference(study, model)
+    return placed
+
+
+def _bytes_of(recording: Path) -> int:
+    files: Sequence[Path] = [*recording.rglob("*")] if recording.is_dir() else [recording]
+    return sum(file.stat().st_size for file in files if file.is_file())

@@ -14,7 +14,6 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import write_atomically
@@ -190,6 +189,8 @@ def _read(path: Path, notes: list[str]) -> Table:
 
 def _evenly(table: Table, path: Path, notes: list[str], longest: float, degree: int = 3) -> Table:
     """Resample uneven steps; a gap, `longest` times the usual step, stays for the checks to refuse."""
+    from scipy.interpolate import make_interp_spline  # takes long to import
+
     steps = np.diff(table.time_s)
     if len(steps) < 8 or steps.max() <= _EVEN_ENOUGH * steps.min():
         return table

@@ -17,7 +17,7 @@ from casadi_dynamics.errors import InputError
 MOST_LINES = 500
 #: Rows whose cells are counted at once.
 _ROWS_AT_ONCE = 20_000
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?nan|", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?nan|", re.IGNORECASE | re.ASCII)
 #: Cells that say that nothing was measured.
 _MISSING = ("", "nan", "NaN", "NAN", "-nan", "-NaN")
 #: Spellings that the parser would take for the numbers 1 and 0.

@@ -55,6 +55,8 @@ def fake(monkeypatch):
     for verb in VERBS:
         module = SimpleNamespace(**{verb.function: stand_in(verb)})
         monkeypatch.setitem(sys.modules, f"sspinn_opensim.verbs.{verb.function}", module)
+    unseen = SimpleNamespace(LOOKING=(), first_look=None)  # no folder here is one that a verb could use
+    monkeypatch.setitem(sys.modules, "sspinn_opensim.verbs.inputs", unseen)
     return stand
 
 

@@ -127,6 +127,7 @@ def test_paths_are_relative_to_the_study(write, tmp_path, monkeypatch):
         (('"tibia_r_imu"', '"tibia_r_imu"\norigin = "knee_r"'), "placed twice", "sensors.shank", ""),
         (("= 73\n", "= 12\n"), "cannot be one person's", "person", ""),
         (("[-0.1, 0.05, 0]", "[-100, 50, 0]"), "out of bounds", "sensors.pelvis.position", "metres"),
+        (("[-0.1, 0.05, 0]", "[1.2, 1.2, 0]"), "sits off its body", "sensors.pelvis.position", "metres"),
         (("[-0.1, 0.05, 0]", "[120, 0, 0]"), "out of bounds", "sensors.pelvis.position", "metres"),
         (("steps = 10", "steps = 1" + "0" * 23), "wrong kind", "training.steps", ""),
         (("steps = 10", "steps = 1" + "0" * 400), "wrong kind", "training.steps", ""),

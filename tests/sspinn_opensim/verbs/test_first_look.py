@@ -1,0 +1,113 @@
+"""What is wrong with a study or a folder is refused before anything loads or works that takes long."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.study import examples_folder, read_study
+from sspinn_opensim.verbs.inputs import LOOKING, first_look
+
+EXAMPLE = examples_folder() / "demo.toml"
+PELVIS = 'imu_frame = "pelvis_imu"'
+RECORDING = "demo/imu.csv"
+#: What is wrong -> verb, change of the study, the recording anew, words of the refusal.
+WRONG = {
+    "body": ("run", (PELVIS, 'body = "pelvisx"\nposition = [0.1, 0, 0]'), None, "no body 'pelvisx'"),
+    "frame": ("run", (PELVIS, 'imu_frame = "nope"'), None, "no IMU frame 'nope'"),
+    "column": ("run", (PELVIS, f'{PELVIS}\nsource = "hip"'), None, "hip"),
+    "cell": ("run", None, lambda rows: rows[0].replace("0", "1_0", 1), "not a number"),
+    "digits of another script": ("run", None, lambda rows: rows[0].replace("0", "\u0661", 1), "not a number"),
+    "zeros": (
+        "run",
+        None,
+        lambda rows: [re.sub(r",[^,]+", ",0", row) for row in rows],
+        "every sample is zero",
+    ),
+    "window": ("run", ("from_s = 8.8", "from_s = 0.001"), None, "output window"),
+    "held coordinate": ("run", ("fixed = {", "fixed = { nope = 0.1,"), None, "nope"),
+    "reference": ("run", ("demo/reference_grf.mot", RECORDING), None, "no ground forces"),
+    "earlier stage": ("estimate", None, None, "run sspinn scale first"),
+    "no study": ("train", ("name", "nam"), None, "Unknown key 'nam'"),
+}
+SCRIPT = """
+import json, sys
+from sspinn_opensim.cli.command import main
+for study, verb in json.loads(sys.argv[1]):
+    out = study.replace(".toml", "_out")
+    try:
+        code = main([verb, study, "--out", out])
+    except SystemExit as end:
+        code = end.code
+    print("##", code, "torch" in sys.modules, flush=True)
+"""
+
+
+def _write(folder, name, change, rows):
+    text = EXAMPLE.read_text().replace("demo/", f"{EXAMPLE.parent.as_posix()}/demo/")
+    if change is not None:
+        old, new = (part.replace("demo/", f"{EXAMPLE.parent.as_posix()}/demo/") for part in change)
+        assert old in text
+        text = text.replace(old, new, 1)
+    if rows is not None:
+        head, *known = (EXAMPLE.parent / RECORDING).read_text().splitlines()
+        new = rows(known)
+        known[: 1 if isinstance(new, str) else None] = [new] if isinstance(new, str) else new
+        own = folder / f"{name}.csv"
+        own.write_text("\n".join([head, *known]) + "\n", encoding="utf-8")
+        text = text.replace(f"{EXAMPLE.parent.as_posix()}/{RECORDING}", own.as_posix(), 1)
+    study = folder / f"{name}.toml"
+    study.write_text(text)
+    return study
+
+
+def test_refusals_come_before_pytorch_loads(tmp_path):
+    # PyTorch alone takes a second or more: without it every refusal comes well within two.
+    cases = [(str(_write(tmp_path, name, *case[1:3])), case[0]) for name, case in WRONG.items()]
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(cases)],
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert ran.stdout.splitlines() == ["## 2 False"] * len(WRONG), ran.stderr
+    refusals = ran.stderr.split("sspinn: ")[1:]
+    for (name, case), said in zip(WRONG.items(), refusals, strict=True):
+        assert case[3] in said, (name, said)
+    assert not list(tmp_path.glob("*_out")), "nothing is left of a folder that was not begun"
+
+
+def test_only_run_and_evaluate_open_the_reference(tmp_path, monkeypatch):
+    monkeypatch.setattr("sspinn_opensim.verbs.inputs.read_reference", lambda *_: pytest.fail("opened"))
+    study, out = read_study(_write(tmp_path, "study", None, None)), tmp_path / "out"
+    out.mkdir()
+    ResultsFolder(out).subject.write_text("there")
+    ResultsFolder(out).kinematics.write_text("there")
+    for verb in set(LOOKING) - {"run", "evaluate"}:
+        first_look(verb, study, out)
+    with pytest.raises(pytest.fail.Exception):
+        first_look("run", study, out)
+
+
+def test_another_command_is_named_at_once(tmp_path):
+    study = _write(tmp_path, "study", None, None)
+    held = (
+        "import sys; from pathlib import Path; from sspinn_opensim.lock import owned\n"
+        "with owned(Path(sys.argv[1]), 'sspinn train'): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", held, str(tmp_path / "out")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match="at work") as refused:
+            first_look("run", read_study(study), tmp_path / "out")
+        holder.communicate("")
+    assert f"process {holder.pid}" in (refused.value.found or "")
