@@ -49,6 +49,13 @@ class RootHeading:
         k = int(np.abs(up).argmax())
         return self.turns[k], float(np.sign(up[k]))
 
+    def rotation(self, q: np.ndarray) -> np.ndarray:
+        """Return by how much coordinates (n, c) turn the root, (n, 3, 3) in ground."""
+        first, second, third = (
+            about(np.array(a), q[:, i]) for a, i in zip(self.axes, self.turns, strict=True)
+        )
+        return first @ second @ third
+
     def turned(self, q: np.ndarray, heading: np.ndarray) -> np.ndarray:
         """Return coordinates (n, c) of which the root's rotation was left-multiplied by that about y.
 
@@ -64,10 +71,7 @@ class RootHeading:
         """
         b1, b2, b3 = axes = np.array(self.axes)
         hand = np.sign(np.linalg.det(axes))
-        angles = q[:, list(self.turns)]
-        r = about(_UP, heading)
-        for axis, angle in zip(axes, angles.T, strict=True):
-            r = r @ about(axis, angle)
+        angles, r = q[:, list(self.turns)], about(_UP, heading) @ self.rotation(q)
         # R b3 = hand s2 b1 - hand s1 c2 b2 + c1 c2 b3, R^T b1 = c2 c3 b1 - hand c2 s3 b2 + hand s2 b3
         last, first = r @ b3, b1 @ r
         found = np.stack(

@@ -13,6 +13,7 @@ import torch
 from sspinn_opensim.estimation.decode import MotionReader, applied
 from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.estimation.path import Path, forces_in_ground, in_ground
+from sspinn_opensim.estimation.root_gyroscope import RootGyroscope
 from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.lead_in import LEAD_IN_S
@@ -89,7 +90,9 @@ def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_
                 log.info(f"estimated {end} of {frames} frames")
     values, velocity, yaw_rate, moments, force, point, torque = whole
     path = Path(subject, signals.step_s)
-    heading, place = path.extend(velocity, yaw_rate)
+    gyroscope = RootGyroscope(subject, signals, estimator.mounting)
+    turns = gyroscope.turns(values, signals.angular_rate.numpy())
+    heading, place = path.extend(velocity, yaw_rate, turns)
     values = subject.completed(path.put(values, heading, place))
     names = subject.model.coordinate_names
     told = GroundForces(ground.feet, force, point, torque)

@@ -12,6 +12,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation.decode import MotionReader, applied
 from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.estimation.path import Path, forces_in_ground
+from sspinn_opensim.estimation.root_gyroscope import RootGyroscope
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
@@ -51,6 +52,7 @@ class StreamingEstimator:
     def __init__(self, estimator: PersonNetwork, subject: Subject, signals: Signals) -> None:
         self._estimator, self._subject, self._signals = applied(estimator), subject, signals
         self._reader, self._path = MotionReader(subject), Path(subject, signals.step_s)
+        self._gyroscope = RootGyroscope(subject, signals, self._estimator.mounting)
         self.coordinates = subject.model.coordinate_names
         self.actuated = tuple(self.coordinates[i] for i in subject.roles.actuated)
         self.feet = tuple(dict.fromkeys(subject.feet))
@@ -66,6 +68,7 @@ class StreamingEstimator:
     def reset(self, *, keep_place: bool = False) -> None:
         """Forget all samples, and where the body has come to and faces unless that is kept."""
         self._state = None
+        self._gyroscope.pause()
         if keep_place:
             self._path.pause()
         else:
@@ -128,7 +131,8 @@ class StreamingEstimator:
             q = self._reader.coordinates(raw)
             ground = self._reader.ground(q, raw.force)
         velocity, yaw_rate = raw.velocity.numpy(), raw.yaw_rate.numpy()
-        heading, place = self._path.extend(velocity, yaw_rate)
+        turned = self._gyroscope.turns(q.numpy(), gyroscope[None].numpy())
+        heading, place = self._path.extend(velocity, yaw_rate, turned)
         values = self._subject.completed(self._path.put(q.numpy(), heading, place))[0]
         turns = self._subject.heading is not None
         ground = forces_in_ground(ground, heading, place, turns=turns)

