@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -171,6 +172,29 @@ class LossInputs:
     up: Tensor | None = None
     predicted_up: Tensor | None = None
 
+    @cached_property
+    def force_axes(self) -> tuple[Tensor, ...]:
+        """Contact forces along each axis of ground, (batch, frames, points): one way for all gradients."""
+        with torch.enable_grad():  # a term that does not count may be the first to look
+            return self.force_bw.unbind(-1)
+
+    @property
+    def load(self) -> Tensor:
+        """Upward part of the contact forces over body weight."""
+        return self.force_axes[1]
+
+    @cached_property
+    def height(self) -> Tensor:
+        """Height of the contact points, (batch, frames, points), m."""
+        with torch.enable_grad():
+            return self.contact_position[..., 1]
+
+    @cached_property
+    def torques(self) -> Tensor:
+        """Torques of the actuated coordinates that the motion needs, (batch, frames, actuated), N m."""
+        with torch.enable_grad():
+            return columns(self.tau, self.subject.roles.actuated)
+
 
 def acceleration(e: LossInputs, floor: float) -> Tensor:
     """Specific force against the sensors."""
@@ -208,24 +232,21 @@ def inclination(e: LossInputs, angle: float) -> Tensor:
 
 def root_residual(e: LossInputs, share: float) -> Tensor:
     """Force and moment that would have to hold the root from outside."""
-    roles = e.subject.roles
-    turning = [i for i in roles.root if i not in roles.steps]
-    force = columns(e.tau, roles.steps) / (share * e.subject.body_weight)
-    moment = columns(e.tau, turning) / (share * e.subject.moment_scale)
-    return torch.cat([force, moment], dim=-1).square().sum(-1).mean()
+    roles, subject = e.subject.roles, e.subject
+    scale = [share * (subject.body_weight if i in roles.steps else subject.moment_scale) for i in roles.root]
+    return _per_frame(columns(e.tau, roles.root) / e.tau.new_tensor(scale))
 
 
 def contact_height(e: LossInputs, above: float, below: float) -> Tensor:
     """Load on points off the floor."""
-    height = e.contact_position[..., 1]
-    lifted = torch.where(height > 0, height / above, height / below)
-    return (e.force_bw[..., 1] * lifted.square()).sum(-1).mean()
+    lifted = e.height * torch.where(e.height.detach() > 0, 1.0 / above, 1.0 / below)
+    return _over_frames((e.load * lifted.square()).sum(), e.height)
 
 
 def contact_speed(e: LossInputs, speed: float, roll: float) -> Tensor:
     """Load on points that move."""
-    allowed = speed**2 + (roll * _turning_speed(e)).square()
-    return (e.force_bw[..., 1] * e.contact_velocity.square().sum(-1) / allowed).sum(-1).mean()
+    allowed = speed**2 + roll**2 * _turning_speed(e).square()
+    return _over_frames((e.load / allowed * e.contact_velocity.square().sum(-1)).sum(), e.load)
 
 
 def _turning_speed(e: LossInputs) -> Tensor:
@@ -234,48 +255,51 @@ def _turning_speed(e: LossInputs) -> Tensor:
     Held constant: a foot is not to turn for the sake of forgiveness.
     """
     other = e.subject.farthest_on_foot
-    apart = (e.contact_position - columns(e.contact_position, other, -2)).norm(dim=-1)
-    parting = (e.contact_velocity - columns(e.contact_velocity, other, -2)).norm(dim=-1)
-    return (parting / apart.clamp(min=1e-3)).detach()
+    with torch.no_grad():
+        apart, parting = (
+            (x - columns(x, other, -2)).square().sum(-1) for x in (e.contact_position, e.contact_velocity)
+        )
+        return (parting / apart.clamp(min=1e-6)).sqrt()
 
 
 def penetration(e: LossInputs, depth: float) -> Tensor:
     """Points below the floor."""
-    return ((-e.contact_position[..., 1]).relu() / depth).square().sum(-1).mean()
+    return _per_frame(e.height.clamp(max=0.0)) / depth**2
 
 
 def friction(e: LossInputs, beyond: float) -> Tensor:
     """Pull beyond what friction holds."""
-    pull = (e.force_bw[..., ::2].square().sum(-1) + 1e-12).sqrt()
-    return ((pull - FRICTION * e.force_bw[..., 1]).relu() / beyond).square().sum(-1).mean()
+    along, load, right = e.force_axes
+    pull = (along.square() + right.square() + 1e-12).sqrt()
+    return _per_frame((pull - FRICTION * load).relu()) / beyond**2
 
 
 def force_change(e: LossInputs, jump: float) -> Tensor:
     """Jumps of the contact forces."""
-    force = e.constants.levers @ e.force_bw
-    change = (force[:, 1:] - force[:, :-1]) * (0.01 / e.signals.step_s)
-    return (change / jump).square().sum(dim=(-1, -2)).mean()
+    levers = e.constants.levers.T * (0.01 / (jump * e.signals.step_s))
+    change = torch.cat([(axis[:, 1:] - axis[:, :-1]) @ levers for axis in e.force_axes], dim=-1)
+    return _per_frame(change)
 
 
 def load_transfer(e: LossInputs, part: float) -> Tensor:
     """Load that passes from foot to foot, and from the heel to the front of a foot."""
-    load = e.force_bw[..., 1]
+    load = e.load
     total = load.sum(-1, keepdim=True)
     share = load @ e.constants.levers.T / total.clamp(min=0.05)
     passed = (share[:, 1:] - share[:, :-1]) * (0.01 / e.signals.step_s)
     # What hardly carries anything has nothing to pass.
     carried = torch.minimum(total[:, 1:], total[:, :-1])
-    return (carried * (passed / part).square()).sum(-1).mean()
+    return _over_frames((carried * passed.square()).sum(), passed) / part**2
 
 
 def torque(e: LossInputs, share: float) -> Tensor:
     """Effort."""
-    return _square(columns(e.tau, e.subject.roles.actuated) / (share * e.subject.moment_scale))
+    return _square(e.torques) / (share * e.subject.moment_scale) ** 2
 
 
 def joint_limits(e: LossInputs, angle: float) -> Tensor:
     """Angles close to or beyond the model's ranges."""
-    return (beyond_limits(e) / angle).square().sum(-1).mean()
+    return _per_frame(beyond_limits(e)) / angle**2
 
 
 def beyond_limits(e: LossInputs) -> Tensor:
@@ -333,9 +357,8 @@ def standing_load(e: LossInputs, part: float) -> Tensor:
     feet = list(dict.fromkeys(e.subject.feet))
     if e.still is None or not e.still.any():
         return e.tau.new_zeros(())
-    load = e.force_bw[..., 1]
     of_feet = [
-        columns(load, [k for k, own in enumerate(e.subject.feet) if own == foot]).sum(-1) for foot in feet
+        columns(e.load, [k for k, own in enumerate(e.subject.feet) if own == foot]).sum(-1) for foot in feet
     ]
     uneven = (torch.stack(of_feet, dim=-1) - 1.0 / len(feet)) / part
     return (uneven.square().mean(-1) * e.still).mean()
@@ -363,8 +386,7 @@ def mounting(e: LossInputs, angle: float, shift: float) -> Tensor:
 
 def torque_output(e: LossInputs, share: float) -> Tensor:
     """Output torques against those the motion needs (held constant)."""
-    needed = columns(e.tau, e.subject.roles.actuated).detach()
-    return _square((e.raw.torque - needed) / (share * e.subject.moment_scale))
+    return _square(e.raw.torque - e.torques.detach()) / (share * e.subject.moment_scale) ** 2
 
 
 def led_force(e: LossInputs, share: float, height: float) -> Tensor:
@@ -380,7 +402,7 @@ def led_force(e: LossInputs, share: float, height: float) -> Tensor:
         missing[..., : len(steps)] = columns(e.tau, steps) / e.subject.body_weight
         needed = carried + missing
         needed = torch.cat([needed[..., :1], needed[..., 1:2].clamp(min=0.0), needed[..., 2:]], dim=-1)
-        part = functional.softmax(-e.contact_position[..., 1] / height, dim=-1)
+        part = functional.softmax(-e.height / height, dim=-1)
         part = functional.avg_pool1d(part.transpose(1, 2), 7, 1, 3, count_include_pad=False).transpose(1, 2)
         target = part.unsqueeze(-1) * needed.unsqueeze(-2)
     return _square((e.force_bw - target) / share)
@@ -555,6 +577,16 @@ def loss_inputs(
         up=None if windows.up is None else windows.up[:, 1:-1],
         predicted_up=None if windows.up is None else _triples(out["imu_up"] @ axes),
     )
+
+
+def _per_frame(x: Tensor) -> Tensor:
+    """Return the mean over frames of the sum of squares of (batch, frames, ...)."""
+    return _over_frames(x.square().sum(), x)
+
+
+def _over_frames(total: Tensor, like: Tensor) -> Tensor:
+    """Return a sum over frames as their mean."""
+    return total / (like.shape[0] * like.shape[1])
 
 
 def _triples(x: Tensor) -> Tensor:
