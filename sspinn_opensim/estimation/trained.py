@@ -75,9 +75,9 @@ class Estimator:
         recording = on_model(recording, self._model)
         check_placement(recording.sensors, self._model, f"recording '{recording.name}'")
         if self._alignment and not all(sensor.axes_known for sensor in recording.sensors):
-            known = read_alignment(self._alignment)
-            check_sensors(known, recording, self._alignment)
-            recording = aligned(recording, known)
+            found = read_alignment(self._alignment)
+            check_sensors(found, recording, self._alignment)
+            recording = aligned(recording, found)
         if self._subject is None or recording.sensors != self._sensors:
             held, height_m = self._body["fixed"], self._body["height_m"]
             self._subject = make_subject(self._model, recording, held, height_m=height_m)
