@@ -1,0 +1,266 @@
+"""Dynamic consistency: the smallest correction after which motion, ground forces and masses agree.
+
+Unknown are the estimated coordinates, as the spline by which OpenSim differentiates them (`knots`), and forces at
+the contact points of feet that carry load, each a sum of directions along the cone of friction with amounts of
+zero and more: so no foot pulls, slips more than friction holds, or is pushed beside its sole. What holds the root
+from outside is zero at every sample, by the exact functions of the model (`balance`). Among all such motions and
+forces the one is taken whose squares of changes, over the estimate's own standard deviations, have the least sum:
+of coordinates, ground forces, where they act, and joint moments; and, weakly, of what the sensors would read.
+Each round linearises (Gauss and Newton) and solves one quadratic program; multipliers make the balance exact
+(method of multipliers: Nocedal and Wright 2006, Numerical Optimization, chapter 17).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from sspinn_opensim.estimation import knots
+from sspinn_opensim.estimation.balance import Balance, Balanced
+from sspinn_opensim.estimation.ground import LEAST_LOAD, ground_forces
+from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.estimation.quadratic import QuadraticProgram
+from sspinn_opensim.estimation.uncertainty import Deviations
+from sspinn_opensim.recording.runs import true_runs
+from sspinn_opensim.training.subject import Subject
+
+#: Of the training (`friction` in its losses).
+FRICTION = 0.6
+#: A foot is loaded for so long or not at all, s: what an estimate leaves on a foot in the air is shorter.
+SHORTEST_LOAD_S = 0.06
+#: Fewer frames have no second derivative worth balancing.
+FEWEST_FRAMES = 6
+#: Directions of the cone of friction in space: its flat sides hold 0.87 of it and more.
+_DIRECTIONS = 6
+#: Below this load, body weights, the point of a force has the lever that it would have with it.
+_LEAST_LEVER = 0.1
+#: A root residual of one body weight (times height) costs so much beside squares of deviations: multipliers do
+#: the rest.
+_STIFFNESS = 1e6
+#: Deviation, body weights, of how points of a foot share what the foot carries: it only decides between equals.
+_SHARE = 0.5
+#: Rounds end at this root residual, body weights (times height), and after so many.
+_BALANCED, _ROUNDS = 1e-6, 10
+#: How closely the first program, which is only a start, and the others are solved.
+_ROUGHLY, _CLOSELY = 1e-4, 1e-7
+#: Frames solved together, and how far they reach into their neighbours, s: there a correction is forgotten.
+_PIECE, _OVERLAP_S = 3000, 3.0
+
+
+def consistent(estimate: Estimate, subject: Subject, deviations: Deviations) -> Estimate:
+    """Return an estimate whose motion, ground forces and masses agree, with the moments that follow from it.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        At evenly spaced times.
+    deviations : Deviations
+        Standard deviations of its numbers, at its times.
+
+    Returns
+    -------
+    Estimate
+        Held coordinates are as they were. An estimate of less than `FEWEST_FRAMES` is returned as it is.
+    """
+    time_s = estimate.time_s
+    if len(time_s) < FEWEST_FRAMES:
+        return estimate
+    balance, ground = Balance(subject), estimate.ground
+    step_s = float(time_s[-1] - time_s[0]) / (len(time_s) - 1)
+    loaded = loaded_feet(ground.force[..., 1], subject.body_weight, step_s)
+    q, moments = estimate.q.copy(), np.empty_like(estimate.moments)
+    force = np.empty((len(time_s), len(subject.feet), 3))
+    position = np.empty_like(force)
+    for solved, kept in _pieces(len(time_s), round(_OVERLAP_S / step_s)):
+        inside = slice(kept.start - solved.start, kept.stop - solved.start)
+        found = _Problem(estimate, deviations, loaded, balance, solved, step_s).solve()
+        q[kept, list(balance.free)], force[kept], moments[kept], position[kept] = (x[inside] for x in found)
+    new = ground_forces(subject, position, force)
+    return replace(estimate, q=subject.completed(q), moments=moments, ground=new)
+
+
+def loaded_feet(vertical_n: np.ndarray, body_weight_n: float, step_s: float) -> np.ndarray:
+    """Return where feet carry load, (n, feet) bool, of upward forces (n, feet)."""
+    loaded = np.zeros(vertical_n.shape, bool)
+    for k, column in enumerate(vertical_n.T):
+        for first, last in true_runs(column > LEAST_LOAD * body_weight_n):
+            whole = first > 0 and last < len(column)
+            loaded[first:last, k] = not whole or (last - first) * step_s >= SHORTEST_LOAD_S
+    return loaded
+
+
+def _pieces(frames: int, overlap: int) -> Iterator[tuple[slice, slice]]:
+    """Give what is solved together, and the part of it that is kept."""
+    count = max(round(frames / _PIECE), 1)
+    edges = np.linspace(0, frames, count + 1).round().astype(int).tolist()
+    for first, last in zip(edges[:-1], edges[1:], strict=True):
+        yield slice(max(first - overlap, 0), min(last + overlap, frames)), slice(first, last)
+
+
+@dataclass(frozen=True)
+class _Linear:
+    """Residuals (n, m) with their derivatives by the motion (n, m, k) and by the point forces (n, m, 3 p)."""
+
+    value: np.ndarray
+    by_motion: np.ndarray
+    by_force: np.ndarray
+
+    def over(self, scale: np.ndarray | float) -> _Linear:
+        """Return the residuals over scales (n, m) or one for all."""
+        scale = np.broadcast_to(scale, self.value.shape)
+        return _Linear(
+            self.value / scale, self.by_motion / scale[..., None], self.by_force / scale[..., None]
+        )
+
+
+class _Problem:
+    """The correction of some frames of an estimate."""
+
+    def __init__(
+        self,
+        estimate: Estimate,
+        deviations: Deviations,
+        loaded: np.ndarray,
+        balance: Balance,
+        part: slice,
+        step_s: float,
+    ) -> None:
+        subject, free, ground = balance.subject, list(balance.free), estimate.ground
+        self._balance, self._subject = balance, subject
+        self._weights = knots.derivative_weights(step_s)
+        self._q, self._q_scale = estimate.q[part][:, free], deviations.q[part][:, free]
+        self._moment, self._moment_scale = estimate.moments[part], deviations.moments[part]
+        self._force, self._point, self._torque = (
+            values[part] for values in (ground.force, ground.point, ground.torque)
+        )
+        self._force_scale = deviations.force[part]
+        load = np.maximum(self._force[..., 1], _LEAST_LEVER * subject.body_weight)
+        self._torque_scale = deviations.point[part] * load[..., None]
+        #: For each contact point the place of its foot.
+        self._feet = np.array([ground.feet.index(foot) for foot in subject.feet])
+        self._on = loaded[part][:, self._feet]
+        self._directions = subject.body_weight * cone(planar=subject.planar).T
+        # In the plane nothing speaks of forces sideways, nor of moments but about z.
+        self._axes, self._turns = ([0, 1], [2]) if subject.planar else ([0, 1, 2], [0, 1, 2])
+
+    @cached_property
+    def _make(self) -> np.ndarray:
+        """Map from amounts to forces at the points, (n, 3 p, amounts); none where a foot is in the air."""
+        frames, points = self._on.shape
+        make = np.zeros((frames, points, 3, points, self._directions.shape[1]))
+        for i in range(points):
+            make[:, i, :, i] = self._on[:, i, None, None] * self._directions
+        return make.reshape(frames, 3 * points, -1)
+
+    def solve(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return coordinates (n, c), point forces (n, p, 3), moments (n, a) and points (n, p, 3)."""
+        coefficients = knots.coefficients(self._q)
+        motion = knots.at_knots(coefficients, self._weights)
+        amount = self._first_amounts()
+        bound, held = np.zeros_like(amount), np.zeros((len(self._q), len(self._subject.roles.root)))
+        reading = self._balance.values(motion, self._forces(amount)).reading
+        for round_ in range(_ROUNDS):
+            here = self._balance.at(motion, self._forces(amount))
+            program = self._program(motion, amount, here, held, reading)
+            tolerance = _CLOSELY if round_ else _ROUGHLY
+            step, amount, bound = program.solve(amount, bound, tolerance)
+            coefficients = coefficients + step
+            motion = knots.at_knots(coefficients, self._weights)
+            found = self._balance.values(motion, self._forces(amount))
+            if np.abs(found.root).max() < _BALANCED:
+                break
+            held = held + _STIFFNESS * found.root
+        count = self._q.shape[1]
+        return motion[:, :count], self._forces(amount), found.moment, found.position
+
+    def _forces(self, amount: np.ndarray) -> np.ndarray:
+        return np.einsum("nij,nj->ni", self._make, amount).reshape(len(amount), -1, 3)
+
+    def _first_amounts(self) -> np.ndarray:
+        """Return amounts of which each point of a foot, and each direction, carries as much."""
+        ways = self._directions.shape[1]
+        sharing = np.bincount(self._feet)[self._feet] * ways * self._subject.body_weight
+        return np.repeat(self._on * self._force[:, self._feet, 1] / sharing, ways, axis=1)
+
+    def _program(
+        self, motion: np.ndarray, amount: np.ndarray, here: Balanced, held: np.ndarray, reading: np.ndarray
+    ) -> QuadraticProgram:
+        """Return the linearised problem; steps of the motion are from here, amounts from zero."""
+        count = self._q.shape[1]
+        root = _Linear(here.root + held / _STIFFNESS, here.root_by_motion, here.root_by_force)
+        unchanged = np.zeros((*here.reading.shape, here.root_by_force.shape[2]))
+        residuals = [
+            *self._of_feet(here, self._forces(amount)),
+            root.over(_STIFFNESS**-0.5),
+            _Linear(here.moment - self._moment, here.moment_by_motion, here.moment_by_force).over(
+                self._moment_scale
+            ),
+            _Linear(here.reading - reading, here.reading_by_motion, unchanged),
+        ]
+        value, by_motion, by_force = (
+            np.concatenate([getattr(residual, name) for residual in residuals], axis=1)
+            for name in ("value", "by_motion", "by_force")
+        )
+        by_amount = by_force @ self._make
+        value = value - np.einsum("nij,nj->ni", by_amount, amount)
+        hessian, diagonal = by_motion.swapaxes(1, 2) @ by_motion, np.arange(count)
+        hessian[:, diagonal, diagonal] += self._q_scale**-2
+        slope = np.einsum("nij,ni->nj", by_motion, value)
+        slope[:, :count] += (motion[:, :count] - self._q) / self._q_scale**2
+        of_amounts, diagonal = by_amount.swapaxes(1, 2) @ by_amount, np.arange(amount.shape[1])
+        of_amounts[:, diagonal, diagonal] += _SHARE**-2
+        return QuadraticProgram(
+            weights=self._weights,
+            motion=hessian,
+            amount=of_amounts,
+            mixed=by_amount.swapaxes(1, 2) @ by_motion,
+            motion_slope=slope,
+            amount_slope=np.einsum("nij,ni->nj", by_amount, value),
+        )
+
+    def _of_feet(self, here: Balanced, force: np.ndarray) -> Iterator[_Linear]:
+        """Give for each foot how far its force is off, and its moment about where the estimate's force acts."""
+        frames, points = self._on.shape
+        states, count = here.root_by_motion.shape[2], self._q.shape[1]
+        lever = _cross_matrix(here.position - self._point[:, self._feet])
+        pull = _cross_matrix(force)
+        for k in range(self._force.shape[1]):
+            on = np.flatnonzero(self._feet == k)
+            sums = np.zeros((frames, 3, points, 3))
+            sums[:, :, on] = np.eye(3)[:, None]
+            off = force[:, on].sum(1) - self._force[:, k]
+            total = _Linear(off, np.zeros((frames, 3, states)), sums.reshape(frames, 3, -1))
+            yield _columns(total, self._axes).over(self._force_scale[:, k, self._axes])
+            turns = np.zeros((frames, 3, points, 3))
+            turns[:, :, on] = lever[:, on].swapaxes(1, 2)
+            moment = np.einsum("npij,npj->ni", lever[:, on], force[:, on]) - self._torque[:, k]
+            by_motion = np.zeros((frames, 3, states))
+            # The arm turns with the coordinates: d(r x f) = -f x dr.
+            by_motion[..., :count] = -np.einsum(
+                "npij,npjc->nic", pull[:, on], here.position_by_coordinate[:, on]
+            )
+            total = _Linear(moment, by_motion, turns.reshape(frames, 3, -1))
+            yield _columns(total, self._turns).over(self._torque_scale[:, k, self._turns])
+
+
+def cone(*, planar: bool) -> np.ndarray:
+    """Return directions (g, 3) whose sums are the forces that friction holds, each with one unit upward."""
+    if planar:
+        return np.array([[FRICTION, 1.0, 0.0], [-FRICTION, 1.0, 0.0]])
+    angle = 2 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
+    return np.stack([FRICTION * np.cos(angle), np.ones(_DIRECTIONS), FRICTION * np.sin(angle)], axis=1)
+
+
+def _columns(residual: _Linear, chosen: list[int]) -> _Linear:
+    return _Linear(residual.value[:, chosen], residual.by_motion[:, chosen], residual.by_force[:, chosen])
+
+
+def _cross_matrix(vectors: np.ndarray) -> np.ndarray:
+    """Return the matrices (..., 3, 3) that multiply by vectors (..., 3) as a cross product from the left."""
+    matrix = np.zeros((*vectors.shape, 3))
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        matrix[..., i, k], matrix[..., i, j] = vectors[..., j], -vectors[..., k]
+    return matrix
