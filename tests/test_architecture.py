@@ -90,7 +90,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         "gait": "files recording",
         "simulation": "files study recording opensim_io dynamics",
         "training": "files study recording opensim_io",
-        "estimation": "files gait study recording alignment opensim_io training",
+        "estimation": "files gait study recording alignment opensim_io dynamics training",
         "placement": "files study recording opensim_io training estimation",
         "evaluation": "files gait study recording opensim_io training dynamics.agreement",
         "report": "files text gait study recording alignment opensim_io evaluation results.gui_steps",

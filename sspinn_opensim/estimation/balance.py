@@ -1,4 +1,4 @@
-"""Balance of a body at an instant: what its motion and the forces on its feet give, with exact derivatives."""
+"""Balance of a body at an instant: what motion and forces on the feet give, with exact derivatives."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from casadi_dynamics import compile_numpy
 from sspinn_opensim.training.subject import Subject
 
-#: Changes of what the sensors would read that cost as much as one deviation. Accelerations of an estimate are
-#: second differences of a network's outputs, ten times coarser than what it was trained on (2 m/s^2, 0.1 rad/s).
+#: Changes of what the sensors would read that cost as much as one deviation: ten times the scales of
+#: training, as accelerations of an estimate are second differences of a network's outputs, mostly noise.
 ACCELERATION_M_S2, RATE_RAD_S = 20.0, 1.0
 
 
@@ -61,7 +61,7 @@ class Balanced(Values):
 class Balance:
     """The compiled functions of one subject.
 
-    The motion of an instant is one vector: estimated coordinates, then their speeds, then their accelerations.
+    The motion of an instant is one vector: the estimated coordinates, their speeds, their accelerations.
     """
 
     def __init__(self, subject: Subject) -> None:

@@ -1,17 +1,19 @@
 """Dynamic consistency: the smallest correction after which motion, ground forces and masses agree.
 
-Unknown are the estimated coordinates, as the spline by which OpenSim differentiates them (`knots`), and forces at
-the contact points of feet that carry load, each a sum of directions along the cone of friction with amounts of
-zero and more: so no foot pulls, slips more than friction holds, or is pushed beside its sole. What holds the root
-from outside is zero at every sample, by the exact functions of the model (`balance`). Among all such motions and
-forces the one is taken whose squares of changes, over the estimate's own standard deviations, have the least sum:
-of coordinates, ground forces, where they act, and joint moments; and, weakly, of what the sensors would read.
-Each round linearises (Gauss and Newton) and solves one quadratic program; multipliers make the balance exact
-(method of multipliers: Nocedal and Wright 2006, Numerical Optimization, chapter 17).
+Unknown are the estimated coordinates, as the spline by which OpenSim differentiates them (`knots`), and
+forces at the contact points of feet that carry load, each a sum of directions along the cone of friction with
+amounts of zero and more: so no foot pulls, or is held by more than friction, or is pushed beside its sole.
+What would have to hold the root is zero at every sample, by the exact functions of the model (`balance`).
+Among all such motions and forces the one is taken whose squared changes, over the estimate's own standard
+deviations, have the least sum: of coordinates, ground forces, where they act, and joint moments; weakly, of
+what the sensors would read; and motions that shake cost too. Each round linearises (Gauss and Newton) and
+solves a quadratic program; multipliers make the balance exact (Nocedal and Wright 2006, Numerical
+Optimization, chapter 17).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -31,23 +33,25 @@ from sspinn_opensim.training.subject import Subject
 FRICTION = 0.6
 #: A foot is loaded for so long or not at all, s: what an estimate leaves on a foot in the air is shorter.
 SHORTEST_LOAD_S = 0.06
+#: Fourth derivative of a coordinate that costs as much as one deviation, rad/s^4 and m/s^4: of an
+#: acceleration of 10 rad/s^2 at 16 Hz. Without it forces would balance noise that no filter takes away.
+SNAP = 1e5
 #: Fewer frames have no second derivative worth balancing.
 FEWEST_FRAMES = 6
 #: Directions of the cone of friction in space: its flat sides hold 0.87 of it and more.
 _DIRECTIONS = 6
 #: Below this load, body weights, the point of a force has the lever that it would have with it.
 _LEAST_LEVER = 0.1
-#: A root residual of one body weight (times height) costs so much beside squares of deviations: multipliers do
-#: the rest.
+#: What the square of a root residual of one body weight costs beside squares of deviations.
 _STIFFNESS = 1e6
-#: Deviation, body weights, of how points of a foot share what the foot carries: it only decides between equals.
+#: Deviation, body weights, of the force at each point of a foot: it decides between equals alone.
 _SHARE = 0.5
 #: Rounds end at this root residual, body weights (times height), and after so many.
 _BALANCED, _ROUNDS = 1e-6, 10
 #: How closely the first program, which is only a start, and the others are solved.
 _ROUGHLY, _CLOSELY = 1e-4, 1e-7
-#: Frames solved together, and how far they reach into their neighbours, s: there a correction is forgotten.
-_PIECE, _OVERLAP_S = 3000, 3.0
+#: Frames solved together, and how far they reach into their neighbours, s: corrections are forgotten before.
+_PIECE, _OVERLAP_S = 3000, 4.0
 
 
 def consistent(estimate: Estimate, subject: Subject, deviations: Deviations) -> Estimate:
@@ -68,18 +72,25 @@ def consistent(estimate: Estimate, subject: Subject, deviations: Deviations) -> 
     time_s = estimate.time_s
     if len(time_s) < FEWEST_FRAMES:
         return estimate
-    balance, ground = Balance(subject), estimate.ground
+    balance = Balance(subject)
     step_s = float(time_s[-1] - time_s[0]) / (len(time_s) - 1)
-    loaded = loaded_feet(ground.force[..., 1], subject.body_weight, step_s)
-    q, moments = estimate.q.copy(), np.empty_like(estimate.moments)
-    force = np.empty((len(time_s), len(subject.feet), 3))
-    position = np.empty_like(force)
-    for solved, kept in _pieces(len(time_s), round(_OVERLAP_S / step_s)):
-        inside = slice(kept.start - solved.start, kept.stop - solved.start)
-        found = _Problem(estimate, deviations, loaded, balance, solved, step_s).solve()
-        q[kept, list(balance.free)], force[kept], moments[kept], position[kept] = (x[inside] for x in found)
-    new = ground_forces(subject, position, force)
-    return replace(estimate, q=subject.completed(q), moments=moments, ground=new)
+    loaded = loaded_feet(estimate.ground.force[..., 1], subject.body_weight, step_s)
+    free = list(balance.free)
+    q, force = np.zeros((len(time_s), len(free))), np.zeros((len(time_s), len(subject.feet), 3))
+    for part, share in _pieces(len(time_s), round(_OVERLAP_S / step_s)):
+        values, forces = _Problem(estimate, deviations, loaded, balance, part, step_s).solve()
+        q[part] += share[:, None] * values
+        force[part] += share[:, None, None] * forces
+    motion = knots.at_knots(knots.coefficients(q), knots.derivative_weights(step_s))
+    whole = estimate.q.copy()
+    whole[:, free] = q
+    moments, position = np.empty_like(estimate.moments), np.empty_like(force)
+    for start in range(0, len(time_s), _PIECE):
+        some = slice(start, start + _PIECE)
+        found = balance.values(motion[some], force[some])
+        moments[some], position[some] = found.moment, found.position
+    ground = ground_forces(subject, position, force)
+    return replace(estimate, q=subject.completed(whole), moments=moments, ground=ground)
 
 
 def loaded_feet(vertical_n: np.ndarray, body_weight_n: float, step_s: float) -> np.ndarray:
@@ -92,12 +103,24 @@ def loaded_feet(vertical_n: np.ndarray, body_weight_n: float, step_s: float) -> 
     return loaded
 
 
-def _pieces(frames: int, overlap: int) -> Iterator[tuple[slice, slice]]:
-    """Give what is solved together, and the part of it that is kept."""
+def _pieces(frames: int, overlap: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Give what is solved together, and its share in each frame: neighbours fade into one another.
+
+    Both agree there but for what is not forgotten yet; a jump would be an acceleration.
+    """
     count = max(round(frames / _PIECE), 1)
     edges = np.linspace(0, frames, count + 1).round().astype(int).tolist()
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
-        yield slice(max(first - overlap, 0), min(last + overlap, frames)), slice(first, last)
+    for first, last in itertools.pairwise(edges):
+        part = slice(max(first - overlap, 0), min(last + overlap, frames))
+        at = np.arange(part.start, part.stop)
+        share = _fade((at - first) / (overlap / 2)) if first > 0 else np.ones(len(at))
+        yield part, share - (_fade((at - last) / (overlap / 2)) if last < frames else 0.0)
+
+
+def _fade(x: np.ndarray) -> np.ndarray:
+    """Return what goes from 0 to 1 as x goes from -1 to 1, with two derivatives of zero at both ends."""
+    x = np.clip((x + 1) / 2, 0.0, 1.0)
+    return x**3 * (10 - 15 * x + 6 * x**2)
 
 
 @dataclass(frozen=True)
@@ -131,6 +154,7 @@ class _Problem:
         subject, free, ground = balance.subject, list(balance.free), estimate.ground
         self._balance, self._subject = balance, subject
         self._weights = knots.derivative_weights(step_s)
+        self._stiffness = (SNAP * step_s**4) ** -2
         self._q, self._q_scale = estimate.q[part][:, free], deviations.q[part][:, free]
         self._moment, self._moment_scale = estimate.moments[part], deviations.moments[part]
         self._force, self._point, self._torque = (
@@ -155,8 +179,8 @@ class _Problem:
             make[:, i, :, i] = self._on[:, i, None, None] * self._directions
         return make.reshape(frames, 3 * points, -1)
 
-    def solve(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return coordinates (n, c), point forces (n, p, 3), moments (n, a) and points (n, p, 3)."""
+    def solve(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return coordinates (n, c) and forces at the contact points (n, p, 3), N."""
         coefficients = knots.coefficients(self._q)
         motion = knots.at_knots(coefficients, self._weights)
         amount = self._first_amounts()
@@ -164,17 +188,16 @@ class _Problem:
         reading = self._balance.values(motion, self._forces(amount)).reading
         for round_ in range(_ROUNDS):
             here = self._balance.at(motion, self._forces(amount))
-            program = self._program(motion, amount, here, held, reading)
+            program = self._program(coefficients, amount, here, held, reading)
             tolerance = _CLOSELY if round_ else _ROUGHLY
             step, amount, bound = program.solve(amount, bound, tolerance)
             coefficients = coefficients + step
             motion = knots.at_knots(coefficients, self._weights)
-            found = self._balance.values(motion, self._forces(amount))
-            if np.abs(found.root).max() < _BALANCED:
+            left = self._balance.values(motion, self._forces(amount)).root
+            if np.abs(left).max() < _BALANCED:
                 break
-            held = held + _STIFFNESS * found.root
-        count = self._q.shape[1]
-        return motion[:, :count], self._forces(amount), found.moment, found.position
+            held = held + _STIFFNESS * left
+        return motion[:, : self._q.shape[1]], self._forces(amount)
 
     def _forces(self, amount: np.ndarray) -> np.ndarray:
         return np.einsum("nij,nj->ni", self._make, amount).reshape(len(amount), -1, 3)
@@ -186,10 +209,15 @@ class _Problem:
         return np.repeat(self._on * self._force[:, self._feet, 1] / sharing, ways, axis=1)
 
     def _program(
-        self, motion: np.ndarray, amount: np.ndarray, here: Balanced, held: np.ndarray, reading: np.ndarray
+        self,
+        coefficients: np.ndarray,
+        amount: np.ndarray,
+        here: Balanced,
+        held: np.ndarray,
+        reading: np.ndarray,
     ) -> QuadraticProgram:
         """Return the linearised problem; steps of the motion are from here, amounts from zero."""
-        count = self._q.shape[1]
+        count, motion = self._q.shape[1], knots.at_knots(coefficients, self._weights)
         root = _Linear(here.root + held / _STIFFNESS, here.root_by_motion, here.root_by_force)
         unchanged = np.zeros((*here.reading.shape, here.root_by_force.shape[2]))
         residuals = [
@@ -219,10 +247,12 @@ class _Problem:
             mixed=by_amount.swapaxes(1, 2) @ by_motion,
             motion_slope=slope,
             amount_slope=np.einsum("nij,ni->nj", by_amount, value),
+            stiffness=self._stiffness,
+            spline_slope=self._stiffness * knots.bending(coefficients),
         )
 
     def _of_feet(self, here: Balanced, force: np.ndarray) -> Iterator[_Linear]:
-        """Give for each foot how far its force is off, and its moment about where the estimate's force acts."""
+        """Give how far each foot's force is off, and its moment about where the estimate's force acts."""
         frames, points = self._on.shape
         states, count = here.root_by_motion.shape[2], self._q.shape[1]
         lever = _cross_matrix(here.position - self._point[:, self._feet])

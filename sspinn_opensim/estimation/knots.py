@@ -1,9 +1,9 @@
 """Quintic splines whose knots are the samples: from coefficients to values, speeds and accelerations there.
 
-With steps of one between knots a B-spline of degree five has the values 1, 26, 66, 26, 1 (over 120) at the five
-knots inside its support (de Boor 1978, A Practical Guide to Splines, chapter X); its derivatives are there as
-plain. So a sample depends on five coefficients, and equations over a whole motion are banded. Without third and
-fourth derivative at its ends it is the spline by which OpenSim differentiates a motion (`dynamics.trial`).
+With steps of one between knots, a B-spline of degree five has the values 1, 26, 66, 26, 1 (over 120) at the
+knots inside its support (de Boor 1978, A Practical Guide to Splines, chapter X), and its derivatives are as
+plain. So a sample depends on five coefficients, and equations over a whole motion are banded. Without third
+and fourth derivative at its ends it is the spline by which OpenSim differentiates motions (`dynamics.trial`).
 """
 
 from __future__ import annotations
@@ -61,13 +61,26 @@ def onto_coefficients(of_motion: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return total
 
 
-def banded_hessian(of_motion: np.ndarray, weights: np.ndarray, end_weight: float) -> np.ndarray:
+def bending(found: np.ndarray) -> np.ndarray:
+    """Return the gradient of half the squares of all fourth differences, (n + 4, c)."""
+    n, total = len(found) - MORE, np.zeros_like(found)
+    bent = sum(AT_KNOT[4][j] * found[j : j + n] for j in range(WIDTH))
+    for j in range(WIDTH):
+        total[j : j + n] += AT_KNOT[4][j] * bent
+    return total
+
+
+def banded_hessian(
+    of_motion: np.ndarray, weights: np.ndarray, stiffness: float, end_weight: float
+) -> np.ndarray:
     """Return the Hessian by coefficients of Hessians (n, 3 c, 3 c) by value, speed and acceleration.
 
     Parameters
     ----------
+    stiffness : float
+        Of the squares of fourth differences (`bending`).
     end_weight : float
-        Of the squares of third and fourth derivative at both ends, which keeps the ends free.
+        Of the squares of third and fourth differences at both ends, which keeps the ends free.
 
     Returns
     -------
@@ -82,6 +95,9 @@ def banded_hessian(of_motion: np.ndarray, weights: np.ndarray, end_weight: float
         half = np.einsum("b,napbq->napq", weights[:, right], parts)
         for left in range(right, WIDTH):
             blocks[right : right + n, left - right] += np.einsum("a,napq->npq", weights[:, left], half)
+            blocks[right : right + n, left - right] += (
+                stiffness * AT_KNOT[4][left] * AT_KNOT[4][right] * np.eye(c)
+            )
             for ending in AT_KNOT[3:]:
                 for end in (0, n - 1):
                     blocks[end + right, left - right] += end_weight * ending[left] * ending[right] * np.eye(c)

@@ -1,8 +1,8 @@
 """Quadratic programs over a whole motion: a spline, and amounts at each sample that cannot be negative.
 
 The amounts of a sample touch no other sample, and the spline's coefficients no sample farther than two knots
-away. So each step of the interior-point method (Mehrotra 1992, SIAM J Optim 2:575) solves small systems side by
-side, and one banded system for the spline: the work grows with the length of the motion and no faster.
+away. So a step of the interior-point method (Mehrotra 1992, SIAM J Optim 2:575) solves small systems side by
+side, and a banded one for the spline: the work grows with the length of the motion and no faster.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from sspinn_opensim.estimation import knots
 _INSIDE = 1e-2
 #: Of the way to the nearest bound that a step may go.
 _ALMOST = 0.99
-#: More iterations are never needed: each gains a factor of 2 to 100.
+#: A step of this length is as good as a whole one.
+_WHOLE = 0.9
+#: Each iteration gains a factor of 2 to 100. What is not solved then is at least better than before.
 _MOST = 60
-#: Relative to 1/scale^2 of motions: keeps the ends of the spline free (`knots.banded_hessian`).
-_END_WEIGHT = 1e8
+#: Keeps the ends of the spline free (`knots.banded_hessian`).
+_END_WEIGHT = 1e14
 
 
 @dataclass(frozen=True)
 class QuadraticProgram:
-    """Half of x^T H x + g^T x, least over steps of a spline and amounts of zero and more.
+    """Half of x^T H x, and g^T x, least over steps x of a spline and amounts of zero and more.
 
     Attributes
     ----------
@@ -38,6 +40,10 @@ class QuadraticProgram:
         By both.
     motion_slope, amount_slope : (n, k) and (n, a) ndarrays
         Gradients where both are zero.
+    stiffness : float
+        Of the squares of the spline's fourth differences.
+    spline_slope : (n + 4, c) ndarray
+        Their gradient where the step is zero.
     """
 
     weights: np.ndarray
@@ -46,6 +52,8 @@ class QuadraticProgram:
     mixed: np.ndarray
     motion_slope: np.ndarray
     amount_slope: np.ndarray
+    stiffness: float
+    spline_slope: np.ndarray
 
     def solve(
         self, amount: np.ndarray, multiplier: np.ndarray, tolerance: float
@@ -58,65 +66,57 @@ class QuadraticProgram:
             Where to begin.
         tolerance : float
             Mean product of amount and multiplier that is small enough.
-
-        Raises
-        ------
-        RuntimeError
-            There is no progress.
         """
         amount, multiplier = np.maximum(amount, _INSIDE), np.maximum(multiplier, _INSIDE)
         frames, states = self.motion_slope.shape
         step = np.zeros((frames + knots.MORE, states // len(self.weights)))
-        diagonal = np.arange(amount.shape[1])
         for _ in range(_MOST):
-            moved = knots.at_knots(step, self.weights)
-            by_amount = (
-                _times(self.amount, amount) + _times(self.mixed, moved) + self.amount_slope - multiplier
-            )
-            by_motion = _times(self.motion, moved) + self.motion_slope
-            by_motion += _times(self.mixed.swapaxes(1, 2), amount)
-            inner = self.amount.copy()
-            inner[:, diagonal, diagonal] += multiplier / amount
-            inverse = np.linalg.inv(inner)
-            follows = inverse @ self.mixed
-            reduced = self.motion - self.mixed.swapaxes(1, 2) @ follows
-            band = knots.banded_hessian(reduced, self.weights, _END_WEIGHT)
-            factor = cholesky_banded(band, lower=True, overwrite_ab=True, check_finite=False)
-
-            def direction(
-                products: np.ndarray,
-                amount: np.ndarray = amount,
-                multiplier: np.ndarray = multiplier,
-                by: tuple[np.ndarray, np.ndarray] = (by_amount, by_motion),
-                inverse: np.ndarray = inverse,
-                follows: np.ndarray = follows,
-                factor: np.ndarray = factor,
-            ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-                """Return Newton's step to given changes of amount times multiplier."""
-                own = _times(inverse, products / amount - by[0])
-                slope = -by[1] - _times(self.mixed.swapaxes(1, 2), own)
-                right = knots.onto_coefficients(slope, self.weights)
-                change = cho_solve_banded((factor, True), right.ravel(), check_finite=False)
-                change = change.reshape(right.shape)
-                more = own - _times(follows, knots.at_knots(change, self.weights))
-                return change, more, (products - multiplier * more) / amount
-
+            newton = _Newton(self, step, amount, multiplier)
             gap = float(np.mean(amount * multiplier))
-            _, more, pull = direction(-amount * multiplier)
-            ahead = (amount + _longest(amount, more) * more) * (
-                multiplier + _longest(multiplier, pull) * pull
-            )
+            _, more, pull = newton.direction(-amount * multiplier)
+            ahead = amount + _longest(amount, more) * more
+            ahead *= multiplier + _longest(multiplier, pull) * pull
             centre = max(gap * (float(np.mean(ahead)) / gap) ** 3, 0.1 * tolerance)
-            change, more, pull = direction(centre - amount * multiplier - more * pull)
+            change, more, pull = newton.direction(centre - amount * multiplier - more * pull)
             length = min(1.0, _ALMOST * _longest(amount, more), _ALMOST * _longest(multiplier, pull))
-            step, amount, multiplier = (
-                step + length * change,
-                amount + length * more,
-                multiplier + length * pull,
-            )
-            if length > 0.9 and float(np.mean(amount * multiplier)) < tolerance:
-                return step, amount, multiplier
-        raise RuntimeError("the quadratic program of a consistent motion made no progress")
+            step = step + length * change
+            amount, multiplier = amount + length * more, multiplier + length * pull
+            if length > _WHOLE and float(np.mean(amount * multiplier)) < tolerance:
+                break
+        return step, amount, multiplier
+
+
+class _Newton:
+    """Newton's step from one point, with its matrices factorised once."""
+
+    def __init__(
+        self, program: QuadraticProgram, step: np.ndarray, amount: np.ndarray, multiplier: np.ndarray
+    ) -> None:
+        self._amount, self._multiplier, self._weights = amount, multiplier, program.weights
+        moved, mixed = knots.at_knots(step, program.weights), program.mixed
+        self._by_amount = _times(program.amount, amount) + _times(mixed, moved) + program.amount_slope
+        self._by_amount -= multiplier
+        self._by_motion = _times(program.motion, moved) + _times(mixed.swapaxes(1, 2), amount)
+        self._by_motion += program.motion_slope
+        self._by_spline = program.spline_slope + program.stiffness * knots.bending(step)
+        inner, diagonal = program.amount.copy(), np.arange(amount.shape[1])
+        inner[:, diagonal, diagonal] += multiplier / amount
+        self._inverse, self._back = np.linalg.inv(inner), mixed.swapaxes(1, 2)
+        #: How the amounts follow the motion.
+        self._follows = self._inverse @ mixed
+        reduced = program.motion - self._back @ self._follows
+        band = knots.banded_hessian(reduced, program.weights, program.stiffness, _END_WEIGHT)
+        self._factor = cholesky_banded(band, lower=True, overwrite_ab=True, check_finite=False)
+
+    def direction(self, products: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the steps of spline, amounts and multipliers to given changes of amount times multiplier."""
+        own = _times(self._inverse, products / self._amount - self._by_amount)
+        right = knots.onto_coefficients(-self._by_motion - _times(self._back, own), self._weights)
+        right -= self._by_spline
+        change = cho_solve_banded((self._factor, True), right.ravel(), check_finite=False)
+        change = change.reshape(right.shape)
+        more = own - _times(self._follows, knots.at_knots(change, self._weights))
+        return change, more, (products - self._multiplier * more) / self._amount
 
 
 def _times(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -121,17 +121,20 @@ class RecordingChoice:
 
 @dataclass(frozen=True)
 class OutputChoice:
-    """``[output]``: the part of the recording that is written and analysed for muscle forces.
+    """``[output]``: what is written, and the part of it that is analysed for muscle forces.
 
     Parameters
     ----------
     from_s, to_s : float or None
         Start and end in s of the recording's time. Left out: one late cycle of a tiled recording, else
         everything.
+    consistent : bool
+        Whether the estimate is corrected until motion, ground forces and masses agree.
     """
 
     from_s: NonNegative | None = None
     to_s: Positive | None = None
+    consistent: bool = True
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ def write_report(
         sections.ground_force_section(compared),
         gait_section(compared, results),
         sections.muscle_section(compared, results),
+        sections.consistency_section(results),
         sections.fit_section(results),
         sections.training_section(results),
         sections.notes_section(metrics.get("notes", {})),

@@ -27,7 +27,7 @@ from sspinn_opensim.report.page import Section, Table, readable
 from sspinn_opensim.report.stick_figure import StickFigure
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.gui_steps import gui_steps, opensim_files
-from sspinn_opensim.results.read_back import read_fit, read_scaling_report, read_verdict
+from sspinn_opensim.results.read_back import read_consistency, read_fit, read_scaling_report, read_verdict
 from sspinn_opensim.study import Study
 from sspinn_opensim.text import fixed, signed
 
@@ -304,6 +304,37 @@ def fit_section(results: Path) -> Section | None:
     ]
     content = found | {"table": Table(columns, rows)}
     return Section("fit", "Verdict on the training", "fit.html", content)
+
+
+def consistency_section(results: Path) -> Section | None:
+    """Show what held the root before motion and forces agreed, and how far each curve moved for it."""
+    found = read_consistency(ResultsFolder(results))
+    if not found:
+        return None
+    held = [
+        [
+            readable(name),
+            r["unit"],
+            *(fixed(r[key], 1) for key in ("before", "before_percent")),
+            *(fixed(r[key], 2) for key in ("after", "after_percent")),
+            *(fixed(r[key], 1) for key in ("after_filtered", "after_filtered_percent")),
+        ]
+        for name, r in found["residuals"].items()
+    ]
+    filtered = f"filtered at {found['filter_hz']:g} Hz"
+    columns = ["", "unit", "before", "(%)", "after", "(%)", filtered, "(%)"]
+    moved = [
+        [
+            readable(name),
+            m["unit"],
+            *(fixed(m[key], 4 if m["unit"] == "m" else 2) for key in ("rms", "largest")),
+            *(fixed(m[key], 2) for key in ("rms_deviations", "largest_deviations")),
+        ]
+        for name, m in found["moved"].items()
+    ]
+    headings = ["curve", "unit", "moved (RMS)", "at most", "in deviations (RMS)", "at most"]
+    content = {"residuals": Table(columns, held), "moved": Table(headings, moved), "filter": filtered}
+    return Section("consistency", "Agreement of motion and forces", "consistency.html", content)
 
 
 def fit_alert(results: Path) -> list[str]:

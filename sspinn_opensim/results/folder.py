@@ -152,6 +152,13 @@ class ResultsFolder:
         "m/s², rad/s, degrees, m, s",
         "estimate",
     )
+    consistency = File(
+        "consistency.json",
+        "what made motion and ground forces agree: what held the pelvis before and after, and how far each "
+        "curve moved, in its unit and in deviations: degrees, m, N m, N",
+        "estimate",
+        when="[output] consistent, as by default",
+    )
     seeds = File("seeds/", "the estimate of every seed", "estimate ablate")
     static_optimization_setup = File(
         "static_optimization_setup.xml",

@@ -80,6 +80,29 @@ _FIT = {
         }
     },
 }
+_CONSISTENCY = {
+    "filter_hz": float,
+    "residuals": {
+        str: {
+            "unit": str,
+            "before": float,
+            "after": float,
+            "after_filtered": float,
+            "before_percent": float,
+            "after_percent": float,
+            "after_filtered_percent": float,
+        }
+    },
+    "moved": {
+        str: {
+            "unit": str,
+            "rms": float,
+            "largest": float,
+            "rms_deviations": float,
+            "largest_deviations": float,
+        }
+    },
+}
 _ARM = {"belongs_to": str, "seeds": [int], "failure": str}
 
 
@@ -107,6 +130,11 @@ def read_spatiotemporal(folder: ResultsFolder) -> dict[str, Any]:
 def read_fit(folder: ResultsFolder) -> dict[str, Any]:
     """Return the verdict on a training, as `read_scaling_report`."""
     return _read(folder.fit, _FIT, "run sspinn estimate again")
+
+
+def read_consistency(folder: ResultsFolder) -> dict[str, Any]:
+    """Return what made motion and ground forces agree, as `read_scaling_report`."""
+    return _read(folder.consistency, _CONSISTENCY, "run sspinn estimate again")
 
 
 def read_arm(folder: ResultsFolder) -> dict[str, Any]:

@@ -45,7 +45,9 @@ STAGES: Mapping[str, Stage] = {
     "scale": Stage(("model", "person", "scaling", "coordinates"), but=_LABELS),
     "train": Stage(_NETWORK, ("scale",), (*_LABELS, *_OTHER_SEEDS)),
     "adapt": Stage(_NETWORK, ("scale",), (*_LABELS, *_OTHER_SEEDS, "training.steps")),
-    "estimate": Stage(_NETWORK, ("scale", "train", "adapt"), (*_LABELS, "training.devices")),
+    "estimate": Stage(
+        (*_NETWORK, "output.consistent"), ("scale", "train", "adapt"), (*_LABELS, "training.devices")
+    ),
     "muscles": Stage(("muscles", "output"), ("scale", "estimate"), ()),
     "evaluate": Stage((), ("scale", "train", "adapt", "estimate", "muscles")),
     "locate-sensors": Stage((), ("scale", "train", "adapt")),

@@ -226,7 +226,8 @@ def _train_arm(study: Study, prepared: Prepared, subject: Path, folder: Path, re
             for _ in train_seeds(study, prepared, folder, restart=restart):
                 pass
         with recorded(folder, "estimate", study=study):
-            estimate_seeds(study, prepared, folder)
+            # As the networks give it: what is left at the root is one of the measures.
+            estimate_seeds(replace(study, output=replace(study.output, consistent=False)), prepared, folder)
     except TrainingDivergedError as error:
         failure = f"{error.what} ({error.where})"
     seeds = sorted({*done["seeds"], *study.training.seeds})

@@ -12,13 +12,15 @@ from sspinn_opensim.builtin_network.beginning import begin
 from sspinn_opensim.builtin_network.shipped import BUILTIN, FILE
 from sspinn_opensim.estimation import Estimate, write_estimate
 from sspinn_opensim.estimation import estimate as estimate_recording
+from sspinn_opensim.estimation.consistent import consistent
+from sspinn_opensim.estimation.correction import Correction, correction_of
 from sspinn_opensim.estimation.fit import fit_of
 from sspinn_opensim.estimation.gait import Gait, gait_of, write_gait
 from sspinn_opensim.estimation.offline import at_times
 from sspinn_opensim.estimation.uncertainty import Deviations, standard_deviations
 from sspinn_opensim.estimation.verdict import FitVerdict, judge, write_fit
 from sspinn_opensim.estimation.write import write_deviations
-from sspinn_opensim.files import sha256
+from sspinn_opensim.files import sha256, write_json
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.staging import written_together
 from sspinn_opensim.results.folder import ResultsFolder
@@ -58,7 +60,10 @@ class Estimation:
     fit : FitVerdict
         Whether the trainings came out as those of good recordings do.
     notes : tuple of str
-        What the verdict says, and spans that the method does not cover.
+        What the verdict says, what moved far, and spans that the method does not cover.
+    correction : Correction or None
+        What made the first seed's motion and ground forces agree; None where the study wants them as the
+        network gives them.
     strict : bool
         Whether a bad verdict ends the command with status 3.
     """
@@ -69,6 +74,7 @@ class Estimation:
     gait: Gait
     fit: FitVerdict
     notes: tuple[str, ...] = ()
+    correction: Correction | None = None
     strict: bool = False
 
     @property
@@ -78,7 +84,8 @@ class Estimation:
 
     def __str__(self) -> str:
         files = "kinematics.mot, moments.sto, grf.mot, each with its deviations (_sd), and external_loads.xml"
-        return f"wrote {files}\n{self._strides()}\n{self.fit}"
+        agreed = f"\n{self.correction}" if self.correction else ""
+        return f"wrote {files}\n{self._strides()}{agreed}\n{self.fit}"
 
     def _strides(self) -> str:
         kinds = [(kind, self.gait.told[kind]) for kind in self.gait.strides.kinds]
@@ -207,12 +214,17 @@ def write_results(
         results[seed] = _estimate_of(network, prepared)
         fits[seed] = fit_of(network, subject, prepared.signals, settings_of(study.training, seed))
     verdict = judge(fits)
-    first, *_ = results.values()
-    gait = gait_of(first, subject, prepared.phases, prepared.uncovered)
+    raw, *_ = results.values()
     rotational = [c.motion == "rotational" for c in subject.model.coordinates]
     deviations = standard_deviations(
         list(results.values()), rotational, subject.body_weight, subject.height_m
     )
+    correction = None
+    if study.output.consistent:
+        results = {seed: consistent(result, subject, deviations) for seed, result in results.items()}
+        correction = correction_of(raw, next(iter(results.values())), deviations, subject)
+    first, *_ = results.values()
+    gait = gait_of(first, subject, prepared.phases, prepared.uncovered)
     with written_together(out) as folder:
         for seed, result in results.items():
             name = f"{study.name} seed {seed}"
@@ -223,8 +235,12 @@ def write_results(
         write_deviations(deviations, subject.model, ResultsFolder(folder).deviations, title)
         write_gait(gait, folder)
         write_fit(fits, verdict, ResultsFolder(folder).fit)
-    notes = (*verdict.notes(), *map(str, prepared.uncovered))
-    return Estimation(out, results, deviations, gait, verdict, notes)
+        if correction:
+            write_json(ResultsFolder(folder).consistency, correction.to_json())
+    if not correction:
+        ResultsFolder(out).consistency.unlink(missing_ok=True)
+    notes = (*verdict.notes(), *(correction.notes if correction else ()), *map(str, prepared.uncovered))
+    return Estimation(out, results, deviations, gait, verdict, notes, correction)
 
 
 def _estimate_of(estimator: PersonNetwork, prepared: Prepared) -> Estimate:

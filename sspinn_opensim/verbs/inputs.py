@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from casadi_dynamics.errors import InputWarning
@@ -15,7 +14,6 @@ from sspinn_opensim.evaluation import read_reference
 from sspinn_opensim.files import require
 from sspinn_opensim.lock import owned
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
-from sspinn_opensim.opensim_io.static_optimization.preparation import Settings
 from sspinn_opensim.recording import (
     Recording,
     check_placement,
@@ -30,7 +28,7 @@ from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.verbs.axes import along_segments, as_chosen, objections
-from sspinn_opensim.verbs.muscles import muscle_window
+from sspinn_opensim.verbs.muscles import muscle_settings, muscle_window
 from sspinn_opensim.verbs.on_study import people_of, person_folder
 
 #: The first look reads recordings of so many bytes in all; larger ones are read once, when a stage works.
@@ -133,7 +131,7 @@ def _model_of(study: Study) -> Model | None:
 def _placed(study: Study, recording: Recording, model: Model | None, verb: str) -> Recording:
     """Return a recording whose sensors sit on bodies, if all that the study names for a verb can be used."""
     if verb in ("run", "muscles"):
-        muscle_window(recording, study.output, Settings(**asdict(study.muscles)))
+        muscle_window(recording, study.output, muscle_settings(study))
     if model is None:
         return recording
     placed = on_model(recording, model)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ
 from sspinn_opensim.files import require
 from sspinn_opensim.gait import mean_cycles, most_typical
 from sspinn_opensim.gait.files import read_strides, write_cycles
@@ -80,7 +81,7 @@ def muscles(
 
     log.info("muscles", extra={"heading": True})
     require(ResultsFolder(out).kinematics, "run sspinn estimate first")
-    settings = preparation.Settings(**asdict(study.muscles))
+    settings = muscle_settings(study)
     prepared = prepared or prepare(study, out)
     recording, subject = prepared.recording, prepared.subject
     held = {name: subject.fixed[name] for name in subject.fixed if not subject.model.coordinate(name).locked}
@@ -102,6 +103,15 @@ def muscles(
     write_group_figures(out)
     _write_cycles(ResultsFolder(out))
     return verdict
+
+
+def muscle_settings(study: Study) -> preparation.Settings:
+    """Return the settings of static optimization on the estimate of a study."""
+    choice = study.muscles
+    if choice.lowpass_hz is None:
+        # Filtered coordinates would no longer belong to the ground forces.
+        choice = replace(choice, lowpass_hz=0.0 if study.output.consistent else USUAL_LOWPASS_HZ)
+    return preparation.Settings(**asdict(choice))
 
 
 def muscle_window(

@@ -69,7 +69,7 @@ class AnalysedPart:
         s; by default as far as motion and loads go, less the margin of the filter.
     lowpass_hz : float, optional
         Of OpenSim's filter on the coordinates, Hz; 0 filters nothing. By default that of the muscle forces in
-        the folder, else 6 Hz.
+        the folder; else none for an estimate whose motion and ground forces agree, and 6 Hz for others.
     """
 
     from_s: float | None = None
@@ -92,9 +92,11 @@ def prepared(folder: Path, laboratory: Laboratory | None, part: AnalysedPart) ->
     """
     lowpass_hz = part.lowpass_hz
     if lowpass_hz is None:
-        setup = ResultsFolder(folder).static_optimization_setup
-        known = read_setup(setup).lowpass_hz if setup.is_file() else USUAL_LOWPASS_HZ
-        lowpass_hz = max(known, 0.0)
+        files = ResultsFolder(folder)
+        setup, usual = files.static_optimization_setup, USUAL_LOWPASS_HZ
+        if files.consistency.is_file() and not laboratory:
+            usual = 0.0  # filtered coordinates would no longer belong to the ground forces
+        lowpass_hz = max(read_setup(setup).lowpass_hz if setup.is_file() else usual, 0.0)
     part = replace(part, lowpass_hz=lowpass_hz)
     settings = Settings(lowpass_hz=lowpass_hz)
     window = _gathered(folder, laboratory, part, settings) if laboratory else _window(folder, part)

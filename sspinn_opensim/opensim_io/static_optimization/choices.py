@@ -13,9 +13,10 @@ class MuscleChoice:
 
     Parameters
     ----------
-    lowpass_hz : float
+    lowpass_hz : float or None
         Cut-off of OpenSim's low-pass filter on the coordinates, Hz: 6 is usual for walking, 15 for running;
-        0 filters nothing.
+        0 filters nothing. None: 0 for an estimate whose motion and ground forces agree, which a filter on
+        the coordinates alone would undo, else 6.
     physiology : bool
         Whether muscle force depends on fibre length and velocity. OpenSim takes tendons as rigid here, which
         robs fast push-off of its strength: false for running.
@@ -26,7 +27,7 @@ class MuscleChoice:
         closest to the median stride. 0: everything.
     """
 
-    lowpass_hz: NonNegative = 6.0
+    lowpass_hz: NonNegative | None = None
     physiology: bool = True
     fast: bool = False
     strides: CountOrNone = 3

@@ -25,7 +25,7 @@ from lxml import etree
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.opensim_process.worker.models import describe_model
-from sspinn_opensim.dynamics.trial import filter_margin_s
+from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ, filter_margin_s
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import OPENSIM_DOCUMENT_VERSION, child_text, to_xml
 from sspinn_opensim.opensim_io.model.model_file import (
@@ -72,6 +72,7 @@ class Settings(MuscleChoice):
         Iterations allowed for each frame.
     """
 
+    lowpass_hz: float = USUAL_LOWPASS_HZ  # pyright: ignore[reportIncompatibleVariableOverride]
     activation_exponent: float = 2.0
     convergence: float = 1e-4
     max_iterations: int = 200

@@ -1,0 +1,252 @@
+"""The consistency step against OpenSim's inverse dynamics, scipy's optimizer and splines, and differences."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+from scipy.optimize import lsq_linear
+
+import osim_models
+from sspinn_opensim.dynamics.trial import natural_quintic
+from sspinn_opensim.estimation import consistent as step
+from sspinn_opensim.estimation import knots, quadratic
+from sspinn_opensim.estimation.balance import Balance
+from sspinn_opensim.estimation.correction import correction_of
+from sspinn_opensim.estimation.ground import GroundForces
+from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.estimation.quadratic import QuadraticProgram
+from sspinn_opensim.estimation.uncertainty import standard_deviations
+from sspinn_opensim.estimation.write import write_estimate
+from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
+from sspinn_opensim.opensim_io.tools import inverse_dynamics as tool
+from sspinn_opensim.results.folder import ResultsFolder
+
+RATE_HZ, SECONDS = 100.0, 2.4
+
+
+def unbalanced(subject, seconds=SECONDS):
+    """Return someone who steps on the spot while forces that hardly belong to it act on the feet.
+
+    The right foot is in the air for a third of the time; a blink of load there is none.
+    """
+    time_s, names = np.arange(round(seconds * RATE_HZ)) / RATE_HZ, subject.model.coordinate_names
+    wave = np.sin(2 * np.pi * time_s / 1.2)
+    lift = np.maximum(-wave - 0.2, 0.0) ** 3
+    posture = {"pelvis_ty": 0.93 + 0.01 * wave, "pelvis_tx": 0.02 * wave, "pelvis_tilt": 0.03 * wave}
+    for side, raised in (("r", lift), ("l", 0 * lift)):
+        posture |= {f"hip_flexion_{side}": 0.2 + raised, f"knee_angle_{side}": -0.4 - 2 * raised}
+        posture[f"ankle_angle_{side}"] = 0.15 + 0.3 * raised
+    q = np.column_stack([posture.get(name, 0 * time_s) for name in names])
+    weight = subject.body_weight
+    share = np.clip(0.5 + wave, 0.0, 1.0)
+    share[round(0.9 * RATE_HZ) : round(0.9 * RATE_HZ) + 3] = 0.1
+    force = np.zeros((len(time_s), 2, 3))
+    force[:, 0, 1], force[:, 1, 1] = weight * share, weight * (1 - share)
+    force[:, :, 0] = 0.02 * force[:, :, 1]
+    point = np.zeros_like(force)
+    point[:, :, 0] = 0.05
+    actuated = tuple(names[i] for i in subject.roles.actuated)
+    moments = np.zeros((len(time_s), len(actuated)))
+    return Estimate(
+        time_s, names, q, actuated, moments, GroundForces(("foot_r", "foot_l"), force, point, 0 * force)
+    )
+
+
+def deviations_of(estimate, subject):
+    turns = [c.motion == "rotational" for c in subject.model.coordinates]
+    return standard_deviations([estimate], turns, subject.body_weight, subject.height_m)
+
+
+@pytest.fixture(scope="module")
+def corrected(walker):
+    """Return subject, estimate, its deviations, and the corrected estimate."""
+    before = unbalanced(walker.subject)
+    deviations = deviations_of(before, walker.subject)
+    return walker.subject, before, deviations, step.consistent(before, walker.subject, deviations)
+
+
+@pytest.fixture(scope="module")
+def by_opensim(corrected, tmp_path_factory):
+    """Return what OpenSim's own inverse dynamics finds in the files of the corrected estimate, unfiltered."""
+    subject, _, _, after = corrected
+    folder = tmp_path_factory.mktemp("corrected")
+    shutil.copy(osim_models.path("planar_gait.osim"), folder / "subject.osim")
+    write_estimate(after, subject.model, ResultsFolder(folder).estimate, "corrected")
+    write_external_loads(ResultsFolder(folder).external_loads, after.ground.feet, ResultsFolder.grf.name)
+    return tool.run(folder, tool.prepare(folder, lowpass_hz=0.0))
+
+
+def test_opensim_finds_nothing_at_the_pelvis(corrected, by_opensim):
+    """A millionth of body weight (times height) is what the rounds leave."""
+    subject, before, deviations, after = corrected
+    for i in subject.roles.root:
+        name = subject.model.coordinate_names[i]
+        scale = subject.moment_scale if name == "pelvis_tilt" else subject.body_weight
+        assert np.abs(by_opensim.tau(name)).max() < 2 * step._BALANCED * scale, name
+    told = correction_of(before, after, deviations, subject)
+    assert max(r.before_percent for r in told.residuals.values()) > 5
+    assert max(r.after_percent for r in told.residuals.values()) < 1e-3
+
+
+def test_moments_are_those_of_opensim(corrected, by_opensim):
+    """OpenSim prints eight decimals, and reads angles printed in degrees."""
+    _, _, _, after = corrected
+    frames = np.searchsorted(after.time_s, by_opensim.moments.time_s - 1e-6)
+    for k, name in enumerate(after.actuated):
+        np.testing.assert_allclose(after.moments[frames, k], by_opensim.tau(name), atol=1e-4)
+
+
+def test_forces_push_within_friction_and_sole_and_only_where_there_is_load(corrected):
+    subject, before, _, after = corrected
+    force, ground = after.ground.force, after.ground
+    loaded = step.loaded_feet(before.ground.force[..., 1], subject.body_weight, 1 / RATE_HZ)
+    assert not loaded[round(0.9 * RATE_HZ) + 1, 0] and 0.2 < np.mean(~loaded[:, 0]) < 0.5
+    assert (force[~loaded] == 0).all() and (force[..., 1] >= 0).all()
+    # An interior point is never on the cone.
+    assert (np.abs(force[..., 0]) <= step.FRICTION * force[..., 1]).all()
+    balance = Balance(subject)
+    motion = knots.at_knots(
+        knots.coefficients(after.q[:, list(balance.free)]), knots.derivative_weights(1 / RATE_HZ)
+    )
+    place = balance.values(motion, np.zeros((len(motion), 4, 3))).position[..., 0].reshape(-1, 2, 2)
+    pressed = force[..., 1] > 0.05 * subject.body_weight
+    # The point is told at the floor; forces act at the height of the points, so friction shifts it.
+    shift = step.FRICTION * 0.05
+    low, high = place.min(axis=-1) - shift, place.max(axis=-1) + shift
+    assert ((ground.point[..., 0] >= low) & (ground.point[..., 0] <= high))[pressed].all()
+
+
+def test_what_agrees_stays(corrected):
+    """A second correction has nothing to balance: what is left is the price of shaking, paid once more."""
+    subject, before, deviations, after = corrected
+    moved = np.abs(after.q - before.q) / deviations.q
+    again = step.consistent(after, subject, dataclasses.replace(deviations))
+    assert moved.max() > 0.05
+    assert (np.abs(again.q - after.q) / deviations.q).max() < 0.1 * moved.max()
+    once, twice = (
+        np.abs(b.ground.force - a.ground.force)[..., :2] / deviations.force[..., :2]
+        for a, b in ((before, after), (after, again))
+    )
+    assert twice.max() < 0.1 * once.max()
+
+
+def test_pieces_are_cut_where_it_does_not_show(walker, corrected, monkeypatch):
+    """A correction is forgotten within the overlap: pieces give the whole, balanced across their seams."""
+    subject, _, deviations, _ = corrected
+    longer = unbalanced(subject, 9.6)
+    deviations = deviations_of(longer, subject)
+    whole = step.consistent(longer, subject, deviations)
+    monkeypatch.setattr(step, "_PIECE", 320)
+    parts = step.consistent(longer, subject, deviations)
+    assert (np.abs(parts.q - whole.q) / deviations.q).max() < 1e-3
+    told = correction_of(longer, parts, deviations, subject)
+    assert max(r.after_percent for r in told.residuals.values()) < 0.1
+
+
+def test_held_coordinates_stay(walker):
+    subject = dataclasses.replace(walker.subject, fixed={"lumbar_extension": 0.1})
+    before = unbalanced(subject)
+    place = before.coordinates.index("lumbar_extension")
+    q = before.q.copy()
+    q[:, place] = 0.1
+    before = dataclasses.replace(before, q=q)
+    deviations = deviations_of(before, subject)
+    after = step.consistent(before, subject, deviations)
+    assert (after.q[:, place] == 0.1).all()
+    told = correction_of(before, after, deviations, subject)
+    assert max(r.after_percent for r in told.residuals.values()) < 1e-3
+
+
+def test_a_network_that_has_learnt_nothing_is_balanced_too(walker, estimator):
+    """Its numbers are loud and wild; the step ends, and says what is left."""
+    from sspinn_opensim.estimation import estimate
+
+    before = estimate(estimator, walker.subject, walker.signals, walker.recording.time_s)
+    deviations = deviations_of(before, walker.subject)
+    after = step.consistent(before, walker.subject, deviations)
+    told = correction_of(before, after, deviations, walker.subject)
+    assert np.isfinite(after.q).all()
+    left = max(r.after_percent for r in told.residuals.values())
+    assert left < 1 or any("could not be made to agree" in note for note in told.notes)
+
+
+def test_too_few_frames_are_left_alone(walker):
+    before = unbalanced(walker.subject, 0.05)
+    assert step.consistent(before, walker.subject, deviations_of(before, walker.subject)) is before
+
+
+def test_derivatives_are_those_of_differences(walker):
+    """Central differences of a hundredth of a thousandth: to the square of it, and rounding."""
+    balance, random = Balance(walker.subject), np.random.default_rng(3)
+    motion = random.normal(0, 0.3, (1, 3 * len(balance.free)))
+    force = random.normal(0, 200, (1, 4, 3))
+    found, h = balance.at(motion, force), 1e-5
+    parts = ("root", "moment", "reading", "position")
+    for i in range(motion.shape[1]):
+        near = []
+        for sign in (1, -1):
+            moved = motion.copy()
+            moved[0, i] += sign * h
+            near.append(balance.values(moved, force))
+        for name in parts:
+            slope = (getattr(near[0], name) - getattr(near[1], name)) / (2 * h)
+            if name == "position":
+                exact = found.position_by_coordinate[..., i] if i < len(balance.free) else 0.0
+            else:
+                exact = getattr(found, f"{name}_by_motion")[..., i]
+            np.testing.assert_allclose(slope, exact + 0 * slope, rtol=1e-6, atol=1e-5, err_msg=f"{name} {i}")
+    for i in range(force.size):
+        more = force.copy().ravel()
+        more[i] += 1.0
+        after = balance.values(motion, more.reshape(force.shape))
+        np.testing.assert_allclose(after.root - found.root, found.root_by_force[..., i], atol=1e-9)
+        np.testing.assert_allclose(after.moment - found.moment, found.moment_by_force[..., i], atol=1e-9)
+
+
+def test_splines_are_those_of_scipy():
+    """The same spline by another way: to rounding, which second differences at 100 Hz magnify."""
+    values = np.random.default_rng(0).normal(size=(40, 3)).cumsum(axis=0)
+    time_s = 3.0 + np.arange(40) / 100
+    found = knots.at_knots(knots.coefficients(values), knots.derivative_weights(0.01)).reshape(40, 3, 3)
+    spline = natural_quintic(time_s, values)
+    for order in range(3):
+        exact = spline(time_s, order)
+        np.testing.assert_allclose(found[:, order], exact, atol=1e-9 * np.abs(exact).max())
+
+
+def test_programs_have_the_answer_of_scipy(monkeypatch):
+    """A program small enough for a dense solver: `lsq_linear` finds the same least squares within bounds."""
+    random, (n, c, a) = np.random.default_rng(1), (9, 2, 3)
+    weights = knots.derivative_weights(1.0)
+    by_motion, by_amount = random.normal(size=(n, 12, 3 * c)), random.normal(size=(n, 12, a))
+    value, start, stiffness = random.normal(size=(n, 12)), random.normal(size=(n + knots.MORE, c)), 0.3
+    monkeypatch.setattr(quadratic, "_END_WEIGHT", 1e8)  # what a dense solver can hold beside the rest
+    program = QuadraticProgram(
+        weights,
+        by_motion.swapaxes(1, 2) @ by_motion,
+        by_amount.swapaxes(1, 2) @ by_amount,
+        by_amount.swapaxes(1, 2) @ by_motion,
+        np.einsum("nij,ni->nj", by_motion, value),
+        np.einsum("nij,ni->nj", by_amount, value),
+        stiffness,
+        stiffness * knots.bending(start),
+    )
+    found, amount, multiplier = program.solve(np.ones((n, a)), np.ones((n, a)), 1e-12)
+    size = (n + knots.MORE) * c
+    unit = np.eye(size).reshape(size, n + knots.MORE, c)
+    at = np.stack([knots.at_knots(x, weights) for x in unit], axis=-1)
+    bent = np.stack([sum(knots.AT_KNOT[4][j] * x[j : j + n] for j in range(5)).ravel() for x in unit], -1)
+    ends = [w @ x[k : k + 5] for x in unit for w in knots.AT_KNOT[3:] for k in (0, n - 1)]
+    rows = np.zeros((n * 12, size + n * a))
+    for k in range(n):
+        rows[12 * k : 12 * k + 12, :size] = by_motion[k] @ at[k]
+        rows[12 * k : 12 * k + 12, size + a * k : size + a * k + a] = by_amount[k]
+    spline = np.concatenate([bent * stiffness**0.5, 1e4 * np.array(ends).reshape(size, -1).T])
+    spline = np.pad(spline, ((0, 0), (0, n * a)))
+    right = [-value.ravel(), -(stiffness**0.5) * bent @ start.ravel(), np.zeros(4 * c)]
+    low = np.r_[np.full(size, -np.inf), np.zeros(n * a)]
+    exact = lsq_linear(np.vstack([rows, spline]), np.concatenate(right), (low, np.inf), tol=1e-14)
+    np.testing.assert_allclose(found.ravel(), exact.x[:size], atol=1e-5)
+    np.testing.assert_allclose(amount.ravel(), exact.x[size:], atol=1e-5)
+    assert (amount < 1e-6).any() and (amount > 0.1).any() and (multiplier >= 0).all()
