@@ -47,6 +47,7 @@ FILES = {
     "gait_cycles.csv",
     "spatiotemporal.json",
     "fit.json",
+    "consistency.json",
     "static_optimization_setup.xml",
     "static_optimization_actuators.xml",
     "subject_static_optimization.osim",
