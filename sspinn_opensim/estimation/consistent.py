@@ -14,7 +14,7 @@ Optimization, chapter 17).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -25,7 +25,7 @@ from sspinn_opensim.estimation.balance import Balance, Balanced
 from sspinn_opensim.estimation.ground import LEAST_LOAD, ground_forces
 from sspinn_opensim.estimation.offline import Estimate
 from sspinn_opensim.estimation.quadratic import QuadraticProgram
-from sspinn_opensim.estimation.uncertainty import Deviations
+from sspinn_opensim.estimation.uncertainty import Deviations, standard_deviations
 from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.training.subject import Subject
 
@@ -91,6 +91,12 @@ def consistent(estimate: Estimate, subject: Subject, deviations: Deviations) -> 
         moments[some], position[some] = found.moment, found.position
     ground = ground_forces(subject, position, force)
     return replace(estimate, q=subject.completed(whole), moments=moments, ground=ground)
+
+
+def deviations_of(estimates: Sequence[Estimate], subject: Subject) -> Deviations:
+    """Return the standard deviations of estimates of a subject, one for each seed (`standard_deviations`)."""
+    turns = [c.motion == "rotational" for c in subject.model.coordinates]
+    return standard_deviations(estimates, turns, subject.body_weight, subject.height_m)
 
 
 def loaded_feet(vertical_n: np.ndarray, body_weight_n: float, step_s: float) -> np.ndarray:

@@ -8,6 +8,7 @@ from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.alignment.align import aligned
 from sspinn_opensim.alignment.files import check_sensors, read_alignment
+from sspinn_opensim.estimation.consistent import consistent, deviations_of
 from sspinn_opensim.estimation.offline import Estimate, at_times
 from sspinn_opensim.estimation.offline import estimate as estimate_whole
 from sspinn_opensim.recording import Recording, Sensor, check_placement, on_model
@@ -53,7 +54,7 @@ class Estimator:
         files = ResultsFolder(Path(folder))
         return cls(read_model(files.subject), files.checkpoint(seed), files.alignment)
 
-    def estimate(self, recording: Recording) -> Estimate:
+    def estimate(self, recording: Recording, *, agreeing: bool = True) -> Estimate:
         """Return motion and forces of a recording, in memory.
 
         Parameters
@@ -61,6 +62,8 @@ class Estimator:
         recording : Recording
             Of the same person, with the same sensors at the same places; at any rate. Signals along the
             sensors' own axes are turned as the training found the sensors to sit.
+        agreeing : bool
+            Whether it is corrected until motion, ground forces and masses agree.
 
         Returns
         -------
@@ -87,4 +90,5 @@ class Estimator:
         belongs_to = {"body": body_identity(subject, known)}
         network = load_estimator(self._checkpoint, subject, signals, belongs_to)
         estimate = estimate_whole(network, subject, signals, known.time_s)
-        return at_times(estimate, subject, recording.time_s)
+        estimate = at_times(estimate, subject, recording.time_s)
+        return consistent(estimate, subject, deviations_of([estimate], subject)) if agreeing else estimate

@@ -12,12 +12,12 @@ from sspinn_opensim.builtin_network.beginning import begin
 from sspinn_opensim.builtin_network.shipped import BUILTIN, FILE
 from sspinn_opensim.estimation import Estimate, write_estimate
 from sspinn_opensim.estimation import estimate as estimate_recording
-from sspinn_opensim.estimation.consistent import consistent
+from sspinn_opensim.estimation.consistent import consistent, deviations_of
 from sspinn_opensim.estimation.correction import Correction, correction_of
 from sspinn_opensim.estimation.fit import fit_of
 from sspinn_opensim.estimation.gait import Gait, gait_of, write_gait
 from sspinn_opensim.estimation.offline import at_times
-from sspinn_opensim.estimation.uncertainty import Deviations, standard_deviations
+from sspinn_opensim.estimation.uncertainty import Deviations
 from sspinn_opensim.estimation.verdict import FitVerdict, judge, write_fit
 from sspinn_opensim.estimation.write import write_deviations
 from sspinn_opensim.files import sha256, write_json
@@ -215,11 +215,7 @@ def write_results(
         fits[seed] = fit_of(network, subject, prepared.signals, settings_of(study.training, seed))
     verdict = judge(fits)
     raw, *_ = results.values()
-    rotational = [c.motion == "rotational" for c in subject.model.coordinates]
-    deviations = standard_deviations(
-        list(results.values()), rotational, subject.body_weight, subject.height_m
-    )
-    correction = None
+    deviations, correction = deviations_of(list(results.values()), subject), None
     if study.output.consistent:
         results = {seed: consistent(result, subject, deviations) for seed, result in results.items()}
         correction = correction_of(raw, next(iter(results.values())), deviations, subject)

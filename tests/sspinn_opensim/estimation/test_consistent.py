@@ -16,7 +16,6 @@ from sspinn_opensim.estimation.correction import correction_of
 from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.estimation.offline import Estimate
 from sspinn_opensim.estimation.quadratic import QuadraticProgram
-from sspinn_opensim.estimation.uncertainty import standard_deviations
 from sspinn_opensim.estimation.write import write_estimate
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as tool
@@ -48,21 +47,15 @@ def unbalanced(subject, seconds=SECONDS):
     point[:, :, 0] = 0.05
     actuated = tuple(names[i] for i in subject.roles.actuated)
     moments = np.zeros((len(time_s), len(actuated)))
-    return Estimate(
-        time_s, names, q, actuated, moments, GroundForces(("foot_r", "foot_l"), force, point, 0 * force)
-    )
-
-
-def deviations_of(estimate, subject):
-    turns = [c.motion == "rotational" for c in subject.model.coordinates]
-    return standard_deviations([estimate], turns, subject.body_weight, subject.height_m)
+    ground = GroundForces(("foot_r", "foot_l"), force, point, 0 * force)
+    return Estimate(time_s, names, q, actuated, moments, ground, 0 * time_s)
 
 
 @pytest.fixture(scope="module")
 def corrected(walker):
     """Return subject, estimate, its deviations, and the corrected estimate."""
     before = unbalanced(walker.subject)
-    deviations = deviations_of(before, walker.subject)
+    deviations = step.deviations_of([before], walker.subject)
     return walker.subject, before, deviations, step.consistent(before, walker.subject, deviations)
 
 
@@ -135,7 +128,7 @@ def test_pieces_are_cut_where_it_does_not_show(walker, corrected, monkeypatch):
     """A correction is forgotten within the overlap: pieces give the whole, balanced across their seams."""
     subject, _, deviations, _ = corrected
     longer = unbalanced(subject, 9.6)
-    deviations = deviations_of(longer, subject)
+    deviations = step.deviations_of([longer], subject)
     whole = step.consistent(longer, subject, deviations)
     monkeypatch.setattr(step, "_PIECE", 320)
     parts = step.consistent(longer, subject, deviations)
@@ -151,7 +144,7 @@ def test_held_coordinates_stay(walker):
     q = before.q.copy()
     q[:, place] = 0.1
     before = dataclasses.replace(before, q=q)
-    deviations = deviations_of(before, subject)
+    deviations = step.deviations_of([before], subject)
     after = step.consistent(before, subject, deviations)
     assert (after.q[:, place] == 0.1).all()
     told = correction_of(before, after, deviations, subject)
@@ -163,7 +156,7 @@ def test_a_network_that_has_learnt_nothing_is_balanced_too(walker, estimator):
     from sspinn_opensim.estimation import estimate
 
     before = estimate(estimator, walker.subject, walker.signals, walker.recording.time_s)
-    deviations = deviations_of(before, walker.subject)
+    deviations = step.deviations_of([before], walker.subject)
     after = step.consistent(before, walker.subject, deviations)
     told = correction_of(before, after, deviations, walker.subject)
     assert np.isfinite(after.q).all()
@@ -173,7 +166,7 @@ def test_a_network_that_has_learnt_nothing_is_balanced_too(walker, estimator):
 
 def test_too_few_frames_are_left_alone(walker):
     before = unbalanced(walker.subject, 0.05)
-    assert step.consistent(before, walker.subject, deviations_of(before, walker.subject)) is before
+    assert step.consistent(before, walker.subject, step.deviations_of([before], walker.subject)) is before
 
 
 def test_derivatives_are_those_of_differences(walker):

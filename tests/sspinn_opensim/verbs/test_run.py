@@ -341,3 +341,26 @@ def test_each_seed_has_its_own_estimate_and_the_first_is_opensim_s(study, out):
     )
     np.testing.assert_array_equal(chosen, first)
     assert not np.array_equal(first, second)
+
+
+def test_motion_and_forces_agree_unless_the_study_does_not_want_it(finished, study, tmp_path):
+    """OpenSim's static optimization needs nothing at the pelvis; without the step there is no account of it."""
+    told = json.loads((finished / "consistency.json").read_text())
+    assert max(r["after_percent"] for r in told["residuals"].values()) < 1
+    assert max(r["before_percent"] for r in told["residuals"].values()) > 5
+    assert "Agreement of motion and forces" in (finished / "report.html").read_text()
+    residuals = json.loads((finished / "static_optimization.json").read_text())["residuals"]
+    # Static optimization differentiates twice by a spline, inverse dynamics once: a percent of difference.
+    assert max(r["percent"] for r in residuals.values()) < 5
+    raw = dataclasses.replace(study, output=dataclasses.replace(study.output, consistent=False))
+    out = Path(shutil.copytree(finished, tmp_path / "results"))
+    with pytest.raises(InputError, match="does not belong to this study as it is now"):
+        muscles.muscles(raw, out)
+    again = estimate.estimate(raw, out)
+    assert again.correction is None and not (out / "consistency.json").exists()
+    assert not np.array_equal(again.seeds[0].q, read_back(finished, again))
+
+
+def read_back(folder, estimate):
+    table = read_storage(folder / "kinematics.mot")
+    return np.radians(table.values) if len(table.time_s) == len(estimate.seeds[0].q) else table.values
