@@ -344,7 +344,7 @@ def test_each_seed_has_its_own_estimate_and_the_first_is_opensim_s(study, out):
 
 
 def test_motion_and_forces_agree_unless_the_study_does_not_want_it(finished, study, tmp_path):
-    """OpenSim's static optimization needs nothing at the pelvis; without the step there is no account of it."""
+    """Static optimization needs nothing at the pelvis; without the step there is no account of it."""
     told = json.loads((finished / "consistency.json").read_text())
     assert max(r["after_percent"] for r in told["residuals"].values()) < 1
     assert max(r["before_percent"] for r in told["residuals"].values()) > 5
