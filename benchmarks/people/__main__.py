@@ -108,7 +108,7 @@ def run(name: str, options: argparse.Namespace) -> list[dict]:
     measured = recorded.measured(options.data / recorded.reference)
     if options.space:
         study = replace(study, coordinates=replace(study.coordinates, estimate="observed"))
-    return _rows(name, study, folder / "results", lambda _: measured, options)
+    return _rows(name, study, folder / "results", lambda *_: measured, options)
 
 
 def run_virtual(trial: Trial, level_deg: float, axes: str, options: argparse.Namespace) -> list[dict]:
@@ -117,7 +117,7 @@ def run_virtual(trial: Trial, level_deg: float, axes: str, options: argparse.Nam
     file = virtual.write_study(trial, level_deg, folder, space=options.space)
     study = virtual.read_virtual(file, align=axes == "aligned")
 
-    def measured(prepared: Prepared) -> references.Measured:
+    def measured(prepared: Prepared, results: Path) -> references.Measured:
         return virtual.reference(study, ResultsFolder(results).subject, prepared.recording.time_s)
 
     results, level = folder / f"results_{axes}", _level(level_deg, axes)
@@ -133,11 +133,28 @@ def _rows(
     name: str,
     study: Study,
     results: Path,
-    measured_of: Callable[[Prepared], references.Measured],
+    measured_of: Callable[[Prepared, Path], references.Measured],
     options: argparse.Namespace,
 ) -> list[dict]:
-    """Train without labels, then read them: a row of errors for each seed, and those of the baseline."""
-    study = override(study, steps=options.steps, seeds=tuple(options.seeds))
+    """Return a row for each seed, which has a results folder of its own."""
+    if len(options.seeds) == 1:
+        return [_row(name, study, results, measured_of, options.seeds[0], options)]
+    own = {seed: results.parent / f"seed_{seed}" / results.name for seed in options.seeds}
+    for folder in own.values():
+        folder.parent.mkdir(exist_ok=True)
+    return [_row(name, study, own[seed], measured_of, seed, options) for seed in options.seeds]
+
+
+def _row(
+    name: str,
+    study: Study,
+    results: Path,
+    measured_of: Callable[[Prepared, Path], references.Measured],
+    seed: int,
+    options: argparse.Namespace,
+) -> dict:
+    """Train without labels, then read them: the errors, and those of the baseline."""
+    study = override(study, steps=options.steps, seeds=(seed,))
     chosen = {term: float(weight) for term, weight in (each.split("=") for each in options.weights)}
     weights = {**study.training.weights, **chosen}
     training = replace(study.training, weights=weights, start=options.start)
@@ -149,24 +166,19 @@ def _rows(
         train(study, results, prepared=prepared)
     estimate(study, results, network=options.network, prepared=prepared)
     took_s = time.monotonic() - started
-    everything = measured_of(prepared)
+    everything = measured_of(prepared, results)
     measured = everything.sagittal
     # A model that is scaled already says what its person weighs.
-    mass_kg = study.person.mass_kg or prepared.subject.model.total_mass
-    rows, about = [], (mass_kg, study.person.height_m)
+    about = (study.person.mass_kg or prepared.subject.model.total_mass, study.person.height_m)
     write_errors(curve_errors(results, measured, *about), results)
-    baseline = _opensense(study, results, prepared, everything) if options.space else {}
-    for seed in options.seeds:
-        of_seed = results if len(options.seeds) == 1 else results / "seeds" / f"seed_{seed}"
-        found = scores(of_seed, measured, *about)
-        found |= baseline_scores(of_seed, measured, prepared.recording)
-        found |= accelerometer_delay(prepared.recording, measured, mass_kg)
-        serious = sum(note.startswith("serious") for note in prepared.notes)
-        row = {"recording": name, "seed": seed, "took_s": took_s, "serious": float(serious), **found}
-        if options.space:
-            row |= {"space": space_scores(of_seed, everything, *about), "opensense": baseline}
-        rows.append(row)
-    return rows
+    serious = sum(note.startswith("serious") for note in prepared.notes)
+    row = {"recording": name, "seed": seed, "took_s": took_s, "serious": float(serious)}
+    row |= scores(results, measured, *about) | baseline_scores(results, measured, prepared.recording)
+    row |= accelerometer_delay(prepared.recording, measured, about[0])
+    if options.space:
+        baseline = _opensense(study, results, prepared, everything)
+        row |= {"space": space_scores(results, everything, *about), "opensense": baseline}
+    return row
 
 
 def _opensense(study: Study, results: Path, prepared: Prepared, measured: references.Measured) -> dict:

@@ -49,9 +49,11 @@ def shared_in_ranges(compute: Callable[[int, int], None], count: int, size: int)
     compute : callable
         Takes the first and the last (exclusive) of a part; safe from several threads.
     """
+    inference = torch.is_inference_mode_enabled()
 
     def without_gradient(first: int, last: int) -> None:
-        with torch.no_grad():  # other threads do not know that the caller wants none
+        # Other threads know neither that the caller wants no gradient nor which tensors they may change.
+        with torch.inference_mode(inference), torch.no_grad():
             compute(first, last)
 
     in_ranges(without_gradient, count, size, min(_sharing(), -(-count // size)))

@@ -184,3 +184,16 @@ def test_a_head_shares_rows_and_changes_nothing():
     expected = torch.autograd.grad(outputs.square().sum(), [seen, *double.parameters()])
     for one, other in zip(found[0], (outputs, *expected), strict=True):
         assert (one - other).abs().max() < 1e-5 * max(other.abs().max(), 1e-2)
+
+
+def test_cores_share_a_long_sequence_that_wants_no_gradient(network):
+    """In inference mode other threads write into the caller's tensors."""
+    inputs = random(1, 900, INPUTS)
+    with torch.inference_mode():
+        alone, together = [], []
+        for threads, found in ((1, alone), (3, together)):
+            with shared_by(threads):
+                found += [network(inputs)[0], network.double()(inputs.double())[0]]
+            network.float()
+    for one, many in zip(alone, together, strict=True):
+        assert torch.equal(one, many)
