@@ -91,6 +91,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         "simulation": "files study recording opensim_io dynamics",
         "training": "files study recording opensim_io",
         "estimation": "files gait study recording alignment opensim_io dynamics training",
+        "streaming": "files recording opensim_io training estimation",
         "placement": "files study recording opensim_io training estimation",
         "evaluation": "files gait study recording opensim_io training dynamics.agreement",
         "report": "files text gait study recording alignment opensim_io evaluation results.gui_steps",
@@ -102,7 +103,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         # Its own gaits: nothing that reads what anyone recorded.
         "builtin_network.making": "files recording simulation training builtin_network",
         "verbs": "files text gait study recording alignment opensim_io dynamics muscles simulation "
-        "builtin_network training estimation placement evaluation report "
+        "builtin_network training estimation streaming placement evaluation report "
         "results.gui_steps results.manifest results.record",
         "cli": "text study training verbs",
         "__main__": "cli",
@@ -138,6 +139,7 @@ LIBRARIES = {
     "opensim": {"casadi_dynamics.opensim_process.worker.__main__"},
     "daqp": {"sspinn_opensim.muscles"},
     "matio": {"sspinn_opensim.recording"},
+    "pylsl": {"sspinn_opensim.streaming"},
 }
 
 #: Rooms whose code must not know that a reference exists.
@@ -146,12 +148,13 @@ WITHOUT_LABELS = (
     _ESTIMATION,
     *(
         f"sspinn_opensim.{room}"
-        for room in "placement alignment gait builtin_network builtin_network.making".split()
+        for room in "streaming placement alignment gait builtin_network builtin_network.making".split()
     ),
 )
 #: Verbs of which the same holds; others compare with a reference, or check that one can be read.
 VERBS_WITHOUT_LABELS = {
-    f"sspinn_opensim.verbs.{verb}" for verb in "axes vendor_files prepared train adapt estimate".split()
+    f"sspinn_opensim.verbs.{verb}"
+    for verb in "axes vendor_files prepared train adapt estimate stream replay".split()
 }
 
 

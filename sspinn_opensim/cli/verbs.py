@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sspinn_opensim.cli import laboratory, recordings
+from sspinn_opensim.cli import laboratory, live, recordings
 from sspinn_opensim.cli.options import NONE_OR_MORE, OUT, Option, flag, names, number, path, seeds, sensors
 from sspinn_opensim.settings.bounds import HEIGHT
 
@@ -199,6 +199,16 @@ VERBS = (
             *_SIMULATED,
         ),
         _simulate_imu,
+    ),
+    Verb(
+        "stream",
+        "estimate while the person moves: LSL or UDP in, LSL, UDP and files out",
+        (_STUDY, OUT, *live.STREAM),
+    ),
+    Verb(
+        "replay",
+        "send the recording of a study as its sensors would: an LSL outlet, or UDP",
+        (_STUDY, *live.REPLAY),
     ),
     Verb(
         "locate-sensors",

@@ -276,6 +276,12 @@ class ResultsFolder:
     recording_check = File("recording.json", "the same as JSON", "check")
     comparison = File("comparison.json", "differences of two folders or files, column by column", "compare")
     comparison_page = File("comparison.html", "the same as a page, with curves", "compare")
+    stream = File(
+        "stream/",
+        "the estimate as it was streamed: a folder for each stream, in it one for each ten seconds with the "
+        "three tables of an estimate, and latency and health of the sensors in summary.json",
+        "stream",
+    )
     manifest = File("manifest.json", "versions, settings, and a SHA-256 of every input and output", "*")
     readme = File("README.txt", "this list, and what to open in OpenSim", "*")
 

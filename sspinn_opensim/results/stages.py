@@ -50,6 +50,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "muscles": Stage(("muscles", "output"), ("scale", "estimate"), ()),
     "evaluate": Stage((), ("scale", "train", "adapt", "estimate", "muscles")),
+    "stream": Stage((), ("scale", "train", "adapt")),
     "locate-sensors": Stage((), ("scale", "train", "adapt")),
     "inverse-dynamics": Stage((), ("scale", "estimate")),
     "joint-reactions": Stage((), ("scale", "estimate", "muscles")),

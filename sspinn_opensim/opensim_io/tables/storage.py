@@ -12,7 +12,7 @@ import dataclasses
 import itertools
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -100,16 +100,32 @@ def write_storage(path: Path, table: Table) -> Path:
     path = Path(path)
     time_s, values = np.asarray(table.time_s, float), np.asarray(table.values, float)
     _check_writable(path, table, time_s, values)
-    lines = [
+    head = storage_head(
         " ".join(table.header.split()) or path.stem,
+        table.names,
+        len(time_s),
+        in_degrees=bool(table.in_degrees),
+    )
+    return write_atomically(path, itertools.chain([head], _rows(time_s, values)))
+
+
+def storage_head(title: str, names: Sequence[str], rows: int, *, in_degrees: bool) -> str:
+    """Return the lines of a table above its numbers, labels included."""
+    lines = [
+        " ".join(title.split()) or "table",
         "version=1",
-        f"nRows={len(time_s)}",
-        f"nColumns={len(table.names) + 1}",
-        f"inDegrees={'yes' if table.in_degrees else 'no'}",
+        f"nRows={rows}",
+        f"nColumns={len(names) + 1}",
+        f"inDegrees={'yes' if in_degrees else 'no'}",
         "endheader",
-        "\t".join(("time", *table.names)),
+        "\t".join(("time", *names)),
     ]
-    return write_atomically(path, itertools.chain(["\n".join(lines) + "\n"], _rows(time_s, values)))
+    return "\n".join(lines) + "\n"
+
+
+def storage_row(numbers: Sequence[float]) -> str:
+    """Return the line of a time and the numbers after it, with the digits that restore them exactly."""
+    return "\t".join(map(repr, numbers)) + "\n"
 
 
 def _rows(time_s: np.ndarray, values: np.ndarray) -> Iterator[str]:
@@ -117,7 +133,7 @@ def _rows(time_s: np.ndarray, values: np.ndarray) -> Iterator[str]:
     for first in range(0, len(time_s), _ROWS_AT_ONCE):
         part = slice(first, first + _ROWS_AT_ONCE)
         rows = np.column_stack([time_s[part], values[part]]) + 0.0  # adding zero turns -0.0 into 0.0
-        yield "".join("\t".join(map(repr, row)) + "\n" for row in rows.tolist())
+        yield "".join(map(storage_row, rows.tolist()))
 
 
 class StorageWarning(InputWarning):

@@ -1,0 +1,97 @@
+"""Options of the verbs that work while the person moves."""
+
+from __future__ import annotations
+
+from sspinn_opensim.cli.options import COUNT, Option, flag, names, number
+from sspinn_opensim.settings.bounds import Bounds
+
+_SPEED = Bounds(0.01, 1000.0)
+_SCOPE = Option(
+    "--scope",
+    "how far LSL streams are seen: this machine alone (default), or as liblsl is configured",
+    choices=("machine", "network"),
+    default="machine",
+)
+STREAM = (
+    Option(
+        "--from",
+        "where samples come from; default: lsl",
+        dest="source",
+        choices=("lsl", "udp", "recording"),
+        default="lsl",
+    ),
+    Option("--stream", "only this LSL stream; default: all of type IMU", metavar="NAME", default=""),
+    Option(
+        "--listen",
+        "address for UDP messages; default: 127.0.0.1:5005",
+        metavar="HOST:PORT",
+        default="127.0.0.1:5005",
+    ),
+    flag("--one-clock", "the times in UDP messages are of one clock, not of each sensor's own"),
+    Option(
+        "--to",
+        "where estimates go: lsl, files, udp; default: lsl,files",
+        type=names,
+        metavar="A,B,...",
+        default=("lsl", "files"),
+    ),
+    Option(
+        "--send",
+        "address for estimates by UDP; default: 127.0.0.1:5006",
+        metavar="HOST:PORT",
+        default="127.0.0.1:5006",
+    ),
+    _SCOPE,
+    number(
+        "--standing",
+        float,
+        "S",
+        "the person stands for so long at the start; default: 1, 0 of a recording",
+        Bounds(0.0, 60.0),
+        dest="standing_s",
+    ),
+    number(
+        "--window",
+        float,
+        "MS",
+        "how long a frame waits for packets that come late; default: 60",
+        Bounds(0.0, 1000.0),
+        dest="window_ms",
+        default=60.0,
+    ),
+    number(
+        "--hold",
+        float,
+        "MS",
+        "gaps up to this are bridged; default: 100",
+        Bounds(0.0, 1000.0),
+        dest="hold_ms",
+        default=100.0,
+    ),
+    number(
+        "--keep",
+        float,
+        "MIN",
+        "minutes of the stream that are kept in files; default: 60",
+        Bounds(0.1, 1e6),
+        dest="kept_minutes",
+        default=60.0,
+    ),
+    number("--speed", float, "X", "of a recording; default: 1", _SPEED, default=1.0),
+    number("--seconds", float, "S", "how long; default: until Ctrl-C", Bounds(0.1, 1e9)),
+)
+REPLAY = (
+    Option("--udp", "send messages to this address, not an LSL stream", metavar="HOST:PORT", default=""),
+    number("--speed", float, "X", "how many times faster; default: 1", _SPEED, default=1.0),
+    number("--times", int, "N", "how often, one after the other; default: 1", COUNT, default=1),
+    number(
+        "--wait",
+        float,
+        "S",
+        "how long an outlet waits for someone who reads; default: 30",
+        Bounds(0.0, 1e6),
+        dest="wait_s",
+        default=30.0,
+    ),
+    _SCOPE,
+)

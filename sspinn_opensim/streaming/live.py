@@ -1,0 +1,324 @@
+"""The estimate while samples arrive: begun when all sensors are there, withdrawn in gaps, begun again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sspinn_opensim.estimation import FrameEstimate, StreamingEstimator
+from sspinn_opensim.recording.gyro_bias import gyro_biases
+from sspinn_opensim.streaming.frames import Frame, FrameMaker, Patience, SensorHealth, Silence
+from sspinn_opensim.streaming.latency import Latency
+from sspinn_opensim.streaming.lateness import LateSensors
+from sspinn_opensim.streaming.samples import Sample
+from sspinn_opensim.training.lead_in import LEAD_IN_S
+
+#: Whoever stands still has at most these deviations (m/s^2, rad/s), and sensors upright within degrees.
+_STILL_M_S2, _STILL_RAD_S, _UPRIGHT_DEG = 0.5, 0.2, 45.0
+#: After so long without an estimate, s, it is said which sensors are missing; delays are looked at as often.
+_PATIENT_S, _LOOK_S = 3.0, 2.0
+#: A sensor whose packets come so much later than those of the others is named, s.
+_LATE_S = 0.015
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedSensors:
+    """The sensors of a study as they stream.
+
+    Attributes
+    ----------
+    names, bodies : tuple of k str
+        In the order of the study.
+    rotation : (k, 3, 3) ndarray
+        From the axes of each sensor to those of its body.
+    used : (k, 6) bool ndarray
+        Axes of the bodies that the network sees, accelerations first.
+    """
+
+    names: tuple[str, ...]
+    bodies: tuple[str, ...]
+    rotation: np.ndarray
+    used: np.ndarray
+
+    @property
+    def needed(self) -> np.ndarray:
+        """Own axes of the sensors (k, 6) that these are made of."""
+        mixed = np.abs(self.rotation) > 1e-6  # less than a millionth of a radian is rounding
+        acceleration, rate = np.split(self.used, 2, axis=1)
+        return np.hstack([(used[:, :, None] & mixed).any(axis=1) for used in (acceleration, rate)])
+
+    def along_bodies(self, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return acceleration and angular rate (k, 3) along the axes of the bodies."""
+        both = np.where(np.isnan(signals), 0.0, signals).reshape(-1, 2, 3)
+        turned = both @ self.rotation.transpose(0, 2, 1)
+        return turned[:, 0], turned[:, 1]
+
+
+@dataclass(frozen=True)
+class LiveFrame:
+    """The estimate at one time.
+
+    Attributes
+    ----------
+    time_s : float
+        On the clock of the samples.
+    machine_s : float
+        The same on this machine's monotonic clock.
+    estimate : FrameEstimate
+        Coordinates, moments and ground forces.
+    held : tuple of str
+        Sensors that were interpolated over a gap or held.
+    late : bool
+        Whether it was made after its time, as the network settled on samples after it.
+    spent_s : dict of str to float
+        How long parts of the way took, by `latency.PARTS`.
+    """
+
+    time_s: float
+    machine_s: float
+    estimate: FrameEstimate
+    held: tuple[str, ...]
+    late: bool = False
+    spent_s: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that the user should know.
+
+    Attributes
+    ----------
+    time_s : float
+        On the clock of the samples.
+    kind : str
+        ``missing``, ``began``, ``withdrawn``, ``standing``, ``not_standing``, ``tilted`` or ``late``.
+    text : str
+        One sentence.
+    sensors : tuple of str
+        Whom it is about.
+    """
+
+    time_s: float
+    kind: str
+    text: str
+    sensors: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class LiveEstimator:
+    """Takes samples and gives estimates and events.
+
+    Parameters
+    ----------
+    streaming : StreamingEstimator
+        Of the person, with the same sensors.
+    shared_clock : bool
+        Whether the times of all samples are of one clock; else each sensor has its own.
+    standing_s : float
+        The person stands for so long at the start: gyroscopes are then corrected by what they read. 0: no.
+    same_clock : bool
+        Whether the samples' clock is this machine's monotonic one.
+    """
+
+    def __init__(
+        self,
+        streaming: StreamingEstimator,
+        sensors: StreamedSensors,
+        *,
+        shared_clock: bool,
+        patience: Patience | None = None,
+        standing_s: float = 0.0,
+        same_clock: bool = False,
+    ) -> None:
+        self._streaming, self.sensors, self._same_clock = streaming, sensors, same_clock
+        self.frames = FrameMaker(
+            len(sensors.names),
+            streaming.step_s,
+            shared_clock=shared_clock,
+            patience=patience or Patience(),
+            needed=sensors.needed,
+        )
+        self._shared, self._standing_s = shared_clock, standing_s
+        self._bias = np.zeros((len(sensors.names), 3))
+        self._entering: list[Frame] = []
+        self._live, self._began = False, False
+        self._withdrawn_s: float | None = None
+        self._late_sensors = LateSensors(sensors.bodies, streaming.step_s)
+        self._late_told: set[int] = set()
+        self._missing_told: tuple[int, ...] = ()
+        self._idle_since_s: float | None = None
+        self._looked_s = -np.inf
+        self._aligning_s = 0.0
+        self.latency = Latency()
+        self.estimated = 0
+
+    @property
+    def health(self) -> dict[str, SensorHealth]:
+        """State of each sensor by its name."""
+        return dict(zip(self.sensors.names, self.frames.health, strict=True))
+
+    def take(self, sample: Sample, arrived_s: float) -> None:
+        """Take a sample that arrived at a time of this machine's monotonic clock."""
+        began = time.perf_counter()
+        self.frames.take(sample, arrived_s)
+        self._aligning_s += time.perf_counter() - began
+
+    def advance(self, now_s: float) -> list[LiveFrame | Event]:
+        """Return what there is to say at a time of this machine's monotonic clock."""
+        found: list[LiveFrame | Event] = []
+        while True:
+            began = time.perf_counter()
+            frame = self.frames.next(now_s)
+            self._aligning_s += time.perf_counter() - began
+            if frame is None:
+                break
+            self._idle_since_s, self._missing_told = None, ()
+            if isinstance(frame, Silence):
+                found += self._withdraw(frame)
+            elif self._live:
+                found += self._step(frame, now_s)
+            else:
+                found += self._enter(frame)
+        return found + self._look(now_s)
+
+    def _named(self, places: Sequence[int]) -> tuple[str, ...]:
+        return tuple(self.sensors.names[k] for k in places)
+
+    def _machine_s(self, time_s: float) -> float:
+        return time_s if self._same_clock else time_s + self.frames.ahead_s
+
+    def _enter(self, frame: Frame) -> list[LiveFrame | Event]:
+        """Wait for the samples that the network settles on; then estimate all that have come meanwhile."""
+        self._entering.append(frame)
+        settles = round(LEAD_IN_S / self._streaming.step_s)
+        stands = 0 if self._began else round(self._standing_s / self._streaming.step_s)
+        if len(self._entering) < max(settles, stands):
+            return []
+        entering, self._entering = self._entering, []
+        found: list[LiveFrame | Event] = list(self._calibrate(entering[:stands])) if stands else []
+        signals = [self._along_bodies(one.signals) for one in entering]
+        acceleration, rate = (np.array([pair[i][:] for pair in signals[:settles]]) for i in (0, 1))
+        self._streaming.settle(acceleration, rate, keep_place=self._began)
+        text = "All sensors are there: the estimate begins."
+        if self._withdrawn_s is not None:
+            gap = entering[0].time_s - self._withdrawn_s
+            text = f"All sensors are there again: the estimate goes on after {gap:.1f} s."
+        found.append(Event(entering[0].time_s, "began", text))
+        self._began = self._live = True
+        self._withdrawn_s = None
+        self._late_sensors.reset()
+        for one, (a, r) in zip(entering, signals, strict=True):
+            found.append(self._estimated(one, a, r, late=True))
+        self._aligning_s = 0.0
+        return found
+
+    def _step(self, frame: Frame, now_s: float) -> list[LiveFrame | Event]:
+        began = time.perf_counter()
+        acceleration, rate = self._along_bodies(frame.signals)
+        aligning = self._aligning_s + time.perf_counter() - began
+        self._aligning_s = 0.0
+        live = self._estimated(frame, acceleration, rate, late=False)
+        network, physics = self._streaming.spent_s
+        live.spent_s.update(alignment=aligning, network=network, physics=physics)
+        live.spent_s["waiting"] = max(now_s - live.machine_s, 0.0)
+        found: list[LiveFrame | Event] = [live]
+        late = self._late_sensors.take(rate)
+        if late is not None and late.sensor not in self._late_told:
+            self._late_told.add(late.sensor)
+            name = self.sensors.names[late.sensor]
+            text = (
+                f"Sensor '{name}': its signals come {1000 * late.delay_s:.0f} ms after those of the others."
+            )
+            found.append(Event(frame.time_s, "late", text, (name,)))
+        return found
+
+    def _estimated(
+        self, frame: Frame, acceleration: np.ndarray, rate: np.ndarray, *, late: bool
+    ) -> LiveFrame:
+        estimate = self._streaming.step(acceleration, rate)
+        self.estimated += 1
+        machine_s = self._machine_s(frame.time_s)
+        return LiveFrame(frame.time_s, machine_s, estimate, self._named(frame.held), late)
+
+    def _along_bodies(self, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        acceleration, rate = self.sensors.along_bodies(signals)
+        return acceleration, rate - self._bias
+
+    def _withdraw(self, silence: Silence) -> list[Event]:
+        self._entering = []
+        if not self._live:
+            return []
+        self._live, self._withdrawn_s = False, silence.time_s
+        names = self._named(silence.sensors)
+        whom = "any sensor" if len(names) == len(self.sensors.names) else _listed(names)
+        text = f"Nothing comes from {whom}: the estimate is withdrawn."
+        return [Event(silence.time_s, "withdrawn", text, names)]
+
+    def _calibrate(self, standing: Sequence[Frame]) -> list[Event]:
+        """Correct gyroscopes by what they read while the person stands."""
+        signals = [self.sensors.along_bodies(frame.signals) for frame in standing]
+        acceleration, rate = (np.array([pair[i] for pair in signals]) for i in (0, 1))
+        time_s, names = np.array([frame.time_s for frame in standing]), self.sensors.names
+        used_a, used_r = self.sensors.used[:, :3], self.sensors.used[:, 3:]
+        spread_a = np.where(used_a, acceleration.std(axis=0), 0.0).max(axis=1)
+        spread_r = np.where(used_r, rate.std(axis=0), 0.0).max(axis=1)
+        moving = self._named(np.flatnonzero((spread_a > _STILL_M_S2) | (spread_r > _STILL_RAD_S)).tolist())
+        if moving:
+            text = f"Nobody stood still at the start ({_listed(moving)} moved): gyroscopes stay as they are."
+            return [Event(time_s[-1], "not_standing", text, moving)]
+        biases = gyro_biases(names, time_s, acceleration, rate, (time_s[0], time_s[-1]))
+        for bias in biases:
+            if bias.subtracted:
+                self._bias[names.index(bias.sensor)] = np.where(
+                    used_r[names.index(bias.sensor)], bias.bias_rad_s, 0.0
+                )
+        corrected = sum(bias.subtracted for bias in biases)
+        text = f"The person stands: {corrected} of {len(names)} gyroscopes are corrected by what they read."
+        return [Event(time_s[-1], "standing", text), *self._tilted(time_s[-1], acceleration.mean(axis=0))]
+
+    def _tilted(self, time_s: float, up: np.ndarray) -> list[Event]:
+        whole = self.sensors.used[:, 0] & self.sensors.used[:, 1]
+        angles = np.degrees(np.arccos(np.clip(up[:, 1] / np.linalg.norm(up, axis=1).clip(1e-9), -1, 1)))
+        turned = [(int(k), angles[k]) for k in np.flatnonzero(whole & (angles > _UPRIGHT_DEG))]
+        return [
+            Event(
+                time_s,
+                "tilted",
+                f"Sensor '{self.sensors.names[k]}' feels up {angle:.0f} degrees from where it should be: it "
+                "sits otherwise than in the study.",
+                (self.sensors.names[k],),
+            )
+            for k, angle in turned
+        ]
+
+    def _look(self, now_s: float) -> list[Event]:
+        """Return which sensors the estimate waits for, and whose packets come late."""
+        if now_s - self._looked_s < _LOOK_S:
+            return []
+        self._looked_s, found = now_s, []
+        newest = now_s - self.frames.ahead_s
+        if not self._live:
+            missing = self.frames.missing()
+            self._idle_since_s = now_s if self._idle_since_s is None else self._idle_since_s
+            if missing and missing != self._missing_told and now_s - self._idle_since_s >= _PATIENT_S:
+                self._missing_told = missing
+                names = self._named(missing)
+                found.append(Event(newest, "missing", f"The estimate waits for {_listed(names)}.", names))
+        if self._shared and self._live:
+            delays = np.array([health.delay_s for health in self.frames.health])
+            for k in np.flatnonzero(delays - np.median(delays) > _LATE_S).tolist():
+                if k not in self._late_told:
+                    self._late_told.add(k)
+                    name, later = self.sensors.names[k], 1000 * (delays[k] - np.median(delays))
+                    text = f"Sensor '{name}': its packets come {later:.0f} ms after those of the others."
+                    found.append(Event(newest, "late", text, (name,)))
+        return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ("sensors " if len(names) > 1 else "sensor ") + ", ".join(f"'{name}'" for name in names)

@@ -1,0 +1,82 @@
+"""The clock of a sensor against that of this machine, from when its samples arrive."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+#: Of each block of this length, s, the sample that was quickest counts; so many blocks are known at once.
+_BLOCK_S, _BLOCKS = 1.0, 60
+#: With fewer blocks the clock is taken not to drift: 100 ppm are 1 ms in 10 s.
+_FEWEST = 10
+#: A sample this far, s, from where its clock should be is strange; after so many in a row the clock has been
+#: set anew.
+_STRANGE_S, _STRANGE_IN_A_ROW = 1.0, 5
+
+
+class SensorClock:
+    """Says when a sample was measured, on the clock of this machine.
+
+    A sample arrives after it was measured, once in a while hardly later. So the quickest of each second lie
+    along a line over the sensor's time: its clock is off by the line's height and drifts by its slope. What
+    every sample takes at least cannot be told from a clock that is behind.
+    """
+
+    def __init__(self) -> None:
+        self._start()
+
+    def _start(self) -> None:
+        self._quickest: deque[tuple[float, float]] = deque(maxlen=_BLOCKS)
+        self._block_from_s: float | None = None
+        self._in_block: tuple[float, float] = (0.0, np.inf)
+        self._offset_s, self._slope, self._about_s = np.inf, 0.0, 0.0
+        self._strange = 0
+
+    @property
+    def drift_ppm(self) -> float:
+        """By how much the sensor's second is longer than this machine's, in millionths."""
+        return 1e6 * self._slope
+
+    def delay_s(self, time_s: float, arrived_s: float) -> float | None:
+        """Take the times of a sample, and return how much later than the quickest ones it arrived, s.
+
+        Parameters
+        ----------
+        time_s, arrived_s : float
+            When it was measured by the sensor's clock, and when it arrived by this machine's.
+
+        Returns
+        -------
+        float or None
+            None for a sample whose time does not belong to the others'.
+        """
+        delay = arrived_s - time_s
+        if np.isfinite(self._offset_s) and abs(delay - self._offset_at(time_s)) > _STRANGE_S:
+            self._strange += 1
+            if self._strange < _STRANGE_IN_A_ROW:
+                return None
+            self._start()
+        self._strange = 0
+        if self._block_from_s is None:
+            self._block_from_s, self._offset_s, self._about_s = arrived_s, delay, time_s
+        if arrived_s - self._block_from_s >= _BLOCK_S:
+            self._close_block(arrived_s)
+        if delay < self._in_block[1]:
+            self._in_block = (time_s, delay)
+            if len(self._quickest) < _FEWEST:
+                self._offset_s = min(self._offset_s, delay)
+        return delay - self._offset_at(time_s)
+
+    def _offset_at(self, time_s: float) -> float:
+        return self._offset_s + self._slope * (time_s - self._about_s)
+
+    def _close_block(self, arrived_s: float) -> None:
+        if np.isfinite(self._in_block[1]):
+            self._quickest.append(self._in_block)
+        self._block_from_s, self._in_block = arrived_s, (0.0, np.inf)
+        if len(self._quickest) < _FEWEST:
+            return
+        times, delays = np.array(self._quickest).T
+        self._about_s = times.mean()
+        self._slope, self._offset_s = np.polyfit(times - self._about_s, delays, 1)

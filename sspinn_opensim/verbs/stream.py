@@ -1,0 +1,200 @@
+"""The estimate while the person moves: samples from the network in, coordinates, moments and forces out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.estimation import StreamingEstimator
+from sspinn_opensim.files import write_json
+from sspinn_opensim.recording.mounting import rotation_from_angles
+from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.streaming.addresses import address_of
+from sspinn_opensim.streaming.channels import Channels, channels_of_estimate
+from sspinn_opensim.streaming.frames import Patience
+from sspinn_opensim.streaming.latency import described
+from sspinn_opensim.streaming.live import LiveEstimator, StreamedSensors
+from sspinn_opensim.streaming.run import Summary, run
+from sspinn_opensim.streaming.sinks import LslSink, RollingFiles, Sink, UdpSink
+from sspinn_opensim.streaming.sources import LslSource, RecordingSource, Source, UdpSource, own_axes
+from sspinn_opensim.study import Study
+from sspinn_opensim.training.checkpoint import body_identity, load_estimator
+from sspinn_opensim.verbs.on_study import on_study
+from sspinn_opensim.verbs.prepared import Prepared, prepare
+
+log = logging.getLogger(__name__)
+
+SOURCES, SINKS = ("lsl", "udp", "recording"), ("lsl", "files", "udp")
+LISTEN, SEND = "127.0.0.1:5005", "127.0.0.1:5006"
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """What a stream came to.
+
+    Attributes
+    ----------
+    folder : Path
+        Where its files are.
+    summary : Summary
+        Frames, events, latency, health.
+    notes : tuple of str
+        What happened.
+    """
+
+    folder: Path
+    summary: Summary
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        found = self.summary
+        lines = [f"{found.estimated} frames were estimated in {found.lasted_s:.0f} s: {self.folder}"]
+        if found.latency_ms:
+            lines.append(f"ms, 50 / 95 / 99 of 100 frames: {described(found.latency_ms)}")
+        lines += [f"note: {note}" for note in self.notes]
+        return "\n".join(lines)
+
+
+@on_study()
+def stream(
+    study: Study,
+    out: Path,
+    *,
+    source: str = "lsl",
+    stream: str = "",
+    listen: str = LISTEN,
+    one_clock: bool = False,
+    to: Sequence[str] = ("lsl", "files"),
+    send: str = SEND,
+    scope: str = "machine",
+    standing_s: float | None = None,
+    window_ms: float = 60.0,
+    hold_ms: float = 100.0,
+    kept_minutes: float = 60.0,
+    speed: float = 1.0,
+    seconds: float | None = None,
+) -> Streamed:
+    """Estimate from samples as they arrive, until Ctrl-C.
+
+    Parameters
+    ----------
+    study : Study, str or Path
+        Whose network is in the folder; sensors of the same names stream. Its recording says how they sit.
+    source : {'lsl', 'udp', 'recording'}
+        Where samples come from; the last is the study's own recording at its speed.
+    stream : str
+        Name of the only LSL stream to read.
+    listen, send : str
+        Addresses for UDP.
+    one_clock : bool
+        Whether the times in UDP messages are of one clock.
+    to : sequence of str
+        Where estimates go: ``lsl``, ``files``, ``udp``.
+    scope : {'machine', 'network'}
+        How far LSL streams are looked for and announced.
+    standing_s : float, optional
+        So long the person stands at the start; by default 1 s, and none in a recording.
+    window_ms, hold_ms : float
+        As `Patience`.
+    kept_minutes : float
+        So much of the stream is kept in files.
+    speed : float
+        Of the recording.
+    seconds : float, optional
+        How long; by default until Ctrl-C, or the end of the recording.
+
+    Raises
+    ------
+    InputError
+        There is no finished network for these sensors; a port or LSL cannot be had.
+    """
+    unknown = [name for name in to if name not in SINKS]
+    if unknown or source not in SOURCES:
+        raise InputError(
+            "There is no such source or sink.",
+            where="--from" if not unknown else "--to",
+            expected=", ".join(SINKS if unknown else SOURCES),
+            found=", ".join(unknown) or source,
+        )
+    prepared = prepare(study, out)
+    estimator = estimator_of(study, prepared, out)
+    sensors = streamed_sensors(prepared)
+    channels = channels_of(prepared, estimator)
+    folder = ResultsFolder(out).stream / datetime.now().strftime("%Y-%m-%d_%H%M%S")
+    opened = _source(source, sensors, prepared, stream, listen, scope, one_clock, speed)
+    live = LiveEstimator(
+        estimator,
+        sensors,
+        shared_clock=opened.shared_clock,
+        same_clock=opened.same_clock,
+        patience=Patience(window_ms / 1000, hold_ms / 1000),
+        standing_s=(0.0 if source == "recording" else 1.0) if standing_s is None else standing_s,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    sinks: list[Sink] = []
+    try:
+        if "files" in to:
+            sinks.append(RollingFiles(folder, channels, study.name, kept_s=60 * kept_minutes))
+        if "lsl" in to:
+            sinks.append(LslSink(channels, 1 / estimator.step_s, scope))
+        if "udp" in to:
+            sinks.append(UdpSink(channels, *address_of(send)))
+    except InputError:
+        opened.close()
+        raise
+    log.info(f"Estimates {1 / estimator.step_s:.0f} times a second; a frame waits at most {window_ms:g} ms")
+    summary = run(opened, live, sinks, seconds=seconds)
+    write_json(folder / "summary.json", summary.to_json())
+    return Streamed(folder, summary, tuple(map(str, summary.events)))
+
+
+def estimator_of(study: Study, prepared: Prepared, out: Path) -> StreamingEstimator:
+    """Return the streaming estimator of the first seed's network in a results folder."""
+    seed, *_ = study.training.seeds
+    subject, signals = prepared.subject, prepared.signals
+    belongs_to = {"body": body_identity(subject, prepared.trained_on)}
+    network = load_estimator(ResultsFolder(out).checkpoint(seed), subject, signals, belongs_to)
+    return StreamingEstimator(network, subject, signals)
+
+
+def streamed_sensors(prepared: Prepared) -> StreamedSensors:
+    """Return the sensors of a study, which stream along their own axes."""
+    sensors, signals = prepared.recording.sensors, prepared.signals
+    return StreamedSensors(
+        tuple(sensor.name for sensor in sensors),
+        tuple(frame.body for frame in prepared.subject.functions.imu_frames),
+        np.array([rotation_from_angles(sensor.orientation) for sensor in sensors]),
+        np.hstack([signals.acceleration_channels.numpy(), signals.rate_channels.numpy()]),
+    )
+
+
+def channels_of(prepared: Prepared, estimator: StreamingEstimator) -> Channels:
+    """Return the channels of the estimates of a study."""
+    motions = [coordinate.motion for coordinate in prepared.subject.model.coordinates]
+    return channels_of_estimate(estimator.coordinates, motions, estimator.actuated, estimator.feet)
+
+
+def _source(
+    source: str,
+    sensors: StreamedSensors,
+    prepared: Prepared,
+    stream: str,
+    listen: str,
+    scope: str,
+    one_clock: bool,
+    speed: float,
+) -> Source:
+    if source == "udp":
+        opened = UdpSource(sensors.names, *address_of(listen), shared_clock=one_clock)
+        log.info(f"Listening at {opened.address[0]}:{opened.address[1]}")
+        return opened
+    if source == "lsl":
+        return LslSource(sensors.names, stream=stream, scope=scope)
+    recording = prepared.recording
+    return RecordingSource(recording, own_axes(recording, sensors.rotation), speed)
