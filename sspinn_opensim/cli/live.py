@@ -82,7 +82,6 @@ STREAM = (
 )
 REPLAY = (
     Option("--udp", "send messages to this address, not an LSL stream", metavar="HOST:PORT", default=""),
-    number("--speed", float, "X", "how many times faster; default: 1", _SPEED, default=1.0),
     number("--times", int, "N", "how often, one after the other; default: 1", COUNT, default=1),
     number(
         "--wait",

@@ -230,29 +230,32 @@ class FrameMaker:
         time_s, ahead = self._origin_s + self._next * self._step_s, self.look_ahead_s
         last = time_s + ahead - _SAME * self._step_s
         reached = [bool(queue.samples) and queue.samples[-1][0] >= last for queue in self._queues]
-        overdue = now_s - self.ahead_s >= time_s + ahead + self._patience.window_s
-        if not overdue and not all(reached):
+        waited_s = now_s - self.ahead_s - time_s - ahead
+        overdue = waited_s >= self._patience.window_s
+        if any(reached):
+            return self._made(time_s, overdue=overdue) if overdue or all(reached) else None
+        # Nothing came at all: there is no frame in which anything could be held.
+        if waited_s < self._patience.window_s + self._patience.hold_s:
             return None
-        waits = self._patience.window_s + self._patience.hold_s
-        if not any(reached):
-            # Nothing came at all: there is no frame in which anything could be held.
-            if now_s - self.ahead_s < time_s + ahead + waits:
-                return None
-            self._passed_s, self._next = time_s, None
-            return Silence(time_s, tuple(range(len(self._queues))))
+        return self._silence(time_s, tuple(range(len(self._queues))))
+
+    def _made(self, time_s: float, *, overdue: bool) -> Frame | Silence | None:
         values = [self._at(queue, time_s) for queue in self._queues]
         if not overdue and any(value is None or value[1] for value in values):
             return None  # a later packet has overtaken it
-        self._passed_s = time_s
         silent = tuple(k for k, value in enumerate(values) if value is None)
         if silent:
-            self._next = None
-            return Silence(time_s, silent)
-        self._next += 1
+            return self._silence(time_s, silent)
+        assert self._next is not None
+        self._passed_s, self._next = time_s, self._next + 1
         held = tuple(k for k, value in enumerate(values) if value is not None and value[1])
         for k in held:
             self.health[k].held += 1
         return Frame(time_s, np.array([value[0] for value in values if value is not None]), held)
+
+    def _silence(self, time_s: float, sensors: tuple[int, ...]) -> Silence:
+        self._passed_s, self._next = time_s, None
+        return Silence(time_s, sensors)
 
     def missing(self) -> tuple[int, ...]:
         """Return the sensors that no frame can begin with."""

@@ -69,19 +69,17 @@ class UdpPlayer:
             ) from error
 
 
-def play(player: LslPlayer | UdpPlayer, time_s: np.ndarray, signals: np.ndarray, speed: float = 1.0) -> int:
+def play(player: LslPlayer | UdpPlayer, time_s: np.ndarray, signals: np.ndarray) -> int:
     """Send signals (n, k, 6) when they are due, and return how many times that was.
 
     Parameters
     ----------
     time_s : (n,) ndarray
         When they were recorded.
-    speed : float
-        How many times faster than that.
     """
     began = time.monotonic()
     for at, own in zip(time_s, signals, strict=True):
-        due_s = began + (at - time_s[0]) / speed
+        due_s = began + at - time_s[0]
         wait = due_s - time.monotonic()
         if wait > 0:
             time.sleep(wait)

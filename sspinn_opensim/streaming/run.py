@@ -83,7 +83,7 @@ def run(
                     break
                 for sample, arrived_s in arrived:
                     live.take(sample, arrived_s)
-                _hand_on(live, sinks, events)
+                _hand_on(live, sinks, events, source.now_s())
                 if time.monotonic() - reported >= report_s:
                     reported, lost = time.monotonic(), _report(live, lost)
         except KeyboardInterrupt:
@@ -102,8 +102,8 @@ def run(
     )
 
 
-def _hand_on(live: LiveEstimator, sinks: Sequence[Sink], events: list[Event]) -> None:
-    for found in live.advance(time.monotonic()):
+def _hand_on(live: LiveEstimator, sinks: Sequence[Sink], events: list[Event], now_s: float) -> None:
+    for found in live.advance(now_s):
         if isinstance(found, Event):
             log.info(str(found))
             if len(events) < _EVENTS:

@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 _KEPT_BYTES = 4 * 2**20
 #: Messages that are read at once, so that a flood of them holds nothing else up.
 _AT_ONCE = 2048
-#: Streams are looked for every so often until all sensors are there, for so long; channels are asked for so
-#: often when nothing came, s.
-_RESOLVE_EVERY_S, _RESOLVE_S, _POLL_S = 2.0, 0.05, 0.0005
+#: Whether streams have appeared is asked for every so often until all sensors are there, and whether samples
+#: have come, s.
+_LOOK_EVERY_S, _POLL_S = 0.5, 0.0005
 _CHANNELS = tuple(f"{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz")
 
 Arrived = tuple[Sample, float]
@@ -56,6 +56,10 @@ class Source(Protocol):
 
     def receive(self, timeout_s: float) -> list[Arrived] | None:
         """Return what came, with when it arrived; wait a little if nothing did. None: nothing will."""
+        ...
+
+    def now_s(self) -> float:
+        """Return the time on this machine's monotonic clock; of a recording, when its last sample was due."""
         ...
 
     def close(self) -> None:
@@ -111,6 +115,10 @@ class UdpSource:
                 count_refused(self.refused, str(error))
         return found
 
+    def now_s(self) -> float:
+        """Return the time; see `Source`."""
+        return time.monotonic()
+
     def close(self) -> None:
         """Close the port."""
         self._socket.close()
@@ -132,6 +140,7 @@ class RecordingSource:
     def __init__(self, recording: Recording, signals: np.ndarray, speed: float = 1.0) -> None:
         self._time_s, self._signals, self._speed = recording.time_s, signals, speed
         self._next, self._began_s = 0, time.monotonic()
+        self._now_s = self._began_s
         self.refused: Counter[str] = Counter()
 
     def receive(self, timeout_s: float) -> list[Arrived] | None:
@@ -145,8 +154,13 @@ class RecordingSource:
             if due > time.monotonic():
                 return []
         row, self._next = self._next, self._next + 1
-        at, arrived = float(self._time_s[row]), time.monotonic()
-        return [(Sample(k, at, own, row), arrived) for k, own in enumerate(self._signals[row])]
+        at = float(self._time_s[row])
+        self._now_s = self._began_s + at - float(self._time_s[0])
+        return [(Sample(k, at, own, row), self._now_s) for k, own in enumerate(self._signals[row])]
+
+    def now_s(self) -> float:
+        """Return when the last sample was due: however busy the machine, none of a recording is late."""
+        return self._now_s
 
     def close(self) -> None:
         """Nothing is open."""
@@ -181,7 +195,10 @@ class LslSource:
     def __init__(
         self, names: Sequence[str], *, stream: str = "", kind: str = "IMU", scope: str = "machine"
     ) -> None:
-        self._lsl, self._names, self._stream, self._kind = lsl(scope), tuple(names), stream, kind
+        self._lsl, self._names = lsl(scope), tuple(names)
+        what = ("name", stream) if stream else ("type", kind)
+        # It looks on by itself, in the background.
+        self._resolver = self._lsl.ContinuousResolver(*what)
         self.refused: Counter[str] = Counter()
         self._inlets: dict[str, _Inlet] = {}
         self._passed: set[str] = set()
@@ -205,6 +222,10 @@ class LslSource:
             time.sleep(min(_POLL_S, left))
         return found
 
+    def now_s(self) -> float:
+        """Return the time; see `Source`."""
+        return time.monotonic()
+
     def close(self) -> None:
         """Close the streams."""
         for inlet in self._inlets.values():
@@ -224,11 +245,10 @@ class LslSource:
         """Open streams that have appeared, as long as sensors are missing."""
         now = time.monotonic()
         known = {sensor for inlet in self._inlets.values() for sensor in inlet.columns}
-        if len(known) == len(self._names) or now - self._looked_s < _RESOLVE_EVERY_S:
+        if len(known) == len(self._names) or now - self._looked_s < _LOOK_EVERY_S:
             return
         self._looked_s = now
-        what = ("name", self._stream) if self._stream else ("type", self._kind)
-        for info in self._lsl.resolve_byprop(*what, minimum=100, timeout=_RESOLVE_S):
+        for info in self._resolver.results():
             if info.uid() in self._inlets or info.uid() in self._passed:
                 continue
             self._open(info, known)

@@ -33,7 +33,6 @@ def replay(
     study: Study | str | Path,
     *,
     udp: str = "",
-    speed: float = 1.0,
     times: int = 1,
     wait_s: float = 30.0,
     scope: str = "machine",
@@ -46,8 +45,6 @@ def replay(
         Names the recording and its sensors.
     udp : str
         Address HOST:PORT; empty: LSL.
-    speed : float
-        How many times faster than it was recorded.
     times : int
         How often it is played, one after the other.
     wait_s : float
@@ -67,12 +64,12 @@ def replay(
     if udp:
         player, where = UdpPlayer(names, *address_of(udp)), udp
     else:
-        player, where = LslPlayer(names, rate_hz * speed, scope), f"the LSL stream '{REPLAY[0]}'"
+        player, where = LslPlayer(names, rate_hz, scope), f"the LSL stream '{REPLAY[0]}'"
     log.info(f"Sending {len(time_s) / rate_hz:.1f} s of {len(names)} sensors to {where}")
     if not player.wait(wait_s):
         log.info("Nobody reads yet.")
     sent, step_s = 0, 1 / rate_hz
     for turn in range(times):
         # One time goes on through all turns: sensors have no end.
-        sent += play(player, time_s + turn * (time_s[-1] - time_s[0] + step_s), signals, speed)
+        sent += play(player, time_s + turn * (time_s[-1] - time_s[0] + step_s), signals)
     return Replayed(sent, where)

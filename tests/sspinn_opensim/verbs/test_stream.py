@@ -1,0 +1,65 @@
+"""Streaming a study with the shipped network, from its recording and from what `replay` sends."""
+
+import json
+import threading
+
+import numpy as np
+import pytest
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.verbs import replay, stream, train
+
+
+@pytest.fixture(scope="module")
+def trained(study, scaled, tmp_path_factory):
+    import shutil
+
+    out = tmp_path_factory.mktemp("trained") / "results"
+    shutil.copytree(scaled, out)
+    train.train(study, out)
+    return out
+
+
+def test_a_recording_streamed_is_its_estimate(study, trained, only_files_of_the_table):
+    from sspinn_opensim.estimation import estimate
+    from sspinn_opensim.training.checkpoint import body_identity, load_estimator
+    from sspinn_opensim.verbs.prepared import prepare
+
+    done = stream.stream(study, trained, source="recording", to=("files",), speed=10.0)
+    prepared = prepare(study, trained)
+    network = load_estimator(
+        ResultsFolder(trained).checkpoint(0),
+        prepared.subject,
+        prepared.signals,
+        {"body": body_identity(prepared.subject, prepared.trained_on)},
+    )
+    whole = estimate(network, prepared.subject, prepared.signals, prepared.trained_on.time_s)
+    found = read_storage(done.folder / "0001" / "moments.sto")
+    assert done.summary.estimated == len(whole.time_s) == len(found.time_s)
+    np.testing.assert_allclose(found.values, whole.moments, rtol=0, atol=1e-9 * np.abs(whole.moments).max())
+    kept = json.loads((done.folder / "summary.json").read_text())
+    assert kept["estimated"] == len(whole.time_s) and kept["latency_ms"]["path"]["p50"] > 0
+    assert "frames were estimated" in str(done)
+    only_files_of_the_table(trained, "stream")
+
+
+def test_replay_by_udp_reaches_the_stream(study, trained):
+    address = "127.0.0.1:50991"
+    sending = threading.Timer(4.0, lambda: replay.replay(study, udp=address))
+    sending.start()
+    settings = {"source": "udp", "listen": address, "one_clock": True, "to": ("files",)}
+    done = stream.stream(study, trained, **settings, seconds=9.0, standing_s=0.0)
+    sending.join()
+    assert done.summary.estimated > 200 and not done.summary.refused
+
+
+def test_without_a_network_there_is_one_clear_error(study, scaled):
+    with pytest.raises(InputError, match="no trained network"):
+        stream.stream(study, scaled, source="recording", to=("files",))
+
+
+def test_an_unknown_sink_is_refused(study, scaled):
+    with pytest.raises(InputError, match="no such source or sink"):
+        stream.stream(study, scaled, to=("screen",))
