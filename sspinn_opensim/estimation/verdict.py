@@ -198,13 +198,14 @@ class _Finding(NamedTuple):
 
 def _leg(failures: Sequence[_Finding], warnings: Sequence[_Finding]) -> Iterator[str]:
     """Give which leg to look at, where its sensors fit far worse: faults spread along a leg."""
-    beyond = dict.fromkeys(SIDES.values(), 0.0)
+    beyond, bad = dict.fromkeys(SIDES.values(), 0.0), set()
     for found in (*failures, *warnings):
         segment = segment_of(found.body) if found.body else None
         if segment and segment[1]:
             beyond[segment[1]] += math.log(found.beyond)
+            bad |= {segment[1]} if found in failures else set()
     side = max(beyond, key=lambda name: beyond[name])
-    if failures and beyond[side] > _ONE_LEG * sum(beyond.values()):
+    if side in bad and beyond[side] > _ONE_LEG * sum(beyond.values()):
         yield f"look first at the sensors of the {side} leg: most of what is off is there"
 
 

@@ -66,6 +66,15 @@ def test_a_sensor_that_fits_worse_than_its_like_is_named_with_it():
     )
 
 
+def test_the_leg_to_look_at_is_named_where_a_sensor_of_it_is_bad():
+    bad = judge({0: fit_of(tibia_l={"angular_rate_share": 0.5}, foot_l={"acceleration_share": 0.9})}, LEVELS)
+    assert bad.failures[0] == "look first at the sensors of the left leg: most of what is off is there"
+    hardly = fit_of(terms={"contact_speed": 2.0}, foot_l={"acceleration_share": 0.8})
+    verdict = judge({0: hardly}, LEVELS)
+    assert not verdict.ok and not any("look first" in text for text in verdict.failures)
+    assert any("imu_foot_l" in text for text in verdict.warnings)
+
+
 def test_an_uneven_person_is_told_and_not_bad():
     verdict = judge({0: fit_of(knee_l=-5.0)}, LEVELS)
     assert verdict.ok and "right and left differ by 15 deg" in verdict.warnings[0]
