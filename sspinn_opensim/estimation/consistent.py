@@ -47,7 +47,13 @@ _STIFFNESS = 1e6
 #: Deviation, body weights, of the force at each point of a foot: it decides between equals alone.
 _SHARE = 0.5
 #: Rounds end at this root residual, body weights (times height), and after so many.
-_BALANCED, _ROUNDS = 1e-6, 10
+_BALANCED, _ROUNDS = 1e-6, 15
+#: From here on the linearisation is good enough for multipliers.
+_NEARLY = 1e-2
+#: Above this a motion is too wild to be made to agree, and is left alone.
+_GIVEN_UP = 0.05
+#: Parts of a step that are tried, until the residual falls.
+_LENGTHS = (1.0, 0.5, 0.25)
 #: How closely the first program, which is only a start, and the others are solved.
 _ROUGHLY, _CLOSELY = 1e-4, 1e-7
 #: Frames solved together, and how far they reach into their neighbours, s: corrections are forgotten before.
@@ -67,7 +73,8 @@ def consistent(estimate: Estimate, subject: Subject, deviations: Deviations) -> 
     Returns
     -------
     Estimate
-        Held coordinates are as they were. An estimate of less than `FEWEST_FRAMES` is returned as it is.
+        Held coordinates are as they were. An estimate of less than `FEWEST_FRAMES`, or too wild to be made to
+        agree, is returned as it is.
     """
     time_s = estimate.time_s
     if len(time_s) < FEWEST_FRAMES:
@@ -78,7 +85,10 @@ def consistent(estimate: Estimate, subject: Subject, deviations: Deviations) -> 
     free = list(balance.free)
     q, force = np.zeros((len(time_s), len(free))), np.zeros((len(time_s), len(subject.feet), 3))
     for part, share in _pieces(len(time_s), round(_OVERLAP_S / step_s)):
-        values, forces = _Problem(estimate, deviations, loaded, balance, part, step_s).solve()
+        found = _Problem(estimate, deviations, loaded, balance, part, step_s).solve()
+        if found is None:  # half a correction would be worse than none; the account of it says what is left
+            return estimate
+        values, forces = found
         q[part] += share[:, None] * values
         force[part] += share[:, None, None] * forces
     motion = knots.at_knots(knots.coefficients(q), knots.derivative_weights(step_s))
@@ -185,24 +195,31 @@ class _Problem:
             make[:, i, :, i] = self._on[:, i, None, None] * self._directions
         return make.reshape(frames, 3 * points, -1)
 
-    def solve(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return coordinates (n, c) and forces at the contact points (n, p, 3), N."""
+    def solve(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return coordinates (n, c) and forces at the contact points (n, p, 3), N; None if there are none."""
         coefficients = knots.coefficients(self._q)
         motion = knots.at_knots(coefficients, self._weights)
         amount = self._first_amounts()
         bound, held = np.zeros_like(amount), np.zeros((len(self._q), len(self._subject.roles.root)))
         reading = self._balance.values(motion, self._forces(amount)).reading
+        last = np.inf
         for round_ in range(_ROUNDS):
             here = self._balance.at(motion, self._forces(amount))
             program = self._program(coefficients, amount, here, held, reading)
-            tolerance = _CLOSELY if round_ else _ROUGHLY
-            step, amount, bound = program.solve(amount, bound, tolerance)
-            coefficients = coefficients + step
-            motion = knots.at_knots(coefficients, self._weights)
-            left = self._balance.values(motion, self._forces(amount)).root
-            if np.abs(left).max() < _BALANCED:
+            step, aim, bound = program.solve(amount, bound, _CLOSELY if round_ else _ROUGHLY)
+            for length in _LENGTHS:
+                motion = knots.at_knots(coefficients + length * step, self._weights)
+                between = amount + length * (aim - amount)
+                left = self._balance.values(motion, self._forces(between)).root
+                if np.abs(left).max() < max(last, _NEARLY):
+                    break
+            coefficients, amount, last = coefficients + length * step, between, float(np.abs(left).max())
+            if last < _BALANCED:
                 break
-            held = held + _STIFFNESS * left
+            if last < _NEARLY:
+                held = held + _STIFFNESS * left
+        if not last < _GIVEN_UP:
+            return None
         return motion[:, : self._q.shape[1]], self._forces(amount)
 
     def _forces(self, amount: np.ndarray) -> np.ndarray:
