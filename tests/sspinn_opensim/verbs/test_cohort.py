@@ -37,6 +37,7 @@ PERSON_FILES = {
     "gait_cycles.csv",
     "spatiotemporal.json",
     "fit.json",
+    "consistency.json",
     "README.txt",
     "manifest.json",
     "metrics.json",
