@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import isnan
 
 import numpy as np
 
@@ -52,7 +53,9 @@ class StreamedSensors:
 
     def along_bodies(self, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return acceleration and angular rate (k, 3) along the axes of the bodies."""
-        both = np.where(np.isnan(signals), 0.0, signals).reshape(-1, 2, 3)
+        if isnan(signals.sum()):
+            signals = np.where(np.isnan(signals), 0.0, signals)
+        both = signals.reshape(-1, 2, 3)
         turned = both @ self.rotation.transpose(0, 2, 1)
         return turned[:, 0], turned[:, 1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from math import inf, isfinite
 
 import numpy as np
 
@@ -29,8 +30,8 @@ class SensorClock:
     def _start(self) -> None:
         self._quickest: deque[tuple[float, float]] = deque(maxlen=_BLOCKS)
         self._block_from_s: float | None = None
-        self._in_block: tuple[float, float] = (0.0, np.inf)
-        self._offset_s, self._slope, self._about_s = np.inf, 0.0, 0.0
+        self._in_block: tuple[float, float] = (0.0, inf)
+        self._offset_s, self._slope, self._about_s = inf, 0.0, 0.0
         self._strange = 0
 
     @property
@@ -52,7 +53,7 @@ class SensorClock:
             None for a sample whose time does not belong to the others'.
         """
         delay = arrived_s - time_s
-        if np.isfinite(self._offset_s) and abs(delay - self._offset_at(time_s)) > _STRANGE_S:
+        if isfinite(self._offset_s) and abs(delay - self._offset_at(time_s)) > _STRANGE_S:
             self._strange += 1
             if self._strange < _STRANGE_IN_A_ROW:
                 return None
@@ -72,11 +73,12 @@ class SensorClock:
         return self._offset_s + self._slope * (time_s - self._about_s)
 
     def _close_block(self, arrived_s: float) -> None:
-        if np.isfinite(self._in_block[1]):
+        if isfinite(self._in_block[1]):
             self._quickest.append(self._in_block)
-        self._block_from_s, self._in_block = arrived_s, (0.0, np.inf)
+        self._block_from_s, self._in_block = arrived_s, (0.0, inf)
         if len(self._quickest) < _FEWEST:
             return
         times, delays = np.array(self._quickest).T
-        self._about_s = times.mean()
-        self._slope, self._offset_s = np.polyfit(times - self._about_s, delays, 1)
+        self._about_s = float(times.mean())
+        slope, offset = np.polyfit(times - self._about_s, delays, 1)
+        self._slope, self._offset_s = float(slope), float(offset)

@@ -1,0 +1,355 @@
+"""How long the whole way of a sample takes, and what a stream bears: loss, jitter, clocks, dead sensors.
+
+Run ``python -m benchmarks.streaming``. Latency and memory are measured with an untrained network, whose cost
+is that of a trained one; ``--results FOLDER`` takes a trained one, and angles are then worth comparing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import multiprocessing
+import os
+import resource
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.machine import processor
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.osim import read_model
+from sspinn_opensim.estimation import Estimate, StreamingEstimator, estimate
+from sspinn_opensim.recording import Recording, on_model, read_recording
+from sspinn_opensim.recording.resample import resample
+from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.streaming.live import Event, LiveEstimator, LiveFrame, StreamedSensors
+from sspinn_opensim.streaming.lsl import lsl, stream_info
+from sspinn_opensim.streaming.samples import Sample
+from sspinn_opensim.streaming.sources import own_axes
+from sspinn_opensim.study import examples_folder, read_study
+from sspinn_opensim.training.checkpoint import body_identity, load_estimator
+from sspinn_opensim.training.coordinates import held_by_choice
+from sspinn_opensim.training.estimator import PersonNetwork
+from sspinn_opensim.training.signals import Signals, make_signals
+from sspinn_opensim.training.subject import Subject, make_subject
+from sspinn_opensim.verbs.prepared import prepare
+
+PERCENTILES = (50, 95, 99)
+_WARM_UP, _FORTH = 300, 0.002
+#: So much of a recording is streamed to see what mishaps do, s.
+_SPAN_S = 60.0
+#: How much time passes between two looks at what has come, in a stream whose time is made, s.
+_LOOK_S = 0.002
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """What a stream is made of."""
+
+    subject: Subject
+    signals: Signals
+    recording: Recording
+    network: PersonNetwork
+    sensors: StreamedSensors
+    sent: np.ndarray
+
+    def live(self, *, shared_clock: bool = True) -> LiveEstimator:
+        """Return a live estimator."""
+        streaming = StreamingEstimator(self.network, self.subject, self.signals)
+        return LiveEstimator(streaming, self.sensors, shared_clock=shared_clock)
+
+
+@dataclass(frozen=True)
+class Mishaps:
+    """What goes wrong on the way; sensors by their places."""
+
+    loss: float = 0.0
+    jitter_s: float = 0.0
+    dead: tuple[tuple[int, float, float], ...] = ()
+    ppm: tuple[float, ...] = ()
+    signals_late: dict[int, int] = field(default_factory=dict)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.streaming", description=__doc__)
+    parser.add_argument(
+        "--study", type=Path, default=examples_folder() / "demo.toml", help="default: the demo"
+    )
+    parser.add_argument("--results", type=Path, help="a trained results folder of this study")
+    parser.add_argument("--model", type=Path, help="another model than the study's, in space")
+    parser.add_argument("--frames", type=int, default=6000, help="frames for latency (default: %(default)s)")
+    parser.add_argument(
+        "--minutes", type=float, default=10.0, help="of replay for memory (default: %(default)g)"
+    )
+    parser.add_argument("--only", nargs="*", choices=_ROWS, default=list(_ROWS), help="default: all")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    try:
+        person = make_person(options.study, options.results, options.model)
+        found = {name: _ROWS[name](person, options) for name in options.only}
+    except InputError as error:
+        parser.exit(2, f"{error}\n")
+    about = {"processor": processor(), "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 2)}
+    about |= {"model": person.subject.model.name, "sensors": len(person.sensors.names)}
+    if options.json:
+        print(json.dumps(about | found, indent=1))
+        return
+    for name, value in (about | found).items():
+        print(f"{name}: {value}")
+
+
+def make_person(study_file: Path, results: Path | None, model_file: Path | None) -> Person:
+    """Return a person with a network, trained or not."""
+    study = read_study(study_file)
+    if results:
+        prepared = prepare(study, results)
+        subject, signals, recording = prepared.subject, prepared.signals, prepared.trained_on
+        file, belongs_to = ResultsFolder(results).checkpoint(0), {"body": body_identity(subject, recording)}
+        network = load_estimator(file, subject, signals, belongs_to)
+    else:
+        model = read_model(model_file or study.model.file)
+        recording = resample(on_model(read_recording(study), model), study.training.rate_hz)
+        held = held_by_choice(study.coordinates, recording.sensors, model)
+        subject = make_subject(model, recording, held, height_m=study.person.height_m)
+        signals = make_signals(recording, subject)
+        torch.manual_seed(0)
+        network = PersonNetwork(subject, signals).eval()
+        with torch.no_grad():
+            network.network.head[-1].weight *= 10  # so that every number has something to say
+    count = len(recording.sensors)
+    rotation = np.tile(np.eye(3), (count, 1, 1))
+    sensors = StreamedSensors(
+        recording.sensor_names,
+        tuple(frame.body for frame in subject.functions.imu_frames),
+        rotation,
+        np.hstack([signals.acceleration_channels.numpy(), signals.rate_channels.numpy()]),
+    )
+    return Person(subject, signals, recording, network, sensors, own_axes(recording, rotation))
+
+
+def latency(person: Person, options: argparse.Namespace) -> dict:
+    """Return ms from the last sample in to results out: wall, and the thread's own time."""
+    live, count = person.live(), len(person.recording.time_s)
+    step_s = person.signals.step_s
+    wall, own = [], []
+    gc.collect()
+    gc.freeze()
+    for k in range(options.frames + _WARM_UP + 100):
+        row, at = k % count, k * step_s
+        began, used = time.perf_counter_ns(), time.thread_time_ns()
+        for sensor, signals in enumerate(person.sent[row]):
+            live.take(Sample(sensor, at, signals, k), at)
+        frames = live.advance(at)
+        if any(isinstance(frame, LiveFrame) and not frame.late for frame in frames):
+            wall.append(time.perf_counter_ns() - began)
+            own.append(time.thread_time_ns() - used)
+    gc.unfreeze()
+    found = {"frames": len(wall[_WARM_UP:])}
+    for name, times in (("wall", wall), ("cpu", own)):
+        found |= {
+            f"{name}_p{p}_ms": round(float(np.percentile(times[_WARM_UP:], p)) / 1e6, 3) for p in PERCENTILES
+        }
+    # At 400 Hz a frame has 2.5 ms.
+    found["of_400_hz_cpu"] = round(float(np.mean(own[_WARM_UP:])) / 2.5e6, 3)
+    return found
+
+
+def loopback(person: Person, options: argparse.Namespace) -> dict:
+    """Return ms from one outlet of LSL through an inlet, an estimate and another outlet to its reader."""
+    del person
+    context, count = multiprocessing.get_context("spawn"), min(options.frames, 2000)
+    pipe, other = context.Pipe()
+    echo = context.Process(target=_echo, args=(other, count), daemon=True)
+    echo.start()
+    module = lsl()
+    outlet = module.StreamOutlet(
+        stream_info(module, "there", "THERE", ["t", *"abcdef" * 7], [""] * 43, 100.0)
+    )
+    (info,) = module.resolve_byprop("name", "back", minimum=1, timeout=20.0)
+    inlet = module.StreamInlet(info)
+    inlet.open_stream(timeout=10.0)
+    outlet.wait_for_consumers(20.0)
+    time.sleep(0.5)
+    taken = []
+    for _ in range(count):
+        outlet.push_sample([time.monotonic(), *[0.0] * 42])
+        row, _ = inlet.pull_sample(timeout=1.0)
+        if row is not None:
+            taken.append(time.monotonic() - row[0])
+        time.sleep(0.005)
+    pipe.send("done")
+    echo.join(5.0)
+    numbers = {f"p{p}_ms": round(1000 * float(np.percentile(taken, p)), 3) for p in PERCENTILES}
+    return {"there_and_back": len(taken), **numbers}
+
+
+def _echo(pipe, count: int) -> None:
+    module = lsl()
+    outlet = module.StreamOutlet(stream_info(module, "back", "BACK", ["t", *"abcdef" * 7], [""] * 43, 100.0))
+    (info,) = module.resolve_byprop("name", "there", minimum=1, timeout=20.0)
+    inlet = module.StreamInlet(info)
+    inlet.open_stream(timeout=10.0)
+    while not pipe.poll():
+        row, _ = inlet.pull_sample(timeout=0.2)
+        if row is not None:
+            outlet.push_sample(row)
+
+
+def memory(person: Person, options: argparse.Namespace) -> dict:
+    """Return how much the memory of the process grew over a long replay, MB."""
+    live, count, step_s = person.live(shared_clock=False), len(person.recording.time_s), person.signals.step_s
+    sizes = []
+    total = round(60 * options.minutes / step_s)
+    for k in range(total):
+        for sensor, signals in enumerate(person.sent[k % count]):
+            live.take(Sample(sensor, k * step_s, signals, k), k * step_s + 0.001)
+        live.advance(k * step_s + 0.001)
+        if k % (total // 10) == total // 10 - 1:
+            gc.collect()
+            sizes.append(_resident_mb())
+    return {"minutes": options.minutes, "mb": sizes, "growth_mb": round(sizes[-1] - sizes[1], 2)}
+
+
+def _resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return round(pages * resource.getpagesize() / 2**20, 2)
+
+
+def equality(person: Person, options: argparse.Namespace) -> dict:
+    """Return the largest difference of streaming and offline over the range of each quantity."""
+    del options
+    frames, _ = streamed(person, Mishaps())
+    whole = _offline(person)
+    rows = _rows(frames, person)
+    pairs = {
+        "coordinates": ([f.estimate.q for f in frames], whole.q),
+        "moments": ([f.estimate.moments for f in frames], whole.moments),
+        "forces": (
+            [f.estimate.ground.force.ravel() for f in frames],
+            whole.ground.force.reshape(len(whole.q), -1),
+        ),
+    }
+    found = {"frames": len(frames)}
+    for name, (ours, theirs) in pairs.items():
+        ranges = np.ptp(theirs, axis=0)
+        varies = ranges > 1e-9
+        found[name] = float(
+            (np.abs(np.array(ours) - theirs[rows]).max(axis=0)[varies] / ranges[varies]).max()
+        )
+    return found
+
+
+def mishaps(person: Person, options: argparse.Namespace) -> dict:
+    """Return what each mishap, and all at once, does to the angles (deg), and what was said of it."""
+    del options
+    count = len(person.sensors.names)
+    ppm = tuple(np.linspace(-50.0, 50.0, count))
+    late, span_s = 2, min(len(person.recording.time_s) * person.signals.step_s, _SPAN_S)
+    dead_s = min(10.0, span_s / 3)
+    dead = ((count - 1, span_s / 3, span_s / 3 + dead_s),)
+    cases = {
+        "loss 5 %": Mishaps(loss=0.05),
+        "jitter 50 ms": Mishaps(jitter_s=0.05),
+        "loss and jitter": Mishaps(loss=0.05, jitter_s=0.05),
+        "clocks 100 ppm apart, jitter": Mishaps(jitter_s=0.05, ppm=ppm),
+        f"dead for {dead_s:g} s": Mishaps(dead=dead),
+        "signals 30 ms late": Mishaps(signals_late={late: 3}, ppm=ppm),
+        "all": Mishaps(0.05, 0.05, dead, ppm, {late: 3}),
+    }
+    whole, found = _offline(person), {}
+    for name, case in cases.items():
+        frames, events = streamed(person, case)
+        found[name] = {"frames": len(frames), "rmsd_deg": _rmsd_deg(frames, whole, person)}
+        found[name]["said"] = [f"{event.kind}: {', '.join(event.sensors)}".rstrip(": ") for event in events]
+    return found
+
+
+def fuzzed(person: Person, options: argparse.Namespace) -> dict:
+    """Return what became of 10,000 damaged messages."""
+    del options
+    from sspinn_opensim.streaming.samples import RefusedError, message_of, read_message
+
+    random, names = np.random.default_rng(0), person.sensors.names
+    places, live = {name: k for k, name in enumerate(names)}, person.live(shared_clock=False)
+    read = refused = 0
+    for k in range(10_000):
+        data = bytearray(message_of([Sample(k % len(names), 0.01 * k, random.normal(size=6), k)], names))
+        for _ in range(int(random.integers(1, 8))):
+            data[int(random.integers(len(data)))] = int(random.integers(256))
+        try:
+            for sample in read_message(bytes(data), places):
+                live.take(sample, 0.01 * k)
+                read += 1
+        except RefusedError:
+            refused += 1
+        live.advance(0.01 * k)
+    return {"read": read, "refused": refused}
+
+
+def streamed(person: Person, case: Mishaps, seconds: float = _SPAN_S) -> tuple[list[LiveFrame], list[Event]]:
+    """Return frames and events of a stream whose time is made."""
+    live = person.live(shared_clock=not case.ppm)
+    arrivals = sorted(_arrivals(person, case, seconds), key=lambda pair: pair[0])
+    frames, events, now = [], [], arrivals[0][0]
+    for arrived, sample in arrivals:
+        while now < arrived:
+            for found in live.advance(now):
+                (frames if isinstance(found, LiveFrame) else events).append(found)
+            now += _LOOK_S
+        live.take(sample, arrived)
+    for found in live.advance(now + 0.1):
+        (frames if isinstance(found, LiveFrame) else events).append(found)
+    return frames, events
+
+
+def _arrivals(person: Person, case: Mishaps, seconds: float) -> Iterator[tuple[float, Sample]]:
+    random, step_s = np.random.default_rng(0), person.signals.step_s
+    rows = min(round(seconds / step_s), len(person.recording.time_s))
+    for row in range(rows):
+        at = row * step_s
+        for k in range(len(person.sensors.names)):
+            lost = random.random() < case.loss
+            if lost or any(k == dead and a <= at < b for dead, a, b in case.dead):
+                continue
+            clock = 100.0 * k + at * (1 + 1e-6 * case.ppm[k]) if case.ppm else at
+            own = person.sent[max(row - case.signals_late.get(k, 0), 0), k]
+            yield at + _FORTH + case.jitter_s * random.random(), Sample(k, clock, own, row)
+
+
+def _offline(person: Person) -> Estimate:
+    return estimate(person.network, person.subject, person.signals, person.recording.time_s)
+
+
+def _rows(frames: Sequence[LiveFrame], person: Person) -> np.ndarray:
+    return np.round(np.array([frame.time_s for frame in frames]) / person.signals.step_s).astype(int)
+
+
+def _rmsd_deg(frames: Sequence[LiveFrame], whole: Estimate, person: Person) -> float:
+    """Return the root mean square over frames and joints of how far angles are from those without mishaps."""
+    known = np.arange(len(whole.time_s)) * person.signals.step_s
+    joints = [whole.coordinates.index(name) for name in whole.actuated]
+    times = np.array([frame.time_s for frame in frames])
+    kept = (times > 3.0) & (times < known[-1])
+    found = np.array([frame.estimate.q[joints] for frame in frames])[kept]
+    expected = np.column_stack([np.interp(times[kept], known, whole.q[:, k]) for k in joints])
+    return round(float(np.degrees(np.sqrt(np.mean((found - expected) ** 2)))), 3)
+
+
+_ROWS = {
+    "latency": latency,
+    "loopback": loopback,
+    "memory": memory,
+    "equality": equality,
+    "mishaps": mishaps,
+    "fuzzed": fuzzed,
+}
+
+if __name__ == "__main__":
+    main()
