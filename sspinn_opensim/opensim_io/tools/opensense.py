@@ -38,7 +38,8 @@ def facing_forward(quaternions: np.ndarray, standing: np.ndarray) -> np.ndarray:
     found = np.empty_like(quaternions)
     for k, own in enumerate(np.moveaxis(quaternions, 1, 0)):
         turned = _Y_UP * Rotation.from_quat(own, scalar_first=True)
-        ahead = turned[np.flatnonzero(standing)].mean().apply([1.0, 0.0, 0.0])
+        still = _Y_UP * Rotation.from_quat(own[standing], scalar_first=True)
+        ahead = still.mean().apply([1.0, 0.0, 0.0])
         # A turn about y by b takes x to (cos b, 0, -sin b).
         heading = np.arctan2(-ahead[2], ahead[0])
         found[:, k] = (Rotation.from_euler("y", -heading) * turned).as_quat(scalar_first=True)
