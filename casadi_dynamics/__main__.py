@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 from casadi_dynamics.opensim_process.worker.answers import model_answers
 from casadi_dynamics.opensim_process.worker.models import upgrade
 from casadi_dynamics.osim import is_older, read_model
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     options = build_parser().parse_args(arguments)
     try:
-        with tempfile.TemporaryDirectory(prefix="verify_") as folder:
+        with temporary_folder("verify") as folder:
             report = _verify(options, Path(folder))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -22,6 +22,7 @@ from casadi_dynamics.errors import OpenSimError
 from casadi_dynamics.opensim_process.errors import failure, missing_outputs, with_full_disk, writing
 from casadi_dynamics.opensim_process.groups import Limits, memory_limit, run_group
 from casadi_dynamics.opensim_process.outputs import Outputs
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 
 WORKER = "casadi_dynamics.opensim_process.worker"
 
@@ -186,7 +187,7 @@ def _run(job, arguments, folders, limits, cwd, worker, stop) -> tuple[int | str,
     """Run the worker; return its exit code or why it was stopped, its log and its answer."""
     with (
         writing(job.partition(":")[2], "the temporary folder"),
-        tempfile.TemporaryDirectory(prefix="opensim_job_", ignore_cleanup_errors=True) as folder,
+        temporary_folder("opensim_job") as folder,
     ):
         request, answer, log_file = (
             Path(folder, file) for file in ("request.json", "answer.json", "log.txt")

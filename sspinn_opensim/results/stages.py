@@ -14,6 +14,8 @@ from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import sha256
+from sspinn_opensim.results.folder import file_of
+from sspinn_opensim.results.manifest import stamps
 
 
 @dataclass(frozen=True)
@@ -84,24 +86,52 @@ def check(folder: Path, verb: str, manifest: Mapping, study: Mapping | None, inp
     ------
     InputError
         Settings of the study, or a file that it names, are others than an earlier stage had; a file in the
-        folder was changed by hand, is missing, or was made anew since another was made from it.
+        folder was changed by hand, is missing, or was made anew since another was made from it; or nothing
+        says what it was made from.
     """
+    if verb not in STAGES:
+        return
+    if study is not None:
+        _refuse_unrecorded(folder, STAGES[verb].after, manifest)
+    for earlier in STAGES[verb].after:
+        if earlier in manifest.get("stages", {}):
+            _refuse_stale(folder, earlier, manifest, study, inputs)
+
+
+def _refuse_unrecorded(folder: Path, earlier: tuple[str, ...], manifest: Mapping) -> None:
+    """Refuse files of earlier stages that no stage has recorded: the manifest is gone, or another's."""
     recorded, files = manifest.get("stages", {}), manifest.get("files", {})
-    for earlier in STAGES[verb].after if verb in STAGES else ():
-        if earlier not in recorded:
+    for name in sorted(stamps(folder)):
+        row, verb = file_of(name), files.get(name, {}).get("verb")
+        if row is None or row.verbs == "*" or (verb and verb not in STAGES):
             continue
-        if what := next(_differences(earlier, recorded[earlier], study, inputs), ""):
-            raise _stale(folder, earlier, what)
-        for name, known in recorded[earlier]["files"].items():
-            if files.get(name, {}).get("sha256") != known:
-                raise _stale(folder, earlier, f"{name} was made anew since")
-        for name, entry in files.items():
-            if entry["verb"] == earlier:
-                path = folder / name
-                if not path.is_file():
-                    raise _stale(folder, earlier, f"{name} is missing")
-                if _hash(path) != entry["sha256"]:
-                    raise _stale(folder, earlier, f"{name} was changed since it was written")
+        writers = [verb for verb in earlier if row.written_by(verb)]
+        if writers and not recorded.keys() & writers:
+            raise InputError(
+                "Nothing says what a file of an earlier stage was made from.",
+                where=folder / name,
+                expected="an entry in manifest.json, which the stage writes",
+                fix=f"run sspinn {writers[0]} again, and what follows it; or choose another --out",
+            )
+
+
+def _refuse_stale(
+    folder: Path, earlier: str, manifest: Mapping, study: Mapping | None, inputs: Mapping
+) -> None:
+    """Refuse a stage that was made from something else, or whose files are not those that it wrote."""
+    recorded, files = manifest["stages"][earlier], manifest.get("files", {})
+    if what := next(_differences(earlier, recorded, study, inputs), ""):
+        raise _stale(folder, earlier, what)
+    for name, known in recorded["files"].items():
+        if files.get(name, {}).get("sha256") != known:
+            raise _stale(folder, earlier, f"{name} was made anew since")
+    for name, entry in files.items():
+        if entry["verb"] == earlier:
+            path = folder / name
+            if not path.is_file():
+                raise _stale(folder, earlier, f"{name} is missing")
+            if _hash(path) != entry["sha256"]:
+                raise _stale(folder, earlier, f"{name} was changed since it was written")
 
 
 def check_same_study(folder: Path, manifest: Mapping, study: Mapping, inputs: Mapping, restart: bool) -> None:

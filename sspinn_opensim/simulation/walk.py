@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import BodyFunctions, build
 from sspinn_opensim.dynamics.trial import filter_margin_s
@@ -117,7 +117,7 @@ def read_walk(model: Path, motion: Path, settings: SimulationSettings) -> Walk:
 
 def build_current(model: Path) -> BodyFunctions:
     """Return the functions of a model file of any version that OpenSim reads."""
-    with tempfile.TemporaryDirectory(prefix="upgraded_model_") as folder:
+    with temporary_folder("upgraded_model") as folder:
         return build(read_model(current_file(model, Path(folder))))
 
 

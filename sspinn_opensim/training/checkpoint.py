@@ -6,6 +6,7 @@ import hashlib
 import io
 import pickle
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -127,8 +128,20 @@ def save(path: Path, trainer: Trainer, belongs_to: dict) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
     parts = {"identity": belongs_to, "versions": versions(), "state": trainer.state()}
-    torch.save({"format": FORMAT, **parts}, content)
+    torch.save(_same_bytes({"format": FORMAT, **parts}), content)
     write_atomically(path, content.getvalue())
+
+
+def _same_bytes(value: object) -> object:
+    """Return plain values whose equal texts are one object: what pickle writes depends on that.
+
+    So a training that was interrupted and taken up again ends with the very file of one that was not.
+    """
+    if isinstance(value, Mapping):
+        return {_same_bytes(key): _same_bytes(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_same_bytes(item) for item in value)
+    return sys.intern(value) if type(value) is str else value
 
 
 def resume(path: Path, trainer: Trainer, belongs_to: dict) -> None:

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import pickle
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -18,6 +17,7 @@ from torch import Tensor, distributed
 
 from casadi_dynamics.compiled.program import usable_cores
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 from sspinn_opensim.interruption import ignored
 from sspinn_opensim.training.networks.cores import shared_by
 
@@ -78,7 +78,7 @@ def together(devices: int, follow: Callable[..., None], *given: object) -> Itera
     elif devices == 1:
         yield 0
     else:
-        with tempfile.TemporaryDirectory(prefix="training_") as folder:
+        with temporary_folder("training") as folder:
             yield from _started_here(devices, Path(folder) / "group", pickle.dumps((follow, given)))
 
 

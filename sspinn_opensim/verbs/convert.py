@@ -13,6 +13,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError, OpenSimTimeoutError
 from casadi_dynamics.model import Model
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 from casadi_dynamics.opensim_process.worker.answers import model_answers
 from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
@@ -115,23 +116,21 @@ def convert(study: Study | Path, out: Path) -> Conversion:
     doubt = gravity_doubt(model.gravity)
     if doubt:
         log.info(f"note: {doubt}; a study needs about 9.8 m/s^2 along -y")
-    answers_file = out / ".opensim_answers.npz"
-    arguments = {"model": path, "samples": _SAMPLES, "seed": 0, "output": answers_file}
-    arguments["spans"] = muscle_spans(model)
+    arguments = {"model": path, "samples": _SAMPLES, "seed": 0, "spans": muscle_spans(model)}
     try:
-        with ThreadPoolExecutor(1) as beside:  # OpenSim has a process of its own
+        # OpenSim has a process of its own.
+        with temporary_folder("answers") as folder, ThreadPoolExecutor(1) as beside:
+            arguments["output"] = answers_file = Path(folder, "answers.npz")
             asked = beside.submit(
                 run_job, model_answers, arguments, timeout_s=_OPENSIM_TIME_S, outputs=[answers_file]
             )
             functions, defect = with_defect(build(model, model.imu_frames))
             functions.muscles()
             asked.result()
-        with np.load(answers_file, allow_pickle=False) as answers:
-            found = Conversion(model, compare(model, functions, answers), tuple(defect))
+            with np.load(answers_file, allow_pickle=False) as answers:
+                found = Conversion(model, compare(model, functions, answers), tuple(defect))
     except OpenSimTimeoutError:
         found = Conversion(model, {}, ())
-    finally:
-        answers_file.unlink(missing_ok=True)
     summary = {
         "model": model.name,
         "hash": model.content_hash,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.files import write_json
 from sspinn_opensim.opensim_io.model.contact import put_under_feet
@@ -222,7 +222,7 @@ def _scaled(options: ModelScaling, file: Path, subject: Path) -> ScalingReport:
 
 def _write(scaled: Callable[[Path], ScalingReport], model: Path, out: Path) -> ScalingReport:
     """Scale a model of any version of OpenSim; write the report."""
-    with tempfile.TemporaryDirectory(prefix="upgraded_model_") as folder:
+    with temporary_folder("upgraded_model") as folder:
         report = scaled(current_file(model, Path(folder)))
     scale_tool = ResultsFolder(out).scale_tool
     if report.markers is None and (scale_tool / "setup.xml").is_file():

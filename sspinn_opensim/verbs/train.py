@@ -187,15 +187,22 @@ def train_seed(
     """
     checkpoint = ResultsFolder(out).checkpoint(settings.seed)
     trainer = Trainer(cohort, settings, network, mounting)
-    if checkpoint.exists() and not restart:
+    known = checkpoint.exists() and not restart
+    if known:
         resume(checkpoint, trainer, belongs_to)
-        if trainer.finished:
-            return SeedTraining(settings.seed, trainer.step, trainer.stopped, new=False)
+    history = ResultsFolder(out).history(settings.seed)
 
     def keep(state: Trainer) -> None:
         save(checkpoint, state, belongs_to)
         if state.history:
-            write_atomically(ResultsFolder(out).history(settings.seed), _table(state.history))
+            write_atomically(history, _table(state.history))
+
+    if known and trainer.finished:
+        # The same once more, so that it is recorded: a command that was killed may not have come to that.
+        write_atomically(checkpoint, checkpoint.read_bytes())
+        if trainer.history:
+            write_atomically(history, _table(trainer.history))
+        return SeedTraining(settings.seed, trainer.step, trainer.stopped, new=False)
 
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if trainer.finished:

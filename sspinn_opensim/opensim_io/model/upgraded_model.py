@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 from casadi_dynamics.opensim_process.worker.models import upgrade
 from casadi_dynamics.osim import is_older, read_model, whole_document
 from sspinn_opensim.files import write_atomically
@@ -41,7 +41,7 @@ def current_file(path: Path, folder: Path) -> Path:
     upgraded, whole = folder / f"{path.stem}_upgraded.osim", whole_document(path)
     if not is_older(path):
         return path if whole is None else write_atomically(upgraded, whole)
-    with tempfile.TemporaryDirectory(prefix="whole_model_") as temporary:
+    with temporary_folder("whole_model") as temporary:
         given = path if whole is None else write_atomically(Path(temporary) / path.name, whole)
         run_job(upgrade, {"model": given, "output": upgraded}, timeout_s=_TIMEOUT_S, outputs=[upgraded])
     return upgraded
@@ -58,7 +58,7 @@ def read_any_model(path: str | Path) -> Model:
     path = Path(path)
     if not is_older(path):
         return read_model(path)
-    with tempfile.TemporaryDirectory(prefix="upgraded_model_") as folder:
+    with temporary_folder("upgraded_model") as folder:
         return read_current(path, current_file(path, Path(folder)))
 
 

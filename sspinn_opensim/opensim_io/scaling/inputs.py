@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import child_text, read_root, to_xml
 from sspinn_opensim.opensim_io.scaling.choices import ScalingChoice
@@ -21,7 +21,7 @@ def open_setup(path: Path) -> ScaleSetup:
     path = Path(path)
     if not path.is_file():
         raise InputError("the set-up of ScaleTool is not there", where=str(path))
-    with tempfile.TemporaryDirectory(prefix="scale_setup_") as folder:
+    with temporary_folder("scale_setup") as folder:
         whole, current = Path(folder) / "whole.xml", Path(folder) / "setup.xml"
         root = read_root(path, "the set-up is not a valid XML file")
         if root.tag != "OpenSimDocument" or root.find("ScaleTool") is None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-import tempfile
 import time
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import numpy as np
 from casadi_dynamics.compiled.program import usable_cores
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import Job, JobResult, run_jobs
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 from sspinn_opensim.opensim_io.static_optimization.setup_file import Setup, write_slice
 from sspinn_opensim.opensim_io.static_optimization.solution import Solution
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
@@ -175,7 +175,7 @@ class _Raw:
 def _run(
     setup: Setup, slices: list[Slice], workers: int, timeout_s: float | None, looser: float = 1.0
 ) -> _Raw:
-    with tempfile.TemporaryDirectory(prefix="static_optimization_") as folder:
+    with temporary_folder("static_optimization") as folder:
         jobs = [_job(setup, part, Path(folder), timeout_s, looser) for part in slices]
         results = run_jobs(jobs, at_once=workers)
         tables = [[read_storage(path) for path in job.outputs] for job in jobs]

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import tempfile
 import warnings
 from pathlib import Path
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import read_document, to_xml
 from sspinn_opensim.opensim_io.model.model_file import (
@@ -106,7 +106,7 @@ def import_trial(
         A file cannot be read, or cannot be what it is read as.
     """
     notes: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="upgraded_model_") as upgraded:
+    with temporary_folder("upgraded_model") as upgraded:
         current = current_file(Path(model), Path(upgraded))
         if current != Path(model):
             notes.append("the model was written anew, in a new version and in one file")

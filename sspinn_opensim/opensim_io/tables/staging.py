@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from casadi_dynamics.disk_cache import load_or_make
 from casadi_dynamics.errors import InputError, OpenSimError
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.opensim_process.remembered import answer_key
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 from sspinn_opensim.files import draft_folder
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.opensim_io.tables.tool_files import SetupFile, beside, read_setup_file
@@ -114,7 +114,7 @@ def _check_group(tables: dict[str, Table], setups: dict[str, SetupFile]) -> None
 
 def _read_by_opensim(tables: dict[str, Table], setups: dict[str, SetupFile]) -> bytes:
     """Return a word if OpenSim reads tables and set-ups as they are meant; see `check_files`."""
-    with tempfile.TemporaryDirectory(prefix="opensim_readings_") as folder:
+    with temporary_folder("opensim_readings") as folder:
         output = Path(folder, "readings.npz")
         answer = run_job(
             inspect_files,

@@ -8,13 +8,13 @@ external loads, and would otherwise act twice, without a word.
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.model_file import (
@@ -131,7 +131,7 @@ def run(folder: Path, trial: ToolInputs) -> InverseDynamics:
     seen, warnings = _checked(folder, trial)
     motion, files = read_storage(folder / trial.kinematics), ResultsFolder(folder)
     setup, output = files.inverse_dynamics_setup, files.inverse_dynamics
-    with tempfile.TemporaryDirectory(prefix="inverse_dynamics_") as temporary:
+    with temporary_folder("inverse_dynamics") as temporary:
         filtered = Path(temporary, "coordinates.npz")
         run_job(
             run_inverse_dynamics,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from pathlib import Path
 
 from casadi_dynamics.disk_cache import load_or_make
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.opensim_process.remembered import answer_key
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.opensim_io.worker.tools import inverse_dynamics
@@ -47,7 +47,7 @@ def joint_moments(
     InputError
         The tool fails, or leaves out frames.
     """
-    with tempfile.TemporaryDirectory(prefix="inverse_dynamics_") as folder:
+    with temporary_folder("inverse_dynamics") as folder:
         output = Path(folder, ResultsFolder.inverse_dynamics.name)
         arguments = {
             "model": model,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from casadi_dynamics.disk_cache import load_or_make
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.opensim_process.remembered import answer_key
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 from sspinn_opensim.dynamics.trial import differentiated, inside, loads_at
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads
 from sspinn_opensim.opensim_io.tables.storage import Table
@@ -176,7 +176,7 @@ def survey(
 
 def _answer(model: Path, question: bytes) -> tuple[dict, dict[str, np.ndarray]]:
     """Return OpenSim's facts and arrays, from the cache on disk if it gave them before."""
-    with tempfile.TemporaryDirectory(prefix="muscle_survey_") as folder:
+    with temporary_folder("muscle_survey") as folder:
         motion, output = Path(folder, "motion.npz"), Path(folder, "survey.npz")
         motion.write_bytes(question)
 

@@ -6,7 +6,6 @@ Solves the walk anew and runs OpenSim on it: a quarter of a minute on one core, 
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 
 import osim_models
 from casadi_dynamics.model import Model
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.scaling.choices import PersonSize
@@ -82,7 +82,7 @@ def _write_imu(file: Path, truth: WalkTruth) -> None:
 
 def _muscle_forces(subject: Path, tables: dict[str, tuple[str, Table]], truth: WalkTruth) -> Table:
     """Return OpenSim's static optimization on the true motion, unfiltered, as it holds no noise."""
-    with tempfile.TemporaryDirectory() as temporary:
+    with temporary_folder("demo") as temporary:
         folder = Path(temporary)
         (folder / "subject.osim").write_bytes(subject.read_bytes())
         for name, (suffix, table) in tables.items():
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, help="destination")
     folder = parser.parse_args(arguments).folder
-    with tempfile.TemporaryDirectory() as temporary:
+    with temporary_folder("demo") as temporary:
         subject = Path(temporary) / "subject.osim"
         model = scaled_model(subject)
         walk = solve(model)
