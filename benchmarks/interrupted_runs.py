@@ -198,6 +198,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--at-once", type=int, nargs="*", default=[2, 4], help="runs started in one folder")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
+    for number in SIGNALS.keys() - {signal.SIGKILL}:  # what nohup lets this process ignore, a run would too
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
     study = Study(options.study.absolute(), options.steps, options.out.absolute())
     ends, faults = kill(study, options.kills, options.in_a_row, options.seed)
     same = content(study.place / "undisturbed_1")

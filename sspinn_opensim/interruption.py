@@ -31,17 +31,29 @@ class Interrupted(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def as_exceptions() -> Iterator[None]:
-    """Let signals raise `Interrupted`; those that the process was started to ignore stay ignored."""
-    last = -DEAF_S
+    """Let signals raise `Interrupted`; those that the process was started to ignore stay ignored.
+
+    Code in C that calls Python loses exceptions, or puts others in their place: whatever the block ends with
+    after a signal, it ends with `Interrupted`.
+    """
+    last, came = -DEAF_S, []
 
     def interrupt(number: int, _: FrameType | None) -> None:
         nonlocal last
         if time.monotonic() - last >= DEAF_S:
             last = time.monotonic()
+            came.append(number)
             raise Interrupted(number)
 
     with _handled_by(interrupt):
-        yield
+        try:
+            yield
+        except Exception as error:
+            if came:
+                raise Interrupted(came[0]) from error
+            raise
+        if came:
+            raise Interrupted(came[0])
 
 
 @contextlib.contextmanager

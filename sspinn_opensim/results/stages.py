@@ -14,7 +14,7 @@ from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import sha256
-from sspinn_opensim.results.folder import file_of
+from sspinn_opensim.results.folder import FILES, file_of
 from sspinn_opensim.results.manifest import stamps
 
 
@@ -39,6 +39,8 @@ class Stage:
 
 _LABELS = ("person.name", "person.id", "recording.name")
 _NETWORK = ("recording", "sensors", "alignment", "coordinates", "training")
+#: Files that every verb writes: they change with what else there is, and nothing is made from them.
+_OF_ALL = tuple(row.name for row in FILES if row.verbs == "*")
 _OTHER_SEEDS = ("training.seeds", "training.adaptation_steps", "training.devices")
 #: Settings that an option of the command line replaces.
 _TYPED = {"training.steps": "--steps", "training.seeds": "--seeds", "recording.sensors": "--sensors"}
@@ -75,7 +77,7 @@ def made_from(verb: str, study: Mapping | None, inputs: Mapping[str, Path], file
     return {
         "settings": _settings(stage, study),
         "inputs": {key: _hash(path) for key, path in inputs.items() if _counts(stage, key)},
-        "files": {name: entry["sha256"] for name, entry in files.items() if entry["verb"] in stage.after},
+        "files": {name: entry["sha256"] for name, entry in files.items() if _is_of(stage.after, name, entry)},
     }
 
 
@@ -103,7 +105,7 @@ def _refuse_unrecorded(folder: Path, earlier: tuple[str, ...], manifest: Mapping
     recorded, files = manifest.get("stages", {}), manifest.get("files", {})
     for name in sorted(stamps(folder)):
         row, verb = file_of(name), files.get(name, {}).get("verb")
-        if row is None or row.verbs == "*" or (verb and verb not in STAGES):
+        if row is None or name in _OF_ALL or (verb and verb not in STAGES):
             continue
         writers = [verb for verb in earlier if row.written_by(verb)]
         if writers and not recorded.keys() & writers:
@@ -123,10 +125,12 @@ def _refuse_stale(
     if what := next(_differences(earlier, recorded, study, inputs), ""):
         raise _stale(folder, earlier, what)
     for name, known in recorded["files"].items():
+        if name in _OF_ALL:  # in manifests of before
+            continue
         if files.get(name, {}).get("sha256") != known:
             raise _stale(folder, earlier, f"{name} was made anew since")
     for name, entry in files.items():
-        if entry["verb"] == earlier:
+        if _is_of((earlier,), name, entry):
             path = folder / name
             if not path.is_file():
                 raise _stale(folder, earlier, f"{name} is missing")
@@ -187,6 +191,10 @@ def _counts(stage: Stage, key: str) -> bool:
 
     of_study = below(stage.settings) or key.startswith("networks.")
     return of_study and not below(stage.but)
+
+
+def _is_of(verbs: tuple[str, ...], name: str, entry: Mapping) -> bool:
+    return entry["verb"] in verbs and name not in _OF_ALL
 
 
 def _leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:

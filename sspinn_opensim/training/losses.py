@@ -1,6 +1,7 @@
 """Physics losses: one small function and one row of a table for each term.
 
-Every term is the mean square of a quantity over the scale at which it starts to matter. The formulation is
+Every term is the mean square of a quantity over the scale at which it starts to matter, at any sampling rate:
+differences from frame to frame are taken per time. The formulation is
 that of SSPINNpose (arXiv 2506.11786). Scales and weights were found in trials on two recordings of one person
 (participant P01 of Dorschky et al. 2019), and on seven virtual trials, whose scores were seen: judge them on
 other people.
@@ -30,6 +31,8 @@ from sspinn_opensim.training.subject import Subject
 LIMIT_MARGIN_RAD = 0.1
 #: Friction between shoe and floor: what a foot may pull for a given load.
 FRICTION = 0.6
+#: Load does not move between contact points within this time, s.
+LOAD_MOVES_S = 0.07
 #: The upright trunk of walking and running leans forward a little, rad (rotation about z is backward).
 TRUNK_LEAN_RAD = -0.03
 #: Coefficients of sin(a) / a and (1 - cos(a)) / a^2 by powers of a^2: exact in double precision up to pi.
@@ -393,7 +396,7 @@ def led_force(e: LossInputs, share: float, height: float) -> Tensor:
     """Contact forces against those the motion needs (held constant), at the lowest points.
 
     The force the motion needs is what is missing at the root, plus what the contact points already carry; the
-    points share it by their height and over 7 frames, as load moves no faster.
+    points share it by their height and over the frames of `LOAD_MOVES_S`, as load moves no faster.
     """
     steps = e.subject.roles.steps
     with torch.no_grad():
@@ -403,7 +406,10 @@ def led_force(e: LossInputs, share: float, height: float) -> Tensor:
         needed = carried + missing
         needed = torch.cat([needed[..., :1], needed[..., 1:2].clamp(min=0.0), needed[..., 2:]], dim=-1)
         part = functional.softmax(-e.height / height, dim=-1)
-        part = functional.avg_pool1d(part.transpose(1, 2), 7, 1, 3, count_include_pad=False).transpose(1, 2)
+        around = round((LOAD_MOVES_S / e.signals.step_s - 1) / 2)
+        part = functional.avg_pool1d(
+            part.transpose(1, 2), 2 * around + 1, 1, around, count_include_pad=False
+        ).transpose(1, 2)
         target = part.unsqueeze(-1) * needed.unsqueeze(-2)
     return _square((e.force_bw - target) / share)
 

@@ -219,7 +219,8 @@ def _train_arm(study: Study, prepared: Prepared, subject: Path, folder: Path, re
     if set(study.training.seeds) <= set(done["seeds"]):
         return done["failure"]
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(subject, ResultsFolder(folder).subject)
+    with recorded(folder, "scale", study=study):
+        shutil.copy(subject, ResultsFolder(folder).subject)
     failure = ""
     try:
         with recorded(folder, "train", study=study):

@@ -130,6 +130,7 @@ def _evaluate_people(cohort: CohortStudy, out: Path) -> PeopleEvaluation:
         with recorded(folder, "evaluate", study=study, networks=networks):
             recording = read_recording(study)
             metrics = evaluate_results(study, read_evaluation_data(study, folder, recording))
+            metrics |= {"notes": read_manifest(folder).get("notes", {})}
             write_metrics(folder, metrics)
         scores = metrics["trials"].get(study.recording.name)
         if scores is None:

@@ -108,8 +108,9 @@ def train(
     """
     if isinstance(study, CohortStudy):
         log.info(f"train on {len(study.members)} people", extra={"heading": True})
-        done = _train_cohort(study, prepared if isinstance(prepared, Mapping) else {}, out, restart, progress)
-        return Training(out, tuple(done))
+        known, notes = prepared if isinstance(prepared, Mapping) else {}, []
+        done = tuple(_train_cohort(study, known, out, restart, progress, notes.append))
+        return Training(out, done, tuple(notes))
     log.info("train", extra={"heading": True})
     prepared = prepared if isinstance(prepared, Prepared) else prepare(study, out)
     notes = (*prepared.notes, prepared.subject.describe())
@@ -126,11 +127,13 @@ def _train_cohort(
     out: Path,
     restart: bool,
     progress: Callable[[Progress], None] | None,
+    keep: Callable[[str], None],
 ) -> Iterator[SeedTraining]:
     members, identities = [], {}
     for study in [study for study, seen in people_of(cohort) if seen]:
         own = prepared.get(study.name) or prepare(study, person_folder(out, study))
         for note in own.notes:
+            keep(f"{study.name}: {note}")
             log.info(f"{study.name}: {note}")
         members.append(Member(study.name, own.subject, own.signals, study.person_id))
         settings = settings_of(cohort.training, 0)

@@ -1,5 +1,6 @@
 """Signals that end a command: raised once, held back while a step runs, ignored where they were."""
 
+import contextlib
 import signal
 
 import pytest
@@ -27,10 +28,39 @@ def test_a_signal_is_an_exception_and_the_next_does_not_disturb_the_cleaning(num
 def test_after_a_while_signals_are_heard_again(monkeypatch):
     """An interruption that something swallowed is not the last one."""
     monkeypatch.setattr(interruption, "DEAF_S", 0.0)
-    with as_exceptions():
+    heard = []
+    with pytest.raises(Interrupted), as_exceptions():
         for _ in range(2):
             with pytest.raises(Interrupted):
                 signal.raise_signal(signal.SIGTERM)
+            heard.append("once")
+    assert len(heard) == 2
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_an_interruption_that_other_code_turned_into_its_own_error_is_one(number):
+    """CasADi does: a signal that comes while it converts an argument ends as a wrong argument."""
+    with pytest.raises(Interrupted) as caught, as_exceptions():
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            raise NotImplementedError("Wrong number or type of arguments") from None
+    assert caught.value.number == number
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_an_interruption_that_was_lost_is_told_at_the_end(number):
+    done = []
+    with pytest.raises(Interrupted) as caught, as_exceptions():
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(number)
+        done.append("all")
+    assert caught.value.number == number and done
+
+
+def test_an_error_without_an_interruption_stays_what_it_is():
+    with pytest.raises(ZeroDivisionError), as_exceptions():
+        raise ZeroDivisionError
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -572,3 +572,50 @@ def test_up_is_unknown_in_the_plane_and_of_a_sensor_without_a_filter(body, stand
     blind[..., 2, :] = torch.nan
     e = dataclasses.replace(standing, up=blind, predicted_up=filled(up, (..., 0), 0.1))
     assert value_of("inclination", e) == pytest.approx(6 / 7 * (0.1**2 + 1.0) / 0.05**2)
+
+
+#: Of a term: central differences of a motion of 1 and 2 Hz at 60 Hz miss (2 pi f dt)^2 / 6, 0.7 % of a speed
+#: and twice that of its square; differences from frame to frame leave out one frame of sixty, 1.7 %.
+SAME_TERM = 0.035
+
+
+@pytest.fixture(scope="module")
+def inputs_at(body):
+    """Return a function: rate to the loss inputs of a period of one smooth motion with forces, sampled so."""
+    subject, size = body.subject, Decoder(body.subject, None).size
+    chance = np.random.default_rng(7)
+    once, twice, phase = chance.normal(size=(3, size))
+
+    def found(rate_hz):
+        signals = dataclasses.replace(body.signals, step_s=1 / rate_hz, speed_m_s=1.2)
+        time_s = np.arange(-1, rate_hz + 1)[:, None] / rate_hz  # the frames that are scored are one period
+        outputs = once * np.sin(2 * np.pi * time_s + phase) + 0.3 * twice * np.sin(4 * np.pi * time_s)
+        raw = Decoder(subject, 1.2).double()(torch.tensor(outputs)[None])
+        recorded = [torch.zeros(1, len(time_s), n, dtype=torch.float64) for n in (14, 7, 1)]
+        windows = Windows(*recorded, still=torch.ones(1, len(time_s), dtype=torch.bool))
+        motion = differentiate(raw, subject, signals.step_s)
+        given = (signals, body.constants, body.mounting, windows, raw, motion)
+        return loss_inputs(subject, body.dynamics, *given)
+
+    return found
+
+
+@pytest.mark.parametrize("rate_hz", [60, 250, 500, 1000])
+def test_terms_do_not_depend_on_the_sampling_rate(inputs_at, rate_hz):
+    """One motion at several rates: the same loss, whatever number of frames it is the mean of."""
+    usual, found = ({name: value_of(name, inputs_at(rate)) for name in TERMS} for rate in (100, rate_hz))
+    told = "acceleration angular_rate root_residual contact_speed force_change load_transfer torque led_force"
+    assert all(usual[name] > 1e-6 for name in (*told.split(), "vertical_consistency")), usual
+    assert found == {name: pytest.approx(value, rel=SAME_TERM) for name, value in usual.items()}
+
+
+def test_load_is_led_as_slowly_at_any_rate(inputs_at):
+    """From one point to the next within 70 ms, up to a frame at 100 Hz; at 1000 Hz seven frames are 7 ms."""
+    found = {}
+    for rate_hz in (100, 250, 500, 1000):
+        e = inputs_at(rate_hz)
+        lower = torch.zeros_like(e.force_bw)
+        lower[:, : rate_hz // 2, 0, 1] = lower[:, rate_hz // 2 :, 1, 1] = 1.0
+        still = changed(e, tau=torch.zeros_like(e.tau), force_bw=lower, contact_position=1.0 - lower)
+        found[rate_hz] = value_of("led_force", still)
+    assert found == {rate_hz: pytest.approx(found[100], rel=0.1) for rate_hz in found}

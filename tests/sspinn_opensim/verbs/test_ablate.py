@@ -14,6 +14,7 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
+from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import examples_folder, override, read_study
 from sspinn_opensim.training.objective import TrainingDivergedError
 from sspinn_opensim.verbs import ablate as ablation
@@ -44,16 +45,17 @@ def without_opensim():
         yield
 
 
-def scaled(out):
+def scaled(out, study):
     """Return a folder with a model, so that nothing has to be scaled."""
     out.mkdir(parents=True)
-    shutil.copy(osim_models.path("planar_gait.osim"), out / "subject.osim")
+    with recorded(out, "scale", study=study):
+        shutil.copy(osim_models.path("planar_gait.osim"), out / "subject.osim")
     return out
 
 
 @pytest.fixture(scope="module")
 def finished(study, tmp_path_factory):
-    out = scaled(tmp_path_factory.mktemp("ablation") / "out")
+    out = scaled(tmp_path_factory.mktemp("ablation") / "out", study)
     ablate(study, out, TERMS)
     return out
 
@@ -88,7 +90,7 @@ def test_every_arm_is_trained_estimated_and_scored(finished, only_files_of_the_t
 
 
 def test_the_full_arm_is_the_training_of_the_study_itself(finished, study, tmp_path):
-    out = scaled(tmp_path / "out")
+    out = scaled(tmp_path / "out", study)
     train.train(study, out)
     for seed in study.training.seeds:
         ours, theirs = network(finished / "arms" / "full", seed), network(out, seed)
@@ -97,7 +99,7 @@ def test_the_full_arm_is_the_training_of_the_study_itself(finished, study, tmp_p
 
 def test_a_term_that_is_off_teaches_nothing_but_is_watched(finished, study, tmp_path):
     """Bit for bit the network of the weight 0."""
-    out = scaled(tmp_path / "out")
+    out = scaled(tmp_path / "out", study)
     training = dataclasses.replace(study.training, weights={"torque": 0.0})
     train.train(dataclasses.replace(study, training=training), out)
     ours, zero = network(finished / "arms" / "torque"), network(out)
@@ -139,7 +141,7 @@ def test_finished_arms_are_kept_and_others_added(finished, study, tmp_path, monk
 
 def test_an_interrupted_arm_goes_on(finished, study, tmp_path, monkeypatch):
     """Stopped between training and estimate: the networks stay, the arm is not taken for finished."""
-    out = scaled(tmp_path / "out")
+    out = scaled(tmp_path / "out", study)
 
     def interrupt(*arguments):
         raise KeyboardInterrupt
@@ -148,10 +150,16 @@ def test_an_interrupted_arm_goes_on(finished, study, tmp_path, monkeypatch):
         patch.setattr(ablation, "estimate_seeds", interrupt)
         with pytest.raises(KeyboardInterrupt):
             ablate(study, out, ("torque",))
-    checkpoint = out / "arms" / "full" / "training" / "seed_0" / "checkpoint.pt"
-    before = checkpoint.stat().st_mtime_ns
+    new = []
+
+    def noted(study, prepared, out, **settings):
+        for seed in train.train_seeds(study, prepared, out, **settings):
+            new.append((out.name, seed.new))
+            yield seed
+
+    monkeypatch.setattr(ablation, "train_seeds", noted)
     ablate(study, out, ("torque",))
-    assert checkpoint.stat().st_mtime_ns == before
+    assert set(new) == {("full", False), ("torque", True)}
     same = ("angle_rmsd_deg", "root_force_bw", "other_losses")
     assert [rows(out)["torque"][key] for key in same] == [rows(finished)["torque"][key] for key in same]
 
@@ -191,7 +199,7 @@ def test_training_never_gets_the_reference(study, tmp_path, monkeypatch):
     given = []
     monkeypatch.setattr(ablation, "train_seeds", lambda s, *_, **__: given.append(s.reference) or _stop())
     with pytest.raises(KeyboardInterrupt):
-        ablate(study, scaled(tmp_path / "out"), ("torque",))
+        ablate(study, scaled(tmp_path / "out", study), ("torque",))
     assert study.reference is not None and given == [None]
 
 
@@ -222,7 +230,7 @@ def test_any_other_error_of_an_arm_is_one(study, tmp_path, monkeypatch):
 
     monkeypatch.setattr(ablation, "train_seeds", fail)
     with pytest.raises(InputError, match="it is full"):
-        ablate(study, scaled(tmp_path / "out"), ("torque",))
+        ablate(study, scaled(tmp_path / "out", study), ("torque",))
 
 
 @pytest.mark.parametrize(

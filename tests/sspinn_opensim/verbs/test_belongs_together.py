@@ -219,3 +219,14 @@ def test_a_study_is_read_again_as_it_was(study, out):
     """What is compared does not depend on where the study lies, nor on what read it."""
     estimate_again = read_study(study.path)
     evaluate.evaluate(estimate_again, out)
+
+
+def test_the_list_of_files_is_made_anew_without_harm(study, out):
+    """README.txt names what there is, so any verb may change it; no stage is made from it."""
+    with recorded(out, "scale", study=study):  # as a command leaves it that was killed before the training
+        (out / "README.txt").write_text("another list")
+    train.train(study, out)
+    with recorded(out, "convert", study=study):
+        (out / "conversion.json").write_text("{}")
+    estimate.estimate(study, out)
+    evaluate.evaluate(study, out)

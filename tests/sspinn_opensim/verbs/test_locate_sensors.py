@@ -17,6 +17,7 @@ from sspinn_opensim.placement import search
 from sspinn_opensim.placement.fit import Guess, Place
 from sspinn_opensim.recording import Sensor, read_recording
 from sspinn_opensim.recording.mounting import rotation_from_angles
+from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import examples_folder, read_study
 from sspinn_opensim.verbs import locate_sensors as locate
 
@@ -31,7 +32,8 @@ def study():
 @pytest.fixture(scope="module")
 def scaled(study, tmp_path_factory):
     out = tmp_path_factory.mktemp("scaled")
-    scale_by_height_and_mass(study.model.file, out / "subject.osim", study.person)
+    with recorded(out, "scale", study=study):
+        scale_by_height_and_mass(study.model.file, out / "subject.osim", study.person)
     return out
 
 
