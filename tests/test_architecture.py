@@ -97,7 +97,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         "report": "files text gait study recording alignment opensim_io evaluation results.gui_steps",
         "results.gui_steps": "opensim_io",
         "results.manifest": "",
-        "results.stages": "",
+        "results.stages": "results.manifest",
         "results.record": "study results.gui_steps results.manifest results.stages",
         "builtin_network": "files study recording training",
         # Its own gaits: nothing that reads what anyone recorded.
