@@ -47,7 +47,8 @@ def test_a_recording_streamed_is_its_estimate(study, trained, only_files_of_the_
 
 def test_replay_by_udp_reaches_the_stream(study, trained):
     address = "127.0.0.1:50991"
-    sending = threading.Timer(4.0, lambda: replay.replay(study, udp=address))
+    # What is sent before the port is open is lost, so it goes on for longer than that may take.
+    sending = threading.Timer(1.0, lambda: replay.replay(study, udp=address, times=4))
     sending.start()
     settings = {"source": "udp", "listen": address, "one_clock": True, "to": ("files",)}
     done = stream.stream(study, trained, **settings, seconds=9.0, standing_s=0.0)
