@@ -197,6 +197,11 @@ def unique_names(items: list[Element], kind: str) -> None:
             )
 
 
+def fit_for_name(text: str) -> str:
+    """Return a text as the name of a component: `_` for blanks, slashes, * and +, which OpenSim refuses."""
+    return _UNFIT_FOR_NAMES.sub("_", text)
+
+
 def name_nameless(items: Iterable[Element]) -> None:
     """Give the nameless elements among siblings the names that OpenSim makes up for them."""
     taken: set[str] = set()

@@ -13,6 +13,7 @@ from lxml import etree
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.osim.xml import fit_for_name
 from sspinn_opensim.files import draft_folder, draft_of
 from sspinn_opensim.opensim_io.documents import child_text
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree, write_model_tree
@@ -106,7 +107,7 @@ def _run(case: Case, work: Path, subject: Path, generic_height_m: float | None) 
         marker_errors, {"model": scaled, "pose": pose, "measured": dict(case.places)}, timeout_s=TIMEOUT_S
     ).values
     errors = MarkerErrors(fit["errors_m"], case.weights, moved, fit["pose"])
-    tree.find("Model").set("name", case.person.name)
+    tree.find("Model").set("name", fit_for_name(case.person.name))
     contact = scale_contact(tree, case.factors)
     write_scale_set(work / "scale_set.xml", case.factors)
     scaled.unlink()

@@ -11,6 +11,7 @@ from pathlib import Path
 import osim_models
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.opensim_process.jobs import run_job
+from casadi_dynamics.osim.xml import fit_for_name
 from sspinn_opensim.files import draft_of, write_atomically
 from sspinn_opensim.opensim_io.model.model_file import contact_geometry, read_model_tree, write_model_tree
 from sspinn_opensim.opensim_io.scaling.anatomy import leg_doubts
@@ -143,7 +144,7 @@ def scale_bodies(
             {
                 "model": generic,
                 "output": draft,
-                "name": person.name,
+                "name": fit_for_name(person.name),
                 "mass_kg": person.mass_kg,
                 "factors": dict(factors),
                 "preserve_mass_distribution": preserve_mass_distribution,

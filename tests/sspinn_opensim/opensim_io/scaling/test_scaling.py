@@ -41,6 +41,14 @@ def test_total_mass_is_exact_and_shares_are_kept(scaled, model_file):
     assert all(factors == pytest.approx((FACTOR,) * 3, rel=1e-15) for factors in report.factors.values())
 
 
+def test_people_have_names_that_components_may_not_have(model_file, person, tmp_path):
+    subject = tmp_path / "subject.osim"
+    report = scale_by_height_and_mass(model_file, subject, person(name="Anna Ö. / knee *2+"))
+    assert report.name == "Anna Ö. / knee *2+"
+    assert read_model_tree(subject).find("Model").get("name") == "Anna_Ö.___knee__2_"
+    assert not run_job(describe_model, {"model": subject}, timeout_s=60).log_warnings
+
+
 def test_inertia_and_muscles_scale(scaled, model_file):
     before = run_job(describe_model, {"model": model_file}, timeout_s=60).values
     after = run_job(describe_model, {"model": scaled[0]}, timeout_s=60).values

@@ -114,7 +114,7 @@ def scaled(laboratory, model_file, person, tmp_path_factory):
         markers=laboratory / "markers.xml",
         measurements=MEASUREMENTS,
     )
-    return subject, scale_from_markers(model_file, subject, person(), choice)
+    return subject, scale_from_markers(model_file, subject, person(name="P 01"), choice)
 
 
 def rewritten(laboratory, folder, change):
