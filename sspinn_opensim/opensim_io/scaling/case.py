@@ -11,6 +11,7 @@ import numpy as np
 from lxml import etree
 
 from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.osim.xml import fit_for_name
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree
 from sspinn_opensim.opensim_io.scaling.choices import PersonSize, ScalingChoice
@@ -180,7 +181,7 @@ def _person(person: PersonSize, setup: ScaleSetup) -> tuple[PersonSize, list[str
         notes.append(f"the set-up states {stated:g} kg, the person's {mass:g} kg are used")
     whom = PersonSize(person.height_m or setup.height_m, mass, person.name or setup.name)
     check_person(whom)
-    setup.tree.getroot().find("ScaleTool").set("name", whom.name)
+    setup.tree.getroot().find("ScaleTool").set("name", fit_for_name(whom.name))
     setup.set("mass", repr(float(mass)))
     setup.set("height", repr(1000 * whom.height_m) if whom.height_m else "-1")
     return whom, notes
