@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import casadi as ca
+import numpy as np
 import torch
 
 from casadi_dynamics.compiled.backends import check_backend
@@ -145,8 +146,8 @@ class TorchFunction:
     def _batch(self, tensors: list[torch.Tensor]) -> torch.Size:
         shapes = [tensor.shape[:-1] for tensor in tensors]
         try:
-            return torch.broadcast_shapes(*shapes)
-        except RuntimeError:
+            return torch.Size(np.broadcast_shapes(*shapes))  # torch's own imports SymPy
+        except ValueError:
             named = zip(self.input_names, shapes, strict=True)
             raise InputError(
                 f"The inputs of '{self._function.name()}' have batches that do not go together.",

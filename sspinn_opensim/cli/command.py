@@ -129,7 +129,10 @@ def _looked_at(verb: str, given: dict[str, Any]) -> object:
     study = as_study(given["study"], scaling=verb == "scale")
     if verb in LOOKING and isinstance(study, Study | CohortStudy):
         begins = verb == "estimate" and given.get("network") is not None
-        first_look(verb, study, given["out"], begins=begins, restart=given.get("restart", False))
+        source = given.get("source")
+        source = None if source is None or str(source) == "builtin" else source
+        restart = given.get("restart", False)
+        first_look(verb, study, given["out"], begins=begins, restart=restart, source=source)
     return study
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sspinn_opensim.files import not_a_file
 from sspinn_opensim.settings.bounds import LARGEST, Bounds
 from sspinn_opensim.study.sensor_sets import ALL, PRESETS
 
@@ -66,9 +67,12 @@ def _named(text: str) -> Path:
     if not text.strip() or any(ord(letter) < 32 for letter in text):
         raise argparse.ArgumentTypeError(f"{text!r} names no file or folder")
     try:
-        return Path(text).expanduser()  # no shell does it in --out=~/results
+        found = Path(text).expanduser()  # no shell does it in --out=~/results
     except RuntimeError:
         raise argparse.ArgumentTypeError(f"{text!r} begins with the home of an unknown user") from None
+    if found.exists() and not found.is_dir() and (why := not_a_file(found)):
+        raise argparse.ArgumentTypeError(f"{text!r} {why}")  # whoever reads it would wait for ever
+    return found
 
 
 def flag(typed: str, purpose: str) -> Option:

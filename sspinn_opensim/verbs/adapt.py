@@ -17,6 +17,7 @@ from sspinn_opensim.training.cohort import single_person_cohort
 from sspinn_opensim.training.losses import weights
 from sspinn_opensim.training.settings import Progress, adaptation_settings
 from sspinn_opensim.verbs import scale
+from sspinn_opensim.verbs.inputs import require_seed
 from sspinn_opensim.verbs.prepared import prepare, write_reading
 from sspinn_opensim.verbs.train import Training, train_seed
 
@@ -60,7 +61,7 @@ def adapt(
     weights(study.training.weights)
     for seed in study.training.seeds:
         if given is not None:
-            _require_seed(given, seed)
+            require_seed(given, seed)
     if given is not None and given.resolve() == out.resolve():
         raise InputError(
             "The network would be overwritten with what is made from it.",
@@ -91,16 +92,3 @@ def adapt(
             belongs_to["training"]["adapted_from"] = sha256(file)
             done.append(train_seed(people, settings, belongs_to, out, restart, network, progress, mounting))
     return Training(out, tuple(done))
-
-
-def _require_seed(source: Path, seed: int) -> None:
-    if ResultsFolder(source).checkpoint(seed).is_file():
-        return
-    found = sorted(path.parent.name for path in ResultsFolder(source).training.glob("seed_*/checkpoint.pt"))
-    raise InputError(
-        f"The folder has no network of seed {seed}.",
-        where=source,
-        expected=str(ResultsFolder(Path()).checkpoint(seed)),
-        found=", ".join(found) or "no network",
-        fix="choose the seeds it has with --seeds" if found else "give the --out of a training of a cohort",
-    )

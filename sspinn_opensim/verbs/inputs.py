@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from casadi_dynamics.errors import InputWarning
+from casadi_dynamics.errors import InputError, InputWarning
 from casadi_dynamics.model import Model
 from casadi_dynamics.osim import is_older, read_model
 from sspinn_opensim.alignment.types import Alignment
@@ -50,7 +50,13 @@ LOOKING = (*_OF_COHORTS, *_ON_MODELS, "muscles", "locate-sensors", "adapt", "abl
 
 
 def first_look(
-    verb: str, study: Study | CohortStudy, out: Path, *, begins: bool = False, restart: bool = False
+    verb: str,
+    study: Study | CohortStudy,
+    out: Path,
+    *,
+    begins: bool = False,
+    restart: bool = False,
+    source: Path | None = None,
 ) -> None:
     """Refuse in a moment what can be seen of a study and a folder before a verb loads and works.
 
@@ -64,6 +70,8 @@ def first_look(
         Whether it needs nothing of earlier stages this time.
     restart : bool
         Whether it trains from the start.
+    source : Path, optional
+        Results to adapt from.
 
     Raises
     ------
@@ -74,6 +82,8 @@ def first_look(
     if isinstance(study, CohortStudy) and verb not in _OF_COHORTS:
         return  # refused by the verb
     people = [one for one, _ in people_of(study)] if isinstance(study, CohortStudy) else [study]
+    for seed in study.training.seeds if source is not None else ():
+        require_seed(source, seed)
     with owned(out, f"sspinn {verb}"):
         for person in people:
             folder = person_folder(out, person) if isinstance(study, CohortStudy) else out
@@ -121,6 +131,20 @@ def check_inputs(study: Study, known: Alignment | None = None) -> tuple[Recordin
 
     weights(study.training.weights)
     return recording, alignment
+
+
+def require_seed(source: Path, seed: int) -> None:
+    """Refuse results to adapt from that have no network of a seed."""
+    if ResultsFolder(source).checkpoint(seed).is_file():
+        return
+    found = sorted(path.parent.name for path in ResultsFolder(source).training.glob("seed_*/checkpoint.pt"))
+    raise InputError(
+        f"The folder has no network of seed {seed}.",
+        where=source,
+        expected=str(ResultsFolder(Path()).checkpoint(seed)),
+        found=", ".join(found) or "no network",
+        fix="choose the seeds it has with --seeds" if found else "give the --out of a training of a cohort",
+    )
 
 
 def _model_of(study: Study) -> Model | None:

@@ -289,3 +289,25 @@ def test_version(capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main(["--version"])
     assert caught.value.code == 0 and sspinn_opensim.__version__ in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without pipes that have names")
+@pytest.mark.parametrize(
+    "typed", ["muscles {0} {0} --no-external-loads --out {1}", "open {0}", "scale {0} --out {1}"]
+)
+def test_nothing_waits_for_a_pipe(typed, fake, tmp_path, capsys):
+    pipe = tmp_path / "walk.osim"
+    os.mkfifo(pipe)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(typed.format(pipe, tmp_path / "out").split())
+    assert ended.value.code == 2 and not fake.calls
+    assert "is a pipe" in capsys.readouterr().err
+
+
+def test_a_home_is_found_where_no_shell_looks_for_it(fake, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cli.main(["demo", "--out=~/results"]) == 0
+    assert fake.calls == [("demo", {"out": tmp_path / "results"})]
+    with pytest.raises(SystemExit):
+        cli.main(["demo", "--out=~nobody-of-this-name/results"])
+    assert "unknown user" in capsys.readouterr().err

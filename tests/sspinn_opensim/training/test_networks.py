@@ -178,6 +178,8 @@ def test_a_head_shares_rows_and_changes_nothing():
             gradients = torch.autograd.grad(outputs.square().sum(), [seen, *head.parameters()])
         found.append((outputs, *gradients))
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+    with shared_by(3), torch.inference_mode():  # as estimates are made
+        assert torch.equal(head(random(3, 300, 25)), found[0][0])
     double = copy.deepcopy(head).double()
     seen = random(3, 300, 25).double().requires_grad_()
     outputs = torch.nn.Sequential(*double)(seen)
