@@ -21,7 +21,7 @@ WRONG = {
     "frame": ("run", (PELVIS, 'imu_frame = "nope"'), None, "no IMU frame 'nope'"),
     "column": ("run", (PELVIS, f'{PELVIS}\nsource = "hip"'), None, "hip"),
     "cell": ("run", None, lambda rows: rows[0].replace("0", "1_0", 1), "not a number"),
-    "digits of another script": ("run", None, lambda rows: rows[0].replace("0", "\u0661", 1), "not a number"),
+    "digits": ("run", None, lambda rows: rows[0].replace("0", "\u0661", 1), "not a number"),
     "zeros": (
         "run",
         None,
