@@ -11,13 +11,13 @@ from sspinn_opensim.builtin_network.shipped import BUILTIN, FILE, network_for, r
 from sspinn_opensim.files import sha256
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded, refuse_other_study
+from sspinn_opensim.results.stages import require_seed
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.training.checkpoint import identity, load_mounting, load_network, network_kind
 from sspinn_opensim.training.cohort import single_person_cohort
 from sspinn_opensim.training.losses import weights
 from sspinn_opensim.training.settings import Progress, adaptation_settings
 from sspinn_opensim.verbs import scale
-from sspinn_opensim.verbs.inputs import require_seed
 from sspinn_opensim.verbs.prepared import prepare, write_reading
 from sspinn_opensim.verbs.train import Training, train_seed
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from casadi_dynamics.errors import InputError, InputWarning
+from casadi_dynamics.errors import InputWarning
 from casadi_dynamics.model import Model
 from casadi_dynamics.osim import is_older, read_model
 from sspinn_opensim.alignment.types import Alignment
@@ -24,6 +24,7 @@ from sspinn_opensim.recording import (
 )
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import refuse_other_study, refuse_stale
+from sspinn_opensim.results.stages import require_seed
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.coordinates import held_by_choice
@@ -131,20 +132,6 @@ def check_inputs(study: Study, known: Alignment | None = None) -> tuple[Recordin
 
     weights(study.training.weights)
     return recording, alignment
-
-
-def require_seed(source: Path, seed: int) -> None:
-    """Refuse results to adapt from that have no network of a seed."""
-    if ResultsFolder(source).checkpoint(seed).is_file():
-        return
-    found = sorted(path.parent.name for path in ResultsFolder(source).training.glob("seed_*/checkpoint.pt"))
-    raise InputError(
-        f"The folder has no network of seed {seed}.",
-        where=source,
-        expected=str(ResultsFolder(Path()).checkpoint(seed)),
-        found=", ".join(found) or "no network",
-        fix="choose the seeds it has with --seeds" if found else "give the --out of a training of a cohort",
-    )
 
 
 def _model_of(study: Study) -> Model | None:
