@@ -86,6 +86,20 @@ def refuse_other_study(folder: Path, study: Study, *, restart: bool = False) -> 
     stages.check_same_study(folder, _known(folder), _plain(study), inputs, restart)
 
 
+def require_seed(source: Path, seed: int) -> None:
+    """Refuse results to adapt from that have no network of a seed."""
+    if ResultsFolder(source).checkpoint(seed).is_file():
+        return
+    found = sorted(path.parent.name for path in ResultsFolder(source).training.glob("seed_*/checkpoint.pt"))
+    raise InputError(
+        f"The folder has no network of seed {seed}.",
+        where=source,
+        expected=str(ResultsFolder(Path()).checkpoint(seed)),
+        found=", ".join(found) or "no network",
+        fix="choose the seeds it has with --seeds" if found else "give the --out of a training of a cohort",
+    )
+
+
 def _study_of(given: Mapping) -> dict | None:
     return next((_plain(value) for value in given.values() if isinstance(value, Study | ScalingStudy)), None)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import sha256
-from sspinn_opensim.results.folder import FILES, ResultsFolder, file_of
+from sspinn_opensim.results.folder import FILES, file_of
 from sspinn_opensim.results.manifest import stamps
 
 
@@ -228,17 +228,3 @@ def _hash(path: Path) -> str:
 @functools.lru_cache(maxsize=512)
 def _known_hash(path: Path, inode: int, size: int, changed_ns: int) -> str:  # noqa: ARG001 (what makes it the same file)
     return sha256(path)
-
-
-def require_seed(source: Path, seed: int) -> None:
-    """Refuse results to adapt from that have no network of a seed."""
-    if ResultsFolder(source).checkpoint(seed).is_file():
-        return
-    found = sorted(path.parent.name for path in ResultsFolder(source).training.glob("seed_*/checkpoint.pt"))
-    raise InputError(
-        f"The folder has no network of seed {seed}.",
-        where=source,
-        expected=str(ResultsFolder(Path()).checkpoint(seed)),
-        found=", ".join(found) or "no network",
-        fix="choose the seeds it has with --seeds" if found else "give the --out of a training of a cohort",
-    )

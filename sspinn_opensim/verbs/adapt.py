@@ -10,8 +10,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.builtin_network.shipped import BUILTIN, FILE, network_for, read_network
 from sspinn_opensim.files import sha256
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.record import recorded, refuse_other_study
-from sspinn_opensim.results.stages import require_seed
+from sspinn_opensim.results.record import recorded, refuse_other_study, require_seed
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.training.checkpoint import identity, load_mounting, load_network, network_kind
 from sspinn_opensim.training.cohort import single_person_cohort

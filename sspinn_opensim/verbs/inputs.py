@@ -23,8 +23,7 @@ from sspinn_opensim.recording import (
     refuse_serious,
 )
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.record import refuse_other_study, refuse_stale
-from sspinn_opensim.results.stages import require_seed
+from sspinn_opensim.results.record import refuse_other_study, refuse_stale, require_seed
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.coordinates import held_by_choice
