@@ -28,7 +28,7 @@ WRONG = {
         lambda rows: [re.sub(r",[^,]+", ",0", row) for row in rows],
         "every sample is zero",
     ),
-    "window": ("run", ("from_s = 8.8", "from_s = 0.001"), None, "output window"),
+    "window": ("run", ("to_s = 9.9", "to_s = 99.0"), None, "output window"),
     "held coordinate": ("run", ("fixed = {", "fixed = { nope = 0.1,"), None, "nope"),
     "reference": ("run", ("demo/reference_grf.mot", RECORDING), None, "no ground forces"),
     "earlier stage": ("estimate", None, None, "run sspinn scale first"),
@@ -84,6 +84,7 @@ def test_refusals_come_before_pytorch_loads(tmp_path):
 
 def test_only_run_and_evaluate_open_the_reference(tmp_path, monkeypatch):
     monkeypatch.setattr("sspinn_opensim.verbs.inputs.read_reference", lambda *_: pytest.fail("opened"))
+    monkeypatch.setattr("sspinn_opensim.verbs.inputs.refuse_stale", lambda *_, **__: None)
     study, out = read_study(_write(tmp_path, "study", None, None)), tmp_path / "out"
     out.mkdir()
     ResultsFolder(out).subject.write_text("there")
