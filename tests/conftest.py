@@ -1,6 +1,7 @@
 """What all tests share: where things are, and one thread for each test process."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -9,6 +10,16 @@ import pytest
 # Two test processes on two cores: more threads in each only get in each other's way.
 for _library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_library, "1")
+
+# A shell that starts tests in the background lets them ignore Ctrl-C, and `nohup` the end of the terminal; what
+# they test would then never be interrupted. Processes that they start inherit this.
+for _number, _handler in (
+    ("SIGINT", signal.default_int_handler),
+    ("SIGTERM", signal.SIG_DFL),
+    ("SIGHUP", signal.SIG_DFL),
+):
+    if hasattr(signal, _number) and signal.getsignal(getattr(signal, _number)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, _number), _handler)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Last, so that the benchmarks are found and the packages stay those that are installed.

@@ -82,8 +82,9 @@ def first_look(
     if isinstance(study, CohortStudy) and verb not in _OF_COHORTS:
         return  # refused by the verb
     people = [one for one, _ in people_of(study)] if isinstance(study, CohortStudy) else [study]
-    for seed in study.training.seeds if source is not None else ():
-        require_seed(source, seed)
+    if source is not None:
+        for seed in study.training.seeds:
+            require_seed(source, seed)
     with owned(out, f"sspinn {verb}"):
         for person in people:
             folder = person_folder(out, person) if isinstance(study, CohortStudy) else out
