@@ -74,18 +74,11 @@ def speed_estimate(recording: Recording, found: Sequence[Phase]) -> SpeedEstimat
     used: list[str] = []
     whole = recording.acceleration_available & recording.angular_rate_available
     for k, sensor in enumerate(recording.sensors):
-        site = site_of(sensor)
-        if site is None or site[0] != "foot" or not whole[k].all():
+        if not whole[k].all():
             continue
         own: list[float] = []
-        for phase in found:
-            if phase.kind == "walking":
-                inside = (recording.time_s >= phase.from_s) & (recording.time_s <= phase.to_s)
-                own += stride_speeds(
-                    recording.acceleration[inside, k],
-                    recording.angular_rate[inside, k],
-                    recording.sampling_rate_hz,
-                )
+        for _, force, rate in _walks(recording, k, found):
+            own += stride_speeds(force, rate, recording.sampling_rate_hz)
         if len(own) >= FEWEST_STRIDES:
             speeds += own
             used.append(sensor.name)
@@ -129,22 +122,26 @@ def foot_speed(recording: Recording, found: Sequence[Phase]) -> np.ndarray:
     if recording.acceleration_variance.any():
         return speed
     rate_hz = recording.sampling_rate_hz
-    for k, sensor in enumerate(recording.sensors):
-        site = site_of(sensor)
-        if site is None or site[0] != "foot" or not _in_plane(recording, k):
-            continue
-        for phase in found:
-            if phase.kind != "walking":
-                continue
-            begin, end = np.searchsorted(recording.time_s, [phase.from_s, phase.to_s])
-            signals = recording.acceleration[begin:end, k], recording.angular_rate[begin:end, k]
-            for first, velocity in _reckoned(_strides(*signals, rate_hz), *signals, rate_hz):
+    in_plane = recording.acceleration_available[:, :2].all(axis=1) & recording.angular_rate_available[:, 2]
+    for k in map(int, np.flatnonzero(in_plane)):
+        for begin, force, rate in _walks(recording, k, found):
+            for first, velocity in _reckoned(_strides(force, rate, rate_hz), force, rate, rate_hz):
                 speed[begin + first : begin + first + len(velocity), k] = np.hypot(*velocity[:, :2].T)
     return speed
 
 
-def _in_plane(recording: Recording, k: int) -> bool:
-    return bool(recording.acceleration_available[k, :2].all() and recording.angular_rate_available[k, 2])
+def _walks(
+    recording: Recording, k: int, found: Sequence[Phase]
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield the first sample and the signals of each walk of a sensor; none of one that is on no foot."""
+    site = site_of(recording.sensors[k])
+    if site is None or site[0] != "foot":
+        return
+    for phase in found:
+        if phase.kind == "walking":
+            begin = int(np.searchsorted(recording.time_s, phase.from_s))
+            end = int(np.searchsorted(recording.time_s, phase.to_s, side="right"))
+            yield begin, recording.acceleration[begin:end, k], recording.angular_rate[begin:end, k]
 
 
 def _strides(acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float) -> list[tuple[int, int]]:
