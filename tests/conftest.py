@@ -11,15 +11,16 @@ import pytest
 for _library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_library, "1")
 
-# A shell that starts tests in the background lets them ignore Ctrl-C, and `nohup` the end of the terminal; what
-# they test would then never be interrupted. Processes that they start inherit this.
-for _number, _handler in (
+# A shell that starts tests in the background lets them ignore Ctrl-C, and `nohup` the end of the terminal;
+# what is tested would never be interrupted then. Processes that tests start inherit this.
+for _name, _usual in (
     ("SIGINT", signal.default_int_handler),
     ("SIGTERM", signal.SIG_DFL),
     ("SIGHUP", signal.SIG_DFL),
 ):
-    if hasattr(signal, _number) and signal.getsignal(getattr(signal, _number)) is signal.SIG_IGN:
-        signal.signal(getattr(signal, _number), _handler)
+    _number = getattr(signal, _name, None)
+    if _number is not None and signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Last, so that the benchmarks are found and the packages stay those that are installed.
