@@ -86,15 +86,13 @@ def first_look(
         for seed in study.training.seeds:
             require_seed(source, seed)
     with owned(out, f"sspinn {verb}"):
-        for person in people:
-            folder = person_folder(out, person) if isinstance(study, CohortStudy) else out
-            if verb in _NEEDED and not begins:
-                name, fix = _NEEDED[verb]
+        if verb in _NEEDED and not begins:
+            name, fix = _NEEDED[verb]
+            for person in people:
+                folder = person_folder(out, person) if isinstance(study, CohortStudy) else out
                 require(getattr(ResultsFolder(folder), name), fix)
-            if verb == "run" and isinstance(study, Study):
-                refuse_other_study(out, study, restart=restart)
-            elif isinstance(study, Study) and not begins:
-                refuse_stale(out, verb, study=study)
+        if isinstance(study, Study):
+            _refuse_others(verb, study, out, begins=begins, restart=restart)
     if verb in _ON_MODELS:
         return
     quick = sum(map(_bytes_of, (person.recording.file for person in people))) <= _QUICKLY_READ
@@ -105,6 +103,14 @@ def first_look(
             placed = as_chosen(person, _placed(person, recording, _model_of(person), verb))
         if all(sensor.axes_known for sensor in placed.sensors):
             refuse_serious(find_faults(placed), person.recording.accepted, str(person.path))
+
+
+def _refuse_others(verb: str, study: Study, out: Path, *, begins: bool, restart: bool) -> None:
+    """Refuse results of another study, and those that a verb needs and that were made from something else."""
+    if verb == "run":
+        refuse_other_study(out, study, restart=restart)
+    elif not begins:
+        refuse_stale(out, verb, study=study)
 
 
 def check_inputs(study: Study, known: Alignment | None = None) -> tuple[Recording, Alignment | None]:
