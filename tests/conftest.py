@@ -1,6 +1,7 @@
 """What all tests share: where things are, and one thread for each test process."""
 
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -67,3 +68,17 @@ def _one_torch_thread():
     torch = sys.modules.get("torch")
     if torch is not None and torch.get_num_threads() != 1:
         torch.set_num_threads(1)
+
+
+@pytest.fixture
+def place_model():
+    """Return what puts the built-in model into a results folder, as scaling would that changes nothing."""
+    import osim_models
+    from sspinn_opensim.results.record import recorded
+
+    def place(study, folder: Path) -> Path:
+        with recorded(folder, "scale", study=study):
+            shutil.copy(osim_models.path("planar_gait.osim"), folder / "subject.osim")
+        return folder
+
+    return place

@@ -70,6 +70,7 @@ def _texts(value) -> list[str]:
 
 def main(study_file: str, unaligned: str, out: str) -> None:
     """Check, align, train, adapt and estimate; once as it is, and once with each leak."""
+    import osim_models
     from sspinn_opensim.opensim_io.tables import staging
     from sspinn_opensim.study import cohort as cohort_file
     from sspinn_opensim.study import override, read_study
@@ -77,10 +78,11 @@ def main(study_file: str, unaligned: str, out: str) -> None:
     from sspinn_opensim.verbs import adapt, estimate, prepared, scale, train
 
     study, out = override(read_study(study_file), steps=2), Path(out)
-    model = out / "subject.osim"
+    model = osim_models.path("planar_gait.osim")
     # What asks OpenSim is a process of its own and sees no study: the model is scaled, the files are trusted.
     staging.check_files = lambda files: None
-    scale.scale = lambda study, out: _copy(model, out)
+    scale.scale = lambda study, out: _place(study, model, out)
+    scale.scale(study, out)
     guard = LabelGuard(reference_files(study))
     file = str(reference_files(study)[0])
     link = out / "innocent.csv"
@@ -150,9 +152,12 @@ def _checks(guard: LabelGuard, study: Path, out: Path, leak) -> dict[str, list[s
     return found
 
 
-def _copy(model: Path, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    shutil.copy(model, out / "subject.osim")
+def _place(study, model: Path, out: Path) -> None:
+    """Put a model into a results folder as scaling would that changes nothing."""
+    from sspinn_opensim.results.record import recorded
+
+    with recorded(out, "scale", study=study):
+        shutil.copy(model, out / "subject.osim")
 
 
 if __name__ == "__main__":

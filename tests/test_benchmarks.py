@@ -272,7 +272,7 @@ def test_torch_code_by_hand_agrees_with_the_symbolic_functions(repository):
     answer = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=120, check=False)
     assert answer.returncode == 0, answer.stderr
     errors = [(name, float(error)) for name, _, error in map(str.split, answer.stdout.splitlines())]
-    assert len(errors) % 6 == 0 and len(errors) >= 6
+    assert len(errors) % 8 == 0 and len(errors) >= 8
     assert max(error for _, error in errors) < 1e-12
 
 

@@ -33,11 +33,8 @@ def study(tmp_path) -> Path:
 
 @pytest.fixture
 def out(tmp_path) -> Path:
-    """Return a results folder with a scaled model (scaling changes nothing here)."""
-    folder = tmp_path / "results"
-    folder.mkdir()
-    shutil.copy(osim_models.path("planar_gait.osim"), folder / "subject.osim")
-    return folder
+    """Return a results folder to be."""
+    return tmp_path / "results"
 
 
 def write_unaligned(study: Path) -> Path:
@@ -86,8 +83,6 @@ def found(tmp_path_factory) -> dict[str, list[str]]:
     folder = tmp_path_factory.mktemp("guarded")
     examples = examples_folder()
     shutil.copytree(examples / "demo", folder / "demo")
-    (folder / "results").mkdir()
-    shutil.copy(osim_models.path("planar_gait.osim"), folder / "results" / "subject.osim")
     here = Path(__file__).resolve().parent
     study = Path(shutil.copy(examples / "demo.toml", folder))
     answer = subprocess.run(
@@ -144,12 +139,13 @@ def spoil(study: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["scrambled", "gone", "unnamed"])
-def test_the_reference_changes_nothing_that_is_learnt(study, out, how, monkeypatch):
+def test_the_reference_changes_nothing_that_is_learnt(study, out, how, place_model, monkeypatch):
     from sspinn_opensim.study import override
     from sspinn_opensim.verbs import estimate, train
 
     monkeypatch.setattr("sspinn_opensim.opensim_io.tables.staging.check_files", lambda files: None)
     chosen = override(read_study(study), steps=3)
+    place_model(chosen, out)
     train.train(chosen, out)
     estimate.estimate(chosen, out)
     honest, motion = learnt(out), (out / "kinematics.mot").read_bytes()
@@ -174,7 +170,7 @@ def test_the_reference_changes_nothing_that_is_checked_or_aligned(study, how):
     assert check(unaligned).to_json() == honest
 
 
-def test_a_leak_that_no_guard_sees_changes_what_is_learnt(study, out, monkeypatch):
+def test_a_leak_that_no_guard_sees_changes_what_is_learnt(study, out, place_model, monkeypatch):
     """Torch maps a file without asking Python: only the comparison of what is learnt can tell."""
     import torch
 
@@ -192,6 +188,7 @@ def test_a_leak_that_no_guard_sees_changes_what_is_learnt(study, out, monkeypatc
 
     monkeypatch.setitem(TERMS, "torque", dataclasses.replace(term, function=leaking))
     chosen = override(read_study(study), steps=2)
+    place_model(chosen, out)
     train.train(chosen, out)
     before = learnt(out)
     spoil(study, "scrambled")
@@ -221,13 +218,14 @@ def kinds_read(monkeypatch):
 
 
 @pytest.mark.usefixtures("dorschky2019")
-def test_of_a_file_with_labels_only_signals_are_read(repository, kinds_read, out, monkeypatch):
+def test_of_a_file_with_labels_only_signals_are_read(repository, kinds_read, out, place_model, monkeypatch):
     """The data set keeps sensors, angles, moments and forces in one table; the latter stay untouched."""
     from sspinn_opensim.study import override
     from sspinn_opensim.verbs import estimate, train
 
     monkeypatch.setattr("sspinn_opensim.opensim_io.tables.staging.check_files", lambda files: None)
     study = override(read_study(repository / "examples" / "dorschky2019_walk.toml"), steps=2, seeds=(0,))
+    place_model(study, out)
     train.train(study, out)
     estimate.estimate(study, out)
     asked, read = kinds_read

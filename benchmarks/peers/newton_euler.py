@@ -92,8 +92,10 @@ class NewtonEuler:
         ]
         return {
             "tau": torch.stack(tau, 1),
-            "imu_acceleration": torch.cat([acceleration for acceleration, _ in readings], 1),
-            "imu_angular_rate": torch.cat([rate for _, rate in readings], 1),
+            "imu_acceleration": torch.cat([acceleration for acceleration, *_ in readings], 1),
+            "imu_angular_rate": torch.cat([rate for _, rate, *_ in readings], 1),
+            "imu_velocity": torch.cat([velocity for *_, velocity, _ in readings], 1),
+            "imu_up": torch.cat([up for *_, up in readings], 1),
             "contact_position": torch.cat([position for _, _, position, _ in points], 1),
             "contact_velocity": torch.cat([velocity for _, _, _, velocity in points], 1),
         }
@@ -147,12 +149,18 @@ class NewtonEuler:
         return body, arm, motion.position + arm, motion.velocity + _cross(motion.omega, arm)
 
     def _read_sensor(self, motion: _Motion, axes: Tensor, place: Tensor):
-        """Return specific force and angular rate in sensor axes."""
+        """Return specific force and angular rate in sensor axes, velocity in ground, up in sensor axes."""
         arm = motion.rotation @ place
         turning = _cross(motion.alpha, arm) + _cross(motion.omega, _cross(motion.omega, arm))
         to_sensor = (motion.rotation @ axes).mT
         felt = motion.acceleration + turning - self._gravity
-        return _times(to_sensor, felt), _times(to_sensor, motion.omega)
+        up = (-self._gravity / self._gravity.norm()).expand_as(arm)
+        return (
+            _times(to_sensor, felt),
+            _times(to_sensor, motion.omega),
+            motion.velocity + _cross(motion.omega, arm),
+            _times(to_sensor, up),
+        )
 
     def _read(self, joint: Joint) -> _Joint:
         if joint.speeds != "rates" or joint.radii or joint.winging or joint.reversed:

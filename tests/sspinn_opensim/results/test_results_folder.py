@@ -245,8 +245,10 @@ def test_open_lets_opensim_read_everything(folder, capsys):
 FORCE = [f"force_{part}{axis}" for part in "vp" for axis in "xyz"] + [f"torque_{axis}" for axis in "xyz"]
 
 
-def test_a_study_that_is_not_finished(folder):
-    with recorded(folder, "train", study=read_study(examples_folder() / "demo.toml")):
+def test_a_study_that_is_not_finished(folder, place_model):
+    study = read_study(examples_folder() / "demo.toml")
+    place_model(study, folder)
+    with recorded(folder, "train", study=study):
         pass
     found = open_folder(folder)
     printed = "\n".join(map(str, found.findings))

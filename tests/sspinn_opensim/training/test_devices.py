@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-import osim_models
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.study import examples_folder
+from sspinn_opensim.study import examples_folder, read_study
 from sspinn_opensim.training import processes
 from sspinn_opensim.training.batches import WindowSource
 from sspinn_opensim.training.cohort import Cohort
@@ -119,12 +118,12 @@ def test_a_number_of_processes_that_is_not_the_settings(crowd, monkeypatch):
 
 
 @pytest.mark.slow
-def test_processes_that_torchrun_started_train_together(tmp_path):
+def test_processes_that_torchrun_started_train_together(tmp_path, place_model):
     examples = examples_folder()
     shutil.copytree(examples / "demo", tmp_path / "demo")
     text = (examples / "demo.toml").read_text().replace("steps = 600", "steps = 2\ndevices = 2")
     (tmp_path / "study.toml").write_text(text)
-    shutil.copy(osim_models.path("planar_gait.osim"), tmp_path / "subject.osim")
+    place_model(read_study(tmp_path / "study.toml"), tmp_path)
     with socket.socket() as free:
         free.bind(("", 0))
         port = free.getsockname()[1]

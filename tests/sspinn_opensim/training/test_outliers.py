@@ -91,7 +91,8 @@ def raw_walker(walker):
     recording = dataclasses.replace(
         walker.recording, acceleration_variance=unknown, angular_rate_variance=unknown
     )
-    return make_signals(recording, walker.subject)
+    # Its strides are as short as those of a run.
+    return dataclasses.replace(make_signals(recording, walker.subject), runs=False)
 
 
 def scales_of(trainer) -> ErrorScales:

@@ -1,6 +1,7 @@
 """The network that is shipped, as users meet it: no training at all, a shorter one, a known person again."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -24,6 +25,12 @@ def unseen(study, tmp_path_factory):
     out = tmp_path_factory.mktemp("unseen") / "results"
     assert cli.main(["estimate", str(study.path), "--out", str(out), "--network", "builtin"]) == 0
     return out
+
+
+@pytest.fixture
+def scaled(scaled, tmp_path):
+    """Return a copy to train in: other tests begin at the folder itself."""
+    return shutil.copytree(scaled, tmp_path / "scaled")
 
 
 def state_of(folder):

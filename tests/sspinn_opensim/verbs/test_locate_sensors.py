@@ -231,16 +231,16 @@ def test_a_short_recording_is_refused(study, scaled, known, stand_in):
         locate.locate_sensors(study, scaled)
 
 
-def test_the_command_reaches_the_workflow(tmp_path, monkeypatch):
+def test_the_command_reaches_the_workflow(scaled, tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr(
         locate, "locate_sensors", lambda study, out, **settings: calls.append((out, settings))
     )
-    arguments = ["locate-sensors", str(examples_folder() / "demo.toml"), "--out", str(tmp_path)]
+    arguments = ["locate-sensors", str(examples_folder() / "demo.toml"), "--out", str(scaled)]
     assert cli.main(arguments) == 0
     assert cli.main([*arguments, "--segments", "unknown", "--network", str(tmp_path)]) == 0
     assert [settings for _, settings in calls] == [
         {"segments": "given", "network": None},
         {"segments": "unknown", "network": tmp_path},
     ]
-    assert calls[0][0] == tmp_path
+    assert calls[0][0] == scaled
