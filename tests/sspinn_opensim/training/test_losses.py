@@ -12,7 +12,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.training import losses
 from sspinn_opensim.training.losses import TERMS, BodyConstants, Mounting, loss_inputs, weights
 from sspinn_opensim.training.motion import Decoder, RawMotion, differentiate
-from sspinn_opensim.training.signals import Windows
+from sspinn_opensim.training.signals import Windows, windows_at
 
 FRAMES = 12
 
@@ -116,6 +116,24 @@ def test_frames_of_motion_and_signals_are_the_same_ones(body):
     expected = torch.arange(1, FRAMES - 1, dtype=torch.float64)
     for found in (e.acceleration, e.angular_rate, e.raw.torque, e.motion.q[..., [0]]):
         assert (found[0, :, 0] == expected).all()
+
+
+def test_speeds_of_feet_reach_the_loss_frame_by_frame(body):
+    """From the signals through windows to what is compared, with a gradient to the speed of the root."""
+    frames = len(body.signals.acceleration)
+    count = torch.arange(frames * 7, dtype=torch.float64).reshape(frames, 7)
+    signals = dataclasses.replace(body.signals, foot_speed=count)
+    windows = windows_at(signals, FRAMES, torch.tensor([[20, 0, frames]]))
+    decoder = Decoder(body.subject, None).double()
+    outputs = torch.zeros(1, FRAMES, decoder.size, dtype=torch.float64, requires_grad=True)
+    raw = decoder(outputs)
+    motion = differentiate(raw, body.subject, 0.01)
+    e = loss_inputs(body.subject, body.dynamics, signals, body.constants, body.mounting, windows, raw, motion)
+    assert torch.equal(e.foot_speed[0], count[21 : 19 + FRAMES])
+    (pull,) = torch.autograd.grad(TERMS["foot_speed"](e), outputs)
+    assert pull.abs().max() > 0
+    assert e.sensor_velocity[..., 0].min() > 0.9  # it starts forward, at 1 m/s, and turns nowhere
+    assert windows.after(3).foot_speed.shape == (1, FRAMES - 3, 7)
 
 
 def test_standing_still_costs_nothing_but_effort(standing):
