@@ -91,7 +91,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         "simulation": "files study recording opensim_io dynamics",
         "training": "files study recording opensim_io",
         "estimation": "files gait study recording alignment opensim_io dynamics training",
-        "streaming": "files recording opensim_io training estimation",
+        "streaming": "files recording opensim_io muscles training estimation",
         "placement": "files study recording opensim_io training estimation",
         "evaluation": "files gait study recording opensim_io training dynamics.agreement",
         "report": "files text gait study recording alignment opensim_io evaluation results.gui_steps",

@@ -55,8 +55,10 @@ class DemandFunction:
         Coordinates along which muscles and actuators must give what the motion takes.
     driven : sequence of str
         The coordinate of each actuator.
-    loaded : sequence of str
-        The body of each external load.
+    loaded : sequence of str or None
+        The body of each external load. None: joint moments are known otherwise. What the motion takes is then
+        left out: `tau` is what springs, limits and bushings leave to muscles and actuators, and no
+        acceleration is asked for.
 
     Raises
     ------
@@ -70,9 +72,9 @@ class DemandFunction:
         free: Sequence[str],
         muscles: Sequence[str],
         driven: Sequence[str],
-        loaded: Sequence[str],
+        loaded: Sequence[str] | None,
     ) -> None:
-        chosen = [list(names) for names in (free, muscles, driven, loaded)]
+        chosen = (list(free), list(muscles), list(driven), None if loaded is None else list(loaded))
         ours = map(sources_hash, (Path(str(casadi_dynamics.__file__)).parent, Path(__file__).parent))
         key = json.dumps(["demand", model.content_hash, *chosen, *ours, version("casadi")])
         stored = json.loads(load_or_make(key, lambda: json.dumps(_built(model, *chosen)).encode()))
@@ -81,6 +83,11 @@ class DemandFunction:
         self._places = stored["places"]
         self._used, self._free = (np.array(x, int) for x in stored["arms"])
         self._shape = stored["shape"]
+
+    def at(self, q: np.ndarray, qdot: np.ndarray) -> Demand:
+        """Evaluate at N postures (N, n) and the rates of the coordinates, where joint moments are known."""
+        found = self._function(q=q[:, self._places], u=qdot[:, self._places], parameters=self._parameters)
+        return self._demand(found, len(q))
 
     def __call__(
         self, q: np.ndarray, u: np.ndarray, udot: np.ndarray, loads: dict[str, np.ndarray]
@@ -97,13 +104,17 @@ class DemandFunction:
         given = {"q": q[:, self._places], "u": u[:, self._places], "udot": udot[:, self._places]}
         if loads["force"].shape[1]:
             given |= loads
-        found = self._function(**given, parameters=self._parameters)
-        arms = np.zeros((len(q), *self._shape))
+        return self._demand(self._function(**given, parameters=self._parameters), len(q))
+
+    def _demand(self, found: dict[str, np.ndarray], samples: int) -> Demand:
+        arms = np.zeros((samples, *self._shape))
         arms[:, self._free, self._used] = found["arms"]
         return Demand(found["tau"], arms, found["length"], found["speed"])
 
 
-def _built(model: Model, free: list[str], muscles: list[str], driven: list[str], loaded: list[str]) -> dict:
+def _built(
+    model: Model, free: list[str], muscles: list[str], driven: list[str], loaded: list[str] | None
+) -> dict:
     """Return the function, serialized, with the parameters of the model and how `arms` are laid out.
 
     `arms` are row (free coordinate) and column (muscle or actuator) of each entry of the output of its name;
@@ -121,15 +132,22 @@ def _built(model: Model, free: list[str], muscles: list[str], driven: list[str],
     places = [functions.coordinates.index(name) for name in functions.independent]
     symbols = {name: ca.SX.sym(name, len(places)) for name in ("q", "u", "udot")}
     parameters = ca.SX.sym("parameters", len(functions.parameters))
+    states = symbols if loaded is not None else symbols | {"udot": ca.SX.zeros(len(places))}
     whole = functions.coupling(
-        parameters=parameters, **{f"{name}_independent": value for name, value in symbols.items()}
+        parameters=parameters, **{f"{name}_independent": value for name, value in states.items()}
     )
     rows = [functions.independent.index(name) for name in free]
-    coupling = whole["C"][:, rows]
-    loads = {name: ca.SX.sym(name, 3 * len(loaded)) for name in ("force", "point", "torque")}
-    if not loaded:
-        loads = {}
-    tau = _call(functions.inverse_dynamics(loaded), whole, loads, parameters)["tau"]
+    coupling, loads = whole["C"][:, rows], {}
+    if loaded is None:
+        # Of joints whose speeds are no rates of coordinates, rates are given.
+        if any(joint.speeds != "rates" for joint in model.joints):
+            whole["u"] = functions.speeds(q=whole["q"], qdot=whole["u"], qddot=0)["u"]
+        tau = ca.SX.zeros(len(functions.coordinates))
+        del symbols["udot"]
+    else:
+        if loaded:
+            loads = {name: ca.SX.sym(name, 3 * len(loaded)) for name in ("force", "point", "torque")}
+        tau = _call(functions.inverse_dynamics(loaded), whole, loads, parameters)["tau"]
     if functions.forces:
         tau -= _call(functions.passive_forces, whole, {}, parameters)["total"]
     paths = _call(functions.muscles(muscles), whole, {}, parameters)

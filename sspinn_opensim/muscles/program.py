@@ -75,14 +75,11 @@ def share(
     LoadSharing
         Where the bounds leave no solution, the controls that come closest.
     """
-    _check(lower, upper, exponent)
     frames, rows, columns = matrix.shape
-    program = _Program(rows, lower, upper)
+    program = Program(rows, lower, upper, exponent)
     controls, solved = np.empty((frames, columns)), np.zeros(frames, bool)
     for i in range(frames):
-        found = program.solve(matrix[i], tau[i], exponent)
-        solved[i] = found is not None
-        controls[i] = program.closest(matrix[i], tau[i]) if found is None else found
+        controls[i], solved[i] = program.share(matrix[i], tau[i])
     missing = tau - np.einsum("nrc,nc->nr", matrix, controls)
     allowed = _ROUNDING * np.maximum(np.abs(tau).max(axis=1, initial=0.0), 1.0)
     return LoadSharing(controls, solved & (np.abs(missing).max(axis=1, initial=0.0) <= allowed), missing)
@@ -106,16 +103,41 @@ def _check(lower: np.ndarray, upper: np.ndarray, exponent: float) -> None:
         )
 
 
-class _Program:
-    """The program of one frame after the other."""
+class Program:
+    """The program of one frame after the other.
 
-    def __init__(self, rows: int, lower: np.ndarray, upper: np.ndarray) -> None:
+    Parameters
+    ----------
+    rows : int
+        Free coordinates.
+    lower, upper : (c,) ndarray
+        Bounds of the controls; may be infinite.
+    exponent : float
+        2 or more.
+    """
+
+    def __init__(self, rows: int, lower: np.ndarray, upper: np.ndarray, exponent: float = 2.0) -> None:
+        _check(lower, upper, exponent)
         self._lower, self._upper = (np.clip(bound, -_UNBOUNDED, _UNBOUNDED) for bound in (lower, upper))
+        self._exponent = exponent
         self._identity = np.eye(len(lower))
         self._marks = np.full(len(lower) + rows, _EQUATION, np.int32)
         self._marks[: len(lower)] = _FREE
 
-    def solve(self, matrix: np.ndarray, tau: np.ndarray, exponent: float) -> np.ndarray | None:
+    def share(self, matrix: np.ndarray, tau: np.ndarray) -> tuple[np.ndarray, bool]:
+        """Return the controls (c,) of the next frame, and whether the bounds let the equations be met.
+
+        Parameters
+        ----------
+        matrix : (r, c) ndarray
+            Generalized forces at control 1.
+        tau : (r,) ndarray
+            What they must add up to.
+        """
+        found = self._solve(matrix, tau, self._exponent)
+        return (self._closest(matrix, tau), False) if found is None else (found, True)
+
+    def _solve(self, matrix: np.ndarray, tau: np.ndarray, exponent: float) -> np.ndarray | None:
         """Return the controls, or None if there are none within the bounds."""
         ones, zeros = np.ones(matrix.shape[1]), np.zeros(matrix.shape[1])
         x = self._nearest(matrix, tau, ones, zeros)
@@ -135,7 +157,7 @@ class _Program:
             x = x + _best_share(x, step, exponent) * step
         return x
 
-    def closest(self, matrix: np.ndarray, tau: np.ndarray) -> np.ndarray:
+    def _closest(self, matrix: np.ndarray, tau: np.ndarray) -> np.ndarray:
         """Return controls within the bounds that leave as little of `tau` undone as can be."""
         columns = matrix.shape[1]
         weight = _PENALTY * matrix

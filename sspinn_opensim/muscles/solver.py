@@ -16,7 +16,7 @@ from casadi_dynamics.symbolic.constraints import independent_coordinates
 from sspinn_opensim.dynamics.inverse_dynamics import LoadedMotion
 from sspinn_opensim.muscles.capacity import Capacity
 from sspinn_opensim.muscles.demand import Demand, DemandFunction
-from sspinn_opensim.muscles.program import LoadSharing, share
+from sspinn_opensim.muscles.program import LoadSharing, Program, share
 from sspinn_opensim.muscles.trial import read_trial
 from sspinn_opensim.opensim_io.model.model_file import coordinate_facts, read_model_tree
 from sspinn_opensim.opensim_io.model.muscle_laws import read_actuators, read_muscle_laws
@@ -63,6 +63,7 @@ class MuscleSolver:
         self._capacity = Capacity(self._laws, self._settings.physiology)
         facts = coordinate_facts(tree)
         self._free = tuple(fact.name for fact in facts if fact.is_free)
+        self._crossed = tuple(fact.name for fact in facts if fact.is_free and fact.spanned_by_muscle)
         self._locked = {fact.name for fact in facts if fact.locked}
         self._check_actuators()
         self._check_coordinates()
@@ -76,6 +77,31 @@ class MuscleSolver:
     def muscles(self) -> tuple[str, ...]:
         """Names of the muscles that act."""
         return tuple(law.name for law in self._laws)
+
+    @property
+    def actuators(self) -> tuple[str, ...]:
+        """Names of the coordinate actuators."""
+        return tuple(actuator.name for actuator in self._actuators)
+
+    @property
+    def driven(self) -> tuple[str, ...]:
+        """The coordinate of each actuator."""
+        return tuple(actuator.coordinate for actuator in self._actuators)
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Coordinates along which muscles and actuators give what the motion takes."""
+        return self._free
+
+    @property
+    def crossed(self) -> tuple[str, ...]:
+        """Those of them that some muscle crosses."""
+        return self._crossed
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """All coordinates of the model, in its order."""
+        return self._model.coordinate_names
 
     @property
     def max_isometric_force(self) -> np.ndarray:
@@ -151,15 +177,21 @@ class MuscleSolver:
     def demand(self, trial: LoadedMotion, frames: slice = slice(None)) -> Demand:
         """Return what the frames of a trial take."""
         if trial.loaded not in self._demands:
-            self._demands[trial.loaded] = DemandFunction(
-                self._model,
-                self._free,
-                self.muscles,
-                [actuator.coordinate for actuator in self._actuators],
-                trial.loaded,
-            )
+            self._demands[trial.loaded] = self._demand_function(trial.loaded)
         loads = {name: value[frames] for name, value in trial.loads.items()}
         return self._demands[trial.loaded](trial.q[frames], trial.u[frames], trial.udot[frames], loads)
+
+    def frame_demand(self) -> DemandFunction:
+        """Return the function of postures and rates, for frames whose joint moments are known."""
+        return self._demand_function(None)
+
+    def at_rest(self, q: np.ndarray) -> np.ndarray:
+        """Return coordinates (N, n) with those that the model locks where it locks them."""
+        q = q.copy()
+        for i, coordinate in enumerate(self._model.coordinates):
+            if coordinate.name in self._locked:
+                q[:, i] = coordinate.default
+        return q
 
     def strength(self, demand: Demand) -> np.ndarray:
         """Return the force (N or N m) of every muscle and actuator at control 1, (N, m + k)."""
@@ -169,10 +201,21 @@ class MuscleSolver:
 
     def share(self, demand: Demand, strength: np.ndarray) -> LoadSharing:
         """Distribute what is demanded."""
+        exponent = self._settings.activation_exponent
+        return share(demand.arms * strength[:, None, :], demand.tau, *self._bounds, exponent)
+
+    def program(self) -> Program:
+        """Return the program that distributes one frame after the other."""
+        return Program(len(self._free), *self._bounds, self._settings.activation_exponent)
+
+    @property
+    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
         actors = (*self._laws, *self._actuators)
         lower, upper = (np.array([getattr(a, f"{end}_control") for a in actors]) for end in ("min", "max"))
-        exponent = self._settings.activation_exponent
-        return share(demand.arms * strength[:, None, :], demand.tau, lower, upper, exponent)
+        return lower, upper
+
+    def _demand_function(self, loaded: tuple[str, ...] | None) -> DemandFunction:
+        return DemandFunction(self._model, self._free, self.muscles, self.driven, loaded)
 
     def _solve(self, trial: LoadedMotion, frames: slice) -> tuple[np.ndarray, LoadSharing]:
         demand = self.demand(trial, frames)

@@ -23,6 +23,10 @@ class Channels:
         ``rotational``, ``translational`` or ``coupled`` for each coordinate.
     units : tuple of 3 tuple of str
         Of each channel of the three.
+    muscles, actuators : tuple of str
+        Muscles, and the reserves and other actuators beside them, where muscle forces are estimated.
+    actuator_units : tuple of str
+        ``N m`` or ``N``.
     """
 
     coordinates: tuple[str, ...]
@@ -30,6 +34,9 @@ class Channels:
     forces: tuple[str, ...]
     motions: tuple[str, ...]
     units: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+    muscles: tuple[str, ...] = ()
+    actuators: tuple[str, ...] = ()
+    actuator_units: tuple[str, ...] = ()
 
     @property
     def degrees_per_unit(self) -> np.ndarray:

@@ -10,6 +10,7 @@ from math import isnan
 import numpy as np
 
 from sspinn_opensim.estimation import FrameEstimate, StreamingEstimator
+from sspinn_opensim.muscles import MuscleFrame
 from sspinn_opensim.recording.gyro_bias import gyro_biases
 from sspinn_opensim.streaming.frames import Frame, FrameMaker, Patience, SensorHealth, Silence
 from sspinn_opensim.streaming.latency import Latency
@@ -78,6 +79,9 @@ class LiveFrame:
         Whether it was made after its time, as the network settled on samples after it.
     spent_s : dict of str to float
         How long parts of the way took, by `latency.PARTS`.
+    muscles : MuscleFrame or None
+        Activations and forces of the muscles, in the order of `Channels.muscles`; None where they are not
+        asked for, or not solved in this frame.
     """
 
     time_s: float
@@ -86,6 +90,7 @@ class LiveFrame:
     held: tuple[str, ...]
     late: bool = False
     spent_s: dict[str, float] = field(default_factory=dict)
+    muscles: MuscleFrame | None = None
 
 
 @dataclass(frozen=True)
