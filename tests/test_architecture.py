@@ -78,6 +78,8 @@ _OF_SSPINN_OPENSIM = _rooms(
         "results": "",
         "settings": "",
         "anatomy": "",
+        # The body as plain data and the script that draws it: no files of results, no signals.
+        "viewer": "",
         "recording": "",
         "alignment": "files recording",
         "study": "files recording alignment opensim_io",

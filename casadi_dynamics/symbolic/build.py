@@ -31,7 +31,7 @@ from casadi_dynamics.symbolic.dynamics import (
 from casadi_dynamics.symbolic.forces import Action, action, generalized, in_ground
 from casadi_dynamics.symbolic.kinematics import point_acceleration, point_velocity
 from casadi_dynamics.symbolic.parameters import Parameters
-from casadi_dynamics.symbolic.paths import muscle_paths
+from casadi_dynamics.symbolic.paths import muscle_paths, path_ways
 from casadi_dynamics.symbolic.rates import coordinate_accelerations, coordinate_rates, speeds
 from casadi_dynamics.symbolic.tree import Tree, build_tree, stack
 
@@ -478,6 +478,10 @@ class BodyFunctions:
         if wanted not in self._muscle_functions:
             self._muscle_functions[wanted] = muscle_paths(self.tree, wanted)
         return self._muscle_functions[wanted]
+
+    def muscle_ways(self, names: Sequence[str]) -> ca.Function:
+        """Return where muscles run, of `q`; see `casadi_dynamics.symbolic.paths.path_ways`."""
+        return path_ways(self.tree, names)
 
     @cached_property
     def _muscle_functions(self) -> dict[tuple[str, ...], ca.Function]:

@@ -1,4 +1,4 @@
-"""Paths through points on bodies and around surfaces: length, moment arms and lengthening speed."""
+"""Paths through points on bodies and around surfaces: length, moment arms, speed, and where they run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import casadi as ca
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model.muscles import GeometryPath
 from casadi_dynamics.symbolic.constraints import couple, independent_coordinates
-from casadi_dynamics.symbolic.path_points import place, segment, used_segments
+from casadi_dynamics.symbolic.path_points import PlacedPoint, place, segment, used_segments
 from casadi_dynamics.symbolic.tree import Tree, stack
 from casadi_dynamics.symbolic.wrapping.path import wrapped_path
 
@@ -73,6 +73,37 @@ def muscle_paths(tree: Tree, names: Sequence[str]) -> ca.Function:
         "speed": stack(motion.speed for motion in motions),
     }
     return tree.function("muscles", "q u", outputs)
+
+
+def path_ways(tree: Tree, names: Sequence[str]) -> ca.Function:
+    """Return the function `ways` of a model: where its muscles run, for drawing.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The muscles wanted.
+
+    Returns
+    -------
+    casadi.Function
+        Inputs `q` and `parameters`. Output `position` (3 per point), in ground, m: for each muscle as many
+        points as its path has, from origin to insertion. A point that the path does not run through lies
+        on the one before it, or on the first of all.
+    """
+    muscles = {muscle.name: muscle for muscle in tree.model.muscles}
+    ways = [_way([place(name, point, tree) for point in muscles[name].path.points]) for name in names]
+    return tree.function("ways", "q", {"position": stack(position for way in ways for position in way)})
+
+
+def _way(points: Sequence[PlacedPoint]) -> list[ca.SX]:
+    last = points[-1].position
+    for point in reversed(points):
+        last = ca.if_else(point.active, point.position, last)
+    way = []
+    for point in points:
+        last = ca.if_else(point.active, point.position, last)
+        way.append(last)
+    return way
 
 
 def _with_couplers(arms: ca.SX, tree: Tree) -> ca.SX:

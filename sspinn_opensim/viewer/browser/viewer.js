@@ -1,0 +1,401 @@
+// A body in three dimensions: SspinnViewer(container, scene).show(frame). sspinn_opensim/viewer/__init__.py has
+// the format of scenes and frames. Needs THREE (three.min.js); asks for nothing else.
+const SspinnViewer = (() => {
+  "use strict";
+  const {
+    AmbientLight, BufferAttribute, BufferGeometry, BoxGeometry, Color, ConeGeometry, CylinderGeometry, DirectionalLight,
+    DynamicDrawUsage, InstancedMesh, LineBasicMaterial, LineSegments, Matrix4, Mesh, MeshLambertMaterial,
+    OrbitControls, PerspectiveCamera, Quaternion, Scene, SphereGeometry, Vector3, WebGLRenderer,
+  } = THREE;
+
+  const FORMAT = 1;
+  const THEMES = {
+    light: {
+      paper: 0xf6f8fa, grid: 0xc3ccd5, bone: 0xeae0c8, r: 0x0072b2, l: 0xd55e00, middle: 0x5b6673, sphere: 0x9aa4af,
+      force: 0x007a5a, sensor: 0x1c2530, rest: 0x4059ad, work: 0xe02020, unknown: 0xa34a4a,
+    },
+    dark: {
+      paper: 0x1a222b, grid: 0x3d4956, bone: 0xd8cfb8, r: 0x56b4e9, l: 0xe69f00, middle: 0x9fabb8, sphere: 0x7b8794,
+      force: 0x35c295, sensor: 0xe6ebf0, rest: 0x6f8cff, work: 0xff4040, unknown: 0xb06060,
+    },
+  };
+  const VIEWS = { side: [0, 0.08, 1], front: [1, 0.08, 0], oblique: [0.5, 0.25, 1] };
+  // m: radius of a muscle, of a force's arrow; edges of a sensor's box; length of the arrow of body weight.
+  const MUSCLE_M = 0.0045, ARROW_M = 0.013, SENSOR_M = [0.045, 0.03, 0.014], WEIGHT_M = 0.6;
+  // Forces below this share of body weight have no arrow.
+  const LEAST_FORCE = 0.02;
+  // ms a frame may take on average; where it takes longer there are fewer pixels, down to this share of them.
+  const LONGEST_MS = 26, FEWEST_PIXELS = 0.5;
+
+  function bytes(base64) {
+    const text = atob(base64), found = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) found[i] = text.charCodeAt(i);
+    return found.buffer;
+  }
+
+  /** Write the matrix that turns a unit rod along y into one from a to b. */
+  function stretch(out, at, ax, ay, az, bx, by, bz, radius) {
+    let x = bx - ax, y = by - ay, z = bz - az;
+    const length = Math.sqrt(x * x + y * y + z * z);
+    out.fill(0, at, at + 16);
+    if (!(length > 1e-5)) { out[at + 15] = 1; return 0; }
+    x /= length; y /= length; z /= length;
+    // any direction across
+    let px = 0, py = z, pz = -y;
+    if (Math.abs(x) > 0.9) { px = -z; py = 0; pz = x; }
+    const p = radius / Math.sqrt(px * px + py * py + pz * pz);
+    px *= p; py *= p; pz *= p;
+    out[at] = px; out[at + 1] = py; out[at + 2] = pz;
+    out[at + 4] = x * length; out[at + 5] = y * length; out[at + 6] = z * length;
+    // right-handed, so that what is outside stays outside
+    out[at + 8] = py * z - pz * y; out[at + 9] = pz * x - px * z; out[at + 10] = px * y - py * x;
+    out[at + 12] = (ax + bx) / 2; out[at + 13] = (ay + by) / 2; out[at + 14] = (az + bz) / 2; out[at + 15] = 1;
+    return length;
+  }
+
+  class SspinnViewer {
+    /** Draw `scene` in the element `container`; throws where there is no WebGL. */
+    constructor(container, scene, options = {}) {
+      if (scene.format !== FORMAT) throw new Error("The scene is of another format.");
+      this.scene = scene;
+      this.container = container;
+      this.follow = options.follow !== false;
+      this._renderer = new WebGLRenderer({ antialias: options.antialias !== false, powerPreference: "high-performance" });
+      this._canvas = this._renderer.domElement;
+      this._canvas.tabIndex = 0;
+      this._canvas.setAttribute("role", "img");
+      this._canvas.setAttribute("aria-label", "The body in three dimensions");
+      this._canvas.style.cssText = "display:block;width:100%;height:100%;outline-offset:-2px;touch-action:pan-y";
+      container.append(this._canvas);
+      this._world = new Scene();
+      this._camera = new PerspectiveCamera(32, 1, 0.05, 100);
+      this._controls = new OrbitControls(this._camera, this._canvas);
+      this._controls.addEventListener("change", () => this._draw());
+      // The wheel scrolls the page until the picture is clicked at.
+      this._onWheel = (event) => {
+        if (document.activeElement !== this._canvas && !event.ctrlKey) event.stopImmediatePropagation();
+      };
+      container.addEventListener("wheel", this._onWheel, { capture: true, passive: true });
+      this._share = 1;
+      this._spent = [];
+      this._transforms = new Float32Array(12 * scene.bodies.length);
+      this._place = new Float32Array(3);
+      this._root = null;
+      this._build();
+      this._scheme = window.matchMedia("(prefers-color-scheme: dark)");
+      this._onScheme = () => { if (this._theme === "auto") this.theme("auto"); };
+      this._scheme.addEventListener("change", this._onScheme);
+      this.theme(options.theme || "auto");
+      this._watch = new ResizeObserver(() => this.resize());
+      this._watch.observe(container);
+      this.resize();
+      this.view("oblique");
+    }
+
+    /** Return the numbers of base64 text, as Python's `FrameMaker.frames` made them. */
+    static decode(base64) { return new Float32Array(bytes(base64)); }
+
+    _build() {
+      const { scene } = this, lit = (colour) => new MeshLambertMaterial({ color: colour });
+      this._world.add(new AmbientLight(0xffffff, 1.3));
+      for (const [x, y, z, strength] of [[1, 2, 1.5, 1.7], [-1.5, 0.5, -1, 0.6]]) {
+        const light = new DirectionalLight(0xffffff, strength);
+        light.position.set(x, y, z);
+        this._world.add(light);
+      }
+      this._parts = {};
+      const part = (name, ...things) => {
+        this._parts[name] = things;
+        this._world.add(...things);
+        return things;
+      };
+      const many = (geometry, count, colour = 0xffffff) => {
+        const made = new InstancedMesh(geometry, lit(colour), Math.max(count, 1));
+        made.count = count;
+        made.instanceMatrix.setUsage(DynamicDrawUsage);
+        made.instanceMatrix.array.fill(0);
+        made.frustumCulled = false;
+        return made;
+      };
+      const rod = (sides) => new CylinderGeometry(1, 1, 1, sides, 1, true);
+
+      this._boneMaterial = lit(0xffffff);
+      this._bones = scene.bones.map(({ body, points, triangles }) => {
+        const shape = new BufferGeometry();
+        shape.setAttribute("position", new BufferAttribute(new Float32Array(bytes(points)), 3));
+        shape.setIndex(new BufferAttribute(new Uint32Array(bytes(triangles)), 1));
+        shape.computeVertexNormals();
+        const bone = new Mesh(shape, this._boneMaterial);
+        bone.matrixAutoUpdate = false;
+        bone.userData.body = body;
+        return bone;
+      });
+      if (this._bones.length) part("bones", ...this._bones);
+      [this._rods, this._knobs] = part("links", many(rod(10), scene.links.length),
+        many(new SphereGeometry(1, 12, 8), 2 * scene.links.length));
+      [this._spheres] = part("spheres", many(new SphereGeometry(1, 12, 8), scene.spheres.length));
+      this._spheres.material.transparent = true;
+      this._spheres.material.opacity = 0.45;
+      this._spheres.material.depthWrite = false;
+      [this._sensors] = part("sensors", many(new BoxGeometry(...SENSOR_M), scene.sensors.length));
+      this._segments = scene.muscles.reduce((sum, muscle) => sum + Math.max(muscle.points.length - 1, 0), 0);
+      [this._muscles] = part("muscles", many(rod(6), this._segments));
+      [this._shafts, this._tips] = part("forces", many(rod(8), scene.forces.length),
+        many(new ConeGeometry(1, 1, 12), scene.forces.length));
+      this._floor = this._grid(7);
+      part("floor", this._floor);
+      this._sensorFrames = scene.sensors.map(({ position, rotation }) =>
+        new Matrix4().compose(new Vector3(...position), new Quaternion(...rotation), new Vector3(1, 1, 1)));
+    }
+
+    _grid(reach) {
+      const ends = [];
+      for (let k = -2 * reach; k <= 2 * reach; k++) ends.push(k / 2, 0, -reach, k / 2, 0, reach, -reach, 0, k / 2, reach, 0, k / 2);
+      const lines = new BufferGeometry();
+      lines.setAttribute("position", new BufferAttribute(new Float32Array(ends), 3));
+      const grid = new LineSegments(lines, new LineBasicMaterial());
+      grid.position.y = this.scene.floor_m;
+      return grid;
+    }
+
+    /** "light", "dark", or "auto": as the browser is set. */
+    theme(name) {
+      this._theme = name;
+      const dark = name === "dark" || (name === "auto" && this._scheme.matches);
+      const colours = this._colours = THEMES[dark ? "dark" : "light"];
+      this._world.background = new Color(colours.paper);
+      this._floor.material.color.set(colours.grid);
+      this._boneMaterial.color.set(colours.bone);
+      this._sensors.material.color.set(colours.sensor);
+      for (const arrow of [this._shafts, this._tips]) arrow.material.color.set(colours.force);
+      const paint = (mesh, items, times) => {
+        const colour = new Color();
+        items.forEach(({ side }, i) => {
+          colour.set(colours[side] ?? (mesh === this._spheres ? colours.sphere : colours.middle));
+          for (let k = 0; k < times; k++) mesh.setColorAt(times * i + k, colour);
+        });
+        if (mesh.instanceColor) mesh.instanceColor.needsUpdate = true;
+      };
+      paint(this._rods, this.scene.links, 1);
+      paint(this._knobs, this.scene.links, 2);
+      paint(this._spheres, this.scene.spheres, 1);
+      this._rest = new Color(colours.rest);
+      this._work = new Color(colours.work);
+      this._unknown = new Color(colours.unknown);
+      if (this._frame) this.show(this._frame); else this._draw();
+    }
+
+    /** Show or hide "bones", "links", "spheres", "muscles", "forces", "sensors" or "floor". */
+    visible(part, shown) {
+      for (const thing of this._parts[part] || []) thing.visible = shown;
+      this._draw();
+    }
+
+    /** Draw a frame: Float32Array of scene.frame_floats numbers. */
+    show(frame) {
+      if (frame.length !== this.scene.frame_floats) throw new Error("The frame is not of this scene.");
+      this._frame = frame;
+      this._placeBodies(frame);
+      this._placeLinks();
+      this._placeSpheres();
+      this._placeSensors();
+      const forces = 7 * this.scene.bodies.length, muscles = forces + 6 * this.scene.forces.length;
+      this._placeForces(frame, forces);
+      this._placeMuscles(frame, muscles, muscles + this.scene.muscles.length);
+      this._goAlong(frame);
+      this._draw();
+    }
+
+    _placeBodies(frame) {
+      const to = this._transforms;
+      for (let i = 0; i < this.scene.bodies.length; i++) {
+        const k = 7 * i, t = 12 * i;
+        const x = frame[k + 3], y = frame[k + 4], z = frame[k + 5], w = frame[k + 6];
+        to[t] = 1 - 2 * (y * y + z * z); to[t + 1] = 2 * (x * y - z * w); to[t + 2] = 2 * (x * z + y * w);
+        to[t + 3] = 2 * (x * y + z * w); to[t + 4] = 1 - 2 * (x * x + z * z); to[t + 5] = 2 * (y * z - x * w);
+        to[t + 6] = 2 * (x * z - y * w); to[t + 7] = 2 * (y * z + x * w); to[t + 8] = 1 - 2 * (x * x + y * y);
+        to[t + 9] = frame[k]; to[t + 10] = frame[k + 1]; to[t + 11] = frame[k + 2];
+      }
+      for (const bone of this._bones) {
+        this._toMatrix(bone.matrix, bone.userData.body);
+        bone.matrixWorldNeedsUpdate = true;
+      }
+    }
+
+    _toMatrix(matrix, body) {
+      if (body < 0) return matrix.identity();
+      const t = 12 * body, m = this._transforms;
+      return matrix.set(m[t], m[t + 1], m[t + 2], m[t + 9], m[t + 3], m[t + 4], m[t + 5], m[t + 10],
+        m[t + 6], m[t + 7], m[t + 8], m[t + 11], 0, 0, 0, 1);
+    }
+
+    /** Put the place in ground of a point of a body into this._place. */
+    _put(body, x, y, z) {
+      const at = this._place, m = this._transforms, t = 12 * body;
+      if (body < 0) { at[0] = x; at[1] = y; at[2] = z; return at; }
+      at[0] = m[t] * x + m[t + 1] * y + m[t + 2] * z + m[t + 9];
+      at[1] = m[t + 3] * x + m[t + 4] * y + m[t + 5] * z + m[t + 10];
+      at[2] = m[t + 6] * x + m[t + 7] * y + m[t + 8] * z + m[t + 11];
+      return at;
+    }
+
+    _ball(mesh, i, [x, y, z], radius) {
+      const out = mesh.instanceMatrix.array, at = 16 * i;
+      out.fill(0, at, at + 16);
+      out[at] = out[at + 5] = out[at + 10] = radius;
+      out[at + 12] = x; out[at + 13] = y; out[at + 14] = z; out[at + 15] = 1;
+    }
+
+    _placeLinks() {
+      const { links } = this.scene, out = this._rods.instanceMatrix.array;
+      for (let i = 0; i < links.length; i++) {
+        const [ax, ay, az] = this._put(...links[i].from);
+        const [bx, by, bz] = this._put(...links[i].to);
+        const radius = Math.min(Math.max(0.08 * Math.hypot(bx - ax, by - ay, bz - az), 0.008), 0.03);
+        stretch(out, 16 * i, ax, ay, az, bx, by, bz, radius);
+        this._ball(this._knobs, 2 * i, [ax, ay, az], radius);
+        this._ball(this._knobs, 2 * i + 1, [bx, by, bz], radius);
+      }
+      this._rods.instanceMatrix.needsUpdate = this._knobs.instanceMatrix.needsUpdate = true;
+    }
+
+    _placeSpheres() {
+      this.scene.spheres.forEach(({ body, center, radius }, i) =>
+        this._ball(this._spheres, i, this._put(body, ...center), radius));
+      this._spheres.instanceMatrix.needsUpdate = true;
+    }
+
+    _placeSensors() {
+      const matrix = this._scratch ??= new Matrix4();
+      this.scene.sensors.forEach(({ body }, i) =>
+        this._sensors.setMatrixAt(i, this._toMatrix(matrix, body).multiply(this._sensorFrames[i])));
+      this._sensors.instanceMatrix.needsUpdate = true;
+    }
+
+    _placeForces(frame, start) {
+      const shafts = this._shafts.instanceMatrix.array, tips = this._tips.instanceMatrix.array;
+      const metres = WEIGHT_M / this.scene.weight_n, head = 3.2 * ARROW_M;
+      for (let i = 0; i < this.scene.forces.length; i++) {
+        const k = start + 6 * i, x = frame[k], y = frame[k + 1], z = frame[k + 2];
+        const fx = frame[k + 3] * metres, fy = frame[k + 4] * metres, fz = frame[k + 5] * metres;
+        const length = Math.hypot(fx, fy, fz), share = length >= LEAST_FORCE * WEIGHT_M ? Math.max(length - head, 0) / length : 0;
+        if (!share) { shafts.fill(0, 16 * i, 16 * i + 16); tips.fill(0, 16 * i, 16 * i + 16); continue; }
+        const mx = x + fx * share, my = y + fy * share, mz = z + fz * share;
+        stretch(shafts, 16 * i, x, y, z, mx, my, mz, ARROW_M * 0.55);
+        stretch(tips, 16 * i, mx, my, mz, x + fx, y + fy, z + fz, ARROW_M * 1.5);
+      }
+      this._shafts.instanceMatrix.needsUpdate = this._tips.instanceMatrix.needsUpdate = true;
+    }
+
+    _placeMuscles(frame, activations, points) {
+      const out = this._muscles.instanceMatrix.array, colour = this._colour ??= new Color();
+      let segment = 0;
+      this.scene.muscles.forEach((muscle, i) => {
+        const active = frame[activations + i];
+        if (Number.isNaN(active)) colour.copy(this._unknown);
+        else colour.lerpColors(this._rest, this._work, Math.min(Math.max(active, 0), 1));
+        let ax = 0, ay = 0, az = 0;
+        muscle.points.forEach((point, j) => {
+          let x, y, z;
+          if (typeof point === "number") {
+            const k = points + 3 * point;
+            x = frame[k]; y = frame[k + 1]; z = frame[k + 2];
+          } else [x, y, z] = this._put(...point);
+          if (j) {
+            stretch(out, 16 * segment, ax, ay, az, x, y, z, MUSCLE_M);
+            this._muscles.setColorAt(segment++, colour);
+          }
+          ax = x; ay = y; az = z;
+        });
+      });
+      this._muscles.instanceMatrix.needsUpdate = true;
+      if (this._muscles.instanceColor) this._muscles.instanceColor.needsUpdate = true;
+    }
+
+    _goAlong(frame) {
+      const k = 7 * this.scene.root, root = [frame[k], frame[k + 2]];
+      if (this._root && this.follow) this._shift(root[0] - this._root[0], root[1] - this._root[1]);
+      const first = this._root === null;
+      this._root = root;
+      if (first) this.view(this._view);
+      this._floor.position.x = Math.round(this._controls.target.x);
+      this._floor.position.z = Math.round(this._controls.target.z);
+    }
+
+    _shift(x, z) {
+      for (const place of [this._camera.position, this._controls.target]) { place.x += x; place.z += z; }
+    }
+
+    /** Look from the "side", the "front" or "oblique", at the whole person. */
+    view(name) {
+      this._view = name;
+      this._look(new Vector3(...VIEWS[name]));
+    }
+
+    /** The whole person in the picture, from where the camera is now. */
+    fit() { this._look(this._camera.position.clone().sub(this._controls.target)); }
+
+    _look(direction) {
+      const [low, high] = this.scene.box, k = 7 * this.scene.root;
+      const middle = new Vector3((low[0] + high[0]) / 2, (Math.min(low[1], this.scene.floor_m) + high[1]) / 2, (low[2] + high[2]) / 2);
+      if (this._frame) { middle.x = this._frame[k]; middle.z = this._frame[k + 2]; }
+      const tall = high[1] - Math.min(low[1], this.scene.floor_m), wide = Math.max(high[0] - low[0], high[2] - low[2], 0.6 * tall);
+      const half = Math.tan((this._camera.fov * Math.PI) / 360);
+      const distance = Math.max(0.58 * tall / half, 0.58 * wide / half / this._camera.aspect) + 0.2 * tall;
+      this._controls.target.copy(middle);
+      this._camera.position.copy(direction.normalize().multiplyScalar(distance).add(middle));
+      this._controls.update();
+      this._draw();
+    }
+
+    /** Take the size that the container has now. */
+    resize() {
+      const width = this.container.clientWidth, height = this.container.clientHeight;
+      if (!width || !height) return;
+      this._renderer.setPixelRatio(Math.min(window.devicePixelRatio || 1, 2) * this._share);
+      this._renderer.setSize(width, height, false);
+      this._camera.aspect = width / height;
+      this._camera.updateProjectionMatrix();
+      this._draw();
+    }
+
+    /** Draw once before the browser paints, however often it is asked for. */
+    _draw() {
+      if (this._asked || this._gone) return;
+      this._asked = requestAnimationFrame(() => {
+        this._asked = null;
+        const began = performance.now();
+        this._renderer.render(this._world, this._camera);
+        this._spare(began);
+      });
+    }
+
+    /** Draw fewer pixels where drawing takes too long; the next task begins when the picture is done. */
+    _spare(began) {
+      const gl = this._renderer.getContext();
+      gl.flush();
+      this._spent.push(performance.now() - began);
+      if (this._spent.length < 12) return;
+      const usual = this._spent.sort((a, b) => a - b)[6];
+      this._spent = [];
+      if (usual > LONGEST_MS && this._share > FEWEST_PIXELS) {
+        this._share = Math.max(this._share * 0.8, FEWEST_PIXELS);
+        this.resize();
+      }
+    }
+
+    /** Take the viewer off the page. */
+    dispose() {
+      this._gone = true;
+      if (this._asked) cancelAnimationFrame(this._asked);
+      this._watch.disconnect();
+      this._scheme.removeEventListener("change", this._onScheme);
+      this.container.removeEventListener("wheel", this._onWheel, { capture: true });
+      this._controls.dispose();
+      this._world.traverse((thing) => { thing.geometry?.dispose(); thing.material?.dispose(); });
+      this._renderer.dispose();
+      this._canvas.remove();
+    }
+  }
+  return SspinnViewer;
+})();
