@@ -49,8 +49,8 @@ class Bones:
 def read_bones(model_file: Path, folders: Sequence[Path] = (), most_triangles: int = MOST_TRIANGLES) -> Bones:
     """Read the shapes of a model file.
 
-    Meshes are looked for where OpenSim looks: by their own path, beside the model file, in ``Geometry`` beside
-    it; then in the `folders`, and in ``Geometry`` in each of them.
+    Meshes are looked for where OpenSim looks: by their own path, beside the model file, in ``Geometry``
+    beside it; then in the `folders`, and in ``Geometry`` in each of them.
 
     Parameters
     ----------
