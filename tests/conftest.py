@@ -71,6 +71,16 @@ def _one_torch_thread():
 
 
 @pytest.fixture
+def chromium():
+    """Return the class of a browser without a window; skip where there is none."""
+    from tests.chromium import Chromium, find_chromium
+
+    if find_chromium() is None:
+        pytest.skip("there is no Chromium to open pages with (apt install chromium)")
+    return Chromium
+
+
+@pytest.fixture
 def place_model():
     """Return what puts the built-in model into a results folder, as scaling would that changes nothing."""
     import osim_models

@@ -94,6 +94,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         "training": "files study recording opensim_io",
         "estimation": "files gait study recording alignment opensim_io dynamics training",
         "streaming": "files recording opensim_io muscles training estimation",
+        "live_page": "viewer streaming estimation",
         "placement": "files study recording opensim_io training estimation",
         "evaluation": "files gait study recording opensim_io training dynamics.agreement",
         "report": "files text gait study recording alignment opensim_io evaluation results.gui_steps",
@@ -105,7 +106,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         # Its own gaits: nothing that reads what anyone recorded.
         "builtin_network.making": "files recording simulation training builtin_network",
         "verbs": "files text gait study recording alignment opensim_io dynamics muscles simulation "
-        "builtin_network training estimation streaming placement evaluation report "
+        "builtin_network training estimation streaming live_page placement evaluation report "
         "results.gui_steps results.manifest results.record",
         "cli": "text study training verbs",
         "__main__": "cli",
@@ -150,7 +151,9 @@ WITHOUT_LABELS = (
     _ESTIMATION,
     *(
         f"sspinn_opensim.{room}"
-        for room in "streaming placement alignment gait builtin_network builtin_network.making".split()
+        for room in (
+            "streaming live_page placement alignment gait builtin_network builtin_network.making".split()
+        )
     ),
 )
 #: Verbs of which the same holds; others compare with a reference, or check that one can be read.

@@ -10,9 +10,20 @@ from sspinn_opensim.anatomy.names import (
     WORDS,
     joint_of_leg,
     other_side,
+    readable,
     segment_of,
     side_of,
     without_side,
 )
 
-__all__ = ["MIDDLE", "SIDES", "WORDS", "joint_of_leg", "other_side", "segment_of", "side_of", "without_side"]
+__all__ = [
+    "MIDDLE",
+    "SIDES",
+    "WORDS",
+    "joint_of_leg",
+    "other_side",
+    "readable",
+    "segment_of",
+    "side_of",
+    "without_side",
+]

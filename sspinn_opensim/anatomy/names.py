@@ -75,6 +75,13 @@ def without_side(name: str) -> tuple[str, str]:
     return match["of_head"] or match["of_tail"], (match["head"] or match["tail"]).lower()
 
 
+def readable(name: str) -> str:
+    """Turn ``knee_angle_r`` into ``Knee angle, right``."""
+    base, side = without_side(name)
+    words = base.replace("_", " ")
+    return words[:1].upper() + words[1:] + (f", {SIDES[side]}" if side else "")
+
+
 def other_side(name: str) -> str:
     """Return the name of the same thing on the other side: ``calcn_l`` of ``calcn_r``; else the same."""
 

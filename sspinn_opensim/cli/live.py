@@ -79,6 +79,21 @@ STREAM = (
     ),
     number("--speed", float, "X", "of a recording; default: 1", _SPEED, default=1.0),
     number("--seconds", float, "S", "how long; default: until Ctrl-C", Bounds(0.1, 1e9)),
+    flag("--view", "show the estimate in a browser; the address is printed"),
+    number(
+        "--view-port",
+        int,
+        "N",
+        "port of the page, 0 for any that is free; default: 8600",
+        Bounds(0, 65_535),
+        default=8600,
+    ),
+    Option(
+        "--view-host",
+        "where the page is shown; default: 127.0.0.1, this machine alone; else its address holds a token",
+        metavar="HOST",
+        default="127.0.0.1",
+    ),
 )
 REPLAY = (
     Option("--udp", "send messages to this address, not an LSL stream", metavar="HOST:PORT", default=""),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sspinn_opensim.anatomy import without_side
+from sspinn_opensim.anatomy import readable, without_side
 from sspinn_opensim.gait import Cycle
 from sspinn_opensim.gait.cycles import PERCENT
 from sspinn_opensim.report.charts import Band, Chart, Line
-from sspinn_opensim.report.page import readable
 
 #: Roles and meanings of the lines.
 LEGEND = [("estimate", "right, from its strikes"), ("left", "left, from its strikes")]

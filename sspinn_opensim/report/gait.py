@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sspinn_opensim.anatomy import SIDES
+from sspinn_opensim.anatomy import SIDES, readable
 from sspinn_opensim.evaluation.metrics import QUANTITIES, STANDARD_GRAVITY
 from sspinn_opensim.gait import Cycle
 from sspinn_opensim.gait.events import THRESHOLD_BW
@@ -16,7 +16,7 @@ from sspinn_opensim.gait.files import read_cycles
 from sspinn_opensim.opensim_io.tables.motion_files import force_columns
 from sspinn_opensim.report.charts import Chart
 from sspinn_opensim.report.cycle_charts import LEGEND, cycle_charts
-from sspinn_opensim.report.page import Section, Table, readable
+from sspinn_opensim.report.page import Section, Table
 from sspinn_opensim.report.sections import Compared
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.read_back import read_spatiotemporal

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sspinn_opensim.anatomy import without_side
+from sspinn_opensim.anatomy import readable, without_side
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.static_optimization.groups import Group, groups_of
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.report.chart_group import COLORS, ChartGroup
 from sspinn_opensim.report.charts import Band, Chart, Line
-from sspinn_opensim.report.page import readable
 from sspinn_opensim.results.folder import ResultsFolder
 
 _IN_A_ROW = 3

@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from sspinn_opensim.anatomy import SIDES, without_side
+from sspinn_opensim.anatomy import readable
 from sspinn_opensim.text import fixed, signed
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -122,10 +122,3 @@ def environment() -> Environment:
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     made.filters |= {"fixed": fixed, "signed": signed, "readable": readable}
     return made
-
-
-def readable(name: str) -> str:
-    """Turn ``knee_angle_r`` into ``Knee angle, right``."""
-    base, side = without_side(name)
-    words = base.replace("_", " ")
-    return words[:1].upper() + words[1:] + (f", {SIDES[side]}" if side else "")

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sspinn_opensim.anatomy import SIDES
+from sspinn_opensim.anatomy import SIDES, readable
 from sspinn_opensim.evaluation.evaluate import FEWEST_SEEDS
 from sspinn_opensim.evaluation.metrics import NUMBERS, QUANTITIES, mean_key
 from sspinn_opensim.evaluation.people import HOW
 from sspinn_opensim.files import write_atomically
-from sspinn_opensim.report.page import Page, Section, Table, readable
+from sspinn_opensim.report.page import Page, Section, Table
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.text import fixed, markdown_table, signed
 

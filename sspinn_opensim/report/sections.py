@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.anatomy import SIDES, without_side
+from sspinn_opensim.anatomy import SIDES, readable, without_side
 from sspinn_opensim.evaluation.curves import Curves
 from sspinn_opensim.evaluation.data import EvaluationData
 from sspinn_opensim.evaluation.metrics import BAND_DEVIATIONS, QUANTITIES, STANDARD_GRAVITY, mean_key
@@ -23,7 +23,7 @@ from sspinn_opensim.report.axis import Axis
 from sspinn_opensim.report.charts import Band, Chart, Line
 from sspinn_opensim.report.cycle_charts import LEGEND, cycle_charts
 from sspinn_opensim.report.muscle_charts import group_charts, read_groups
-from sspinn_opensim.report.page import Section, Table, readable
+from sspinn_opensim.report.page import Section, Table
 from sspinn_opensim.report.stick_figure import StickFigure
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.gui_steps import gui_steps, opensim_files

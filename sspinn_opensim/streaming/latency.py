@@ -10,6 +10,8 @@ import numpy as np
 _EDGES_S = np.geomspace(1e-6, 1e2, 800)
 PERCENTILES = (50, 95, 99)
 _KEYS = tuple(f"p{p}" for p in PERCENTILES)
+#: For feedback to someone who walks a frame should be out after so long, s: the limit of the field.
+FEEDBACK_LIMIT_S = 0.075
 #: Parts of the way, in their order, and what each is.
 PARTS = {
     "waiting": "from the time of a frame until all of it has come",

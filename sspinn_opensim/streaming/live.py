@@ -151,7 +151,7 @@ class LiveEstimator:
             patience=patience or Patience(),
             needed=sensors.needed,
         )
-        self._shared, self._standing_s = shared_clock, standing_s
+        self.shared_clock, self._standing_s = shared_clock, standing_s
         self._bias = np.zeros((len(sensors.names), 3))
         self._entering: list[Frame] = []
         self._live, self._began = False, False
@@ -317,7 +317,7 @@ class LiveEstimator:
                 self._missing_told = missing
                 names = self._named(missing)
                 found.append(Event(newest, "missing", f"The estimate waits for {_listed(names)}.", names))
-        if self._shared and self._live:
+        if self.shared_clock and self._live:
             delays = np.array([health.delay_s for health in self.frames.health])
             for k in np.flatnonzero(delays - np.median(delays) > _LATE_S).tolist():
                 if k not in self._late_told:

@@ -13,6 +13,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.files import write_json
+from sspinn_opensim.live_page import About, LivePage
 from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.streaming.addresses import address_of
@@ -79,6 +80,9 @@ def stream(
     kept_minutes: float = 60.0,
     speed: float = 1.0,
     seconds: float | None = None,
+    view: bool = False,
+    view_host: str = "127.0.0.1",
+    view_port: int = 8600,
 ) -> Streamed:
     """Estimate from samples as they arrive, until Ctrl-C.
 
@@ -108,6 +112,10 @@ def stream(
         Of the recording.
     seconds : float, optional
         How long; by default until Ctrl-C, or the end of the recording.
+    view : bool
+        Whether a page shows the estimate in a browser.
+    view_host, view_port : str, int
+        Where; beyond this machine its address holds a token. Port 0: any that is free.
 
     Raises
     ------
@@ -128,26 +136,32 @@ def stream(
     channels = channels_of(prepared, estimator)
     folder = ResultsFolder(out).stream / datetime.now().strftime("%Y-%m-%d_%H%M%S")
     opened = _source(source, sensors, prepared, stream, listen, scope, one_clock, speed)
+    standing = (0.0 if source == "recording" else 1.0) if standing_s is None else standing_s
     live = LiveEstimator(
         estimator,
         sensors,
         shared_clock=opened.shared_clock,
         same_clock=opened.same_clock,
         patience=Patience(window_ms / 1000, hold_ms / 1000),
-        standing_s=(0.0 if source == "recording" else 1.0) if standing_s is None else standing_s,
+        standing_s=standing,
     )
-    folder.mkdir(parents=True, exist_ok=True)
     sinks: list[Sink] = []
     try:
-        if "files" in to:
-            sinks.append(RollingFiles(folder, channels, study.name, kept_s=60 * kept_minutes))
         if "lsl" in to:
             sinks.append(LslSink(channels, 1 / estimator.step_s, scope))
         if "udp" in to:
             sinks.append(UdpSink(channels, *address_of(send)))
+        if view:
+            about = about_page(study, prepared, channels, estimator, standing)
+            sinks.append(LivePage(about, live, opened.refused, host=view_host, port=view_port))
     except InputError:
+        for sink in sinks:
+            sink.close()
         opened.close()
         raise
+    folder.mkdir(parents=True, exist_ok=True)
+    if "files" in to:
+        sinks.append(RollingFiles(folder, channels, study.name, kept_s=60 * kept_minutes))
     log.info(f"Estimates {1 / estimator.step_s:.0f} times a second; a frame waits at most {window_ms:g} ms")
     summary = run(opened, live, sinks, seconds=seconds)
     write_json(folder / "summary.json", summary.to_json())
@@ -178,6 +192,21 @@ def channels_of(prepared: Prepared, estimator: StreamingEstimator) -> Channels:
     """Return the channels of the estimates of a study."""
     motions = [coordinate.motion for coordinate in prepared.subject.model.coordinates]
     return channels_of_estimate(estimator.coordinates, motions, estimator.actuated, estimator.feet)
+
+
+def about_page(
+    study: Study, prepared: Prepared, channels: Channels, estimator: StreamingEstimator, standing_s: float
+) -> About:
+    """Return what the live page says of a stream."""
+    subject = prepared.subject
+    return About(
+        study.name,
+        subject.model.name,
+        1 / estimator.step_s,
+        channels,
+        subject.body_weight,
+        standing_s,
+    )
 
 
 def _source(
