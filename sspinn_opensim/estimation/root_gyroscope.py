@@ -21,18 +21,18 @@ class RootGyroscope:
     def __init__(self, subject: Subject, signals: Signals, mounting: Mounting) -> None:
         self._root, self._step_s = subject.heading, signals.step_s
         self._before: tuple[np.ndarray, np.ndarray] | None = None
-        self._columns, self._axes = [], np.eye(3)
+        self.columns, self.axes = [], np.eye(3)
         if self._root is None:
             return
         joint = subject.model.joint(subject.model.coordinates[self._root.turns[0]].joint)
         for k, frame in enumerate(subject.functions.imu_frames):
             if frame.body == joint.child.body and bool(signals.rate_channels[k].all()):
                 before = int(signals.rate_channels[:k].sum())
-                self._columns = [before, before + 1, before + 2]
+                self.columns = [before, before + 1, before + 2]
                 with torch.no_grad():
                     turned = mounting.axes()[3 * k : 3 * k + 3, 3 * k : 3 * k + 3].double().numpy()
                 # From readings to the frame that the root's coordinates turn, at rest along ground.
-                self._axes = (
+                self.axes = (
                     np.array(joint.parent.rotation)
                     @ np.array(joint.child.rotation).T
                     @ np.array(frame.rotation)
@@ -55,10 +55,10 @@ class RootGyroscope:
         ndarray or None
             None where no sensor with three axes sits on the root.
         """
-        if self._root is None or not self._columns:
+        if self._root is None or not self.columns:
             return None
         rotation = self._root.rotation(q)
-        rate = angular_rate[:, self._columns].astype(np.float64) @ self._axes.T
+        rate = angular_rate[:, self.columns].astype(np.float64) @ self.axes.T
         known = self._before is not None
         before = self._before if self._before is not None else (rotation[0], rate[0])
         self._before = rotation[-1], rate[-1]

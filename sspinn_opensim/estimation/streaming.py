@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from casadi_dynamics.compiled.numpy_function import compile_numpy
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.estimation.decode import MotionReader, applied
+from sspinn_opensim.estimation.decode import applied
+from sspinn_opensim.estimation.frame import Remembered, frame_function
 from sspinn_opensim.estimation.ground import GroundForces
-from sspinn_opensim.estimation.path import Path, forces_in_ground
 from sspinn_opensim.estimation.root_gyroscope import RootGyroscope
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.signals import Signals
@@ -50,9 +51,12 @@ class StreamingEstimator:
     """
 
     def __init__(self, estimator: PersonNetwork, subject: Subject, signals: Signals) -> None:
-        self._estimator, self._subject, self._signals = applied(estimator), subject, signals
-        self._reader, self._path = MotionReader(subject), Path(subject, signals.step_s)
-        self._gyroscope = RootGyroscope(subject, signals, self._estimator.mounting)
+        self._estimator, self._signals = applied(estimator), signals
+        gyroscope = RootGyroscope(subject, signals, self._estimator.mounting)
+        channels = signals.angular_rate.shape[-1]
+        #: Everything after the network, as one function.
+        self.frame = frame_function(subject, self._estimator.decoder, gyroscope, signals.step_s, channels)
+        self._frame, self._before = compile_numpy(self.frame), np.zeros(Remembered.SIZE)
         self.coordinates = subject.model.coordinate_names
         self.actuated = tuple(self.coordinates[i] for i in subject.roles.actuated)
         self.feet = tuple(dict.fromkeys(subject.feet))
@@ -68,11 +72,8 @@ class StreamingEstimator:
     def reset(self, *, keep_place: bool = False) -> None:
         """Forget all samples, and where the body has come to and faces unless that is kept."""
         self._state = None
-        self._gyroscope.pause()
-        if keep_place:
-            self._path.pause()
-        else:
-            self._path = Path(self._subject, self._signals.step_s)
+        # The next frame is where the last one was: what happened in between is not known.
+        self._before = Remembered.paused(self._before) if keep_place else np.zeros(Remembered.SIZE)
 
     def settle(self, acceleration: np.ndarray, angular_rate: np.ndarray, *, keep_place: bool = False) -> None:
         """Forget all samples, and settle on the first ones of a recording before `step` is given them.
@@ -126,21 +127,13 @@ class StreamingEstimator:
             )
         with torch.inference_mode():
             outputs, self._state = self._estimator.network.step(inputs[None].double(), self._state)
-            remembered = time.perf_counter()
-            raw = self._estimator.decoder(outputs)
-            q = self._reader.coordinates(raw)
-            ground = self._reader.ground(q, raw.force)
-        velocity, yaw_rate = raw.velocity.numpy(), raw.yaw_rate.numpy()
-        turned = self._gyroscope.turns(q.numpy(), gyroscope[None].numpy())
-        heading, place = self._path.extend(velocity, yaw_rate, turned)
-        values = self._subject.completed(self._path.put(q.numpy(), heading, place))[0]
-        turns = self._subject.heading is not None
-        ground = forces_in_ground(ground, heading, place, turns=turns)
-        found = FrameEstimate(
-            values,
-            raw.torque[0].numpy(),
-            GroundForces(ground.feet, ground.force[0], ground.point[0], ground.torque[0]),
-            float(heading[0]),
+        remembered = time.perf_counter()
+        found = self._frame(
+            outputs=outputs.numpy(), angular_rate=gyroscope.double().numpy(), before=self._before
         )
+        self._before = found["after"][0]
+        force, point, torque = (found[name].reshape(-1, 3) for name in ("force", "point", "torque"))
+        ground = GroundForces(self.feet, force, point, torque)
+        estimate = FrameEstimate(found["q"][0], found["moments"][0], ground, float(found["heading"][0, 0]))
         self.spent_s = (remembered - began, time.perf_counter() - remembered)
-        return found
+        return estimate

@@ -63,7 +63,7 @@ class Decoder(nn.Module):
     ANGLE_RAD, HEIGHT_M, VELOCITY_M_S, FORCE_BW, TORQUE_BWBH = 0.5, 0.05, 0.5, 0.5, 0.05
     YAW_RATE_RAD_S = 0.5
     #: At an output of zero every point carries softplus(-1.5) of `FORCE_BW`: a tenth of body weight.
-    _FORCE_OFFSET = -1.5
+    FORCE_OFFSET = -1.5
 
     segments: Tensor
     posture: Tensor
@@ -74,7 +74,7 @@ class Decoder(nn.Module):
     def __init__(self, subject: Subject, speed_m_s: float | None) -> None:
         super().__init__()
         roles, segments = subject.roles, subject.segment_map()
-        self._sizes = (
+        self.sizes = (
             segments.shape[1],
             len(roles.steps),
             1,
@@ -88,7 +88,7 @@ class Decoder(nn.Module):
         # Part of what was learnt: the network speaks of velocities as seen from here, at any speed.
         self._constant("centre", [speed_m_s or 1.0] + [0.0] * (len(roles.steps) - 1), persistent=True)
         self._constant("height", [standing_height(subject)])
-        self._weight, self._moment = subject.body_weight, subject.moment_scale
+        self.weight_n, self.moment_n_m = subject.body_weight, subject.moment_scale
         # A matrix of ones and zeros puts the forces that move the model in their places: one product.
         modelled = np.flatnonzero(subject.modelled.force)
         self._constant("force_places", np.eye(subject.modelled.force.size)[modelled])
@@ -96,21 +96,21 @@ class Decoder(nn.Module):
     @property
     def size(self) -> int:
         """Number of outputs that a frame needs."""
-        return sum(self._sizes)
+        return sum(self.sizes)
 
     def forward(self, raw: Tensor) -> RawMotion:
         """Return the motion of outputs (..., size)."""
-        segments, velocity, height, yaw_rate, force, torque = raw.split(self._sizes, dim=-1)
+        segments, velocity, height, yaw_rate, force, torque = raw.split(self.sizes, dim=-1)
         spread = (force @ self.force_places).unflatten(-1, (-1, 3))
-        up = self.FORCE_BW * functional.softplus(spread[..., 1] + self._FORCE_OFFSET)
+        up = self.FORCE_BW * functional.softplus(spread[..., 1] + self.FORCE_OFFSET)
         along, right = self.FORCE_BW * spread[..., 0], self.FORCE_BW * spread[..., 2]
         return RawMotion(
             posture=self.posture + self.ANGLE_RAD * segments @ self.segments,
             velocity=self.centre + self.VELOCITY_M_S * velocity,
             height=self.height + self.HEIGHT_M * height,
             yaw_rate=self.YAW_RATE_RAD_S * yaw_rate,
-            force=self._weight * torch.stack([along, up, right], dim=-1),
-            torque=self.TORQUE_BWBH * self._moment * torque,
+            force=self.weight_n * torch.stack([along, up, right], dim=-1),
+            torque=self.TORQUE_BWBH * self.moment_n_m * torque,
         )
 
     def _constant(self, name: str, values, persistent: bool = False) -> None:
