@@ -1,4 +1,4 @@
-"""The network's outputs as coordinates, moments and ground forces: one code for one frame and for all.
+"""The network's outputs as coordinates and ground forces of many frames; `frame` has one as an expression.
 
 Networks are trained in single precision and applied in double: sums of one frame and of many are made in
 another order, and only so the estimate frame by frame is that of the whole recording to more digits than
@@ -25,7 +25,7 @@ def applied(estimator: PersonNetwork) -> PersonNetwork:
 
 
 class MotionReader:
-    """Reads a `RawMotion` of one person; made once, so that a frame costs little."""
+    """Reads a `RawMotion` of one person."""
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject

@@ -83,16 +83,9 @@ class Path:
         self._more, self._followed = float(more[-1]), float(found[-1])
         return found
 
-    def pause(self) -> None:
-        """Let the next frame be where the last one was: what happened in between is not known."""
-        if self._last:
-            self._last = (self._last[0][0], None), (self._last[1][0], None)
-
     def _summed(self, rates: np.ndarray, before: _Frame | None) -> np.ndarray:
         """Return the integral of rates (n, ...) at every frame, from where that before was, and its rate."""
         start, last = before or (np.zeros_like(rates[0]), None)
-        if len(rates) == 1 and last is not None:  # the same sum, for little
-            return start + 0.5 * self._step_s * (last + rates)
         whole = np.concatenate([rates[:1] if last is None else last[None], rates])
         trapezoids = 0.5 * self._step_s * (whole[:-1] + whole[1:])
         if last is None:

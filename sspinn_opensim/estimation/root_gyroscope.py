@@ -16,12 +16,21 @@ class RootGyroscope:
 
     The root turns in ground by what the gyroscope integrates, and in the walking frame by its coordinates;
     the frame turned by the difference: ``R_y(d) = R(q_before) exp(omega step) R(q)^T``.
+
+    Attributes
+    ----------
+    columns : list of int
+        Channels of angular rate, as the network is given them, of the sensor on the root; none where there is
+        none with three axes.
+    axes : (3, 3) ndarray
+        From its readings to the frame that the root's coordinates turn.
     """
 
     def __init__(self, subject: Subject, signals: Signals, mounting: Mounting) -> None:
         self._root, self._step_s = subject.heading, signals.step_s
         self._before: tuple[np.ndarray, np.ndarray] | None = None
-        self.columns, self.axes = [], np.eye(3)
+        self.columns: list[int] = []
+        self.axes = np.eye(3)
         if self._root is None:
             return
         joint = subject.model.joint(subject.model.coordinates[self._root.turns[0]].joint)
@@ -69,7 +78,3 @@ class RootGyroscope:
         if not known:
             found[0] = np.nan
         return found
-
-    def pause(self) -> None:
-        """Forget the frame before."""
-        self._before = None

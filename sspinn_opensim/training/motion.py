@@ -57,6 +57,13 @@ class Decoder(nn.Module):
     ----------
     speed_m_s : float or None
         Where velocities are centred; 1 m/s if unknown.
+
+    Attributes
+    ----------
+    sizes : tuple of 6 int
+        Outputs for segments, velocities, height, yaw rate, forces and torques.
+    weight_n, moment_n_m : float
+        Body weight, and that times height.
     """
 
     #: Spread of the outputs in physical units: what an output of one means.

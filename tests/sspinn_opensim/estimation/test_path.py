@@ -39,16 +39,6 @@ def test_pieces_change_nothing(subject):
     assert (np.ptp(whole[0]) > 0.01) == (subject is TURNS) and np.ptp(whole[1][:, 2]) > 0.01
 
 
-def test_after_a_pause_it_goes_on_from_where_it_was():
-    velocity, yaw_rate = np.tile([1.0, 0.0, 0.0], (50, 1)), np.full((50, 1), 0.5)
-    path = Path(TURNS, 0.01)
-    heading, place = path.extend(velocity, yaw_rate)
-    path.pause()
-    after, there = path.extend(velocity, yaw_rate)
-    assert after[0] == heading[-1] and (there[0] == place[-1]).all()
-    assert after[1] == pytest.approx(heading[-1] + 0.005) and np.linalg.norm(there[1] - place[-1]) > 0.009
-
-
 def test_the_heading_follows_what_is_measured_without_its_shaking():
     """A yaw rate that is off by 0.1 rad/s ends within rate times time constant; noise is filtered away."""
     frames = 3000

@@ -103,6 +103,26 @@ def test_sample_by_sample_it_is_the_same(turning, loud):
         )
 
 
+def test_after_a_pause_it_goes_on_from_where_it_was(turning, loud):
+    """What happened in between is not known: the first frame after it adds nothing to place and heading."""
+    subject, _ = turning
+    estimator, recording, signals, _ = loud
+    streaming = StreamingEstimator(estimator, subject, signals)
+    acceleration, rate = recording.acceleration, recording.angular_rate
+    before = [streaming.step(acceleration[k], rate[k]) for k in range(150)][-1]
+    streaming.settle(acceleration[150:210], rate[150:210], keep_place=True)
+    first, second = (streaming.step(acceleration[k], rate[k]) for k in (200, 201))
+    level = [subject.heading.steps[0], subject.heading.steps[2]]
+    assert np.abs(before.q[level]).min() > 1e-3
+    np.testing.assert_array_equal(first.q[level], before.q[level])
+    # A step closes a hundredth of what the heading is behind the gyroscope.
+    assert abs(first.heading_rad - before.heading_rad) < 0.02 * abs(before.heading_rad) + 1e-3
+    assert np.abs(second.q[level] - first.q[level]).max() > 1e-4
+    streaming.reset()
+    again = streaming.step(acceleration[0], rate[0])
+    assert again.heading_rad == 0.0 and not again.q[level].any()
+
+
 def test_the_root_goes_where_its_velocity_points(turning, loud):
     """Ahead is where the walking frame faces; the way on the floor is the trapezoid of that."""
     subject, _ = turning
