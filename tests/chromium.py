@@ -43,7 +43,8 @@ class Chromium:
     Attributes
     ----------
     errors : list of str
-        Errors and warnings of the console, exceptions, and what the browser itself complained of.
+        Errors and warnings of the console, exceptions, and what the browser itself complained of; not what
+        its graphics without a graphics card say of their own speed.
     requests : list of str
         Every address that the page asked for.
     """
@@ -160,6 +161,7 @@ class Chromium:
         elif method == "Runtime.consoleAPICalled" and about["type"] in {"error", "warning", "assert"}:
             self.errors.append(" ".join(str(x.get("value", x.get("description"))) for x in about["args"]))
         elif method == "Log.entryAdded" and about["entry"]["level"] in {"error", "warning"}:
-            self.errors.append(about["entry"]["text"])
+            if "GL Driver Message" not in about["entry"]["text"]:
+                self.errors.append(about["entry"]["text"])
         elif method == "Network.requestWillBeSent":
             self.requests.append(about["request"]["url"])

@@ -8,13 +8,15 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from sspinn_opensim.anatomy import SIDES, readable, side_of, without_side
-from sspinn_opensim.estimation import FrameEstimate
 from sspinn_opensim.streaming.channels import Channels, numbers_of
+from sspinn_opensim.streaming.live import LiveFrame
 
 #: Coordinates without their side that are shown at first, where a model has them.
 _SHOWN = ("hip_flexion", "knee_angle", "ankle_angle")
 #: Otherwise so many of those that both legs have.
 _FEW = 3
+#: Muscles that are shown at first, one for each row of words in names.
+_MUSCLES = (("soleus",), ("tib_ant", "tibant"), ("vasti", "vas_lat", "vaslat", "vas_int", "vasint"))
 _FORCE, _VERTICAL = "_ground_force_v", "y"
 _AXES = {
     "y": "Up (y)",
@@ -85,17 +87,29 @@ def groups_of(channels: Channels, body_weight_n: float) -> tuple[Group, ...]:
     angles = _paired(channels.coordinates, units, 0, {"deg": 10.0, "m": 0.05})
     moments = _paired(driven, channels.units[1], count, {"N m": 10.0, "N": 50.0})
     forces = _forces(channels, count + drives, body_weight_n)
-    return (
+    found = [
         Group("angles", "Joint angles", _with_shown(angles)),
         Group("moments", "Joint moments", _with_shown(moments)),
         Group("forces", "Ground forces", forces),
-    )
+    ]
+    if channels.muscles:
+        first = count + drives + len(channels.forces)
+        units = [""] * len(channels.muscles)
+        activations = _paired(channels.muscles, units, first, {"": 0.2})
+        found.append(Group("activations", "Muscle activations (0 to 1)", _some_muscles(activations)))
+    return tuple(found)
 
 
-def numbers(channels: Channels, estimate: FrameEstimate) -> np.ndarray:
-    """Return the numbers of a frame in the order of the columns: deg or m, N m or N, N and m."""
-    q, moments, forces = numbers_of(estimate)
-    return np.concatenate([q * channels.degrees_per_unit, moments, forces])
+def numbers(channels: Channels, frame: LiveFrame) -> np.ndarray:
+    """Return the numbers of a frame in the order of the columns.
+
+    Angles in deg, moments in N m, forces in N and where they act in m; activations, NaN where muscles were
+    not solved.
+    """
+    q, moments, forces = numbers_of(frame.estimate)
+    muscles = frame.muscles
+    activations = np.full(len(channels.muscles), np.nan) if muscles is None else muscles.activations
+    return np.concatenate([q * channels.degrees_per_unit, moments, forces, activations])
 
 
 def _paired(
@@ -116,6 +130,14 @@ def _paired(
 def _with_shown(charts: tuple[Chart, ...]) -> tuple[Chart, ...]:
     known = [chart.key for chart in charts if chart.key in _SHOWN]
     shown = known or [chart.key for chart in charts if len(chart.curves) > 1][:_FEW]
+    return tuple(replace(chart, shown=chart.key in shown) for chart in charts)
+
+
+def _some_muscles(charts: tuple[Chart, ...]) -> tuple[Chart, ...]:
+    """Show one muscle of each of a few kinds at first, as far as names tell."""
+    shown = set()
+    for words in _MUSCLES:
+        shown.update([chart.key for chart in charts if any(word in chart.key for word in words)][:1])
     return tuple(replace(chart, shown=chart.key in shown) for chart in charts)
 
 

@@ -6,7 +6,7 @@ import logging
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Flag
@@ -17,12 +17,14 @@ import numpy as np
 
 from sspinn_opensim.live_page.board import Board, compact
 from sspinn_opensim.live_page.curves import groups_of, numbers
+from sspinn_opensim.live_page.figure import Figure
 from sspinn_opensim.live_page.guard import guard_of
 from sspinn_opensim.live_page.server import PageFile, PageServer
 from sspinn_opensim.live_page.status import Status
 from sspinn_opensim.streaming.channels import Channels
 from sspinn_opensim.streaming.latency import FEEDBACK_LIMIT_S, PARTS
 from sspinn_opensim.streaming.live import Event, LiveEstimator, LiveFrame
+from sspinn_opensim.viewer import scripts
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +55,8 @@ class About:
         Mass times gravity.
     standing_s : float
         The person stands for so long at the start.
-    scene : mapping or None
-        What the viewer draws, JSON values.
-    pose : callable or None
-        A frame to what of the scene has moved, JSON values.
+    figure : Figure or None
+        The body, to be drawn.
     """
 
     title: str
@@ -65,8 +65,7 @@ class About:
     channels: Channels
     body_weight_n: float
     standing_s: float = 0.0
-    scene: Mapping[str, Any] | None = None
-    pose: Callable[[LiveFrame], Mapping[str, Any]] | None = None
+    figure: Figure | None = None
 
 
 class LivePage:
@@ -143,19 +142,21 @@ class LivePage:
             "groups": [group.to_json() for group in groups_of(about.channels, about.body_weight_n)],
             "parts": PARTS,
             "limit_ms": 1000 * FEEDBACK_LIMIT_S,
-            "scene": about.scene,
+            "scene": about.figure and about.figure.scene,
+            "view": about.figure and about.figure.view,
         }
 
     def _tell_on(self) -> None:
         told_s = -np.inf
         while True:
             ends = self._ends.wait(_TELL_EVERY_S)
-            now, latest = time.monotonic(), {}
+            now = time.monotonic()
+            latest: dict[str, object] = {}
             events = [self._event(*self._events.popleft()) for _ in range(len(self._events))]
             frames = [self._frames.popleft() for _ in range(len(self._frames))]
             rows = [self._row(frame, delay_s) for frame, delay_s in frames]
-            if frames and self._about.pose and self._board.readers:
-                latest["pose"] = self._about.pose(frames[-1][0])
+            if frames and self._about.figure and self._board.readers:
+                latest["pose"] = self._about.figure.pose(frames[-1][0])
             if events or ends or now - told_s >= _STATUS_EVERY_S:
                 told_s = now
                 latest["status"] = self._status.now(self._live, self._refused, now)
@@ -174,13 +175,16 @@ class LivePage:
         first = self._first_s = frame.time_s if self._first_s is None else self._first_s
         state = _LATE if frame.late else _HELD if frame.held else _FINE
         delay = None if frame.late else round(1000 * delay_s, 1)
-        values = numbers(self._about.channels, frame.estimate).round(3) + 0.0
-        return compact([round(frame.time_s - first, 4), delay, state, *values.tolist()])
+        values = (numbers(self._about.channels, frame).round(3) + 0.0).tolist()
+        known = [value if value == value else None for value in values]  # noqa: PLR0124, NaN is not itself
+        return compact([round(frame.time_s - first, 4), delay, state, *known])
 
 
 def _files() -> dict[str, PageFile]:
     """Return the files of the page, by the path they are asked for."""
-    found = {}
+    found = {
+        name: PageFile("text/javascript; charset=utf-8", text.encode()) for name, text in scripts().items()
+    }
     for path in sorted(_ASSETS.iterdir()):
         if path.suffix in _TYPES:
             name = "" if path.name == "live.html" else path.name

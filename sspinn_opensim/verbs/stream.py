@@ -13,7 +13,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.files import write_json
-from sspinn_opensim.live_page import About, LivePage
+from sspinn_opensim.live_page import About, LivePage, figure_of
 from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.streaming.addresses import address_of
@@ -27,7 +27,7 @@ from sspinn_opensim.streaming.sources import LslSource, RecordingSource, Source,
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.checkpoint import body_identity, load_estimator
 from sspinn_opensim.verbs.on_study import on_study
-from sspinn_opensim.verbs.prepared import Prepared, prepare
+from sspinn_opensim.verbs.prepared import Prepared, prepare, subject_file
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ def stream(
         if "udp" in to:
             sinks.append(UdpSink(channels, *address_of(send)))
         if view:
-            about = about_page(study, prepared, channels, estimator, standing)
+            about = about_page(study, prepared, channels, estimator, out, standing)
             sinks.append(LivePage(about, live, opened.refused, host=view_host, port=view_port))
     except InputError:
         for sink in sinks:
@@ -195,10 +195,26 @@ def channels_of(prepared: Prepared, estimator: StreamingEstimator) -> Channels:
 
 
 def about_page(
-    study: Study, prepared: Prepared, channels: Channels, estimator: StreamingEstimator, standing_s: float
+    study: Study,
+    prepared: Prepared,
+    channels: Channels,
+    estimator: StreamingEstimator,
+    out: Path,
+    standing_s: float,
 ) -> About:
     """Return what the live page says of a stream."""
     subject = prepared.subject
+    figure = figure_of(
+        subject.model,
+        subject_file(out),
+        [study.model.file.parent],
+        sensors=subject.functions.imu_frames,
+        feet=estimator.feet,
+        muscles=channels.muscles,
+        planar=subject.heading is None,
+    )
+    for note in figure.notes:
+        log.info(note)
     return About(
         study.name,
         subject.model.name,
@@ -206,6 +222,7 @@ def about_page(
         channels,
         subject.body_weight,
         standing_s,
+        figure,
     )
 
 

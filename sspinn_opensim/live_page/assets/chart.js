@@ -48,6 +48,7 @@ export class Chart {
     for (const { column } of this.spec.curves) {
       for (let i = first; i < rows.length; i++) {
         const value = rows[i][FIRST + column];
+        if (value === null) continue;
         if (value < low) low = value;
         if (value > high) high = value;
       }
@@ -166,6 +167,7 @@ function line(pen, rows, first, column, gap, x, y) {
   };
   for (let i = first; i < rows.length; i++) {
     const time = rows[i][TIME], value = rows[i][column], at = Math.round(x(time) * 2) / 2;
+    if (value === null) continue; // a gap of the curve, as `before` stays where it is
     if (at === pixel && time - before <= gap) {
       low = Math.min(low, value);
       high = Math.max(high, value);

@@ -46,16 +46,29 @@ function begin(setup) {
   }
 }
 
-async function makeViewer() {
-  if (!page.setup.scene) return;
-  at("figure").hidden = false;
+function makeViewer() {
+  const { scene, view } = page.setup;
+  page.viewer?.dispose();
+  page.viewer = null;
+  at("figure").hidden = !scene;
+  if (!scene) return;
   try {
-    const { SspinnViewer } = await import("./viewer.js");
-    page.viewer = new SspinnViewer(at("scene"), page.setup.scene);
+    page.viewer = new SspinnViewer(at("scene"), scene);
   } catch (error) {
-    at("scene").textContent = "The model cannot be drawn: this browser has no WebGL.";
-    console.warn(error);
+    at("scene").textContent = `The body cannot be drawn, as this browser has no WebGL: ${error.message}`;
+    return;
   }
+  page.viewer.view(view);
+  at("view").value = view;
+  at("scene-legend").replaceChildren(...[
+    legend(make("i", { className: "key force" }), "ground force; 0.6 m are body weight"),
+    scene.muscles.length ? legend("muscles at rest ", make("i", { className: "bar" }), "fully active") : "",
+    scene.bones.length ? "" : legend("rods from joint to joint: no meshes of bones are at hand"),
+  ].filter((part) => part !== ""));
+}
+
+function legend(...parts) {
+  return make("span", {}, ...parts);
 }
 
 function takeRows(rows) {
@@ -109,12 +122,13 @@ function makeCharts(choice = chosen()) {
   const parts = [];
   for (const group of page.setup.groups) {
     const charts = group.charts.filter((chart) => choice.get(`${group.key}/${chart.key}`));
-    if (charts.length) parts.push(make("h3", {}, group.title));
+    const marks = charts.filter((chart) => chart.mark !== null).map((chart) => `, dotted: ${chart.mark_label}`);
+    if (charts.length) parts.push(make("h3", {}, group.title, ...marks));
     for (const spec of charts) {
       const canvas = make("canvas", {}), now = make("span", { className: "now" });
       parts.push(make("figure", {},
         make("figcaption", {}, make("span", { className: "title", title: spec.title }, spec.title),
-          make("span", { className: "unit" }, spec.unit + (spec.mark === null ? "" : ` · dotted: ${spec.mark_label}`)), now),
+          make("span", { className: "unit" }, spec.unit), now),
         canvas));
       page.charts.push({ chart: new Chart(canvas, spec), spec, now });
     }
@@ -137,8 +151,8 @@ function showNumbers() {
   const last = page.rows.at(-1), stale = performance.now() - page.arrived > STALE_AFTER_MS;
   for (const { spec, now } of page.charts) {
     now.replaceChildren(...spec.curves.map(({ side, column }) => {
-      const digits = spec.unit === "deg" ? 1 : spec.unit === "m" ? 3 : 0;
-      const text = last && !stale ? number(last[FIRST + column], digits) : "–";
+      const digits = { deg: 1, m: 3, "": 2 }[spec.unit] ?? 0;
+      const text = last && !stale && last[FIRST + column] !== null ? number(last[FIRST + column], digits) : "–";
       return make("span", { className: side || "right", title: side }, ` ${text}`);
     }));
   }
@@ -172,7 +186,7 @@ function showStatus() {
   const strange = status.sensors.filter((sensor) => sensor.strange).map((sensor) => `${sensor.name} (${sensor.strange})`);
   at("refused").textContent = [
     refused.length ? `Messages that were refused: ${refused.join(", ")}.` : "",
-    strange.length ? `Samples without the axes or a time that is needed: ${strange.join(", ")}.` : "",
+    strange.length ? `Samples whose time or axes could not be used: ${strange.join(", ")}.` : "",
   ].join(" ").trim();
   showDelays(status);
 }
@@ -225,7 +239,7 @@ let drawnPose = null, drawnCurves = 0, saidWords = 0;
 function draw(now) {
   if (page.viewer && page.pose && page.pose !== drawnPose) {
     drawnPose = page.pose;
-    page.viewer.show(page.pose);
+    page.viewer.show(SspinnViewer.decode(page.pose));
     page.counts.poses += 1;
   }
   if (now - drawnCurves >= CURVES_EVERY_MS - 4) {
@@ -262,6 +276,7 @@ at("hold").addEventListener("click", () => {
   at("hold").setAttribute("aria-pressed", String(page.held !== null));
   at("hold").textContent = page.held === null ? "Hold curves" : "Go on";
 });
+at("view").addEventListener("change", () => page.viewer?.view(at("view").value));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", readColours);
 readColours();
 listen();

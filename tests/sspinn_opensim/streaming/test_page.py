@@ -1,5 +1,6 @@
 """The live page: what it tells, whom it answers, and what no client can do to it."""
 
+import base64
 import http.client
 import json
 import socket
@@ -9,8 +10,9 @@ import time
 import numpy as np
 import pytest
 
+import osim_models
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.live_page import About, LivePage, server
+from sspinn_opensim.live_page import About, LivePage, figure_of, server
 from sspinn_opensim.live_page.board import Board
 from sspinn_opensim.live_page.curves import groups_of, numbers
 from sspinn_opensim.live_page.guard import Guard, guard_of
@@ -35,9 +37,9 @@ def make_page(person, make_live, channels):
     """Return a function: settings to a page of the person, with its live estimator; closed at the end."""
     opened = []
 
-    def make(**settings):
+    def make(figure=None, **settings):
         live = make_live()
-        about = About("walker", "planar", 100.0, channels, person.subject.body_weight)
+        about = About("walker", "planar", 100.0, channels, person.subject.body_weight, figure=figure)
         page = LivePage(about, live, {}, **{"port": 0} | settings)
         opened.append(page)
         return page, live
@@ -52,6 +54,13 @@ def make_page(person, make_live, channels):
 def frames(make_live, arrivals, play_to):
     """Return four seconds of estimates."""
     return play_to(make_live(), arrivals(to_row=400))[0]
+
+
+@pytest.fixture(scope="module")
+def figure(person):
+    model, file = person.subject.model, osim_models.path("planar_gait.osim")
+    sensors = person.subject.functions.imu_frames
+    return figure_of(model, file, [], sensors=sensors, feet=("foot_r", "foot_l"), planar=True)
 
 
 def port_of(page):
@@ -146,8 +155,24 @@ def test_what_is_told_of_a_frame_is_the_estimate(make_page, frames, channels):
 def test_every_number_of_a_frame_has_one_place(channels, frames):
     columns = [c.column for g in groups_of(channels, 700.0) for chart in g.charts for c in chart.curves]
     assert len(set(columns)) == len(columns)
-    assert max(columns) < len(numbers(channels, frames[0].estimate))
+    assert max(columns) < len(numbers(channels, frames[0]))
     assert len(columns) == len(channels.coordinates) + len(channels.moments) + 6
+
+
+def test_the_body_is_where_the_estimate_has_it(make_page, frames, figure, channels):
+    page, _ = make_page(figure)
+    reader = Reader(port_of(page))
+    (setup,) = reader.until("setup")
+    reader.until("status")
+    page.take(frames[100])
+    pose = np.frombuffer(base64.b64decode(reader.until("pose")[0]), "<f4")
+    assert len(pose) == setup["scene"]["frame_floats"] and setup["view"] == "side"
+    root = 7 * setup["scene"]["root"]
+    places = [channels.coordinates.index(name) for name in ("pelvis_tx", "pelvis_ty")]
+    np.testing.assert_allclose(pose[root : root + 2], frames[100].estimate.q[places], atol=1e-6)
+    forces = 7 * len(setup["scene"]["bodies"])
+    assert setup["scene"]["forces"] == ["foot_r", "foot_l"]
+    np.testing.assert_allclose(pose[forces + 3 : forces + 6], frames[100].estimate.ground.force[0], rtol=1e-6)
 
 
 def test_whoever_comes_later_is_told_the_past(make_page, frames):
@@ -460,21 +485,26 @@ def test_the_stream_ends_with_readers_and_without(person, make_page):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_in_a_browser(person, make_page, chromium, tmp_path, dark):
+def test_in_a_browser(person, make_page, figure, chromium, tmp_path, dark):
     """It loads from its own address alone, says nothing to the console, and frames keep coming."""
-    page, live = make_page()
+    page, live = make_page(figure)
     source = RecordingSource(person.recording, person.sent)
     streaming = threading.Thread(target=run, args=(source, live, [page]), kwargs={"seconds": 20.0})
     streaming.start()
     with chromium(1400, 900, dark=dark) as browser:
         browser.open(page.url)
         browser.until("window.livePage && livePage.rows.length > 50")
-        counts = "[performance.now(), livePage.counts.rows, livePage.counts.curves]"
-        before = browser.value(counts)
+        counts = "[livePage.counts.rows, livePage.counts.curves, livePage.counts.poses]"
+        before, estimated = browser.value(counts), live.estimated
         time.sleep(2.0)
+        estimated = live.estimated - estimated
+        time.sleep(0.2)
         after = browser.value(counts)
-        seconds = (after[0] - before[0]) / 1000
-        assert (after[1] - before[1]) / seconds >= 30 and after[2] > before[2]
+        # All that is estimated arrives, 100 a second where the machine has time for it. How many pictures
+        # there are in a second is for an idle machine to say: benchmarks/streaming.py.
+        assert after[0] - before[0] >= 0.9 * estimated > 0
+        assert after[1] > before[1] and after[2] > before[2]
+        assert browser.value("document.querySelectorAll('#scene canvas').length") == 1
         assert browser.until("document.getElementById('state-word').textContent") == "Estimating"
         assert browser.value("document.querySelectorAll('#charts canvas').length") == 8
         assert browser.value("document.querySelectorAll('#sensor-rows tr').length") == 7
@@ -495,4 +525,5 @@ def test_in_a_browser(person, make_page, chromium, tmp_path, dark):
         streaming.join()
         browser.until("document.getElementById('state-word').textContent == 'Ended'")
         assert browser.errors == []
-        assert {address.rpartition("/")[0] + "/" for address in browser.requests} <= {page.url, "data:image/"}
+        asked = {address.rpartition("/")[0] + "/" for address in browser.requests if address[:5] != "data:"}
+        assert asked == {page.url}
