@@ -143,6 +143,7 @@ LIBRARIES = {
     "daqp": {"sspinn_opensim.muscles"},
     "matio": {"sspinn_opensim.recording"},
     "pylsl": {"sspinn_opensim.streaming"},
+    "onnx": {"casadi_dynamics.compiled"},
 }
 
 #: Rooms whose code must not know that a reference exists.
