@@ -213,11 +213,12 @@ def memory(person: Person, options: argparse.Namespace) -> dict:
         live.advance(k * step_s + 0.001)
         if k % (total // 10) == total // 10 - 1:
             gc.collect()
-            sizes.append(_resident_mb())
+            sizes.append(resident_mb())
     return {"minutes": options.minutes, "mb": sizes, "growth_mb": round(sizes[-1] - sizes[1], 2)}
 
 
-def _resident_mb() -> float:
+def resident_mb() -> float:
+    """Return the memory that this process has, MB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return round(pages * resource.getpagesize() / 2**20, 2)
 

@@ -118,6 +118,11 @@ class LivePage:
         if guard.token:
             log.warning("Whoever has this address sees the page; what is sent is not encrypted.")
 
+    @property
+    def port(self) -> int:
+        """The port that it is shown at."""
+        return self._server.port
+
     def take(self, frame: LiveFrame) -> None:
         """Put a frame aside."""
         self._frames.append((frame, max(time.monotonic() - frame.machine_s, 0.0)))

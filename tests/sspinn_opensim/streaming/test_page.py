@@ -64,7 +64,7 @@ def figure(person):
 
 
 def port_of(page):
-    return page._server.port
+    return page.port
 
 
 def ask(port, path="/", method="GET", host=None, **headers):
