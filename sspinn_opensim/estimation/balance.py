@@ -82,6 +82,10 @@ class Balance:
             3 * len(subject.functions.contact_points),
         )
 
+    def compile(self) -> None:
+        """Make the functions now, so that several threads can share them."""
+        _ = self._plain, self._derivatives
+
     def values(self, motion: np.ndarray, force: np.ndarray) -> Values:
         """Return what motions (n, k) and forces (n, p, 3) in N give."""
         return Values(**self._parts(self._plain(**self._given(motion, force))["value"]))

@@ -14,12 +14,15 @@ Optimization, chapter 17).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from casadi_dynamics.compiled.program import usable_cores
 from sspinn_opensim.estimation import knots
 from sspinn_opensim.estimation.balance import Balance, Balanced
 from sspinn_opensim.estimation.ground import LEAST_LOAD, ground_forces
@@ -28,6 +31,11 @@ from sspinn_opensim.estimation.quadratic import QuadraticProgram
 from sspinn_opensim.estimation.uncertainty import Deviations, standard_deviations
 from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.training.subject import Subject
+
+log = logging.getLogger(__name__)
+
+#: Coordinates (n, c), and forces at the contact points (n, p, 3), N.
+_Found = tuple[np.ndarray, np.ndarray]
 
 #: Of the training (`friction` in its losses).
 FRICTION = 0.6
@@ -58,6 +66,8 @@ _LENGTHS = (1.0, 0.5, 0.25)
 _ROUGHLY, _CLOSELY = 1e-4, 1e-7
 #: Frames solved together, and how far they reach into their neighbours, s: corrections are forgotten before.
 _PIECE, _OVERLAP_S = 3000, 4.0
+#: Frames linearised at once: memory, and what the cache holds.
+_CHUNK = 256
 
 
 def consistent(estimate: Estimate, subject: Subject, deviations: Deviations) -> Estimate:
@@ -84,13 +94,20 @@ def consistent(estimate: Estimate, subject: Subject, deviations: Deviations) -> 
     loaded = loaded_feet(estimate.ground.force[..., 1], subject.body_weight, step_s)
     free = list(balance.free)
     q, force = np.zeros((len(time_s), len(free))), np.zeros((len(time_s), len(subject.feet), 3))
-    for part, share in _pieces(len(time_s), round(_OVERLAP_S / step_s)):
-        found = _Problem(estimate, deviations, loaded, balance, part, step_s).solve()
+    pieces = list(_pieces(len(time_s), round(_OVERLAP_S / step_s)))
+    balance.compile()
+
+    def solved(part: slice) -> _Found | None:
+        return _Problem(estimate, deviations, loaded, balance, part, step_s).solve()
+
+    for (part, share), found in zip(pieces, _in_order(solved, [part for part, _ in pieces]), strict=True):
         if found is None:  # half a correction would be worse than none; the account of it says what is left
             return estimate
         values, forces = found
         q[part] += share[:, None] * values
         force[part] += share[:, None, None] * forces
+        if len(pieces) > 1:
+            log.info(f"motion and forces made to agree: {part.stop} of {len(time_s)} frames")
     motion = knots.at_knots(knots.coefficients(q), knots.derivative_weights(step_s))
     whole = estimate.q.copy()
     whole[:, free] = q
@@ -101,6 +118,21 @@ def consistent(estimate: Estimate, subject: Subject, deviations: Deviations) -> 
         moments[some], position[some] = found.moment, found.position
     ground = ground_forces(subject, position, force)
     return replace(estimate, q=subject.completed(whole), moments=moments, ground=ground)
+
+
+def _in_order(solved: Callable[[slice], _Found | None], parts: Sequence[slice]) -> Iterator[_Found | None]:
+    """Give what is found of each part, in order, as many at a time as there are cores."""
+    cores = min(usable_cores(), len(parts))
+    if cores < 2:
+        yield from map(solved, parts)
+        return
+    with ThreadPoolExecutor(cores) as pool:
+        waiting = [pool.submit(solved, part) for part in parts]
+        try:
+            for future in waiting:
+                yield future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def deviations_of(estimates: Sequence[Estimate], subject: Subject) -> Deviations:
@@ -195,7 +227,7 @@ class _Problem:
             make[:, i, :, i] = self._on[:, i, None, None] * self._directions
         return make.reshape(frames, 3 * points, -1)
 
-    def solve(self) -> tuple[np.ndarray, np.ndarray] | None:
+    def solve(self) -> _Found | None:
         """Return coordinates (n, c) and forces at the contact points (n, p, 3), N; None if there are none."""
         coefficients = knots.coefficients(self._q)
         motion = knots.at_knots(coefficients, self._weights)
@@ -204,8 +236,7 @@ class _Problem:
         reading = self._balance.values(motion, self._forces(amount)).reading
         last = np.inf
         for round_ in range(_ROUNDS):
-            here = self._balance.at(motion, self._forces(amount))
-            program = self._program(coefficients, amount, here, held, reading)
+            program = self._program(coefficients, motion, amount, held, reading)
             step, aim, bound = program.solve(amount, bound, _CLOSELY if round_ else _ROUGHLY)
             for length in _LENGTHS:
                 motion = knots.at_knots(coefficients + length * step, self._weights)
@@ -234,20 +265,40 @@ class _Problem:
     def _program(
         self,
         coefficients: np.ndarray,
+        motion: np.ndarray,
         amount: np.ndarray,
-        here: Balanced,
         held: np.ndarray,
         reading: np.ndarray,
     ) -> QuadraticProgram:
         """Return the linearised problem; steps of the motion are from here, amounts from zero."""
-        count, motion = self._q.shape[1], knots.at_knots(coefficients, self._weights)
+        frames = len(motion)
+        parts = [
+            self._linearised(slice(first, first + _CHUNK), motion, amount, held, reading)
+            for first in range(0, frames, _CHUNK)
+        ]
+        whole = {name: np.concatenate([part.pop(name) for part in parts]) for name in tuple(parts[0])}
+        return QuadraticProgram(
+            weights=self._weights,
+            stiffness=self._stiffness,
+            spline_slope=self._stiffness * knots.bending(coefficients),
+            **whole,
+        )
+
+    def _linearised(
+        self, some: slice, motion: np.ndarray, amount: np.ndarray, held: np.ndarray, reading: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Return Hessians and gradients of some frames, by their names in the program."""
+        motion, amount, held, reading = (whole[some] for whole in (motion, amount, held, reading))
+        count, make, q_scale = self._q.shape[1], self._make[some], self._q_scale[some]
+        force = np.einsum("nij,nj->ni", make, amount).reshape(len(amount), -1, 3)
+        here = self._balance.at(motion, force)
         root = _Linear(here.root + held / _STIFFNESS, here.root_by_motion, here.root_by_force)
         unchanged = np.zeros((*here.reading.shape, here.root_by_force.shape[2]))
         residuals = [
-            *self._of_feet(here, self._forces(amount)),
+            *self._of_feet(here, force, some),
             root.over(_STIFFNESS**-0.5),
-            _Linear(here.moment - self._moment, here.moment_by_motion, here.moment_by_force).over(
-                self._moment_scale
+            _Linear(here.moment - self._moment[some], here.moment_by_motion, here.moment_by_force).over(
+                self._moment_scale[some]
             ),
             _Linear(here.reading - reading, here.reading_by_motion, unchanged),
         ]
@@ -255,48 +306,45 @@ class _Problem:
             np.concatenate([getattr(residual, name) for residual in residuals], axis=1)
             for name in ("value", "by_motion", "by_force")
         )
-        by_amount = by_force @ self._make
+        by_amount = by_force @ make
         value = value - np.einsum("nij,nj->ni", by_amount, amount)
         hessian, diagonal = by_motion.swapaxes(1, 2) @ by_motion, np.arange(count)
-        hessian[:, diagonal, diagonal] += self._q_scale**-2
+        hessian[:, diagonal, diagonal] += q_scale**-2
         slope = np.einsum("nij,ni->nj", by_motion, value)
-        slope[:, :count] += (motion[:, :count] - self._q) / self._q_scale**2
+        slope[:, :count] += (motion[:, :count] - self._q[some]) / q_scale**2
         of_amounts, diagonal = by_amount.swapaxes(1, 2) @ by_amount, np.arange(amount.shape[1])
         of_amounts[:, diagonal, diagonal] += _SHARE**-2
-        return QuadraticProgram(
-            weights=self._weights,
-            motion=hessian,
-            amount=of_amounts,
-            mixed=by_amount.swapaxes(1, 2) @ by_motion,
-            motion_slope=slope,
-            amount_slope=np.einsum("nij,ni->nj", by_amount, value),
-            stiffness=self._stiffness,
-            spline_slope=self._stiffness * knots.bending(coefficients),
-        )
+        return {
+            "motion": hessian,
+            "amount": of_amounts,
+            "mixed": by_amount.swapaxes(1, 2) @ by_motion,
+            "motion_slope": slope,
+            "amount_slope": np.einsum("nij,ni->nj", by_amount, value),
+        }
 
-    def _of_feet(self, here: Balanced, force: np.ndarray) -> Iterator[_Linear]:
+    def _of_feet(self, here: Balanced, force: np.ndarray, some: slice) -> Iterator[_Linear]:
         """Give how far each foot's force is off, and its moment about where the estimate's force acts."""
-        frames, points = self._on.shape
+        frames, points = self._on[some].shape
         states, count = here.root_by_motion.shape[2], self._q.shape[1]
-        lever = _cross_matrix(here.position - self._point[:, self._feet])
+        lever = _cross_matrix(here.position - self._point[some][:, self._feet])
         pull = _cross_matrix(force)
         for k in range(self._force.shape[1]):
             on = np.flatnonzero(self._feet == k)
             sums = np.zeros((frames, 3, points, 3))
             sums[:, :, on] = np.eye(3)[:, None]
-            off = force[:, on].sum(1) - self._force[:, k]
+            off = force[:, on].sum(1) - self._force[some, k]
             total = _Linear(off, np.zeros((frames, 3, states)), sums.reshape(frames, 3, -1))
-            yield _columns(total, self._axes).over(self._force_scale[:, k, self._axes])
+            yield _columns(total, self._axes).over(self._force_scale[some, k][:, self._axes])
             turns = np.zeros((frames, 3, points, 3))
             turns[:, :, on] = lever[:, on].swapaxes(1, 2)
-            moment = np.einsum("npij,npj->ni", lever[:, on], force[:, on]) - self._torque[:, k]
+            moment = np.einsum("npij,npj->ni", lever[:, on], force[:, on]) - self._torque[some, k]
             by_motion = np.zeros((frames, 3, states))
             # The arm turns with the coordinates: d(r x f) = -f x dr.
             by_motion[..., :count] = -np.einsum(
                 "npij,npjc->nic", pull[:, on], here.position_by_coordinate[:, on]
             )
             total = _Linear(moment, by_motion, turns.reshape(frames, 3, -1))
-            yield _columns(total, self._turns).over(self._torque_scale[:, k, self._turns])
+            yield _columns(total, self._turns).over(self._torque_scale[some, k][:, self._turns])
 
 
 def cone(*, planar: bool) -> np.ndarray:

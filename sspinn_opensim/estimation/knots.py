@@ -9,6 +9,7 @@ and fourth derivative at its ends it is the spline by which OpenSim differentiat
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from scipy.linalg import solve_banded
 
 #: Value and first to fourth derivative at a knot, by the five coefficients around it.
@@ -22,6 +23,8 @@ AT_KNOT = (
 #: So many coefficients tell a sample; there are so many more of them than samples.
 WIDTH = 5
 MORE = WIDTH - 1
+#: Samples whose products are summed while they are in the second cache.
+_CHUNK = 128
 
 
 def derivative_weights(step_s: float) -> np.ndarray:
@@ -70,39 +73,91 @@ def bending(found: np.ndarray) -> np.ndarray:
     return total
 
 
-def banded_hessian(
-    of_motion: np.ndarray, weights: np.ndarray, stiffness: float, end_weight: float
-) -> np.ndarray:
-    """Return the Hessian by coefficients of Hessians (n, 3 c, 3 c) by value, speed and acceleration.
+def windows(found: np.ndarray) -> np.ndarray:
+    """Return a view (n, 5 c) of coefficients (n + 4, c): for each knot those that tell it."""
+    rows, c = np.ascontiguousarray(found).shape
+    return sliding_window_view(found.ravel(), WIDTH * c)[::c][: rows - MORE]
+
+
+def onto_windows(of_windows: np.ndarray) -> np.ndarray:
+    """Return a gradient by coefficients (n + 4, c) of one by the coefficients of each knot, (n, 5 c)."""
+    n = len(of_windows)
+    parts = of_windows.reshape(n, WIDTH, -1)
+    total = np.zeros((n + MORE, parts.shape[2]))
+    for j in range(WIDTH):
+        total[j : j + n] += parts[:, j]
+    return total
+
+
+def by_window(of_motion: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return derivatives (n, m, 5 c) by the coefficients of a knot of those (n, m, 3 c) by its motion."""
+    n, m = of_motion.shape[:2]
+    parts = of_motion.reshape(n * m, len(weights), -1)
+    return (weights.T @ parts).reshape(n, m, -1)
+
+
+class Band:
+    """The lower band of a symmetric matrix by coefficients, as LAPACK takes it; those of a knot side by side.
+
+    Its columns lie one after the other, with space for `c - 1` numbers between them: so the block of two
+    knots is a plain view, and what falls above the diagonal falls between the columns.
 
     Parameters
     ----------
-    stiffness : float
-        Of the squares of fourth differences (`bending`).
-    end_weight : float
-        Of the squares of third and fourth differences at both ends, which keeps the ends free.
-
-    Returns
-    -------
-    (5 c, (n + 4) c) ndarray
-        Lower band, as `scipy.linalg.cholesky_banded` takes it; coefficients of a knot lie side by side.
+    knots, c : int
+        Knots (with `MORE` beyond the samples), and coefficients of each.
     """
-    n, orders = len(of_motion), len(weights)
-    c = of_motion.shape[1] // orders
-    parts = of_motion.reshape(n, orders, c, orders, c)
-    blocks = np.zeros((n + MORE, WIDTH, c, c))  # [i, m] is the block in row i + m and column i
-    for right in range(WIDTH):
-        half = np.einsum("b,napbq->napq", weights[:, right], parts)
-        for left in range(right, WIDTH):
-            blocks[right : right + n, left - right] += np.einsum("a,napq->npq", weights[:, left], half)
-            blocks[right : right + n, left - right] += (
-                stiffness * AT_KNOT[4][left] * AT_KNOT[4][right] * np.eye(c)
-            )
-            for ending in AT_KNOT[3:]:
-                for end in (0, n - 1):
-                    blocks[end + right, left - right] += end_weight * ending[left] * ending[right] * np.eye(c)
-    band = np.zeros((WIDTH * c, (n + MORE) * c))
-    columns = blocks.reshape(n + MORE, WIDTH * c, c)
-    for k in range(c):
-        band[: WIDTH * c - k, k::c] = columns[:, k:, k].T
-    return band
+
+    def __init__(self, knots: int, c: int) -> None:
+        self.c, self._height = c, WIDTH * c + c - 1
+        self._columns = np.zeros((knots * c, self._height))
+
+    def copy(self) -> Band:
+        """Return another one of the same numbers."""
+        other = Band.__new__(Band)
+        other.c, other._height, other._columns = self.c, self._height, self._columns.copy()
+        return other
+
+    def subtract_squares(self, left: np.ndarray, right: np.ndarray) -> None:
+        """Subtract at each knot the product, symmetric, of (n, a, 5 c) from the left by (n, a, 5 c)."""
+        c, blocks = self.c, self._blocks()
+        for first in range(0, len(left), _CHUNK):
+            some = slice(first, first + _CHUNK)
+            for k in range(WIDTH):
+                square = left[some, :, k * c : k * c + c].swapaxes(1, 2) @ right[some, :, k * c :]
+                blocks[first + k : first + k + len(square), :, : (WIDTH - k) * c] -= square
+
+    def add_motion(self, hessian: np.ndarray, weights: np.ndarray, first: int) -> None:
+        """Add Hessians (n, 3 c, 3 c) by value, speed and acceleration of the knots from `first` on."""
+        n, orders, c = len(hessian), len(weights), self.c
+        pairs = [(left, right) for right in range(WIDTH) for left in range(right, WIDTH)]
+        products = np.array([np.outer(weights[:, left], weights[:, right]).ravel() for left, right in pairs])
+        planes = hessian.reshape(n, orders, c, orders, c).transpose(1, 3, 0, 4, 2)
+        summed = (products @ planes.reshape(orders**2, -1)).reshape(len(pairs), n, c, c)
+        blocks = self._blocks()
+        for (left, right), block in zip(pairs, summed, strict=True):
+            at = (left - right) * c
+            blocks[first + right : first + right + n, :, at : at + c] += block
+
+    def add_stiffness(self, stiffness: float, end_weight: float) -> None:
+        """Add that of the squares of fourth differences, and at both ends of third and fourth ones."""
+        n = len(self._columns) // self.c - MORE
+        columns = self._columns.reshape(n + MORE, self.c, -1)
+        for right in range(WIDTH):
+            for left in range(right, WIDTH):
+                at = (left - right) * self.c
+                columns[right : right + n, :, at] += stiffness * AT_KNOT[4][left] * AT_KNOT[4][right]
+                for ending in AT_KNOT[3:]:
+                    for end in (0, n - 1):
+                        columns[end + right, :, at] += end_weight * ending[left] * ending[right]
+
+    def lapack(self) -> np.ndarray:
+        """Return the band (5 c, columns), a view."""
+        return self._columns[:, : WIDTH * self.c].T
+
+    def _blocks(self) -> np.ndarray:
+        """Return as [i, k, p] the entry of row p below the first of knot i, in the k-th column of knot i."""
+        step = self._columns.itemsize
+        shape = (len(self._columns) // self.c, self.c, WIDTH * self.c)
+        strides = (self.c * self._height * step, (self._height - 1) * step, step)
+        return as_strided(self._columns, shape, strides)

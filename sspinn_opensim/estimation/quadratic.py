@@ -22,8 +22,10 @@ _ALMOST = 0.99
 _WHOLE = 0.9
 #: Each iteration gains a factor of 2 to 100. What is not solved then is at least better than before.
 _MOST = 60
-#: Keeps the ends of the spline free (`knots.banded_hessian`).
+#: Keeps the ends of the spline free (`knots.Band.add_stiffness`).
 _END_WEIGHT = 1e14
+#: Samples whose Hessians are added to the band at once.
+_CHUNK = 512
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,9 @@ class QuadraticProgram:
         amount, multiplier = np.maximum(amount, _INSIDE), np.maximum(multiplier, _INSIDE)
         frames, states = self.motion_slope.shape
         step = np.zeros((frames + knots.MORE, states // len(self.weights)))
+        band, mixed = self._band(), knots.by_window(self.mixed, self.weights)
         for _ in range(_MOST):
-            newton = _Newton(self, step, amount, multiplier)
+            newton = _Newton(self, band.copy(), mixed, step, amount, multiplier)
             gap = float(np.mean(amount * multiplier))
             _, more, pull = newton.direction(-amount * multiplier)
             ahead = amount + _longest(amount, more) * more
@@ -85,37 +88,59 @@ class QuadraticProgram:
                 break
         return step, amount, multiplier
 
+    def _band(self) -> knots.Band:
+        """Return the Hessian by the coefficients where the amounts are held."""
+        frames, states = self.motion_slope.shape
+        band = knots.Band(frames + knots.MORE, states // len(self.weights))
+        for first in range(0, frames, _CHUNK):
+            band.add_motion(self.motion[first : first + _CHUNK], self.weights, first)
+        band.add_stiffness(self.stiffness, _END_WEIGHT)
+        return band
+
 
 class _Newton:
-    """Newton's step from one point, with its matrices factorised once."""
+    """Newton's step from one point, with its matrices factorised once.
+
+    Parameters
+    ----------
+    band : Band
+        Of the program; it is used up.
+    mixed : (n, a, 5 c) ndarray
+        Of the program, by the coefficients of each knot.
+    """
 
     def __init__(
-        self, program: QuadraticProgram, step: np.ndarray, amount: np.ndarray, multiplier: np.ndarray
+        self,
+        program: QuadraticProgram,
+        band: knots.Band,
+        mixed: np.ndarray,
+        step: np.ndarray,
+        amount: np.ndarray,
+        multiplier: np.ndarray,
     ) -> None:
-        self._amount, self._multiplier, self._weights = amount, multiplier, program.weights
-        moved, mixed = knots.at_knots(step, program.weights), program.mixed
-        self._by_amount = _times(program.amount, amount) + _times(mixed, moved) + program.amount_slope
-        self._by_amount -= multiplier
-        self._by_motion = _times(program.motion, moved) + _times(mixed.swapaxes(1, 2), amount)
-        self._by_motion += program.motion_slope
-        self._by_spline = program.spline_slope + program.stiffness * knots.bending(step)
+        self._amount, self._multiplier, self._back = amount, multiplier, mixed.swapaxes(1, 2)
+        moved = knots.at_knots(step, program.weights)
+        self._by_amount = _times(program.amount, amount) + _times(program.mixed, moved)
+        self._by_amount += program.amount_slope - multiplier
+        by_motion = _times(program.motion, moved) + program.motion_slope
+        self._by_spline = knots.onto_coefficients(by_motion, program.weights)
+        self._by_spline += knots.onto_windows(_times(self._back, amount))
+        self._by_spline += program.spline_slope + program.stiffness * knots.bending(step)
         inner, diagonal = program.amount.copy(), np.arange(amount.shape[1])
         inner[:, diagonal, diagonal] += multiplier / amount
-        self._inverse, self._back = np.linalg.inv(inner), mixed.swapaxes(1, 2)
-        #: How the amounts follow the motion.
+        self._inverse = np.linalg.inv(inner)
+        #: How the amounts follow the coefficients.
         self._follows = self._inverse @ mixed
-        reduced = program.motion - self._back @ self._follows
-        band = knots.banded_hessian(reduced, program.weights, program.stiffness, _END_WEIGHT)
-        self._factor = cholesky_banded(band, lower=True, overwrite_ab=True, check_finite=False)
+        band.subtract_squares(mixed, self._follows)
+        self._factor = cholesky_banded(band.lapack(), lower=True, check_finite=False)
 
     def direction(self, products: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the steps of spline, amounts and multipliers to given changes of amount times multiplier."""
         own = _times(self._inverse, products / self._amount - self._by_amount)
-        right = knots.onto_coefficients(-self._by_motion - _times(self._back, own), self._weights)
-        right -= self._by_spline
+        right = -self._by_spline - knots.onto_windows(_times(self._back, own))
         change = cho_solve_banded((self._factor, True), right.ravel(), check_finite=False)
         change = change.reshape(right.shape)
-        more = own - _times(self._follows, knots.at_knots(change, self._weights))
+        more = own - _times(self._follows, knots.windows(change))
         return change, more, (products - self._multiplier * more) / self._amount
 
 
