@@ -37,6 +37,7 @@ class Movement:
     ----------
     time_s : ndarray, shape (n,)
     scene : Scene
+        What is drawn.
     frames : (n, frame_floats) float32 ndarray
         Of the scene.
     """
