@@ -206,8 +206,7 @@ def _butterworth(share: float) -> tuple[np.ndarray, np.ndarray]:
     """Return numerator and denominator of the third-order filter, of powers of the delay.
 
     The analogue one is 1 / (s^3 + 2 s^2 + 2 s + 1); s = (1 - z) / (k (1 + z)) with k the tangent of half the
-    cut-off's angle per sample (Oppenheim and Schafer, Discrete-Time Signal Processing, 7.3). `scipy.signal`
-    has it too, and takes longer to import than a trial to be solved.
+    cut-off's angle per sample (Oppenheim and Schafer, Discrete-Time Signal Processing, 7.3).
 
     Parameters
     ----------
@@ -227,8 +226,10 @@ def _power(polynomial: np.ndarray, exponent: int) -> np.ndarray:
 
 def _one_way(b: np.ndarray, a: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Filter forward; the first samples stay as they are."""
-    y = np.array(x, float)
-    driven = np.sum([b[i] * x[_ORDER - i : len(x) - i] for i in range(_ORDER + 1)], axis=0)
-    for k in range(_ORDER, len(x)):
-        y[k] = driven[k - _ORDER] - a[1] * y[k - 1] - a[2] * y[k - 2] - a[3] * y[k - 3]
-    return y
+    from scipy.signal import lfilter, lfiltic  # takes long to import
+
+    known, filtered = x[:_ORDER], np.array(x, float)
+    # What the filter remembers of the first samples: values and sums are the same, latest first.
+    memory = np.column_stack([lfiltic(b, a, column[::-1], column[::-1]) for column in known.T])
+    filtered[_ORDER:] = lfilter(b, a, x[_ORDER:], axis=0, zi=memory)[0]
+    return filtered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,6 +25,8 @@ _ANEW = "write the file anew; if this project wrote it, report it"
 _TIMEOUT_S, _TIMEOUT_PER_FILE_S, _TIMEOUT_PER_BYTE_S = 120.0, 10.0, 2e-6
 #: Tables that are larger together are read one after the other, so that memory does not grow with them.
 _MOST_BYTES = 32e6
+#: Of longer tables OpenSim reads so many stretches of so many rows.
+_LONG_BYTES, _EXCERPTS, _EXCERPT_ROWS = 16_000_000, 8, 500
 #: Rows compared at once, for the same reason.
 _ROWS_AT_ONCE = 10_000
 #: OpenSim's readers need not round to the nearest double; this is a few units of the last digit.
@@ -34,9 +37,9 @@ _RELATIVE_TOLERANCE = 1e-14
 def written_together(folder: Path) -> Iterator[Path]:
     """Give a temporary folder; when the block ends, check what it holds and move it into `folder`.
 
-    Every ``.mot`` and ``.sto`` is read by both of OpenSim's readers, and every set-up file loaded, in one
-    process for all; what it has read before, byte for byte, is not read again. The set appears as a whole:
-    after an error the files in `folder` are those of before.
+    Every ``.mot`` and ``.sto`` is read by both of OpenSim's readers (of a long one an `excerpt`), and every
+    set-up file loaded, in one process for all; what it has read before, byte for byte, is not read again. The
+    set appears as a whole: after an error the files in `folder` are those of before.
 
     Parameters
     ----------
@@ -82,18 +85,84 @@ def check_files(files: Sequence[Path]) -> None:
     for path, setup in setups.items():
         if missing := setup.missing():
             raise OpenSimError("the set-up cannot be used", where=path, found="\n".join(missing))
-    for group in _groups([path.absolute() for path in files if path.suffix in _TABLES]):
-        _check_group({str(path): read_storage(path) for path in group}, setups)
-        setups = {}
-    if setups:
-        _check_group({}, setups)
+    with contextlib.ExitStack() as stack:
+
+        def place_for(path: Path) -> Path:
+            return Path(stack.enter_context(temporary_folder("opensim_excerpts")), path.name)
+
+        for group in _groups([path.absolute() for path in files if path.suffix in _TABLES]):
+            tables: dict[str, Table] = {}
+            for path in group:
+                table, place = _as_meant(path), path
+                if path.stat().st_size > _LONG_BYTES:
+                    place = place_for(path)
+                    table = excerpt(path, table, place)
+                    setups = dict(_beside_excerpt(setups, path, place))
+                tables[str(place)] = table
+            _check_group(tables, setups)
+            setups = {}
+        if setups:
+            _check_group({}, setups)
+
+
+def excerpt(path: Path, table: Table, place: Path) -> Table:
+    """Write the head of a long table and some of its rows, as they stand in it, to another place.
+
+    OpenSim takes minutes to read an hour. What it may misread is the head, and how numbers are written, which
+    does not change from row to row; that all rows are whole is for our own reader to see.
+
+    Parameters
+    ----------
+    path : Path
+        A table that this project wrote.
+    table : Table
+        What it holds.
+    place : Path
+        Where to write the excerpt: rows of the start, of the end, and in between.
+
+    Returns
+    -------
+    Table
+        The rows of the excerpt.
+    """
+    starts = np.linspace(0, len(table.time_s) - _EXCERPT_ROWS, _EXCERPTS).round().astype(int)
+    chosen = np.unique(starts[:, None] + np.arange(_EXCERPT_ROWS))
+    kept = set(chosen.tolist())
+    with path.open("rb") as source, place.open("wb") as file:
+        for line in source:
+            file.write(b"nRows=%d\n" % len(kept) if line.startswith(b"nRows=") else line)
+            if line.startswith(b"endheader"):
+                break
+        file.write(next(source))
+        file.writelines(line for k, line in enumerate(source) if k in kept)
+    return dataclasses.replace(table, time_s=table.time_s[chosen], values=table.values[chosen])
+
+
+def _beside_excerpt(setups: dict[str, SetupFile], path: Path, place: Path) -> Iterator[tuple[str, SetupFile]]:
+    """Give set-ups; one that makes OpenSim read a long table as a copy beside its excerpt."""
+    for name, setup in setups.items():
+        read = [beside(setup.path, other) for other in setup.reads.get("datafile", ())]
+        if setup.tool == "ExternalLoads" and read == [path]:
+            copy = place.parent / setup.path.name
+            copy.write_bytes(setup.path.read_bytes())
+            yield str(copy), dataclasses.replace(setup, path=copy)
+        else:
+            yield name, setup
+
+
+def _as_meant(path: Path) -> Table:
+    """Return a table in which there is nothing to mend: some of that OpenSim reads for ever."""
+    table = read_storage(path)
+    if table.notes:
+        raise OpenSimError(_MISREAD, where=path, found="; ".join(table.notes), fix=_ANEW)
+    return table
 
 
 def _groups(tables: Sequence[Path]) -> Iterator[list[Path]]:
     """Give tables that are read at once."""
     group, size = [], 0
     for path in tables:
-        own = path.stat().st_size
+        own = min(path.stat().st_size, _LONG_BYTES)
         if group and size + own > _MOST_BYTES:
             yield group
             group, size = [], 0
@@ -104,9 +173,6 @@ def _groups(tables: Sequence[Path]) -> Iterator[list[Path]]:
 
 
 def _check_group(tables: dict[str, Table], setups: dict[str, SetupFile]) -> None:
-    for path, table in tables.items():
-        if table.notes:  # with some of these OpenSim reads for ever
-            raise OpenSimError(_MISREAD, where=path, found="; ".join(table.notes), fix=_ANEW)
     named = (beside(s.path, name) for s in setups.values() for names in s.reads.values() for name in names)
     key = answer_key(inspect_files, [*map(Path, (*tables, *setups)), *named])
     load_or_make(key, lambda: _read_by_opensim(tables, setups))

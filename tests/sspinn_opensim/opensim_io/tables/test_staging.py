@@ -1,6 +1,7 @@
 """A set of files gets its names only after OpenSim has read every one of them."""
 
 import dataclasses
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from sspinn_opensim.opensim_io.tables import staging
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table, moments_table
 from sspinn_opensim.opensim_io.tables.staging import check_files, written_together
-from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 from sspinn_opensim.opensim_io.worker.tables import inspect_files, read_coordinates
 
 FEET = ("foot_r", "foot_l")
@@ -209,3 +210,41 @@ def test_opensim_takes_our_degrees_back_to_the_same_coordinates(shared, tmp_path
         np.testing.assert_array_equal(
             table.column("knee_angle_r_beta"), q[:, list(motions).index("knee_angle_r_beta")]
         )
+
+
+def test_of_a_long_table_opensim_reads_an_excerpt(tmp_path, monkeypatch):
+    """Rows of the start, the end and in between, as they stand; loads that name the table come along."""
+    monkeypatch.setattr(staging, "_LONG_BYTES", 20_000)
+    monkeypatch.setattr(staging, "_EXCERPT_ROWS", 5)
+    seen = []
+    monkeypatch.setattr(
+        staging, "_check_group", lambda tables, setups: seen.append((read_them(tables), set(tables), setups))
+    )
+    rng = np.random.default_rng(0)
+    names = [f"foot_{kind}{axis}" for kind in ("v", "p", "t") for axis in "xyz"]
+    long = Table(tuple(names), np.arange(1000) / 100, rng.normal(size=(1000, 9)), header="long")
+    write_storage(tmp_path / "grf.mot", long)
+    write_storage(tmp_path / "short.sto", Table(("a",), np.arange(3.0), np.zeros((3, 1))))
+    write_external_loads(tmp_path / "loads.xml", ("foot_r",), "grf.mot")
+    staging.check_files(sorted(tmp_path.iterdir()))
+    ((found, paths, setups),) = seen
+    rows, expected = found["grf.mot"], np.isin(np.arange(1000), [0, 4, 995, 999])
+    assert len(rows.time_s) == 40 and np.isin(long.time_s[expected], rows.time_s).all()
+    np.testing.assert_array_equal(rows.values, long.values[np.isin(long.time_s, rows.time_s)])
+    assert len(found["short.sto"].time_s) == 3
+    (loads,) = setups.values()
+    assert str(loads.path.parent / "grf.mot") in paths and loads.path.parent != tmp_path
+
+
+def read_them(tables):
+    """Return what our reader finds in the files of tables, which is what is said of them."""
+    found = {}
+    for path, table in tables.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # between the stretches time jumps
+            read = read_storage(Path(path))
+        np.testing.assert_array_equal(read.values, table.values)
+        np.testing.assert_array_equal(read.time_s, table.time_s)
+        assert not [note for note in read.notes if "header" in note]
+        found[Path(path).name] = read
+    return found
