@@ -9,8 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event as Flag
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 import numpy as np
@@ -29,10 +28,12 @@ from sspinn_opensim.viewer import scripts
 log = logging.getLogger(__name__)
 
 PORT = 8600
-#: Readers are told so often; what a new one is sent of the past, s; and what one that lags is sent at once.
+#: Readers are told so often at most; what a new one is sent of the past, and one that lags at once, s.
 _TELL_EVERY_S, _PAST_S, _AT_ONCE_S = 0.02, 20.0, 1.0
 #: How often the health of sensors and the delay are told, s.
 _STATUS_EVERY_S = 0.5
+#: Without frames events and health are looked at so often, s.
+_IDLE_S = 0.1
 _ASSETS = Path(__file__).parent / "assets"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 #: States of a row: as it should be, with a gap bridged, made after its time.
@@ -71,8 +72,9 @@ class About:
 class LivePage:
     """Shows estimates in a browser; see `Sink`.
 
-    `take` and `tell` only put something aside. A thread makes texts of it fifty times a second, and others
-    send them, so that the estimate waits for nobody; whoever reads too slowly misses frames.
+    `take` and `tell` only put something aside. A thread makes texts of it, at most fifty times a second and
+    right after a frame, when the next one is furthest; others send them. So the estimate waits for nobody;
+    whoever reads too slowly misses frames.
 
     Parameters
     ----------
@@ -110,7 +112,8 @@ class LivePage:
         where = socket.gethostname() if host in {"0.0.0.0", "::", ""} else host
         where = f"[{where}]" if ":" in where else where
         self.url = f"http://{where}:{self._server.port}/" + (f"{guard.token}/" if guard.token else "")
-        self._ends = Flag()
+        # Free when there is news. A bare lock: to let go of it never waits, as the lock inside an Event may.
+        self._news, self._told_s, self._ends = Lock(), -np.inf, False
         self._thread = Thread(target=self._tell_on, name="live page, texts", daemon=True)
         self._server.start()
         self._thread.start()
@@ -125,7 +128,11 @@ class LivePage:
 
     def take(self, frame: LiveFrame) -> None:
         """Put a frame aside."""
-        self._frames.append((frame, max(time.monotonic() - frame.machine_s, 0.0)))
+        now = time.monotonic()
+        self._frames.append((frame, max(now - frame.machine_s, 0.0)))
+        if now - self._told_s >= _TELL_EVERY_S:
+            self._told_s = now
+            self._wake()
 
     def tell(self, event: Event) -> None:
         """Put aside what happened."""
@@ -133,7 +140,8 @@ class LivePage:
 
     def close(self) -> None:
         """Tell readers that the stream has ended, and close the port."""
-        self._ends.set()
+        self._ends = True
+        self._wake()
         self._thread.join()
         self._server.stop()
 
@@ -151,11 +159,16 @@ class LivePage:
             "view": about.figure and about.figure.view,
         }
 
+    def _wake(self) -> None:
+        """Let the thread know of news; only the thread that streams calls this."""
+        if self._news.locked():
+            self._news.release()
+
     def _tell_on(self) -> None:
         told_s = -np.inf
         while True:
-            ends = self._ends.wait(_TELL_EVERY_S)
-            now = time.monotonic()
+            self._news.acquire(timeout=_IDLE_S)
+            ends, now = self._ends, time.monotonic()
             latest: dict[str, object] = {}
             events = [self._event(*self._events.popleft()) for _ in range(len(self._events))]
             frames = [self._frames.popleft() for _ in range(len(self._frames))]

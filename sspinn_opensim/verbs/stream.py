@@ -146,6 +146,7 @@ def stream(
         standing_s=standing,
     )
     sinks: list[Sink] = []
+    page: LivePage | None = None
     try:
         if "lsl" in to:
             sinks.append(LslSink(channels, 1 / estimator.step_s, scope))
@@ -153,7 +154,7 @@ def stream(
             sinks.append(UdpSink(channels, *address_of(send)))
         if view:
             about = about_page(study, prepared, channels, estimator, out, standing)
-            sinks.append(LivePage(about, live, opened.refused, host=view_host, port=view_port))
+            page = LivePage(about, live, opened.refused, host=view_host, port=view_port)
     except InputError:
         for sink in sinks:
             sink.close()
@@ -162,6 +163,8 @@ def stream(
     folder.mkdir(parents=True, exist_ok=True)
     if "files" in to:
         sinks.append(RollingFiles(folder, channels, study.name, kept_s=60 * kept_minutes))
+    if page is not None:  # last: its thread works while nothing else does
+        sinks.append(page)
     log.info(f"Estimates {1 / estimator.step_s:.0f} times a second; a frame waits at most {window_ms:g} ms")
     summary = run(opened, live, sinks, seconds=seconds)
     write_json(folder / "summary.json", summary.to_json())
