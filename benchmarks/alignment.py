@@ -13,13 +13,13 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from benchmarks.alignment_people import Person, gaits_without, people, write_usual_gait
+from benchmarks.alignment_people import Person, people, usual_without, write_usual_gait
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.alignment.align import align
 from sspinn_opensim.alignment.types import words
@@ -179,7 +179,7 @@ def errors(
 def virtual_errors(data: Path, count: int, seed: int) -> dict[str, list[Error]]:
     """Return the errors of virtual recordings, by kind of gait, with and without standing."""
     everyone = people(data)
-    usual = {name: _usual_without(everyone, name) for name in {person.name for person in everyone}}
+    usual = {name: usual_without(everyone, name) for name in {person.name for person in everyone}}
     rng = np.random.default_rng(seed)
     found: dict[str, list[Error]] = {}
     for number in range(count):
@@ -226,23 +226,6 @@ def _stands(person: Person, site: Site, rng: np.random.Generator) -> np.ndarray:
     else:
         forward, outward = rng.normal(person.standing[site], _AGAIN_DEG)
     return Lean(forward, outward, 0.0, 0.0).up(site[1])
-
-
-def _usual_without(everyone: Sequence[Person], name: str) -> tuple[tuple[UsualGait, ...], dict[str, Lean]]:
-    """Return gait and standing of all people but one: nobody is measured by what was learnt from them."""
-    gaits, postures = gaits_without(everyone, name), {}
-    for segment, lean in QUIET_STANDING.items():
-        values = [
-            v
-            for person in {p.name: p for p in everyone}.values()
-            if person.name != name and person.standing is not None
-            for site, v in person.standing.items()
-            if site[0] == segment
-        ]
-        forward, outward = np.mean(values, axis=0)
-        middle = segment in ("pelvis", "trunk")
-        postures[segment] = replace(lean, forward=float(forward), outward=0.0 if middle else float(outward))
-    return gaits, postures
 
 
 def table(found: Iterable[Error]) -> str:

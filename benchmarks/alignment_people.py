@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.virtual_imu import Trial, settings_of, trials
 from sspinn_opensim.alignment.strides import HARMONICS, Strides, find_strides
-from sspinn_opensim.alignment.usual import Site, UsualGait, gait_of, mirrored
+from sspinn_opensim.alignment.usual import QUIET_STANDING, Lean, Site, UsualGait, gait_of, mirrored
 from sspinn_opensim.anatomy import segment_of, side_of
 from sspinn_opensim.recording.phases import phases_of_signals
 from sspinn_opensim.simulation import places
@@ -137,6 +137,23 @@ def write_usual_gait(of: Sequence[Person], file: Path) -> None:
     )
     gaits = {kind: usual_gait(of, kind) for kind in ("walking", "running")}
     file.write_text(json.dumps({"about": about, "gaits": gaits}) + "\n", encoding="utf-8")
+
+
+def usual_without(everyone: Sequence[Person], name: str) -> tuple[tuple[UsualGait, ...], dict[str, Lean]]:
+    """Return gait and standing of all people but one: nobody is measured by what was learnt from them."""
+    gaits, postures = gaits_without(everyone, name), {}
+    for segment, lean in QUIET_STANDING.items():
+        values = [
+            v
+            for person in {p.name: p for p in everyone}.values()
+            if person.name != name and person.standing is not None
+            for site, v in person.standing.items()
+            if site[0] == segment
+        ]
+        forward, outward = np.mean(values, axis=0)
+        middle = segment in ("pelvis", "trunk")
+        postures[segment] = replace(lean, forward=float(forward), outward=0.0 if middle else float(outward))
+    return gaits, postures
 
 
 def gaits_without(of: Sequence[Person], name: str) -> tuple[UsualGait, ...]:

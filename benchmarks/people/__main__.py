@@ -19,6 +19,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import alignment_people
+from benchmarks.alignment_people import Person
 from benchmarks.machine import processor
 from benchmarks.people import references, virtual
 from benchmarks.people.errors import curve_errors, write_errors
@@ -29,6 +31,7 @@ from benchmarks.virtual_imu import Trial
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from sspinn_opensim import estimate, opensense, scale, train
+from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.study.read import override
@@ -58,9 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--virtual-axes",
         nargs="+",
-        choices=("stated", "aligned"),
+        choices=("stated", "refined", "aligned"),
         default=["stated"],
-        help="turned sensors whose axes count as stated, or that are aligned by their signals",
+        help="turned sensors whose axes count as stated, are refined by the signals, or found by them alone",
     )
     parser.add_argument("--model", default="builtin:planar_gait", help="of estimates in the plane")
     parser.add_argument("--space", action="store_true", help="estimate everyone's own model in space")
@@ -91,10 +94,12 @@ def main(arguments: list[str] | None = None) -> int:
             parser.error(f"{name} has signals of the sagittal plane alone; in space: {', '.join(known)}")
         keep(run(name, options))
     levels = [(level, axes) for level in options.virtual for axes in options.virtual_axes]
+    by_signals = any(axes != "stated" for _, axes in levels)
+    everyone = alignment_people.people(options.data) if by_signals else []
     people = 13 if options.virtual_all else options.virtual_people
     for trial in virtual.chosen_trials(options.data, people, options.virtual_all) if levels else ():
         for level, axes in levels:
-            keep(run_virtual(trial, level, axes, options))
+            keep(run_virtual(trial, level, axes, everyone, options))
     means = virtual.means(rows, [_level(*level) for level in levels])
     show([*rows, *means], options)
     return 0
@@ -111,22 +116,33 @@ def run(name: str, options: argparse.Namespace) -> list[dict]:
     return _rows(name, study, folder / "results", lambda *_: measured, options)
 
 
-def run_virtual(trial: Trial, level_deg: float, axes: str, options: argparse.Namespace) -> list[dict]:
-    """Train on a virtual recording, and score it; a row a seed."""
+def run_virtual(
+    trial: Trial, level_deg: float, axes: str, everyone: list[Person], options: argparse.Namespace
+) -> list[dict]:
+    """Train on a virtual recording, and score it; a row a seed.
+
+    Parameters
+    ----------
+    everyone : list of Person
+        The alignment leans on how all of them but this person move and stand.
+    """
     folder = options.out / "virtual" / f"{trial.name}_{level_deg:g}"
     file = virtual.write_study(trial, level_deg, folder, space=options.space)
-    study = virtual.read_virtual(file, align=axes == "aligned")
+    study = virtual.read_virtual(file, axes)
+    alignment = virtual.alignment_by_others(study, everyone, trial.person)
 
     def measured(prepared: Prepared, results: Path) -> references.Measured:
         return virtual.reference(study, ResultsFolder(results).subject, prepared.recording.time_s)
 
     results, level = folder / f"results_{axes}", _level(level_deg, axes)
     about = {"kind": trial.kind, "person": trial.person, "level": level}
-    return [about | row for row in _rows(f"{trial.name}@{level}", study, results, measured, options)]
+    return [
+        about | row for row in _rows(f"{trial.name}@{level}", study, results, measured, options, alignment)
+    ]
 
 
 def _level(level_deg: float, axes: str) -> str:
-    return f"{level_deg:g}" + (" aligned" if axes == "aligned" else "")
+    return f"{level_deg:g}" + (f" {axes}" if axes != "stated" else "")
 
 
 def _rows(
@@ -135,14 +151,15 @@ def _rows(
     results: Path,
     measured_of: Callable[[Prepared, Path], references.Measured],
     options: argparse.Namespace,
+    alignment: Alignment | None = None,
 ) -> list[dict]:
     """Return a row for each seed, which has a results folder of its own."""
     if len(options.seeds) == 1:
-        return [_row(name, study, results, measured_of, options.seeds[0], options)]
+        return [_row(name, study, results, measured_of, options.seeds[0], options, alignment)]
     own = {seed: results.parent / f"seed_{seed}" / results.name for seed in options.seeds}
     for folder in own.values():
         folder.parent.mkdir(exist_ok=True)
-    return [_row(name, study, own[seed], measured_of, seed, options) for seed in options.seeds]
+    return [_row(name, study, own[seed], measured_of, seed, options, alignment) for seed in options.seeds]
 
 
 def _row(
@@ -152,6 +169,7 @@ def _row(
     measured_of: Callable[[Prepared, Path], references.Measured],
     seed: int,
     options: argparse.Namespace,
+    alignment: Alignment | None = None,
 ) -> dict:
     """Train without labels, then read them: the errors, and those of the baseline."""
     study = override(study, steps=options.steps, seeds=(seed,))
@@ -161,7 +179,7 @@ def _row(
     study = replace(study, training=training)
     started = time.monotonic()
     scale(study, results)
-    prepared = prepare(study, results)
+    prepared = prepare(study, results, alignment=alignment)
     if not options.network:
         train(study, results, prepared=prepared)
     estimate(study, results, network=options.network, prepared=prepared)

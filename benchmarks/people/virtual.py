@@ -14,19 +14,27 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.alignment_people import Person, usual_without
 from benchmarks.people.references import Measured
 from benchmarks.virtual_imu import RUNNING, WALKING, Trial, people_of, settings_of, trials
 from casadi_dynamics.osim import read_model
+from sspinn_opensim.alignment.align import align
+from sspinn_opensim.alignment.choices import AlignmentChoice
+from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.evaluation.reference import read_reference
+from sspinn_opensim.recording import read_recording
 from sspinn_opensim.recording.findings import KINDS
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.simulation.settings import SimulationSettings
 from sspinn_opensim.study import Study, read_study
+from sspinn_opensim.verbs.axes import as_chosen
 from sspinn_opensim.verbs.simulate_imu import simulate_imu
 
 #: Standard deviation along each axis by which a sensor misses its place, m: four of five are then 0.9 to 3.0
 #: cm off.
 POSITION_M = 0.012
+#: What a study says of sensors that were strapped on by eye.
+STATED_WITHIN_DEG = 8.0
 #: Runners have a trial at 2, 3, 4 and 5 m/s each; with one trial a person, the first three run at these.
 _ONE_SPEED_M_S = (3, 5, 4, 2)
 
@@ -79,21 +87,38 @@ def write_study(trial: Trial, level_deg: float, folder: Path, *, space: bool = F
     return simulate_imu(trial.model, trial.motion, folder, misaligned(trial, level_deg, space=space)).study
 
 
-def read_virtual(file: Path, *, align: bool) -> Study:
+def read_virtual(file: Path, axes: str) -> Study:
     """Return the study of a virtual recording.
 
     Nothing that is found wrong with the recording stops it: turned sensors are what is measured.
 
     Parameters
     ----------
-    align : bool
-        Whether sensors are aligned by their signals; else their axes count as stated, and training alone can
-        find the turn.
+    axes : {'stated', 'refined', 'aligned'}
+        As the study states them, so that training alone can find the turn; the same within
+        `STATED_WITHIN_DEG`, so that the signals refine them; or by the signals alone.
     """
-    study = read_study(file)
-    alignment = dataclasses.replace(study.alignment, method="signals") if align else study.alignment
+    study, alignment = read_study(file), study_alignment(axes)
     recording = dataclasses.replace(study.recording, accepted=tuple(KINDS))
     return dataclasses.replace(study, alignment=alignment, recording=recording)
+
+
+def study_alignment(axes: str) -> AlignmentChoice:
+    """Return how sensors are aligned."""
+    if axes == "aligned":
+        return AlignmentChoice(method="signals")
+    return AlignmentChoice(stated_within_deg=STATED_WITHIN_DEG if axes == "refined" else None)
+
+
+def alignment_by_others(study: Study, people: Sequence[Person], name: str) -> Alignment | None:
+    """Return how the sensors of a person sit, by how all others move and stand; None if axes are known."""
+    recording = as_chosen(study, read_recording(study, whole=True))
+    if all(sensor.axes_known for sensor in recording.sensors):
+        return None
+    part = study.recording.standing_s
+    gaits, postures = usual_without(people, name)
+    choice, standing_s = study.alignment, (part,) if part else ()
+    return align(recording, choice, standing_s=standing_s, gaits=gaits, postures=postures)
 
 
 def reference(study: Study, model: Path, time_s: np.ndarray) -> Measured:

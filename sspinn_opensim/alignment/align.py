@@ -11,7 +11,7 @@ import numpy as np
 from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.alignment.combine import Evidence, combine
 from sspinn_opensim.alignment.doubts import SURE, doubts_of
-from sspinn_opensim.alignment.evidence import Observed, evidence_of
+from sspinn_opensim.alignment.evidence import Observed, evidence_of, stated_axes
 from sspinn_opensim.alignment.identify import fits, identify
 from sspinn_opensim.alignment.mistakes import find_mistakes
 from sspinn_opensim.alignment.standing import Standing, find_standing
@@ -40,7 +40,8 @@ def align(
     """Return how the sensors of a recording sit on their segments.
 
     Only sensors with all six channels take part. Those whose axes are known keep them; they help to tell
-    where the others sit, and are compared with what their signals say.
+    where the others sit, and are compared with what their signals say. So are those whose axes are stated
+    within a deviation, which is evidence beside that of their signals.
 
     Parameters
     ----------
@@ -71,10 +72,13 @@ def align(
                 found, probability = sitting[at]
                 own = replace(own, found=found, probability=probability)
         findings += doubts_of(own, sensor, choice, complete=k in used)
+        if sensor.stated_within_deg is not None and k in used:
+            whole = (*stated_axes(sensor.stated_within_deg), *evidence[used.index(k)])
+            own = _solved(own, whole, own.facing)
         if sensor.axes_known:
             own = replace(own, rotation=np.eye(3), sd_deg=(0.0, 0.0, 0.0), evidence=(), facing=1.0)
         sensors.append(own)
-    findings = merged((*findings, *find_mistakes(recording, doing, gaits)))
+    findings = merged((*findings, *find_mistakes(_as_stated(recording), doing, gaits)))
     return Alignment(tuple(sensors), findings, fingerprint(recording, choice, standing_s), recording.name)
 
 
@@ -103,7 +107,10 @@ def aligned(recording: Recording, alignment: Alignment) -> Recording:
             signal[:, k] = signal[:, k] @ rotation.T
         for variance in variances:
             variance[k] = rotation**2 @ variance[k]
-        sensors[k] = replace(sensor, orientation=angles_from_rotation(rotation), axes_known=True)
+        whole = rotation @ rotation_from_angles(sensor.orientation)
+        sensors[k] = replace(
+            sensor, orientation=angles_from_rotation(whole), axes_known=True, stated_within_deg=None
+        )
     return replace(
         recording,
         sensors=tuple(sensors),
@@ -123,13 +130,24 @@ def unaligned(recording: Recording, choice: AlignmentChoice, stated: Collection[
         Sensors whose axes the study gives.
     """
     sensors = []
-    for sensor in recording.sensors:
-        known = sensor.axes_known
+    complete = np.all(recording.acceleration_available & recording.angular_rate_available, axis=1)
+    for sensor, refinable in zip(recording.sensors, complete, strict=True):
+        known, within = sensor.axes_known, None
         if choice.method == "none":
             known = True
         elif choice.method == "signals":
             known = bool(sensor.imu_frame) or sensor.name in stated
-        sensors.append(replace(sensor, axes_known=known))
+        if known and refinable and not sensor.imu_frame and choice.stated_within_deg is not None:
+            known, within = False, choice.stated_within_deg
+        sensors.append(replace(sensor, axes_known=known, stated_within_deg=within))
+    return replace(recording, sensors=tuple(sensors))
+
+
+def _as_stated(recording: Recording) -> Recording:
+    """Return a recording in which axes that are nearly known count as known."""
+    sensors = (
+        replace(s, axes_known=s.axes_known or s.stated_within_deg is not None) for s in recording.sensors
+    )
     return replace(recording, sensors=tuple(sensors))
 
 
@@ -137,7 +155,7 @@ def fingerprint(
     recording: Recording, choice: AlignmentChoice, standing_s: Sequence[tuple[float, float]] = ()
 ) -> str:
     """Return a hash of all that an alignment is made from; what it is judged by does not count."""
-    said = [(s.name, s.body, s.imu_frame, s.axes_known) for s in recording.sensors]
+    said = [(s.name, s.body, s.imu_frame, s.axes_known, s.stated_within_deg) for s in recording.sensors]
     digest = hashlib.sha256(repr((said, choice.posture, choice.use, list(standing_s))).encode())
     for array in (recording.time_s, recording.acceleration, recording.angular_rate):
         digest.update(np.ascontiguousarray(array).data)
@@ -214,7 +232,7 @@ def _facing(observed: Observed, k: int) -> float:
 
 def _solved(own: SensorAlignment, evidence: Sequence[Evidence], facing: float) -> SensorAlignment:
     """Return the alignment of a sensor with the rotation that its evidence gives, if there is enough."""
-    sources = tuple(item.source for item in evidence)
+    sources = tuple(dict.fromkeys(item.source for item in evidence))
     about = np.isfinite([item.sd_deg for item in evidence]).reshape(-1, 3)
     if not about.any(axis=0).all():
         return replace(own, evidence=sources)

@@ -29,6 +29,10 @@ class AlignmentChoice:
     use : {'all', 'standing', 'gait'}
         Where inclinations come from: standing and gait, or one of them where it is there. Headings come from
         gait in any case.
+    stated_within_deg : float or None
+        How well the axes are known that the study or the format states, as the standard deviation of turns
+        about each axis of the segment, degrees: the signals then refine those of sensors with all six
+        channels. None: exactly.
     largest_sd_deg : float
         Inclinations in the sagittal plane that are known worse than this, degrees, are a serious finding.
     """
@@ -37,4 +41,5 @@ class AlignmentChoice:
     file: Path | None = None
     posture: Literal["usual", "upright"] = "usual"
     use: Literal["all", "standing", "gait"] = "all"
+    stated_within_deg: Bound | None = None
     largest_sd_deg: Bound = 12.0

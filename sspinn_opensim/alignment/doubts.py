@@ -43,7 +43,7 @@ def doubts_of(
         Whether all six channels of the sensor were measured.
     """
     found = _of_site(own)
-    if sensor.axes_known:
+    if sensor.axes_known or sensor.stated_within_deg is not None:
         return found + _of_stated_axes(own)
     x, y, z = own.sd_deg
     advice = _ADVICE.format(own.name)

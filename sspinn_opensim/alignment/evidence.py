@@ -82,6 +82,13 @@ def evidence_of(
     return tuple(map(tuple, found))
 
 
+def stated_axes(within_deg: float) -> tuple[Evidence, ...]:
+    """Return evidence that the axes of a sensor are those of its segment, with a deviation about each."""
+    # Of three directions two tell of the turn about an axis.
+    sd = float(np.sqrt(2.0)) * within_deg
+    return tuple(Evidence("stated axes", axis, axis, (sd, sd, sd)) for axis in np.eye(3))
+
+
 def _of_standing(observed: Observed, k: int, site: Site, lean: Lean) -> list[Evidence]:
     standing = observed.standing
     if standing is None:

@@ -6,9 +6,10 @@ amounts of zero and more: so no foot pulls, or is held by more than friction, or
 What would have to hold the root is zero at every sample, by the exact functions of the model (`balance`).
 Among all such motions and forces the one is taken whose squared changes, over the estimate's own standard
 deviations, have the least sum: of coordinates, ground forces, where they act, and joint moments; weakly, of
-what the sensors would read; and motions that shake cost too. Each round linearises (Gauss and Newton) and
-solves a quadratic program; multipliers make the balance exact (Nocedal and Wright 2006, Numerical
-Optimization, chapter 17).
+what the sensors would read; and motions that shake cost too. Where it is said what the gyroscopes measured,
+the motion follows them as far as they are slow. Each round linearises (Gauss and Newton) and solves a
+quadratic program; multipliers make the balance exact (Nocedal and Wright 2006, Numerical Optimization,
+chapter 17).
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ import numpy as np
 
 from casadi_dynamics.compiled.program import usable_cores
 from sspinn_opensim.estimation import knots
-from sspinn_opensim.estimation.balance import Balance, Balanced
+from sspinn_opensim.estimation.balance import RATE_RAD_S, Balance, Balanced
 from sspinn_opensim.estimation.ground import LEAST_LOAD, ground_forces
+from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.offline import Estimate
 from sspinn_opensim.estimation.quadratic import QuadraticProgram
 from sspinn_opensim.estimation.uncertainty import Deviations, standard_deviations
+from sspinn_opensim.recording.filters import low_pass
 from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.training.subject import Subject
 
@@ -44,6 +47,8 @@ SHORTEST_LOAD_S = 0.06
 #: Fourth derivative of a coordinate that costs as much as one deviation, rad/s^4 and m/s^4: of an
 #: acceleration of 10 rad/s^2 at 16 Hz. Without it forces would balance noise that no filter takes away.
 SNAP = 1e5
+#: What is faster in the gyroscopes, Hz, is more of tissue than of the motion.
+GYROSCOPES_HZ = 6.0
 #: Fewer frames have no second derivative worth balancing.
 FEWEST_FRAMES = 6
 #: Directions of the cone of friction in space: its flat sides hold 0.87 of it and more.
@@ -70,7 +75,9 @@ _PIECE, _OVERLAP_S = 3000, 4.0
 _CHUNK = 256
 
 
-def consistent(estimate: Estimate, subject: Subject, deviations: Deviations) -> Estimate:
+def consistent(
+    estimate: Estimate, subject: Subject, deviations: Deviations, gyroscopes: Gyroscopes | None = None
+) -> Estimate:
     """Return an estimate whose motion, ground forces and masses agree, with the moments that follow from it.
 
     Parameters
@@ -79,6 +86,8 @@ def consistent(estimate: Estimate, subject: Subject, deviations: Deviations) -> 
         At evenly spaced times.
     deviations : Deviations
         Standard deviations of its numbers, at its times.
+    gyroscopes : Gyroscopes, optional
+        What was measured at its times, which the motion follows; by default it stays near the estimate's own.
 
     Returns
     -------
@@ -98,7 +107,8 @@ def consistent(estimate: Estimate, subject: Subject, deviations: Deviations) -> 
     balance.compile()
 
     def solved(part: slice) -> _Found | None:
-        return _Problem(estimate, deviations, loaded, balance, part, step_s).solve()
+        followed = gyroscopes.part(part) if gyroscopes else None
+        return _Problem(estimate, deviations, loaded, balance, part, step_s, followed).solve()
 
     for (part, share), found in zip(pieces, _in_order(solved, [part for part, _ in pieces]), strict=True):
         if found is None:  # half a correction would be worse than none; the account of it says what is left
@@ -198,9 +208,11 @@ class _Problem:
         balance: Balance,
         part: slice,
         step_s: float,
+        gyroscopes: Gyroscopes | None,
     ) -> None:
         subject, free, ground = balance.subject, list(balance.free), estimate.ground
-        self._balance, self._subject = balance, subject
+        self._balance, self._subject, self._gyroscopes = balance, subject, gyroscopes
+        self._rate_hz = 1.0 / step_s
         self._weights = knots.derivative_weights(step_s)
         self._stiffness = (SNAP * step_s**4) ** -2
         self._q, self._q_scale = estimate.q[part][:, free], deviations.q[part][:, free]
@@ -234,9 +246,9 @@ class _Problem:
         amount = self._first_amounts()
         bound, held = np.zeros_like(amount), np.zeros((len(self._q), len(self._subject.roles.root)))
         reading = self._balance.values(motion, self._forces(amount)).reading
-        last = np.inf
+        followed, last = self._followed(reading), np.inf
         for round_ in range(_ROUNDS):
-            program = self._program(coefficients, motion, amount, held, reading)
+            program = self._program(coefficients, motion, amount, held, reading, followed)
             step, aim, bound = program.solve(amount, bound, _CLOSELY if round_ else _ROUGHLY)
             for length in _LENGTHS:
                 motion = knots.at_knots(coefficients + length * step, self._weights)
@@ -269,11 +281,12 @@ class _Problem:
         amount: np.ndarray,
         held: np.ndarray,
         reading: np.ndarray,
+        followed: np.ndarray,
     ) -> QuadraticProgram:
         """Return the linearised problem; steps of the motion are from here, amounts from zero."""
         frames = len(motion)
         parts = [
-            self._linearised(slice(first, first + _CHUNK), motion, amount, held, reading)
+            self._linearised(slice(first, first + _CHUNK), motion, amount, held, reading, followed)
             for first in range(0, frames, _CHUNK)
         ]
         whole = {name: np.concatenate([part.pop(name) for part in parts]) for name in tuple(parts[0])}
@@ -285,10 +298,18 @@ class _Problem:
         )
 
     def _linearised(
-        self, some: slice, motion: np.ndarray, amount: np.ndarray, held: np.ndarray, reading: np.ndarray
+        self,
+        some: slice,
+        motion: np.ndarray,
+        amount: np.ndarray,
+        held: np.ndarray,
+        reading: np.ndarray,
+        followed: np.ndarray,
     ) -> dict[str, np.ndarray]:
         """Return Hessians and gradients of some frames, by their names in the program."""
-        motion, amount, held, reading = (whole[some] for whole in (motion, amount, held, reading))
+        motion, amount, held, reading, followed = (
+            whole[some] for whole in (motion, amount, held, reading, followed)
+        )
         count, make, q_scale = self._q.shape[1], self._make[some], self._q_scale[some]
         force = np.einsum("nij,nj->ni", make, amount).reshape(len(amount), -1, 3)
         here = self._balance.at(motion, force)
@@ -301,6 +322,7 @@ class _Problem:
                 self._moment_scale[some]
             ),
             _Linear(here.reading - reading, here.reading_by_motion, unchanged),
+            *self._of_gyroscopes(here, followed, some),
         ]
         value, by_motion, by_force = (
             np.concatenate([getattr(residual, name) for residual in residuals], axis=1)
@@ -321,6 +343,27 @@ class _Problem:
             "motion_slope": slope,
             "amount_slope": np.einsum("nij,ni->nj", by_amount, value),
         }
+
+    def _followed(self, reading: np.ndarray) -> np.ndarray:
+        """Return the readings (n, c) that the motion follows, rad/s, of those (n, s) of the estimate."""
+        gyroscopes = self._gyroscopes
+        if gyroscopes is None:
+            return reading[:, :0]
+        own = RATE_RAD_S * reading[:, -len(gyroscopes.turn) :] @ gyroscopes.turn
+        off = np.where(gyroscopes.measured[:, None], gyroscopes.angular_rate - own, 0.0)
+        return own + low_pass(off, GYROSCOPES_HZ, self._rate_hz)
+
+    def _of_gyroscopes(self, here: Balanced, followed: np.ndarray, some: slice) -> Iterator[_Linear]:
+        """Give how far what the gyroscopes would read is from what the motion follows."""
+        gyroscopes = self._gyroscopes
+        if gyroscopes is None:
+            return
+        rates = slice(-len(gyroscopes.turn), None)
+        value = RATE_RAD_S * here.reading[:, rates] @ gyroscopes.turn - followed
+        by_motion = RATE_RAD_S * np.einsum("nrk,rc->nck", here.reading_by_motion[:, rates], gyroscopes.turn)
+        weight = gyroscopes.measured[some, None] / gyroscopes.deviation
+        unchanged = np.zeros((*value.shape, here.root_by_force.shape[2]))
+        yield _Linear(weight * value, weight[..., None] * by_motion, unchanged)
 
     def _of_feet(self, here: Balanced, force: np.ndarray, some: slice) -> Iterator[_Linear]:
         """Give how far each foot's force is off, and its moment about where the estimate's force acts."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.alignment.align import aligned
 from sspinn_opensim.alignment.files import check_sensors, read_alignment
+from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.estimation.consistent import consistent, deviations_of
+from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.offline import Estimate, at_times
 from sspinn_opensim.estimation.offline import estimate as estimate_whole
 from sspinn_opensim.recording import Recording, Sensor, check_placement, on_model
@@ -77,10 +80,12 @@ class Estimator:
         """
         recording = on_model(recording, self._model)
         check_placement(recording.sensors, self._model, f"recording '{recording.name}'")
-        if self._alignment and not all(sensor.axes_known for sensor in recording.sensors):
+        if self._alignment:
             found = read_alignment(self._alignment)
-            check_sensors(found, recording, self._alignment)
-            recording = aligned(recording, found)
+            recording = self._as_recorded(recording, found)
+            if not all(sensor.axes_known for sensor in recording.sensors):
+                check_sensors(found, recording, self._alignment)
+                recording = aligned(recording, found)
         if self._subject is None or recording.sensors != self._sensors:
             held, height_m = self._body["fixed"], self._body["height_m"]
             self._subject = make_subject(self._model, recording, held, height_m=height_m)
@@ -91,4 +96,20 @@ class Estimator:
         network = load_estimator(self._checkpoint, subject, signals, belongs_to)
         estimate = estimate_whole(network, subject, signals, known.time_s)
         estimate = at_times(estimate, subject, recording.time_s)
-        return consistent(estimate, subject, deviations_of([estimate], subject)) if agreeing else estimate
+        if not agreeing:
+            return estimate
+        gyroscopes = Gyroscopes.of(recording, subject, network.mounting)
+        return consistent(estimate, subject, deviations_of([estimate], subject), gyroscopes)
+
+    def _as_recorded(self, recording: Recording, found: Alignment) -> Recording:
+        """Return a recording in which stated axes that the training refined are not known.
+
+        A sensor whose orientation is that of the training is turned already.
+        """
+        refined = {own.name for own in found.sensors if own.estimated}
+        turned = {own["name"]: tuple(own["orientation"]) for own in self._body["sensors"]}
+        sensors = (
+            replace(s, axes_known=False) if s.name in refined and s.orientation != turned.get(s.name) else s
+            for s in recording.sensors
+        )
+        return replace(recording, sensors=tuple(sensors))

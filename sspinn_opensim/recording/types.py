@@ -53,6 +53,9 @@ class Sensor:
     axes_known : bool
         Whether the signals are along the axes of the body (or IMU frame). False: along the sensor's own,
         which the alignment has yet to find.
+    stated_within_deg : float or None
+        Of a sensor whose axes are not known but nearly: the signals are along the axes of the body but for
+        turns about each of them with this standard deviation, degrees.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Sensor:
     origin: str = ""
     imu_frame: str = ""
     axes_known: bool = True
+    stated_within_deg: float | None = None
 
 
 # Arrays have no single truth value, so two recordings are equal only if they are the same object.

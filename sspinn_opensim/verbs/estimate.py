@@ -16,6 +16,7 @@ from sspinn_opensim.estimation.consistent import consistent, deviations_of
 from sspinn_opensim.estimation.correction import Correction, correction_of
 from sspinn_opensim.estimation.fit import fit_of
 from sspinn_opensim.estimation.gait import Gait, gait_of, write_gait
+from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.offline import at_times
 from sspinn_opensim.estimation.uncertainty import Deviations
 from sspinn_opensim.estimation.verdict import FitVerdict, judge, write_fit
@@ -208,16 +209,20 @@ def write_results(
     study: Study, out: Path, prepared: Prepared, network_of: Callable[[int], PersonNetwork]
 ) -> Estimation:
     """Write the estimate of every seed, and the first seed's, with its uncertainty and gait, for OpenSim."""
-    subject, results, fits = prepared.subject, {}, {}
+    subject, results, fits, gyroscopes = prepared.subject, {}, {}, {}
     for seed in study.training.seeds:
         network = network_of(seed)
         results[seed] = _estimate_of(network, prepared)
+        gyroscopes[seed] = Gyroscopes.of(prepared.recording, subject, network.mounting)
         fits[seed] = fit_of(network, subject, prepared.signals, settings_of(study.training, seed))
     verdict = judge(fits)
     raw, *_ = results.values()
     deviations, correction = deviations_of(list(results.values()), subject), None
     if study.output.consistent:
-        results = {seed: consistent(result, subject, deviations) for seed, result in results.items()}
+        results = {
+            seed: consistent(result, subject, deviations, gyroscopes[seed])
+            for seed, result in results.items()
+        }
         correction = correction_of(raw, next(iter(results.values())), deviations, subject)
     first, *_ = results.values()
     gait = gait_of(first, subject, prepared.phases, prepared.uncovered)

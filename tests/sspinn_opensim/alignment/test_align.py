@@ -94,6 +94,60 @@ def test_axes_of_the_study_that_are_half_a_turn_off_are_named(signals, about):
     assert all(np.array_equal(own.rotation, np.eye(3)) for own in wrong.sensors)
 
 
+def test_stated_axes_are_refined_as_far_as_they_are_doubted(signals):
+    """Sensors strapped on by eye come nearer to their segments; the surer the study, the less they turn."""
+    turns = Rotation.from_rotvec(np.radians(8) * np.random.default_rng(4).standard_normal((7, 3))).as_matrix()
+    recording = recording_of(*signals, turns, axes_known=True)
+    off = {}
+    for within in (None, 1.0, 8.0):
+        choice = AlignmentChoice(stated_within_deg=within)
+        found = align(unaligned(recording, choice, recording.sensor_names), choice)
+        assert not [f for f in found.findings if f.is_serious]
+        off[within] = np.mean(
+            [degrees_between(own.rotation, turn) for own, turn in zip(found.sensors, turns, strict=True)]
+        )
+        assert all(("stated axes" in own.evidence) == (within is not None) for own in found.sensors)
+    assert off[8.0] < 0.6 * off[None]
+    assert off[8.0] < off[1.0] < off[None]
+
+
+def test_stated_axes_without_gait_stay(signals):
+    force, rate = (array[:60] for array in signals)
+    recording = recording_of(force, rate, axes_known=True)
+    choice = AlignmentChoice(stated_within_deg=8.0)
+    found = align(unaligned(recording, choice, ()), choice)
+    assert not [f for f in found.findings if f.is_serious]
+    pelvis = found.sensors[0]
+    assert pelvis.sd_deg[1] == pytest.approx(8.0, abs=0.05)  # standing hardly says where forward is
+    turned = aligned(unaligned(recording, choice, ()), found)
+    assert all(sensor.axes_known and sensor.stated_within_deg is None for sensor in turned.sensors)
+
+
+def test_half_a_turn_is_a_mistake_however_well_axes_are_stated(signals):
+    turns = np.tile(np.eye(3), (len(BODIES), 1, 1))
+    turns[3] = Rotation.from_euler("y", 180, degrees=True).as_matrix()
+    choice = AlignmentChoice(stated_within_deg=8.0)
+    wrong = recording_of(*signals, turns, axes_known=True)
+    found = align(unaligned(wrong, choice, wrong.sensor_names), choice)
+    assert ("upside_down", "sensor_d") in {(f.kind, f.sensor) for f in found.findings if f.is_serious}
+
+
+def test_orientations_that_are_refined_are_those_of_the_sensor(signals):
+    """The signals are along the stated axes already: what is found turns these, not the sensor's own."""
+    stated = (0.1, -0.2, 0.3)
+    recording = recording_of(*signals, axes_known=True)
+    recording = replace(recording, sensors=tuple(replace(s, orientation=stated) for s in recording.sensors))
+    choice = AlignmentChoice(stated_within_deg=8.0)
+    nearly = unaligned(recording, choice, recording.sensor_names)
+    found = align(nearly, choice)
+    for own, sensor in zip(found.sensors, aligned(nearly, found).sensors, strict=True):
+        whole = Rotation.from_matrix(own.rotation) * Rotation.from_euler("XYZ", stated)
+        assert (
+            degrees_between(Rotation.from_euler("XYZ", sensor.orientation).as_matrix(), whole.as_matrix())
+            < 1e-3
+        )
+
+
 @pytest.mark.parametrize("kept", [(3, 4), (5, 6), (1, 2, 5, 6), (0, 3, 4), (1, 3, 5)])
 def test_fewer_sensors_are_aligned_too(recording, without, kept):
     turns = any_turns()
