@@ -165,6 +165,22 @@ def test_a_trained_network_takes_the_sensors_as_its_training_found_them(study):
         so.Estimator.load(out).estimate(recording)
 
 
+def test_a_trained_network_takes_stated_axes_as_its_training_refined_them(study):
+    small = Rotation.from_euler("z", 6, degrees=True).as_matrix()
+    known, out = study('method = "none"\nstated_within_deg = 8', turned=np.tile(small, (len(TURNS), 1, 1)))
+    brief = dataclasses.replace(known, training=TrainingChoice(steps=2))
+    prepared = prepare(brief, out)
+    write_reading(prepared, out)
+    list(train_seeds(brief, prepared, out))
+    written = estimate_seeds(brief, prepared, out).seeds[0]
+    estimator, recording = so.Estimator.load(out), so.read_recording(known)
+    recording = dataclasses.replace(
+        recording, sensors=tuple(dataclasses.replace(s, axes_known=True) for s in recording.sensors)
+    )
+    assert np.array_equal(estimator.estimate(recording).q, written.q)
+    assert np.array_equal(estimator.estimate(prepared.recording).q, written.q)  # turned already
+
+
 @pytest.fixture
 def kept(study):
     """Return the file of an alignment that was made from the walk."""
