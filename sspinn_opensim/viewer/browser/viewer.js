@@ -53,6 +53,16 @@ const SspinnViewer = (() => {
     return length;
   }
 
+  /** Whether the processor draws: then smooth edges cost too much. */
+  function withoutGraphicsCard() {
+    const gl = document.createElement("canvas").getContext("webgl2");
+    if (!gl) return false;
+    const about = gl.getExtension("WEBGL_debug_renderer_info");
+    const name = String(gl.getParameter(about ? about.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+    gl.getExtension("WEBGL_lose_context")?.loseContext();
+    return /swiftshader|llvmpipe|software|basic render/i.test(name);
+  }
+
   class SspinnViewer {
     /** Draw `scene` in the element `container`; throws where there is no WebGL. */
     constructor(container, scene, options = {}) {
@@ -60,7 +70,8 @@ const SspinnViewer = (() => {
       this.scene = scene;
       this.container = container;
       this.follow = options.follow !== false;
-      this._renderer = new WebGLRenderer({ antialias: options.antialias !== false, powerPreference: "high-performance" });
+      this._slow = withoutGraphicsCard();
+      this._renderer = new WebGLRenderer({ antialias: !this._slow, powerPreference: "high-performance" });
       this._canvas = this._renderer.domElement;
       this._canvas.tabIndex = 0;
       this._canvas.setAttribute("role", "img");
@@ -370,10 +381,11 @@ const SspinnViewer = (() => {
       });
     }
 
-    /** Draw fewer pixels where drawing takes too long; the next task begins when the picture is done. */
+    /** Without a graphics card: draw fewer pixels where drawing takes too long. A pixel read back waits for all. */
     _spare(began) {
+      if (!this._slow) return;
       const gl = this._renderer.getContext();
-      gl.flush();
+      gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, this._pixel ??= new Uint8Array(4));
       this._spent.push(performance.now() - began);
       if (this._spent.length < 12) return;
       const usual = this._spent.sort((a, b) => a - b)[6];
