@@ -39,7 +39,7 @@ class Recorded:
 
 #: A generic model of OpenSim, which is scaled by height.
 _GAIT2392 = ("../models/gait2392_thelen2003.osim",)
-_RAJAGOPAL = ("../models/Rajagopal2016.osim",)
+_RAJAGOPAL = ("../models/Rajagopal2016.osim", "--generic-height", "1.70")
 _NEURA = {
     "pelvis": "00B40B91",
     "femur_r": "00B40C3C",
