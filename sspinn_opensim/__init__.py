@@ -15,6 +15,7 @@ to the logger ``sspinn_opensim``; what a user can mend is an `InputError`.
                            `evaluate` are the single ones; `ModelScaling` scales without a study
 `adapt`, `ablate`          a network of others fitted to a person; what each loss term is worth
 `Estimator`                a trained results folder that estimates recordings in memory
+`export`                   network and body as an ONNX file, for programs without torch and CasADi
 `simulate_imu`             virtual recording of a motion
 `locate_sensors`           where each sensor sits
 `opensense`                angles by OpenSim's own inverse kinematics of IMUs, to compare with
@@ -36,7 +37,16 @@ except PackageNotFoundError:  # run from a checkout that was never installed
 
 _VERBS = (
     *("run", "check", "scale", "convert", "train", "estimate", "evaluate", "adapt", "ablate", "simulate_imu"),
-    *("locate_sensors", "opensense", "inverse_dynamics", "joint_reactions", "compare", "demo", "doctor"),
+    *(
+        "locate_sensors",
+        "opensense",
+        "inverse_dynamics",
+        "joint_reactions",
+        "compare",
+        "demo",
+        "doctor",
+        "export",
+    ),
 )
 #: Name -> module and name there. `muscles` is a package of this one and `open` a built-in: both are renamed.
 _PLACES = {name: (f"sspinn_opensim.verbs.{name}", name) for name in _VERBS} | {

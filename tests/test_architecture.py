@@ -94,6 +94,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         "training": "files study recording opensim_io",
         "estimation": "files gait study recording alignment opensim_io dynamics training",
         "streaming": "files recording opensim_io muscles training estimation",
+        "exported": "training estimation streaming",
         "live_page": "viewer streaming estimation",
         "placement": "files study recording opensim_io training estimation",
         "evaluation": "files gait study recording opensim_io training dynamics.agreement",
@@ -106,7 +107,8 @@ _OF_SSPINN_OPENSIM = _rooms(
         # Its own gaits: nothing that reads what anyone recorded.
         "builtin_network.making": "files recording simulation training builtin_network",
         "verbs": "files text gait study recording alignment opensim_io dynamics muscles simulation "
-        "builtin_network training estimation streaming live_page placement evaluation report "
+        "builtin_network training estimation streaming exported live_page placement evaluation "
+        "report "
         "results.gui_steps results.manifest results.record",
         "cli": "text study training verbs",
         "__main__": "cli",
@@ -135,6 +137,7 @@ LIBRARIES = {
         "casadi_dynamics.compiled",
         _TRAINING,
         _ESTIMATION,
+        "sspinn_opensim.exported",
         "sspinn_opensim.placement",
         "sspinn_opensim.builtin_network",
     },
@@ -143,7 +146,8 @@ LIBRARIES = {
     "daqp": {"sspinn_opensim.muscles"},
     "matio": {"sspinn_opensim.recording"},
     "pylsl": {"sspinn_opensim.streaming"},
-    "onnx": {"casadi_dynamics.compiled"},
+    "onnx": {"casadi_dynamics.compiled", "sspinn_opensim.exported"},
+    "onnxruntime": {"sspinn_opensim.exported"},
 }
 
 #: Rooms whose code must not know that a reference exists.
@@ -153,14 +157,15 @@ WITHOUT_LABELS = (
     *(
         f"sspinn_opensim.{room}"
         for room in (
-            "streaming live_page placement alignment gait builtin_network builtin_network.making".split()
+            "streaming exported live_page placement alignment gait builtin_network "
+            "builtin_network.making".split()
         )
     ),
 )
 #: Verbs of which the same holds; others compare with a reference, or check that one can be read.
 VERBS_WITHOUT_LABELS = {
     f"sspinn_opensim.verbs.{verb}"
-    for verb in "axes vendor_files prepared train adapt estimate stream replay".split()
+    for verb in "axes vendor_files prepared train adapt estimate stream replay export".split()
 }
 
 

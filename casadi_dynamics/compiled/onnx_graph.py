@@ -47,6 +47,8 @@ class OnnxGraph:
 
     def __init__(self) -> None:
         self._onnx = onnx()
+        #: The type of whole numbers, for a ``Cast``.
+        self.int64 = self._onnx.TensorProto.INT64
         self.nodes: list[Any] = []
         self._constants: dict[tuple, str] = {}
         self._initializers: list[Any] = []

@@ -211,6 +211,15 @@ VERBS = (
         (_STUDY, *live.REPLAY),
     ),
     Verb(
+        "export",
+        "write the trained network and the body as an ONNX file, to run without torch and CasADi",
+        (
+            path("folder", "FOLDER", "results of a training"),
+            path("--out", "FILE", "default: estimator.onnx", default=Path("estimator.onnx")),
+            number("--seed", int, "K", "of the training; default: 0", NONE_OR_MORE, default=0),
+        ),
+    ),
+    Verb(
         "locate-sensors",
         "find where each sensor sits on its body, with a trained network left as it is",
         (

@@ -51,11 +51,12 @@ class StreamingEstimator:
     """
 
     def __init__(self, estimator: PersonNetwork, subject: Subject, signals: Signals) -> None:
-        self._estimator, self._signals = applied(estimator), signals
-        gyroscope = RootGyroscope(subject, signals, self._estimator.mounting)
+        estimator = applied(estimator)
+        self.network, self.signals = estimator.network, signals
+        gyroscope = RootGyroscope(subject, signals, estimator.mounting)
         channels = signals.angular_rate.shape[-1]
         #: Everything after the network, as one function.
-        self.frame = frame_function(subject, self._estimator.decoder, gyroscope, signals.step_s, channels)
+        self.frame = frame_function(subject, estimator.decoder, gyroscope, signals.step_s, channels)
         self._frame, self._before = compile_numpy(self.frame), np.zeros(Remembered.SIZE)
         self.coordinates = subject.model.coordinate_names
         self.actuated = tuple(self.coordinates[i] for i in subject.roles.actuated)
@@ -67,7 +68,7 @@ class StreamingEstimator:
     @property
     def step_s(self) -> float:
         """Time from sample to sample, s."""
-        return self._signals.step_s
+        return self.signals.step_s
 
     def reset(self, *, keep_place: bool = False) -> None:
         """Forget all samples, and where the body has come to and faces unless that is kept."""
@@ -89,9 +90,9 @@ class StreamingEstimator:
             Whether the body goes on from where it is, as after a gap.
         """
         self.reset(keep_place=keep_place)
-        signals = self._signals.pick(acceleration, angular_rate)
-        lead = self._signals.leading_in(0, len(acceleration), *signals)
-        self._state = self._estimator.network.settle(lead[None].double())
+        signals = self.signals.pick(acceleration, angular_rate)
+        lead = self.signals.leading_in(0, len(acceleration), *signals)
+        self._state = self.network.settle(lead[None].double())
 
     def step(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> FrameEstimate:
         """Take one sample and return the estimate at its time.
@@ -107,7 +108,7 @@ class StreamingEstimator:
             If the shape is wrong or a used channel is not finite; the state is as before.
         """
         began = time.perf_counter()
-        expected = tuple(self._signals.acceleration_channels.shape)
+        expected = tuple(self.signals.acceleration_channels.shape)
         for name, sample in (("acceleration", acceleration), ("angular_rate", angular_rate)):
             if np.shape(sample) != expected:
                 raise InputError(
@@ -116,8 +117,8 @@ class StreamingEstimator:
                     found=str(np.shape(sample)),
                     fix="give all sensors in the order of the study",
                 )
-        accelerometer, gyroscope = self._signals.pick(acceleration, angular_rate)
-        inputs = self._signals.inputs(accelerometer, gyroscope)
+        accelerometer, gyroscope = self.signals.pick(acceleration, angular_rate)
+        inputs = self.signals.inputs(accelerometer, gyroscope)
         if not inputs.isfinite().all():
             raise InputError(
                 "The sample holds a number that is not finite.",
@@ -126,7 +127,7 @@ class StreamingEstimator:
                 fix="repeat the last good sample, or stop",
             )
         with torch.inference_mode():
-            outputs, self._state = self._estimator.network.step(inputs[None].double(), self._state)
+            outputs, self._state = self.network.step(inputs[None].double(), self._state)
         remembered = time.perf_counter()
         found = self._frame(
             outputs=outputs.numpy(), angular_rate=gyroscope.double().numpy(), before=self._before

@@ -203,6 +203,11 @@ def read_body(path: Path) -> dict:
     return _read_of_one_person(path)["identity"]["body"]
 
 
+def read_speed(path: Path) -> float | None:
+    """Return the mean speed of the recording that a checkpoint of one person was trained on, m/s."""
+    return _read_of_one_person(path)["identity"]["training"].get("speed_m_s")
+
+
 def _read_of_one_person(path: Path) -> dict:
     content = _read(path)
     if "people" in content["identity"]:

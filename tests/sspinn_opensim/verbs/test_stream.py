@@ -9,7 +9,7 @@ import pytest
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.verbs import replay, stream, train
+from sspinn_opensim.verbs import export, replay, stream, train
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +64,31 @@ def test_without_a_network_there_is_one_clear_error(study, scaled):
 def test_an_unknown_sink_is_refused(study, scaled):
     with pytest.raises(InputError, match="no such source or sink"):
         stream.stream(study, scaled, to=("screen",))
+
+
+def test_an_export_needs_the_folder_alone_and_says_what_the_stream_says(study, trained, tmp_path):
+    """Signals are rounded to single precision in both; torch's tanh of it may differ in the last place."""
+    from sspinn_opensim.exported.runtime import ExportedEstimator
+    from sspinn_opensim.streaming.sources import own_axes
+    from sspinn_opensim.verbs.prepared import prepare
+
+    done = export.export(trained, tmp_path / "model.onnx")
+    prepared = prepare(study, trained)
+    streaming, exported = stream.estimator_of(study, prepared, trained), ExportedEstimator(done.file)
+    recording, sensors = prepared.trained_on, stream.streamed_sensors(prepared)
+    assert exported.sensors == recording.sensor_names == done.sensors and "nodes" in str(done)
+    acceleration, rate = np.split(own_axes(recording, sensors.rotation), 2, axis=2)
+    for k in range(100):
+        expected = streaming.step(recording.acceleration[k], recording.angular_rate[k])
+        found = exported.step(acceleration[k], rate[k])
+        np.testing.assert_allclose(found.coordinates, expected.q, rtol=0, atol=1e-6)
+        for ours, theirs in ((found.moments, expected.moments), (found.force, expected.ground.force)):
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6 * np.abs(theirs).max())
+
+
+def test_without_a_network_there_is_nothing_to_export(scaled, tmp_path):
+    with pytest.raises(InputError, match="no trained network"):
+        export.export(scaled, tmp_path / "model.onnx")
+    with pytest.raises(InputError, match=r"does not end in \.onnx"):
+        export.export(scaled, tmp_path / "model.txt")
+    assert not list(tmp_path.iterdir())
