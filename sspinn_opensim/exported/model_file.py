@@ -41,7 +41,7 @@ def exported_model(estimator: StreamingEstimator, sensors: StreamedSensors, chan
         `heading` (1,). All in double precision, SI units and ground.
     """
     graph, signals, network = OnnxGraph(), estimator.signals, estimator.network
-    places = np.flatnonzero(sensors.used[:, :3].ravel()), np.flatnonzero(sensors.used[:, 3:].ravel())
+    places = [np.flatnonzero(used.ravel()).tolist() for used in np.split(sensors.used, 2, axis=1)]
     acceleration, angular_rate = (
         graph.take(_along_bodies(graph, name, sensors.rotation, needed), picked)
         for name, needed, picked in zip(

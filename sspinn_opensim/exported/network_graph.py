@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from casadi_dynamics.compiled.onnx_graph import OnnxGraph
 from sspinn_opensim.training.networks import CausalNetwork, GatedNetwork, LstmNetwork
+from sspinn_opensim.training.networks.gated import GatedBlock
 
 #: The normal distribution is a table with so many rows to one, up to a size where it is 0 or 1, and in each
 #: row the terms of a series: what these leave out is below 1e-17.
@@ -62,7 +63,7 @@ def _lstm(graph: OnnxGraph, network: LstmNetwork, signals: str, memory: str) -> 
 
 
 def _gated(graph: OnnxGraph, network: GatedNetwork, signals: str, memory: str) -> tuple[str, str]:
-    blocks = list(network.blocks)
+    blocks = [block for block in network.blocks if isinstance(block, GatedBlock)]
     states = graph.split(memory, [block.memory for block in blocks])
     x, after = _linear(graph, network.into, signals), []
     for block, before in zip(blocks, states, strict=True):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -138,14 +140,15 @@ class ExportedEstimator:
                 fix="repeat the last good sample, or stop",
             )
         found = self._session.run((*_RESULTS, *_KEPT), {**given, "memory": self._memory, "path": self._path})
-        *results, heading, self._memory, self._path = found
-        return ExportedFrame(*results, float(heading[0]))
+        q, moments, force, point, torque, heading, self._memory, self._path = found
+        return ExportedFrame(q, moments, force, point, torque, float(heading[0]))
 
 
-def _opened(file: Path, threads: int):
+def _opened(file: Path, threads: int) -> Any:
     try:
         import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+        errors = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
     except ImportError as error:
         raise InputError(
             "onnxruntime is not installed.",

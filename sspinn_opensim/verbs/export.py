@@ -87,17 +87,17 @@ def trained_estimator(
     body = read_body(checkpoint)
     mounted = tuple(Sensor(**sensor) for sensor in body["sensors"])
     nothing = np.zeros((2, len(mounted), 3))
-    known = {name: np.array(body[name]) for name in ("acceleration_available", "angular_rate_available")}
     recording = Recording(
         name=str(folder),
         time_s=np.arange(2) / body["sampling_rate_hz"],
         sensors=mounted,
         acceleration=nothing,
         angular_rate=nothing,
+        acceleration_available=np.array(body["acceleration_available"]),
+        angular_rate_available=np.array(body["angular_rate_available"]),
         acceleration_variance=nothing[0],
         angular_rate_variance=nothing[0],
         speed_m_s=read_speed(checkpoint),
-        **known,
     )
     subject = make_subject(model, recording, body["fixed"], height_m=body["height_m"])
     signals = make_signals(recording, subject, ())
