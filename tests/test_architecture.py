@@ -98,7 +98,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         "live_page": "viewer streaming estimation",
         "placement": "files study recording opensim_io training estimation",
         "evaluation": "files gait study recording opensim_io training dynamics.agreement",
-        "report": "files text gait study recording alignment opensim_io evaluation results.gui_steps",
+        "report": "files text viewer gait study recording alignment opensim_io evaluation results.gui_steps",
         "results.gui_steps": "opensim_io",
         "results.manifest": "",
         "results.stages": "results.manifest",

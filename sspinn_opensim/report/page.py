@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sspinn_opensim.anatomy import readable
 from sspinn_opensim.text import fixed, signed
+from sspinn_opensim.viewer import scripts
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -81,7 +82,7 @@ class Page:
     origin : str
         Says in the footer where the numbers come from.
     figure : mapping or None
-        JSON values of the animated stick figure.
+        JSON values of the moving body.
     """
 
     title: str
@@ -96,7 +97,8 @@ class Page:
 
     def html(self) -> str:
         """Return the page; it loads nothing from elsewhere, and runs no script but its own."""
-        script = (_TEMPLATES / "stick_figure.js").read_text(encoding="utf-8") if self.figure else ""
+        own = (_TEMPLATES / "movement.js").read_text(encoding="utf-8")
+        script = "\n".join((*scripts().values(), own)) if self.figure else ""
         return (
             environment()
             .get_template("page.html")

@@ -11,7 +11,7 @@ import numpy as np
 from casadi_dynamics.model import Model
 from casadi_dynamics.symbolic import BodyFunctions
 from sspinn_opensim.report.figures import BLUE, FAINT, GREY, ORANGE, SOFT, svg
-from sspinn_opensim.report.stick_figure import body_lines
+from sspinn_opensim.viewer.links import Station, body_links
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,16 +81,23 @@ def placement_figure(
         Below it.
     """
     chosen = q[:: max(len(q) // 50, 1)]
-    points, segments = body_lines(model, functions, chosen)
-    along = np.array([xy[:, 0] for xy in points.values()])
-    widest = int(np.argmax(np.ptp(along, axis=0)))
-    at = {name: xy[widest] for name, xy in points.items()}
     still = np.zeros(q.shape[1])
-    moved = functions.at("kinematics", q=chosen[widest], u=still, udot=still)
-    origins = dict(zip(functions.bodies, moved["position"].reshape(-1, 3), strict=True))
-    turns = dict(zip(functions.bodies, moved["rotation"].reshape(-1, 3, 3), strict=True))
+    moved = functions.at("kinematics", q=chosen, u=still, udot=still)
+    positions = moved["position"].reshape(len(chosen), -1, 3)
+    rotations = moved["rotation"].reshape(len(chosen), -1, 3, 3)
+    number = {body: i for i, body in enumerate(functions.bodies)}
+
+    def track(end: Station) -> np.ndarray:
+        body = number[end.body]
+        return (positions[:, body] + rotations[:, body] @ np.array(end.location))[:, :2]
+
+    rods = np.array([[track(link.start), track(link.end)] for link in body_links(model)])
+    widest = int(np.argmax(np.ptp(rods[:, :, :, 0], axis=(0, 1))))
+    rods = rods[:, :, widest]
+    origins = dict(zip(functions.bodies, positions[widest], strict=True))
+    turns = dict(zip(functions.bodies, rotations[widest], strict=True))
     spots = [origins[mark.body] + turns[mark.body] @ mark.position for mark in marks]
-    everything = np.array([*at.values(), *(spot[:2] for spot in spots)])
+    everything = np.array([*rods.reshape(-1, 2), *(spot[:2] for spot in spots)])
     low, high = everything.min(axis=0) - 0.1, everything.max(axis=0) + 0.1
     left, right = low[0] - _LABELS_M, high[0] + _LABELS_M
 
@@ -98,8 +105,8 @@ def placement_figure(
         axes = figure.add_subplot()
         axes.set(xlim=(left, right), ylim=(low[1], high[1]), aspect="equal")
         axes.set_axis_off()
-        for a, b in segments:
-            axes.plot(*np.transpose([at[a], at[b]]), color=GREY, lw=4, solid_capstyle="round")
+        for rod in rods:
+            axes.plot(*rod.T, color=GREY, lw=4, solid_capstyle="round")
         for mark, spot in zip(marks, spots, strict=True):
             _draw_sensor(axes, mark, spot, turns[mark.body])
         middle = float(np.mean([spot[0] for spot in spots]))

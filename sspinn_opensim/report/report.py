@@ -11,8 +11,8 @@ from sspinn_opensim.files import write_atomically
 from sspinn_opensim.report import charts, sections
 from sspinn_opensim.report.axis import Axis
 from sspinn_opensim.report.gait import gait_section, uncovered_hint
+from sspinn_opensim.report.movement import Movement
 from sspinn_opensim.report.page import Page
-from sspinn_opensim.report.stick_figure import StickFigure
 from sspinn_opensim.report.summary import facts, hints, shown_hint, summary
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
@@ -24,7 +24,7 @@ def write_report(
     data: EvaluationData,
     metrics: Mapping[str, Any],
     *,
-    stick_figure: StickFigure | None = None,
+    movement: Movement | None = None,
     versions: Mapping[str, str] | None = None,
 ) -> Path:
     """Write ``report.html`` into a results folder.
@@ -40,8 +40,8 @@ def write_report(
         The curves.
     metrics : mapping
         From `evaluate`.
-    stick_figure : StickFigure, optional
-        Animated at the top.
+    movement : Movement, optional
+        Moves at the top.
     versions : mapping of str to str, optional
         Versions of the programs that made the results, by name.
 
@@ -58,7 +58,7 @@ def write_report(
     trial = metrics["trials"].get(study.recording.name)
     compared = sections.Compared(study, data, trial, Axis.of(data))
     parts = [
-        sections.movement_section(stick_figure),
+        sections.movement_section(movement),
         sections.angle_section(compared),
         sections.moment_section(compared),
         sections.ground_force_section(compared),
@@ -81,15 +81,14 @@ def write_report(
         hints=[*(hints(data) if trial else ()), *shown_hint(compared.axis, data), *uncovered_hint(results)],
         summary=summary(study, trial),
         links=True,
-        figure=stick_figure and _figure_data(stick_figure, compared),
+        figure=movement and _figure_data(movement, compared),
     )
     return write_atomically(ResultsFolder(results).report, page.html())
 
 
-def _figure_data(figure: StickFigure, compared: sections.Compared) -> dict[str, Any]:
-    """Return the animation with what ties it to the charts."""
-    return figure.to_json() | {
-        "centre": "pelvis" if "pelvis" in figure.points else next(iter(figure.points)),
+def _figure_data(movement: Movement, compared: sections.Compared) -> dict[str, Any]:
+    """Return the movement with what ties it to the charts."""
+    return movement.to_json() | {
         "cycle_s": compared.axis.cycle_s,
         "start_s": float(compared.data.recording.time_s[0]),
         "chart": {"left": charts.LEFT, "width": charts.WIDTH - charts.LEFT - charts.RIGHT},

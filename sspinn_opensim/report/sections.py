@@ -22,9 +22,9 @@ from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.report.axis import Axis
 from sspinn_opensim.report.charts import Band, Chart, Line
 from sspinn_opensim.report.cycle_charts import LEGEND, cycle_charts
+from sspinn_opensim.report.movement import Movement
 from sspinn_opensim.report.muscle_charts import group_charts, read_groups
 from sspinn_opensim.report.page import Section, Table
-from sspinn_opensim.report.stick_figure import StickFigure
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.gui_steps import gui_steps, opensim_files
 from sspinn_opensim.results.read_back import read_consistency, read_fit, read_scaling_report, read_verdict
@@ -156,11 +156,26 @@ class Compared:
         yield f"{kind}, {unit}", Table(columns, rows, bold_last=several)
 
 
-def movement_section(figure: StickFigure | None) -> Section | None:
-    """Show the animated stick figure."""
-    if figure is None:
+def movement_section(movement: Movement | None) -> Section | None:
+    """Show the moving body."""
+    if movement is None:
         return None
-    return Section("movement", "Movement", "movement.html", {"last": len(figure.to_json()["time_s"]) - 1})
+    scene = movement.scene
+    drawn = {
+        "bones": scene.bones.bones,
+        "muscles": scene.muscles,
+        "forces": scene.forces,
+        "sensors": scene.sensors,
+        "spheres": scene.spheres,
+    }
+    content = {
+        "last": len(movement.time_s) - 1,
+        "still": movement.still(),
+        "muscles": bool(scene.muscles),
+        "notes": [f"Not drawn: {note}" for note in scene.bones.notes[:_NOTED]],
+        "parts": [part for part, things in drawn.items() if things],
+    }
+    return Section("movement", "Movement", "movement.html", content)
 
 
 def angle_section(compared: Compared) -> Section:

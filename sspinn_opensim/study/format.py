@@ -43,12 +43,15 @@ class ModelChoice:
         models.
     contact : {'auto', 'model'}
         ``auto``: a model without contact spheres gets some under its feet. ``model``: it is left as it is.
+    geometry : Path or None
+        Folder with the meshes of its bones, for drawing, if they are not where OpenSim looks for them.
     """
 
     file: Path
     scaled: bool = False
     generic_height_m: Height | None = None
     contact: Literal["auto", "model"] = "auto"
+    geometry: Path | None = None
 
 
 @dataclass(frozen=True)

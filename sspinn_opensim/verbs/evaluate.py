@@ -11,10 +11,10 @@ from sspinn_opensim.evaluation import PersonTrial, read_evaluation_data, summari
 from sspinn_opensim.evaluation import evaluate as evaluate_results
 from sspinn_opensim.files import require
 from sspinn_opensim.recording import output_window, read_recording
+from sspinn_opensim.report.movement import read_movement
 from sspinn_opensim.report.people import people_markdown, write_people
 from sspinn_opensim.report.report import write_report
 from sspinn_opensim.report.scores import score_table
-from sspinn_opensim.report.stick_figure import read_stick_figure
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.manifest import read_manifest, versions
 from sspinn_opensim.results.record import recorded
@@ -110,9 +110,11 @@ def evaluate(
     data = read_evaluation_data(study, out, prepared.recording if prepared else None)
     metrics = evaluate_results(study, data) | {"notes": read_manifest(out).get("notes", {})}
     write_metrics(out, metrics)
-    first = ResultsFolder(out).seed(study.training.seeds[0])
-    figure = read_stick_figure(first, data.model, *output_window(data.recording, study.output))
-    report = write_report(study, out, data, metrics, stick_figure=figure, versions=versions())
+    files, window = ResultsFolder(out), output_window(data.recording, study.output)
+    first = files.seed(study.training.seeds[0])
+    meshes = [folder for folder in (study.model.file.parent, study.model.geometry) if folder]
+    movement = read_movement(first, files, data.model, *window, mesh_folders=meshes)
+    report = write_report(study, out, data, metrics, movement=movement, versions=versions())
     return Evaluation(out, metrics, report)
 
 

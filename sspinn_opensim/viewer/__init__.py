@@ -31,7 +31,8 @@ The scene is a JSON object. Places are in m, in the axes of a body; ``body`` is 
 ``weight_n``        of the person: a force so large has an arrow of 0.6 m
 ``links``           ``{from: station, to: station, side}``: a rod from joint to joint of a body that has no
                     bones; ``side`` is ``r``, ``l`` or empty
-``bones``           ``{body, points, triangles}``: base64 of float32 (n, 3) and uint32 (m, 3), little-endian
+``bones``           ``{body, side, points, triangles}``: base64 of float32 (n, 3) and of uint32 (m, 3),
+                    little-endian
 ``spheres``         ``{body, center, radius, side}``: what touches the floor
 ``sensors``         ``{name, body, position, rotation}``: the rotation a quaternion x, y, z, w
 ``forces``          names of the forces on the body

@@ -41,7 +41,7 @@ class Scene:
     weight_n : float
         Of the person.
     links : tuple of Link
-        Rods of the bodies without bones.
+        Rods of all bodies; those of bodies with bones are not drawn in space.
     bones : Bones
         And what of them is not drawn.
     forces : tuple of str
@@ -89,10 +89,11 @@ class Scene:
             "box": _rounded(self.box),
             "floor_m": self.floor_m,
             "weight_n": self.weight_n,
-            "links": [self._link(link) for link in self.links],
+            "links": [self._link(link) for link in self.links if link.body not in self._with_bones],
             "bones": [
                 {
                     "body": self._number(bone.body),
+                    "side": side_of(bone.body),
                     "points": _base64(bone.mesh.points, "<f4"),
                     "triangles": _base64(bone.mesh.triangles, "<u4"),
                 }
@@ -121,6 +122,17 @@ class Scene:
             "path_points": self.path_points,
             "frame_floats": self.frame_floats,
         }
+
+    def place(self, frame: np.ndarray, body: str, location: Sequence[float]) -> np.ndarray:
+        """Return where a point of a body is in a frame, (3,), in ground."""
+        if body == GROUND:
+            return np.asarray(location, float)
+        moved = frame[7 * self._number(body) :][:7].astype(float)
+        return moved[:3] + Rotation.from_quat(moved[3:]).apply(location)
+
+    @cached_property
+    def _with_bones(self) -> set[str]:
+        return {bone.body for bone in self.bones.bones}
 
     def _number(self, body: str) -> int:
         return -1 if body == GROUND else self.bodies.index(body)
@@ -178,7 +190,6 @@ def make_scene(
     known_muscles = {muscle.name: muscle for muscle in model.muscles}
     known = {body.name for body in model.bodies}
     kept = Bones(tuple(bone for bone in bones.bones if bone.body in known), bones.notes)
-    with_bones = {bone.body for bone in kept.bones}
     links = body_links(model)
     standing = posture(model)
     floors = [plane.location[1] for plane in model.half_spaces if plane.body == GROUND]
@@ -189,7 +200,7 @@ def make_scene(
         _box(standing, links, kept),
         floors[0] if floors else 0.0,
         model.total_mass * _GRAVITY_M_S2,
-        tuple(link for link in links if link.body not in with_bones),
+        links,
         kept,
         model.contact_spheres,
         tuple(sensors),

@@ -22,6 +22,8 @@ const SspinnViewer = (() => {
   const VIEWS = { side: [0, 0.08, 1], front: [1, 0.08, 0], oblique: [0.5, 0.25, 1] };
   // m: radius of a muscle, of a force's arrow; edges of a sensor's box; length of the arrow of body weight.
   const MUSCLE_M = 0.0045, ARROW_M = 0.013, SENSOR_M = [0.045, 0.03, 0.014], WEIGHT_M = 0.6;
+  // How much of the colour of its side a bone has.
+  const TINGE = 0.22;
   // Forces below this share of body weight have no arrow.
   const LEAST_FORCE = 0.02;
   // ms a frame may take on average; where it takes longer there are fewer pixels, down to this share of them.
@@ -130,15 +132,14 @@ const SspinnViewer = (() => {
       };
       const rod = (sides) => new CylinderGeometry(1, 1, 1, sides, 1, true);
 
-      this._boneMaterial = lit(0xffffff);
-      this._bones = scene.bones.map(({ body, points, triangles }) => {
+      this._bones = scene.bones.map(({ body, side, points, triangles }) => {
         const shape = new BufferGeometry();
         shape.setAttribute("position", new BufferAttribute(new Float32Array(bytes(points)), 3));
         shape.setIndex(new BufferAttribute(new Uint32Array(bytes(triangles)), 1));
         shape.computeVertexNormals();
-        const bone = new Mesh(shape, this._boneMaterial);
+        const bone = new Mesh(shape, lit(0xffffff));
         bone.matrixAutoUpdate = false;
-        bone.userData.body = body;
+        bone.userData = { body, side };
         return bone;
       });
       if (this._bones.length) part("bones", ...this._bones);
@@ -176,7 +177,10 @@ const SspinnViewer = (() => {
       const colours = this._colours = THEMES[dark ? "dark" : "light"];
       this._world.background = new Color(colours.paper);
       this._floor.material.color.set(colours.grid);
-      this._boneMaterial.color.set(colours.bone);
+      for (const { material, userData: { side } } of this._bones) {
+        material.color.set(colours.bone);
+        if (side) material.color.lerp(new Color(colours[side]), TINGE);
+      }
       this._sensors.material.color.set(colours.sensor);
       for (const arrow of [this._shafts, this._tips]) arrow.material.color.set(colours.force);
       const paint = (mesh, items, times) => {
@@ -352,7 +356,7 @@ const SspinnViewer = (() => {
       if (this._frame) { middle.x = this._frame[k]; middle.z = this._frame[k + 2]; }
       const tall = high[1] - Math.min(low[1], this.scene.floor_m), wide = Math.max(high[0] - low[0], high[2] - low[2], 0.6 * tall);
       const half = Math.tan((this._camera.fov * Math.PI) / 360);
-      const distance = Math.max(0.58 * tall / half, 0.58 * wide / half / this._camera.aspect) + 0.2 * tall;
+      const distance = Math.max(0.55 * tall / half, 0.55 * wide / half / this._camera.aspect) + 0.1 * tall;
       this._controls.target.copy(middle);
       this._camera.position.copy(direction.normalize().multiplyScalar(distance).add(middle));
       this._controls.update();

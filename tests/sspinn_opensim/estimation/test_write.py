@@ -1,12 +1,15 @@
+import shutil
+
 import numpy as np
 import pytest
 
+import osim_models
 from sspinn_opensim.estimation import estimate, write_estimate
 from sspinn_opensim.estimation.write import window
 from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
 from sspinn_opensim.opensim_io.tables.storage import read_storage
-from sspinn_opensim.report import stick_figure
-from sspinn_opensim.report.stick_figure import read_stick_figure
+from sspinn_opensim.report import movement
+from sspinn_opensim.report.movement import read_movement
 from sspinn_opensim.results.folder import ResultsFolder
 
 
@@ -67,41 +70,49 @@ def test_ground_forces_come_back(result, folder):
 
 
 @pytest.fixture(scope="module")
-def figure(folder, walker):
-    return read_stick_figure(ResultsFolder(folder), walker.model, 1.0, 1.5)
+def files(folder, tmp_path_factory):
+    """The estimate beside a model's file."""
+    files = ResultsFolder(tmp_path_factory.mktemp("shown"))
+    shutil.copytree(folder, files.path, dirs_exist_ok=True)
+    shutil.copy(osim_models.path("planar_gait.osim"), files.subject)
+    return files
 
 
-def test_the_stick_figure_of_the_files_is_the_body(result, walker, figure):
-    ends = {name for segment in figure.segments for name in segment}
-    assert ends <= set(figure.points)
-    assert all(p.shape == (51, 2) and np.isfinite(p).all() for p in figure.points.values())
-    for i, foot in enumerate(result.ground.feet):
-        side = foot[-1]
-        lines = {frozenset(s) for s in figure.segments if f"heel_{side}" in s or f"toe_{side}" in s}
-        assert len(lines) == 3
-        point, force = figure.forces[foot]
-        np.testing.assert_array_equal(point, result.ground.point[:, i, :2])
-        np.testing.assert_array_equal(force, result.ground.force[:, i, :2])
+@pytest.fixture(scope="module")
+def shown(files, walker):
+    return read_movement(files, files, walker.model, 1.0, 1.5)
+
+
+def test_the_movement_of_the_files_is_the_body(result, walker, shown):
+    """Places and forces of the frames, to the digits of float32 some metres from the origin."""
+    scene, frames = shown.scene, shown.frames
+    bodies, feet = len(scene.bodies), len(scene.forces)
+    every = frames[:, 7 * bodies : 7 * bodies + 6 * feet].reshape(len(frames), feet, 6)
+    np.testing.assert_allclose(every[..., :3], result.ground.point[::2], atol=1e-6)
+    np.testing.assert_allclose(every[..., 3:], result.ground.force[::2], rtol=1e-6)
     functions = walker.subject.functions
     still = np.zeros(result.q.shape[1])
     moved = functions.at("kinematics", q=result.q, u=still, udot=still)["position"]
-    origins = moved.reshape(51, len(functions.bodies), 3)
-    np.testing.assert_allclose(
-        figure.points["foot_r"], origins[:, functions.bodies.index("foot_r"), :2], atol=1e-9
-    )
+    origins = moved.reshape(51, len(functions.bodies), 3)[::2]
+    np.testing.assert_allclose(frames[:, : 7 * bodies].reshape(-1, bodies, 7)[..., :3], origins, atol=1e-6)
 
 
-def test_of_a_long_part_the_stick_figure_shows_the_end(folder, walker, monkeypatch):
-    monkeypatch.setattr(stick_figure, "LONGEST_S", 0.4)
-    monkeypatch.setattr(stick_figure, "MOST_FRAMES", 20)
-    shown = read_stick_figure(ResultsFolder(folder), walker.model, 1.0, 1.5).time_s
-    assert (shown[0], shown[-1], len(shown)) == (pytest.approx(1.31), pytest.approx(1.5), 20)
+def test_of_a_long_part_the_end_is_shown_in_few_frames(files, walker, monkeypatch):
+    """At 100 Hz and 50 frames a second every second frame, the last of all among them."""
+    monkeypatch.setattr(movement, "LONGEST_S", 0.4)
+    time_s = read_movement(files, files, walker.model, 1.0, 1.5).time_s
+    assert (time_s[0], time_s[-1], len(time_s)) == (pytest.approx(1.1), pytest.approx(1.5), 21)
+    monkeypatch.setattr(movement, "MOST_BYTES", 4000)
+    few = read_movement(files, files, walker.model, 1.0, 1.5)
+    assert few.frames.nbytes <= 4000 and few.time_s[-1] == pytest.approx(1.5)
 
 
-def test_bones_reach_from_joint_to_joint(walker, figure):
+def test_rods_reach_from_joint_to_joint(walker, shown):
     """A thigh ends where the shank begins, also where the knee moves along it (gait2392, Rajagopal)."""
-    joined = {frozenset(segment) for segment in figure.segments}
-    assert {frozenset(("femur_r", "tibia_r")), frozenset(("tibia_r", "foot_r"))} <= joined
-    thigh = figure.points["femur_r"] - figure.points["tibia_r"]
+    scene = shown.scene
+    thigh = next(link for link in scene.links if (link.body, link.end.body) == ("femur_r", "tibia_r"))
+    ends = [
+        [scene.place(f, end.body, end.location) for end in (thigh.start, thigh.end)] for f in shown.frames
+    ]
     length = np.linalg.norm(walker.model.joint("knee_r").parent.translation)
-    np.testing.assert_allclose(np.linalg.norm(thigh, axis=1), length, rtol=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(np.diff(ends, axis=1)[:, 0], axis=1), length, rtol=1e-5)

@@ -12,7 +12,7 @@ import osim_models
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 from sspinn_opensim.recording import Recording, Sensor
-from sspinn_opensim.report.stick_figure import StickFigure
+from sspinn_opensim.report.movement import Movement
 from sspinn_opensim.study import (
     ModelChoice,
     Person,
@@ -21,6 +21,7 @@ from sspinn_opensim.study import (
     Study,
     TrainingChoice,
 )
+from sspinn_opensim.viewer import FrameMaker, make_scene
 
 MODEL = osim_models.path("planar_gait.osim")
 CYCLE_S = 1.1
@@ -246,18 +247,12 @@ def results(tmp_path, model, recording):
 
 
 @pytest.fixture
-def stick_figure(recording):
-    """Two moving legs on a pelvis."""
+def movement(recording, model):
+    """The walk-like motion with a force under the right foot."""
     time_s = recording.time_s[:110]
-    swing = 0.3 * np.sin(2 * np.pi * time_s / CYCLE_S)
-    forward = 1.3 * time_s
-    pelvis = np.column_stack([forward, np.full_like(time_s, 0.9)])
-    feet = {
-        side: np.column_stack([forward + sign * swing, np.maximum(0.0, 0.1 * sign * swing)])
-        for side, sign in (("r", 1), ("l", -1))
-    }
-    force = np.column_stack([0 * time_s, 700 * np.ones_like(time_s)])
-    points = {"pelvis": pelvis, "foot_r": feet["r"], "foot_l": feet["l"]}
-    return StickFigure(
-        time_s, points, [("pelvis", "foot_r"), ("pelvis", "foot_l")], {"foot_r": (feet["r"], force)}
-    )
+    angles = joint_angles(time_s) | {"pelvis_tx": 1.3 * time_s}
+    q = np.column_stack([angles.get(c.name, np.full_like(time_s, 0.9)) for c in model.coordinates])
+    point = np.column_stack([1.3 * time_s, 0 * time_s, 0 * time_s])[:, None]
+    force = np.broadcast_to([0.0, 700.0, 0.0], point.shape)
+    scene = make_scene(model, forces=["foot_r"])
+    return Movement(time_s, scene, FrameMaker(model, scene).frames(q, point=point, force=force))
