@@ -5,25 +5,24 @@ import shutil
 
 import numpy as np
 import pytest
-import torch
 from scipy.optimize import lsq_linear
-from scipy.spatial.transform import Rotation
 
 import osim_models
+from casadi_dynamics.model import Linear
+from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from sspinn_opensim.dynamics.trial import natural_quintic
 from sspinn_opensim.estimation import consistent as step
 from sspinn_opensim.estimation import knots, quadratic
-from sspinn_opensim.estimation.balance import RATE_RAD_S, Balance
+from sspinn_opensim.estimation.balance import Balance
 from sspinn_opensim.estimation.correction import correction_of
 from sspinn_opensim.estimation.ground import GroundForces
-from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.offline import Estimate
 from sspinn_opensim.estimation.quadratic import QuadraticProgram
 from sspinn_opensim.estimation.write import write_estimate
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as tool
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.training.losses import Mounting
+from sspinn_opensim.training.subject import make_subject
 
 RATE_HZ, SECONDS = 100.0, 2.4
 
@@ -173,9 +172,21 @@ def test_too_few_frames_are_left_alone(walker):
     assert step.consistent(before, walker.subject, step.deviations_of([before], walker.subject)) is before
 
 
-def test_derivatives_are_those_of_differences(walker):
+@pytest.fixture(scope="module")
+def coupled(spatial_model, walker):
+    """Return a subject that goes and turns everywhere, whose trunk follows its right thigh."""
+    follows = CoordinateCouplerConstraint(
+        "upright", "lumbar_extension", ("hip_flexion_r",), Linear(-0.5, 0.1)
+    )
+    model = dataclasses.replace(spatial_model, constraints=(follows,))
+    return make_subject(model, walker.recording, {}, height_m=1.8)
+
+
+@pytest.mark.parametrize("which", ["in the plane", "in space, coupled"])
+def test_derivatives_are_those_of_differences(walker, coupled, which):
     """Central differences of a hundredth of a thousandth: to the square of it, and rounding."""
-    balance, random = Balance(walker.subject), np.random.default_rng(3)
+    subject = walker.subject if which == "in the plane" else coupled
+    balance, random = Balance(subject), np.random.default_rng(3)
     motion = random.normal(0, 0.3, (1, 3 * len(balance.free)))
     force = random.normal(0, 200, (1, 4, 3))
     found, h = balance.at(motion, force), 1e-5
@@ -199,6 +210,27 @@ def test_derivatives_are_those_of_differences(walker):
         after = balance.values(motion, more.reshape(force.shape))
         np.testing.assert_allclose(after.root - found.root, found.root_by_force[..., i], atol=1e-9)
         np.testing.assert_allclose(after.moment - found.moment, found.moment_by_force[..., i], atol=1e-9)
+
+
+def test_in_space_nothing_holds_the_root_and_couplers_hold(coupled):
+    """The trunk follows; forces sideways stay within friction; what is left is what the rounds leave."""
+    before = unbalanced(coupled)
+    names = list(before.coordinates)
+    q = before.q.copy()
+    wave = np.sin(2 * np.pi * before.time_s / 1.2)
+    q[:, names.index("pelvis_list")], q[:, names.index("pelvis_rotation")] = 0.03 * wave, 0.05 * wave
+    before = dataclasses.replace(before, q=coupled.completed(q))
+    deviations = step.deviations_of([before], coupled)
+    after = step.consistent(before, coupled, deviations)
+    assert len(coupled.roles.root) == 6 and after is not before
+    back, thigh = names.index("lumbar_extension"), names.index("hip_flexion_r")
+    np.testing.assert_allclose(after.q[:, back], 0.1 - 0.5 * after.q[:, thigh], atol=1e-12)
+    # By the splines and the recursion of `dynamics.inverse_dynamics`, which the step does not use.
+    told = correction_of(before, after, deviations, coupled)
+    assert max(r.before_percent for r in told.residuals.values()) > 5
+    assert max(r.after_percent for r in told.residuals.values()) < 1e-3
+    force = after.ground.force
+    assert (np.hypot(force[..., 0], force[..., 2]) <= step.FRICTION * force[..., 1] + 1e-9).all()
 
 
 def test_splines_are_those_of_scipy():
@@ -247,54 +279,3 @@ def test_programs_have_the_answer_of_scipy(monkeypatch):
     np.testing.assert_allclose(found.ravel(), exact.x[:size], atol=1e-5)
     np.testing.assert_allclose(amount.ravel(), exact.x[size:], atol=1e-5)
     assert (amount < 1e-6).any() and (amount > 0.1).any() and (multiplier >= 0).all()
-
-
-def test_the_motion_follows_gyroscopes_where_they_measured(walker):
-    """A hip that swings less than its gyroscope says swings more after it; a gap tells nothing."""
-    subject, before = walker.subject, unbalanced(walker.subject)
-    swing = 0.1 * np.sin(2 * np.pi * before.time_s)
-    truth = before.q.copy()
-    truth[:, before.coordinates.index("hip_flexion_r")] += swing
-    measured = before.time_s < 1.6
-    deviations = step.deviations_of([before], subject)
-
-    def followed(measured):
-        rate = _rates(subject, truth)
-        gyroscopes = Gyroscopes(rate, measured, np.eye(rate.shape[1]), np.full(rate.shape[1], 0.3))
-        return step.consistent(before, subject, deviations, gyroscopes)
-
-    alone, after = step.consistent(before, subject, deviations), followed(measured)
-    apart = [np.abs(_rates(subject, one.q) - _rates(subject, truth)) for one in (alone, after)]
-    inside = (before.time_s > 0.4) & (before.time_s < 1.3)
-    assert apart[1][inside].max() < 0.6 * apart[0][inside].max()
-    # Corrections are forgotten within half a second of the gap.
-    late = before.time_s > 2.1
-    assert (np.abs(after.q - alone.q) / deviations.q)[late].max() < 0.05
-    assert np.allclose(followed(0 * measured > 0).q, alone.q, atol=1e-6)
-    told = correction_of(before, after, deviations, subject)
-    assert max(r.after_percent for r in told.residuals.values()) < 1e-3
-
-
-def _rates(subject, q):
-    """Return what the gyroscopes of a motion read, by its spline, rad/s."""
-    balance = Balance(subject)
-    motion = knots.at_knots(
-        knots.coefficients(q[:, list(balance.free)]), knots.derivative_weights(1 / RATE_HZ)
-    )
-    found = balance.values(motion, np.zeros((len(q), len(subject.functions.contact_points), 3)))
-    return RATE_RAD_S * found.reading[:, -int(subject.modelled.angular_rate.sum()) :]
-
-
-def test_readings_are_turned_as_the_sensors_sit(walker):
-    """The same turn as scipy's: a reading is the rate along the axes of the turned sensor."""
-    sensors = len(walker.recording.sensors)
-    turns = np.random.default_rng(2).normal(0, 0.4, (sensors, 3))
-    mounting = Mounting(sensors)
-    with torch.no_grad():
-        mounting.rotation.copy_(torch.as_tensor(turns))
-    found = Gyroscopes.of(walker.recording, walker.subject, mounting)
-    upright = Rotation.from_rotvec(turns).as_matrix()[:, 2, 2]  # the plane has rates about z alone
-    assert np.allclose(found.turn, np.diag(upright), atol=1e-6)  # mountings are in single precision
-    assert np.array_equal(found.angular_rate, walker.recording.angular_rate[..., 2])
-    assert found.measured.all()
-    assert (found.deviation == 0.5).all()
