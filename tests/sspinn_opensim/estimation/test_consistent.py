@@ -5,7 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from scipy.optimize import lsq_linear
+from scipy.spatial.transform import Rotation
 
 import osim_models
 from casadi_dynamics.model import Linear
@@ -13,15 +15,17 @@ from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from sspinn_opensim.dynamics.trial import natural_quintic
 from sspinn_opensim.estimation import consistent as step
 from sspinn_opensim.estimation import knots, quadratic
-from sspinn_opensim.estimation.balance import Balance
+from sspinn_opensim.estimation.balance import RATE_RAD_S, Balance
 from sspinn_opensim.estimation.correction import correction_of
 from sspinn_opensim.estimation.ground import GroundForces
+from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.offline import Estimate
 from sspinn_opensim.estimation.quadratic import QuadraticProgram
 from sspinn_opensim.estimation.write import write_estimate
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as tool
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.training.losses import Mounting
 from sspinn_opensim.training.subject import make_subject
 
 RATE_HZ, SECONDS = 100.0, 2.4
@@ -279,3 +283,54 @@ def test_programs_have_the_answer_of_scipy(monkeypatch):
     np.testing.assert_allclose(found.ravel(), exact.x[:size], atol=1e-5)
     np.testing.assert_allclose(amount.ravel(), exact.x[size:], atol=1e-5)
     assert (amount < 1e-6).any() and (amount > 0.1).any() and (multiplier >= 0).all()
+
+
+def test_the_motion_follows_gyroscopes_where_they_measured(walker):
+    """A hip that swings less than its gyroscope says swings more after it; a gap tells nothing."""
+    subject, before = walker.subject, unbalanced(walker.subject)
+    swing = 0.1 * np.sin(2 * np.pi * before.time_s)
+    truth = before.q.copy()
+    truth[:, before.coordinates.index("hip_flexion_r")] += swing
+    measured = before.time_s < 1.6
+    deviations = step.deviations_of([before], subject)
+
+    def followed(measured):
+        rate = _rates(subject, truth)
+        gyroscopes = Gyroscopes(rate, measured, np.eye(rate.shape[1]), np.full(rate.shape[1], 0.3))
+        return step.consistent(before, subject, deviations, gyroscopes)
+
+    alone, after = step.consistent(before, subject, deviations), followed(measured)
+    apart = [np.abs(_rates(subject, one.q) - _rates(subject, truth)) for one in (alone, after)]
+    inside = (before.time_s > 0.4) & (before.time_s < 1.3)
+    assert apart[1][inside].max() < 0.6 * apart[0][inside].max()
+    # Corrections are forgotten within half a second of the gap.
+    late = before.time_s > 2.1
+    assert (np.abs(after.q - alone.q) / deviations.q)[late].max() < 0.05
+    assert np.allclose(followed(0 * measured > 0).q, alone.q, atol=1e-6)
+    told = correction_of(before, after, deviations, subject)
+    assert max(r.after_percent for r in told.residuals.values()) < 1e-3
+
+
+def _rates(subject, q):
+    """Return what the gyroscopes of a motion read, by its spline, rad/s."""
+    balance = Balance(subject)
+    motion = knots.at_knots(
+        knots.coefficients(q[:, list(balance.free)]), knots.derivative_weights(1 / RATE_HZ)
+    )
+    found = balance.values(motion, np.zeros((len(q), len(subject.functions.contact_points), 3)))
+    return RATE_RAD_S * found.reading[:, -int(subject.modelled.angular_rate.sum()) :]
+
+
+def test_readings_are_turned_as_the_sensors_sit(walker):
+    """The same turn as scipy's: a reading is the rate along the axes of the turned sensor."""
+    sensors = len(walker.recording.sensors)
+    turns = np.random.default_rng(2).normal(0, 0.4, (sensors, 3))
+    mounting = Mounting(sensors)
+    with torch.no_grad():
+        mounting.rotation.copy_(torch.as_tensor(turns))
+    found = Gyroscopes.of(walker.recording, walker.subject, mounting)
+    upright = Rotation.from_rotvec(turns).as_matrix()[:, 2, 2]  # the plane has rates about z alone
+    assert np.allclose(found.turn, np.diag(upright), atol=1e-6)  # mountings are in single precision
+    assert np.array_equal(found.angular_rate, walker.recording.angular_rate[..., 2])
+    assert found.measured.all()
+    assert (found.deviation == 0.5).all()
