@@ -20,7 +20,7 @@ import torch
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import __version__
 from sspinn_opensim.files import check_shape, write_atomically
-from sspinn_opensim.recording import Recording
+from sspinn_opensim.recording import Recording, Sensor
 from sspinn_opensim.training.cohort import ONE_PERSON, topology
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.settings import TrainingSettings
@@ -91,11 +91,16 @@ def body_identity(subject: Subject, recording: Recording) -> dict:
         "model": subject.model.content_hash,
         "height_m": subject.height_m,
         "fixed": dict(subject.fixed),
-        "sensors": [asdict(sensor) for sensor in recording.sensors],
+        "sensors": [_placed(sensor) for sensor in recording.sensors],
         "acceleration_available": recording.acceleration_available.tolist(),
         "angular_rate_available": recording.angular_rate_available.tolist(),
         "sampling_rate_hz": round(recording.sampling_rate_hz, 6),
     }
+
+
+def _placed(sensor: Sensor) -> dict:
+    """Return how a sensor sits; how well that was known before says nothing of the network."""
+    return {name: value for name, value in asdict(sensor).items() if name != "stated_within_deg"}
 
 
 def cohort_identity(people: Mapping[str, dict], settings: TrainingSettings) -> dict:
