@@ -19,6 +19,8 @@ from sspinn_opensim.opensim_io.tables.motion_units import warn_of_unit
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 
 _WRENCH = ("force", "point", "torque")
+#: Frames that CasADi works on at once: an hour as a whole takes 8 GB.
+_PIECE = 4096
 
 
 @dataclass(frozen=True)
@@ -107,11 +109,16 @@ def inverse_dynamics(functions: BodyFunctions, trial: LoadedMotion, *, passive: 
     passive : bool
         Whether the model's own springs, bushings, limits and contact act.
     """
-    loads = trial.loads if trial.loaded else {}
-    tau = functions.at(functions.inverse_dynamics(trial.loaded), **trial.state, **loads)["tau"]
-    if passive and functions.forces:
-        tau = tau - functions.at("passive_forces", **trial.state)["total"]
-    return tau
+    whole = trial.state | (trial.loads if trial.loaded else {})
+    dynamics, found = functions.inverse_dynamics(trial.loaded), []
+    for first in range(0, len(trial.time_s), _PIECE):
+        part = {name: values[first : first + _PIECE] for name, values in whole.items()}
+        tau = functions.at(dynamics, **part)["tau"]
+        if passive and functions.forces:
+            state = {name: part[name] for name in trial.state}
+            tau = tau - functions.at("passive_forces", **state)["total"]
+        found.append(tau)
+    return np.concatenate(found) if found else np.empty(trial.q.shape)
 
 
 def on_independent(functions: BodyFunctions, q: np.ndarray, tau: np.ndarray) -> dict[str, np.ndarray]:
