@@ -120,8 +120,9 @@ def disturb(study: Study, name: str, number: int, after_s: float) -> tuple[str, 
     if number == signal.SIGKILL:
         wrong = [] if process.returncode == -number else [f"status {process.returncode}"]
         return "killed", wrong
-    if process.returncode == -number and not said:
-        return "ended by the system before Python began", []
+    # Python itself tells where it was interrupted, before anything of this project could say otherwise.
+    if process.returncode == -number and "sspinn_opensim" not in said:
+        return "ended by the system before the command began", []
     wrong = []
     if process.returncode != 128 + number:
         wrong.append(f"status {process.returncode} instead of {128 + number}")

@@ -2,6 +2,8 @@
 
 import contextlib
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -91,3 +93,20 @@ def test_what_the_process_was_started_to_ignore_stays_ignored():
             assert not interrupted()
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_ctrl_c_while_modules_load_leaves_no_traceback():
+    script = """
+import os, signal, sys
+from sspinn_opensim.__main__ import main
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name.startswith("sspinn_opensim.cli"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+main()
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert found.returncode == -signal.SIGINT and found.stderr == b""
