@@ -24,11 +24,13 @@ from benchmarks.machine import processor
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.estimation import Estimate, StreamingEstimator, estimate
+from sspinn_opensim.muscles import FrameSolver
 from sspinn_opensim.recording import Recording, on_model, read_recording
 from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.streaming.live import Event, LiveEstimator, LiveFrame, StreamedSensors
 from sspinn_opensim.streaming.lsl import lsl, stream_info
+from sspinn_opensim.streaming.muscles import LiveMuscles
 from sspinn_opensim.streaming.samples import Sample
 from sspinn_opensim.streaming.sources import own_axes
 from sspinn_opensim.study import examples_folder, read_study
@@ -37,7 +39,8 @@ from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
-from sspinn_opensim.verbs.prepared import prepare
+from sspinn_opensim.verbs.prepared import prepare, subject_file
+from sspinn_opensim.verbs.stream import frame_solver_of
 
 PERCENTILES = (50, 95, 99)
 _WARM_UP, _FORTH = 300, 0.002
@@ -57,11 +60,13 @@ class Person:
     network: PersonNetwork
     sensors: StreamedSensors
     sent: np.ndarray
+    solver: FrameSolver | None = None
 
     def live(self, *, shared_clock: bool = True) -> LiveEstimator:
         """Return a live estimator."""
         streaming = StreamingEstimator(self.network, self.subject, self.signals)
-        return LiveEstimator(streaming, self.sensors, shared_clock=shared_clock)
+        muscles = self.solver and LiveMuscles(self.solver, self.signals.step_s)
+        return LiveEstimator(streaming, self.sensors, shared_clock=shared_clock, muscles=muscles)
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--results", type=Path, help="a trained results folder of this study")
     parser.add_argument("--model", type=Path, help="another model than the study's, in space")
+    parser.add_argument("--muscles", action="store_true", help="solve the muscles of every frame too")
     parser.add_argument("--frames", type=int, default=6000, help="frames for latency (default: %(default)s)")
     parser.add_argument(
         "--minutes", type=float, default=10.0, help="of replay for memory (default: %(default)g)"
@@ -92,7 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     try:
-        person = make_person(options.study, options.results, options.model)
+        person = make_person(options.study, options.results, options.model, muscles=options.muscles)
         found = {name: _ROWS[name](person, options) for name in options.only}
     except InputError as error:
         parser.exit(2, f"{error}\n")
@@ -105,7 +111,9 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{name}: {value}")
 
 
-def make_person(study_file: Path, results: Path | None, model_file: Path | None) -> Person:
+def make_person(
+    study_file: Path, results: Path | None, model_file: Path | None, *, muscles: bool = False
+) -> Person:
     """Return a person with a network, trained or not."""
     study = read_study(study_file)
     if results:
@@ -131,7 +139,9 @@ def make_person(study_file: Path, results: Path | None, model_file: Path | None)
         rotation,
         np.hstack([signals.acceleration_channels.numpy(), signals.rate_channels.numpy()]),
     )
-    return Person(subject, signals, recording, network, sensors, own_axes(recording, rotation))
+    osim = model_file or (subject_file(results) if results else study.model.file)
+    solver = frame_solver_of(study, subject, osim) if muscles else None
+    return Person(subject, signals, recording, network, sensors, own_axes(recording, rotation), solver)
 
 
 def latency(person: Person, options: argparse.Namespace) -> dict:
@@ -151,11 +161,14 @@ def latency(person: Person, options: argparse.Namespace) -> dict:
             wall.append(time.perf_counter_ns() - began)
             own.append(time.thread_time_ns() - used)
     gc.unfreeze()
-    found = {"frames": len(wall[_WARM_UP:])}
+    found: dict[str, float] = {"frames": len(wall[_WARM_UP:])}
     for name, times in (("wall", wall), ("cpu", own)):
         found |= {
             f"{name}_p{p}_ms": round(float(np.percentile(times[_WARM_UP:], p)) / 1e6, 3) for p in PERCENTILES
         }
+    if live.muscles is not None:
+        found["muscles"] = len(live.muscles.names)
+        found["muscles_solved_every"] = live.muscles.summary.every
     # At 400 Hz a frame has 2.5 ms.
     found["of_400_hz_cpu"] = round(float(np.mean(own[_WARM_UP:])) / 2.5e6, 3)
     return found

@@ -78,6 +78,7 @@ STREAM = (
         default=60.0,
     ),
     number("--speed", float, "X", "of a recording; default: 1", _SPEED, default=1.0),
+    flag("--muscles", "muscle forces of every frame too"),
     number("--seconds", float, "S", "how long; default: until Ctrl-C", Bounds(0.1, 1e9)),
     flag("--view", "show the estimate in a browser; the address is printed"),
     number(

@@ -84,6 +84,11 @@ class FrameSolver:
         """Names of reserves, torques and residuals."""
         return self._solver.actuators
 
+    @property
+    def driven(self) -> tuple[str, ...]:
+        """The coordinate of each of them."""
+        return self._solver.driven
+
     def solve(self, q: np.ndarray, qdot: np.ndarray, moments: np.ndarray) -> MuscleFrame:
         """Return the muscles of a frame.
 

@@ -18,10 +18,13 @@ PARTS = {
     "alignment": "one clock and one frame of all samples",
     "network": "signals to the network's outputs",
     "physics": "outputs to coordinates, moments and ground forces",
+    "muscles": "coordinates and moments to activations and forces of muscles",
     "output": "files and senders",
     "path": "alignment to output: the last sample in, results out",
     "total": "from the time of a frame until its results are out",
 }
+#: Those from the last sample in to results out, which make up `path`.
+PATH = ("alignment", "network", "physics", "muscles", "output")
 
 
 class Latency:

@@ -12,9 +12,11 @@ import numpy as np
 from sspinn_opensim.estimation import FrameEstimate, StreamingEstimator
 from sspinn_opensim.muscles import MuscleFrame
 from sspinn_opensim.recording.gyro_bias import gyro_biases
+from sspinn_opensim.streaming.events import Event
 from sspinn_opensim.streaming.frames import Frame, FrameMaker, Patience, SensorHealth, Silence
 from sspinn_opensim.streaming.latency import Latency
 from sspinn_opensim.streaming.lateness import LateSensors
+from sspinn_opensim.streaming.muscles import LiveMuscles
 from sspinn_opensim.streaming.samples import Sample
 from sspinn_opensim.training.lead_in import LEAD_IN_S
 
@@ -93,31 +95,6 @@ class LiveFrame:
     muscles: MuscleFrame | None = None
 
 
-@dataclass(frozen=True)
-class Event:
-    """Something that the user should know.
-
-    Attributes
-    ----------
-    time_s : float
-        On the clock of the samples.
-    kind : str
-        ``missing``, ``began``, ``withdrawn``, ``standing``, ``not_standing``, ``tilted`` or ``late``.
-    text : str
-        One sentence.
-    sensors : tuple of str
-        Whom it is about.
-    """
-
-    time_s: float
-    kind: str
-    text: str
-    sensors: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return self.text
-
-
 class LiveEstimator:
     """Takes samples and gives estimates and events.
 
@@ -131,6 +108,8 @@ class LiveEstimator:
         The person stands for so long at the start: gyroscopes are then corrected by what they read. 0: no.
     same_clock : bool
         Whether the samples' clock is this machine's monotonic one.
+    muscles : LiveMuscles, optional
+        Solves the muscles of each frame.
     """
 
     def __init__(
@@ -142,8 +121,10 @@ class LiveEstimator:
         patience: Patience | None = None,
         standing_s: float = 0.0,
         same_clock: bool = False,
+        muscles: LiveMuscles | None = None,
     ) -> None:
         self._streaming, self.sensors, self._same_clock = streaming, sensors, same_clock
+        self.muscles = muscles
         self.frames = FrameMaker(
             len(sensors.names),
             streaming.step_s,
@@ -212,6 +193,8 @@ class LiveEstimator:
         signals = [self._along_bodies(one.signals) for one in entering]
         acceleration, rate = (np.array([pair[i][:] for pair in signals[:settles]]) for i in (0, 1))
         self._streaming.settle(acceleration, rate, keep_place=self._began)
+        if self.muscles is not None:
+            self.muscles.pause()
         text = "All sensors are there: the estimate begins."
         if self._withdrawn_s is not None:
             gap = entering[0].time_s - self._withdrawn_s
@@ -221,7 +204,7 @@ class LiveEstimator:
         self._withdrawn_s = None
         self._late_sensors.reset()
         for one, (a, r) in zip(entering, signals, strict=True):
-            found.append(self._estimated(one, a, r, late=True))
+            found += self._estimated(one, a, r, late=True)
         self._aligning_s = 0.0
         return found
 
@@ -230,11 +213,12 @@ class LiveEstimator:
         acceleration, rate = self._along_bodies(frame.signals)
         aligning = self._aligning_s + time.perf_counter() - began
         self._aligning_s = 0.0
-        live = self._estimated(frame, acceleration, rate, late=False)
+        live, *events = self._estimated(frame, acceleration, rate, late=False)
+        assert isinstance(live, LiveFrame)
         network, physics = self._streaming.spent_s
         live.spent_s.update(alignment=aligning, network=network, physics=physics)
         live.spent_s["waiting"] = max(now_s - live.machine_s, 0.0)
-        found: list[LiveFrame | Event] = [live]
+        found: list[LiveFrame | Event] = [live, *events]
         late = self._late_sensors.take(rate)
         if late is not None and late.sensor not in self._late_told:
             self._late_told.add(late.sensor)
@@ -247,11 +231,17 @@ class LiveEstimator:
 
     def _estimated(
         self, frame: Frame, acceleration: np.ndarray, rate: np.ndarray, *, late: bool
-    ) -> LiveFrame:
+    ) -> list[LiveFrame | Event]:
+        """Return the estimate of a frame, and what there is to say of its muscles."""
         estimate = self._streaming.step(acceleration, rate)
         self.estimated += 1
-        machine_s = self._machine_s(frame.time_s)
-        return LiveFrame(frame.time_s, machine_s, estimate, self._named(frame.held), late)
+        muscles, events, spent = None, [], {}
+        if self.muscles is not None:
+            muscles, events = self.muscles.take(frame.time_s, estimate)
+            if self.muscles.spent_s is not None:
+                spent = {"muscles": self.muscles.spent_s}
+        held, machine_s = self._named(frame.held), self._machine_s(frame.time_s)
+        return [LiveFrame(frame.time_s, machine_s, estimate, held, late, spent, muscles), *events]
 
     def _along_bodies(self, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         acceleration, rate = self.sensors.along_bodies(signals)

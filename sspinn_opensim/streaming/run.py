@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sspinn_opensim.streaming.latency import described
-from sspinn_opensim.streaming.live import Event, LiveEstimator, LiveFrame
+from sspinn_opensim.streaming.events import Event
+from sspinn_opensim.streaming.latency import PATH, described
+from sspinn_opensim.streaming.live import LiveEstimator, LiveFrame
+from sspinn_opensim.streaming.muscles import MuscleSummary
 from sspinn_opensim.streaming.sinks import Sink, finite
 from sspinn_opensim.streaming.sources import Source
 
@@ -41,6 +43,8 @@ class Summary:
         Health of each sensor.
     refused : dict of str to int
         Messages that were none, by the reason.
+    muscles : MuscleSummary or None
+        What became of the muscles, where they were asked for.
     """
 
     estimated: int
@@ -49,6 +53,7 @@ class Summary:
     latency_ms: dict[str, dict[str, float]]
     sensors: dict[str, Any]
     refused: dict[str, int]
+    muscles: MuscleSummary | None = None
 
     def to_json(self) -> dict:
         """Return plain values."""
@@ -99,6 +104,7 @@ def run(
         live.latency.percentiles_ms(),
         {name: asdict(health) for name, health in live.health.items()},
         dict(source.refused),
+        None if live.muscles is None else live.muscles.summary,
     )
 
 
@@ -122,7 +128,7 @@ def _hand_on(live: LiveEstimator, sinks: Sequence[Sink], events: list[Event], no
 
 def _count(live: LiveEstimator, frame: LiveFrame, output_s: float) -> None:
     spent = dict(frame.spent_s, output=output_s)
-    spent["path"] = sum(spent[part] for part in ("alignment", "network", "physics", "output"))
+    spent["path"] = sum(spent.get(part, 0.0) for part in PATH)
     live.latency.add(**spent, total=max(time.monotonic() - frame.machine_s, 0.0))
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.files import write_json
 from sspinn_opensim.live_page import About, LivePage, figure_of
+from sspinn_opensim.muscles import FrameSolver, MuscleSolver
+from sspinn_opensim.opensim_io.static_optimization.preparation import write_model
 from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.streaming.addresses import address_of
@@ -21,17 +24,23 @@ from sspinn_opensim.streaming.channels import Channels, channels_of_estimate
 from sspinn_opensim.streaming.frames import Patience
 from sspinn_opensim.streaming.latency import described
 from sspinn_opensim.streaming.live import LiveEstimator, StreamedSensors
+from sspinn_opensim.streaming.muscles import LiveMuscles
 from sspinn_opensim.streaming.run import Summary, run
 from sspinn_opensim.streaming.sinks import LslSink, RollingFiles, Sink, UdpSink
 from sspinn_opensim.streaming.sources import LslSource, RecordingSource, Source, UdpSource, own_axes
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.checkpoint import body_identity, load_estimator
+from sspinn_opensim.training.subject import Subject
+from sspinn_opensim.verbs.muscles import muscle_settings
 from sspinn_opensim.verbs.on_study import on_study
 from sspinn_opensim.verbs.prepared import Prepared, prepare, subject_file
 
 log = logging.getLogger(__name__)
 
 SOURCES, SINKS = ("lsl", "udp", "recording"), ("lsl", "files", "udp")
+#: A joint whose moments stay below this share of body weight times height is hardly loaded: reserves there
+#: are judged as if it had that much.
+_LOADED = 0.01
 LISTEN, SEND = "127.0.0.1:5005", "127.0.0.1:5006"
 
 
@@ -83,6 +92,7 @@ def stream(
     view: bool = False,
     view_host: str = "127.0.0.1",
     view_port: int = 8600,
+    muscles: bool = False,
 ) -> Streamed:
     """Estimate from samples as they arrive, until Ctrl-C.
 
@@ -116,11 +126,14 @@ def stream(
         Whether a page shows the estimate in a browser.
     view_host, view_port : str, int
         Where; beyond this machine its address holds a token. Port 0: any that is free.
+    muscles : bool
+        Whether muscle forces are estimated too, with the settings of the study.
 
     Raises
     ------
     InputError
-        There is no finished network for these sensors; a port or LSL cannot be had.
+        There is no finished network for these sensors; a port or LSL cannot be had; muscle forces are asked
+        for and the model's muscles cannot be used.
     """
     unknown = [name for name in to if name not in SINKS]
     if unknown or source not in SOURCES:
@@ -133,7 +146,8 @@ def stream(
     prepared = prepare(study, out)
     estimator = estimator_of(study, prepared, out)
     sensors = streamed_sensors(prepared)
-    channels = channels_of(prepared, estimator)
+    solver = frame_solver_of(study, prepared.subject, subject_file(out)) if muscles else None
+    channels = channels_of(prepared, estimator, solver)
     folder = ResultsFolder(out).stream / datetime.now().strftime("%Y-%m-%d_%H%M%S")
     opened = _source(source, sensors, prepared, stream, listen, scope, one_clock, speed)
     standing = (0.0 if source == "recording" else 1.0) if standing_s is None else standing_s
@@ -144,6 +158,7 @@ def stream(
         same_clock=opened.same_clock,
         patience=Patience(window_ms / 1000, hold_ms / 1000),
         standing_s=standing,
+        muscles=None if solver is None else LiveMuscles(solver, estimator.step_s),
     )
     sinks: list[Sink] = []
     page: LivePage | None = None
@@ -191,10 +206,50 @@ def streamed_sensors(prepared: Prepared) -> StreamedSensors:
     )
 
 
-def channels_of(prepared: Prepared, estimator: StreamingEstimator) -> Channels:
-    """Return the channels of the estimates of a study."""
-    motions = [coordinate.motion for coordinate in prepared.subject.model.coordinates]
-    return channels_of_estimate(estimator.coordinates, motions, estimator.actuated, estimator.feet)
+def frame_solver_of(study: Study, subject: Subject, model_file: Path) -> FrameSolver:
+    """Return the solver of the muscles of single frames, with reserves as in `sspinn muscles`.
+
+    Parameters
+    ----------
+    study : Study
+        Its settings of static optimization.
+    subject : Subject
+        Whose moments are known.
+    model_file : Path
+        The same model, with muscles.
+
+    Raises
+    ------
+    InputError
+        The muscles of the model cannot be used.
+    """
+    log.info("The functions of the muscles are built; this takes a moment once for a model.")
+    model = subject.model
+    with temporary_folder("muscles") as folder:
+        files = write_model(
+            model_file,
+            Path(folder),
+            motions={coordinate.name: coordinate.motion for coordinate in model.coordinates},
+            body_weight_n=subject.body_weight,
+            held={name: value for name, value in subject.fixed.items() if not model.coordinate(name).locked},
+        )
+        solver = MuscleSolver(files[0], actuators=files[1:], settings=muscle_settings(study))
+        actuated = [model.coordinate_names[k] for k in subject.roles.actuated]
+        return FrameSolver(solver, actuated, least_moment=_LOADED * subject.moment_scale)
+
+
+def channels_of(
+    prepared: Prepared, estimator: StreamingEstimator, solver: FrameSolver | None = None
+) -> Channels:
+    """Return the channels of the estimates of a study, with those of muscles if they are solved."""
+    motion = {coordinate.name: coordinate.motion for coordinate in prepared.subject.model.coordinates}
+    channels = channels_of_estimate(
+        estimator.coordinates, list(motion.values()), estimator.actuated, estimator.feet
+    )
+    if solver is None:
+        return channels
+    units = tuple("N m" if motion[name] == "rotational" else "N" for name in solver.driven)
+    return replace(channels, muscles=solver.muscles, actuators=solver.actuators, actuator_units=units)
 
 
 def about_page(

@@ -139,12 +139,7 @@ def prepare(
         cannot be written to. The other inputs are checked when the optimization runs.
     """
     results, settings = Path(results), settings or Settings()
-    tree = read_model_tree(results / model)
-    usable_muscles(tree, results / model)
-    check_mass(tree, results / model)
-    lock(tree, held or {})
-    unclamp(tree)
-    facts = coordinate_facts(tree)
+    tree = _analysed_model(results / model, held or {})
     if seen is None:
         described = run_job(describe_model, {"model": results / model}, timeout_s=120.0).values
         motions = described["motions"]
@@ -164,12 +159,59 @@ def prepare(
             fix="give a longer recording or another window",
         )
     _remove_outcome(results)
-    switch_ground_forces_off(tree)
     files = ResultsFolder(results)
-    write_model_tree(files.static_optimization_model, tree)
-    write_atomically(files.static_optimization_actuators, _actuators(facts, motions, body_weight))
+    _write_model(files, tree, motions, body_weight)
     setup = _setup(kinematics, external_loads, window, settings)
     return write_atomically(files.static_optimization_setup, setup)
+
+
+def write_model(
+    model: Path, folder: Path, *, motions: Mapping[str, str], body_weight_n: float, held: Mapping[str, float]
+) -> tuple[Path, Path]:
+    """Write the model and the actuators of static optimization alone, where no motion is analysed yet.
+
+    Parameters
+    ----------
+    model : Path
+        With muscles in its ForceSet.
+    folder : Path
+        Where they are written.
+    motions : mapping of str to str
+        ``rotational`` or ``translational`` for each coordinate.
+    held : mapping of str to float
+        As in `prepare`.
+
+    Returns
+    -------
+    model, actuators : Path
+
+    Raises
+    ------
+    InputError
+        As `prepare`.
+    """
+    files = ResultsFolder(folder)
+    _write_model(files, _analysed_model(model, held), motions, body_weight_n)
+    return files.static_optimization_model, files.static_optimization_actuators
+
+
+def _analysed_model(model: Path, held: Mapping[str, float]) -> etree._ElementTree:
+    """Return a model that static optimization can use, its held coordinates locked."""
+    tree = read_model_tree(model)
+    usable_muscles(tree, model)
+    check_mass(tree, model)
+    lock(tree, held)
+    unclamp(tree)
+    return tree
+
+
+def _write_model(
+    files: ResultsFolder, tree: etree._ElementTree, motions: Mapping[str, str], body_weight: float
+) -> None:
+    facts = coordinate_facts(tree)
+    switch_ground_forces_off(tree)
+    write_model_tree(files.static_optimization_model, tree)
+    write_atomically(files.static_optimization_actuators, _actuators(facts, motions, body_weight))
 
 
 def lock(tree: etree._ElementTree, values: Mapping[str, float]) -> None:
@@ -233,7 +275,7 @@ def _remove_outcome(results: Path) -> None:
     shutil.rmtree(files.static_optimization, ignore_errors=True)
 
 
-def _actuators(facts: tuple[CoordinateFacts, ...], motions: dict[str, str], body_weight: float) -> bytes:
+def _actuators(facts: tuple[CoordinateFacts, ...], motions: Mapping[str, str], body_weight: float) -> bytes:
     document = etree.Element("OpenSimDocument", Version=OPENSIM_DOCUMENT_VERSION)
     objects = etree.SubElement(etree.SubElement(document, "ForceSet", name="added_actuators"), "objects")
     for coordinate in facts:

@@ -56,6 +56,39 @@ def make_live(person):
     return make
 
 
+@pytest.fixture(scope="session")
+def muscle_solver(person, tmp_path_factory):
+    """Return the muscle solver of the person's model with its reserves."""
+    import osim_models
+    from sspinn_opensim.muscles import MuscleSolver
+    from sspinn_opensim.opensim_io.static_optimization.preparation import write_model
+
+    subject = person.subject
+    model, actuators = write_model(
+        osim_models.path("planar_gait.osim"),
+        tmp_path_factory.mktemp("muscles"),
+        motions={coordinate.name: coordinate.motion for coordinate in subject.model.coordinates},
+        body_weight_n=subject.body_weight,
+        held={},
+    )
+    return MuscleSolver(model, actuators=[actuators])
+
+
+@pytest.fixture
+def make_muscles(person, muscle_solver):
+    """Return a function: settings to the live muscles of the person."""
+    from sspinn_opensim.muscles import FrameSolver
+    from sspinn_opensim.streaming.muscles import LiveMuscles
+
+    names = person.subject.model.coordinate_names
+
+    def make(**settings):
+        solver = FrameSolver(muscle_solver, [names[k] for k in person.subject.roles.actuated])
+        return LiveMuscles(solver, person.signals.step_s, **settings)
+
+    return make
+
+
 @pytest.fixture
 def play_to():
     """Return a function that hands arrivals (when, sample) to a live estimator in their order.

@@ -92,3 +92,16 @@ def test_without_a_network_there_is_nothing_to_export(scaled, tmp_path):
     with pytest.raises(InputError, match=r"does not end in \.onnx"):
         export.export(scaled, tmp_path / "model.txt")
     assert not list(tmp_path.iterdir())
+
+
+def test_muscles_of_a_stream_are_in_its_files_and_its_summary(study, trained, only_files_of_the_table):
+    done = stream.stream(study, trained, source="recording", to=("files",), speed=10.0, muscles=True)
+    part = ResultsFolder(done.folder / "0001")
+    forces, activations = read_storage(part.muscle_forces), read_storage(part.muscle_activations)
+    assert forces.names == activations.names and len(forces.names) == 18
+    assert (activations.values >= 0).all() and (activations.values <= 1 + 1e-9).all()
+    kept = json.loads((done.folder / "summary.json").read_text())
+    assert kept["muscles"]["solved"] == len(forces.time_s)
+    assert kept["muscles"]["solved"] + kept["muscles"]["left_out"] == kept["estimated"]
+    assert kept["latency_ms"]["path"]["p50"] > kept["latency_ms"]["muscles"]["p50"] > 0
+    only_files_of_the_table(trained, "stream")

@@ -1,0 +1,31 @@
+"""Events of a stream: what the user should know, when, and about whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that the user should know.
+
+    Attributes
+    ----------
+    time_s : float
+        On the clock of the samples.
+    kind : str
+        ``missing``, ``began``, ``withdrawn``, ``standing``, ``not_standing``, ``tilted`` or ``late``;
+        ``muscles_thinned`` or ``muscles_short``; ``adapted``, ``not_adapted`` or ``adaptation_ended``.
+    text : str
+        One sentence.
+    sensors : tuple of str
+        Whom it is about.
+    """
+
+    time_s: float
+    kind: str
+    text: str
+    sensors: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.text
