@@ -14,8 +14,8 @@ class Event:
     time_s : float
         On the clock of the samples.
     kind : str
-        ``missing``, ``began``, ``withdrawn``, ``standing``, ``not_standing``, ``tilted`` or ``late``;
-        ``muscles_thinned`` or ``muscles_short``; ``adapted``, ``not_adapted`` or ``adaptation_ended``.
+        ``missing``, ``began``, ``withdrawn``, ``standing``, ``not_standing``, ``tilted``, ``late``,
+        ``muscles_thinned`` or ``muscles_short``.
     text : str
         One sentence.
     sensors : tuple of str

@@ -162,8 +162,8 @@ class RollingFiles:
 
     A part ``0001`` is a folder with `kinematics.mot`, `moments.sto` and `grf.mot`, and with muscles
     `muscle_forces.sto`, `muscle_activations.sto` and `muscle_reserves.sto` of the frames in which they were
-    solved. It ends after some seconds, or where the estimate is withdrawn or a network takes over, so that no
-    file has a gap or a jump. The oldest parts are removed. Times are those of the samples, from the first
+    solved. It ends after some seconds, or where the estimate is withdrawn, so that no file has a gap.
+    The oldest parts are removed. Times are those of the samples, from the first
     estimate on.
 
     Parameters
@@ -204,8 +204,8 @@ class RollingFiles:
             rows.append(storage_row([round(at, 9), *(own + 0.0).tolist()]))
 
     def tell(self, event: Event) -> None:
-        """End the part where the estimate is withdrawn, or another network takes over."""
-        if event.kind in ("withdrawn", "adapted"):
+        """End the part where the estimate is withdrawn."""
+        if event.kind == "withdrawn":
             self._write()
 
     def close(self) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ
 from sspinn_opensim.files import require
 from sspinn_opensim.gait import mean_cycles, most_typical
 from sspinn_opensim.gait.files import read_strides, write_cycles
@@ -107,11 +105,7 @@ def muscles(
 
 def muscle_settings(study: Study) -> preparation.Settings:
     """Return the settings of static optimization on the estimate of a study."""
-    choice = study.muscles
-    if choice.lowpass_hz is None:
-        # Filtered coordinates would no longer belong to the ground forces.
-        choice = replace(choice, lowpass_hz=0.0 if study.output.consistent else USUAL_LOWPASS_HZ)
-    return preparation.Settings(**asdict(choice))
+    return preparation.settings_of_estimate(study.muscles, consistent=study.output.consistent)
 
 
 def muscle_window(

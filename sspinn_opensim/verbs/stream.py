@@ -16,7 +16,7 @@ from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.files import write_json
 from sspinn_opensim.live_page import About, LivePage, figure_of
 from sspinn_opensim.muscles import FrameSolver, MuscleSolver
-from sspinn_opensim.opensim_io.static_optimization.preparation import write_model
+from sspinn_opensim.opensim_io.static_optimization.preparation import settings_of_estimate, write_model
 from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.streaming.addresses import address_of
@@ -31,7 +31,6 @@ from sspinn_opensim.streaming.sources import LslSource, RecordingSource, Source,
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.checkpoint import body_identity, load_estimator
 from sspinn_opensim.training.subject import Subject
-from sspinn_opensim.verbs.muscles import muscle_settings
 from sspinn_opensim.verbs.on_study import on_study
 from sspinn_opensim.verbs.prepared import Prepared, prepare, subject_file
 
@@ -233,7 +232,8 @@ def frame_solver_of(study: Study, subject: Subject, model_file: Path) -> FrameSo
             body_weight_n=subject.body_weight,
             held={name: value for name, value in subject.fixed.items() if not model.coordinate(name).locked},
         )
-        solver = MuscleSolver(files[0], actuators=files[1:], settings=muscle_settings(study))
+        settings = settings_of_estimate(study.muscles, consistent=study.output.consistent)
+        solver = MuscleSolver(files[0], actuators=files[1:], settings=settings)
         actuated = [model.coordinate_names[k] for k in subject.roles.actuated]
         return FrameSolver(solver, actuated, least_moment=_LOADED * subject.moment_scale)
 

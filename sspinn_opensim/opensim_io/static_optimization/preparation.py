@@ -83,6 +83,22 @@ class Settings(MuscleChoice):
         return filter_margin_s(self.lowpass_hz)
 
 
+def settings_of_estimate(choice: MuscleChoice, *, consistent: bool) -> Settings:
+    """Return the settings of static optimization on an estimate.
+
+    Parameters
+    ----------
+    choice : MuscleChoice
+        That of the study.
+    consistent : bool
+        Whether motion and ground forces are made to agree: filtered coordinates would no longer belong to the
+        ground forces.
+    """
+    if choice.lowpass_hz is None:
+        choice = dataclasses.replace(choice, lowpass_hz=0.0 if consistent else USUAL_LOWPASS_HZ)
+    return Settings(**dataclasses.asdict(choice))
+
+
 def role(coordinate: CoordinateFacts) -> str:
     """Return the role of a coordinate's actuator."""
     if coordinate.spanned_by_muscle:

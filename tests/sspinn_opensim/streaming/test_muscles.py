@@ -10,7 +10,6 @@ import pytest
 
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.streaming.channels import channels_of_estimate
-from sspinn_opensim.streaming.events import Event
 from sspinn_opensim.streaming.sinks import LslSink, RollingFiles, UdpSink
 
 
@@ -125,19 +124,6 @@ def test_files_hold_muscles_as_the_offline_files_do(tmp_path, streamed, channels
     np.testing.assert_array_equal(activations.values[7], frames[207].muscles.activations)
     first = read_storage(tmp_path / "stream" / "0001" / "muscle_forces.sto")
     assert first.time_s[0] == pytest.approx(0.02)
-
-
-def test_a_part_ends_where_another_network_takes_over(tmp_path, streamed, channels):
-    frames, _, _ = streamed
-    files = RollingFiles(tmp_path / "stream", channels, "walker", part_s=60.0, kept_s=600.0)
-    for frame in frames[:100]:
-        files.take(frame)
-    files.tell(Event(frames[100].time_s, "adapted", "Another network takes over."))
-    for frame in frames[100:]:
-        files.take(frame)
-    files.close()
-    rows = [len(read_storage(tmp_path / "stream" / f"000{k}" / "moments.sto").time_s) for k in (1, 2)]
-    assert rows == [100, 300]
 
 
 def test_muscles_by_udp(streamed, channels):
