@@ -38,10 +38,15 @@ class Mirrors:
     cost : (m, k) array
         How unlikely the drift of up and the size of gravity are: minus the logarithm of a likelihood with
         heavy tails.
+    gravity, drift_deg : (k,) array
+        Mean of R f over a stride, m/s^2, and how far up is off from one stride to the next, degrees, with the
+        axes as they are.
     """
 
     up: np.ndarray
     cost: np.ndarray
+    gravity: np.ndarray
+    drift_deg: np.ndarray
 
 
 def find_mirrors(
@@ -94,7 +99,7 @@ def find_mirrors(
     off = gravity / _GRAVITY - 1.0
     cost = 2 * np.log1p((drift_deg / _DRIFT_DEG) ** 2) + 2 * np.log1p((off / _GRAVITY_SHARE) ** 2)
     up = np.stack([middle_direction(each) for each in np.concatenate(ups, axis=1)])
-    return Mirrors(up, cost)
+    return Mirrors(up, cost, gravity[0], drift_deg[0])
 
 
 def _of_windows(force: np.ndarray, turns: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -66,15 +66,17 @@ def speed_estimate(recording: Recording, found: Sequence[Phase]) -> SpeedEstimat
     Parameters
     ----------
     recording : Recording
-        Signals along any axes that turn with the sensors.
+        Signals along any axes that turn with the sensors; of one that is along the axes of its body those of
+        the sagittal plane are enough.
     found : sequence of Phase
         Its phases.
     """
     speeds: list[float] = []
     used: list[str] = []
-    whole = recording.acceleration_available & recording.angular_rate_available
+    force_known, rate_known = recording.acceleration_available, recording.angular_rate_available
     for k, sensor in enumerate(recording.sensors):
-        if not whole[k].all():
+        in_plane = sensor.axes_known and force_known[k, :2].all() and rate_known[k, 2]
+        if not (in_plane or (force_known[k].all() and rate_known[k].all())):
             continue
         own: list[float] = []
         for _, force, rate in _walks(recording, k, found):

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from casadi_dynamics.model import Model
 from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.anatomy.sensor_places import usual_place_of
 from sspinn_opensim.recording.choices import SensorChoice
+from sspinn_opensim.recording.mounting import rotate
 from sspinn_opensim.recording.types import Recording, Sensor
 
 
@@ -20,6 +23,33 @@ def on_model(recording: Recording, model: Model) -> Recording:
     `check_placement`.
     """
     return replace(recording, sensors=tuple(_on_model(sensor, model) for sensor in recording.sensors))
+
+
+def along_bodies(recording: Recording, model: Model) -> Recording:
+    """Return a recording whose sensors in IMU frames of the model are along the axes of the bodies instead.
+
+    What segments usually do can then be held against their signals. A frame that the model does not have
+    stays; see `check_placement`.
+    """
+    frames = {frame.name: frame for frame in model.imu_frames}
+    force, rate = recording.acceleration.copy(), recording.angular_rate.copy()
+    force_known, rate_known = recording.acceleration_available.copy(), recording.angular_rate_available.copy()
+    sensors = list(recording.sensors)
+    for k, sensor in enumerate(sensors):
+        frame = frames.get(sensor.imu_frame)
+        if frame is not None:
+            turn = np.array(frame.rotation)
+            force[:, k], force_known[k] = rotate(force[:, k], force_known[k], turn)
+            rate[:, k], rate_known[k] = rotate(rate[:, k], rate_known[k], turn)
+            sensors[k] = replace(sensor, body=frame.body, position=frame.position, imu_frame="")
+    return replace(
+        recording,
+        sensors=tuple(sensors),
+        acceleration=force,
+        angular_rate=rate,
+        acceleration_available=force_known,
+        angular_rate_available=rate_known,
+    )
 
 
 def moved_sensors(recording: Recording, model: Model) -> tuple[str, ...]:

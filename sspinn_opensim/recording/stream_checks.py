@@ -9,6 +9,7 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.findings import Finding, Severity
+from sspinn_opensim.recording.rest import GRAVITY
 from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.recording.stream_clock import apart
 from sspinn_opensim.recording.streams import Stream
@@ -27,8 +28,17 @@ _FLAT, _FLAT_ROW = 6, 3
 #: Smallest ranges of accelerometers and gyroscopes (2 g; 250 deg/s): less is no end of a range. With room for
 #: scale errors; m/s^2 and rad/s.
 _SMALLEST_RANGE = {"acceleration": 17.0, "angular_rate": 3.9}
+#: A sensor is frozen where all its channels keep their values for this long, s, and for so many times as long
+#: as they usually do, while it cannot rest: it turns faster than this, rad/s, or feels something else than
+#: gravity, m/s^2 beside 9.8. Noise alone makes two equal rows in a row rare.
+_FROZEN_S, _FROZEN_RUNS, _TURNS, _OFF_GRAVITY = 0.1, 4, 0.3, 2.0
+#: From this share of its time frozen a sensor says little.
+_MUCH_FROZEN = 0.05
 #: Accelerometers for shocks end at 2e5 m/s^2, gyroscopes at 350 rad/s; in any unit, this is none of both.
 _IMPOSSIBLE = 1e7
+#: Sensors that people wear end at 200 g (high-g ones) and at 70 rad/s (4000 deg/s): single samples beyond, in
+#: m/s^2 and rad/s, are marks of gaps (-9999) or damage. Where more than this share is, the unit is wrong.
+_NOT_WORN, _SINGLE = {"acceleration": 2000.0, "angular_rate": 100.0}, 0.05
 _UNITS = {"acceleration": "m/s^2", "angular_rate": "rad/s"}
 _WORDS = {"acceleration": "acceleration", "angular_rate": "angular rate"}
 #: Saturated samples of a channel from which peaks are not to be trusted at all.
@@ -50,6 +60,7 @@ def check_streams(streams: Mapping[str, Stream], recorded_rate_hz: float | None 
         found += _rate(name, stream, recorded_rate_hz)
         found += _jitter(name, stream)
         found += _gaps(name, stream, recorded_rate_hz)
+        found += _frozen(name, stream, recorded_rate_hz)
     signals = {name: (s.acceleration, s.angular_rate) for name, s in streams.items()}
     return found + check_channels(signals)
 
@@ -84,16 +95,19 @@ def refuse_impossible(streams: Sequence[Stream]) -> None:
             signal = getattr(stream, kind)
             if signal is None:
                 continue
-            odd = np.abs(signal) > _IMPOSSIBLE
+            size = np.abs(signal)
+            odd = size > _NOT_WORN[kind]
+            if not np.any(size > _IMPOSSIBLE) and np.mean(odd.any(axis=1)) > _SINGLE:
+                continue
             if np.any(odd):
                 row, axis = np.argwhere(odd)[0]
                 line = f", line {stream.lines[row]}" if stream.lines is not None else f", sample {row + 1}"
                 raise InputError(
                     f"The {_WORDS[kind]} of sensor '{stream.name}' is beyond what any sensor measures.",
                     where=f"{stream.file}{line}, axis {AXES[axis]}",
-                    expected=f"below {_IMPOSSIBLE:g} {unit}",
+                    expected=f"below {_NOT_WORN[kind]:g} {unit}",
                     found=f"{signal[row, axis]:g}, and {np.count_nonzero(odd)} such numbers in all",
-                    fix="the file was damaged there: export it again, or remove the row",
+                    fix="the file was damaged there, or a gap is marked so: leave the cells of a gap empty",
                 )
 
 
@@ -194,6 +208,50 @@ def _gaps(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator
         f"{lost} of {lost + len(stream)} samples are missing, {longest} of them in a row.",
         "" if severity == "note" else "use a part without gaps, or keep the sensors near their receiver",
     )
+
+
+def _frozen(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator[Finding]:
+    signals = [s for s in (stream.acceleration, stream.angular_rate) if s is not None]
+    rate = recorded_rate_hz or stream.rate_hz or measured_rate_hz(stream)
+    if not signals or not rate or len(stream) < 10:
+        return
+    rows = np.nan_to_num(np.concatenate(signals, axis=1))
+    edges = np.flatnonzero(np.any(rows[1:] != rows[:-1], axis=1)) + 1
+    starts = np.concatenate([[0], edges])
+    lengths = np.diff(np.concatenate([starts, [len(rows)]]))
+    if len(lengths) < 2:
+        return  # a dead channel, all of them
+    usual = float(np.median(lengths))
+    moves = np.zeros(len(starts), bool)
+    if stream.angular_rate is not None:
+        moves |= np.linalg.norm(np.nan_to_num(stream.angular_rate[starts]), axis=1) > _TURNS
+    if stream.acceleration is not None:
+        known = ~np.all(np.isnan(stream.acceleration), axis=0)
+        force = np.linalg.norm(np.nan_to_num(stream.acceleration[starts]), axis=1)
+        off = np.abs(force - GRAVITY) if known.all() else force - GRAVITY
+        moves |= (off > _OFF_GRAVITY) | (force == 0.0)
+    held = moves & (lengths > max(_FROZEN_S * rate, _FROZEN_RUNS * usual))
+    share, longest_s = float(lengths[held].sum()) / len(rows), float(lengths[held].max(initial=0)) / rate
+    if held.any():
+        first = int(starts[held.argmax()])
+        at = f" (line {stream.lines[first]})" if stream.lines is not None else f" (sample {first + 1})"
+        yield Finding(
+            "doubt" if share < _MUCH_FROZEN else "serious",
+            "frozen",
+            name,
+            f"its signals stand still in the middle of a movement {np.count_nonzero(held)} times, for up to "
+            f"{longest_s:.2f} s, first{at}: {100 * share:.2g} % of its time.",
+            "use a part before it stopped, or leave the sensor out",
+        )
+    elif moves.any() and (usual := float(np.median(lengths[moves]))) > 1:
+        yield Finding(
+            "doubt",
+            "frozen",
+            name,
+            f"its samples come {usual:g} times each: they were taken at {rate / usual:.4g} Hz, "
+            f"not at {rate:.4g}.",
+            "export the recording at the rate at which it was recorded",
+        )
 
 
 def _dead(name: str, kind: str, signal: np.ndarray) -> Iterator[Finding]:

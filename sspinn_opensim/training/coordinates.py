@@ -10,7 +10,7 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
-from casadi_dynamics.model.types import GROUND
+from casadi_dynamics.model.types import GROUND, Coordinate
 from casadi_dynamics.symbolic.constraints import independent_coordinates
 from casadi_dynamics.symbolic.posture import moving_coordinates
 from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
@@ -22,6 +22,8 @@ from sspinn_opensim.study import CoordinateChoice
 #: Choices that need no list: every coordinate; those that move a sensor or a foot; of these the sagittal.
 ALL, OBSERVED, PLANAR = "all", "observed", "planar"
 CHOICES = (ALL, OBSERVED, PLANAR)
+#: Ranges of models are rounded: an angle may be held so far beyond one, rad.
+_BEYOND = 0.1
 
 
 def held_coordinates(
@@ -46,11 +48,11 @@ def held_coordinates(
     Raises
     ------
     InputError
-        A name is unknown, is both held and to be estimated, follows another one or is locked; or there is no
-        such choice.
+        A name is unknown, is both held and to be estimated, follows another one or is locked; an angle is
+        held where the model says that it never is; or there is no such choice.
     """
-    for name in fixed:
-        model.coordinate(name)
+    for name, value in fixed.items():
+        _refuse_out_of_range(model.coordinate(name), value, model)
     independent = independent_coordinates(model)
     if isinstance(estimate, str):
         kept = _chosen(model, estimate, bodies)
@@ -123,6 +125,18 @@ def _steps_in_plane(model: Model) -> set[str]:
         for axis in joint.translations
         if axis.coordinate and abs(np.dot(joint.parent.rotation[2], axis.axis)) < 0.5
     }
+
+
+def _refuse_out_of_range(coordinate: Coordinate, value: float, model: Model) -> None:
+    low, high = coordinate.range
+    if coordinate.motion == "rotational" and low < high and not low - _BEYOND <= value <= high + _BEYOND:
+        raise InputError(
+            f"The coordinate '{coordinate.name}' is held out of its range.",
+            where=f"[coordinates] fixed of the study, model '{model.name}'",
+            expected=f"{low:.4g} to {high:.4g} rad",
+            found=f"{value:g} rad, which are {np.degrees(value):.4g} degrees",
+            fix="give the angle in rad, or widen the range in the model",
+        )
 
 
 def _named(

@@ -17,6 +17,7 @@ from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.recording import (
     Finding,
     Recording,
+    along_bodies,
     find_faults,
     on_model,
     read_recording,
@@ -27,7 +28,7 @@ from sspinn_opensim.recording.reader import Recorded
 from sspinn_opensim.results.folder import ResultsFolder
 
 #: Findings of an alignment about what a study says.
-_CONTRADICTIONS = ("swapped_sides", "swapped_segments", "upside_down", "mirrored")
+_CONTRADICTIONS = ("swapped_sides", "swapped_segments", "upside_down", "mirrored", "inconsistent")
 
 
 class Alignable(Recorded, Protocol):
@@ -63,14 +64,19 @@ def contradictions(recording: Recording) -> tuple[Finding, ...]:
     return tuple(f for f in align(recording).findings if f.kind in _CONTRADICTIONS)
 
 
-def objections(along: Recording, alignment: Alignment | None) -> tuple[Finding, ...]:
+def objections(
+    along: Recording, alignment: Alignment | None, model: Model | None = None
+) -> tuple[Finding, ...]:
     """Return all that signals say against a recording and its axes.
 
     Parameters
     ----------
     along, alignment : Recording and Alignment or None
         As `along_segments` returns them.
+    model : Model, optional
+        Says how its IMU frames are turned: without it nothing is said of the axes of sensors in them.
     """
+    along = along if model is None else along_bodies(along, model)
     said = contradictions(along) if alignment is None else alignment.findings
     return merged((*find_faults(along), *said))
 

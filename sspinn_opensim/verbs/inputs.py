@@ -16,6 +16,7 @@ from sspinn_opensim.lock import owned
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import (
     Recording,
+    along_bodies,
     check_placement,
     find_faults,
     on_model,
@@ -100,8 +101,10 @@ def first_look(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InputWarning)  # they are told when it is read to be used
             recording = read_recording(person)
-            placed = as_chosen(person, _placed(person, recording, _model_of(person), verb))
+            model = _model_of(person)
+            placed = as_chosen(person, _placed(person, recording, model, verb))
         if all(sensor.axes_known for sensor in placed.sensors):
+            placed = placed if model is None else along_bodies(placed, model)
             refuse_serious(find_faults(placed), person.recording.accepted, str(person.path))
 
 
@@ -133,7 +136,7 @@ def check_inputs(study: Study, known: Alignment | None = None) -> tuple[Recordin
     model, recording = _model_of(study), read_recording(study)
     placed = _placed(study, recording, model, "run")
     along, alignment = along_segments(study, placed, model, known=known)
-    refuse_serious(objections(along, alignment), study.recording.accepted, str(study.path))
+    refuse_serious(objections(along, alignment, model), study.recording.accepted, str(study.path))
     from sspinn_opensim.training.losses import weights  # brings PyTorch along: what is quicker comes first
 
     weights(study.training.weights)

@@ -13,6 +13,7 @@ from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import (
     Phase,
     Recording,
+    along_bodies,
     check_placement,
     find_faults,
     moved_sensors,
@@ -115,7 +116,7 @@ def prepare(
     recording, alignment = along_segments(study, recording, model, out, known=alignment)
     held = held_in(out, study.coordinates, recording.sensors, model)
     subject = make_subject(model, recording, held, height_m=study.person.height_m)
-    findings = find_faults(recording)
+    findings = find_faults(along_bodies(recording, model))
     refuse_serious(findings, study.recording.accepted, str(study.path))
     trained_on = resample(recording, study.training.rate_hz)
     told = phases(trained_on)

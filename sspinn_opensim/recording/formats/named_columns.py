@@ -160,8 +160,8 @@ def plan_of(header: Header, choice: RecordingChoice, options: TableOptions, rate
     Raises
     ------
     InputError
-        If there is neither a column of time nor a rate, a column that the study names is missing, or no
-        column is a signal.
+        If there is neither a column of time nor a rate, a column that the study names is missing or used
+        twice, or no column is a signal.
     """
     keys = f"[recording.{choice.format}]"
     time = _time_place(header, options, keys, has_rate=bool(choice.recorded_rate_hz or rate_hz))
@@ -181,6 +181,7 @@ def plan_of(header: Header, choice: RecordingChoice, options: TableOptions, rate
         )
     for sensor in sensors:
         _refuse_misspelt(sensor, header, channels, options)
+    _refuse_used_twice(sensors, {"time": time, "the counter": counter}, header, keys)
     return Plan(sensors, time, counter, _time_unit(header, time, options, keys))
 
 
@@ -218,6 +219,7 @@ def _sensors(
             if names is None:
                 continue
             named = {place: channel for place, channel in named.items() if channel.quantity != quantity}
+            _refuse_repeated(own, header, keys)
             for axis, name in enumerate(names):
                 if name:
                     place = _place(header, name)
@@ -403,6 +405,39 @@ def _refuse_misspelt(
                     expected=", ".join(patterns),
                     fix=nearest(name.lower(), patterns),
                 )
+
+
+def _refuse_repeated(own: SensorColumns, header: Header, keys: str) -> None:
+    """Refuse a column that the study names twice for one sensor."""
+    names = [name for name in _named(own) if name]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(
+                f"The column '{name}' is used twice.",
+                where=f"{header.where}, {keys}",
+                expected="a column of its own for each signal",
+                found=", ".join(names),
+                fix=f"correct the columns of '{own.name}' in the study",
+            )
+
+
+def _refuse_used_twice(
+    sensors: Sequence[SensorChannels], others: Mapping[str, int | None], header: Header, keys: str
+) -> None:
+    """Refuse a column that is two signals, or time and a signal."""
+    used = {place: words for words, place in others.items() if place is not None}
+    for sensor in sensors:
+        for quantity, places in sensor.places.items():
+            for axis, place in zip(AXES, places, strict=True):
+                words = f"the {quantity.replace('_', ' ')} {axis} of '{sensor.name}'"
+                if place is not None and used.setdefault(place, words) != words:
+                    raise InputError(
+                        f"The column '{header.names[place]}' is used twice.",
+                        where=f"{header.where}, {keys}",
+                        expected="a column of its own for each signal",
+                        found=f"{used[place]}, and {words}",
+                        fix=f"correct the columns of '{sensor.name}' in the study",
+                    )
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.recording import Recording, Sensor, check_placement, find_faults
+from sspinn_opensim.recording import Phase, Recording, Sensor, check_placement, find_faults
 from sspinn_opensim.recording.checks import refuse_implausible
 from sspinn_opensim.recording.findings import KINDS, Finding, merged, refuse_serious, unaccepted
 from sspinn_opensim.recording.provenance import Clocks, ImpactOffset, SensorClock
@@ -185,16 +185,20 @@ def test_a_kind_of_finding_is_a_word():
 @pytest.fixture
 def model():
     chain = [("root", "ground", "pelvis"), ("hip_r", "pelvis", "femur_r"), ("knee_r", "femur_r", "tibia_r")]
+    at = {"translation": (0.0, 0.0, 0.0)}
     joints = [
-        SimpleNamespace(name=name, parent=SimpleNamespace(body=parent), child=SimpleNamespace(body=child))
+        SimpleNamespace(
+            name=name, parent=SimpleNamespace(body=parent, **at), child=SimpleNamespace(body=child, **at)
+        )
         for name, parent, child in chain
     ]
     return SimpleNamespace(
         name="legs",
-        bodies=[SimpleNamespace(name=child) for _, _, child in chain],
+        bodies=[SimpleNamespace(name=child, mass_center=(0.0, -0.2, 0.0)) for _, _, child in chain],
         joints=joints,
         joint_of=lambda body: next(joint for joint in joints if joint.child.body == body),
-        imu_frames=[SimpleNamespace(name="femur_r_imu")],
+        imu_frames=[SimpleNamespace(name="femur_r_imu", body="femur_r", position=(0.0, -0.2, 0.05))],
+        contact_spheres=[],
     )
 
 
@@ -214,6 +218,7 @@ def test_a_placement_the_model_has_is_accepted(model):
         (Sensor("a", "femur_r", origin="hip"), "no joint 'hip'", "hip_r"),
         (Sensor("a", "femur_r", imu_frame="femur_imu"), "no IMU frame 'femur_imu'", "femur_r_imu"),
         (Sensor("a", "tibia_r", origin="hip_r"), "does not touch", ""),
+        (Sensor("a", "tibia_r", (0.0, -1.4, 0.0)), "1.2 m from everything on its body", "origin"),
     ],
 )
 def test_a_placement_the_model_lacks_is_refused(model, sensor, what, fix):
@@ -221,3 +226,24 @@ def test_a_placement_the_model_lacks_is_refused(model, sensor, what, fix):
         check_placement((sensor,), model, "study.toml")
     assert what in caught.value.what and fix in caught.value.fix
     assert "study.toml, [sensors.a]" in caught.value.where
+
+
+def test_a_sensor_that_feels_less_than_gravity_is_named():
+    one = walking()
+    three = changed(
+        one,
+        sensors=tuple(Sensor(name, "b") for name in "abc"),
+        acceleration=np.concatenate([one.acceleration, 0.3 * one.acceleration, one.acceleration], axis=1),
+        angular_rate=np.repeat(one.angular_rate, 3, axis=1),
+        acceleration_available=np.ones((3, 3), bool),
+        angular_rate_available=np.ones((3, 3), bool),
+        acceleration_variance=np.zeros((3, 3)),
+        angular_rate_variance=np.zeros((3, 3)),
+    )
+    assert [f.key for f in find_faults(three) if f.is_serious] == ["acceleration_unit:b"]
+
+
+@pytest.mark.parametrize(("cadence", "kinds"), [(300.0, set()), (382.0, {"rate"})])
+def test_steps_that_nobody_takes_are_a_wrong_clock(cadence, kinds):
+    found = find_faults(walking(), (Phase("running", 0.0, 10.0, cadence),))
+    assert {f.kind for f in found if f.is_serious} == kinds

@@ -105,3 +105,46 @@ def test_a_number_that_no_sensor_measures_is_named_with_its_line():
         refuse_impossible([stream(), stream(angular_rate=damaged, lines=range(5, N + 5))])
     assert "angular rate of sensor 's'" in caught.value.what
     assert caught.value.where == "s.txt, line 12, axis y" and "-1e+300" in caught.value.found
+
+
+def frozen(first: int, last: int, value: float | None = None) -> Stream:
+    """Return a stream whose rows stay as the first of a stretch, or at a value."""
+    signals = {}
+    for name in ("acceleration", "angular_rate"):
+        signal = getattr(stream(), name).copy()
+        signal[first:last] = signal[first] if value is None else value
+        signals[name] = signal
+    return stream(**signals)
+
+
+@pytest.mark.parametrize(
+    ("made", "severity"),
+    [
+        (frozen(320, 350), "doubt"),
+        (frozen(320, 350, 0.0), "doubt"),
+        (frozen(320, 900), "serious"),
+        (frozen(320, 325), None),
+    ],
+)
+def test_a_sensor_that_stops_while_it_moves_is_told(made, severity):
+    assert [k for k in keys(made) if "frozen" in k[0]] == ([("frozen:s0", severity)] if severity else [])
+
+
+def test_a_sensor_at_rest_may_repeat_itself_and_held_samples_are_told():
+    still = np.tile([0.0, 9.81, 0.0], (N, 1))
+    still[::40, 0] = 0.01
+    assert [k for k in keys(stream(acceleration=still, angular_rate=0 * still)) if "frozen" in k[0]] == []
+    every = np.arange(N) // 3 * 3
+    held = stream(acceleration=stream().acceleration[every], angular_rate=stream().angular_rate[every])
+    (finding,) = (f for f in check_streams({"s": held}) if f.kind == "frozen")
+    assert finding.severity == "doubt" and "33.33 Hz" in finding.evidence
+
+
+@pytest.mark.parametrize(("value", "rows"), [(-9999.0, 20), (32767.0, 1), (1e9, 1)])
+def test_single_numbers_that_no_worn_sensor_gives_are_refused(value, rows):
+    signal = stream().acceleration.copy()
+    signal[40 : 40 + rows, 1] = value
+    with pytest.raises(InputError, match="beyond what any sensor measures") as refused:
+        refuse_impossible([stream(acceleration=signal)])
+    assert "empty" in (refused.value.fix or "")
+    refuse_impossible([stream(acceleration=500 * stream().acceleration)])  # a unit, which others tell

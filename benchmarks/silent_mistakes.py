@@ -1,0 +1,280 @@
+"""Mistakes whose right verdict is known: values that must matter, changed until they are absurd.
+
+``python -m benchmarks.silent_mistakes --count 500`` plants mistakes of units, clocks, columns, places and
+files in the study and the recording of the demo, one at a time and of random size, and looks at each as
+``sspinn run`` does before it works. A mistake is refused, told (a doubt that the command prints), or silent; a
+recording that is only written otherwise must be accepted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.recording import find_faults
+from sspinn_opensim.study import examples_folder, read_study
+from sspinn_opensim.verbs.inputs import check_inputs
+
+#: Columns of the demo by their names, (n,) each, and the text of its study.
+Table = dict[str, np.ndarray]
+Change = Callable[[Table, str, random.Random], tuple[Table, str]]
+
+_SENSORS = ("pelvis", "femur_r", "tibia_r", "foot_r", "femur_l", "tibia_l", "foot_l")
+_LEGS = _SENSORS[1:]
+#: What becomes of a mistake.
+REFUSED, TOLD, SILENT, ACCEPTED = "refused", "told", "silent", "accepted"
+
+
+def _of_table(change: Callable[[Table, random.Random], Table]) -> Change:
+    return lambda table, text, chance: (change(table, chance), text)
+
+
+def _of_study(old: str, new: Callable[[random.Random], str]) -> Change:
+    def changed(table: Table, text: str, chance: random.Random) -> tuple[Table, str]:
+        assert old in text, old
+        return table, text.replace(old, new(chance), 1)
+
+    return changed
+
+
+def _columns(table: Table, sensor: str = "", kind: str = "") -> list[str]:
+    return [name for name in table if name != "time" and name.startswith(sensor) and kind in name]
+
+
+def _scaled(kind: str, low: float, high: float, sensors: tuple[str, ...] = ("",)) -> Change:
+    """Return a change of the scale of one sensor, or of all (an empty name)."""
+
+    def changed(table: Table, chance: random.Random) -> Table:
+        sensor, factor = chance.choice(sensors), np.exp(chance.uniform(np.log(low), np.log(high)))
+        return table | {name: factor * table[name] for name in _columns(table, sensor, kind)}
+
+    return _of_table(changed)
+
+
+def _negative(kind: str, sensors: tuple[str, ...]) -> Change:
+    def changed(table: Table, chance: random.Random) -> Table:
+        return table | {name: -table[name] for name in _columns(table, chance.choice(sensors), kind)}
+
+    return _of_table(changed)
+
+
+def _clock(low: float, high: float) -> Change:
+    def changed(table: Table, text: str, chance: random.Random) -> tuple[Table, str]:
+        factor = np.exp(chance.uniform(np.log(low), np.log(high)))
+        return table | {"time": factor * table["time"]}, text.split("[output]", maxsplit=1)[0]
+
+    return changed
+
+
+def _exchanged(table: Table, chance: random.Random) -> Table:
+    one, other = chance.sample(_SENSORS, 2)
+    names = {name: name.replace(one, other) for name in _columns(table, one)}
+    return table | {a: table[b] for a, b in names.items()} | {b: table[a] for a, b in names.items()}
+
+
+def _copied(table: Table, chance: random.Random) -> Table:
+    one, other = chance.sample(_LEGS, 2)
+    noise = np.random.default_rng(chance.randrange(10**6)).normal(0.0, 1e-4, len(table["time"]))
+    return table | {name: table[name.replace(other, one)] + noise for name in _columns(table, other)}
+
+
+def _stopped(value: Callable[[float], float]) -> Change:
+    def changed(table: Table, chance: random.Random) -> Table:
+        sensor, first = chance.choice(_LEGS), chance.randrange(100, 1000)
+        last = first + chance.randrange(30, 200)
+        held = {name: table[name].copy() for name in _columns(table, sensor)}
+        for column in held.values():
+            column[first:last] = value(float(column[first]))
+        return table | held
+
+    return _of_table(changed)
+
+
+def _spiked(table: Table, chance: random.Random) -> Table:
+    name = chance.choice(_columns(table))
+    spiked = table[name].copy()
+    spiked[chance.randrange(len(spiked))] = chance.choice((-1, 1)) * 10 ** chance.uniform(3.5, 9.0)
+    return table | {name: spiked}
+
+
+def _backwards(table: Table, _chance: random.Random) -> Table:
+    return table | {name: table[name][::-1] for name in _columns(table)}
+
+
+def _repeated(table: Table, chance: random.Random) -> Table:
+    every = chance.randrange(2, 5)
+    rows = np.arange(len(table["time"])) // every * every
+    return table | {name: table[name][rows] for name in _columns(table)}
+
+
+def _place(x: float, y: float, z: float) -> Change:
+    return _of_study(
+        'imu_frame = "tibia_l_imu"', lambda _: f'body = "tibia_l"\nposition = [{x:g}, {y:g}, {z:g}]'
+    )
+
+
+def _own_columns(force: str, rate: str) -> Change:
+    table = f"[recording.csv.columns.foot_r]\nacceleration = {force}\nangular_rate = {rate}\n"
+    return lambda columns, text, _: (columns, f"{text}\n{table}")
+
+
+_SPEED, _FIXED, _SIZE = "speed_m_s = 1.26", "lumbar_extension = 0.0", "height_m = 1.72\nmass_kg = 68.0"
+#: Mistake -> change, and whether it must be refused (else a doubt will do).
+MISTAKES: dict[str, tuple[Change, bool]] = {
+    "acceleration in g": (_scaled("acc", 0.05, 0.3), True),
+    "acceleration too small": (_scaled("acc", 0.35, 0.7), True),
+    "acceleration of one sensor in another unit": (_scaled("acc", 0.02, 0.4, _SENSORS), True),
+    "acceleration of one sensor too large": (_scaled("acc", 1.5, 3.0, _SENSORS), True),
+    "angular rate in degrees": (_scaled("gyro", 50.0, 60.0), True),
+    "angular rate of one sensor in degrees": (_scaled("gyro", 50.0, 60.0, _SENSORS), True),
+    "angular rate taken as degrees": (_scaled("gyro", 0.01, 0.02), True),
+    "gyroscope with the wrong sign": (_negative("gyro", _LEGS), True),
+    "all gyroscopes with the wrong sign": (_negative("gyro", ("",)), True),
+    "sensor upside down": (_negative("acc", _SENSORS), True),
+    "clock far too fast": (_clock(0.05, 0.5), True),
+    "clock too slow": (_clock(1.5, 3.0), True),
+    "sensors exchanged": (_of_table(_exchanged), True),
+    "one file exported twice": (_of_table(_copied), True),
+    "sensor frozen": (_stopped(lambda value: value), False),
+    "gap filled with zeros": (_stopped(lambda _: 0.0), False),
+    "gap marked by a number": (_stopped(lambda _: -9999.0), True),
+    "damaged sample": (_of_table(_spiked), True),
+    "time runs backwards": (_of_table(_backwards), True),
+    "samples repeated": (_of_table(_repeated), False),
+    "speed in km/h": (_of_study(_SPEED, lambda chance: f"speed_m_s = {chance.uniform(3.8, 6.0)}"), True),
+    "speed in other units": (
+        _of_study(_SPEED, lambda chance: f"speed_m_s = {chance.uniform(50, 2e3)}"),
+        True,
+    ),
+    "speed too small": (_of_study(_SPEED, lambda chance: f"speed_m_s = {chance.uniform(0.01, 0.7)}"), True),
+    "angle in degrees": (
+        _of_study(_FIXED, lambda chance: f"lumbar_extension = {chance.uniform(3, 90)}"),
+        True,
+    ),
+    "height and mass of two people": (
+        _of_study(_SIZE, lambda chance: f"height_m = {chance.uniform(2.1, 2.5)}\nmass_kg = 12"),
+        True,
+    ),
+    "height in other units": (
+        _of_study("height_m = 1.72", lambda chance: f"height_m = {chance.choice((5.8, 68, 172, 1720))}"),
+        True,
+    ),
+    "mass in newton": (
+        _of_study("mass_kg = 68.0", lambda chance: f"mass_kg = {chance.uniform(310, 900)}"),
+        True,
+    ),
+    "place in millimetres": (_place(0.0, -200.0, 55.0), True),
+    "place in decimetres": (_place(0.0, -1.4, 0.0), True),
+    "sensor 120 m away": (_place(120.0, 0.0, 0.0), True),
+    "two sensors in one place": (
+        _of_study('imu_frame = "tibia_l_imu"', lambda _: 'imu_frame = "femur_l_imu"'),
+        True,
+    ),
+    "column used twice": (
+        _own_columns('["foot_r_acc_x", "foot_r_acc_x", ""]', '["", "", "foot_r_gyro_z"]'),
+        True,
+    ),
+    "column of another sensor": (
+        _own_columns('["foot_l_acc_x", "foot_r_acc_y", ""]', '["", "", "foot_r_gyro_z"]'),
+        True,
+    ),
+    "time as a signal": (_own_columns('["foot_r_acc_x", "foot_r_acc_y", ""]', '["", "", "time"]'), True),
+}
+#: The same recording written otherwise.
+HARMLESS: dict[str, Change] = {
+    "as it is": lambda table, text, _: (table, text),
+    "from another time on": _of_table(
+        lambda table, chance: table | {"time": table["time"] + chance.choice((0.0, 1e-4))}
+    ),
+    "columns in another order": _of_table(
+        lambda table, chance: {
+            "time": table["time"],
+            **{n: table[n] for n in chance.sample(_columns(table), 21)},
+        }
+    ),
+    "with a column more": _of_table(lambda table, _: table | {"temperature": 0.0 * table["time"] + 30}),
+    "with noise": _of_table(
+        lambda table, _: {
+            name: column + (name != "time") * np.random.default_rng(1).normal(0.0, 0.02, len(column))
+            for name, column in table.items()
+        }
+    ),
+}
+
+
+def outcome_of(change: Change, folder: Path, chance: random.Random) -> str:
+    """Return what becomes of a changed demo before a stage works; anything but an `InputError` is raised."""
+    known = np.genfromtxt(examples_folder() / "demo" / "imu.csv", delimiter=",", names=True)
+    assert known.dtype.names is not None
+    text = (examples_folder() / "demo.toml").read_text().partition("# Opened by the evaluation")
+    table, study = change(
+        {name: known[name] for name in known.dtype.names},
+        text[0] + "[output]" + text[2].split("[output]")[1],
+        chance,
+    )
+    rows = np.column_stack(list(table.values()))
+    (folder / "demo").mkdir(exist_ok=True)
+    np.savetxt(folder / "demo" / "imu.csv", rows, "%.6f", ",", header=",".join(table), comments="")
+    (folder / "study.toml").write_text(study)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            recording, _ = check_inputs(read_study(folder / "study.toml"))
+        except InputError:
+            return REFUSED
+    return TOLD if any(f.severity == "doubt" for f in find_faults(recording)) else SILENT
+
+
+def run(count: int, seed: int) -> dict[str, Counter[str]]:
+    """Plant mistakes in turn; return how often each came to what. Harmless changes are `ACCEPTED`."""
+    found: dict[str, Counter[str]] = {name: Counter() for name in (*MISTAKES, *HARMLESS)}
+    changes = {name: change for name, (change, _) in MISTAKES.items()} | HARMLESS
+    with tempfile.TemporaryDirectory(prefix="silent_") as temporary:
+        for number in range(count):
+            name = list(changes)[number % len(changes)]
+            outcome = outcome_of(changes[name], Path(temporary), random.Random(f"{seed}/{number}"))
+            found[name][ACCEPTED if name in HARMLESS and outcome == SILENT else outcome] += 1
+            shutil.rmtree(Path(temporary, "demo"))
+    return found
+
+
+def wrong(found: dict[str, Counter[str]]) -> dict[str, int]:
+    """Return how often the verdict was not the right one."""
+    return {
+        name: sum(counts.values()) - counts[ACCEPTED]
+        if name in HARMLESS
+        else counts[SILENT] + (counts[TOLD] if MISTAKES[name][1] else 0)
+        for name, counts in found.items()
+    }
+
+
+def main() -> int:
+    """Plant mistakes as the command line asks, and print what became of them."""
+    parser = argparse.ArgumentParser(description="Mistakes with a known right verdict.")
+    parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    start = time.perf_counter()
+    found = run(options.count, options.seed)
+    off = wrong(found)
+    for name, counts in found.items():
+        print(f"{name:45s} {dict(counts)}" + (f"  WRONG {off[name]}" if off[name] else ""))
+    silent = sum(counts[SILENT] for counts in found.values())
+    took_s = time.perf_counter() - start
+    print(f"{options.count} in {took_s:.0f} s: {silent} silent, {sum(off.values())} with another verdict")
+    return 1 if any(off.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
