@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.silent_mistakes --count 500`` plants mistakes of units, clocks, columns, places and
 files in the study and the recording of the demo, one at a time and of random size, and looks at each as
-``sspinn run`` does before it works. A mistake is refused, told (a doubt that the command prints), or silent; a
-recording that is only written otherwise must be accepted.
+``sspinn run`` does before it works. A mistake is refused, told (a doubt that the command prints), or silent;
+a recording that is only written otherwise must be accepted.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from sspinn_opensim.recording.types import AXES, Recording, Sensor
 #: stride is looked for, a mistake is so much rarer.
 _NAMED, _RARE = np.log(20.0), np.log(20.0)
 #: Gravity over a stride is within 3 %, and up within 4.4 degrees from stride to stride, for 60 sensors on
-#: seven people who walk or run; axes that were not recorded take part of both away from a sensor that sits askew.
+#: seven people who walk or run; axes that were not recorded take part of both away where it sits askew.
 _GRAVITY_OFF, _DRIFT_OFF_DEG = 0.2, 15.0
 #: How far up over strides is from that of the segment, rad.
 _LEAN_SD = np.radians(15.0)
