@@ -14,6 +14,7 @@ from sspinn_opensim.interruption import held_back
 from sspinn_opensim.training.batches import WindowSource
 from sspinn_opensim.training.cohort import Cohort, Member
 from sspinn_opensim.training.estimator import PersonNetwork
+from sspinn_opensim.training.memory import memory_kept
 from sspinn_opensim.training.objective import Loss, Objective, refuse_gradient, refuse_infinite
 from sspinn_opensim.training.processes import mean_over_processes, shared_cores, together
 from sspinn_opensim.training.settings import Progress, TrainingSettings
@@ -110,7 +111,7 @@ class Trainer:
 
     def _loop(self, rank: int, report: Callable, save: Callable, every: int) -> None:
         """Train; an interruption is kept until a step is whole and saved."""
-        with held_back() as interrupted:
+        with memory_kept(), held_back() as interrupted:
             self._steps(rank, report, save, every, interrupted)
 
     def _steps(self, rank: int, report: Callable, save: Callable, every: int, interrupted: Callable) -> None:

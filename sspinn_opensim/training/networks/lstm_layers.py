@@ -223,6 +223,7 @@ def _code(width: int) -> _Code:
     return _made(width, *_block())
 
 
+@cache  # to ask the processor takes a fiftieth of a training step
 def _block() -> tuple[int, int]:
     return block_of(machine.has_feature)
 
