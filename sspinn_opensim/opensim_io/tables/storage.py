@@ -135,6 +135,7 @@ def _rows(time_s: np.ndarray, values: np.ndarray) -> Iterator[str]:
     for first in range(0, len(time_s), _ROWS_AT_ONCE):
         part = slice(first, first + _ROWS_AT_ONCE)
         rows = np.column_stack([time_s[part], values[part]]) + 0.0  # adding zero turns -0.0 into 0.0
+        rows = np.ascontiguousarray(rows)  # a choice of columns is not, and orjson refuses it
         text = orjson.dumps(rows, option=orjson.OPT_SERIALIZE_NUMPY)  # [[0.0,1.5],[0.01,1.6]]
         yield text[2:-2].replace(b"],[", b"\n").replace(b",", b"\t").decode("ascii") + "\n"
 
