@@ -39,6 +39,13 @@ def test_round_trip_restores_every_bit(tmp_path, suffix, in_degrees):
     np.testing.assert_array_equal(read.values, written.values)
 
 
+def test_columns_in_any_order_of_memory_are_written(tmp_path):
+    plain = table()
+    turned = dataclasses.replace(plain, values=np.asfortranarray(plain.values))
+    first, second = (write_storage(tmp_path / f"{k}.sto", t) for k, t in enumerate((plain, turned)))
+    assert first.read_text().split("endheader")[1] == second.read_text().split("endheader")[1]
+
+
 @pytest.mark.parametrize("ends", ["", "\n", "\n\n"])
 def test_long_tables_are_written_and_read_in_pieces(tmp_path, monkeypatch, ends):
     whole = write_storage(tmp_path / "whole.sto", table()).read_text()
