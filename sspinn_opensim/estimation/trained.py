@@ -80,7 +80,8 @@ class Estimator:
         """
         recording = on_model(recording, self._model)
         check_placement(recording.sensors, self._model, f"recording '{recording.name}'")
-        if self._alignment:
+        stated = all(sensor.axes_known for sensor in recording.sensors)
+        if self._alignment and not (stated and not self._alignment.exists()):
             found = read_alignment(self._alignment)
             recording = self._as_recorded(recording, found)
             if not all(sensor.axes_known for sensor in recording.sensors):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -103,7 +103,9 @@ def locate_sensors(
     log.info("locate sensors", extra={"heading": True})
     study = study if isinstance(study, Study) else read_study(study)
     out, network = Path(out).absolute(), None if network is None else Path(network).absolute()
-    prepared = prepare(study, out)
+    # Which sensors are on feet is what is asked, so the speed of those that are put there says nothing.
+    accepted = (*study.recording.accepted, "speed")
+    prepared = prepare(replace(study, recording=replace(study.recording, accepted=accepted)), out)
     subject = prepared.subject
 
     def estimator_of(seed: int, recording: Recording, signals: Signals) -> PersonNetwork:
