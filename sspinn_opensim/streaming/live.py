@@ -110,6 +110,8 @@ class LiveEstimator:
         Whether the samples' clock is this machine's monotonic one.
     muscles : LiveMuscles, optional
         Solves the muscles of each frame.
+    speed : float
+        How many times faster than they were measured the samples come: of a recording.
     """
 
     def __init__(
@@ -122,8 +124,11 @@ class LiveEstimator:
         standing_s: float = 0.0,
         same_clock: bool = False,
         muscles: LiveMuscles | None = None,
+        speed: float = 1.0,
     ) -> None:
         self._streaming, self.sensors, self._same_clock = streaming, sensors, same_clock
+        self._speed = speed
+        self._first_due_s: float | None = None
         self.muscles = muscles
         self.frames = FrameMaker(
             len(sensors.names),
@@ -178,8 +183,15 @@ class LiveEstimator:
     def _named(self, places: Sequence[int]) -> tuple[str, ...]:
         return tuple(self.sensors.names[k] for k in places)
 
-    def _machine_s(self, time_s: float) -> float:
+    def _due_s(self, time_s: float) -> float:
         return time_s if self._same_clock else time_s + self.frames.ahead_s
+
+    def _machine_s(self, time_s: float) -> float:
+        """Return the time of a frame on this machine's clock, on which samples may come faster or slower."""
+        due_s = self._due_s(time_s)
+        if self._first_due_s is None:
+            self._first_due_s = due_s
+        return self._first_due_s + (due_s - self._first_due_s) / self._speed
 
     def _enter(self, frame: Frame) -> list[LiveFrame | Event]:
         """Wait for the samples that the network settles on; then estimate all that have come meanwhile."""
@@ -217,7 +229,7 @@ class LiveEstimator:
         assert isinstance(live, LiveFrame)
         network, physics = self._streaming.spent_s
         live.spent_s.update(alignment=aligning, network=network, physics=physics)
-        live.spent_s["waiting"] = max(now_s - live.machine_s, 0.0)
+        live.spent_s["waiting"] = max(now_s - self._due_s(frame.time_s), 0.0)
         found: list[LiveFrame | Event] = [live, *events]
         late = self._late_sensors.take(rate)
         if late is not None and late.sensor not in self._late_told:

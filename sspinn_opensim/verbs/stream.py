@@ -158,6 +158,7 @@ def stream(
         patience=Patience(window_ms / 1000, hold_ms / 1000),
         standing_s=standing,
         muscles=None if solver is None else LiveMuscles(solver, estimator.step_s),
+        speed=speed if source == "recording" else 1.0,
     )
     sinks: list[Sink] = []
     page: LivePage | None = None

@@ -45,6 +45,13 @@ def test_a_stream_is_the_estimate_of_the_whole_recording(make_live, arrivals, pl
     assert [frame.late for frame in frames].index(False) == 60 and not any(frame.held for frame in frames)
 
 
+def test_a_replay_at_another_speed_is_as_late_as_at_its_own(make_live, arrivals, play_to):
+    """Four seconds of this machine pass in one of the recording: no frame is behind by the other three."""
+    frames, _ = play_to(make_live(speed=0.25), arrivals())
+    passed_s, recorded_s = (np.array([getattr(f, name) for f in frames]) for name in ("machine_s", "time_s"))
+    np.testing.assert_allclose(passed_s - passed_s[0], 4 * (recorded_s - recorded_s[0]), atol=1e-9)
+
+
 def test_packets_that_change_places_change_nothing(make_live, arrivals, play_to, whole):
     live = make_live(patience=Patience(window_s=0.06))
     frames, _ = play_to(live, arrivals(jitter_s=0.05))

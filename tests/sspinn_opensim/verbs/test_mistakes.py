@@ -7,7 +7,7 @@ import pytest
 from benchmarks.silent_mistakes import HARMLESS, MISTAKES, run, wrong
 from sspinn_opensim.results.record import _plain
 from sspinn_opensim.results.stages import STAGES, _counts, _leaves
-from sspinn_opensim.study import examples_folder, read_study
+from sspinn_opensim.study import read_study
 
 #: What no result depends on but the evaluation, which is always made anew; and names.
 _WITHOUT_EFFECT = ("path", "name", "person.name", "person.id", "recording.name", "training.devices")
@@ -20,8 +20,8 @@ def test_every_mistake_gets_its_verdict():
 
 
 @pytest.mark.parametrize("name", ["demo.toml", "kuopio2024_walk.toml"])
-def test_every_setting_that_matters_is_held_against_the_results(name, shared):
-    study = _plain(read_study(examples_folder() / name))
+def test_every_setting_that_matters_is_held_against_the_results(name, shared, repository):
+    study = _plain(read_study(repository / "examples" / name))
     passed_over = {
         key for key, _ in _leaves(study) if not any(_counts(stage, key) for stage in STAGES.values())
     }
