@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
-import os
 import socket
 import subprocess
 import sys
@@ -23,8 +21,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.machine import processor
-from benchmarks.streaming import Person, make_person, resident_mb
+from benchmarks.streaming import Person, make_person, resident_mb, tell
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.live_page import About, LivePage, figure_of
@@ -112,13 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
         found = {name: _ROWS[name](person, options) for name in options.only}
     except InputError as error:
         parser.exit(2, f"{error}\n")
-    about = {"processor": processor(), "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 2)}
-    about |= {"model": person.subject.model.name, "sensors": len(person.sensors.names)}
-    if options.json:
-        print(json.dumps(about | found, indent=1))
-        return
-    for name, value in (about | found).items():
-        print(f"{name}: {value}")
+    tell(person, found, as_json=options.json)
 
 
 def latency(person: Person, options: argparse.Namespace) -> dict:

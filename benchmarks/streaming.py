@@ -102,9 +102,14 @@ def main(arguments: list[str] | None = None) -> None:
         found = {name: _ROWS[name](person, options) for name in options.only}
     except InputError as error:
         parser.exit(2, f"{error}\n")
+    tell(person, found, as_json=options.json)
+
+
+def tell(person: Person, found: dict, *, as_json: bool) -> None:
+    """Print what was found, beside the machine and the person."""
     about = {"processor": processor(), "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 2)}
     about |= {"model": person.subject.model.name, "sensors": len(person.sensors.names)}
-    if options.json:
+    if as_json:
         print(json.dumps(about | found, indent=1))
         return
     for name, value in (about | found).items():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import casadi as ca
 
 from casadi_dynamics.errors import InputError, nearest
-from casadi_dynamics.model.muscles import GeometryPath
+from casadi_dynamics.model.muscles import GeometryPath, Muscle
 from casadi_dynamics.symbolic.constraints import couple, independent_coordinates
 from casadi_dynamics.symbolic.path_points import PlacedPoint, place, segment, used_segments
 from casadi_dynamics.symbolic.tree import Tree, stack
@@ -54,18 +54,7 @@ def muscle_paths(tree: Tree, names: Sequence[str]) -> ca.Function:
     InputError
         If the model has no such muscle.
     """
-    muscles = {muscle.name: muscle for muscle in tree.model.muscles}
-    motions = []
-    for name in names:
-        if name not in muscles:
-            raise InputError(
-                f"The model has no muscle named '{name}'.",
-                where=f"model '{tree.model.name}'",
-                expected=f"one of {', '.join(muscles) or 'none'}",
-                found=name,
-                fix=nearest(name, muscles) or "name a muscle of this model",
-            )
-        motions.append(path_motion(name, muscles[name].path, tree))
+    motions = [path_motion(muscle.name, muscle.path, tree) for muscle in _muscles(tree, names)]
     arms = stack(motion.moment_arms for motion in motions) if motions else ca.SX.zeros(0, tree.u.numel())
     outputs = {
         "length": stack(motion.length for motion in motions),
@@ -89,10 +78,30 @@ def path_ways(tree: Tree, names: Sequence[str]) -> ca.Function:
         Inputs `q` and `parameters`. Output `position` (3 per point), in ground, m: for each muscle as many
         points as its path has, from origin to insertion. A point that the path does not run through lies
         on the one before it, or on the first of all.
+
+    Raises
+    ------
+    InputError
+        If the model has no such muscle.
     """
-    muscles = {muscle.name: muscle for muscle in tree.model.muscles}
-    ways = [_way([place(name, point, tree) for point in muscles[name].path.points]) for name in names]
+    muscles = _muscles(tree, names)
+    ways = [_way([place(own.name, point, tree) for point in own.path.points]) for own in muscles]
     return tree.function("ways", "q", {"position": stack(position for way in ways for position in way)})
+
+
+def _muscles(tree: Tree, names: Sequence[str]) -> list[Muscle]:
+    """Return the muscles of a model with these names."""
+    known = {muscle.name: muscle for muscle in tree.model.muscles}
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"The model has no muscle named '{name}'.",
+                where=f"model '{tree.model.name}'",
+                expected=f"one of {', '.join(known) or 'none'}",
+                found=name,
+                fix=nearest(name, known) or "name a muscle of this model",
+            )
+    return [known[name] for name in names]
 
 
 def _way(points: Sequence[PlacedPoint]) -> list[ca.SX]:

@@ -94,12 +94,15 @@ class ExportedEstimator:
         Parameters
         ----------
         acceleration, angular_rate : (n, k, 3) arrays
-            The first 0.6 s, as for `step`. The network sees them backwards in time, with turned rates.
+            The first 0.6 s, as for `step`; none: as after `reset`. The network sees them backwards in time,
+            with turned rates.
         keep_place : bool
             Whether the body goes on from where it is, as after a gap.
         """
         self.reset(keep_place=keep_place)
         given, rates, path = np.asarray(acceleration), np.asarray(angular_rate), self._path
+        if not len(given):
+            return
         last = max(len(given) - 1, 1)
         for before in range(int(self.about["settling_frames"]), 0, -1):
             phase = before % (2 * last)  # a short piece goes back and forth

@@ -174,8 +174,9 @@ WRAPPED = muscle(
 def test_a_muscle_that_is_not_there_is_refused(tiny):
     model = tiny(WRAPPED, WRAP)
     assert build(model).muscle_names() == ("puller",) and model.muscles[0].path.bodies == ("ground", "rod")
-    with pytest.raises(InputError, match="no muscle named 'pul'"):
-        build(model).muscles(["pul"])
+    for function in (build(model).muscles, build(model).muscle_ways):
+        with pytest.raises(InputError, match="no muscle named 'pul'"):
+            function(["pul"])
 
 
 @pytest.mark.parametrize("name", ["gait2392_thelen2003", "wrist", "Rajagopal2016", "SoccerKickingModel"])

@@ -108,6 +108,15 @@ def test_every_frame_is_that_of_torch(planar, walker):
     assert q.std(axis=0).max() > 0.1
 
 
+def test_settling_on_nothing_is_to_begin_anew(planar, walker):
+    _, sensors, file = planar
+    first = [own_axes(sensors, x)[0] for x in (walker.recording.acceleration, walker.recording.angular_rate)]
+    fresh, settled = ExportedEstimator(file), ExportedEstimator(file)
+    settled.step(*first)
+    settled.settle(np.zeros((0, len(sensors.names), 3)), np.zeros((0, len(sensors.names), 3)))
+    np.testing.assert_array_equal(settled.step(*first).moments, fresh.step(*first).moments)
+
+
 def test_in_space_too_with_heading_and_path(in_space):
     recording, case = in_space
     _, heading = assert_same(case, recording, pause_at=200)
