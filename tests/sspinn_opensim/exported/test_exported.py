@@ -174,27 +174,23 @@ def test_axes_that_are_not_used_may_be_missing_and_others_not(planar, walker):
     np.testing.assert_array_equal(exported.step(*given).moments, again.moments)
 
 
-def test_it_runs_without_torch_and_casadi_within_a_second(planar):
-    """In a process of its own; what its interpreter takes to start is not of ours."""
+def test_it_runs_without_torch_and_casadi(planar):
+    """In a process of its own. How long that takes is what `benchmarks.exported` measures."""
     script = """
-import sys, time
-began = time.process_time()
+import sys
 import numpy as np
 from sspinn_opensim.exported.runtime import ExportedEstimator
 estimator = ExportedEstimator(sys.argv[1])
 sample = np.tile([0.0, 9.81, 0.0], (len(estimator.sensors), 1))
 frame = estimator.step(sample, 0 * sample)
-took = time.process_time() - began
 assert np.isfinite(frame.coordinates).all()
 heavy = {"torch", "casadi", "lightning", "pytorch_lightning", "scipy", "onnx", "llvmlite"} & set(sys.modules)
-print(took, sorted(heavy))
+print(sorted(heavy))
 """
     done = subprocess.run(
         [sys.executable, "-c", script, str(planar[2])], capture_output=True, text=True, check=True
     )
-    took, heavy = done.stdout.split(" ", 1)
-    assert heavy.strip() == "[]"
-    assert float(took) < 1.0
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a model"])

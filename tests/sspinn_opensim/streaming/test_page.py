@@ -368,7 +368,7 @@ def test_whoever_does_not_ask_is_cut_off(make_page, monkeypatch):
             time.sleep(0.05)
     except OSError:
         pass
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < 60.0  # all that it would say takes 170 s
     slow.close()
 
 
