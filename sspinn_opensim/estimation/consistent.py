@@ -30,7 +30,7 @@ from sspinn_opensim.estimation.ground import LEAST_LOAD, ground_forces
 from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.offline import Estimate
 from sspinn_opensim.estimation.quadratic import QuadraticProgram
-from sspinn_opensim.estimation.uncertainty import Deviations, standard_deviations
+from sspinn_opensim.estimation.uncertainty import Deviations
 from sspinn_opensim.recording.filters import low_pass
 from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.training.subject import Subject
@@ -143,12 +143,6 @@ def _in_order(solved: Callable[[slice], _Found | None], parts: Sequence[slice]) 
                 yield future.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def deviations_of(estimates: Sequence[Estimate], subject: Subject) -> Deviations:
-    """Return the standard deviations of estimates of a subject, one for each seed (`standard_deviations`)."""
-    turns = [c.motion == "rotational" for c in subject.model.coordinates]
-    return standard_deviations(estimates, turns, subject.body_weight, subject.height_m)
 
 
 def loaded_feet(vertical_n: np.ndarray, body_weight_n: float, step_s: float) -> np.ndarray:

@@ -10,10 +10,11 @@ from casadi_dynamics.osim import read_model
 from sspinn_opensim.alignment.align import aligned
 from sspinn_opensim.alignment.files import check_sensors, read_alignment
 from sspinn_opensim.alignment.types import Alignment
-from sspinn_opensim.estimation.consistent import consistent, deviations_of
+from sspinn_opensim.estimation.consistent import consistent
 from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.offline import Estimate, at_times
 from sspinn_opensim.estimation.offline import estimate as estimate_whole
+from sspinn_opensim.estimation.uncertainty import deviations_of
 from sspinn_opensim.recording import Recording, Sensor, check_placement, on_model
 from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.results.folder import ResultsFolder
@@ -80,7 +81,7 @@ class Estimator:
         """
         recording = on_model(recording, self._model)
         check_placement(recording.sensors, self._model, f"recording '{recording.name}'")
-        stated = all(sensor.axes_known for sensor in recording.sensors)
+        stated, found = all(sensor.axes_known for sensor in recording.sensors), None
         if self._alignment and not (stated and not self._alignment.exists()):
             found = read_alignment(self._alignment)
             recording = self._as_recorded(recording, found)
@@ -100,7 +101,7 @@ class Estimator:
         if not agreeing:
             return estimate
         gyroscopes = Gyroscopes.of(recording, subject, network.mounting)
-        return consistent(estimate, subject, deviations_of([estimate], subject), gyroscopes)
+        return consistent(estimate, subject, deviations_of([estimate], subject, found), gyroscopes)
 
     def _as_recorded(self, recording: Recording, found: Alignment) -> Recording:
         """Return a recording in which stated axes that the training refined are not known.

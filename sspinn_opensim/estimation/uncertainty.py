@@ -4,7 +4,8 @@ Two things add up, as squares: how far networks of different seeds differ, which
 room, and what all of them share. The second cannot be seen in one recording; it was measured on people whose
 laboratories could be asked, and it has two parts itself: a constant, such as the zero of an angle, and an
 error in time, which is as large as the number changes fast. So running is less certain than walking, and a
-foot in the air more than one that strikes (``python -m benchmarks.band_coverage``).
+foot in the air more than one that strikes (``python -m benchmarks.band_coverage``). Angles are less certain,
+too, where sensors are aligned worse than those people's were.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
+from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.anatomy import without_side
+from sspinn_opensim.anatomy.names import MIDDLE
 from sspinn_opensim.estimation.offline import Estimate
 from sspinn_opensim.files import read_json
+from sspinn_opensim.training.subject import Subject
 
 CALIBRATION_FILE = Path(__file__).with_name("bands.json")
 _SHAPE = {"made_from": [str], "bands": {str: {"constant": float, "timing_s": float}}}
@@ -26,6 +30,10 @@ _SHAPE = {"made_from": [str], "bands": {str: {"constant": float, "timing_s": flo
 AROUND_S = 0.15
 #: Deviation of lengths, m: of how high the pelvis is, and of where the ground pushes. It was not measured.
 LENGTH_M = 0.02
+#: How well sensors of legs, and of pelvis and trunk, are aligned on real walkers, degrees about the segment's
+#: x, y and z axes: the largest deviations in the six recordings of `benchmarks.people` that are aligned, but
+#: for a thigh (4.0 about z) and a foot (4.6, 12.7 and 3.9).
+ALIGNED_WITHIN_DEG = {"leg": (3.5, 10.0, 3.5), "trunk": (4.5, 18.0, 6.1)}
 #: Coordinate of a leg -> what names of coordinates have in common.
 _JOINTS = ("hip_flexion", "knee", "ankle")
 
@@ -137,6 +145,7 @@ def standard_deviations(
     body_weight_n: float,
     height_m: float,
     calibrated: Calibration | None = None,
+    offset_variance: np.ndarray | float = 0.0,
 ) -> Deviations:
     """Return how far estimates of one recording may be off.
 
@@ -150,6 +159,8 @@ def standard_deviations(
         Of the person, N and m: moments and forces are known in parts of them.
     calibrated : Calibration, optional
         By default that which comes with the package.
+    offset_variance : (c,) ndarray, optional
+        What is added to the variance of coordinates, rad^2: `offset_variance` of a subject's sensors.
     """
     known = calibration() if calibrated is None else calibrated
     first, time_s = estimates[0], estimates[0].time_s
@@ -163,6 +174,7 @@ def standard_deviations(
 
     q = columns("angle", first.coordinates, first.q, 1.0)
     q[:, [k for k, turns in enumerate(rotational) if not turns]] = known.length_m
+    q = np.sqrt(q**2 + offset_variance)
     moments = columns("moment", first.actuated, first.moments, body_weight_n * height_m)
     force = columns("force", ("forward", "up", "right"), first.ground.force, body_weight_n)
 
@@ -180,3 +192,46 @@ def standard_deviations(
         spread([g.force for g in grounds], force),
         spread([g.point for g in grounds], np.broadcast_to(known.length_m, first.ground.point.shape)),
     )
+
+
+def deviations_of(
+    estimates: Sequence[Estimate], subject: Subject, alignment: Alignment | None = None
+) -> Deviations:
+    """Return the standard deviations of estimates of a subject, one for each seed (`standard_deviations`).
+
+    Parameters
+    ----------
+    alignment : Alignment, optional
+        Of the sensors, where they had to be aligned.
+    """
+    turns = [c.motion == "rotational" for c in subject.model.coordinates]
+    variance = offset_variance(subject, alignment) if alignment else 0.0
+    return standard_deviations(
+        estimates, turns, subject.body_weight, subject.height_m, offset_variance=variance
+    )
+
+
+def offset_variance(subject: Subject, alignment: Alignment) -> np.ndarray:
+    """Return by how much sensors that are aligned worse than usual raise the variance of coordinates.
+
+    A sensor that is turned on its segment turns the segment of the estimate. Angles are those that fit the
+    turns of all segments with sensors best, in the default posture; where a model has no such turn, as across
+    a hinge, neighbours share it.
+
+    Returns
+    -------
+    (c,) ndarray
+        rad^2; none where no sensor is known worse than `ALIGNED_WITHIN_DEG`.
+    """
+    found, sensors = {own.name: own for own in alignment.sensors}, subject.functions.imu_frames
+    axes = [2] if subject.planar else [0, 1, 2]
+    turning = subject.turning()[np.ix_([subject.functions.bodies.index(s.body) for s in sensors], axes)]
+    more = np.zeros((len(sensors), 3))
+    for k, sensor in enumerate(sensors):
+        if (own := found.get(sensor.name)) is not None:
+            usual = ALIGNED_WITHIN_DEG["trunk" if own.site and own.site[0] in MIDDLE else "leg"]
+            more[k] = np.maximum(np.radians(own.sd_deg) ** 2 - np.radians(usual) ** 2, 0.0)
+    shares = np.linalg.pinv(turning.reshape(len(sensors) * len(axes), -1))
+    variance = np.zeros(len(subject.model.coordinates))
+    variance[list(subject.roles.posture)] = shares**2 @ more[:, axes].ravel()
+    return variance

@@ -240,6 +240,15 @@ class Subject:
         in the default posture; in a planar model it is exact everywhere. A model that is held in the sagittal
         plane may have joints a little off it: there, only turns about z count.
         """
+        posture = self.turning()
+        posture = posture[:, 2] if self.planar else posture.reshape(-1, posture.shape[-1])
+        return np.linalg.pinv(posture[np.abs(posture).max(axis=1) > 0])
+
+    def turning(self) -> np.ndarray:
+        """Return the angular velocities of bodies in ground by the posture's speeds, (bodies, 3, posture).
+
+        In the default posture; bodies are those of `functions`.
+        """
         functions, independent = self.functions, self.functions.independent
         q, u = (ca.SX.sym(name, len(independent)) for name in "qu")
         still = ca.SX.zeros(len(independent))
@@ -247,12 +256,10 @@ class Subject:
         whole = functions.coupling(**inputs, parameters=functions.parameters)
         whole.pop("C")
         omega = functions.kinematics(**whole, parameters=functions.parameters)["omega"]
-        omega = omega[2::3] if self.planar else omega
         jacobian = ca.Function("omega_u", [q], [ca.jacobian(omega, u)])
         columns = [independent.index(functions.coordinates[i]) for i in self.roles.posture]
         default = [self.model.coordinate(name).default for name in independent]
-        posture = np.array(jacobian(default))[:, columns]
-        return np.linalg.pinv(posture[np.abs(posture).max(axis=1) > 0])
+        return np.array(jacobian(default))[:, columns].reshape(-1, 3, len(columns))
 
 
 @dataclass(frozen=True)

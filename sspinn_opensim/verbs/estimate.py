@@ -12,13 +12,13 @@ from sspinn_opensim.builtin_network.beginning import begin
 from sspinn_opensim.builtin_network.shipped import BUILTIN, FILE
 from sspinn_opensim.estimation import Estimate, write_estimate
 from sspinn_opensim.estimation import estimate as estimate_recording
-from sspinn_opensim.estimation.consistent import consistent, deviations_of
+from sspinn_opensim.estimation.consistent import consistent
 from sspinn_opensim.estimation.correction import Correction, correction_of
 from sspinn_opensim.estimation.fit import fit_of
 from sspinn_opensim.estimation.gait import Gait, gait_of, write_gait
 from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.offline import at_times
-from sspinn_opensim.estimation.uncertainty import Deviations
+from sspinn_opensim.estimation.uncertainty import Deviations, deviations_of
 from sspinn_opensim.estimation.verdict import FitVerdict, judge, write_fit
 from sspinn_opensim.estimation.write import write_deviations
 from sspinn_opensim.files import sha256, write_json
@@ -217,7 +217,8 @@ def write_results(
         fits[seed] = fit_of(network, subject, prepared.signals, settings_of(study.training, seed))
     verdict = judge(fits)
     raw, *_ = results.values()
-    deviations, correction = deviations_of(list(results.values()), subject), None
+    deviations = deviations_of(list(results.values()), subject, prepared.alignment)
+    correction = None
     if study.output.consistent:
         results = {
             seed: consistent(result, subject, deviations, gyroscopes[seed])

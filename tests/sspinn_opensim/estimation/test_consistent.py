@@ -21,6 +21,7 @@ from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.offline import Estimate
 from sspinn_opensim.estimation.quadratic import QuadraticProgram
+from sspinn_opensim.estimation.uncertainty import deviations_of
 from sspinn_opensim.estimation.write import write_estimate
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as tool
@@ -62,7 +63,7 @@ def unbalanced(subject, seconds=SECONDS):
 def corrected(walker):
     """Return subject, estimate, its deviations, and the corrected estimate."""
     before = unbalanced(walker.subject)
-    deviations = step.deviations_of([before], walker.subject)
+    deviations = deviations_of([before], walker.subject)
     return walker.subject, before, deviations, step.consistent(before, walker.subject, deviations)
 
 
@@ -135,7 +136,7 @@ def test_pieces_are_cut_where_it_does_not_show(walker, corrected, monkeypatch):
     """A correction is forgotten within the overlap: pieces give the whole, balanced across their seams."""
     subject, _, deviations, _ = corrected
     longer = unbalanced(subject, 9.6)
-    deviations = step.deviations_of([longer], subject)
+    deviations = deviations_of([longer], subject)
     whole = step.consistent(longer, subject, deviations)
     monkeypatch.setattr(step, "_PIECE", 320)
     parts = step.consistent(longer, subject, deviations)
@@ -151,7 +152,7 @@ def test_held_coordinates_stay(walker):
     q = before.q.copy()
     q[:, place] = 0.1
     before = dataclasses.replace(before, q=q)
-    deviations = step.deviations_of([before], subject)
+    deviations = deviations_of([before], subject)
     after = step.consistent(before, subject, deviations)
     assert (after.q[:, place] == 0.1).all()
     told = correction_of(before, after, deviations, subject)
@@ -163,7 +164,7 @@ def test_a_network_that_has_learnt_nothing_is_balanced_too(walker, estimator):
     from sspinn_opensim.estimation import estimate
 
     before = estimate(estimator, walker.subject, walker.signals, walker.recording.time_s)
-    deviations = step.deviations_of([before], walker.subject)
+    deviations = deviations_of([before], walker.subject)
     after = step.consistent(before, walker.subject, deviations)
     told = correction_of(before, after, deviations, walker.subject)
     assert np.isfinite(after.q).all()
@@ -173,7 +174,7 @@ def test_a_network_that_has_learnt_nothing_is_balanced_too(walker, estimator):
 
 def test_too_few_frames_are_left_alone(walker):
     before = unbalanced(walker.subject, 0.05)
-    assert step.consistent(before, walker.subject, step.deviations_of([before], walker.subject)) is before
+    assert step.consistent(before, walker.subject, deviations_of([before], walker.subject)) is before
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +225,7 @@ def test_in_space_nothing_holds_the_root_and_couplers_hold(coupled):
     wave = np.sin(2 * np.pi * before.time_s / 1.2)
     q[:, names.index("pelvis_list")], q[:, names.index("pelvis_rotation")] = 0.03 * wave, 0.05 * wave
     before = dataclasses.replace(before, q=coupled.completed(q))
-    deviations = step.deviations_of([before], coupled)
+    deviations = deviations_of([before], coupled)
     after = step.consistent(before, coupled, deviations)
     assert len(coupled.roles.root) == 6 and after is not before
     back, thigh = names.index("lumbar_extension"), names.index("hip_flexion_r")
@@ -292,7 +293,7 @@ def test_the_motion_follows_gyroscopes_where_they_measured(walker):
     truth = before.q.copy()
     truth[:, before.coordinates.index("hip_flexion_r")] += swing
     measured = before.time_s < 1.6
-    deviations = step.deviations_of([before], subject)
+    deviations = deviations_of([before], subject)
 
     def followed(measured):
         rate = _rates(subject, truth)

@@ -4,17 +4,22 @@ import numpy as np
 import pytest
 
 from benchmarks.band_coverage import LEAST, bands_of, coverage, left_out
+from sspinn_opensim.alignment.types import Alignment, SensorAlignment
+from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.estimation.offline import Estimate
 from sspinn_opensim.estimation.uncertainty import (
+    ALIGNED_WITHIN_DEG,
     AROUND_S,
     Band,
     Calibration,
     calibration,
     joint_of,
     mean_square_rate,
+    offset_variance,
     standard_deviations,
 )
+from sspinn_opensim.training.subject import make_subject
 
 SHARED = Calibration(
     {
@@ -142,3 +147,52 @@ def test_a_person_is_left_out_with_all_recordings():
     found = left_out(errors)
     assert found["p01_walk"]["angle.knee"][0] == 0 == found["p01_run"]["angle.knee"][0]
     assert coverage(wide, bands_of(errors))["angle.knee"][0] == 1
+
+
+# --- sensors that are aligned worse
+
+
+def alignment_of(subject, **worse):
+    """Return an alignment as good as usual but for sensors, by name, whose deviations are given, degrees."""
+    sensors = []
+    for frame in subject.functions.imu_frames:
+        site = segment_of(frame.body)
+        usual = ALIGNED_WITHIN_DEG["trunk" if site[0] in ("pelvis", "trunk") else "leg"]
+        sd_deg = worse.get(frame.name, usual)
+        sensors.append(SensorAlignment(frame.name, frame.body, np.eye(3), sd_deg, ("usual curves",), site))
+    return Alignment(tuple(sensors))
+
+
+def sensor_on(subject, body):
+    return next(frame.name for frame in subject.functions.imu_frames if frame.body == body)
+
+
+def test_an_ill_known_thigh_leaves_hip_and_knee_open_and_nothing_else(walker):
+    subject, names = walker.subject, walker.subject.model.coordinate_names
+    thigh = sensor_on(subject, "femur_r")
+    assert not offset_variance(subject, alignment_of(subject)).any()
+    found = offset_variance(subject, alignment_of(subject, **{thigh: (90.0, 90.0, 12.0)}))
+    more = np.radians(12.0) ** 2 - np.radians(ALIGNED_WITHIN_DEG["leg"][2]) ** 2
+    wanted = [more if name in ("hip_flexion_r", "knee_angle_r") else 0.0 for name in names]
+    np.testing.assert_allclose(found, wanted, atol=1e-12)
+    better = offset_variance(subject, alignment_of(subject, **{thigh: (0.1, 0.1, 0.1)}))
+    assert not better.any()  # constants were not measured on such
+
+
+def test_it_adds_to_what_all_share():
+    found = standard_deviations(
+        [estimate()], [True, False], 800.0, 1.75, SHARED, offset_variance=np.array([0.12**2, 0.0])
+    )
+    np.testing.assert_allclose(found.q, [[0.13, 0.02]] * FRAMES)
+
+
+def test_sensors_that_can_only_turn_together_share_an_ill_known_heading(spatial_model, record):
+    recording = record(spatial_model)
+    subject = make_subject(spatial_model, recording, {}, height_m=1.8)
+    names, sensors = subject.model.coordinate_names, subject.functions.imu_frames
+    thigh = sensor_on(subject, "femur_r")
+    found = offset_variance(subject, alignment_of(subject, **{thigh: (3.5, 30.0, 3.5)}))
+    # Legs are hinges and the root turns all: about the vertical the estimate is the mean of all sensors.
+    wanted = (np.radians(30.0) ** 2 - np.radians(10.0) ** 2) / len(sensors) ** 2
+    assert found[names.index("pelvis_rotation")] == pytest.approx(wanted, rel=1e-6)
+    np.testing.assert_allclose(np.delete(found, names.index("pelvis_rotation")), 0.0, atol=1e-12)
