@@ -12,6 +12,7 @@ The names below are what a script needs; they load when they are first used.
 `build`          `Model` to `BodyFunctions`: named CasADi functions, and `at` to evaluate them
 `compile_torch`  CasADi function to a batched torch function with gradients
 `compile_numpy`  the same for numpy arrays, without gradients
+`compile_sample` the same for one sample at a time, as fast as it gets
 `InputError`     what a user can mend
 ===============  ==================================================================================
 """
@@ -26,6 +27,7 @@ _PLACES = {
     "Model": "casadi_dynamics.model",
     "build": "casadi_dynamics.symbolic.build",
     "compile_numpy": "casadi_dynamics.compiled.numpy_function",
+    "compile_sample": "casadi_dynamics.compiled.numpy_function",
     "compile_torch": "casadi_dynamics.compiled.torch_function",
     "read_model": "casadi_dynamics.osim.reader",
 }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 import torch
 
-from casadi_dynamics.compiled.numpy_function import compile_numpy
+from casadi_dynamics import compile_sample
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation.decode import applied
 from sspinn_opensim.estimation.frame import Remembered, frame_function
@@ -57,10 +58,11 @@ class StreamingEstimator:
         channels = signals.angular_rate.shape[-1]
         #: Everything after the network, as one function.
         self.frame = frame_function(subject, estimator.decoder, gyroscope, signals.step_s, channels)
-        self._frame, self._before = compile_numpy(self.frame), np.zeros(Remembered.SIZE)
+        self._frame, self._before = compile_sample(self.frame), np.zeros(Remembered.SIZE)
         self.coordinates = subject.model.coordinate_names
         self.actuated = tuple(self.coordinates[i] for i in subject.roles.actuated)
         self.feet = tuple(dict.fromkeys(subject.feet))
+        self._shape = tuple(signals.acceleration_channels.shape)
         #: How long network and physics took for the last sample, s.
         self.spent_s = (0.0, 0.0)
         self.reset()
@@ -90,9 +92,10 @@ class StreamingEstimator:
             Whether the body goes on from where it is, as after a gap.
         """
         self.reset(keep_place=keep_place)
-        signals = self.signals.pick(acceleration, angular_rate)
-        lead = self.signals.leading_in(0, len(acceleration), *signals)
-        self._state = self.network.settle(lead[None].double())
+        with torch.inference_mode():
+            signals = self.signals.pick(acceleration, angular_rate)
+            lead = self.signals.leading_in(0, len(acceleration), *signals)
+            self._state = self.network.settle(lead[None].double())
 
     def step(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> FrameEstimate:
         """Take one sample and return the estimate at its time.
@@ -108,33 +111,31 @@ class StreamingEstimator:
             If the shape is wrong or a used channel is not finite; the state is as before.
         """
         began = time.perf_counter()
-        expected = tuple(self.signals.acceleration_channels.shape)
         for name, sample in (("acceleration", acceleration), ("angular_rate", angular_rate)):
-            if np.shape(sample) != expected:
+            if np.shape(sample) != self._shape:
                 raise InputError(
                     f"The sample's {name} has the wrong shape.",
-                    expected=f"{expected} for {expected[0]} sensors",
+                    expected=f"{self._shape} for {self._shape[0]} sensors",
                     found=str(np.shape(sample)),
                     fix="give all sensors in the order of the study",
                 )
-        accelerometer, gyroscope = self.signals.pick(acceleration, angular_rate)
-        inputs = self.signals.inputs(accelerometer, gyroscope)
-        if not inputs.isfinite().all():
-            raise InputError(
-                "The sample holds a number that is not finite.",
-                expected="finite numbers on every channel used in training",
-                found="nan or infinity",
-                fix="repeat the last good sample, or stop",
-            )
         with torch.inference_mode():
-            outputs, self._state = self.network.step(inputs[None].double(), self._state)
+            accelerometer, gyroscope = self.signals.pick(acceleration, angular_rate)
+            seen = self.signals.inputs(accelerometer, gyroscope)[None].double()
+            # A sum is quick, and not finite if anything in it is not.
+            if not isfinite(seen.sum()):
+                raise InputError(
+                    "The sample holds a number that is not finite.",
+                    expected="finite numbers on every channel used in training",
+                    found="nan or infinity",
+                    fix="repeat the last good sample, or stop",
+                )
+            outputs, self._state = self.network.step(seen, self._state)
         remembered = time.perf_counter()
-        found = self._frame(
-            outputs=outputs.numpy(), angular_rate=gyroscope.double().numpy(), before=self._before
-        )
-        self._before = found["after"][0]
+        found = self._frame(outputs=outputs.numpy(), angular_rate=gyroscope.numpy(), before=self._before)
+        self._before = found["after"]
         force, point, torque = (found[name].reshape(-1, 3) for name in ("force", "point", "torque"))
         ground = GroundForces(self.feet, force, point, torque)
-        estimate = FrameEstimate(found["q"][0], found["moments"][0], ground, float(found["heading"][0, 0]))
+        estimate = FrameEstimate(found["q"], found["moments"], ground, float(found["heading"][0]))
         self.spent_s = (remembered - began, time.perf_counter() - remembered)
         return estimate

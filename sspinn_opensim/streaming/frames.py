@@ -102,9 +102,11 @@ class Patience:
 class _Queue:
     """Samples of one sensor in the order of time."""
 
-    def __init__(self) -> None:
+    def __init__(self, step_s: float) -> None:
+        self._step_s = step_s
         self.samples: list[tuple[float, np.ndarray]] = []
         self.period_s: float | None = None
+        self.fast = False
         self.counter: int | None = None
         self.delays: deque[tuple[float, int]] = deque()
         self.count = 0
@@ -121,6 +123,7 @@ class _Queue:
             del self.samples[:_FOR_PERIOD]
         if self.period_s is None and len(self.samples) >= _FOR_PERIOD:
             self.period_s = float(np.median(np.diff([time for time, _ in self.samples])))
+            self.fast = self.period_s * _FASTER < self._step_s
 
     def whole_from_s(self, hold_s: float) -> float:
         """Return since when there is no gap that cannot be bridged."""
@@ -166,7 +169,7 @@ class FrameMaker:
     ) -> None:
         self._step_s, self._patience, self._shared = step_s, patience, shared_clock
         self._needed = np.ones((sensors, 6), bool) if needed is None else needed
-        self._queues = [_Queue() for _ in range(sensors)]
+        self._queues = [_Queue(step_s) for _ in range(sensors)]
         clock = SensorClock()
         self._clocks = [clock if shared_clock else SensorClock() for _ in range(sensors)]
         self._origin_s: float | None = None
@@ -179,15 +182,14 @@ class FrameMaker:
     @property
     def look_ahead_s(self) -> float:
         """How far past its time a frame has to see: the half width of the filter of fast sensors."""
-        fast = any(self._is_fast(queue) for queue in self._queues)
-        return _REACH * self._step_s if fast else 0.0
+        return _REACH * self._step_s if any([queue.fast for queue in self._queues]) else 0.0
 
     def take(self, sample: Sample, arrived_s: float) -> None:
         """Take a sample that arrived at a time of this machine's clock."""
-        queue, health = self._queues[sample.sensor], self.health[sample.sensor]
+        queue, health, signals = self._queues[sample.sensor], self.health[sample.sensor], sample.signals
         health.received += 1
         # A sum is quick, and no number if anything in it is none.
-        if isnan(sample.signals.sum()) and np.isnan(sample.signals[self._needed[sample.sensor]]).any():
+        if isnan(sum(signals.tolist())) and np.isnan(signals[self._needed[sample.sensor]]).any():
             health.strange += 1
             return
         delay_s = self._clocks[sample.sensor].delay_s(sample.time_s, arrived_s)
@@ -211,7 +213,7 @@ class FrameMaker:
             self._forget()
         if time_s < self._passed_s - _SAME * self._step_s:
             health.too_late += 1
-        queue.put(time_s, sample.signals)
+        queue.put(time_s, signals)
 
     def _forget(self) -> None:
         for queue in self._queues:
@@ -242,18 +244,24 @@ class FrameMaker:
         return self._silence(time_s, tuple(range(len(self._queues))))
 
     def _made(self, time_s: float, *, overdue: bool) -> Frame | Silence | None:
-        values = [self._at(queue, time_s) for queue in self._queues]
-        if not overdue and any(value is None or value[1] for value in values):
+        signals, silent, held = [], [], []
+        for k, queue in enumerate(self._queues):
+            found = self._at(queue, time_s)
+            if found is None:
+                silent.append(k)
+                continue
+            signals.append(found[0])
+            if found[1]:
+                held.append(k)
+        if not overdue and (silent or held):
             return None  # a later packet has overtaken it
-        silent = tuple(k for k, value in enumerate(values) if value is None)
         if silent:
-            return self._silence(time_s, silent)
+            return self._silence(time_s, tuple(silent))
         assert self._next is not None
         self._passed_s, self._next = time_s, self._next + 1
-        held = tuple(k for k, value in enumerate(values) if value is not None and value[1])
         for k in held:
             self.health[k].held += 1
-        return Frame(time_s, np.array([value[0] for value in values if value is not None]), held)
+        return Frame(time_s, np.array(signals), tuple(held))
 
     def _silence(self, time_s: float, sensors: tuple[int, ...]) -> Silence:
         self._passed_s, self._next = time_s, None
@@ -279,15 +287,12 @@ class FrameMaker:
         self._next = int(np.ceil((begin_s - self._origin_s) / self._step_s - _SAME))
         return True
 
-    def _is_fast(self, queue: _Queue) -> bool:
-        return queue.period_s is not None and queue.period_s * _FASTER < self._step_s
-
     def _at(self, queue: _Queue, time_s: float) -> tuple[np.ndarray, bool] | None:
         """Return the signals of a sensor at a time and whether a gap was bridged; None: it is silent."""
         samples, period = queue.samples, queue.period_s or self._step_s
         tolerance = _SAME * self._step_s
         place = bisect_left(samples, time_s - tolerance, key=itemgetter(0))
-        if self._is_fast(queue):
+        if queue.fast:
             return self._smoothed(samples, time_s, place)
         if place < len(samples) and samples[place][0] <= time_s + tolerance:
             return samples[place][1], False

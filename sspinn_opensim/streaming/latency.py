@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 
 import numpy as np
 
 #: Bins from a microsecond to a hundred seconds; neighbours are 2.3 % apart.
-_EDGES_S = np.geomspace(1e-6, 1e2, 800)
+_EDGES_S = np.geomspace(1e-6, 1e2, 800).tolist()
 PERCENTILES = (50, 95, 99)
 _KEYS = tuple(f"p{p}" for p in PERCENTILES)
 #: For feedback to someone who walks a frame should be out after so long, s: the limit of the field.
@@ -37,7 +38,7 @@ class Latency:
     def add(self, **seconds: float) -> None:
         """Count how long parts took, s."""
         for name, value in seconds.items():
-            self._counts[name][int(_EDGES_S.searchsorted(value))] += 1
+            self._counts[name][bisect_left(_EDGES_S, value)] += 1
             self._largest[name] = max(self._largest[name], value)
 
     def percentiles_ms(self) -> dict[str, dict[str, float]]:

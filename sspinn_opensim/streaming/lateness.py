@@ -109,23 +109,17 @@ def _lag_s(right: np.ndarray, left: np.ndarray, step_s: float) -> float | None:
     right, left = right - right.mean(), left - left.mean()
     if min(right.std(), left.std()) < _WALKING:
         return None
-    own = _correlation(right, right)
-    middle = len(right) - 1
+    # Fourier transforms of signals that are long enough for every shift to be one of its own.
+    size = 2 ** (2 * len(right) - 2).bit_length()
+    spectrum, other = np.fft.rfft(right, size), np.fft.rfft(left, size)
+    own = np.fft.irfft(spectrum * spectrum.conj(), size)
+    across = np.fft.irfft(spectrum * other.conj(), size)
     first, last = round(_SHORTEST_S / step_s), round(_LONGEST_S / step_s)
-    stride = first + int(own[middle + first : middle + last].argmax())
+    stride = first + int(own[first:last].argmax())
     overlap = 1.0 - stride / len(right)
-    if own[middle + stride] < _REPEATS * overlap * own[middle]:
+    if own[stride] < _REPEATS * overlap * own[0]:
         return None
-    across = _correlation(right, left)
-    lags = np.arange(stride // 4, stride - stride // 4)
-    best = int(lags[across[middle + lags].argmax()])
-    before, here, after = across[middle + best - 1 : middle + best + 2]
+    best = stride // 4 + int(across[stride // 4 : stride - stride // 4].argmax())
+    before, here, after = across[best - 1 : best + 2]
     bend = before - 2 * here + after
     return (best + (0.5 * (before - after) / bend if bend < 0 else 0.0)) * step_s
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the sums of a[t + lag] b[t], lag from 1 - n to n - 1."""
-    size = 2 * len(a) - 1
-    spectrum = np.fft.rfft(a, size) * np.conj(np.fft.rfft(b, size))
-    return np.roll(np.fft.irfft(spectrum, size), len(a) - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isnan
+from functools import cached_property
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class StreamedSensors:
     rotation: np.ndarray
     used: np.ndarray
 
-    @property
+    @cached_property
     def needed(self) -> np.ndarray:
         """Own axes of the sensors (k, 6) that these are made of."""
         mixed = np.abs(self.rotation) > 1e-6  # less than a millionth of a radian is rounding
@@ -56,9 +56,7 @@ class StreamedSensors:
 
     def along_bodies(self, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return acceleration and angular rate (k, 3) along the axes of the bodies."""
-        if isnan(signals.sum()):
-            signals = np.where(np.isnan(signals), 0.0, signals)
-        both = signals.reshape(-1, 2, 3)
+        both = np.where(self.needed, signals, 0.0).reshape(-1, 2, 3)
         turned = both @ self.rotation.transpose(0, 2, 1)
         return turned[:, 0], turned[:, 1]
 

@@ -79,6 +79,8 @@ class SensorClock:
         if len(self._quickest) < _FEWEST:
             return
         times, delays = np.array(self._quickest).T
-        self._about_s = float(times.mean())
-        slope, offset = np.polyfit(times - self._about_s, delays, 1)
-        self._slope, self._offset_s = float(slope), float(offset)
+        # The line of least squares about the mean time.
+        self._about_s, self._offset_s = float(times.mean()), float(delays.mean())
+        off = times - self._about_s
+        spread = float(off @ off)
+        self._slope = float(off @ delays) / spread if spread > 0 else 0.0  # a clock may stand still

@@ -105,6 +105,10 @@ class Signals:
         return _axes(self.rate_channels)
 
     @cached_property
+    def _used(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.acceleration_channels.numpy(), self.rate_channels.numpy()
+
+    @cached_property
     def acceleration_places(self) -> tuple[int, ...]:
         """Places of the used channels among the axes of all accelerometers, sensor by sensor."""
         return _places(self.acceleration_channels)
@@ -128,10 +132,8 @@ class Signals:
 
     def pick(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> tuple[Tensor, Tensor]:
         """Return the used channels of signals (..., k, 3)."""
-        picked = (
-            np.asarray(acceleration)[..., self.acceleration_channels.numpy()],
-            np.asarray(angular_rate)[..., self.rate_channels.numpy()],
-        )
+        own = (acceleration, angular_rate)
+        picked = [np.asarray(signal)[..., used] for signal, used in zip(own, self._used, strict=True)]
         # The copy that picking makes is of our own, so torch may have it.
         first, second = (torch.from_numpy(x.astype(np.float32)) for x in picked)
         return first, second

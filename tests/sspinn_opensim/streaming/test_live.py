@@ -141,6 +141,12 @@ def test_a_clock_that_drifts_is_followed():
     assert clock.drift_ppm == pytest.approx(-100, abs=15) or clock.drift_ppm == pytest.approx(100, abs=15)
 
 
+def test_a_clock_that_stands_still_gives_numbers():
+    clock = SensorClock()
+    delays = [clock.delay_s(5.0, 100.0 + 0.01 * k) for k in range(3000)]
+    assert all(delay is None or np.isfinite(delay) for delay in delays) and np.isfinite(clock.drift_ppm)
+
+
 def test_a_sensor_whose_packets_come_late_is_named(make_live, arrivals, play_to, whole):
     frames, events = play_to(make_live(), arrivals(late=[(2, 0.03)]))
     assert kinds(events) == ["began", "late"] and events[1].sensors == ("tibia_r",)
