@@ -126,7 +126,7 @@ def _looked_at(verb: str, given: dict[str, Any]) -> object:
     from sspinn_opensim.verbs.inputs import LOOKING, first_look  # brings more along than --help needs
     from sspinn_opensim.verbs.on_study import as_study
 
-    study = as_study(given["study"], scaling=verb == "scale")
+    study = as_study(given["study"], scaling=verb == "scale", unrecorded=verb == "stream")
     if verb in LOOKING and isinstance(study, Study | CohortStudy):
         begins = verb == "estimate" and given.get("network") is not None
         source = given.get("source")

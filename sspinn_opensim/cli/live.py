@@ -14,6 +14,12 @@ _SCOPE = Option(
 )
 STREAM = (
     Option(
+        "--network",
+        "builtin: the network that is shipped, as it is; default: the one in the folder, or, of a study "
+        "without a recording, the one that is shipped",
+        choices=("builtin",),
+    ),
+    Option(
         "--from",
         "where samples come from; default: lsl",
         dest="source",

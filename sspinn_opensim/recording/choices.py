@@ -72,9 +72,9 @@ class RecordingChoice:
     Parameters
     ----------
     format : str
-        Name of the format, a key of `sspinn_opensim.recording.FORMATS`.
+        Name of the format, a key of `sspinn_opensim.recording.FORMATS`; empty in a study without a recording.
     file : Path
-        The recording: a file, or a folder if the format has one file a sensor.
+        The recording: a file, or a folder if the format has one file a sensor. Without one the study file.
     name : str
         Name of the trial in reports and in ``metrics.json``; default: name of the file without its ending.
     speed_m_s : float or None
@@ -117,6 +117,11 @@ class RecordingChoice:
     accepted: tuple[str, ...] = ()
     sensors: str | tuple[str, ...] = ALL_SENSORS
     options: Any = None
+
+    @property
+    def there(self) -> bool:
+        """Whether there is a recording: people whose sensors stream need none."""
+        return bool(self.format)
 
 
 @dataclass(frozen=True)

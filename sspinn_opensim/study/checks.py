@@ -21,10 +21,10 @@ def check_sensors(study: Study, place: Location) -> None:
         raise (place / "sensors").error(
             "The study names no sensor.", fix="add a table [sensors.NAME] for each IMU"
         )
-    known, form = {sensor.name for sensor in study.sensors}, FORMATS[study.recording.format]
-    for table in form.sensor_tables:
+    known, form = {sensor.name for sensor in study.sensors}, FORMATS.get(study.recording.format)
+    for table in form.sensor_tables if form else ():
         for own in getattr(study.recording.options, table):
-            if own.name not in known:
+            if form and own.name not in known:
                 raise (place / "recording" / form.name / table / own.name).error(
                     f"The study has no sensor '{own.name}'.", fix=nearest(own.name, known)
                 )
@@ -37,7 +37,7 @@ def check_sensors(study: Study, place: Location) -> None:
                     f"Sensor '{sensor.name}' is placed twice: by imu_frame and by {', '.join(own)}.",
                     fix="keep imu_frame, or the others",
                 )
-        elif sensor.origin and sensor.position is None and not form.places_sensors:
+        elif sensor.origin and sensor.position is None and not (form and form.places_sensors):
             raise here.error(
                 f"Sensor '{sensor.name}' has an origin but no position.",
                 expected="position = [x, y, z] in m from it",

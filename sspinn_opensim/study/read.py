@@ -38,13 +38,17 @@ class _Head:
     format: Annotated[str, OneOf(FORMATS)]
 
 
-def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) -> Study:
+def read_study(
+    path: str | Path, *, sensors: str | Iterable[str] | None = None, unrecorded: bool = False
+) -> Study:
     """Read and check a study file.
 
     Parameters
     ----------
     sensors : str or iterable of str, optional
         The sensors to use, instead of the study's choice: ``all``, a set such as ``FT``, or names.
+    unrecorded : bool
+        Whether it may lack a recording; see `RecordingChoice.there`.
 
     Raises
     ------
@@ -60,6 +64,8 @@ def read_study(path: str | Path, *, sensors: str | Iterable[str] | None = None) 
     if "recording" in table:
         recording = _parse_recording(table.pop("recording"), place / "recording")
         study = parse(Study, table, place, path=path, recording=recording)
+    elif unrecorded:
+        study = parse(Study, table, place, path=path, recording=RecordingChoice("", path))
     else:
         study = parse(Study, table, place, path=path)
     named = dataclasses.replace(

@@ -48,7 +48,7 @@ def people_of(cohort: CohortStudy) -> list[tuple[Study, bool]]:
 
 
 def as_study(
-    study: str | Path | T, *, scaling: bool = False
+    study: str | Path | T, *, scaling: bool = False, unrecorded: bool = False
 ) -> T | Path | Study | ScalingStudy | CohortStudy:
     """Return the study or the cohort of a file; what is read already, and a model, stay as they are.
 
@@ -58,6 +58,8 @@ def as_study(
         What a verb was given; text is a path.
     scaling : bool
         Whether the study may end with the scaling, without a recording.
+    unrecorded : bool
+        Whether a study with sensors may lack a recording.
     """
     if not isinstance(study, str | Path):
         return study
@@ -66,7 +68,7 @@ def as_study(
         return path
     if is_cohort(path):
         return read_cohort(path)
-    return read_scaling(path) if scaling else read_study(path)
+    return read_scaling(path) if scaling else read_study(path, unrecorded=unrecorded)
 
 
 def read_recording(study: Study | str | Path) -> Recording:
@@ -79,7 +81,7 @@ def read_recording(study: Study | str | Path) -> Recording:
 
 
 def on_study(
-    *, cohorts: bool = False, scaling: bool = False
+    *, cohorts: bool = False, scaling: bool = False, unrecorded: bool = False
 ) -> Callable[[_Verb[P, Result]], _Called[P, Result]]:
     """Return a decorator that lets a verb take the path of its study, and records what it does to a folder.
 
@@ -88,13 +90,15 @@ def on_study(
     cohorts : bool
         Whether the verb works on a `CohortStudy` too; else that is refused.
     scaling : bool
-        Whether it works on a study without a recording.
+        Whether it works on a study that ends with the scaling.
+    unrecorded : bool
+        Whether it works on a study with sensors and without a recording.
     """
 
     def decorated(verb: _Verb[P, Result]) -> _Called[P, Result]:
         @functools.wraps(verb)
         def called(study: Any, out: str | Path, *arguments: P.args, **settings: P.kwargs) -> Result:
-            study, out = as_study(study, scaling=scaling), Path(out).absolute()
+            study, out = as_study(study, scaling=scaling, unrecorded=unrecorded), Path(out).absolute()
             if isinstance(study, CohortStudy) and not cohorts:
                 raise InputError(
                     f"'{verb.__name__}' is for one person.",

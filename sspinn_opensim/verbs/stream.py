@@ -29,10 +29,10 @@ from sspinn_opensim.streaming.run import Summary, run
 from sspinn_opensim.streaming.sinks import LslSink, RollingFiles, Sink, UdpSink
 from sspinn_opensim.streaming.sources import LslSource, RecordingSource, Source, UdpSource, own_axes
 from sspinn_opensim.study import Study
-from sspinn_opensim.training.checkpoint import body_identity, load_estimator
 from sspinn_opensim.training.subject import Subject
 from sspinn_opensim.verbs.on_study import on_study
-from sspinn_opensim.verbs.prepared import Prepared, prepare, subject_file
+from sspinn_opensim.verbs.prepared import Prepared, subject_file
+from sspinn_opensim.verbs.stream_start import start_of
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +70,12 @@ class Streamed:
         return "\n".join(lines)
 
 
-@on_study()
+@on_study(unrecorded=True)
 def stream(
     study: Study,
     out: Path,
     *,
+    network: str | None = None,
     source: str = "lsl",
     stream: str = "",
     listen: str = LISTEN,
@@ -98,7 +99,9 @@ def stream(
     Parameters
     ----------
     study : Study, str or Path
-        Whose network is in the folder; sensors of the same names stream. Its recording says how they sit.
+        Sensors of the same names stream. Its recording says how they sit; without one, the study says it all.
+    network : {'builtin'}, optional
+        As `start_of`.
     source : {'lsl', 'udp', 'recording'}
         Where samples come from; the last is the study's own recording at its speed.
     stream : str
@@ -131,8 +134,8 @@ def stream(
     Raises
     ------
     InputError
-        There is no finished network for these sensors; a port or LSL cannot be had; muscle forces are asked
-        for and the model's muscles cannot be used.
+        There is no finished network for these sensors, or nothing says how one sits; a port or LSL cannot be
+        had; muscle forces are asked for and the model's muscles cannot be used.
     """
     unknown = [name for name in to if name not in SINKS]
     if unknown or source not in SOURCES:
@@ -142,8 +145,15 @@ def stream(
             expected=", ".join(SINKS if unknown else SOURCES),
             found=", ".join(unknown) or source,
         )
-    prepared = prepare(study, out)
-    estimator = estimator_of(study, prepared, out)
+    if source == "recording" and not study.recording.there:
+        raise InputError(
+            "The study has no recording to stream.",
+            where=study.path,
+            fix="--from lsl or --from udp, or add a table [recording]",
+        )
+    start = start_of(study, out, network)
+    prepared = start.prepared
+    estimator = StreamingEstimator(start.network, prepared.subject, prepared.signals)
     sensors = streamed_sensors(prepared)
     solver = frame_solver_of(study, prepared.subject, subject_file(out)) if muscles else None
     channels = channels_of(prepared, estimator, solver)
@@ -180,19 +190,13 @@ def stream(
         sinks.append(RollingFiles(folder, channels, study.name, kept_s=60 * kept_minutes))
     if page is not None:  # last: its thread works while nothing else does
         sinks.append(page)
-    log.info(f"Estimates {1 / estimator.step_s:.0f} times a second; a frame waits at most {window_ms:g} ms")
+    log.info(
+        f"Estimates {1 / estimator.step_s:.0f} times a second by {start.told}; "
+        f"a frame waits at most {window_ms:g} ms"
+    )
     summary = run(opened, live, sinks, seconds=seconds)
     write_json(folder / "summary.json", summary.to_json())
     return Streamed(folder, summary, tuple(map(str, summary.events)))
-
-
-def estimator_of(study: Study, prepared: Prepared, out: Path) -> StreamingEstimator:
-    """Return the streaming estimator of the first seed's network in a results folder."""
-    seed, *_ = study.training.seeds
-    subject, signals = prepared.subject, prepared.signals
-    belongs_to = {"body": body_identity(subject, prepared.trained_on)}
-    network = load_estimator(ResultsFolder(out).checkpoint(seed), subject, signals, belongs_to)
-    return StreamingEstimator(network, subject, signals)
 
 
 def streamed_sensors(prepared: Prepared) -> StreamedSensors:

@@ -33,3 +33,13 @@ def scaled(study, tmp_path_factory):
     out = tmp_path_factory.mktemp("scaled") / "results"
     scale.scale(study, out)
     return out
+
+
+@pytest.fixture(scope="session")
+def unrecorded(study, tmp_path_factory):
+    """Return the file of the built-in study without its recording: model, person and sensors."""
+    text = study.path.read_text()
+    text = re.sub(r"(?ms)^\[(recording|reference|output)[^\[]*", "", text)
+    file = tmp_path_factory.mktemp("unrecorded") / "person.toml"
+    file.write_text(text)
+    return file

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.study import read_study
 from sspinn_opensim.verbs import export, replay, stream, train
+from sspinn_opensim.verbs.stream_start import start_of
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +71,15 @@ def test_an_unknown_sink_is_refused(study, scaled):
 
 def test_an_export_needs_the_folder_alone_and_says_what_the_stream_says(study, trained, tmp_path):
     """Signals are rounded to single precision in both; torch's tanh of it may differ in the last place."""
+    from sspinn_opensim.estimation import StreamingEstimator
     from sspinn_opensim.exported.runtime import ExportedEstimator
     from sspinn_opensim.streaming.sources import own_axes
     from sspinn_opensim.verbs.prepared import prepare
 
     done = export.export(trained, tmp_path / "model.onnx")
     prepared = prepare(study, trained)
-    streaming, exported = stream.estimator_of(study, prepared, trained), ExportedEstimator(done.file)
+    network, exported = start_of(study, trained).network, ExportedEstimator(done.file)
+    streaming = StreamingEstimator(network, prepared.subject, prepared.signals)
     recording, sensors = prepared.trained_on, stream.streamed_sensors(prepared)
     assert exported.sensors == recording.sensor_names == done.sensors and "nodes" in str(done)
     acceleration, rate = np.split(own_axes(recording, sensors.rotation), 2, axis=2)
@@ -105,3 +110,63 @@ def test_muscles_of_a_stream_are_in_its_files_and_its_summary(study, trained, on
     assert kept["muscles"]["solved"] + kept["muscles"]["left_out"] == kept["estimated"]
     assert kept["latency_ms"]["path"]["p50"] > kept["latency_ms"]["muscles"]["p50"] > 0
     only_files_of_the_table(trained, "stream")
+
+
+def test_a_study_without_a_recording_streams_at_once(study, unrecorded, tmp_path, only_files_of_the_table):
+    out, address = tmp_path / "live", "127.0.0.1:50992"
+    sending = threading.Timer(1.0, lambda: replay.replay(study, udp=address, times=4))
+    sending.start()
+    settings = {"source": "udp", "listen": address, "one_clock": True, "to": ("files",), "standing_s": 0.0}
+    done = stream.stream(unrecorded, out, **settings, seconds=12.0)
+    sending.join()
+    assert done.summary.estimated > 200 and not done.summary.refused
+    only_files_of_the_table(out, "scale", "stream")
+
+
+def test_a_study_without_a_recording_knows_the_same_body_and_sensors(study, scaled, unrecorded):
+    """Beside one that states everything; but for the speed, which only recordings have, all is the same."""
+    from sspinn_opensim.estimation import StreamingEstimator
+
+    recorded = replace(study, recording=replace(study.recording, speed_m_s=None))
+    one, other = (
+        start_of(recorded, scaled, "builtin"),
+        start_of(read_study(unrecorded, unrecorded=True), scaled),
+    )
+    assert "built-in" in one.told and one.told == other.told
+    recording, streaming = one.prepared.trained_on, []
+    for start in (one, other):
+        assert start.prepared.signals.speed_m_s is None
+        streaming.append(StreamingEstimator(start.network, start.prepared.subject, start.prepared.signals))
+    for acceleration, rate in zip(recording.acceleration[:50], recording.angular_rate[:50], strict=True):
+        expected, found = (each.step(acceleration, rate) for each in streaming)
+        np.testing.assert_array_equal(found.moments, expected.moments)
+        np.testing.assert_array_equal(found.q, expected.q)
+
+
+def test_sensors_of_which_nothing_says_how_they_sit_are_named(unrecorded, scaled, tmp_path):
+    text = unrecorded.read_text()
+    bare = text.replace('[sensors.femur_r]\nimu_frame = "femur_r_imu"', "[sensors.femur_r]")
+    file = tmp_path / "bare.toml"
+    file.write_text(bare)
+    with pytest.raises(InputError, match="how these sensors are turned") as error:
+        stream.stream(file, scaled, to=("files",))
+    assert error.value.found == "femur_r"
+    stated = bare.replace("[sensors.femur_r]", '[sensors.femur_r]\naxes = ["x", "z", "-y"]')
+    turned = bare + '\n[alignment]\nfile = "alignment.toml"\n'
+    (tmp_path / "alignment.toml").write_text(
+        '[sensors.femur_r]\nbody = "femur_r"\norientation_deg = [90, 0, 0]\nsd_deg = [1, 1, 1]\n'
+    )
+    rotations = []
+    for own in (stated, turned):
+        file.write_text(own)
+        start = start_of(read_study(file, unrecorded=True), scaled)
+        rotations.append(stream.streamed_sensors(start.prepared).rotation)
+    np.testing.assert_allclose(rotations[0], rotations[1], atol=1e-12)
+    assert not np.allclose(rotations[0][1], np.eye(3))
+
+
+def test_other_verbs_and_its_own_recording_need_one(unrecorded, scaled):
+    with pytest.raises(InputError, match="no recording to stream"):
+        stream.stream(unrecorded, scaled, source="recording")
+    with pytest.raises(InputError, match="'recording' is missing"):
+        train.train(unrecorded, scaled)

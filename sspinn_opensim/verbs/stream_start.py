@@ -1,0 +1,152 @@
+"""Start of a stream: the body and the sensors of the person, and the network, made where they are missing."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.model import Model
+from casadi_dynamics.osim import read_model
+from sspinn_opensim.alignment.align import aligned
+from sspinn_opensim.alignment.files import check_sensors, read_alignment
+from sspinn_opensim.builtin_network.shipped import BUILTIN, network_for, read_network
+from sspinn_opensim.opensim_io.model.gravity import check_gravity
+from sspinn_opensim.recording import Recording, check_placement, on_model
+from sspinn_opensim.recording.mounting import place_sensor
+from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.study import Study
+from sspinn_opensim.training.checkpoint import body_identity, load_estimator
+from sspinn_opensim.training.cohort import member_topology, single_person_cohort
+from sspinn_opensim.training.coordinates import held_in
+from sspinn_opensim.training.estimator import PersonNetwork
+from sspinn_opensim.training.signals import make_signals
+from sspinn_opensim.training.subject import make_subject
+from sspinn_opensim.verbs import scale
+from sspinn_opensim.verbs.axes import as_chosen
+from sspinn_opensim.verbs.prepared import Prepared, prepare, subject_file
+
+log = logging.getLogger(__name__)
+
+#: Networks by the names that the command line gives them.
+NETWORKS = (BUILTIN,)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a stream starts from.
+
+    Attributes
+    ----------
+    prepared : Prepared
+        Body, sensors and the channels of the network.
+    network : PersonNetwork
+        That estimates.
+    told : str
+        Which one it is, for the user.
+    """
+
+    prepared: Prepared
+    network: PersonNetwork
+    told: str
+
+
+def start_of(study: Study, out: Path, network: str | None = None) -> Start:
+    """Return what a stream starts from.
+
+    Parameters
+    ----------
+    study : Study
+        With or without a recording.
+    out : Path
+        Results folder. For the network that is shipped, the model is scaled if it is not there.
+    network : {'builtin'}, optional
+        By default the one that was trained in the folder, and without a recording the one that is shipped.
+
+    Raises
+    ------
+    InputError
+        There is no such network, or it does not fit; nothing says how a sensor sits.
+    """
+    if network is not None and network not in NETWORKS:
+        raise InputError(
+            "There is no such network.", where="--network", expected=", ".join(NETWORKS), found=network
+        )
+    seed, *_ = study.training.seeds
+    checkpoint = ResultsFolder(out).checkpoint(seed)
+    shipped = network == BUILTIN or not (study.recording.there or checkpoint.is_file())
+    if shipped and not ResultsFolder(out).subject.is_file():
+        log.info(scale.scale(study, out))
+    prepared = prepare(study, out) if study.recording.there else without_recording(study, out)
+    if shipped:
+        return Start(prepared, _shipped(study, prepared), "the built-in network as it is")
+    belongs_to = {"body": body_identity(prepared.subject, prepared.trained_on)}
+    trained = load_estimator(checkpoint, prepared.subject, prepared.signals, belongs_to)
+    return Start(prepared, trained, "the network that was trained before")
+
+
+def _shipped(study: Study, prepared: Prepared) -> PersonNetwork:
+    subject, signals, kind = prepared.subject, prepared.signals, read_network().kind
+    topology = member_topology(single_person_cohort(subject, signals).members[0])
+    state = network_for(kind, topology, subject, str(study.path))
+    return PersonNetwork(subject, signals, kind=kind).load(state, None).eval()
+
+
+def without_recording(study: Study, out: Path) -> Prepared:
+    """Return body and sensors of a study without a recording: nothing but the study says how they sit.
+
+    Every sensor is taken to measure all six channels, and the speed is not known.
+
+    Raises
+    ------
+    InputError
+        The axes of a sensor are not known.
+    """
+    model = read_model(subject_file(out))
+    check_gravity(model.gravity, str(subject_file(out)))
+    recording = _sensors(study, model)
+    held = held_in(out, study.coordinates, recording.sensors, model)
+    subject = make_subject(model, recording, held, height_m=study.person.height_m)
+    return Prepared(recording, recording, subject, make_signals(recording, subject, ()), (), (), ())
+
+
+def _sensors(study: Study, model: Model) -> Recording:
+    """Return two samples of nothing, of the sensors of a study along the axes of their bodies."""
+    count = len(study.sensors)
+    nothing, all_six = np.zeros((2, count, 3)), np.ones((count, 3), bool)
+    recording = Recording(
+        name=study.name,
+        time_s=np.arange(2) / study.training.rate_hz,
+        sensors=tuple(place_sensor(sensor, segment_axes=False) for sensor in study.sensors),
+        acceleration=nothing,
+        angular_rate=nothing,
+        acceleration_available=all_six,
+        angular_rate_available=all_six,
+        acceleration_variance=nothing[0],
+        angular_rate_variance=nothing[0],
+    )
+    recording = on_model(as_chosen(study, recording), model)
+    check_placement(recording.sensors, model, str(study.path))
+    file = study.alignment.file
+    if file is not None:
+        found = read_alignment(file)
+        check_sensors(found, recording, file)
+        return aligned(recording, found)
+    unknown = [
+        sensor.name
+        for sensor in recording.sensors
+        if not sensor.axes_known and sensor.stated_within_deg is None
+    ]
+    if unknown:
+        raise InputError(
+            "Nothing says how these sensors are turned on their segments, and no recording can tell.",
+            where=study.path,
+            expected="axes or orientation_deg of each sensor, or file under [alignment]",
+            found=", ".join(unknown),
+            fix="state axes; or name under [alignment] the alignment.toml that sspinn estimate writes of a "
+            "recording of some steps with these sensors",
+        )
+    return recording
