@@ -165,7 +165,7 @@ WITHOUT_LABELS = (
 #: Verbs of which the same holds; others compare with a reference, or check that one can be read.
 VERBS_WITHOUT_LABELS = {
     f"sspinn_opensim.verbs.{verb}"
-    for verb in "axes vendor_files prepared train adapt estimate stream replay export".split()
+    for verb in "axes vendor_files prepared train adapt estimate stream stream_start replay export".split()
 }
 
 
