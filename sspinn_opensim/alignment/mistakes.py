@@ -21,7 +21,7 @@ from sspinn_opensim.alignment.strides import Strides, find_strides
 from sspinn_opensim.alignment.types import words
 from sspinn_opensim.alignment.usual import Site, UsualGait, sites_of
 from sspinn_opensim.recording.findings import Finding
-from sspinn_opensim.recording.phases import Phase
+from sspinn_opensim.recording.phases import Phase, slow_repeats
 from sspinn_opensim.recording.placement import site_of
 from sspinn_opensim.recording.rest import GRAVITY
 from sspinn_opensim.recording.types import AXES, Recording, Sensor
@@ -105,7 +105,10 @@ RAW = (_NO_MISTAKE, *_mirrored())
 
 
 def find_mistakes(recording: Recording, doing: Sequence[Phase], gaits: Sequence[UsualGait]) -> list[Finding]:
-    """Return the mistakes that the signals of a recording show; none without straight gait.
+    """Return the mistakes that the signals of a recording show.
+
+    Without straight gait that is only whether gyroscopes and accelerometers fit each other, where a movement
+    repeats.
 
     Parameters
     ----------
@@ -122,26 +125,35 @@ def find_mistakes(recording: Recording, doing: Sequence[Phase], gaits: Sequence[
         return []
     signals = recording.time_s, recording.acceleration[:, used], recording.angular_rate[:, used]
     strides = find_strides(*signals, doing, recording.usable)
+    sensors = [recording.sensors[k] for k in used]
+    if strides is None:
+        # Nobody walks, it seems: a clock that is too slow makes a stride as long as no stride is.
+        doing = [
+            replace(phase, kind="walking", cadence_steps_per_min=120.0 / period_s)
+            for phase, period_s in slow_repeats(recording, doing)
+        ]
     mirrors = find_mirrors(*signals, doing, recording.usable)
-    if strides is None or mirrors is None:
+    if mirrors is None:
         return []
+    odd = _inconsistent(sensors, mirrors)
+    if strides is None:
+        return odd
     seen = _Seen(
-        [recording.sensors[k] for k in used],
+        sensors,
         recording.acceleration_available[used].astype(float),
         recording.angular_rate_available[used].astype(float),
         strides,
         mirrors,
     )
     tried = ((gait, size) for gait in gaits for size in SIZES)
-    odd = _inconsistent(seen)
     costs = min((_costs(seen, *each) for each in tried), key=lambda each: each.total.min())
     mistaken = [finding for j, sensor in enumerate(seen.sensors) if (finding := costs.finding(j, sensor))]
     named = {finding.sensor for finding in mistaken if finding.kind == "mirrored"}
     return [*mistaken, *(finding for finding in odd if finding.sensor not in named)]
 
 
-def _inconsistent(seen: _Seen) -> list[Finding]:
-    """Return sensors whose signals cannot be of one body: units, scales, or files that were mixed up."""
+def _inconsistent(sensors: Sequence[Sensor], mirrors: Mirrors) -> list[Finding]:
+    """Return sensors whose signals cannot be of one body: units, scales, clocks, or files mixed up."""
     return [
         Finding(
             "serious",
@@ -149,11 +161,9 @@ def _inconsistent(seen: _Seen) -> list[Finding]:
             sensor.name,
             f"Turned upright by its gyroscope, its accelerometer reads {gravity:.3g} m/s^2 over a stride "
             f"instead of 9.81, and up drifts by {drift:.0f} degrees from stride to stride.",
-            "look at the units and ranges of both, and whether they are of one sensor",
+            "look at the units and ranges of both, at the sampling rate, and whether they are of one sensor",
         )
-        for sensor, gravity, drift in zip(
-            seen.sensors, seen.mirrors.gravity, seen.mirrors.drift_deg, strict=True
-        )
+        for sensor, gravity, drift in zip(sensors, mirrors.gravity, mirrors.drift_deg, strict=True)
         if abs(gravity / GRAVITY - 1.0) > _GRAVITY_OFF or drift > _DRIFT_OFF_DEG
     ]
 

@@ -41,6 +41,9 @@ _STEP_S = 0.5
 _TURN_RATE, _TURN_ANGLE = np.radians(20.0), np.radians(45.0)
 #: Times of a stride that are searched, s: sprinting to the slowest gait.
 _STRIDE_S = (0.4, 2.4)
+#: Movement that repeats more slowly is no gait: it is looked for up to this, s, in the first part of a phase
+#: that is so long, s.
+_SLOW_S, _SLOW_WINDOW_S = 8.0, 40.0
 #: Stretch that is compared with itself, and how often, s.
 _WINDOW_S, _HOP_S = 4.0, 0.5
 #: Gait repeats: the magnitudes of angular rate correlate with themselves a stride later by more than this.
@@ -174,6 +177,32 @@ def phases_of_signals(
         cadence = _cadence(chosen, step_s) if kind in GAIT else None
         found.append(Phase(kind, float(time_s[first]), float(time_s[last - 1]), cadence))
     return tuple(found)
+
+
+def slow_repeats(recording: Recording, found: Sequence[Phase]) -> list[tuple[Phase, float]]:
+    """Return phases of movement that is no gait but repeats, more slowly, and after how many seconds it does.
+
+    Somebody sits down and stands up; or walks, and the clock is wrong.
+
+    Parameters
+    ----------
+    recording : Recording
+        Its signals may be along any axes that turn with the sensors.
+    found : sequence of Phase
+        Its phases.
+    """
+    rate = np.linalg.norm(recording.angular_rate, axis=2)
+    step_s = 1.0 / recording.sampling_rate_hz
+    slow = []
+    for phase in found:
+        if phase.kind != "other":
+            continue
+        first, last = (int(np.searchsorted(recording.time_s, t)) for t in (phase.from_s, phase.to_s))
+        window = rate[first : min(last, first + round(_SLOW_WINDOW_S / step_s))]
+        period_s, repeats = _period(window, (_STRIDE_S[1] - 0.4, _SLOW_S), step_s)
+        if repeats > _REPEATS:
+            slow.append((phase, period_s))
+    return slow
 
 
 def _cadence(stride_s: np.ndarray, step_s: float) -> float:

@@ -30,7 +30,8 @@ _FLAT, _FLAT_ROW = 6, 3
 _SMALLEST_RANGE = {"acceleration": 17.0, "angular_rate": 3.9}
 #: A sensor is frozen where all its channels keep their values for this long, s, and for so many times as long
 #: as they usually do, while it cannot rest: it turns faster than this, rad/s, or feels something else than
-#: gravity, m/s^2 beside 9.8. Noise alone makes two equal rows in a row rare.
+#: gravity, m/s^2 beside 9.8, or another sensor turns so fast meanwhile. Noise alone makes two equal rows in a
+#: row rare: also a foot that stands never repeats all its channels for so long.
 _FROZEN_S, _FROZEN_RUNS, _TURNS, _OFF_GRAVITY = 0.1, 4, 0.3, 2.0
 #: From this share of its time frozen a sensor says little.
 _MUCH_FROZEN = 0.05
@@ -60,7 +61,8 @@ def check_streams(streams: Mapping[str, Stream], recorded_rate_hz: float | None 
         found += _rate(name, stream, recorded_rate_hz)
         found += _jitter(name, stream)
         found += _gaps(name, stream, recorded_rate_hz)
-        found += _frozen(name, stream, recorded_rate_hz)
+        others = [other for other in streams.values() if other is not stream and _same_rows(stream, other)]
+        found += _frozen(name, stream, recorded_rate_hz, others)
     signals = {name: (s.acceleration, s.angular_rate) for name, s in streams.items()}
     return found + check_channels(signals)
 
@@ -210,7 +212,17 @@ def _gaps(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator
     )
 
 
-def _frozen(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator[Finding]:
+def _same_rows(one: Stream, other: Stream) -> bool:
+    """Return whether the samples of two streams were taken at the same times."""
+    return len(one) == len(other) and all(
+        (a is None) == (b is None) and (a is None or b is None or np.array_equal(a, b, equal_nan=True))
+        for a, b in ((one.time_s, other.time_s), (one.counter, other.counter))
+    )
+
+
+def _frozen(
+    name: str, stream: Stream, recorded_rate_hz: float | None, others: Sequence[Stream]
+) -> Iterator[Finding]:
     signals = [s for s in (stream.acceleration, stream.angular_rate) if s is not None]
     rate = recorded_rate_hz or stream.rate_hz or measured_rate_hz(stream)
     if not signals or not rate or len(stream) < 10:
@@ -230,7 +242,10 @@ def _frozen(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterat
         force = np.linalg.norm(np.nan_to_num(stream.acceleration[starts]), axis=1)
         off = np.abs(force - GRAVITY) if known.all() else force - GRAVITY
         moves |= (off > _OFF_GRAVITY) | (force == 0.0)
-    held = moves & (lengths > max(_FROZEN_S * rate, _FROZEN_RUNS * usual))
+    long = lengths > max(_FROZEN_S * rate, _FROZEN_RUNS * usual)
+    held = long & moves
+    for k in np.flatnonzero(long & ~moves):
+        held[k] = any(_turns(other, slice(starts[k], starts[k] + lengths[k])) for other in others)
     share, longest_s = float(lengths[held].sum()) / len(rows), float(lengths[held].max(initial=0)) / rate
     if held.any():
         first = int(starts[held.argmax()])
@@ -252,6 +267,13 @@ def _frozen(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterat
             f"not at {rate:.4g}.",
             "export the recording at the rate at which it was recorded",
         )
+
+
+def _turns(stream: Stream, rows: slice) -> bool:
+    """Return whether a sensor turns too fast in some rows to be at rest."""
+    if stream.angular_rate is None:
+        return False
+    return float(np.linalg.norm(np.nan_to_num(stream.angular_rate[rows]), axis=1).mean()) > _TURNS
 
 
 def _dead(name: str, kind: str, signal: np.ndarray) -> Iterator[Finding]:

@@ -140,6 +140,27 @@ def test_a_sensor_at_rest_may_repeat_itself_and_held_samples_are_told():
     assert finding.severity == "doubt" and "33.33 Hz" in finding.evidence
 
 
+def standing(first: int, last: int) -> Stream:
+    """Return a stream of a foot that stands for a while, and then keeps its last row."""
+    random = np.random.default_rng(5)
+    signals = {name: getattr(stream(4), name).copy() for name in ("acceleration", "angular_rate")}
+    rest = {"acceleration": np.array([0.0, 9.81, 0.0]), "angular_rate": np.zeros(3)}
+    for name, signal in signals.items():
+        signal[first - 30 : last] = rest[name] + 0.01 * random.normal(size=(last - first + 30, 3))
+        signal[first:last] = signal[first]
+    return stream(**signals)
+
+
+def test_a_sensor_that_stops_at_rest_is_told_by_those_that_go_on():
+    frozen_at_rest, other = standing(300, 380), stream(1)
+    assert [k for k in keys(frozen_at_rest) if "frozen" in k[0]] == []  # alone it may rest
+    assert keys(frozen_at_rest, other) == [("frozen:s0", "serious")]
+    assert keys(standing(300, 330), other) == [("frozen:s0", "doubt")]
+    # Two that rest at once, and clocks of which nothing is known, say nothing of each other.
+    assert keys(frozen_at_rest, standing(290, 380)) == []
+    assert keys(frozen_at_rest, stream(1, time_s=7.0 + np.arange(N) / 100)) == []
+
+
 @pytest.mark.parametrize(("value", "rows"), [(-9999.0, 20), (32767.0, 1), (1e9, 1)])
 def test_single_numbers_that_no_worn_sensor_gives_are_refused(value, rows):
     signal = stream().acceleration.copy()
