@@ -22,8 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.recording import find_faults
+from casadi_dynamics.osim import read_model
 from sspinn_opensim.study import examples_folder, read_study
+from sspinn_opensim.verbs.axes import objections
 from sspinn_opensim.verbs.inputs import check_inputs
 
 #: Columns of the demo by their names, (n,) each, and the text of its study.
@@ -101,6 +102,19 @@ def _stopped(value: Callable[[float], float]) -> Change:
     return _of_table(changed)
 
 
+def _late(low_s: float, high_s: float) -> Change:
+    """Return a change of the clock of one sensor, by whole samples."""
+
+    def changed(table: Table, chance: random.Random) -> Table:
+        step_s = float(table["time"][1] - table["time"][0])
+        steps = round(chance.choice((-1, 1)) * chance.uniform(low_s, high_s) / step_s)
+        return table | {
+            name: np.roll(table[name], steps) for name in _columns(table, chance.choice(_SENSORS))
+        }
+
+    return _of_table(changed)
+
+
 def _spiked(table: Table, chance: random.Random) -> Table:
     name = chance.choice(_columns(table))
     spiked = table[name].copy()
@@ -119,14 +133,30 @@ def _repeated(table: Table, chance: random.Random) -> Table:
 
 
 def _place(x: float, y: float, z: float) -> Change:
+    return _places("tibia_l", lambda _: (x, y, z))
+
+
+def _places(body: str, of: Callable[[random.Random], tuple[float, float, float]]) -> Change:
+    """Return a change of the place of the sensor on a body, m."""
     return _of_study(
-        'imu_frame = "tibia_l_imu"', lambda _: f'body = "tibia_l"\nposition = [{x:g}, {y:g}, {z:g}]'
+        f'imu_frame = "{body}_imu"',
+        lambda chance: f'body = "{body}"\nposition = [{", ".join(f"{value:g}" for value in of(chance))}]',
     )
+
+
+def _held(name: str) -> Change:
+    return _of_study(_FIXED, lambda chance: f"{_FIXED}, {name} = {chance.uniform(0.0, 1.0):.3f}")
 
 
 def _own_columns(force: str, rate: str) -> Change:
     table = f"[recording.csv.columns.foot_r]\nacceleration = {force}\nangular_rate = {rate}\n"
     return lambda columns, text, _: (columns, f"{text}\n{table}")
+
+
+def _person(chance: random.Random, low: float, high: float, mass: float) -> str:
+    """Return height and mass of a person with a body mass index between two, with the mass in a unit."""
+    height_m = chance.uniform(1.5, 1.95)
+    return f"height_m = {height_m:.3f}\nmass_kg = {mass * chance.uniform(low, high) * height_m**2:.1f}"
 
 
 _SPEED, _FIXED, _SIZE = "speed_m_s = 1.26", "lumbar_extension = 0.0", "height_m = 1.72\nmass_kg = 68.0"
@@ -164,6 +194,33 @@ MISTAKES: dict[str, tuple[Change, bool]] = {
     ),
     "height and mass of two people": (
         _of_study(_SIZE, lambda chance: f"height_m = {chance.uniform(2.1, 2.5)}\nmass_kg = 12"),
+        True,
+    ),
+    "mass in pounds": (
+        _of_study(_SIZE, lambda chance: _person(chance, low=20.5, high=30.0, mass=1 / 0.45359237)),
+        True,
+    ),
+    "digits of the height exchanged": (
+        _of_study("height_m = 1.72", lambda chance: f"height_m = 1.{chance.choice((17, 20, 25, 27, 28))}"),
+        True,
+    ),
+    "height of another person": (
+        _of_study("height_m = 1.72", lambda chance: f"height_m = {chance.uniform(2.1, 2.2):.2f}"),
+        False,
+    ),
+    "one sensor late or early": (_late(0.04, 0.08), True),
+    "root that cannot travel": (_held("pelvis_tx"), True),
+    "root that cannot rise": (_held("pelvis_ty"), True),
+    "place on the wrong side": (
+        _places("tibia_l", lambda chance: (0.0, chance.uniform(-0.3, -0.1), chance.uniform(0.12, 0.3))),
+        True,
+    ),
+    "place of a thigh on the wrong side": (
+        _places("femur_r", lambda chance: (0.0, chance.uniform(-0.3, -0.1), -chance.uniform(0.12, 0.3))),
+        True,
+    ),
+    "place in front of the shank": (
+        _places("tibia_l", lambda chance: (chance.uniform(0.17, 0.3), chance.uniform(-0.3, -0.1), 0.0)),
         True,
     ),
     "height in other units": (
@@ -230,10 +287,12 @@ def outcome_of(change: Change, folder: Path, chance: random.Random) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            recording, _ = check_inputs(read_study(folder / "study.toml"))
+            read = read_study(folder / "study.toml")
+            recording, alignment = check_inputs(read)
+            said = objections(recording, alignment, read_model(read.model.file), read.person)
         except InputError:
             return REFUSED
-    return TOLD if any(f.severity == "doubt" for f in find_faults(recording)) else SILENT
+    return TOLD if any(f.severity == "doubt" for f in said) else SILENT
 
 
 def run(count: int, seed: int) -> dict[str, Counter[str]]:

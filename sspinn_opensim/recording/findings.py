@@ -36,6 +36,8 @@ KINDS = {
     "swapped_segments": "a sensor moves like another segment than the one the study names",
     "frozen": "a sensor stops in the middle of a movement, or repeats its samples",
     "inconsistent": "a sensor's gyroscope does not turn as gravity in its accelerometer does",
+    "place": "a sensor is placed where nobody wears one",
+    "person": "height and mass are hardly those of one person",
     "speed": "the speed that is stated is not that of the feet",
     "alignment": "how sensors are turned is known worse than usual",
     "no_standing": "nobody stands still",

@@ -49,7 +49,7 @@ def held_coordinates(
     ------
     InputError
         A name is unknown, is both held and to be estimated, follows another one or is locked; an angle is
-        held where the model says that it never is; or there is no such choice.
+        held where the model says that it never is; the root is held on its way; or there is no such choice.
     """
     for name, value in fixed.items():
         _refuse_out_of_range(model.coordinate(name), value, model)
@@ -59,6 +59,7 @@ def held_coordinates(
     else:
         kept = _named(model, estimate, fixed, independent)
     held = [c for c in model.coordinates if c.name in independent and (c.locked or c.name not in kept)]
+    _refuse_still_root(model, {*fixed, *(c.name for c in held)}, bodies)
     return {c.name: c.default for c in held} | dict(fixed)
 
 
@@ -136,6 +137,20 @@ def _refuse_out_of_range(coordinate: Coordinate, value: float, model: Model) -> 
             expected=f"{low:.4g} to {high:.4g} rad",
             found=f"{value:g} rad, which are {np.degrees(value):.4g} degrees",
             fix="give the angle in rad, or widen the range in the model",
+        )
+
+
+def _refuse_still_root(model: Model, held: set[str], bodies: Iterable[str]) -> None:
+    """Refuse to hold the steps of a root that walks: nobody's pelvis stays at a place, or at a height."""
+    steps = _steps_in_plane(model) & held
+    still = [c.name for c in model.coordinates if c.name in steps and not c.locked]
+    if still and not moving_coordinates(model, bodies).isdisjoint(still):
+        raise InputError(
+            f"The model cannot travel: '{still[0]}' is held.",
+            where=f"[coordinates] of the study, model '{model.name}'",
+            expected="the steps of the root forward and up are estimated, as nobody walks without them",
+            found=", ".join(still),
+            fix="take them out of fixed, and into the list of estimate if there is one",
         )
 
 

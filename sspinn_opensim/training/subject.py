@@ -20,17 +20,15 @@ from casadi_dynamics.symbolic.constraints import independent_coordinates
 from casadi_dynamics.symbolic.heading import RootHeading, root_heading
 from casadi_dynamics.symbolic.posture import moving_coordinates, posture, without_forces
 from sspinn_opensim.anatomy.feet import foot_of
-from sspinn_opensim.anatomy.joint_centres import joint_centre
 from sspinn_opensim.anatomy.names import segment_of
-from sspinn_opensim.anatomy.sensor_places import near_centre, usual_position
-from sspinn_opensim.recording import PROXIMAL, Recording, Sensor, check_placement
+from sspinn_opensim.recording import Recording
+from sspinn_opensim.recording.places import place
 
 #: Steps are told from turns of the root joint by their direction: this close to an axis of ground counts.
 _ALIGNED = 0.99
 #: A sensor's axis is in the sagittal plane if it is closer to it than to the z axis.
 _IN_PLANE = 0.5**0.5
 _LEGS = ("thigh", "shank", "foot")
-_IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 #: Frames of coordinates that couplers complete at once.
 _PIECE = 8192
 
@@ -397,34 +395,6 @@ def _refuse_what_training_cannot_use(model: Model, fixed: dict[str, float]) -> N
                 where=f"model '{model.name}', {joint.kind} '{joint.name}'",
                 fix="make it a GimbalJoint or CustomJoint in the model file, or fix its three angles",
             )
-
-
-def place(sensor: Sensor, model: Model) -> ImuFrame:
-    """Return the place of a sensor; its axes are those of the IMU frame it names, else of its body."""
-    check_placement((sensor,), model)
-    if sensor.imu_frame:
-        frame = next(f for f in model.imu_frames if f.name == sensor.imu_frame)
-        return ImuFrame(sensor.name, frame.body, frame.position, frame.rotation)
-    if sensor.position is None:
-        x, y, z = usual_position(model, sensor.body).tolist()
-    else:
-        x, y, z = (_origin(model, sensor) + np.array(sensor.position)).tolist()
-    return ImuFrame(sensor.name, sensor.body, (x, y, z), _IDENTITY)
-
-
-def _origin(model: Model, sensor: Sensor) -> np.ndarray:
-    """Return the point that a sensor's position is measured from, in the axes of its body.
-
-    A position measured 'from the level of the hips' has no side: the centre of a joint on the parent body is
-    taken at the body's own z.
-    """
-    if not sensor.origin:
-        return np.zeros(3)
-    if sensor.origin == PROXIMAL:
-        return near_centre(model, sensor.body)
-    joint = model.joint(sensor.origin)
-    flat = np.array([1.0, 1.0, 0.0 if joint.parent.body == sensor.body else 1.0])
-    return joint_centre(model, joint, sensor.body) * flat
 
 
 def _roles(model: Model, fixed: dict[str, float]) -> Roles:

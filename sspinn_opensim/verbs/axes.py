@@ -13,6 +13,7 @@ from sspinn_opensim.alignment.align import align, aligned, fingerprint, judged, 
 from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.alignment.doubts import doubts_of_file
 from sspinn_opensim.alignment.files import check_sensors, read_alignment
+from sspinn_opensim.alignment.neighbours import late_sensors
 from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.recording import (
     Finding,
@@ -20,13 +21,19 @@ from sspinn_opensim.recording import (
     along_bodies,
     find_faults,
     on_model,
+    phases,
     read_recording,
     refuse_serious,
 )
 from sspinn_opensim.recording.findings import merged
+from sspinn_opensim.recording.places import odd_places
 from sspinn_opensim.recording.reader import Recorded
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.study.format import Person
+from sspinn_opensim.study.person import odd_person
 
+#: Findings after which signals of sensors cannot be compared.
+_UNITS = ("acceleration_unit", "angular_rate_unit", "free_acceleration", "missing_signal", "duplicate")
 #: Findings of an alignment about what a study says.
 _CONTRADICTIONS = ("swapped_sides", "swapped_segments", "upside_down", "mirrored", "inconsistent")
 
@@ -65,20 +72,42 @@ def contradictions(recording: Recording) -> tuple[Finding, ...]:
 
 
 def objections(
-    along: Recording, alignment: Alignment | None, model: Model | None = None
+    along: Recording,
+    alignment: Alignment | None,
+    model: Model | None = None,
+    person: Person | None = None,
 ) -> tuple[Finding, ...]:
-    """Return all that signals say against a recording and its axes.
+    """Return all that signals, model and person say against a recording and its axes.
 
     Parameters
     ----------
     along, alignment : Recording and Alignment or None
         As `along_segments` returns them.
     model : Model, optional
-        Says how its IMU frames are turned: without it nothing is said of the axes of sensors in them.
+        Carries the sensors, and says how its IMU frames are turned: without it nothing is said of the axes of
+        sensors in them, and of places and lags of all.
+    person : Person, optional
+        Who was recorded, as the study says.
     """
     along = along if model is None else along_bodies(along, model)
     said = contradictions(along) if alignment is None else alignment.findings
-    return merged((*find_faults(along), *said))
+    said = merged((*find_faults(along), *said, *(odd_person(person) if person else ())))
+    return said if model is None else merged((*said, *on_body(along, model, said)))
+
+
+def on_body(along: Recording, model: Model, said: Iterable[Finding] = ()) -> tuple[Finding, ...]:
+    """Return what a model says against the places and the clocks of the sensors that it carries.
+
+    Parameters
+    ----------
+    along : Recording
+        Along the axes of the bodies.
+    said : iterable of Finding
+        What is known already: where axes or units are wrong, joints tell no lag.
+    """
+    mixed_up = any(f.is_serious and f.kind in (*_CONTRADICTIONS, *_UNITS) for f in said)
+    late = () if mixed_up else late_sensors(along, model, phases(along))
+    return (*odd_places(along.sensors, model), *late)
 
 
 def along_segments(

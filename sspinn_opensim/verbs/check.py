@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import shlex
@@ -19,9 +20,11 @@ from sspinn_opensim.files import write_atomically, write_json
 from sspinn_opensim.opensim_io.model.upgraded_model import read_any_model
 from sspinn_opensim.recording import (
     Recording,
+    along_bodies,
     on_model,
     unaccepted,
 )
+from sspinn_opensim.recording.findings import merged
 from sspinn_opensim.recording.mounting import angles_from_rotation, rotation_from_angles
 from sspinn_opensim.recording.overview import Overview
 from sspinn_opensim.recording.placement import body_of_segment
@@ -36,7 +39,9 @@ from sspinn_opensim.study.draft import (
     model_file,
     segment_name,
 )
+from sspinn_opensim.study.person import odd_person
 from sspinn_opensim.text import text_table
+from sspinn_opensim.verbs.axes import on_body
 from sspinn_opensim.verbs.vendor_files import Recorded, look_at, read_files, write_study
 
 
@@ -240,6 +245,8 @@ def check(
             looked = write_study(new_study, files)
             source = read_study(new_study.file)
     overview, alignment = looked or look_at(source)
+    if isinstance(source, Study):
+        overview = _with_body(overview, source)
     result = RecordingCheck(
         path,
         name,
@@ -280,6 +287,20 @@ def _refuse_options_of_files(path: Path, *options: object) -> None:
         )
 
 
+def _with_body(overview: Overview, study: Study) -> Overview:
+    """Return an overview with what person and model of a study say against it.
+
+    A model that cannot be used says nothing: that is why the study is refused.
+    """
+    found = [*overview.findings, *odd_person(study.person)]
+    if all(sensor.axes_known for sensor in overview.recording.sensors):
+        with contextlib.suppress(InputError):
+            model = read_any_model(study.model.file)
+            along = along_bodies(on_model(overview.recording, model), model)
+            found += on_body(along, model, found)
+    return dataclasses.replace(overview, findings=merged(found))
+
+
 def _refused(study: Study, alignment: Alignment | None) -> str:
     """Return why a study would not be run; empty: it would."""
     from sspinn_opensim.verbs.inputs import check_inputs  # brings PyTorch along
@@ -308,9 +329,9 @@ def _with_page(result: RecordingCheck, source: Study | Recorded, out: Path) -> R
 
 def _picture(recording: Recording, source: Study | Recorded) -> str | None:
     """Return the sensors on the study's model, or on the built-in one; None where none has a place on it."""
+    from sspinn_opensim.recording.places import place
     from sspinn_opensim.report.placement import Mark
     from sspinn_opensim.report.recording_page import sensors_picture
-    from sspinn_opensim.training.subject import place
 
     file = source.model.file if isinstance(source, Study) else model_file("builtin:planar_gait")
     model = read_any_model(file)

@@ -27,6 +27,7 @@ from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import refuse_other_study, refuse_stale, require_seed
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
+from sspinn_opensim.study.person import odd_person
 from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.verbs.axes import along_segments, as_chosen, objections
 from sspinn_opensim.verbs.muscles import muscle_settings, muscle_window
@@ -105,7 +106,8 @@ def first_look(
             placed = as_chosen(person, _placed(person, recording, model, verb))
         if all(sensor.axes_known for sensor in placed.sensors):
             placed = placed if model is None else along_bodies(placed, model)
-            refuse_serious(find_faults(placed), person.recording.accepted, str(person.path))
+            said = (*odd_person(person.person), *find_faults(placed))
+            refuse_serious(said, person.recording.accepted, str(person.path))
 
 
 def _refuse_others(verb: str, study: Study, out: Path, *, begins: bool, restart: bool) -> None:
@@ -130,13 +132,15 @@ def check_inputs(study: Study, known: Alignment | None = None) -> tuple[Recordin
     ------
     InputError
         A loss term, a body, an IMU frame or a coordinate is unknown; the recording or its output window
-        cannot be used, or its movement contradicts what the study says of its sensors; the reference is no
-        table. A model of an older version is not looked at: only OpenSim reads it.
+        cannot be used, or its movement contradicts what the study says of its sensors; height and mass are
+        hardly those of one person; the reference is no table. A model of an older version is not looked at:
+        only OpenSim reads it.
     """
     model, recording = _model_of(study), read_recording(study)
     placed = _placed(study, recording, model, "run")
     along, alignment = along_segments(study, placed, model, known=known)
-    refuse_serious(objections(along, alignment, model), study.recording.accepted, str(study.path))
+    said = objections(along, alignment, model, study.person)
+    refuse_serious(said, study.recording.accepted, str(study.path))
     from sspinn_opensim.training.losses import weights  # brings PyTorch along: what is quicker comes first
 
     weights(study.training.weights)

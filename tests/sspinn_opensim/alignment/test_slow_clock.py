@@ -28,7 +28,9 @@ def swinging(period_s: float, clock: float) -> Recording:
     return Recording("swing", clock * time_s, sensors, force, rate, known, known, none, none)
 
 
-@pytest.mark.parametrize(("period_s", "clock", "odd"), [(1.2, 3.0, True), (1.5, 2.5, True), (3.6, 1.0, False)])
+@pytest.mark.parametrize(
+    ("period_s", "clock", "odd"), [(1.2, 3.0, True), (1.5, 2.5, True), (3.6, 1.0, False)]
+)
 def test_gyroscopes_tell_a_slow_clock_where_no_stride_is_found(period_s, clock, odd):
     recording = swinging(period_s, clock)
     found = phases(recording)

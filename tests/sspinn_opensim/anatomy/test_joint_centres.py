@@ -10,8 +10,8 @@ from casadi_dynamics.symbolic import build
 from sspinn_opensim.anatomy.joint_centres import joint_centre
 from sspinn_opensim.placement.bodies import whole_body
 from sspinn_opensim.recording import Sensor
+from sspinn_opensim.recording.places import place
 from sspinn_opensim.simulation import places
-from sspinn_opensim.training.subject import place
 
 
 @pytest.fixture(scope="module")

@@ -85,6 +85,22 @@ def test_impossible_choices_are_refused(model, estimate, fixed, what):
     assert refused.value.fix
 
 
+@pytest.mark.parametrize(
+    ("estimate", "fixed", "still"),
+    [
+        ("all", {"pelvis_tx": 0.0}, "pelvis_tx"),
+        ("planar", {"pelvis_ty": 0.95}, "pelvis_ty"),
+        (("pelvis_tilt", "pelvis_tx", "hip_flexion_r"), {}, "pelvis_ty"),
+    ],
+)
+def test_a_root_that_cannot_travel_is_refused(model, estimate, fixed, still):
+    with pytest.raises(InputError, match=f"cannot travel: '{still}' is held") as refused:
+        held_coordinates(model, estimate, fixed, SENSORS)
+    assert "estimate" in refused.value.fix
+    # Steps aside are none of the sagittal plane.
+    assert held_coordinates(model, "all", {"pelvis_tz": 0.1}, SENSORS)["pelvis_tz"] == 0.1
+
+
 def test_followers_and_locked_coordinates_cannot_be_chosen(repository):
     path = repository.parent / "shared" / "models" / "Rajagopal2016.osim"
     if not path.is_file():

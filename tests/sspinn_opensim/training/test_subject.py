@@ -6,10 +6,11 @@ import pytest
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.recording import Sensor
+from sspinn_opensim.recording.places import place
 from sspinn_opensim.study import CoordinateChoice
 from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.training.motion import standing_height
-from sspinn_opensim.training.subject import Subject, make_subject, place
+from sspinn_opensim.training.subject import Subject, make_subject
 
 
 @pytest.fixture(scope="module")
