@@ -15,9 +15,19 @@ _SCOPE = Option(
 STREAM = (
     Option(
         "--network",
-        "builtin: the network that is shipped, as it is; default: the one in the folder, or, of a study "
-        "without a recording, the one that is shipped",
-        choices=("builtin",),
+        "builtin: the network that is shipped, as it is; adapted: that of an earlier --adapt; default: the "
+        "one that was trained in the folder; of a study without a recording else these two",
+        choices=("builtin", "adapted"),
+    ),
+    flag("--adapt", "adapt the network to the person meanwhile, in the background, and go on with it"),
+    number(
+        "--adapt-after",
+        float,
+        "S",
+        "seconds of the stream that the first adaptation learns from; default: 20",
+        Bounds(3.0, 60.0),
+        dest="adapt_after_s",
+        default=20.0,
     ),
     Option(
         "--from",

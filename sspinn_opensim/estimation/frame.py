@@ -69,6 +69,20 @@ class Remembered:
         """Return the numbers with which the next frame goes on from where this one was, after a gap."""
         return np.concatenate([[0.0], numbers[1:]])
 
+    @classmethod
+    def moved(cls, numbers: np.ndarray, place_of: np.ndarray) -> np.ndarray:
+        """Return the numbers with which the next frame goes on from where another estimate was.
+
+        Its motion goes on as it was itself: from velocity, rate and rotation of its own last frame.
+        """
+        names = [field.name for field in fields(cls)]
+        ends = np.cumsum([0, *cls.SIZES])
+        out = numbers.copy()
+        for name in ("heading", "more", "followed", "place"):
+            k = names.index(name)
+            out[ends[k] : ends[k + 1]] = place_of[ends[k] : ends[k + 1]]
+        return out
+
     def numbers(self) -> ca.SX:
         """Return all of them in a column."""
         return ca.vertcat(*(getattr(self, field.name) for field in fields(self)))

@@ -97,6 +97,18 @@ class StreamingEstimator:
             lead = self.signals.leading_in(0, len(acceleration), *signals)
             self._state = self.network.settle(lead[None].double())
 
+    def follow(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> None:
+        """Take samples (n, k, 3) whose estimates nobody needs: the network remembers them, nothing else."""
+        with torch.inference_mode():
+            seen = self.signals.inputs(*self.signals.pick(acceleration, angular_rate))
+            signals = seen[None].double()
+            state = self.network.start(signals) if self._state is None else self._state
+            _, self._state = self.network.remember(signals, state)
+
+    def go_on_from(self, other: StreamingEstimator) -> None:
+        """Go on where another estimator of the same person is and faces; both have taken the last sample."""
+        self._before = Remembered.moved(self._before, other._before)
+
     def step(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> FrameEstimate:
         """Take one sample and return the estimate at its time.
 

@@ -97,6 +97,8 @@ class Status:
             "latency_ms": live.latency.percentiles_ms(),
             "smoothing_ms": round(1000 * live.frames.look_ahead_s, 1),
             "refused": dict(refused),
+            "network": live.network,
+            "muscles": "" if live.muscles is None else live.muscles.told,
         }
 
     def _in_words(self, sensors: list[dict[str, Any]]) -> tuple[str, str]:

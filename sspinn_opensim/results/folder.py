@@ -282,6 +282,13 @@ class ResultsFolder:
         "three tables of an estimate, and latency and health of the sensors in summary.json",
         "stream",
     )
+    adapted = File(
+        "adapted/",
+        "the network as it was adapted to the person while streaming, with the scaled model: results to "
+        "adapt from, to export, or to stream with",
+        "stream",
+        when="--adapt",
+    )
     manifest = File("manifest.json", "versions, settings, and a SHA-256 of every input and output", "*")
     readme = File("README.txt", "this list, and what to open in OpenSim", "*")
 

@@ -15,7 +15,7 @@ class Event:
         On the clock of the samples.
     kind : str
         ``missing``, ``began``, ``withdrawn``, ``standing``, ``not_standing``, ``tilted``, ``late``,
-        ``muscles_thinned`` or ``muscles_short``.
+        ``muscles_thinned``, ``muscles_short``, ``adapting``, ``adapted`` or ``not_adapted``.
     text : str
         One sentence.
     sensors : tuple of str

@@ -20,12 +20,13 @@ PARTS = {
     "network": "signals to the network's outputs",
     "physics": "outputs to coordinates, moments and ground forces",
     "muscles": "coordinates and moments to activations and forces of muscles",
+    "adaptation": "samples kept to learn from, and a new network that follows them",
     "output": "files and senders",
     "path": "alignment to output: the last sample in, results out",
     "total": "from the time of a frame until its results are out",
 }
 #: Those from the last sample in to results out, which make up `path`.
-PATH = ("alignment", "network", "physics", "muscles", "output")
+PATH = ("alignment", "network", "physics", "muscles", "adaptation", "output")
 
 
 class Latency:

@@ -12,6 +12,7 @@ import numpy as np
 from sspinn_opensim.estimation import FrameEstimate, StreamingEstimator
 from sspinn_opensim.muscles import MuscleFrame
 from sspinn_opensim.recording.gyro_bias import gyro_biases
+from sspinn_opensim.streaming.adaptation import Adaptation
 from sspinn_opensim.streaming.events import Event
 from sspinn_opensim.streaming.frames import Frame, FrameMaker, Patience, SensorHealth, Silence
 from sspinn_opensim.streaming.latency import Latency
@@ -58,6 +59,11 @@ class StreamedSensors:
         """Return acceleration and angular rate (k, 3) along the axes of the bodies."""
         both = np.where(self.needed, signals, 0.0).reshape(-1, 2, 3)
         turned = both @ self.rotation.transpose(0, 2, 1)
+        return turned[:, 0], turned[:, 1]
+
+    def whole(self, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the same of all axes, not only of those that the network sees; zero where not measured."""
+        turned = np.nan_to_num(signals).reshape(-1, 2, 3) @ self.rotation.transpose(0, 2, 1)
         return turned[:, 0], turned[:, 1]
 
 
@@ -110,6 +116,10 @@ class LiveEstimator:
         Solves the muscles of each frame.
     speed : float
         How many times faster than they were measured the samples come: of a recording.
+    adaptation : Adaptation, optional
+        Adapts the network to the person meanwhile.
+    network : str
+        Which network it is, in words.
     """
 
     def __init__(
@@ -123,11 +133,15 @@ class LiveEstimator:
         same_clock: bool = False,
         muscles: LiveMuscles | None = None,
         speed: float = 1.0,
+        adaptation: Adaptation | None = None,
+        network: str = "",
     ) -> None:
         self._streaming, self.sensors, self._same_clock = streaming, sensors, same_clock
         self._speed = speed
         self._first_due_s: float | None = None
-        self.muscles = muscles
+        self.muscles, self.adaptation = muscles, adaptation
+        #: Which network estimates now, in words.
+        self.network = network
         self.frames = FrameMaker(
             len(sensors.names),
             streaming.step_s,
@@ -178,6 +192,10 @@ class LiveEstimator:
                 found += self._enter(frame)
         return found + self._look(now_s)
 
+    def close(self) -> list[Event]:
+        """End what goes on beside the stream; return what there is to say of it."""
+        return [] if self.adaptation is None else self.adaptation.close()
+
     def _named(self, places: Sequence[int]) -> tuple[str, ...]:
         return tuple(self.sensors.names[k] for k in places)
 
@@ -205,6 +223,8 @@ class LiveEstimator:
         self._streaming.settle(acceleration, rate, keep_place=self._began)
         if self.muscles is not None:
             self.muscles.pause()
+        if self.adaptation is not None:
+            self.adaptation.pause()
         text = "All sensors are there: the estimate begins."
         if self._withdrawn_s is not None:
             gap = entering[0].time_s - self._withdrawn_s
@@ -250,8 +270,25 @@ class LiveEstimator:
             muscles, events = self.muscles.take(frame.time_s, estimate)
             if self.muscles.spent_s is not None:
                 spent = {"muscles": self.muscles.spent_s}
+        if self.adaptation is not None:
+            began = time.perf_counter()
+            events += self._adapted(self.adaptation, frame)
+            spent["adaptation"] = time.perf_counter() - began
         held, machine_s = self._named(frame.held), self._machine_s(frame.time_s)
         return [LiveFrame(frame.time_s, machine_s, estimate, held, late, spent, muscles), *events]
+
+    def _adapted(self, adaptation: Adaptation, frame: Frame) -> list[Event]:
+        """Let the adaptation have a frame, and take over the network that it hands over."""
+        acceleration, rate = self.sensors.whole(frame.signals)
+        successor, events = adaptation.take(frame.time_s, acceleration, rate - self._bias)
+        if successor is not None:
+            successor.go_on_from(self._streaming)
+            self._streaming = successor
+            self.network = f"{adaptation.told()}; since {time.strftime('%H:%M:%S')}"
+            events.append(Event(frame.time_s, "adapted", f"From here on estimates {adaptation.told()}."))
+            if self.muscles is not None:  # no rate from a posture of one network to that of another
+                self.muscles.pause()
+        return events
 
     def _along_bodies(self, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         acceleration, rate = self.sensors.along_bodies(signals)

@@ -64,6 +64,7 @@ class LiveMuscles:
         self._last: deque[np.ndarray] = deque(maxlen=_FOR_RATES)
         self._times: deque[float] = deque(maxlen=_MEASURED)
         self._every, self._wait, self._quick = 1, 0, 0
+        self._typical_s = 0.0
         self._solved, self._left_out = 0, 0
         self._unmet: dict[str, int] = {}
         #: How long the last frame took, s; None if it was not solved.
@@ -78,6 +79,16 @@ class LiveMuscles:
     def summary(self) -> MuscleSummary:
         """What became of them so far."""
         return MuscleSummary(self._solved, self._left_out, self._every, dict(self._unmet))
+
+    @property
+    def told(self) -> str:
+        """Which frames they are solved in, and why, in words."""
+        if self._every == 1:
+            return "muscle forces in every frame"
+        return (
+            f"muscle forces in one frame of {self._every}: they take {1000 * self._typical_s:.2g} ms, "
+            f"and there are {1000 * self._budget_s:.2g} ms a frame for them"
+        )
 
     def pause(self) -> None:
         """Forget the frames before: the next one does not follow them."""
@@ -126,7 +137,7 @@ class LiveMuscles:
         self._quick = self._quick + 1 if every < self._every else 0
         if every == self._every or (every < self._every and self._quick < _PATIENT):
             return []
-        self._every, self._quick = every, 0
+        self._every, self._quick, self._typical_s = every, 0, typical
         self._times.clear()
         which = "every frame" if every == 1 else f"one frame of {every}"
         text = (

@@ -45,6 +45,8 @@ class Summary:
         Messages that were none, by the reason.
     muscles : MuscleSummary or None
         What became of the muscles, where they were asked for.
+    network : str
+        Which network estimated at the end.
     """
 
     estimated: int
@@ -54,6 +56,7 @@ class Summary:
     sensors: dict[str, Any]
     refused: dict[str, int]
     muscles: MuscleSummary | None = None
+    network: str = ""
 
     def to_json(self) -> dict:
         """Return plain values."""
@@ -94,6 +97,8 @@ def run(
         except KeyboardInterrupt:
             log.info("The stream ends.")
         finally:
+            for event in live.close():
+                _tell(event, sinks, events)
             for sink in sinks:
                 sink.close()
             source.close()
@@ -105,17 +110,14 @@ def run(
         {name: asdict(health) for name, health in live.health.items()},
         dict(source.refused),
         None if live.muscles is None else live.muscles.summary,
+        live.network,
     )
 
 
 def _hand_on(live: LiveEstimator, sinks: Sequence[Sink], events: list[Event], now_s: float) -> None:
     for found in live.advance(now_s):
         if isinstance(found, Event):
-            log.info(str(found))
-            if len(events) < _EVENTS:
-                events.append(found)
-            for sink in sinks:
-                sink.tell(found)
+            _tell(found, sinks, events)
             continue
         if not finite(found):
             continue
@@ -124,6 +126,14 @@ def _hand_on(live: LiveEstimator, sinks: Sequence[Sink], events: list[Event], no
             sink.take(found)
         if not found.late:
             _count(live, found, time.perf_counter() - began)
+
+
+def _tell(event: Event, sinks: Sequence[Sink], events: list[Event]) -> None:
+    log.info(str(event))
+    if len(events) < _EVENTS:
+        events.append(event)
+    for sink in sinks:
+        sink.tell(event)
 
 
 def _count(live: LiveEstimator, frame: LiveFrame, output_s: float) -> None:

@@ -139,14 +139,15 @@ class RecordingSource:
 
     def __init__(self, recording: Recording, signals: np.ndarray, speed: float = 1.0) -> None:
         self._time_s, self._signals, self._speed = recording.time_s, signals, speed
-        self._next, self._began_s = 0, time.monotonic()
-        self._now_s = self._began_s
+        self._next, self._began_s, self._now_s = 0, 0.0, 0.0
         self.refused: Counter[str] = Counter()
 
     def receive(self, timeout_s: float) -> list[Arrived] | None:
         """Return what is due; see `Source`."""
         if self._next == len(self._time_s):
             return None
+        if not self._began_s:  # it begins when someone looks: what is made before that takes its time
+            self._began_s = self._now_s = time.monotonic()
         due = self._began_s + (self._time_s - self._time_s[0])[self._next] / self._speed
         now = time.monotonic()
         if due > now:

@@ -13,26 +13,29 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.temporary import temporary_folder
 from sspinn_opensim.estimation import StreamingEstimator
-from sspinn_opensim.files import write_json
+from sspinn_opensim.files import sha256, write_atomically, write_json
 from sspinn_opensim.live_page import About, LivePage, figure_of
 from sspinn_opensim.muscles import FrameSolver, MuscleSolver
 from sspinn_opensim.opensim_io.static_optimization.preparation import settings_of_estimate, write_model
 from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.streaming.adaptation import FIRST_S, Adaptation
 from sspinn_opensim.streaming.addresses import address_of
 from sspinn_opensim.streaming.channels import Channels, channels_of_estimate
 from sspinn_opensim.streaming.frames import Patience
 from sspinn_opensim.streaming.latency import described
+from sspinn_opensim.streaming.learner import Task
 from sspinn_opensim.streaming.live import LiveEstimator, StreamedSensors
 from sspinn_opensim.streaming.muscles import LiveMuscles
 from sspinn_opensim.streaming.run import Summary, run
 from sspinn_opensim.streaming.sinks import LslSink, RollingFiles, Sink, UdpSink
 from sspinn_opensim.streaming.sources import LslSource, RecordingSource, Source, UdpSource, own_axes
 from sspinn_opensim.study import Study
+from sspinn_opensim.training.settings import adaptation_settings
 from sspinn_opensim.training.subject import Subject
 from sspinn_opensim.verbs.on_study import on_study
 from sspinn_opensim.verbs.prepared import Prepared, subject_file
-from sspinn_opensim.verbs.stream_start import start_of
+from sspinn_opensim.verbs.stream_start import Start, adapted_folder, start_of
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +79,8 @@ def stream(
     out: Path,
     *,
     network: str | None = None,
+    adapt: bool = False,
+    adapt_after_s: float = FIRST_S,
     source: str = "lsl",
     stream: str = "",
     listen: str = LISTEN,
@@ -100,8 +105,12 @@ def stream(
     ----------
     study : Study, str or Path
         Sensors of the same names stream. Its recording says how they sit; without one, the study says it all.
-    network : {'builtin'}, optional
+    network : {'builtin', 'adapted'}, optional
         As `start_of`.
+    adapt : bool
+        Whether the network is adapted to the person meanwhile, and kept in ``adapted/``.
+    adapt_after_s : float
+        So much of the stream the first adaptation learns from.
     source : {'lsl', 'udp', 'recording'}
         Where samples come from; the last is the study's own recording at its speed.
     stream : str
@@ -137,20 +146,7 @@ def stream(
         There is no finished network for these sensors, or nothing says how one sits; a port or LSL cannot be
         had; muscle forces are asked for and the model's muscles cannot be used.
     """
-    unknown = [name for name in to if name not in SINKS]
-    if unknown or source not in SOURCES:
-        raise InputError(
-            "There is no such source or sink.",
-            where="--from" if not unknown else "--to",
-            expected=", ".join(SINKS if unknown else SOURCES),
-            found=", ".join(unknown) or source,
-        )
-    if source == "recording" and not study.recording.there:
-        raise InputError(
-            "The study has no recording to stream.",
-            where=study.path,
-            fix="--from lsl or --from udp, or add a table [recording]",
-        )
+    _refuse_unfit(study, source, to, adapt=adapt)
     start = start_of(study, out, network)
     prepared = start.prepared
     estimator = StreamingEstimator(start.network, prepared.subject, prepared.signals)
@@ -169,6 +165,7 @@ def stream(
         standing_s=standing,
         muscles=None if solver is None else LiveMuscles(solver, estimator.step_s),
         speed=speed if source == "recording" else 1.0,
+        network=start.told,
     )
     sinks: list[Sink] = []
     page: LivePage | None = None
@@ -194,9 +191,58 @@ def stream(
         f"Estimates {1 / estimator.step_s:.0f} times a second by {start.told}; "
         f"a frame waits at most {window_ms:g} ms"
     )
+    if adapt:
+        live.adaptation = _adaptation(study, start, out, adapt_after_s)
     summary = run(opened, live, sinks, seconds=seconds)
     write_json(folder / "summary.json", summary.to_json())
     return Streamed(folder, summary, tuple(map(str, summary.events)))
+
+
+def _refuse_unfit(study: Study, source: str, to: Sequence[str], *, adapt: bool) -> None:
+    """Refuse what can be seen before anything is made."""
+    unknown = [name for name in to if name not in SINKS]
+    if unknown or source not in SOURCES:
+        raise InputError(
+            "There is no such source or sink.",
+            where="--from" if not unknown else "--to",
+            expected=", ".join(SINKS if unknown else SOURCES),
+            found=", ".join(unknown) or source,
+        )
+    if source == "recording" and not study.recording.there:
+        raise InputError(
+            "The study has no recording to stream.",
+            where=study.path,
+            fix="--from lsl or --from udp, or add a table [recording]",
+        )
+    if adapt and not study.training.adaptation_steps:
+        raise InputError(
+            "An adaptation of no steps changes nothing.",
+            where=study.path,
+            found="adaptation_steps = 0 under [training]",
+            fix="remove it, or leave out --adapt",
+        )
+
+
+def _adaptation(study: Study, start: Start, out: Path, first_s: float) -> Adaptation:
+    """Return the adaptation of the network that a stream starts from; what it makes is kept in the folder."""
+    seed, *_ = study.training.seeds
+    prepared, kept, choice = start.prepared, adapted_folder(out), study.training
+    settings = adaptation_settings(choice, seed, choice.adaptation_steps, start.kind)
+    task = Task.of(
+        start.network,
+        prepared.subject,
+        prepared.trained_on,
+        settings,
+        adapted_from=sha256(start.file),
+        accepted=study.recording.accepted,
+    )
+
+    def keep(checkpoint: Path) -> None:
+        for source, copy in ((subject_file(out), kept.subject), (checkpoint, kept.checkpoint(seed))):
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(copy, source.read_bytes())
+
+    return Adaptation(task, prepared.signals, first_s=first_s, keep=keep)
 
 
 def streamed_sensors(prepared: Prepared) -> StreamedSensors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -13,13 +14,13 @@ from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.alignment.align import aligned
 from sspinn_opensim.alignment.files import check_sensors, read_alignment
-from sspinn_opensim.builtin_network.shipped import BUILTIN, network_for, read_network
+from sspinn_opensim.builtin_network.shipped import BUILTIN, FILE, network_for, read_network
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import Recording, check_placement, on_model
 from sspinn_opensim.recording.mounting import place_sensor
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
-from sspinn_opensim.training.checkpoint import body_identity, load_estimator
+from sspinn_opensim.training.checkpoint import body_identity, load_estimator, network_kind
 from sspinn_opensim.training.cohort import member_topology, single_person_cohort
 from sspinn_opensim.training.coordinates import held_in
 from sspinn_opensim.training.estimator import PersonNetwork
@@ -32,7 +33,8 @@ from sspinn_opensim.verbs.prepared import Prepared, prepare, subject_file
 log = logging.getLogger(__name__)
 
 #: Networks by the names that the command line gives them.
-NETWORKS = (BUILTIN,)
+ADAPTED = "adapted"
+NETWORKS = (BUILTIN, ADAPTED)
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,17 @@ class Start:
         That estimates.
     told : str
         Which one it is, for the user.
+    file : Path
+        Where it is from.
+    kind : {'lstm', 'gated'}
+        Kind of network.
     """
 
     prepared: Prepared
     network: PersonNetwork
     told: str
+    file: Path
+    kind: Literal["lstm", "gated"]
 
 
 def start_of(study: Study, out: Path, network: str | None = None) -> Start:
@@ -63,8 +71,9 @@ def start_of(study: Study, out: Path, network: str | None = None) -> Start:
         With or without a recording.
     out : Path
         Results folder. For the network that is shipped, the model is scaled if it is not there.
-    network : {'builtin'}, optional
-        By default the one that was trained in the folder, and without a recording the one that is shipped.
+    network : {'builtin', 'adapted'}, optional
+        By default the one that was trained in the folder. Without a recording, where there is none, the one
+        that an earlier stream adapted, else the one that is shipped.
 
     Raises
     ------
@@ -76,16 +85,26 @@ def start_of(study: Study, out: Path, network: str | None = None) -> Start:
             "There is no such network.", where="--network", expected=", ".join(NETWORKS), found=network
         )
     seed, *_ = study.training.seeds
-    checkpoint = ResultsFolder(out).checkpoint(seed)
-    shipped = network == BUILTIN or not (study.recording.there or checkpoint.is_file())
+    trained, adapted = ResultsFolder(out).checkpoint(seed), adapted_folder(out).checkpoint(seed)
+    if network is None and not study.recording.there and not trained.is_file():
+        network = ADAPTED if adapted.is_file() else BUILTIN
+    shipped, checkpoint = network == BUILTIN, adapted if network == ADAPTED else trained
     if shipped and not ResultsFolder(out).subject.is_file():
         log.info(scale.scale(study, out))
     prepared = prepare(study, out) if study.recording.there else without_recording(study, out)
     if shipped:
-        return Start(prepared, _shipped(study, prepared), "the built-in network as it is")
+        return Start(
+            prepared, _shipped(study, prepared), "the built-in network as it is", FILE, read_network().kind
+        )
     belongs_to = {"body": body_identity(prepared.subject, prepared.trained_on)}
-    trained = load_estimator(checkpoint, prepared.subject, prepared.signals, belongs_to)
-    return Start(prepared, trained, "the network that was trained before")
+    found = load_estimator(checkpoint, prepared.subject, prepared.signals, belongs_to)
+    told = "an earlier stream adapted to the person" if network == ADAPTED else "was trained in the folder"
+    return Start(prepared, found, f"the network that {told}", checkpoint, network_kind(checkpoint))
+
+
+def adapted_folder(out: Path) -> ResultsFolder:
+    """Return where the network lies that a stream adapted, with its model."""
+    return ResultsFolder(ResultsFolder(out).adapted)
 
 
 def _shipped(study: Study, prepared: Prepared) -> PersonNetwork:

@@ -170,6 +170,7 @@ function say(state, text) {
 function showStatus() {
   const status = page.status;
   say(status.state, status.text);
+  at("network").textContent = [status.network && `By ${status.network}`, status.muscles].filter(Boolean).join("; ");
   at("clock-heading").textContent = status.one_clock ? "Delay (ms)" : "Clock drift (ppm)";
   at("clock-heading").title = status.one_clock
     ? "By how much its quickest packets come later than the quickest of all" : "By how much its clock runs slow or fast";

@@ -1,11 +1,13 @@
 """Streaming a study with the shipped network, from its recording and from what `replay` sends."""
 
 import json
+import shutil
 import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.tables.storage import read_storage
@@ -170,3 +172,41 @@ def test_other_verbs_and_its_own_recording_need_one(unrecorded, scaled):
         stream.stream(unrecorded, scaled, source="recording")
     with pytest.raises(InputError, match="'recording' is missing"):
         train.train(unrecorded, scaled)
+
+
+def test_what_a_stream_adapted_serves_later(study, scaled, unrecorded, tmp_path):
+    """For the next stream, for Python, and to estimate other recordings of the person."""
+    from sspinn_opensim import Estimator
+    from sspinn_opensim.streaming.learner import Learner, Lesson
+    from sspinn_opensim.verbs import adapt
+
+    out = shutil.copytree(scaled, tmp_path / "live")
+    start = start_of(study, out, "builtin")
+    with torch.no_grad():  # so that two steps help
+        start.network.network.head[-1].bias += 0.2
+    adaptation = stream._adaptation(study, start, out, 20.0)
+    adaptation.close()
+    recording, seed = start.prepared.trained_on, 0
+    np.savez(
+        tmp_path / "samples.npz", acceleration=recording.acceleration, angular_rate=recording.angular_rate
+    )
+    lesson = Lesson(tmp_path / "samples.npz", 2, tmp_path / "network.pt")
+    assert Learner(adaptation._task).take(lesson).kind == "adapted"
+    with pytest.raises(InputError, match="no trained network"):
+        start_of(study, out, "adapted")
+    adaptation._keep(lesson.out)
+    again = start_of(study, out, "adapted")
+    assert "earlier stream" in again.told and not again.network.training
+    before, after = (one.network.network.state_dict()["head.2.bias"].numpy() for one in (start, again))
+    assert not np.array_equal(before, after)
+    found = Estimator.load(out / "adapted", seed).estimate(recording, agreeing=False)
+    other = adapt.adapt(study, out / "adapted", tmp_path / "other", steps=0).folder
+    kept = start_of(study, other).network.network.state_dict()["head.2.bias"].numpy()
+    np.testing.assert_array_equal(kept, after)
+    assert np.isfinite(found.moments).all()
+
+
+def test_an_adaptation_of_no_steps_is_refused(study, scaled):
+    none = replace(study, training=replace(study.training, adaptation_steps=0))
+    with pytest.raises(InputError, match="no steps changes nothing"):
+        stream.stream(none, scaled, network="builtin", adapt=True)
