@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -120,6 +120,9 @@ class LiveEstimator:
         Adapts the network to the person meanwhile.
     network : str
         Which network it is, in words.
+    inclined : callable, optional
+        Given what the person's sensors read while standing, acceleration and angular rate (n, k, 3) along the
+        bodies as far as their axes are known, it returns by how much each has to be turned yet, (k, 3, 3).
     """
 
     def __init__(
@@ -135,6 +138,7 @@ class LiveEstimator:
         speed: float = 1.0,
         adaptation: Adaptation | None = None,
         network: str = "",
+        inclined: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
     ) -> None:
         self._streaming, self.sensors, self._same_clock = streaming, sensors, same_clock
         self._speed = speed
@@ -147,8 +151,10 @@ class LiveEstimator:
             streaming.step_s,
             shared_clock=shared_clock,
             patience=patience or Patience(),
-            needed=sensors.needed,
+            # Whatever is turned is mixed of all axes.
+            needed=sensors.needed if inclined is None else np.ones_like(sensors.needed),
         )
+        self._inclined = inclined
         self.shared_clock, self._standing_s = shared_clock, standing_s
         self._bias = np.zeros((len(sensors.names), 3))
         self._entering: list[Frame] = []
@@ -324,7 +330,19 @@ class LiveEstimator:
                 )
         corrected = sum(bias.subtracted for bias in biases)
         text = f"The person stands: {corrected} of {len(names)} gyroscopes are corrected by what they read."
+        if self._inclined is not None:
+            turns = self._inclined(acceleration, rate - self._bias)
+            text += f" By where they feel up, sensors are turned by {self._turn(turns)} degrees."
+            acceleration = np.einsum("kij,nkj->nki", turns, acceleration)
         return [Event(time_s[-1], "standing", text), *self._tilted(time_s[-1], acceleration.mean(axis=0))]
+
+    def _turn(self, turns: np.ndarray) -> str:
+        """Turn the sensors (k, 3, 3) from where they are said to sit; return the degrees in words."""
+        self.sensors = replace(self.sensors, rotation=turns @ self.sensors.rotation)
+        self._bias = np.einsum("kij,kj->ki", turns, self._bias)
+        angles = np.degrees(np.arccos(np.clip((np.trace(turns, axis1=1, axis2=2) - 1) / 2, -1, 1)))
+        most = self.sensors.names[int(angles.argmax())]
+        return f"{np.median(angles):.0f}, at most {angles.max():.0f} ({most})"
 
     def _tilted(self, time_s: float, up: np.ndarray) -> list[Event]:
         whole = self.sensors.used[:, 0] & self.sensors.used[:, 1]

@@ -35,7 +35,7 @@ from sspinn_opensim.training.settings import adaptation_settings
 from sspinn_opensim.training.subject import Subject
 from sspinn_opensim.verbs.on_study import on_study
 from sspinn_opensim.verbs.prepared import Prepared, subject_file
-from sspinn_opensim.verbs.stream_start import Start, adapted_folder, start_of
+from sspinn_opensim.verbs.stream_start import Start, adapted_folder, inclination, start_of
 
 log = logging.getLogger(__name__)
 
@@ -166,6 +166,7 @@ def stream(
         muscles=None if solver is None else LiveMuscles(solver, estimator.step_s),
         speed=speed if source == "recording" else 1.0,
         network=start.told,
+        inclined=inclination(study, prepared),
     )
     sinks: list[Sink] = []
     page: LivePage | None = None

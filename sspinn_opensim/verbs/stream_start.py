@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.alignment.align import aligned
+from sspinn_opensim.alignment.align import align, aligned
 from sspinn_opensim.alignment.files import check_sensors, read_alignment
 from sspinn_opensim.builtin_network.shipped import BUILTIN, FILE, network_for, read_network
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
@@ -114,6 +115,37 @@ def _shipped(study: Study, prepared: Prepared) -> PersonNetwork:
     return PersonNetwork(subject, signals, kind=kind).load(state, None).eval()
 
 
+def inclination(study: Study, prepared: Prepared) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
+    """Return what tells from standing how sensors sit whose axes are stated within a deviation.
+
+    Returns
+    -------
+    callable or None
+        Given acceleration and angular rate (n, k, 3) it returns the turns (k, 3, 3) that sensors need yet: to
+        where people usually feel up when they stand, and no further than the study says that it may be off.
+        None where there is no such sensor.
+    """
+    like = prepared.recording
+    if all(sensor.stated_within_deg is None for sensor in like.sensors):
+        return None
+    sensors = tuple(replace(s, axes_known=s.stated_within_deg is None) for s in like.sensors)
+
+    def turns(acceleration: np.ndarray, angular_rate: np.ndarray) -> np.ndarray:
+        time_s = np.arange(len(acceleration)) / like.sampling_rate_hz
+        still = replace(
+            like,
+            time_s=time_s,
+            sensors=sensors,
+            acceleration=acceleration,
+            angular_rate=angular_rate,
+            usable=np.ones(len(time_s), bool),
+        )
+        found = align(still, study.alignment, standing_s=((0.0, float(time_s[-1])),))
+        return np.array([own.rotation for own in found.sensors])
+
+    return turns
+
+
 def without_recording(study: Study, out: Path) -> Prepared:
     """Return body and sensors of a study without a recording: nothing but the study says how they sit.
 
@@ -154,11 +186,14 @@ def _sensors(study: Study, model: Model) -> Recording:
         found = read_alignment(file)
         check_sensors(found, recording, file)
         return aligned(recording, found)
-    unknown = [
-        sensor.name
-        for sensor in recording.sensors
-        if not sensor.axes_known and sensor.stated_within_deg is None
-    ]
+    # What is nearly known counts as known, until the person stands; see `inclination`.
+    recording = replace(
+        recording,
+        sensors=tuple(
+            replace(s, axes_known=s.axes_known or s.stated_within_deg is not None) for s in recording.sensors
+        ),
+    )
+    unknown = [sensor.name for sensor in recording.sensors if not sensor.axes_known]
     if unknown:
         raise InputError(
             "Nothing says how these sensors are turned on their segments, and no recording can tell.",

@@ -208,6 +208,48 @@ def test_standing_corrects_gyroscopes_and_moving_does_not(person, make_live, pla
     assert kinds(events) == ["standing", "tilted", "began"] and events[1].sensors == ("tibia_l",)
 
 
+def test_standing_turns_sensors_to_where_up_is(person, make_live, play_to):
+    """By what the callback says of the signals along the axes that are stated; from the first frame on."""
+    turn = np.array([[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
+    turns, given = np.tile(np.eye(3), (7, 1, 1)), []
+    turns[2] = turn
+    still = np.zeros((120, 7, 6))
+    still[:, :, 1] = 9.81
+    still[:, 2, :3] = 9.81 * turn.T[:, 1]  # so that turned it is upright
+    still[:, 2, 5] = 0.02
+    rotation = person.sensors.rotation
+    own = np.concatenate(
+        [np.einsum("kij,nki->nkj", rotation, part) for part in np.split(still, 2, axis=2)], 2
+    )
+    sent = [(1000.0 + row / 100, Sample(k, row / 100, own[row, k])) for row in range(120) for k in range(7)]
+
+    def inclined(acceleration, rate):
+        given.append((acceleration, rate))
+        return turns
+
+    live = make_live(standing_s=1.0, inclined=inclined)
+    frames, events = play_to(live, sent)
+    assert kinds(events) == ["standing", "began"] and "at most 37 (tibia_r)" in events[0].text
+    ((acceleration, rate),) = given
+    np.testing.assert_allclose(acceleration, still[:100, :, :3], atol=1e-12)
+    np.testing.assert_allclose(rate, 0.0, atol=1e-12)
+    upright = np.tile([0.0, 9.81, 0.0], (7, 1))
+    found, turning = live._along_bodies(own[0])
+    np.testing.assert_allclose(found[live.sensors.used[:, :3]], upright[live.sensors.used[:, :3]], atol=1e-12)
+    np.testing.assert_allclose(turning, 0.0, atol=1e-12)
+    settled = make_live()
+    upright_sent = [
+        (at, dataclasses.replace(sample, signals=_turned_back(rotation[sample.sensor], upright[0])))
+        for at, sample in sent
+    ]
+    expected, _ = play_to(settled, upright_sent)
+    np.testing.assert_allclose(frames[-1].estimate.q, expected[-1].estimate.q, atol=1e-9)
+
+
+def _turned_back(rotation, up):
+    return np.concatenate([rotation.T @ up, np.zeros(3)])
+
+
 def test_faster_sensors_are_smoothed_and_slower_ones_are_interpolated(
     person, planar_model, record, make_live, play_to, whole
 ):

@@ -210,3 +210,25 @@ def test_an_adaptation_of_no_steps_is_refused(study, scaled):
     none = replace(study, training=replace(study.training, adaptation_steps=0))
     with pytest.raises(InputError, match="no steps changes nothing"):
         stream.stream(none, scaled, network="builtin", adapt=True)
+
+
+def test_standing_corrects_inclinations_that_are_stated_roughly(unrecorded, scaled, tmp_path):
+    """As far as both are certain: 8 degrees of what is stated, 3.5 of how people stand, to about a fifth."""
+    from scipy.spatial.transform import Rotation
+
+    named = unrecorded.read_text().replace('imu_frame = "femur_r_imu"', 'axes = ["x", "y", "z"]')
+    file = tmp_path / "rough.toml"
+    turned, tilt_deg = {}, 12.0
+    for within in ("", "\n[alignment]\nstated_within_deg = 8.0\n"):
+        file.write_text(named + within)
+        known = read_study(file, unrecorded=True)
+        start = start_of(known, scaled)
+        turned[within] = stream.inclination(known, start.prepared)
+    exact, rough = turned.values()
+    assert exact is None
+    up = np.tile([0.0, 9.81, 0.0], (100, 7, 1))
+    up[:, 1] = Rotation.from_euler("z", -tilt_deg, degrees=True).apply(up[0, 1])  # it leans that much forward
+    found = rough(up, np.zeros_like(up))
+    assert np.array_equal(found[[0, 2, 3, 4, 5, 6]], np.tile(np.eye(3), (6, 1, 1)))
+    angles = np.degrees(Rotation.from_matrix(found[1]).as_rotvec())
+    assert 0.6 * tilt_deg < angles[2] < tilt_deg and np.abs(angles[:2]).max() < 4.0
