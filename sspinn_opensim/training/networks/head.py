@@ -7,8 +7,11 @@ from torch import Tensor, nn
 
 from sspinn_opensim.training.networks.cores import shared_in_ranges
 
-#: Rows that are multiplied at a time: what lies between the layers stays in the second cache.
-_ROWS = 256
+#: Rows that are multiplied at a time: a product of few takes longer a row, what lies between the layers of
+#: many leaves the cache.
+_FEWEST_ROWS, _MOST_ROWS = 256, 1024
+#: Cores that the rows are cut for, where there are enough of them.
+_CORES = 4
 #: Columns of the first weights whose gradients are summed at a time.
 _COLUMNS = 64
 
@@ -33,7 +36,7 @@ class ReadingHead(nn.Sequential):
 
     def forward(self, seen: Tensor) -> Tensor:
         """Return outputs (..., outputs) of what is seen (..., memory + inputs)."""
-        if not seen.is_cpu or seen.shape[:-1].numel() <= _ROWS:
+        if not seen.is_cpu or seen.shape[:-1].numel() <= _FEWEST_ROWS:
             return super().forward(seen)
         first, _, last = self
         rows = seen.reshape(-1, seen.shape[-1])
@@ -55,7 +58,7 @@ class _Shared(torch.autograd.Function):
             torch.ops.aten.gelu.out(before[rows], out=after[rows])
             torch.addmm(output_bias, after[rows], to_output.t(), out=out[rows])
 
-        shared_in_ranges(compute, len(seen), _ROWS)
+        shared_in_ranges(compute, len(seen), _rows_at_a_time(len(seen)))
         ctx.save_for_backward(seen, before, after, to_hidden, to_output)
         return out
 
@@ -79,6 +82,10 @@ class _Shared(torch.autograd.Function):
             columns = slice(first, last)
             torch.mm(to_before[:, columns].t(), seen, out=weights[columns])
 
-        shared_in_ranges(of_rows, len(seen), _ROWS)
+        shared_in_ranges(of_rows, len(seen), _rows_at_a_time(len(seen)))
         shared_in_ranges(of_weights, len(weights), _COLUMNS)
         return to_seen, weights, to_before.sum(0), more, found.sum(0)
+
+
+def _rows_at_a_time(rows: int) -> int:
+    return min(max(-(-rows // _CORES), _FEWEST_ROWS), _MOST_ROWS)

@@ -16,6 +16,8 @@ from casadi_dynamics.disk_cache import loaded
 from sspinn_opensim.training.networks.cores import shared_in_blocks
 from sspinn_opensim.training.networks.lstm_code import GATES, block_of, module_text, vectors_together
 
+#: Columns that torch sums at a time.
+_COLUMNS = 64
 #: Weights of signals (4 width, inputs), of the memory (4 width, width), and the sum of torch's biases.
 Weights = tuple[Tensor, Tensor, Tensor]
 
@@ -129,10 +131,14 @@ class _Layers(torch.autograd.Function):
         rows = [found[:-1].view(frames * batch, -1) for found in to_gates]
         factors = [(layer.signals, layer.hiddens[:-1]) for layer in passes]
         products = [
-            [code.outer_call(left, right.reshape(frames * batch, -1)) for right in pair]
+            [
+                *(code.outer_call(left, right.reshape(frames * batch, -1)) for right in pair),
+                _column_sums(left),
+            ]
             for left, pair in zip(rows, factors, strict=True)
         ]
-        shared_in_blocks(_in_turn([call for pair in products for _, call in pair]), GATES * width, code.rows)
+        calls = [call for of_layer in products for _, call in of_layer]
+        shared_in_blocks(_in_turn(calls), GATES * width, code.rows)
         to_signals = None
         if wanted[0]:
             to_signals = (rows[0] @ passes[0].to_gates).view(frames, batch, -1)
@@ -143,8 +149,8 @@ class _Layers(torch.autograd.Function):
         ]
         to_weights = [
             part
-            for ((of_signals, _), (of_memory, _)), left, layer in zip(products, rows, passes, strict=True)
-            for part in (of_signals[:, : layer.to_gates.shape[1]], of_memory, left.sum(0))
+            for ((of_signals, _), (of_memory, _), (of_bias, _)), layer in zip(products, passes, strict=True)
+            for part in (of_signals[:, : layer.to_gates.shape[1]], of_memory, of_bias)
         ]
         return None, to_signals, *to_state, *to_weights
 
@@ -170,6 +176,21 @@ def _adding(given: Tensor, to: Tensor) -> _Rows:
         to[first:last] += given[first:last]
 
     return add
+
+
+def _column_sums(of: Tensor) -> tuple[Tensor, _Rows]:
+    """Return where the sums of columns will be, and the call for those blocks that begin in a range.
+
+    In which order torch sums a column depends on the columns beside it, so the blocks are always the same.
+    """
+    sums = of.new_empty(of.shape[1])
+
+    def add(first: int, last: int) -> None:
+        for start in range(-(-first // _COLUMNS) * _COLUMNS, last, _COLUMNS):
+            block = slice(start, start + _COLUMNS)
+            torch.sum(of[:, block], 0, out=sums[block])
+
+    return sums, add
 
 
 def _in_turn(calls: Sequence[_Rows]) -> _Rows:
