@@ -97,6 +97,11 @@ class BodyConstants:
     levers: Tensor
     turned_by_tissue: Tensor
 
+    @cached_property
+    def levers_by_axis(self) -> Tensor:
+        """Return `levers` for forces (..., 3 points), to be multiplied from the right: (3 points, 3 k)."""
+        return torch.kron(self.levers.T.contiguous(), torch.eye(3, dtype=self.levers.dtype))
+
     @classmethod
     def of(cls, subject: Subject, dtype: torch.dtype = torch.float32) -> Self:
         """Return the constants of a body in a precision."""
@@ -193,6 +198,12 @@ class LossInputs:
             return self.contact_position[..., 1]
 
     @cached_property
+    def lever_force(self) -> Tensor:
+        """Contact forces at two points of each foot, over body weight, (batch, frames, k, 3)."""
+        with torch.enable_grad():
+            return _triples(self.force_bw.flatten(-2) @ self.constants.levers_by_axis)
+
+    @cached_property
     def torques(self) -> Tensor:
         """Torques of the actuated coordinates that the motion needs, (batch, frames, actuated), N m."""
         with torch.enable_grad():
@@ -203,7 +214,7 @@ def acceleration(e: LossInputs, floor: float) -> Tensor:
     """Specific force against the sensors."""
     error, known = e.predicted_acceleration - e.acceleration, e.signals.acceleration_variance
     found = None if e.error_scales is None else e.error_scales.acceleration
-    return _sensor_error(error, known, floor, found) * e.signals.acceleration_axes
+    return e.signals.acceleration_axes * _sensor_error(error, known, floor, found)
 
 
 def angular_rate(e: LossInputs, floor: float, across: float) -> Tensor:
@@ -212,16 +223,15 @@ def angular_rate(e: LossInputs, floor: float, across: float) -> Tensor:
     found = None if e.error_scales is None else e.error_scales.angular_rate
     loose = e.constants.turned_by_tissue[e.signals.rate_channels]
     floors = torch.where(loose, across, floor).to(known.dtype)
-    return _sensor_error(error, known, floors, found) * e.signals.rate_axes
+    return e.signals.rate_axes * _sensor_error(error, known, floors, found)
 
 
 def _sensor_error(error: Tensor, variance: Tensor, floor: float | Tensor, found: Tensor | None) -> Tensor:
     """Return the mean cost of errors; a recording that states a variance is a mean without outliers."""
     allowed = (variance + floor**2).to(error.dtype)
-    squares = error.square() / allowed
     if found is None:
-        return squares.mean()
-    return torch.where(variance > 0, squares, heavy_tailed(error, allowed, found)).mean()
+        return _mean_square(error / allowed.sqrt())
+    return torch.where(variance > 0, error.square() / allowed, heavy_tailed(error, allowed, found)).mean()
 
 
 def inclination(e: LossInputs, angle: float) -> Tensor:
@@ -248,12 +258,12 @@ def contact_height(e: LossInputs, above: float, below: float) -> Tensor:
 
 def contact_speed(e: LossInputs, speed: float, roll: float) -> Tensor:
     """Load on points that move."""
-    allowed = speed**2 + roll**2 * _turning_speed(e).square()
+    allowed = speed**2 + roll**2 * _squared_turning_speed(e)
     return _over_frames((e.load / allowed * e.contact_velocity.square().sum(-1)).sum(), e.load)
 
 
-def _turning_speed(e: LossInputs) -> Tensor:
-    """Return how fast the foot of each contact point turns, rad/s, as far as its points show.
+def _squared_turning_speed(e: LossInputs) -> Tensor:
+    """Return how fast the foot of each contact point turns, (rad/s)^2, as far as its points show.
 
     Held constant: a foot is not to turn for the sake of forgiveness.
     """
@@ -262,60 +272,58 @@ def _turning_speed(e: LossInputs) -> Tensor:
         apart, parting = (
             (x - columns(x, other, -2)).square().sum(-1) for x in (e.contact_position, e.contact_velocity)
         )
-        return (parting / apart.clamp(min=1e-6)).sqrt()
+        return parting / apart.clamp(min=1e-6)
 
 
 def penetration(e: LossInputs, depth: float) -> Tensor:
     """Points below the floor."""
-    return _per_frame(e.height.clamp(max=0.0)) / depth**2
+    return _per_frame(e.height.clamp(max=0.0), depth)
 
 
 def friction(e: LossInputs, beyond: float) -> Tensor:
     """Pull beyond what friction holds."""
     along, load, right = e.force_axes
     pull = (along.square() + right.square() + 1e-12).sqrt()
-    return _per_frame((pull - FRICTION * load).relu()) / beyond**2
+    return _per_frame(torch.sub(pull, load, alpha=FRICTION).relu(), beyond)
 
 
 def force_change(e: LossInputs, jump: float) -> Tensor:
     """Jumps of the contact forces."""
-    levers = e.constants.levers.T * (0.01 / (jump * e.signals.step_s))
-    change = torch.cat([(axis[:, 1:] - axis[:, :-1]) @ levers for axis in e.force_axes], dim=-1)
-    return _per_frame(change)
+    change = e.lever_force[:, 1:] - e.lever_force[:, :-1]
+    return _per_frame(change, jump * e.signals.step_s / 0.01)
 
 
 def load_transfer(e: LossInputs, part: float) -> Tensor:
     """Load that passes from foot to foot, and from the heel to the front of a foot."""
-    load = e.load
-    total = load.sum(-1, keepdim=True)
-    share = load @ e.constants.levers.T / total.clamp(min=0.05)
-    passed = (share[:, 1:] - share[:, :-1]) * (0.01 / e.signals.step_s)
+    total = e.load.sum(-1, keepdim=True)
+    share = e.lever_force[..., 1] / total.clamp(min=0.05)
+    passed = share[:, 1:] - share[:, :-1]
     # What hardly carries anything has nothing to pass.
     carried = torch.minimum(total[:, 1:], total[:, :-1])
-    return _over_frames((carried * passed.square()).sum(), passed) / part**2
+    return _over_frames((carried * passed.square()).sum(), passed, part * e.signals.step_s / 0.01)
 
 
 def torque(e: LossInputs, share: float) -> Tensor:
     """Effort."""
-    return _square(e.torques) / (share * e.subject.moment_scale) ** 2
+    return _mean_square(e.torques, share * e.subject.moment_scale)
 
 
 def joint_limits(e: LossInputs, angle: float) -> Tensor:
     """Angles close to or beyond the model's ranges."""
-    return _per_frame(beyond_limits(e)) / angle**2
+    return _per_frame(beyond_limits(e), angle)
 
 
 def beyond_limits(e: LossInputs) -> Tensor:
     """Return how far each actuated coordinate is inside the margin of its range, or beyond it, rad."""
     low, high = e.constants.joint_range
     found = columns(e.motion.q, e.subject.roles.actuated)
-    return (low + LIMIT_MARGIN_RAD - found).relu() + (found - high + LIMIT_MARGIN_RAD).relu()
+    return (low + LIMIT_MARGIN_RAD - found).relu() + (found - (high - LIMIT_MARGIN_RAD)).relu()
 
 
 def unfelt_joints(e: LossInputs, angle: float) -> Tensor:
     """Angles of joints that move no sensor, from the default posture, where tissue pulls them."""
     from_default = columns(e.motion.q, e.subject.unfelt) - e.constants.unfelt_default
-    return (from_default / angle).square().sum(-1).mean()
+    return _per_frame(from_default, angle)
 
 
 def trunk(e: LossInputs, angle: float) -> Tensor:
@@ -376,20 +384,20 @@ def standing_speed(e: LossInputs, speed: float) -> Tensor:
 
 def vertical_consistency(e: LossInputs, speed: float) -> Tensor:
     """Change of the root's height against its velocity."""
-    up = (e.subject.roles.vertical,)
-    moved = (columns(e.motion.q[:, 2:], up) - columns(e.motion.q[:, :-2], up)) / (2 * e.signals.step_s)
-    return ((moved - columns(e.motion.u[:, 1:-1], up)) / speed).square().sum(-1).mean()
+    height, velocity = (x[..., e.subject.roles.vertical] for x in (e.motion.q, e.motion.u))
+    moved = (height[:, 2:] - height[:, :-2]) / (2 * e.signals.step_s)
+    return _mean_square(moved - velocity[:, 1:-1], speed)
 
 
 def mounting(e: LossInputs, angle: float, shift: float) -> Tensor:
     """Prior on how far a sensor is from its place, mean over sensors."""
-    turned = (e.mounting.rotation / angle).square().sum(-1)
-    return (turned + (e.mounting.shift / shift).square().sum(-1)).mean()
+    turned, shifted = e.mounting.rotation, e.mounting.shift
+    return (_squares(turned) / angle**2 + _squares(shifted) / shift**2) / len(turned)
 
 
 def torque_output(e: LossInputs, share: float) -> Tensor:
     """Output torques against those the motion needs (held constant)."""
-    return _square(e.raw.torque - e.torques.detach()) / (share * e.subject.moment_scale) ** 2
+    return _mean_square(e.raw.torque - e.torques.detach(), share * e.subject.moment_scale)
 
 
 def led_force(e: LossInputs, share: float, height: float) -> Tensor:
@@ -411,7 +419,7 @@ def led_force(e: LossInputs, share: float, height: float) -> Tensor:
             part.transpose(1, 2), 2 * around + 1, 1, around, count_include_pad=False
         ).transpose(1, 2)
         target = part.unsqueeze(-1) * needed.unsqueeze(-2)
-    return _square((e.force_bw - target) / share)
+    return _mean_square(e.force_bw - target, share)
 
 
 @dataclass(frozen=True)
@@ -585,19 +593,24 @@ def loss_inputs(
     )
 
 
-def _per_frame(x: Tensor) -> Tensor:
-    """Return the mean over frames of the sum of squares of (batch, frames, ...)."""
-    return _over_frames(x.square().sum(), x)
+def _per_frame(x: Tensor, scale: float = 1.0) -> Tensor:
+    """Return the mean over frames of the sum of squares of (batch, frames, ...) over a scale."""
+    return _over_frames(_squares(x), x, scale)
 
 
-def _over_frames(total: Tensor, like: Tensor) -> Tensor:
-    """Return a sum over frames as their mean."""
-    return total / (like.shape[0] * like.shape[1])
+def _over_frames(total: Tensor, like: Tensor, scale: float = 1.0) -> Tensor:
+    """Return a sum of squares over frames as their mean, over a scale."""
+    return total / (like.shape[0] * like.shape[1] * scale**2)
+
+
+def _mean_square(x: Tensor, scale: float = 1.0) -> Tensor:
+    return _squares(x) / (x.numel() * scale**2)
+
+
+def _squares(x: Tensor) -> Tensor:
+    """Return the sum of squares: of torch's operations the one that takes fewest, with its gradient."""
+    return functional.mse_loss(x, x.new_zeros(()).expand_as(x), reduction="sum")
 
 
 def _triples(x: Tensor) -> Tensor:
     return x.unflatten(-1, (-1, 3))
-
-
-def _square(x: Tensor) -> Tensor:
-    return x.square().mean()

@@ -14,6 +14,7 @@ from functools import cache
 
 import numpy as np
 import torch
+from scipy.linalg import block_diag
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -77,6 +78,7 @@ class Decoder(nn.Module):
     centre: Tensor
     height: Tensor
     force_places: Tensor
+    spread: Tensor
 
     def __init__(self, subject: Subject, speed_m_s: float | None) -> None:
         super().__init__()
@@ -98,7 +100,19 @@ class Decoder(nn.Module):
         self.weight_n, self.moment_n_m = subject.body_weight, subject.moment_scale
         # A matrix of ones and zeros puts the forces that move the model in their places: one product.
         modelled = np.flatnonzero(subject.modelled.force)
-        self._constant("force_places", np.eye(subject.modelled.force.size)[modelled])
+        places = np.eye(subject.modelled.force.size)[modelled]
+        self._constant("force_places", places)
+        # All that is linear is one product, of forces first what is along x, then up, then to the right.
+        by_axis = np.hstack([places[:, axis::3] for axis in range(3)])
+        spread = (
+            self.ANGLE_RAD * segments.T,
+            self.VELOCITY_M_S * np.eye(self.sizes[1]),
+            self.HEIGHT_M * np.eye(1),
+            self.YAW_RATE_RAD_S * np.eye(self.sizes[3]),
+            by_axis,
+            self.TORQUE_BWBH * self.moment_n_m * np.eye(self.sizes[5]),
+        )
+        self._constant("spread", block_diag(*spread).T)
 
     @property
     def size(self) -> int:
@@ -107,18 +121,15 @@ class Decoder(nn.Module):
 
     def forward(self, raw: Tensor) -> RawMotion:
         """Return the motion of outputs (..., size)."""
-        segments, velocity, height, yaw_rate, force, torque = raw.split(self.sizes, dim=-1)
-        spread = (force @ self.force_places).unflatten(-1, (-1, 3))
-        up = self.FORCE_BW * functional.softplus(spread[..., 1] + self.FORCE_OFFSET)
-        along, right = self.FORCE_BW * spread[..., 0], self.FORCE_BW * spread[..., 2]
-        return RawMotion(
-            posture=self.posture + self.ANGLE_RAD * segments @ self.segments,
-            velocity=self.centre + self.VELOCITY_M_S * velocity,
-            height=self.height + self.HEIGHT_M * height,
-            yaw_rate=self.YAW_RATE_RAD_S * yaw_rate,
-            force=self.weight_n * torch.stack([along, up, right], dim=-1),
-            torque=self.TORQUE_BWBH * self.moment_n_m * torque,
-        )
+        points = self.force_places.shape[1] // 3
+        sizes = (len(self.posture), *self.sizes[1:4], points, points, points, self.sizes[5])
+        rest = self.spread.new_zeros(sum(sizes[3:]))
+        centres = torch.cat([self.posture, self.centre, self.height, rest])
+        parts = functional.linear(raw, self.spread, centres).split(sizes, dim=-1)
+        posture, velocity, height, yaw_rate, along, up, right, torque = parts
+        up = functional.softplus(up + self.FORCE_OFFSET)
+        force = self.FORCE_BW * self.weight_n * torch.stack([along, up, right], dim=-1)
+        return RawMotion(posture, velocity, height, yaw_rate, force, torque)
 
     def _constant(self, name: str, values, persistent: bool = False) -> None:
         # Made from the model each time, so a checkpoint holds only what was learnt.
@@ -146,28 +157,61 @@ def differentiate(raw: RawMotion, subject: Subject, step_s: float) -> Motion:
     depends on it.
     """
     roles = subject.roles
-    batch, frames = raw.posture.shape[:2]
-    shape = (batch, frames - 2, len(subject.model.coordinates))
-    before, here, after = raw.posture[:, :-2], raw.posture[:, 1:-1], raw.posture[:, 2:]
-    held = raw.posture.new_zeros(shape[-1])
+    held = raw.posture.new_zeros(len(subject.model.coordinates))
     for index, value in roles.fixed.items():
         held[index] = value
-    still = torch.zeros_like(held)
-
-    def placed(base: Tensor, coordinates: tuple[int, ...], values: list[Tensor]) -> Tensor:
-        return base.expand(shape).index_copy(-1, _indices(coordinates), torch.cat(values, dim=-1))
-
-    moving = (*roles.posture, *roles.steps)
-    speeding_up = (raw.velocity[:, 2:] - raw.velocity[:, :-2]) / (2 * step_s)
-    motion = Motion(
-        q=placed(held, (*roles.posture, roles.vertical), [here, raw.height[:, 1:-1]]),
-        u=placed(still, moving, [(after - before) / (2 * step_s), raw.velocity[:, 1:-1]]),
-        udot=placed(still, moving, [(after - 2 * here + before) / step_s**2, speeding_up]),
-    )
+    places = tuple(_indices(tuple(of)) for of in (roles.posture, roles.steps, (roles.vertical,)))
+    motion = Motion(*_Differences.apply(raw.posture, raw.velocity, raw.height, held, places, step_s))
     if subject.heading is None:
         return motion
     yawing = (raw.yaw_rate[:, 2:] - raw.yaw_rate[:, :-2]) / (2 * step_s)
     return _turning(motion, subject.heading, raw.yaw_rate[:, 1:-1], yawing)
+
+
+class _Differences(torch.autograd.Function):
+    """Coordinates with their derivatives, and the same linear map backward.
+
+    `held` are the coordinates that are not estimated, `places` those of posture, velocity and height.
+    """
+
+    @staticmethod
+    def forward(ctx, posture: Tensor, velocity: Tensor, height: Tensor, held: Tensor, places, step_s: float):
+        ctx.places, ctx.step_s = places, step_s
+        turns, steps, up = places
+        batch, frames = posture.shape[0], posture.shape[1] - 2
+        q = held.repeat(batch, frames, 1)
+        u, udot = torch.zeros_like(q), torch.zeros_like(q)
+        before, here, after = posture[:, :-2], posture[:, 1:-1], posture[:, 2:]
+        q.index_copy_(-1, turns, here)
+        q.index_copy_(-1, up, height[:, 1:-1])
+        u.index_copy_(-1, turns, (after - before).div_(2 * step_s))
+        u.index_copy_(-1, steps, velocity[:, 1:-1])
+        udot.index_copy_(-1, turns, (after - 2 * here).add_(before).div_(step_s**2))
+        udot.index_copy_(-1, steps, (velocity[:, 2:] - velocity[:, :-2]).div_(2 * step_s))
+        return q, u, udot
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, to_q: Tensor, to_u: Tensor, to_udot: Tensor):
+        turns, steps, up = ctx.places
+        rate, bend = (
+            found.index_select(-1, turns).div_(per)
+            for found, per in ((to_u, 2 * ctx.step_s), (to_udot, ctx.step_s**2))
+        )
+        gain = to_udot.index_select(-1, steps).div_(2 * ctx.step_s)
+        to_posture, to_velocity, to_height = (
+            functional.pad(inner, (0, 0, 1, 1))
+            for inner in (
+                to_q.index_select(-1, turns).sub_(bend, alpha=2),
+                to_u.index_select(-1, steps),
+                to_q.index_select(-1, up),
+            )
+        )
+        to_posture[:, 2:].add_(bend).add_(rate)
+        to_posture[:, :-2].add_(bend).sub_(rate)
+        to_velocity[:, 2:].add_(gain)
+        to_velocity[:, :-2].sub_(gain)
+        return to_posture, to_velocity, to_height, None, None, None
 
 
 def _turning(motion: Motion, root: RootHeading, yaw_rate: Tensor, yaw_acceleration: Tensor) -> Motion:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +41,7 @@ class Loss:
     @property
     def total(self) -> Tensor:
         """The sum that is minimized."""
-        return _sum(self.parts.values())
+        return torch.stack(list(self.parts.values())).sum()
 
 
 class Objective(nn.Module):
@@ -78,14 +77,14 @@ class Objective(nn.Module):
         batch = [MemberBatch(part.member, part.windows.after(settling)) for part in batch]
         split = outputs.split([len(part.windows.inputs) for part in batch])
         found = [self._of_member(part, out, ramp) for part, out in zip(batch, split, strict=True)]
-        averaged = {name: _sum([values[name] for values in found]) / len(found) for name in found[0]}
+        averaged = _mean(found)
+        factors = {name: self.weights[name] * TERMS[name].share(ramp) for name in averaged}
+        counted = [name for name in averaged if self.weights[name] > 0]
+        values = torch.stack([averaged[name] for name in counted])
+        parts = (values * values.new_tensor([factors[name] for name in counted])).unbind()
         return Loss(
             terms={name: value for name, value in averaged.items() if not TERMS[name].leads_force},
-            parts={
-                name: self.weights[name] * value * TERMS[name].share(ramp)
-                for name, value in averaged.items()
-                if self.weights[name] > 0
-            },
+            parts=dict(zip(counted, parts, strict=True)),
         )
 
     def follow_errors(self) -> None:
@@ -125,8 +124,11 @@ class Objective(nn.Module):
         return values
 
 
-def _sum(values: Iterable[Tensor]) -> Tensor:
-    return reduce(torch.add, values)
+def _mean(of_members: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the mean over members of each term."""
+    if len(of_members) == 1:
+        return of_members[0]
+    return {name: torch.stack([terms[name] for terms in of_members]).mean() for name in of_members[0]}
 
 
 def refuse_infinite(values: Mapping[str, float], where: str) -> None:
