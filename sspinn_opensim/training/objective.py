@@ -78,13 +78,13 @@ class Objective(nn.Module):
         split = outputs.split([len(part.windows.inputs) for part in batch])
         found = [self._of_member(part, out, ramp) for part, out in zip(batch, split, strict=True)]
         averaged = _mean(found)
-        factors = {name: self.weights[name] * TERMS[name].share(ramp) for name in averaged}
-        counted = [name for name in averaged if self.weights[name] > 0]
-        values = torch.stack([averaged[name] for name in counted])
-        parts = (values * values.new_tensor([factors[name] for name in counted])).unbind()
         return Loss(
             terms={name: value for name, value in averaged.items() if not TERMS[name].leads_force},
-            parts=dict(zip(counted, parts, strict=True)),
+            parts={
+                name: (self.weights[name] * TERMS[name].share(ramp)) * value
+                for name, value in averaged.items()
+                if self.weights[name] > 0
+            },
         )
 
     def follow_errors(self) -> None:
