@@ -59,16 +59,17 @@ class Balanced(Values):
 
 
 class Balance:
-    """The compiled functions of one subject.
+    """The compiled functions of one subject, whose trunk sways (`Subject.swaying`).
 
-    The motion of an instant is one vector: the estimated coordinates, their speeds, their accelerations.
+    The motion of an instant is one vector: the coordinates that move, their speeds, their accelerations.
+    Moments are those of the estimated coordinates.
     """
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
-        roles, modelled = subject.roles, subject.modelled
-        #: Places of the estimated coordinates among all.
-        self.free = tuple(sorted({*roles.posture, *roles.steps}))
+        roles, modelled, moving = subject.roles, subject.modelled, subject.swaying.roles
+        #: Places among all of the coordinates that move.
+        self.free = tuple(sorted({*moving.posture, *moving.steps}))
         turns = [c.motion == "rotational" for c in subject.model.coordinates]
         whole = [subject.moment_scale if turns[i] else subject.body_weight for i in roles.root]
         self._root_scale = np.array(whole)
@@ -143,7 +144,7 @@ class Balance:
             whole[name] = ca.SX.zeros(len(subject.model.coordinates))
             whole[name][free] = part
         places = {name: given[name] for name in ("sensor_position", "parameters")}
-        out = subject.dynamics(**whole, contact_force=given["force"], **places)
+        out = subject.swaying.dynamics(**whole, contact_force=given["force"], **places)
         roles, modelled = subject.roles, subject.modelled
         rows = (
             out["tau"][list(roles.root)],

@@ -179,6 +179,8 @@ def _moved(
     motion = {c.name: c.motion for c in subject.model.coordinates}
     everywhere = np.ones(len(before.time_s), bool)
     for i, name in enumerate(before.coordinates):
+        if i in subject.roles.dependent:  # moves as the one does that it follows
+            continue
         turns = motion[name] == "rotational"
         unit, factor = ("deg", np.degrees(1.0)) if turns else ("m", 1.0)
         curves = before.q[:, i], after.q[:, i], deviations.q[:, i]

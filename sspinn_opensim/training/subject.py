@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import casadi as ca
@@ -162,6 +162,29 @@ class Subject:
         """Coordinates with a joint moment that move no sensor: only physics and priors speak of them."""
         observed = moving_coordinates(self.model, [frame.body for frame in self.functions.imu_frames])
         return tuple(i for i in self.roles.actuated if self.model.coordinate_names[i] not in observed)
+
+    @cached_property
+    def swaying(self) -> Subject:
+        """The same body with a trunk that bends and turns on the pelvis; itself where none is held so.
+
+        Meant are the coordinates out of the sagittal plane of a joint that ties a trunk to the root, held at
+        their default because no sensor feels them. What the model locks, or is held at another value, stays;
+        leaning forward and backward does too.
+        """
+        if self.planar:
+            return self
+        roots = {joint.child.body for joint in self.model.joints if joint.parent.body == GROUND}
+        felt = moving_coordinates(self.model, [frame.body for frame in self.functions.imu_frames])
+        carried, axis = {joint.name: joint for joint in self.model.joints}, posture(self.model).axis
+        loose = set()
+        for c in self.model.coordinates:
+            joint = carried[c.joint]
+            on_root = joint.parent.body in roots and segment_of(joint.child.body) == ("trunk", "")
+            held = c.name not in felt and not c.locked and self.fixed.get(c.name) == c.default
+            if on_root and held and c.motion == "rotational" and joint.speeds == "rates":
+                turned = np.abs(axis[c.name]) / np.linalg.norm(axis[c.name])
+                loose |= {c.name} if turned[2] < _IN_PLANE else set()
+        return replace(self, fixed={n: x for n, x in self.fixed.items() if n not in loose}) if loose else self
 
     @cached_property
     def roles(self) -> Roles:

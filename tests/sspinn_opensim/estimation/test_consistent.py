@@ -10,7 +10,7 @@ from scipy.optimize import lsq_linear
 from scipy.spatial.transform import Rotation
 
 import osim_models
-from casadi_dynamics.model import Linear
+from casadi_dynamics.model import Linear, TransformAxis
 from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from sspinn_opensim.dynamics.trial import natural_quintic
 from sspinn_opensim.estimation import consistent as step
@@ -236,6 +236,54 @@ def test_in_space_nothing_holds_the_root_and_couplers_hold(coupled):
     assert max(r.after_percent for r in told.residuals.values()) < 1e-3
     force = after.ground.force
     assert (np.hypot(force[..., 0], force[..., 2]) <= step.FRICTION * force[..., 1] + 1e-9).all()
+
+
+@pytest.fixture(scope="module")
+def bending(spatial_model, walker):
+    """Return a function: how a trunk that also bends sideways is held, to a subject in space."""
+    known = {c.name: c for c in spatial_model.coordinates}
+    back = spatial_model.joint(known["lumbar_extension"].joint)
+    turns = (("lumbar_extension", (0.0, 0.0, 1.0)), ("lumbar_bending", (1.0, 0.0, 0.0)))
+    rotations = tuple(TransformAxis(axis, name, Linear(1.0, 0.0)) for name, axis in turns)
+    free = dataclasses.replace(back, kind="CustomJoint", rotations=rotations, translations=())
+    model = dataclasses.replace(
+        spatial_model,
+        joints=tuple(free if joint is back else joint for joint in spatial_model.joints),
+        coordinates=(
+            *spatial_model.coordinates,
+            dataclasses.replace(known["lumbar_extension"], name="lumbar_bending", default=0.0),
+        ),
+    )
+
+    def held(**at):
+        return make_subject(model, walker.recording, {"lumbar_extension": 0.0} | at, height_m=1.8)
+
+    return held
+
+
+def test_a_trunk_that_nobody_feels_sways_instead_of_the_pelvis(bending):
+    """Of the same person, who lists, a stiff trunk leaves more to the pelvis; at another angle it is held."""
+    subject, stiff = bending(lumbar_bending=0.0), bending(lumbar_bending=1e-9)
+    names = subject.model.coordinate_names
+    assert set(subject.fixed) - set(subject.swaying.fixed) == {"lumbar_bending"}
+    assert stiff.swaying is stiff and subject.swaying.swaying is subject.swaying
+    before = unbalanced(subject)
+    q = before.q.copy()
+    q[:, names.index("pelvis_list")] = 0.06 * np.sin(2 * np.pi * before.time_s / 1.2)
+    before = dataclasses.replace(before, q=q)
+    deviations = step.deviations_of([before], subject)
+    after = {}
+    for name, who in (("sways", subject), ("stiff", stiff)):
+        after[name] = step.consistent(before, who, deviations)
+        told = correction_of(before, after[name], deviations, who)
+        assert max(r.after_percent for r in told.residuals.values()) < 1e-3, name
+    moved = {name: np.sqrt(np.mean((found.q - q) ** 2, axis=0)) for name, found in after.items()}
+    place = {name: names.index(name) for name in ("pelvis_list", "lumbar_bending", "lumbar_extension")}
+    assert moved["sways"][place["lumbar_bending"]] > 0.01
+    assert moved["stiff"][place["lumbar_bending"]] == 0
+    assert moved["sways"][place["pelvis_list"]] < 0.8 * moved["stiff"][place["pelvis_list"]]
+    assert moved["sways"][place["lumbar_extension"]] == 0
+    assert after["sways"].moments.shape == before.moments.shape
 
 
 def test_splines_are_those_of_scipy():
