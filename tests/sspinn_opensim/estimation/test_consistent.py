@@ -262,28 +262,39 @@ def bending(spatial_model, walker):
 
 
 def test_a_trunk_that_nobody_feels_sways_instead_of_the_pelvis(bending):
-    """Of the same person, who lists, a stiff trunk leaves more to the pelvis; at another angle it is held."""
+    """Of a motion that agrees, the trunk's bending is forgotten: it is found again where the trunk may sway.
+
+    Held on the pelvis, pelvis and ground forces pay for it. At another angle than the default it stays held.
+    """
     subject, stiff = bending(lumbar_bending=0.0), bending(lumbar_bending=1e-9)
     names = subject.model.coordinate_names
     assert set(subject.fixed) - set(subject.swaying.fixed) == {"lumbar_bending"}
     assert stiff.swaying is stiff and subject.swaying.swaying is subject.swaying
-    before = unbalanced(subject)
+    before, bend = unbalanced(subject), names.index("lumbar_bending")
     q = before.q.copy()
-    q[:, names.index("pelvis_list")] = 0.06 * np.sin(2 * np.pi * before.time_s / 1.2)
+    q[:, bend] = 0.15 * np.sin(2 * np.pi * before.time_s / 1.2)
     before = dataclasses.replace(before, q=q)
-    deviations = step.deviations_of([before], subject)
-    after = {}
+    truth = step.consistent(before, subject, step.deviations_of([before], subject))
+    q = truth.q.copy()
+    q[:, bend] = 0.0
+    forgotten = dataclasses.replace(truth, q=q)
+    deviations, off = step.deviations_of([forgotten], subject), {}
     for name, who in (("sways", subject), ("stiff", stiff)):
-        after[name] = step.consistent(before, who, deviations)
-        told = correction_of(before, after[name], deviations, who)
+        after = step.consistent(forgotten, who, deviations)
+        told = correction_of(forgotten, after, deviations, who)
         assert max(r.after_percent for r in told.residuals.values()) < 1e-3, name
-    moved = {name: np.sqrt(np.mean((found.q - q) ** 2, axis=0)) for name, found in after.items()}
-    place = {name: names.index(name) for name in ("pelvis_list", "lumbar_bending", "lumbar_extension")}
-    assert moved["sways"][place["lumbar_bending"]] > 0.01
-    assert moved["stiff"][place["lumbar_bending"]] == 0
-    assert moved["sways"][place["pelvis_list"]] < 0.8 * moved["stiff"][place["pelvis_list"]]
-    assert moved["sways"][place["lumbar_extension"]] == 0
-    assert after["sways"].moments.shape == before.moments.shape
+        assert after.moments.shape == forgotten.moments.shape
+        off[name] = {
+            "bend": np.std(after.q[:, bend] - truth.q[:, bend]) / np.std(truth.q[:, bend]),
+            "list": np.std((after.q - truth.q)[:, names.index("pelvis_list")]),
+            "extension": np.abs(after.q[:, names.index("lumbar_extension")]).max(),
+            "force": np.std(after.ground.force - truth.ground.force),
+        }
+    # A part of it: the deviation of a joint that nobody measured pulls it back to where it was held.
+    assert off["stiff"]["bend"] == pytest.approx(1) and off["sways"]["bend"] < 0.9
+    assert off["sways"]["list"] < 0.75 * off["stiff"]["list"]
+    assert off["sways"]["force"] < 0.8 * off["stiff"]["force"]
+    assert off["sways"]["extension"] == 0
 
 
 def test_splines_are_those_of_scipy():
