@@ -103,8 +103,8 @@ def locate_sensors(
     log.info("locate sensors", extra={"heading": True})
     study = study if isinstance(study, Study) else read_study(study)
     out, network = Path(out).absolute(), None if network is None else Path(network).absolute()
-    # Which sensors are on feet is what is asked, so the speed of those that are put there says nothing.
-    accepted = (*study.recording.accepted, "speed")
+    # Which sensor is where is what is asked, so speed of feet, lags by joints and places say nothing.
+    accepted = (*study.recording.accepted, "speed", "time_offset", "place")
     prepared = prepare(replace(study, recording=replace(study.recording, accepted=accepted)), out)
     subject = prepared.subject
 
