@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import shutil
-import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -20,7 +19,7 @@ from casadi_dynamics.opensim_process.outputs import DRAFT
 
 LOCK_FILE = ".lock"
 #: A JSON file of a results folder is far smaller, characters.
-_LARGEST_JSON = 256_000_000
+_LARGEST_JSON = 20_000_000
 
 
 @contextlib.contextmanager
@@ -196,19 +195,6 @@ def _is_scalar(value: object, kind: object) -> bool:
 
 def _wrong(value: object, key: str) -> ValueError:
     return ValueError(f"'{key.lstrip('.') or 'the whole'}' is {repr(value)[:60]}")
-
-
-def not_a_file(path: Path) -> str:
-    """Return why a path cannot be read as a file: it is not there, a folder, a pipe; empty where it can."""
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        return "does not exist"
-    except (OSError, ValueError) as error:  # a name too long, a part of it that is a file, a zero in it
-        return f"cannot be found: {getattr(error, 'strerror', None) or error}"
-    if stat.S_ISREG(mode):
-        return ""
-    return "is a folder" if stat.S_ISDIR(mode) else "is a pipe or a device; give a file"
 
 
 def sha256(path: Path) -> str:

@@ -19,6 +19,8 @@ except ImportError:  # Windows
     fcntl = None
 
 _LONGEST_OWNER = 500
+#: No link, and no waiting for whoever writes to a pipe.
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 #: Folders that this process has locked, and the thread that has each.
 _OURS: dict[str, int] = {}
 _GUARD = threading.Lock()
@@ -47,6 +49,13 @@ def owned(folder: Path, command: str) -> Iterator[None]:
     if "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK", "0") != "0":
         yield  # of processes that torchrun started the first has the folder for all
         return
+    if Path(folder).is_symlink() and not Path(folder).exists():
+        raise InputError(
+            "The folder is a link that leads nowhere.",
+            where=folder,
+            found=str(Path(folder).readlink()),
+            fix="remove it, or choose another --out",
+        )
     key, me = os.path.realpath(folder), threading.get_ident()
     with _GUARD:
         if _OURS.get(key, me) != me:
@@ -67,7 +76,7 @@ def owned(folder: Path, command: str) -> Iterator[None]:
 def owner_of(folder: Path) -> str:
     """Return who has a folder now; empty where nobody has."""
     try:
-        handle = os.open(Path(folder) / LOCK_FILE, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        handle = os.open(Path(folder) / LOCK_FILE, _READ_ONLY)
     except OSError:
         return ""
     try:

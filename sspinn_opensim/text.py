@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,9 @@ from collections.abc import Iterable, Sequence
 _UNPRINTABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|-|[+-]?(inf|nan)", re.IGNORECASE)
 
 
 def printable(text: str) -> str:
@@ -59,3 +63,20 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, lef
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in (columns, rules, *rows)
     )
+
+
+def csv_table(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows with commas between, in which no name of a stranger is a formula.
+
+    A spreadsheet runs a text that begins with =, +, - or @; an apostrophe before it keeps it a text (OWASP,
+    CSV Injection). Numbers stay as they are.
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([_no_formula(cell) for cell in row] for row in rows)
+    return text.getvalue()
+
+
+def _no_formula(cell: object) -> object:
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    return cell if _NUMBER.fullmatch(cell) else f"'{cell}"

@@ -13,8 +13,9 @@ PACKAGES = ("casadi_dynamics", "osim_models", "sspinn_opensim")
 
 _WORKER = "opensim_process.worker"
 _CASADI = (
-    f"errors disk_cache opensim_process {_WORKER} model osim symbolic compiled simbody_defect verify".split()
-)
+    f"errors input_files disk_cache opensim_process {_WORKER} model osim symbolic compiled "
+    "simbody_defect verify"
+).split()
 _DYNAMICS = {"casadi_dynamics"} | {f"casadi_dynamics.{room}" for room in (*_CASADI, _WORKER)}
 _TRAINING, _ESTIMATION, _EVALUATION = (
     f"sspinn_opensim.{room}" for room in ("training", "estimation", "evaluation")
@@ -53,12 +54,13 @@ _OF_CASADI_DYNAMICS = _rooms(
     {
         "": "errors",
         "errors": "",
+        "input_files": "errors",
         "disk_cache": "",
         "opensim_process": "errors disk_cache",
         # What runs in the process of OpenSim: others import its jobs, to name them.
         _WORKER: "opensim_process",
         "model": "errors",
-        "osim": "errors model",
+        "osim": "errors input_files model",
         "symbolic": "errors model",
         "compiled": "errors disk_cache model symbolic",
         "simbody_defect": "model symbolic",

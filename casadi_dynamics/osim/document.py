@@ -9,7 +9,9 @@ from pathlib import Path
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.input_files import MOST_XML_BYTES, read_input
 from casadi_dynamics.osim.included import inline
+from casadi_dynamics.osim.plain_xml import refuse_document_type
 from casadi_dynamics.osim.xml import Element
 
 #: Files are read from the version in which sockets came, to the one that OpenSim 4.6 writes.
@@ -97,11 +99,7 @@ def whole_document(path: Path) -> bytes | None:
 
 def _root(path: Path):
     """Return the root element; whatever is not well-formed is refused."""
-    try:
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        why = getattr(error, "strerror", None) or str(error)
-        raise InputError("The model file cannot be read.", where=str(path), found=why) from None
+    data = read_input(path, "the model file", MOST_XML_BYTES)
     # `recover` because OpenSim writes `::` in some tags, which XML reserves for namespaces; that alone is
     # let pass below. Entities and comments stay nodes, so that no value can be cut in silence.
     parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
@@ -120,14 +118,7 @@ def _root(path: Path):
             found="<![CDATA[",
             fix="open the model in OpenSim and save it again",
         )
-    if root.getroottree().docinfo.doctype:
-        raise InputError(
-            "The model file has a document type.",
-            where=f"{path}, line 1",
-            expected="plain elements, as OpenSim writes them",
-            found=root.getroottree().docinfo.doctype[:80],
-            fix="remove <!DOCTYPE ...> and the entities it defines",
-        )
+    refuse_document_type(root, path)
     return root
 
 

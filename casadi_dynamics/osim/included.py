@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from casadi_dynamics.errors import InputError
 BASE = "{http://www.w3.org/XML/1998/namespace}base"
 #: From this version on OpenSim writes sockets; older files are converted when OpenSim reads them.
 _SOCKETS = 40000
+#: Parts that name others twice each would soon be more than any memory holds.
+_MOST_PARTS, _DEEPEST = 1000, 20
 
 
 def inline(root: Any, path: Path, parse: Callable[[Path], Any], *, marked: bool = False) -> bool:
@@ -39,11 +42,16 @@ def inline(root: Any, path: Path, parse: Callable[[Path], Any], *, marked: bool 
         If a file is not there, holds another object, names itself, or holds a part of a model in a version
         that OpenSim would convert otherwise than the model.
     """
-    return _inline(root, Path(path), parse, (Path(path).resolve(),), marked)
+    return _inline(root, Path(path), parse, (Path(path).resolve(),), marked, itertools.count(1))
 
 
 def _inline(
-    root: Any, path: Path, parse: Callable[[Path], Any], within: tuple[Path, ...], marked: bool
+    root: Any,
+    path: Path,
+    parse: Callable[[Path], Any],
+    within: tuple[Path, ...],
+    marked: bool,
+    count: Iterator[int],
 ) -> bool:
     references = [node for node in root.xpath("//*[@file]") if node.get("file").strip()]
     for node in references:
@@ -63,6 +71,12 @@ def _inline(
             )
         if place.resolve() in within:
             raise InputError("A file names itself as a part of itself.", where=where, found=name)
+        if next(count) > _MOST_PARTS or len(within) > _DEEPEST:
+            raise InputError(
+                "The file has too many parts in files of their own.",
+                where=where,
+                expected=f"at most {_MOST_PARTS}, and {_DEEPEST} in each other",
+            )
         own = parse(place)
         held = own if own.tag == node.tag else own.find(node.tag)
         if held is None:
@@ -74,7 +88,7 @@ def _inline(
                 found=found,
             )
         _check_version(root, own, node, place)
-        _inline(own, place, parse, (*within, place.resolve()), marked)
+        _inline(own, place, parse, (*within, place.resolve()), marked, count)
         if marked:
             held.set(BASE, str(place))
         held.tail = node.tail

@@ -72,7 +72,7 @@ class Screen(logging.Handler):
         if getattr(record, "heading", False):
             from rich.text import Text  # as it is: a name may hold what would be markup
 
-            self._console.rule(Text(printable(record.getMessage())), align="left")
+            self._console.rule(Text(" ".join(printable(record.getMessage()).split())), align="left")
         else:
             self.show(record.getMessage())
 

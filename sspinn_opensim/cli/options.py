@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sspinn_opensim.files import not_a_file
+from casadi_dynamics.input_files import not_a_file
 from sspinn_opensim.settings.bounds import LARGEST, Bounds
 from sspinn_opensim.study.sensor_sets import ALL, PRESETS
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from sspinn_opensim.files import write_atomically
 from sspinn_opensim.gait.cycles import PERCENT, Cycle
 from sspinn_opensim.gait.spatiotemporal import NUMBERS, StrideValues
 from sspinn_opensim.gait.strides import Stride, Strides
+from sspinn_opensim.text import csv_table
 
 #: Columns of a table of cycles before those of the curves.
 _KEYS = ("kind", "side", "strides", "percent")
@@ -79,7 +79,8 @@ def read_cycles(path: Path) -> list[Cycle]:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        rows = csv.DictReader(file)
+        return [{label.removeprefix("'"): cell for label, cell in row.items()} for row in rows]
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
@@ -113,8 +114,4 @@ def _text(value: float) -> str:
 
 
 def _write(path: Path, labels: Sequence[str], rows: Iterable[Sequence[str]]) -> Path:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(labels)
-    writer.writerows(rows)
-    return write_atomically(path, text.getvalue())
+    return write_atomically(path, csv_table([labels, *rows]))

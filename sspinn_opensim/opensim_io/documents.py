@@ -7,7 +7,8 @@ from pathlib import Path
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.osim import NEWEST_VERSION, inline
+from casadi_dynamics.input_files import MOST_XML_BYTES, read_input
+from casadi_dynamics.osim import NEWEST_VERSION, inline, parse_plain
 
 OPENSIM_DOCUMENT_VERSION = str(NEWEST_VERSION)
 
@@ -45,8 +46,8 @@ def read_root(path: Path, complaint: str) -> etree._Element:
 
     def parse(file: Path) -> etree._Element:
         try:
-            return etree.parse(str(file)).getroot()
-        except (OSError, etree.XMLSyntaxError) as error:
+            return parse_plain(read_input(file, "the file", MOST_XML_BYTES), file)
+        except etree.XMLSyntaxError as error:
             raise InputError(complaint, where=str(file), found=str(error)) from error
 
     root = parse(path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sspinn_opensim.evaluation.evaluate import FEWEST_SEEDS
 from sspinn_opensim.report.figures import BLUE, INK, ORANGE, SOFT, svg
-from sspinn_opensim.text import markdown_table
+from sspinn_opensim.text import csv_table, markdown_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,18 +140,16 @@ class Ablation:
 
 def as_csv(ablation: Ablation) -> str:
     """Return a table of one row per arm: every measure with its lowest and highest seed."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     heads = [f"{measure.key}{part}" for measure in ablation.measures for part in ("", "_low", "_high")]
-    writer.writerow(["off", "weight", "seeds", *heads, "failure"])
+    rows: list[list[object]] = [["off", "weight", "seeds", *heads, "failure"]]
     for arm in ablation.arms:
         numbers = [
             number for measure in ablation.measures for number in arm.middle(measure.key) or (None,) * 3
         ]
         cells = ["" if number is None else f"{number:.6g}" for number in numbers]
         seeds = max((len(values) for values in arm.numbers.values()), default=0)
-        writer.writerow([*_head(ablation, arm, ""), seeds, *cells, arm.failure])
-    return text.getvalue()
+        rows.append([*_head(ablation, arm, ""), seeds, *cells, arm.failure])
+    return csv_table(rows)
 
 
 def as_markdown(ablation: Ablation) -> str:

@@ -16,6 +16,7 @@ from sspinn_opensim.opensim_io.model.model_file import coordinate_facts, read_mo
 from sspinn_opensim.opensim_io.tables.storage import storage_labels
 from sspinn_opensim.opensim_io.tables.tool_files import SetupFile, read_setup_file
 from sspinn_opensim.results.folder import FILES, ResultsFolder
+from sspinn_opensim.text import printable
 
 #: Menu entry by what a set-up holds; an AnalyzeTool goes by its analysis.
 _MENU = {
@@ -155,7 +156,7 @@ def readme(title: str, folder: Path) -> str:
     there = [file for file in FILES if file in there]
     width = max(len(file.label) for file in there) + 2
     listed = "\n".join(f"  {file.label:{width}}{file.says}" for file in there)
-    return (
+    return printable(
         f"{title}\n\n"
         f"In the OpenSim GUI\n{steps or '  nothing to open yet'}\n\n"
         f"Files\n{listed}\n\n"

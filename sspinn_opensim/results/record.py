@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.input_files import check_input
 from sspinn_opensim.files import write_atomically, write_json
 from sspinn_opensim.lock import owned
 from sspinn_opensim.results import stages
@@ -56,10 +57,12 @@ def recorded(
     Raises
     ------
     InputError
-        Another command has the folder, a file of it is a link that leads out of it, or what it holds was made
-        from something else.
+        An input is too large; another command has the folder, a file of it is a link that leads out of it,
+        or what it holds was made from something else.
     """
     folder, notes = Path(folder), []
+    for role, file in _inputs(given, verb):
+        check_input(file, f"the file for '{role}'")
     with owned(folder, f"sspinn {verb}"):
         _refuse_links(folder)
         refuse_stale(folder, verb, **given)

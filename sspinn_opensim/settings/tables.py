@@ -19,11 +19,14 @@ from typing import Annotated, Any, Literal
 
 import osim_models
 from casadi_dynamics.errors import InputError, nearest
-from sspinn_opensim.files import not_a_file
+from casadi_dynamics.input_files import not_a_file
 from sspinn_opensim.settings.bounds import Bounds, FoldersToo, OneOf
+from sspinn_opensim.text import printable
 
 #: Characters; a study is a few thousand.
-_LARGEST = 10_000_000
+_LARGEST = 1_000_000
+#: A key of more parts than any table has; of very many, reading it would take minutes.
+_LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){20}""")
 #: Entries of a list.
 _LONGEST = 100_000
 
@@ -88,6 +91,9 @@ def load(path: Path, what: str = "study file") -> tuple[str, dict[str, Any]]:
             text = file.read(_LARGEST + 1)
         if len(text) > _LARGEST:
             raise InputError(f"The {what} is too large.", where=path)
+        if found := _LONG_KEY.search(text):
+            line = text.count("\n", 0, found.start()) + 1
+            raise InputError(f"The {what} has a key of too many parts.", where=f"{path}, line {line}")
         return text, tomllib.loads(text)
     except OSError as error:
         raise InputError(f"The {what} cannot be read: {error.strerror}.", where=path) from error
@@ -201,6 +207,8 @@ def _convert_bounded(value: Any, base: Any, bounds: Bounds | OneOf | FoldersToo,
 def _convert_list(value: Any, arguments: tuple[Any, ...], place: Location) -> tuple[Any, ...]:
     if dataclasses.is_dataclass(arguments[0]):
         _require(isinstance(value, dict), value, f"tables [{place.keys[-1]}.NAME]", place)
+        for name in value:
+            _refuse_unprintable(name, place)
         return tuple(parse(arguments[0], entry, place / name, name=name) for name, entry in value.items())
     _require(isinstance(value, list | tuple), value, "a list in [ ]", place)
     _require(len(value) <= _LONGEST, f"{len(value)} entries", f"at most {_LONGEST} entries", place)
@@ -225,7 +233,15 @@ def _convert_scalar(value: Any, hint: type, place: Location) -> Any:
         return value
     expected = {str: "text in quotes", bool: "true or false"}[hint]
     _require(isinstance(value, hint), value, expected, place)
+    if hint is str:
+        _refuse_unprintable(value, place)
     return value
+
+
+def _refuse_unprintable(text: str, place: Location) -> None:
+    """Refuse a text that is not one line of letters: it would steer a terminal, or pass for more lines."""
+    if printable(text) != text or "\n" in text:
+        raise place.error("A text holds a line break or letters that cannot be seen.", found=repr(text[:200]))
 
 
 def _choose(value: Any, choices: OneOf, place: Location) -> str:

@@ -18,6 +18,7 @@ from typing import Literal
 import torch
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.input_files import read_input
 from sspinn_opensim import __version__
 from sspinn_opensim.files import check_shape, write_atomically
 from sspinn_opensim.recording import Recording, Sensor
@@ -41,6 +42,8 @@ _SHAPE = {
     },
     "state": {"step": int, "finished": bool, "network": {str: object}, "people": {str: {str: object}}},
 }
+#: Values in a checkpoint with the history of ten million steps, and how deep they lie in each other.
+_MOST_VALUES, _DEEPEST = 10_000_000, 30
 #: What is raised where a file is damaged; a `RuntimeError` of torch, of too little memory, is not among it.
 _DAMAGE = (
     pickle.UnpicklingError,
@@ -331,11 +334,12 @@ def _require_finished(path: Path, content: dict) -> None:
 def _read(path: Path) -> dict:
     if not path.is_file():
         raise InputError("There is no trained network.", where=path, fix="run sspinn train first")
-    data = io.BytesIO(path.read_bytes())
+    data = io.BytesIO(read_input(path, "the checkpoint"))
     _refuse_damaged(path, data)
     try:
         # Of a whole file only its content can be wrong; whatever else fails says nothing against it.
         content = torch.load(data, weights_only=True)
+        _refuse_grown(content)
         check_shape(content, _SHAPE)
         _refuse_infinite(content["state"]["network"])
     except _DAMAGE as error:
@@ -351,6 +355,23 @@ def _read(path: Path) -> dict:
     return content
 
 
+def _refuse_grown(content: object) -> None:
+    """Refuse values that a small file makes endless: shared many times, deep in each other, or repeated."""
+    waiting, seen = [(content, 0)], 0
+    while waiting:
+        value, depth = waiting.pop()
+        seen += 1
+        if seen > _MOST_VALUES or depth > _DEEPEST:
+            raise ValueError("more values, or deeper in each other, than a checkpoint has")
+        if isinstance(value, torch.Tensor):
+            if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+                raise ValueError("an array that repeats its numbers")
+        elif isinstance(value, Mapping):
+            waiting += [(item, depth + 1) for pair in value.items() for item in pair]
+        elif isinstance(value, list | tuple | set | frozenset):
+            waiting += [(item, depth + 1) for item in value]
+
+
 def _refuse_infinite(network: dict) -> None:
     for name, value in network.items():
         if isinstance(value, torch.Tensor) and not value.isfinite().all():
@@ -361,6 +382,10 @@ def _refuse_damaged(path: Path, data: io.BytesIO) -> None:
     """Refuse a file that is no archive of torch, or does not have the checksums that it states."""
     try:
         with zipfile.ZipFile(data) as archive:
+            members = archive.infolist()
+            plain = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+            if not plain or sum(member.file_size for member in members) > data.getbuffer().nbytes:
+                raise ValueError("an archive that unpacks to more than it is")
             whole = archive.testzip() is None and any(n.endswith("/data.pkl") for n in archive.namelist())
     except (
         zipfile.BadZipFile,

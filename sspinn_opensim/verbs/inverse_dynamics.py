@@ -9,6 +9,7 @@ from typing import Any
 
 from sspinn_opensim.dynamics import moment_table
 from sspinn_opensim.dynamics.moment_comparison import compared
+from casadi_dynamics.input_files import check_input
 from sspinn_opensim.files import write_json
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as tool
 from sspinn_opensim.results.folder import ResultsFolder
@@ -74,6 +75,8 @@ def inverse_dynamics(
         For moments in percent of body weight times height; by default from `scaling.json`.
     """
     log.info("inverse dynamics", extra={"heading": True})
+    if moments is not None:
+        check_input(moments, "the table of moments")
     with recorded(folder, "inverse-dynamics", title=title_of(laboratory), laboratory=laboratory, part=part):
         trial = prepared(folder, laboratory, part or AnalysedPart())
         result = tool.run(folder, trial)

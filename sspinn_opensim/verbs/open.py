@@ -184,12 +184,18 @@ def _not_yet(folder: Path, manifest: dict) -> Iterator[Finding]:
 def _results_inside(folder: Path, of_a_part: bool = False) -> list[str]:
     """Return folders inside, and inside those, that hold something for the GUI and are no part of another."""
     found = []
-    for path in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+    for path in _folders(folder):
         part = of_a_part or path.name in _PARTS
         itself = not part or ResultsFolder(path).manifest.is_file()
         here = [path.name] if itself and gui_steps(opensim_files(path)) else []
         found += here or [f"{path.name}/{name}" for name in _results_inside(path, part)]
     return found
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder; a link could lead out of it, or back."""
+    inside = (path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+    return sorted(path for path in inside if not path.name.startswith("."))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.input_files import not_a_file
 from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.alignment.types import Alignment
-from sspinn_opensim.files import draft_of, not_a_file
+from sspinn_opensim.files import draft_of
 from sspinn_opensim.opensim_io.model.upgraded_model import read_any_model
 from sspinn_opensim.opensim_io.scaling.scale import known_height
 from sspinn_opensim.recording import Format, RecordingChoice, SensorChoice, find_faults, read_recording

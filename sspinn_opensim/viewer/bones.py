@@ -20,6 +20,8 @@ _FINEST_M, _COARSEST_M = 0.002, 0.2
 _FURTHEST_M = 5.0
 #: Meshes of one model; more are not read.
 _MOST_MESHES = 500
+#: Points and triangles of all meshes as they are read; those of a whole skeleton are a tenth of it.
+_MOST_POINTS = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,16 +68,21 @@ def read_bones(model_file: Path, folders: Sequence[Path] = (), most_triangles: i
     """
     shapes, notes = read_drawn_shapes(model_file)
     places, found, missing = _folders(model_file, folders), {}, []
+    known, points = {}, 0
     problems = list(notes)
     for shape in shapes[:_MOST_MESHES]:
         try:
-            mesh = _mesh(shape, places)
+            mesh = _mesh(shape, places, known)
         except InputError as error:
             problems.append(error.what)
             continue
         if mesh is None:
             missing.append(shape.file)
             continue
+        points += len(mesh.points) + len(mesh.triangles)
+        if points > _MOST_POINTS:
+            problems.append("The meshes of the model are too large together; not all are drawn.")
+            break
         placed = _on_body(mesh, shape)
         if np.abs(placed.points).max() > _FURTHEST_M:
             problems.append(f"The mesh '{shape.file}' is larger than {_FURTHEST_M:g} m.")
@@ -95,7 +102,7 @@ def _folders(model_file: Path, folders: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(place for folder in given for place in (folder, folder / "Geometry")))
 
 
-def _mesh(shape: DrawnShape, places: Sequence[Path]) -> Mesh | None:
+def _mesh(shape: DrawnShape, places: Sequence[Path], known: dict[Path, Mesh | InputError]) -> Mesh | None:
     """Return the mesh of a shape; None where its file is not there."""
     measures = np.array(shape.measures)
     match shape.kind:
@@ -111,7 +118,19 @@ def _mesh(shape: DrawnShape, places: Sequence[Path]) -> Mesh | None:
         file = next((place / shape.file for place in places if (place / shape.file).is_file()), None)
     except (OSError, ValueError):  # a name that no file can have
         return None
-    return read_mesh(file) if file else None
+    return _read_once(file, known) if file else None
+
+
+def _read_once(file: Path, known: dict[Path, Mesh | InputError]) -> Mesh:
+    """Return the mesh of a file, or raise why there is none, however many shapes name it."""
+    if file not in known:
+        try:
+            known[file] = read_mesh(file)
+        except InputError as error:
+            known[file] = error
+    if isinstance(mesh := known[file], InputError):
+        raise mesh
+    return mesh
 
 
 def _on_body(mesh: Mesh, shape: DrawnShape) -> Mesh:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.input_files import parse_elements
 
 #: Larger files, and meshes of more points or triangles, are no bones; they would take long to read.
 MOST_BYTES, MOST_POINTS = 32_000_000, 400_000
@@ -54,7 +55,7 @@ def read_mesh(path: Path) -> Mesh:
         raise _error(path, "is empty, no file, or too large", f"{size} bytes", f"at most {MOST_BYTES} bytes")
     try:
         points, triangles = _READERS[kind](data)
-    except (ValueError, KeyError, ElementTree.ParseError) as error:
+    except (ValueError, LookupError, ElementTree.ParseError) as error:
         raise _error(path, "is damaged, or of a form that is not read", str(error)[:200]) from error
     if len(points) > MOST_POINTS or len(triangles) > 2 * MOST_POINTS:
         raise _error(path, "is too large", f"{len(points)} points", f"at most {MOST_POINTS} points")
@@ -120,9 +121,7 @@ def _sheet(rows: int, columns: int) -> np.ndarray:
 
 
 def _vtp(data: bytes) -> tuple[np.ndarray, np.ndarray]:
-    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise ValueError("it has a document type")
-    root = ElementTree.fromstring(data)
+    root = parse_elements(data)
     pieces = [piece for whole in root.findall("PolyData") for piece in whole.findall("Piece")]
     if root.get("type") != "PolyData" or not pieces:
         raise ValueError("no piece of PolyData")
@@ -149,11 +148,10 @@ def _fans(corners: np.ndarray, ends: np.ndarray) -> np.ndarray:
     sizes = np.diff(ends, prepend=0)
     if len(ends) == 0 or ends[-1] != len(corners) or sizes.min() < 1:
         raise ValueError("polygons that do not fit their corners")
-    begins, made = ends - sizes, []
-    for size in np.unique(sizes[sizes > 2]):  # lines and points among them are not drawn
-        begin = begins[sizes == size]
-        made += [corners[np.stack([begin, begin + k, begin + k + 1], axis=1)] for k in range(1, size - 1)]
-    return np.concatenate(made) if made else np.zeros((0, 3), int)
+    in_each = np.maximum(sizes - 2, 0)  # lines and points among them are not drawn
+    begin = np.repeat(ends - sizes, in_each)
+    k = np.arange(len(begin)) - np.repeat(np.cumsum(in_each) - in_each, in_each) + 1
+    return corners[np.stack([begin, begin + k, begin + k + 1], axis=1)]
 
 
 def _stl(data: bytes) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.osim import inline
+from casadi_dynamics.input_files import MOST_XML_BYTES, read_input
+from casadi_dynamics.osim import inline, parse_plain
 from casadi_dynamics.osim.document import not_well_formed
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.documents import child_text
@@ -98,14 +99,9 @@ def read_model_tree(path: Path) -> etree._ElementTree:
 
 
 def _root(path: Path) -> etree._Element:
+    data = read_input(path, "the model file", MOST_XML_BYTES)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            "cannot read the model", where=str(path), found=error.strerror or str(error)
-        ) from error
-    try:
-        return etree.fromstring(data.replace(_DOUBLE_COLON, _STAND_IN))
+        return parse_plain(data.replace(_DOUBLE_COLON, _STAND_IN), path)
     except etree.XMLSyntaxError as error:
         raise not_well_formed(path, error.error_log[0] if len(error.error_log) else None) from error
 

@@ -11,6 +11,8 @@ import numpy as np
 from lxml import etree
 
 from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.input_files import MOST_XML_BYTES, read_input
+from casadi_dynamics.osim import parse_plain
 from sspinn_opensim.opensim_io.documents import OPENSIM_DOCUMENT_VERSION, child_text
 from sspinn_opensim.opensim_io.scaling.choices import Measurement
 from sspinn_opensim.opensim_io.scaling.report import Factors
@@ -212,7 +214,7 @@ class ScaleSetup:
 
 def read_setup(path: Path, where: Path) -> ScaleSetup:
     """Read a set-up in OpenSim's newest version; `where` is the user's own file, for paths and messages."""
-    tree = etree.parse(str(path))
+    tree = parse_plain(read_input(path, "the set-up", MOST_XML_BYTES), path).getroottree()
     for section in ("ScaleTool", "ScaleTool/ModelScaler", "ScaleTool/MarkerPlacer"):
         if tree.getroot().find(section) is None:
             raise InputError("not a set-up of OpenSim's ScaleTool", where=str(where), expected=f"<{section}>")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.read_back import read_verdict
+from sspinn_opensim.text import csv_table
 
 _PERCENT = np.linspace(0.0, 100.0, 101)
 _TABLES = {
@@ -96,12 +95,12 @@ def write_comparison(comparison: MuscleComparison, out: Path) -> list[Path]:
             columns += [values.mean(axis=0), deviation]
             labels += [f"{muscle}_mean", f"{muscle}_sd"]
         rows = [[f"{value:.6g}" for value in row] for row in np.column_stack(columns)]
-        written.append(write_atomically(out / f"{key}_mean_sd.csv", _csv([labels, *rows])))
+        written.append(write_atomically(out / f"{key}_mean_sd.csv", csv_table([labels, *rows])))
     rows = [["trial", *VERDICT_COLUMNS, *(f"peak_{muscle}_n" for muscle in comparison.muscles)]]
     for name in comparison.verdicts:
         peaks = [f"{curve.max():.6g}" for curve in comparison.curves["muscle_forces"][name].values()]
         rows.append([name, *verdict_row(comparison.verdicts[name]), *peaks])
-    written.append(write_atomically(ResultsFolder(out).trials, _csv(rows)))
+    written.append(write_atomically(ResultsFolder(out).trials, csv_table(rows)))
     return written
 
 
@@ -134,9 +133,3 @@ def verdict_row(verdict: Mapping) -> list[str]:
         str(saturated),
         "; ".join(verdict["failures"]),
     ]
-
-
-def _csv(rows: list[list[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

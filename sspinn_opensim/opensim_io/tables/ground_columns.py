@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError, InputWarning
+from casadi_dynamics.input_files import MOST_XML_BYTES
 from sspinn_opensim.anatomy import SIDES, side_of
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads, read_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import force_columns
@@ -41,6 +42,8 @@ def by_side(columns: Mapping[str, np.ndarray], path: Path) -> dict[str, np.ndarr
 def _prefixes(path: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for file in sorted(path.parent.glob("*.xml")):
+        if not file.is_file() or file.stat().st_size > MOST_XML_BYTES:
+            continue
         content = file.read_bytes()
         if not (b"<ExternalLoads" in content and path.name.encode() in content):
             continue  # another set-up, or loads of another table

@@ -19,7 +19,8 @@ from typing import BinaryIO
 import numpy as np
 
 from casadi_dynamics.errors import InputError, InputWarning, nearest
-from sspinn_opensim.files import not_a_file, write_atomically
+from casadi_dynamics.input_files import check_input
+from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.tables.storage_header import Header, split_header, to_lines, unusual_bytes
 from sspinn_opensim.opensim_io.tables.storage_rows import TableRows, read_body, read_labels, read_plain
 
@@ -233,8 +234,8 @@ def _read_bytes(path: Path, most: int = -1) -> bytes:
 
 @contextlib.contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    if path.exists() and (why := not_a_file(path)):
-        raise InputError(f"the table {why}", where=str(path))
+    if path.exists():
+        check_input(path, "the table")
     try:
         yield
     except OSError as error:

@@ -343,9 +343,14 @@ def _appended_forces(labels: list[str], values: np.ndarray) -> list[str]:
     """
     if all(map(_GROUND_FORCE.fullmatch, labels)):
         return []
-    found = []
-    for label in dict.fromkeys(labels):
-        places = [k for k, other in enumerate(labels) if other == label]
-        if _GROUND_FORCE.fullmatch(label) and (values[:, places] != values[:, places[:1]]).any():
+    found, by_label = [], {}
+    for k, label in enumerate(labels):
+        by_label.setdefault(label, []).append(k)
+    for label, places in by_label.items():
+        if (
+            len(places) > 1
+            and _GROUND_FORCE.fullmatch(label)
+            and (values[:, places] != values[:, places[:1]]).any()
+        ):
             found.append(label)
     return found

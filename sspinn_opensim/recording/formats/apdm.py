@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.input_files import check_unpacked
 from sspinn_opensim.recording.choices import Format, NoOptions, RecordingChoice
 from sspinn_opensim.recording.formats.channels import ACCELERATION, ANGULAR_RATE, UNITS, SensorChannels
 from sspinn_opensim.recording.formats.folders import head_of
@@ -135,8 +136,9 @@ def _has_sensors(path: Path) -> bool:
 
     try:
         with h5py.File(path) as file:
+            _refuse_elsewhere(file, path)
             return any(True for _ in _sensor_groups(file))
-    except _DAMAGE:
+    except (InputError, *_DAMAGE):
         return False
 
 
@@ -145,6 +147,7 @@ def _read_hdf5(path: Path) -> tuple[Stream, ...]:
 
     try:
         with h5py.File(path) as file:
+            _refuse_elsewhere(file, path)
             return _streams(file, path)
     except _DAMAGE as error:
         raise InputError(
@@ -154,6 +157,28 @@ def _read_hdf5(path: Path) -> tuple[Stream, ...]:
             found=f"{type(error).__name__}: {error}".splitlines()[0],
             fix="export it again from the vendor's software",
         ) from error
+
+
+def _refuse_elsewhere(file: Any, path: Path) -> None:
+    """Refuse a file that holds more than its size allows, or takes what it holds from other files."""
+    import h5py  # as above
+
+    held = 0
+
+    def look(name: str, link: Any) -> str | None:
+        nonlocal held
+        if isinstance(link, h5py.SoftLink):
+            return None
+        if not isinstance(link, h5py.HardLink):
+            return name
+        if isinstance(own := file[name], h5py.Dataset):
+            held += own.size * max(own.dtype.itemsize, 8)  # numbers become floats
+            return name if own.external or own.is_virtual else None
+        return None
+
+    if (name := file.visititems_links(look)) is not None:
+        raise InputError("A part of the recording lies in another file.", where=f"{path}, {name}")
+    check_unpacked(path, held)
 
 
 def _sensor_groups(file: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -10,6 +10,7 @@ Source of the format: mad-lab-fau/BioMAC-Sim-Toolbox, data/IMU2D.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import warnings
 import zlib
@@ -21,7 +22,10 @@ from typing import Any
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.input_files import MOST_TABLE_BYTES, check_unpacked, read_input
 
+#: Of a MATLAB file of version 5: its header, its kind of packed element; how much is unpacked at once.
+_HEADER_BYTES, _COMPRESSED, _PIECE_BYTES = 128, 15, 1 << 20
 _COLUMNS = ("type", "name", "mean", "unit")
 #: What the library's parsers raise on files that are damaged, or no MATLAB files.
 _DAMAGE = (
@@ -77,6 +81,7 @@ def read_rows(path: str | Path, kinds: Collection[str]) -> tuple[SignalRow, ...]
 
 def _load(path: str | Path) -> Any:
     """Return the table of signals, a pandas DataFrame."""
+    check_unpacked(Path(path), _unpacked_bytes(read_input(Path(path), "the recording")))
     with warnings.catch_warnings():
         # The library sets an option that pandas announces to drop; a user can do nothing about it.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -114,6 +119,25 @@ def _load(path: str | Path) -> Any:
             found=", ".join(map(str, columns)) or "no table",
         )
     return table
+
+
+def _unpacked_bytes(data: bytes) -> int:
+    """Return how much the packed elements of a MATLAB file (version 5) hold, without keeping any of it.
+
+    Source: MathWorks, MAT-File Format, "Level 5 MAT-File Data Elements".
+    """
+    at, held = _HEADER_BYTES, len(data)
+    order = "<" if data[_HEADER_BYTES - 2 : _HEADER_BYTES] == b"IM" else ">"
+    while at + 8 <= len(data):
+        kind, length = struct.unpack_from(f"{order}II", data, at)
+        if kind == _COMPRESSED:
+            unpacker, rest = zlib.decompressobj(), data[at + 8 : at + 8 + length]
+            with contextlib.suppress(zlib.error):  # the library says what is damaged
+                while rest and held < MOST_TABLE_BYTES:
+                    held += len(unpacker.decompress(rest, _PIECE_BYTES))
+                    rest = unpacker.unconsumed_tail
+        at += 8 + length
+    return held
 
 
 def _row(cells: Any) -> SignalRow:

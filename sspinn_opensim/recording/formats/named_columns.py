@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -349,18 +350,24 @@ def _channel(name: str, options: TableOptions) -> Channel | None:
     """Return what a name says, by the patterns of the study first."""
     patterns = {ACCELERATION: options.acceleration_pattern, ANGULAR_RATE: options.angular_rate_pattern}
     for quantity, pattern in patterns.items():
-        if pattern:
-            found = re.fullmatch(
-                re.escape(pattern)
-                .replace(re.escape("{sensor}"), "(?P<sensor>.+?)")
-                .replace(re.escape("{axis}"), "(?P<axis>[xyzXYZ])"),
-                name,
-            )
-            if found:
-                parts = found.groupdict()
-                axis = "xyz".index(parts.get("axis", "x").lower())
-                return Channel(parts.get("sensor", ""), quantity, axis, without_unit(name)[1])
+        if pattern and (found := _expression(pattern).fullmatch(name)):
+            parts = found.groupdict()
+            axis = "xyz".index(parts.get("axis", "x").lower())
+            return Channel(parts.get("sensor", ""), quantity, axis, without_unit(name)[1])
     return channel_of(name)
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    """Return the regular expression of a pattern of the study."""
+    for part in ("{sensor}", "{axis}"):
+        if pattern.count(part) > 1:
+            raise InputError(f"A pattern of column names holds {part} more than once.", found=pattern[:200])
+    return re.compile(
+        re.escape(pattern)
+        .replace(re.escape("{sensor}"), "(?P<sensor>.+?)")
+        .replace(re.escape("{axis}"), "(?P<axis>[xyzXYZ])")
+    )
 
 
 def _place(header: Header, name: str) -> int:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.input_files import check_unpacked
 from sspinn_opensim.recording import units
 from sspinn_opensim.recording.choices import Format, RecordingChoice
 from sspinn_opensim.recording.streams import Stream
@@ -79,6 +80,7 @@ def _opened(path: Path) -> NpzFile:
     archive = np.load(path)
     if not isinstance(archive, NpzFile):
         raise OSError("a single array")
+    check_unpacked(path, sum(member.file_size for member in archive.zip.infolist()))
     return archive
 
 

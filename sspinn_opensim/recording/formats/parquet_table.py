@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.input_files import check_unpacked
 from sspinn_opensim.recording.choices import Format, RecordingChoice
 from sspinn_opensim.recording.formats.extras import library
 from sspinn_opensim.recording.formats.named_columns import Header, TableOptions, plan_of, streams_of
@@ -35,6 +36,7 @@ def read_parquet(choice: RecordingChoice) -> tuple[Stream, ...]:
             schema = file.schema_arrow
             header = Header(str(path), tuple(schema.names))
             plan = plan_of(header, choice, options, None)
+            check_unpacked(path, 8 * file.metadata.num_rows * len(set(plan.columns)))
             table = file.read(columns=[schema.names[place] for place in plan.columns], use_threads=False)
     # The library's own errors are ValueError, OSError and NotImplementedError with other names.
     except (OSError, ValueError, KeyError, NotImplementedError, MemoryError, TypeError) as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.input_files import read_input
 
 #: So many lines may stand before the column names.
 MOST_LINES = 500
@@ -82,10 +83,7 @@ class TextTable:
 
 def read_bytes(path: Path) -> bytes:
     """Return a text file in UTF-8 or one byte a letter, without byte order mark, with line feeds."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"The recording cannot be read: {error.strerror}.", where=path) from error
+    data = read_input(path, "the recording")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
             text = data.decode("utf-16")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.input_files import parse_elements
 
 #: The settings of OpenSim's readers.
 _KINDS = ("XsensDataReaderSettings", "APDMDataReaderSettings")
@@ -48,11 +49,8 @@ def read_mapping(path: Path) -> Mapping:
     if not path.is_file() or path.stat().st_size > _LARGEST:
         raise InputError("The file is not a mapping of OpenSim.", where=path, expected=" or ".join(_KINDS))
     data = path.read_bytes()
-    # Entities can make a small file huge; a mapping needs none.
-    if b"<!ENTITY" in data or b"<!DOCTYPE" in data:
-        raise InputError("The file declares XML entities.", where=path, fix="remove the line <!DOCTYPE ...>")
     try:
-        root = ET.fromstring(data)
+        root = parse_elements(data)
     except (ET.ParseError, ValueError, LookupError) as error:
         raise InputError("The file is not XML.", where=path, found=str(error)) from error
     settings = next((found for kind in _KINDS for found in root.iter(kind)), None)
