@@ -81,7 +81,7 @@ def parse_elements(data: bytes) -> ElementTree.Element:
 
     Raises
     ------
-    ElementTree.ParseError, ValueError, LookupError
+    SyntaxError, ValueError, LookupError
         It is not well-formed, or not in a known encoding; it has a document type, which could define texts
         that grow.
     """

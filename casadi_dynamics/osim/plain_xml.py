@@ -21,7 +21,7 @@ def parse_plain(data: bytes, path: Path):
 
     Raises
     ------
-    lxml.etree.XMLSyntaxError
+    SyntaxError
         It is not well-formed.
     InputError
         It has a document type, which could define entities: texts that grow, or other files.
