@@ -1,4 +1,4 @@
-"""The process in which a network is adapted to who streams, at the lowest priority and on one thread."""
+"""The process in which a network is adapted to who streams, at a low priority and on one thread."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from sspinn_opensim.training.trainer import Trainer
 
 #: So much of what was streamed must be walking or running: a network that saw nothing else would forget it.
 GAIT_SHARE = 0.5
-#: Of POSIX: any process that wants the core has it first.
-_LEAST_NICE = 19
+#: As POSIX counts: others have nine parts of ten of the core. Any lower, and on a busy one it never ends.
+_LOW_PRIORITY = 10
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def learn(task: Path, pipe: Connection) -> None:
     # Ctrl-C is pressed for all; the process that streams ends this one.
     with ignored(), shared_cores(1):
         if hasattr(os, "nice"):
-            os.nice(_LEAST_NICE)
+            os.nice(_LOW_PRIORITY)
         learner = Learner(pickle.loads(task.read_bytes()))
         while True:
             try:

@@ -63,7 +63,7 @@ def test_the_network_taken_over_estimates_as_if_it_had_been_there(
     everything = sorted(arrivals(), key=lambda pair: pair[0])
     before, events = play_to(live, everything[: 1500 * 7], until_s=0.0)
     assert kinds(events) == ["began", "adapting"] and live.network == "the first one"
-    # What the other process does, here: at its priority it waits for whatever else a busy machine does.
+    # What the other process does, here: at its priority it may wait for long on a busy machine.
     adaptation._thread.submit(int).result(PATIENT_S)  # after the samples were handed over
     answer = Learner(task).take(Lesson(adaptation._folder / "1.npz", 2, adaptation._folder / "1.pt"))
     assert adaptation._answered(0.0, answer) == []
