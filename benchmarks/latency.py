@@ -20,7 +20,8 @@ from benchmarks.machine import processor
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.estimation import StreamingEstimator
-from sspinn_opensim.estimation.decode import MotionReader, applied
+from sspinn_opensim.estimation.applied import applied
+from sspinn_opensim.estimation.frame import Frames
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.study import examples_folder, read_study
 from sspinn_opensim.training.estimator import PersonNetwork
@@ -82,7 +83,7 @@ def measure(study_file: Path, frames: int, network: str | None = None) -> dict:
     def stream(i: int) -> None:
         streaming.step(recording.acceleration[i], recording.angular_rate[i])
 
-    reader, length = MotionReader(subject), round(WINDOW_S / signals.step_s)
+    frame, length = Frames(subject, in_double, signals), round(WINDOW_S / signals.step_s)
 
     def window(i: int) -> None:
         start = max(min(i, len(signals.acceleration) - length), 0)
@@ -90,8 +91,7 @@ def measure(study_file: Path, frames: int, network: str | None = None) -> dict:
         with torch.inference_mode():
             inputs = signals.inputs(signals.acceleration[rows], signals.angular_rate[rows])
             outputs, _ = in_double.network(inputs[None].double())
-            raw = in_double.decoder(outputs[0, -1:])
-            reader.ground(reader.coordinates(raw), raw.force)
+            frame.next(outputs[0, -1].numpy(), signals.angular_rate[rows][-1].numpy())
 
     inputs = signals.inputs(signals.acceleration, signals.angular_rate)[:, None, None]
     size, outputs = signals.input_size, estimator.decoder.size

@@ -7,7 +7,7 @@ turns about the vertical of ground by the heading psi and goes along: the root's
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +22,8 @@ from casadi_dynamics.model.types import GROUND, Joint
 #: How far axes of the root may be off those of ground, and off right angles to each other.
 _EXACT = 1e-6
 _UP = np.array([0.0, 1.0, 0.0])
+#: Frames that are turned at once: all of a long recording would take its memory.
+_PIECE = 8192
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,9 @@ class RootHeading:
         k = int(np.abs(up).argmax())
         return self.turns[k], float(np.sign(up[k]))
 
-    def rotation(self, q: np.ndarray) -> np.ndarray:
-        """Return by how much coordinates (n, c) turn the root, (n, 3, 3) in ground."""
-        first, second, third = (
-            about(np.array(a), q[:, i]) for a, i in zip(self.axes, self.turns, strict=True)
-        )
+    def rotation(self, angles: ca.SX) -> ca.SX:
+        """Return by how much its three angles turn the root, (3, 3) in ground."""
+        first, second, third = (rotation_about(axis, angles[k]) for k, axis in enumerate(self.axes))
         return first @ second @ third
 
     def turned(self, q: np.ndarray, heading: np.ndarray) -> np.ndarray:
@@ -69,26 +69,32 @@ class RootHeading:
         heading : (n,) array
             rad, positive as OpenSim's y turns.
         """
-        b1, b2, b3 = axes = np.array(self.axes)
-        hand = np.sign(np.linalg.det(axes))
-        angles, r = q[:, list(self.turns)], about(_UP, heading) @ self.rotation(q)
+        out, turns = q.copy(), list(self.turns)
+        for start in range(0, len(q), _PIECE):
+            part = slice(start, start + _PIECE)
+            out[part, turns] = self.turning(q[part, turns].T, heading[None, part]).full().T
+        return out
+
+    @cached_property
+    def turning(self) -> ca.Function:
+        """The root's three angles, and a heading, to its angles when it is turned by that; see `turned`."""
+        angles, heading = ca.SX.sym("angles", 3), ca.SX.sym("heading")
+        hand = float(np.sign(np.linalg.det(np.array(self.axes))))
+        b1, b2, b3 = (ca.DM(axis) for axis in self.axes)
+        r = rotation_about(_UP, heading) @ self.rotation(angles)
         # R b3 = hand s2 b1 - hand s1 c2 b2 + c1 c2 b3, R^T b1 = c2 c3 b1 - hand c2 s3 b2 + hand s2 b3
-        last, first = r @ b3, b1 @ r
-        found = np.stack(
-            [
-                np.arctan2(-hand * (last @ b2), last @ b3),
-                np.arcsin(np.clip(hand * (last @ b1), -1.0, 1.0)),
-                np.arctan2(-hand * (first @ b2), first @ b1),
-            ],
-            axis=1,
+        last, first = r @ b3, r.T @ b1
+        found = ca.vertcat(
+            ca.atan2(-hand * ca.dot(last, b2), ca.dot(last, b3)),
+            ca.asin(ca.fmin(ca.fmax(hand * ca.dot(last, b1), -1.0), 1.0)),
+            ca.atan2(-hand * ca.dot(first, b2), ca.dot(first, b1)),
         )
         index, sign = self.vertical
-        near = angles[:, self.turns.index(index)] + sign * heading
-        own = found[:, self.turns.index(index)]
-        found[:, self.turns.index(index)] = own + 2 * np.pi * np.round((near - own) / (2 * np.pi))
-        out = q.copy()
-        out[:, list(self.turns)] = found
-        return out
+        k = self.turns.index(index)
+        near = angles[k] + sign * heading
+        found[k] += 2 * np.pi * ca.floor((near - found[k]) / (2 * np.pi) + 0.5)
+        outputs = ca.cse([ca.densify(found)])
+        return ca.Function("turning", [angles, heading], outputs, ["angles", "heading"], ["turned"])
 
     @cached_property
     def rates(self) -> ca.Function:
@@ -106,7 +112,7 @@ class RootHeading:
         before, columns = ca.SX.eye(3), []
         for k, axis in enumerate(self.axes):
             columns.append(before @ ca.DM(axis))
-            before = before @ _about(axis, angles[k])
+            before = before @ rotation_about(axis, angles[k])
         e1, e2, e3 = columns
         w = ca.vertcat(*(ca.cross(a, b)[1] for a, b in ((e2, e3), (e3, e1), (e1, e2))))
         w = w / ca.dot(e1, ca.cross(e2, e3))
@@ -132,7 +138,8 @@ def about(axis: np.ndarray, angle: np.ndarray) -> np.ndarray:
     return np.eye(3) + s * cross + (1.0 - c) * (cross @ cross)
 
 
-def _about(axis, angle: ca.SX) -> ca.SX:
+def rotation_about(axis: Sequence[float] | np.ndarray, angle: ca.SX) -> ca.SX:
+    """Return the same rotation (3, 3) as an expression."""
     cross = ca.skew(ca.DM(axis))
     return ca.DM.eye(3) + ca.sin(angle) * cross + (1 - ca.cos(angle)) * (cross @ cross)
 

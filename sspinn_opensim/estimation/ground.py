@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import casadi as ca
 import numpy as np
 
 from sspinn_opensim.training.subject import Subject
@@ -41,24 +42,35 @@ def ground_forces(subject: Subject, position: np.ndarray, force: np.ndarray) -> 
     position, force : (..., p, 3) ndarrays
         Of each contact point, in the order of the model's spheres; in ground, m and N.
     """
-    feet, on, floor = tuple(dict.fromkeys(subject.feet)), subject.points_on_feet, subject.floor_m
-    # A product with ones and zeros sums over the points of each foot.
-    sum_f, moment = on @ force, on @ _cross(position, force)
-    loaded = sum_f[..., 1] > LEAST_LOAD * subject.body_weight
-    up = np.where(loaded, sum_f[..., 1], 1.0)
-    point = (on @ position) / on.sum(axis=1)[:, None]
-    # About the point (x, floor, z) the horizontal moments vanish.
-    point[..., 0] = np.where(loaded, (moment[..., 2] + floor * sum_f[..., 0]) / up, point[..., 0])
-    point[..., 1] = floor
-    point[..., 2] = np.where(loaded, (floor * sum_f[..., 2] - moment[..., 0]) / up, point[..., 2])
-    return GroundForces(feet, sum_f, point, moment - _cross(point, sum_f))
+    points = position.shape[-2]
+    given = [np.moveaxis(x.reshape(-1, 3 * points), -1, 0) for x in (position, force)]
+    columns = [ca.SX.sym(name, 3 * points) for name in ("position", "force")]
+    parts = foot_wrenches(subject, *(ca.reshape(column, 3, -1) for column in columns))
+    found = ca.Function("wrenches", columns, [ca.vec(part) for part in parts]).call(given)
+    feet = tuple(dict.fromkeys(subject.feet))
+    shape = (*position.shape[:-2], len(feet), 3)
+    return GroundForces(feet, *(np.array(part.full().T).reshape(shape) for part in found))
 
 
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return a x b; `np.cross` takes ten times as long for a single frame."""
-    out = np.empty(np.broadcast_shapes(a.shape, b.shape))
-    a0, a1, a2, b0, b1, b2 = (x[..., i] for x in (a, b) for i in range(3))
-    out[..., 0] = a1 * b2 - a2 * b1
-    out[..., 1] = a2 * b0 - a0 * b2
-    out[..., 2] = a0 * b1 - a1 * b0
-    return out
+def foot_wrenches(subject: Subject, position: ca.SX, force: ca.SX) -> tuple[ca.SX, ca.SX, ca.SX]:
+    """Return force, point and torque of each foot, (3, feet) each, for points (3, p); see `ground_forces`."""
+    floor = subject.floor_m
+    about_origin = [ca.cross(position[:, k], force[:, k]) for k in range(force.shape[1])]
+    forces, places, torques = [], [], []
+    for row in subject.points_on_feet:
+        own = np.flatnonzero(row).tolist()
+        total = sum((force[:, k] for k in own), ca.SX.zeros(3))
+        moment = sum((about_origin[k] for k in own), ca.SX.zeros(3))
+        middle = sum((position[:, k] for k in own), ca.SX.zeros(3)) / len(own)
+        loaded = total[1] > LEAST_LOAD * subject.body_weight
+        up = ca.if_else(loaded, total[1], 1.0)
+        # About the point (x, floor, z) the horizontal moments vanish.
+        place = ca.vertcat(
+            ca.if_else(loaded, (moment[2] + floor * total[0]) / up, middle[0]),
+            floor,
+            ca.if_else(loaded, (floor * total[2] - moment[0]) / up, middle[2]),
+        )
+        forces.append(total)
+        places.append(place)
+        torques.append(moment - ca.cross(place, total))
+    return ca.horzcat(*forces), ca.horzcat(*places), ca.horzcat(*torques)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from sspinn_opensim.estimation.decode import MotionReader, applied
+from sspinn_opensim.estimation.applied import applied
+from sspinn_opensim.estimation.frame import Frames
 from sspinn_opensim.estimation.ground import GroundForces
-from sspinn_opensim.estimation.path import Path, forces_in_ground, in_ground
-from sspinn_opensim.estimation.root_gyroscope import RootGyroscope
+from sspinn_opensim.estimation.path import in_ground
 from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.lead_in import LEAD_IN_S
@@ -66,44 +66,36 @@ def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_
         The network settles on the lead-in of the recording, and of each piece after a long gap. But for that
         every frame depends on it and the frames before alone, so it equals the streaming estimate.
     """
-    reader, frames, estimator = MotionReader(subject), len(time_s), applied(estimator)
-    whole: list[np.ndarray] = []
+    count, estimator = len(time_s), applied(estimator)
+    frames, whole = Frames(subject, estimator, signals), {}
     state, leads = None, _led_in(signals)
     with torch.inference_mode():
-        for start, end in _parts(sorted(leads), frames):
+        for start, end in _parts(sorted(leads), count):
             part = slice(start, end)
             if start in leads:
                 lead = signals.leading_in(start, leads[start], signals.acceleration, signals.angular_rate)
                 state = estimator.network.settle(lead[None].double())
-            inputs = signals.inputs(signals.acceleration[part], signals.angular_rate[part])
+            rates = signals.angular_rate[part]
+            inputs = signals.inputs(signals.acceleration[part], rates)
             outputs, state = estimator.network(inputs[None].double(), state)
-            raw = estimator.decoder(outputs[0])
-            q = reader.coordinates(raw)
-            ground = reader.ground(q, raw.force)
-            tensors = (q, raw.velocity, raw.yaw_rate, raw.torque)
-            numbers = [tensor.numpy() for tensor in tensors]
-            numbers += [ground.force, ground.point, ground.torque]
-            whole = whole or [np.empty((frames, *piece.shape[1:])) for piece in numbers]
-            for array, piece in zip(whole, numbers, strict=True):
-                array[part] = piece
-            if frames > _PIECE:
-                log.info(f"estimated {end} of {frames} frames")
-    values, velocity, yaw_rate, moments, force, point, torque = whole
-    path = Path(subject, signals.step_s)
-    gyroscope = RootGyroscope(subject, signals, estimator.mounting)
-    turns = gyroscope.turns(values, signals.angular_rate.numpy())
-    heading, place = path.extend(velocity, yaw_rate, turns)
-    values = subject.completed(path.put(values, heading, place))
+            for row, (own, rate) in enumerate(zip(outputs[0].numpy(), rates.numpy(), strict=True), start):
+                for name, value in frames.next(own, rate).items():
+                    if name not in whole:
+                        whole[name] = np.empty((count, *value.shape))
+                    whole[name][row] = value
+            if count > _PIECE:
+                log.info(f"estimated {end} of {count} frames")
+    feet = tuple(dict.fromkeys(subject.feet))
+    on_feet = (whole[name].reshape(count, len(feet), 3) for name in ("force", "point", "torque"))
     names = subject.model.coordinate_names
-    told = GroundForces(ground.feet, force, point, torque)
     return Estimate(
         time_s=time_s,
         coordinates=names,
-        q=values,
+        q=whole["q"],
         actuated=tuple(names[i] for i in subject.roles.actuated),
-        moments=moments,
-        ground=forces_in_ground(told, heading, place, turns=subject.heading is not None),
-        heading_rad=heading,
+        moments=whole["moments"],
+        ground=GroundForces(feet, *on_feet),
+        heading_rad=whole["heading"][:, 0],
     )
 
 

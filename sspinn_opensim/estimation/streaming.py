@@ -9,12 +9,10 @@ from math import isfinite
 import numpy as np
 import torch
 
-from casadi_dynamics import compile_sample
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.estimation.decode import applied
-from sspinn_opensim.estimation.frame import Remembered, frame_function
+from sspinn_opensim.estimation.applied import applied
+from sspinn_opensim.estimation.frame import Frames
 from sspinn_opensim.estimation.ground import GroundForces
-from sspinn_opensim.estimation.root_gyroscope import RootGyroscope
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
@@ -54,11 +52,8 @@ class StreamingEstimator:
     def __init__(self, estimator: PersonNetwork, subject: Subject, signals: Signals) -> None:
         estimator = applied(estimator)
         self.network, self.signals = estimator.network, signals
-        gyroscope = RootGyroscope(subject, signals, estimator.mounting)
-        channels = signals.angular_rate.shape[-1]
-        #: Everything after the network, as one function.
-        self.frame = frame_function(subject, estimator.decoder, gyroscope, signals.step_s, channels)
-        self._frame, self._before = compile_sample(self.frame), np.zeros(Remembered.SIZE)
+        #: Everything after the network.
+        self.frames = Frames(subject, estimator, signals)
         self.coordinates = subject.model.coordinate_names
         self.actuated = tuple(self.coordinates[i] for i in subject.roles.actuated)
         self.feet = tuple(dict.fromkeys(subject.feet))
@@ -75,8 +70,7 @@ class StreamingEstimator:
     def reset(self, *, keep_place: bool = False) -> None:
         """Forget all samples, and where the body has come to and faces unless that is kept."""
         self._state = None
-        # The next frame is where the last one was: what happened in between is not known.
-        self._before = Remembered.paused(self._before) if keep_place else np.zeros(Remembered.SIZE)
+        self.frames.pause(keep_place=keep_place)
 
     def settle(self, acceleration: np.ndarray, angular_rate: np.ndarray, *, keep_place: bool = False) -> None:
         """Forget all samples, and settle on the first ones of a recording before `step` is given them.
@@ -107,7 +101,7 @@ class StreamingEstimator:
 
     def go_on_from(self, other: StreamingEstimator) -> None:
         """Go on where another estimator of the same person is and faces; both have taken the last sample."""
-        self._before = Remembered.moved(self._before, other._before)
+        self.frames.go_on_from(other.frames)
 
     def step(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> FrameEstimate:
         """Take one sample and return the estimate at its time.
@@ -144,8 +138,7 @@ class StreamingEstimator:
                 )
             outputs, self._state = self.network.step(seen, self._state)
         remembered = time.perf_counter()
-        found = self._frame(outputs=outputs.numpy(), angular_rate=gyroscope.numpy(), before=self._before)
-        self._before = found["after"]
+        found = self.frames.next(outputs.numpy(), gyroscope.numpy())
         force, point, torque = (found[name].reshape(-1, 3) for name in ("force", "point", "torque"))
         ground = GroundForces(self.feet, force, point, torque)
         estimate = FrameEstimate(found["q"], found["moments"], ground, float(found["heading"][0]))

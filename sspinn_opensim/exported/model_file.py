@@ -10,7 +10,7 @@ import numpy as np
 from casadi_dynamics.compiled.onnx_graph import OnnxGraph
 from sspinn_opensim import __version__
 from sspinn_opensim.estimation import StreamingEstimator
-from sspinn_opensim.estimation.frame import Remembered
+from sspinn_opensim.estimation.path import Remembered
 from sspinn_opensim.exported.network_graph import memory_size, network_step
 from sspinn_opensim.exported.runtime import FORMAT
 from sspinn_opensim.streaming.channels import Channels
@@ -51,7 +51,7 @@ def exported_model(estimator: StreamingEstimator, sensors: StreamedSensors, chan
     seen, rate = _seen(graph, signals, acceleration, angular_rate)
     outputs, memory = network_step(graph, network, seen, "memory")
     given = {"outputs": outputs, "angular_rate": rate, "before": "path"}
-    found = graph.function(estimator.frame, given)
+    found = graph.function(estimator.frames.function, given)
     feet, count = len(estimator.feet), len(sensors.names)
     shape = graph.constant([feet, 3], np.int64)
     on_feet = {name: graph.node("Reshape", found[name], shape) for name in ("force", "point", "torque")}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sspinn_opensim.estimation import StreamingEstimator, estimate
-from sspinn_opensim.estimation.decode import applied
+from sspinn_opensim.estimation.applied import applied
 from sspinn_opensim.estimation.offline import at_times, straightened
 from sspinn_opensim.estimation.path import in_ground
 from sspinn_opensim.estimation.write import window

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sspinn_opensim.estimation.path import Path, in_ground
+from sspinn_opensim.estimation.path import Remembered, in_ground, path_function
 from sspinn_opensim.training.losses import TERMS, BodyConstants, Mounting, loss_inputs
 from sspinn_opensim.training.motion import Decoder, RawMotion, differentiate
 from sspinn_opensim.training.signals import Windows, make_signals
@@ -65,13 +65,18 @@ def test_losses_see_what_happens_in_ground_whatever_the_heading(subject, raw, st
     Both sides are central differences; at up to 8 rad/s and 1 ms each is off by (8e-3)^2 / 6 = 1e-5 of what
     changes, in ground by that of products too.
     """
-    path = Path(subject, STEP_S)
-    heading, place = path.extend(raw.velocity[0].numpy(), raw.yaw_rate[0].numpy())
+    path, before = path_function(subject, STEP_S, follows=False), np.zeros(Remembered.SIZE)
+    heading, place = np.zeros(FRAMES), np.zeros((FRAMES, 3))
+    for k in range(FRAMES):
+        given = {"velocity": raw.velocity[0, k].numpy(), "yaw_rate": raw.yaw_rate[0, k].numpy()}
+        found = path(before=before, **given)
+        before, heading[k], place[k] = found["after"], float(found["heading"]), found["place"].full().ravel()
     heading, place = heading + start, in_ground(place, np.full(FRAMES, start))
     told = np.zeros((FRAMES, len(subject.model.coordinates)))
     told[:, list(subject.roles.posture)] = raw.posture[0]
     told[:, subject.roles.vertical] = raw.height[0, :, 0]
-    q = path.put(told, heading, place)
+    q = subject.heading.turned(told, heading)
+    q[:, list(subject.roles.steps)[::2]] = place[:, ::2]
     # The vertical velocity is an output of its own, and so are the accelerations of the root's velocity.
     velocity = in_ground(raw.velocity[0].numpy(), heading)
     u = (q[2:] - q[:-2]) / (2 * STEP_S)
