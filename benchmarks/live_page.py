@@ -21,11 +21,10 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.streaming import Person, make_person, resident_mb, tell
+from benchmarks.streaming import Person, channels_of_person, make_person, resident_mb, tell
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.live_page import About, LivePage, figure_of
-from sspinn_opensim.streaming.channels import Channels, channels_of_estimate
 from sspinn_opensim.streaming.live import LiveEstimator
 from sspinn_opensim.streaming.run import run
 from sspinn_opensim.streaming.samples import Sample
@@ -153,7 +152,7 @@ def memory(person: Person, options: argparse.Namespace) -> dict:
     frames = round(3600 * options.hours / person.signals.step_s)
     source = Endless(person, options.speed, frames)
     live, page = _page(person, options)
-    channels = _channels(person)
+    channels = channels_of_person(person)
     sizes: list[float] = []
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
         nobody.bind(("127.0.0.1", 0))
@@ -193,12 +192,6 @@ def _estimator(person: Person) -> StreamingEstimator:
     return StreamingEstimator(person.network, person.subject, person.signals)
 
 
-def _channels(person: Person) -> Channels:
-    streaming = _estimator(person)
-    motions = [coordinate.motion for coordinate in person.subject.model.coordinates]
-    return channels_of_estimate(streaming.coordinates, motions, streaming.actuated, streaming.feet)
-
-
 def _page(person: Person, options: argparse.Namespace) -> tuple[LiveEstimator, LivePage]:
     live, subject = person.live(), person.subject
     file = options.model or read_study(options.study).model.file
@@ -212,7 +205,7 @@ def _page(person: Person, options: argparse.Namespace) -> tuple[LiveEstimator, L
     )
     rate_hz = 1 / person.signals.step_s
     about = About(
-        "benchmark", subject.model.name, rate_hz, _channels(person), subject.body_weight, 0.0, figure
+        "benchmark", subject.model.name, rate_hz, channels_of_person(person), subject.body_weight, 0.0, figure
     )
     return live, LivePage(about, live, {}, port=0)
 

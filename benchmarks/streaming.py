@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import resource
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,11 +29,15 @@ from sspinn_opensim.muscles import FrameSolver
 from sspinn_opensim.recording import Recording, on_model, read_recording
 from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.streaming.channels import Channels, channels_of_estimate
 from sspinn_opensim.streaming.live import Event, LiveEstimator, LiveFrame, StreamedSensors
 from sspinn_opensim.streaming.lsl import lsl, stream_info
 from sspinn_opensim.streaming.muscles import LiveMuscles
+from sspinn_opensim.streaming.replay import UdpPlayer
+from sspinn_opensim.streaming.run import run
 from sspinn_opensim.streaming.samples import Sample
-from sspinn_opensim.streaming.sources import own_axes
+from sspinn_opensim.streaming.sinks import UdpSink
+from sspinn_opensim.streaming.sources import UdpSource, own_axes
 from sspinn_opensim.study import examples_folder, read_study
 from sspinn_opensim.training.checkpoint import body_identity, load_estimator
 from sspinn_opensim.training.coordinates import held_by_choice
@@ -93,12 +98,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--minutes", type=float, default=10.0, help="of replay for memory (default: %(default)g)"
     )
+    parser.add_argument("--rate", type=float, help="frames a second (default: those of the study)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="at real pace (default: %(default)g)")
     parser.add_argument("--only", nargs="*", choices=_ROWS, default=list(_ROWS), help="default: all")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     try:
-        person = make_person(options.study, options.results, options.model, muscles=options.muscles)
+        person = make_person(
+            options.study, options.results, options.model, muscles=options.muscles, rate_hz=options.rate
+        )
         found = {name: _ROWS[name](person, options) for name in options.only}
     except InputError as error:
         parser.exit(2, f"{error}\n")
@@ -117,9 +126,20 @@ def tell(person: Person, found: dict, *, as_json: bool) -> None:
 
 
 def make_person(
-    study_file: Path, results: Path | None, model_file: Path | None, *, muscles: bool = False
+    study_file: Path,
+    results: Path | None,
+    model_file: Path | None,
+    *,
+    muscles: bool = False,
+    rate_hz: float | None = None,
 ) -> Person:
-    """Return a person with a network, trained or not."""
+    """Return a person with a network, trained or not.
+
+    Parameters
+    ----------
+    rate_hz : float, optional
+        Frames a second of an untrained one; those of the study by default.
+    """
     study = read_study(study_file)
     if results:
         prepared = prepare(study, results)
@@ -128,14 +148,16 @@ def make_person(
         network = load_estimator(file, subject, signals, belongs_to)
     else:
         model = read_model(model_file or study.model.file)
-        recording = resample(on_model(read_recording(study), model), study.training.rate_hz)
+        recording = resample(on_model(read_recording(study), model), rate_hz or study.training.rate_hz)
         held = held_by_choice(study.coordinates, recording.sensors, model)
         subject = make_subject(model, recording, held, height_m=study.person.height_m)
         signals = make_signals(recording, subject)
         torch.manual_seed(0)
         network = PersonNetwork(subject, signals).eval()
         with torch.no_grad():
-            network.network.head[-1].weight *= 10  # so that every number has something to say
+            network.network.get_parameter("head.2.weight").mul_(
+                10
+            )  # so that every number has something to say
     count = len(recording.sensors)
     rotation = np.tile(np.eye(3), (count, 1, 1))
     sensors = StreamedSensors(
@@ -220,6 +242,83 @@ def _echo(pipe, count: int) -> None:
             outlet.push_sample(row)
 
 
+def paced(person: Person, options: argparse.Namespace) -> dict:
+    """Return what becomes of a stream at its own pace: a message of each sensor by UDP from another process.
+
+    `lag` is from when a sample was due until its estimate is out, of all and of the last tenth, where it
+    would be larger if the estimate fell behind; `sent_late` is what of it is the sender's. `core` is the
+    share of a core that this process took.
+    """
+    rate_hz, context = 1 / person.signals.step_s, multiprocessing.get_context("spawn")
+    source, live = UdpSource(person.sensors.names, shared_clock=True), person.live()
+    lags = _Lags()
+    count = round(options.seconds * rate_hz)
+    pipe, other = context.Pipe()
+    arguments = (other, person.sensors.names, source.address, person.sent, rate_hz, count)
+    sender = context.Process(target=_send_paced, args=arguments, daemon=True)
+    sender.start()
+    while not (arrived := source.receive(1.0)):
+        pass
+    used, began = time.process_time(), time.monotonic()
+    for sample, arrived_s in arrived:
+        live.take(sample, arrived_s)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        sink = UdpSink(channels_of_person(person), *nobody.getsockname())
+        summary = run(source, live, [sink, lags], seconds=options.seconds)
+    core = (time.process_time() - used) / (time.monotonic() - began)
+    sent_late_s = pipe.recv() if pipe.poll(10.0) else [np.nan]
+    sender.join(10.0)
+    tenth = len(lags.taken_s) // 10
+    found = {"rate_hz": round(rate_hz, 1), "seconds": options.seconds, "sent": count}
+    found |= {"estimated": summary.estimated, "late": lags.late, "core": round(core, 3)}
+    times = {"lag": lags.taken_s, "lag_of_last_tenth": lags.taken_s[-tenth:], "sent_late": sent_late_s}
+    for name, some in times.items():
+        if len(some):
+            found[name] = {f"p{p}_ms": round(1000 * float(np.percentile(some, p)), 2) for p in PERCENTILES}
+    path = summary.latency_ms.get("path", {})
+    return found | {f"path_{key}_ms": round(value, 3) for key, value in path.items()}
+
+
+class _Lags:
+    """A sink that takes note of how late estimates are out; those at the begin are late by themselves."""
+
+    def __init__(self) -> None:
+        self.taken_s: list[float] = []
+        self.late = 0
+
+    def take(self, frame: LiveFrame) -> None:
+        """Take note of a frame, whose time is on the monotonic clock."""
+        self.late += frame.late
+        if not frame.late:
+            self.taken_s.append(time.monotonic() - frame.time_s)
+
+    def tell(self, event: Event) -> None:
+        """Nothing is to be done."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _send_paced(
+    pipe, names: tuple[str, ...], address: tuple[str, int], sent: np.ndarray, rate_hz: float, count: int
+) -> None:
+    player, began, late_s = UdpPlayer(names, *address), time.monotonic() + 0.1, []
+    for k in range(count):
+        due_s = began + k / rate_hz
+        time.sleep(max(due_s - time.monotonic(), 0.0))
+        late_s.append(time.monotonic() - due_s)
+        player.send(due_s, sent[k % len(sent)], due_s)
+    pipe.send(late_s)
+
+
+def channels_of_person(person: Person) -> Channels:
+    """Return the channels of what is estimated of a person."""
+    streaming = StreamingEstimator(person.network, person.subject, person.signals)
+    motions = [coordinate.motion for coordinate in person.subject.model.coordinates]
+    return channels_of_estimate(streaming.coordinates, motions, streaming.actuated, streaming.feet)
+
+
 def memory(person: Person, options: argparse.Namespace) -> dict:
     """Return how much the memory of the process grew over a long replay, MB."""
     live, count, step_s = person.live(shared_clock=False), len(person.recording.time_s), person.signals.step_s
@@ -255,7 +354,7 @@ def equality(person: Person, options: argparse.Namespace) -> dict:
             whole.ground.force.reshape(len(whole.q), -1),
         ),
     }
-    found = {"frames": len(frames)}
+    found: dict[str, float] = {"frames": len(frames)}
     for name, (ours, theirs) in pairs.items():
         ranges = np.ptp(theirs, axis=0)
         varies = ranges > 1e-9
@@ -363,6 +462,7 @@ def _rmsd_deg(frames: Sequence[LiveFrame], whole: Estimate, person: Person) -> f
 
 _ROWS = {
     "latency": latency,
+    "paced": paced,
     "loopback": loopback,
     "memory": memory,
     "equality": equality,

@@ -38,11 +38,12 @@ def test_latency_measures_the_estimator_and_its_peers(repository):
 
 def test_streaming_measures_the_whole_way(repository):
     command = [sys.executable, "-m", "benchmarks.streaming", "--frames", "40", "--minutes", "0.2", "--json"]
-    command += ["--only", "latency", "memory", "equality", "fuzzed"]
+    command += ["--seconds", "2", "--only", "latency", "paced", "memory", "equality", "fuzzed"]
     answer = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=200, check=False)
     assert answer.returncode == 0, answer.stderr
     found = json.loads(answer.stdout)
     assert 0 < found["latency"]["wall_p50_ms"] <= found["latency"]["wall_p99_ms"]
+    assert found["paced"]["sent"] == 200 >= found["paced"]["estimated"] and found["paced"]["core"] > 0
     assert found["equality"]["frames"] > 1000 and found["equality"]["moments"] < 1e-9
     assert found["fuzzed"]["read"] + found["fuzzed"]["refused"] == 10_000 and found["sensors"] == 7
 
