@@ -12,7 +12,7 @@ from casadi_dynamics.model.muscles import GeometryPath, Muscle
 from casadi_dynamics.symbolic.constraints import couple, independent_coordinates
 from casadi_dynamics.symbolic.path_points import PlacedPoint, place, segment, used_segments
 from casadi_dynamics.symbolic.tree import Tree, stack
-from casadi_dynamics.symbolic.wrapping.path import wrapped_path
+from casadi_dynamics.symbolic.wrapping.path import ARC_POINTS, wrapped_path, wrapped_way
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ def path_ways(tree: Tree, names: Sequence[str]) -> ca.Function:
     Returns
     -------
     casadi.Function
-        Inputs `q` and `parameters`. Output `position` (3 per point), in ground, m: for each muscle as many
-        points as its path has, from origin to insertion. A point that the path does not run through lies
-        on the one before it, or on the first of all.
+        Inputs `q` and `parameters`. Output `position` (3 per point), in ground, m: for each muscle
+        `points_of_way` points, from origin to insertion. Around surfaces it is as `wrapped_way` says. Of
+        other paths a point that is not on the way lies on the one before it, or on the first of all.
 
     Raises
     ------
@@ -85,8 +85,16 @@ def path_ways(tree: Tree, names: Sequence[str]) -> ca.Function:
         If the model has no such muscle.
     """
     muscles = _muscles(tree, names)
-    ways = [_way([place(own.name, point, tree) for point in own.path.points]) for own in muscles]
+    ways = []
+    for own in muscles:
+        points = [place(own.name, point, tree) for point in own.path.points]
+        ways.append(wrapped_way(points, own.path.wraps, tree) if own.path.wraps else _way(points))
     return tree.function("ways", "q", {"position": stack(position for way in ways for position in way)})
+
+
+def points_of_way(path: GeometryPath) -> int:
+    """Return with how many points a path is drawn."""
+    return len(path.points) + ARC_POINTS * len(path.wraps)
 
 
 def _muscles(tree: Tree, names: Sequence[str]) -> list[Muscle]:

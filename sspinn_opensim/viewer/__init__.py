@@ -47,7 +47,8 @@ A frame is float32, little-endian:
 7 for each body     position x, y, z in ground, m; quaternion x, y, z, w
 6 for each force    where it acts x, y, z, m; force on the body x, y, z, N; both in ground
 1 for each muscle   activation, 0 to 1; NaN where it is not known
-3 for each point    path points that are not fixed to a body (`Scene.path_points`), in ground, m
+3 for each point    path points that are not fixed to a body (`Scene.path_points`), in ground, m; of a muscle
+                    that runs around surfaces all points, and six more for each surface
 ==================  =========================================================================================
 """
 

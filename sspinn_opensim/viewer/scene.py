@@ -15,6 +15,7 @@ from casadi_dynamics.model import ContactSphere, ImuFrame, Model
 from casadi_dynamics.model.muscles import Muscle, PathPoint
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import posture
+from casadi_dynamics.symbolic.paths import points_of_way
 from casadi_dynamics.symbolic.posture import Posture
 from sspinn_opensim.anatomy import side_of
 from sspinn_opensim.viewer.bones import Bones
@@ -65,14 +66,21 @@ class Scene:
 
     @cached_property
     def moving_muscles(self) -> tuple[str, ...]:
-        """Muscles some of whose points are not fixed to a body, or not always on their path."""
-        return tuple(m.name for m in self.muscles if not all(isinstance(p, PathPoint) for p in m.path.points))
+        """Muscles some of whose points are not fixed to a body, or not always on their path.
+
+        So are those that run around surfaces.
+        """
+        return tuple(
+            muscle.name
+            for muscle in self.muscles
+            if muscle.path.wraps or not all(isinstance(p, PathPoint) for p in muscle.path.points)
+        )
 
     @property
     def path_points(self) -> int:
         """Points of the paths of these."""
         moving = set(self.moving_muscles)
-        return sum(len(muscle.path.points) for muscle in self.muscles if muscle.name in moving)
+        return sum(points_of_way(muscle.path) for muscle in self.muscles if muscle.name in moving)
 
     @property
     def frame_floats(self) -> int:
@@ -150,8 +158,8 @@ class Scene:
         for muscle in self.muscles:
             points = muscle.path.points
             if muscle.name in moving:
-                way: list = list(range(next_point, next_point + len(points)))
-                next_point += len(points)
+                way: list = list(range(next_point, next_point + points_of_way(muscle.path)))
+                next_point += len(way)
             else:
                 way = [self._station(p.body, p.location) for p in points if isinstance(p, PathPoint)]
             made.append({"name": muscle.name, "points": way})

@@ -1,4 +1,4 @@
-"""A path around surfaces: its length, the rate of it, and its moment arms."""
+"""A path around surfaces: its length, the rate of it, its moment arms, and where it runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from casadi_dynamics.symbolic.path_points import PlacedPoint, segment, used_segm
 from casadi_dynamics.symbolic.tree import Tree
 from casadi_dynamics.symbolic.wrapping.algebra import MANDATORY, every
 from casadi_dynamics.symbolic.wrapping.route import Obstacle, route
-from casadi_dynamics.symbolic.wrapping.surfaces import wrap_function
+from casadi_dynamics.symbolic.wrapping.surfaces import along_arc, wrap_function
+
+#: Points that an arc is drawn with, its ends among them: of a quarter turn the chords leave out 0.6 % of it.
+ARC_POINTS = 6
 
 
 def wrapped_path(
@@ -89,6 +92,19 @@ def _sums(lines: Sequence[tuple[PlacedPoint, PlacedPoint]]) -> tuple[ca.SX, ca.S
 
 
 def _around_several(points: Sequence[PlacedPoint], wraps: Sequence[PathWrap], tree: Tree):
+    length, arcs, all_pulls, pulls, _ = _routed(points, wraps, tree)
+    # Symbols stand for the way: CasADi would evaluate it once more to find that no speed moves it.
+    places, forces = ca.SX.sym("arcs", *arcs.shape), ca.SX.sym("pulls", *pulls.shape)
+    ends = [_ridden(wraps[i // 2].body, places[:, i], tree) for i in range(2 * len(wraps))]
+    velocities = ca.horzcat(*(point.velocity for point in (*points, *ends)))
+    rate = -ca.sum1(ca.vec(forces * velocities))
+    speed = ca.substitute([rate], [places, forces], [arcs, all_pulls])[0]
+    arms = ca.substitute([-ca.jacobian(rate, tree.u)], [places, forces], [arcs, pulls])[0]
+    return length, speed, arms
+
+
+def _routed(points: Sequence[PlacedPoint], wraps: Sequence[PathWrap], tree: Tree) -> tuple[ca.SX, ...]:
+    """Return the outputs of `route` of a path."""
     bodies = list(dict.fromkeys(part.body for part in (*points, *wraps)))
     alone = len(wraps) == 1
     obstacles = [
@@ -103,18 +119,49 @@ def _around_several(points: Sequence[PlacedPoint], wraps: Sequence[PathWrap], tr
     ]
     way = route([bodies.index(point.body) for point in points], obstacles)
     axes, origins, dimensions = zip(*(_place(wrap, tree) for wrap in wraps), strict=True)
-    length, arcs, all_pulls, pulls = way(
+    found = way(
         ca.horzcat(*(point.position for point in points)),
         ca.vertcat(*(point.active for point in points)),
         ca.horzcat(*axes),
         ca.horzcat(*origins),
         ca.vertcat(*dimensions),
     )
-    # Symbols stand for the way: CasADi would evaluate it once more to find that no speed moves it.
-    places, forces = ca.SX.sym("arcs", *arcs.shape), ca.SX.sym("pulls", *pulls.shape)
-    ends = [_ridden(wraps[i // 2].body, places[:, i], tree) for i in range(2 * len(wraps))]
-    velocities = ca.horzcat(*(point.velocity for point in (*points, *ends)))
-    rate = -ca.sum1(ca.vec(forces * velocities))
-    speed = ca.substitute([rate], [places, forces], [arcs, all_pulls])[0]
-    arms = ca.substitute([-ca.jacobian(rate, tree.u)], [places, forces], [arcs, pulls])[0]
-    return length, speed, arms
+    return tuple(found)
+
+
+def wrapped_way(points: Sequence[PlacedPoint], wraps: Sequence[PathWrap], tree: Tree) -> list[ca.SX]:
+    """Return where a path runs, to draw it: its points and, of each surface, `ARC_POINTS` along the arc.
+
+    From origin to insertion, in ground, m; where points or surfaces are not on the way, the last ones are the
+    insertion. The ends of arcs are OpenSim's; between them an arc of an ellipsoid runs in a plane through its
+    centre, and one of a torus straight on.
+    """
+    n, between = len(points), ARC_POINTS - 2
+    way = _routed(points, wraps, tree)[-1]
+    columns = [(way[:3, j], way[3, j]) for j in range(way.shape[1])]
+    last = points[0].position
+    for place, number in columns:
+        last = ca.if_else(number >= 0, place, last)
+    drawn, ended = [last] * (n + ARC_POINTS * len(wraps)), ca.SX(0)
+
+    def put(j: int, k: int, used: ca.SX, place: ca.SX) -> None:
+        """Put a place behind `j` columns, `k` more, and the arcs before them."""
+        for arcs in range(len(wraps) + 1):
+            slot = j + k + between * arcs
+            if slot < len(drawn):
+                drawn[slot] = ca.if_else(every(used, ended == arcs), place, drawn[slot])
+
+    for j, (place, number) in enumerate(columns):
+        for i, wrap in enumerate(wraps):
+            if j == 0:
+                break
+            ends = number == n + 2 * i + 1
+            axes, origin, dimensions = _place(wrap, tree)
+            near, far = (axes.T @ (columns[c][0] - origin) for c in (j - 1, j))
+            for k in range(between):
+                share = (k + 1) / (between + 1)
+                on_arc = along_arc(wrap.surface.kind, dimensions, near, far, way[4, j], share)
+                put(j, k, ends, origin + axes @ on_arc)
+        ended += sum((number == n + 2 * i + 1 for i in range(len(wraps))), ca.SX(0))
+        put(j, 0, number >= 0, place)
+    return drawn

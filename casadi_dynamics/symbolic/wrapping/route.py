@@ -73,7 +73,8 @@ def route(bodies: Sequence[int], obstacles: Sequence[Obstacle]) -> ca.Function:
         `origins` (3, k) of the surfaces in ground; and their `dimensions`, below one another. Outputs:
         `length`, m; `arcs` (3, 2 k), the ends of the arcs, in ground; and for the points and these ends
         (3, n + 2 k) the sum of the unit vectors along which a tension pulls them: `all_pulls`, and `pulls`
-        without those between points of one body. Those of a surface that is not touched are zero.
+        without those between points of one body. Those of a surface that is not touched are zero. And the
+        `way` itself: for each column place (m, in ground), number, and length of the arc that ends there.
     """
     n, k = len(bodies), len(obstacles)
     points, active = ca.MX.sym("points", 3, n), ca.MX.sym("active", n)
@@ -96,10 +97,11 @@ def route(bodies: Sequence[int], obstacles: Sequence[Obstacle]) -> ca.Function:
         for _ in range(_MOST_ROUNDS - 1):
             state = guarded(state[-1], state, surfaces, 0)
     table = ca.reshape(state[: _ROWS * size], _ROWS, size)
-    outputs = _measure(n, k)(table)
+    outputs = [*_measure(n, k)(table), table[[0, 1, 2, _NUMBER, _ARC], :]]
     names = ["points", "active", "axes", "origins", "dimensions"]
-    given, found = [points, active, axes, origins, dimensions], ["length", "arcs", "all_pulls", "pulls"]
-    return ca.Function("route", given, list(outputs), names, found, {"never_inline": True})
+    given = [points, active, axes, origins, dimensions]
+    found = ["length", "arcs", "all_pulls", "pulls", "way"]
+    return ca.Function("route", given, outputs, names, found, {"never_inline": True})
 
 
 def _table(bodies: Sequence[int], size: int) -> ca.Function:
