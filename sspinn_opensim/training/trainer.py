@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -111,19 +112,30 @@ class Trainer:
 
     def _loop(self, rank: int, report: Callable, save: Callable, every: int) -> None:
         """Train; an interruption is kept until a step is whole and saved."""
-        with memory_kept(), held_back() as interrupted:
-            self._steps(rank, report, save, every, interrupted)
+        with memory_kept(), ThreadPoolExecutor(1) as drawing, held_back() as interrupted:
+            self._steps(drawing, rank, report, save, every, interrupted)
 
-    def _steps(self, rank: int, report: Callable, save: Callable, every: int, interrupted: Callable) -> None:
+    def _steps(
+        self,
+        drawing: Executor,
+        rank: int,
+        report: Callable,
+        save: Callable,
+        every: int,
+        interrupted: Callable,
+    ) -> None:
         settings, objective = self.settings, self._parallel()
         parameters = list(self.estimators.parameters())
         started, first = time.monotonic(), self.step
+        drawn = drawing.submit(self.source.draw, self.step, rank)
         while not self.finished:
             where = f"step {self.step + 1}, seed {settings.seed}"
-            batch = self.source.draw(self.step, rank)
+            batch = drawn.result()
             loss = objective(batch, self.step)
             row = _row(loss, where)
             self.optimizer.zero_grad()
+            # The gradient of the loss terms keeps one core busy, so another draws the next windows meanwhile.
+            drawn = drawing.submit(self.source.draw, self.step + 1, rank)
             loss.total.backward()
             if not nn.utils.clip_grad_norm_(parameters, settings.clip).isfinite():
                 refuse_gradient(self.objective(batch, self.step), parameters, where)
