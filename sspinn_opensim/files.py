@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.input_files import not_a_file
 from casadi_dynamics.opensim_process.outputs import DRAFT
 
 LOCK_FILE = ".lock"
@@ -130,6 +131,8 @@ def read_json(path: Path, shape: object, fix: str) -> Any:
     InputError
         It is missing or no JSON, nests too deeply, or has another shape.
     """
+    if why := not_a_file(path):
+        raise _damaged(path, f"it {why}", fix)
     try:
         with path.open(encoding="utf-8") as file:
             text = file.read(_LARGEST_JSON)  # one that is longer ends in the middle

@@ -246,6 +246,10 @@ def test_a_results_folder_leads_nowhere_and_holds_nobody_up(tmp_path):
     os.mkfifo(folder / ".lock")
     assert owner_of(folder) == ""
     assert open_folder(folder).inside == ()
+    os.mkfifo(ResultsFolder(folder).manifest)
+    with pytest.raises(InputError, match="Cannot read"):
+        open_folder(folder)
+    ResultsFolder(folder).manifest.unlink()
     entry = {"path": "../../../../../../../../dev/zero", "sha256": "0" * 64, "bytes": 7}
     ResultsFolder(folder).manifest.write_text(json.dumps({"files": {}, "inputs": {"study": entry}}))
     found = compare_with_manifest(folder)

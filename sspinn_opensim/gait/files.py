@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.input_files import check_input
 from sspinn_opensim.anatomy import SIDES
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.gait.cycles import PERCENT, Cycle
@@ -78,7 +79,7 @@ def read_cycles(path: Path) -> list[Cycle]:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
+    with check_input(path, "the table").open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
         return [{label.removeprefix("'"): cell for label, cell in row.items()} for row in rows]
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.input_files import check_input
 from sspinn_opensim.anatomy import SIDES, readable, without_side
 from sspinn_opensim.evaluation.curves import Curves
 from sspinn_opensim.evaluation.data import EvaluationData
@@ -392,7 +393,7 @@ def read_histories(results: Path) -> dict[str, dict[str, list[float]]]:
     histories = {}
     for path in ResultsFolder(results).histories():
         try:
-            with path.open(newline="", encoding="utf-8") as file:
+            with check_input(path, "the history").open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
             names = rows[0] if rows else {}
             histories[path.parent.name] = {name: [float(row[name]) for row in rows] for name in names}
