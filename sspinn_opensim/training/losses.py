@@ -33,6 +33,10 @@ LIMIT_MARGIN_RAD = 0.1
 FRICTION = 0.6
 #: Load does not move between contact points within this time, s.
 LOAD_MOVES_S = 0.07
+#: Tissue shakes a sensor for less than this; what is slower is the body's own motion, s.
+SLOW_S = 0.1
+#: Cosine of 30 degrees: sensors that lack an axis closer to up than this do not feel how the trunk rises.
+_UPWARD = 0.87
 #: The upright trunk of walking and running leans forward a little, rad (rotation about z is backward).
 TRUNK_LEAN_RAD = -0.03
 #: Coefficients of sin(a) / a and (1 - cos(a)) / a^2 by powers of a^2: exact in double precision up to pi.
@@ -86,6 +90,8 @@ class BodyConstants:
         `Subject.levers`.
     turned_by_tissue : (k, 3) bool Tensor
         `Subject.turned_by_tissue`.
+    up_along_trunk : (k, 3) Tensor
+        `Subject.up_along_trunk`.
     """
 
     parameters: Tensor
@@ -96,6 +102,7 @@ class BodyConstants:
     modelled_force: Tensor
     levers: Tensor
     turned_by_tissue: Tensor
+    up_along_trunk: Tensor
 
     @cached_property
     def levers_by_axis(self) -> Tensor:
@@ -116,6 +123,7 @@ class BodyConstants:
             torch.as_tensor(subject.modelled.force),
             torch.as_tensor(subject.levers, dtype=dtype),
             torch.as_tensor(subject.turned_by_tissue),
+            torch.as_tensor(subject.up_along_trunk, dtype=dtype),
         )
 
 
@@ -172,13 +180,13 @@ class LossInputs:
     force_bw: Tensor
     contact_position: Tensor
     contact_velocity: Tensor
+    predicted_up: Tensor
     on_the_way: Tensor | None = None
     still: Tensor | None = None
     sensor_velocity: Tensor | None = None
     foot_speed: Tensor | None = None
     error_scales: ErrorScales | None = None
     up: Tensor | None = None
-    predicted_up: Tensor | None = None
 
     @cached_property
     def force_axes(self) -> tuple[Tensor, ...]:
@@ -234,9 +242,27 @@ def _sensor_error(error: Tensor, variance: Tensor, floor: float | Tensor, found:
     return torch.where(variance > 0, error.square() / allowed, heavy_tailed(error, allowed, found)).mean()
 
 
+def trunk_rise(e: LossInputs, acceleration: float) -> Tensor:
+    """Slow upward acceleration of pelvis and trunk against their sensors: the load of both feet together.
+
+    But for its mean over a window, which is that of gravity and an accelerometer's offset. What a sensor
+    measured upward is told by the inclination as it is: nothing is to tilt for the sake of a better match.
+    """
+    worn = e.signals.acceleration_channels
+    chosen = (e.constants.up_along_trunk * worn).square().sum(-1) > _UPWARD**2
+    if not chosen.any():
+        return e.tau.new_zeros(())
+    of_sensor = torch.eye(len(worn), dtype=e.tau.dtype).repeat_interleave(worn.sum(-1), 0)[:, chosen]
+    up = e.predicted_up.flatten(-2)[..., e.signals.acceleration_places]
+    error = ((e.predicted_acceleration * up - e.acceleration * up.detach()) @ of_sensor).transpose(1, 2)
+    frames = min(max(round(SLOW_S / e.signals.step_s), 1), error.shape[-1])
+    slow = functional.avg_pool1d(error, frames, 1)
+    return _square((slow - slow.mean(-1, keepdim=True)) / acceleration)
+
+
 def inclination(e: LossInputs, angle: float) -> Tensor:
     """Up along the sensors' axes against an orientation filter, in models that leave the plane."""
-    if e.up is None or e.predicted_up is None:
+    if e.up is None:
         return e.tau.new_zeros(())
     known = ~e.up.isnan().any(-1)
     error = (e.predicted_up - e.up.nan_to_num()) / angle
@@ -475,6 +501,7 @@ TERMS: dict[str, Term] = {
         ),
         1.0,
     ),
+    "trunk_rise": Term(trunk_rise, (1.0,), ("m/s², a tenth of gravity",), 1.0),
     "inclination": Term(inclination, (0.05,), ("rad",), 1.0),
     "root_residual": Term(root_residual, (0.1,), (f"{_BW} (times height)",), 1.0, needs_force=True),
     "contact_height": Term(
@@ -589,7 +616,7 @@ def loss_inputs(
         foot_speed=None if windows.foot_speed is None else windows.foot_speed[:, 1:-1],
         error_scales=error_scales,
         up=None if windows.up is None else windows.up[:, 1:-1],
-        predicted_up=None if windows.up is None else _triples(out["imu_up"] @ axes),
+        predicted_up=_triples(out["imu_up"] @ axes),
     )
 
 

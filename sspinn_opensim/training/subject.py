@@ -20,9 +20,10 @@ from casadi_dynamics.symbolic.constraints import independent_coordinates
 from casadi_dynamics.symbolic.heading import RootHeading, root_heading
 from casadi_dynamics.symbolic.posture import moving_coordinates, posture, without_forces
 from sspinn_opensim.anatomy.feet import foot_of
-from sspinn_opensim.anatomy.names import segment_of
+from sspinn_opensim.anatomy.names import MIDDLE, segment_of
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording.places import place
+from sspinn_opensim.anatomy.names import MIDDLE, segment_of
 
 #: Steps are told from turns of the root joint by their direction: this close to an axis of ground counts.
 _ALIGNED = 0.99
@@ -138,6 +139,21 @@ class Subject:
     @cached_property
     def contact_in_default_posture(self) -> np.ndarray:
         """Places of the contact points, (points, 3) in ground, m: the root at height zero."""
+        return self._in_default_posture["contact_position"]
+
+    @cached_property
+    def up_along_trunk(self) -> np.ndarray:
+        """Up along the axes of each sensor on pelvis or trunk in the default posture, (k, 3); else zeros."""
+        up = self._in_default_posture["imu_up"].copy()
+        for k, frame in enumerate(self.functions.imu_frames):
+            segment = segment_of(frame.body)
+            if segment is None or segment[0] not in MIDDLE:
+                up[k] = 0.0
+        return up
+
+    @cached_property
+    def _in_default_posture(self) -> dict[str, np.ndarray]:
+        """What the dynamics say of someone at rest, (k, 3): the root at height zero."""
         q = np.array([self.fixed.get(c.name, c.default) for c in self.model.coordinates])
         q[self.roles.vertical] = 0.0
         zeros = np.zeros(len(q))
@@ -149,7 +165,7 @@ class Subject:
             sensor_position=self.sensor_position,
             parameters=self.functions.parameters,
         )
-        return np.array(out["contact_position"]).reshape(-1, 3)
+        return {name: np.array(out[name]).reshape(-1, 3) for name in ("contact_position", "imu_up")}
 
     @cached_property
     def root_has_sensor(self) -> bool:

@@ -209,6 +209,11 @@ def term_cases(e, spatial_model):
             changed(e, signals=sure, predicted_rate=off(e.angular_rate, only["angular_rate"])),
             1,
         ),
+        # Of nine means of two frames the one in the middle is of both signs.
+        "trunk_rise": (
+            rising_trunk(e, only["trunk_rise"] * torch.tensor([1.0, -1.0]).repeat_interleave(5)),
+            8 / 9,
+        ),
         "inclination": (
             changed(
                 e,
@@ -296,6 +301,25 @@ def term_cases(e, spatial_model):
     }
 
 
+def rising_trunk(e, more, body="pelvis", turned=0.0):
+    """Return inputs at 20 Hz whose sensor on a body reads so much less along its y axis than it should.
+
+    Parameters
+    ----------
+    more : (frames,) Tensor
+        m/s^2.
+    turned : float
+        From up to the axis along which it is, rad.
+    """
+    k = [frame.body for frame in e.subject.functions.imu_frames].index(body)
+    along = torch.zeros(7, 3, dtype=torch.float64)
+    along[k, 0], along[k, 1] = np.sin(turned), np.cos(turned)
+    read = e.acceleration + more[:, None] * along[e.signals.acceleration_channels]
+    up = filled(torch.zeros(1, len(more), 7, 3, dtype=torch.float64), (..., 1), 1.0)
+    signals = dataclasses.replace(e.signals, step_s=0.05)
+    return changed(e, signals=signals, predicted_acceleration=read, predicted_up=up)
+
+
 def without_root_sensor(subject):
     frames = tuple(frame for frame in subject.functions.imu_frames if frame.body != "pelvis")
     assert len(frames) == len(subject.functions.imu_frames) - 1
@@ -307,6 +331,48 @@ def test_a_sensor_on_the_pelvis_knows_better_than_the_prior_how_it_leans(standin
     assert value_of("trunk", changed(standing, motion=leaning)) == 0.0
     bare = without_root_sensor(standing.subject)
     assert value_of("trunk", changed(standing, subject=bare, motion=leaning)) > 1.0
+
+
+def test_the_trunk_rises_as_slowly_as_its_sensor_says(standing):
+    """What shakes a sensor does not count, nor its offset, nor what is not upward, nor what a leg feels."""
+    slow = 3.0 * torch.sin(torch.arange(10) * 0.6)
+    assert value_of("trunk_rise", rising_trunk(standing, slow)) > 3.0
+    shaking = 5.0 * torch.tensor([1.0, -1.0]).repeat(5)
+    for nothing in (
+        rising_trunk(standing, shaking),
+        rising_trunk(standing, torch.full((10,), 5.0)),
+        rising_trunk(standing, slow, turned=torch.pi / 2),
+        rising_trunk(standing, slow, body="femur_r"),
+    ):
+        assert value_of("trunk_rise", nothing) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_pelvis_does_not_tilt_for_the_sake_of_its_rise(standing):
+    """Its sensor reads forward accelerations upward as it is inclined; that is no reason to incline it."""
+    angle = torch.tensor(0.1, dtype=torch.float64, requires_grad=True)
+    slow = 3.0 * torch.sin(torch.arange(10) * 0.6)
+    still = rising_trunk(standing, slow)
+    turn = torch.stack([torch.stack([angle.cos(), angle.sin()]), torch.stack([-angle.sin(), angle.cos()])])
+    inclined = changed(
+        still,
+        predicted_up=torch.cat([still.predicted_up[..., :2] @ turn, still.predicted_up[..., 2:]], dim=-1),
+        predicted_acceleration=(still.predicted_acceleration.unflatten(-1, (7, 2)) @ turn).flatten(-2),
+    )
+    (pull,) = torch.autograd.grad(TERMS["trunk_rise"](inclined), angle)
+    assert pull.item() == pytest.approx(0, abs=1e-12)
+
+
+def test_who_wears_no_sensor_upward_on_the_trunk_is_not_asked_how_it_rises(standing):
+    worn = standing.signals.acceleration_channels.clone()
+    worn[[frame.body for frame in standing.subject.functions.imu_frames].index("pelvis"), 1] = False
+    kept = worn[standing.signals.acceleration_channels]
+    blind = changed(
+        standing,
+        signals=dataclasses.replace(standing.signals, acceleration_channels=worn),
+        acceleration=standing.acceleration[..., kept],
+        predicted_acceleration=standing.acceleration[..., kept] + 5.0 * torch.sin(torch.arange(10))[:, None],
+    )
+    assert value_of("trunk_rise", blind) == 0.0
 
 
 def test_joints_beyond_the_last_sensor_are_unfelt(standing):
