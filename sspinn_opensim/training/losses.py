@@ -243,21 +243,21 @@ def _sensor_error(error: Tensor, variance: Tensor, floor: float | Tensor, found:
 
 
 def trunk_rise(e: LossInputs, acceleration: float) -> Tensor:
-    """Slow upward acceleration of pelvis and trunk against their sensors: the load of both feet together.
+    """Slow upward acceleration of walking pelvis and trunk against their sensors: the load of both feet.
 
     But for its mean over a window, which is that of gravity and an accelerometer's offset. What a sensor
     measured upward is told by the inclination as it is: nothing is to tilt for the sake of a better match.
     """
     worn = e.signals.acceleration_channels
     chosen = (e.constants.up_along_trunk * worn).square().sum(-1) > _UPWARD**2
-    if not chosen.any():
+    if e.signals.runs or not chosen.any():
         return e.tau.new_zeros(())
     of_sensor = torch.eye(len(worn), dtype=e.tau.dtype).repeat_interleave(worn.sum(-1), 0)[:, chosen]
     up = e.predicted_up.flatten(-2)[..., e.signals.acceleration_places]
     error = ((e.predicted_acceleration * up - e.acceleration * up.detach()) @ of_sensor).transpose(1, 2)
     frames = min(max(round(SLOW_S / e.signals.step_s), 1), error.shape[-1])
     slow = functional.avg_pool1d(error, frames, 1)
-    return _square((slow - slow.mean(-1, keepdim=True)) / acceleration)
+    return _mean_square(slow - slow.mean(-1, keepdim=True), acceleration)
 
 
 def inclination(e: LossInputs, angle: float) -> Tensor:

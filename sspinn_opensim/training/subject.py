@@ -23,7 +23,6 @@ from sspinn_opensim.anatomy.feet import foot_of
 from sspinn_opensim.anatomy.names import MIDDLE, segment_of
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording.places import place
-from sspinn_opensim.anatomy.names import MIDDLE, segment_of
 
 #: Steps are told from turns of the root joint by their direction: this close to an axis of ground counts.
 _ALIGNED = 0.99

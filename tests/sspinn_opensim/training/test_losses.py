@@ -316,8 +316,12 @@ def rising_trunk(e, more, body="pelvis", turned=0.0):
     along[k, 0], along[k, 1] = np.sin(turned), np.cos(turned)
     read = e.acceleration + more[:, None] * along[e.signals.acceleration_channels]
     up = filled(torch.zeros(1, len(more), 7, 3, dtype=torch.float64), (..., 1), 1.0)
-    signals = dataclasses.replace(e.signals, step_s=0.05)
+    signals = dataclasses.replace(e.signals, step_s=0.05, runs=False)
     return changed(e, signals=signals, predicted_acceleration=read, predicted_up=up)
+
+
+def running(e):
+    return changed(e, signals=dataclasses.replace(e.signals, runs=True))
 
 
 def without_root_sensor(subject):
@@ -343,6 +347,7 @@ def test_the_trunk_rises_as_slowly_as_its_sensor_says(standing):
         rising_trunk(standing, torch.full((10,), 5.0)),
         rising_trunk(standing, slow, turned=torch.pi / 2),
         rising_trunk(standing, slow, body="femur_r"),
+        running(rising_trunk(standing, slow)),
     ):
         assert value_of("trunk_rise", nothing) == pytest.approx(0, abs=1e-12)
 
