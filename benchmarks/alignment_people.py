@@ -13,7 +13,16 @@ import numpy as np
 
 from benchmarks.virtual_imu import Trial, settings_of, trials
 from sspinn_opensim.alignment.strides import HARMONICS, Strides, find_strides
-from sspinn_opensim.alignment.usual import QUIET_STANDING, Lean, Site, UsualGait, gait_of, mirrored
+from sspinn_opensim.alignment.usual import (
+    QUIET_STANDING,
+    UNITS,
+    Lean,
+    Site,
+    UsualGait,
+    gait_of,
+    mirrored,
+    size_of,
+)
 from sspinn_opensim.anatomy import segment_of, side_of
 from sspinn_opensim.recording.phases import phases_of_signals
 from sspinn_opensim.simulation import places
@@ -22,8 +31,6 @@ from sspinn_opensim.simulation.walk import read_walk, record_walk
 
 SEGMENTS = ("pelvis", "trunk", "thigh", "shank", "foot")
 _BODIES = {"pelvis": "pelvis", "trunk": "torso", "thigh": "femur", "shank": "tibia", "foot": "calcn"}
-#: What makes deviations of rates and of forces comparable, rad/s and m/s^2.
-_UNITS = {"rate": 0.3, "force": 1.5}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +113,7 @@ def usual_gait(of: Sequence[Person], kind: str) -> dict[str, Any]:
         values: dict[str, Any] = {
             "lean_deg": _rounded([forward, forward_sd, outward, outward_sd, per_size], 2)
         }
-        for signal in _UNITS:
+        for signal in UNITS:
             curve = size * mean[segment, signal]
             deviations = np.array([size * one[segment, signal] for one in shifted]) - curve
             values[signal] = _rounded(np.stack([curve.real, curve.imag], axis=-1), 4)
@@ -182,7 +189,7 @@ def _right_side(person: Person) -> dict[tuple[str, str], np.ndarray]:
     """Return the harmonics by segment and signal: the mean of the right side and of the mirrored left one."""
     found = {}
     for segment in SEGMENTS:
-        for signal in _UNITS:
+        for signal in UNITS:
             harmonics = getattr(person.strides, signal)
             of = {site[1]: harmonics[k] for k, site in enumerate(person.sites) if site[0] == segment}
             right, left = of.get("right", of.get("")), of.get("left", of.get(""))
@@ -195,7 +202,7 @@ def _like(one: dict, mean: dict) -> dict:
     """Return the harmonics of one person at the phase and size that are nearest to the mean."""
     order = np.arange(1, HARMONICS + 1)[:, None]
     phases = np.radians(np.arange(0, 360, 2))
-    weights = {signal: unit**-2 for signal, unit in _UNITS.items()}
+    weights = {signal: unit**-2 for signal, unit in UNITS.items()}
     match = [
         sum(weights[k[1]] * (mean[k].conj() * one[k] * np.exp(1j * order * phase)).sum().real for k in mean)
         for phase in phases
@@ -206,7 +213,7 @@ def _like(one: dict, mean: dict) -> dict:
 
 
 def _size(one: dict) -> float:
-    return float(np.sqrt(sum((np.abs(v) ** 2).sum() / _UNITS[k[1]] ** 2 for k, v in one.items())))
+    return size_of((signal, harmonics) for (_, signal), harmonics in one.items())
 
 
 def _standing(trial: Trial) -> dict[Site, tuple[float, float]] | None:

@@ -12,14 +12,22 @@ from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.alignment.combine import Evidence, combine
 from sspinn_opensim.alignment.doubts import SURE, doubts_of
 from sspinn_opensim.alignment.evidence import Observed, evidence_of, stated_axes
-from sspinn_opensim.alignment.identify import fits, identify
+from sspinn_opensim.alignment.identify import SAGITTAL, fits, identify
 from sspinn_opensim.alignment.mistakes import find_mistakes
 from sspinn_opensim.alignment.standing import Standing, find_standing
-from sspinn_opensim.alignment.strides import find_strides
+from sspinn_opensim.alignment.strides import Strides, find_strides
 from sspinn_opensim.alignment.types import Alignment, SensorAlignment
-from sspinn_opensim.alignment.usual import QUIET_STANDING, UPRIGHT, Lean, Site, UsualGait, usual_gaits
+from sspinn_opensim.alignment.usual import (
+    QUIET_STANDING,
+    UPRIGHT,
+    Lean,
+    Site,
+    UsualGait,
+    size_of,
+    usual_gaits,
+)
 from sspinn_opensim.recording.findings import Finding, merged
-from sspinn_opensim.recording.mounting import angles_from_rotation, rotation_from_angles
+from sspinn_opensim.recording.mounting import angles_from_rotation, rotate, rotation_from_angles
 from sspinn_opensim.recording.phases import Phase, phases
 from sspinn_opensim.recording.placement import site_of
 from sspinn_opensim.recording.types import Recording
@@ -39,9 +47,10 @@ def align(
 ) -> Alignment:
     """Return how the sensors of a recording sit on their segments.
 
-    Only sensors with all six channels take part. Those whose axes are known keep them; they help to tell
+    Sensors with all six channels take part. Those whose axes are known keep them; they help to tell
     where the others sit, and are compared with what their signals say. So are those whose axes are stated
-    within a deviation, which is evidence beside that of their signals.
+    within a deviation, which is evidence beside that of their signals: of these the channels of the
+    sagittal plane are enough, which tell of the turn in that plane.
 
     Parameters
     ----------
@@ -57,8 +66,9 @@ def align(
     choice = choice or AlignmentChoice()
     if postures is None:
         postures = UPRIGHT if choice.posture == "upright" else QUIET_STANDING
-    known = np.all(recording.acceleration_available & recording.angular_rate_available, axis=1)
-    used = [int(k) for k in np.flatnonzero(known)]
+    complete, sagittal = _channels(recording)
+    nearly = np.array([sensor.stated_within_deg is not None for sensor in recording.sensors])
+    used = [int(k) for k in np.flatnonzero(complete | (sagittal & nearly))]
     gaits, doing = usual_gaits() if gaits is None else gaits, phases(recording)
     observed, sitting, findings = _observe(recording, used, postures, standing_s, gaits, doing)
     evidence = evidence_of(observed, postures, choice)
@@ -68,10 +78,10 @@ def align(
         if k in used:
             at = used.index(k)
             own = _solved(own, evidence[at], _facing(observed, at))
-            if sitting:
+            if sitting and complete[k]:  # in the plane both legs exchanged look alike: see `find_mistakes`
                 found, probability = sitting[at]
                 own = replace(own, found=found, probability=probability)
-        findings += doubts_of(own, sensor, choice, complete=k in used)
+        findings += doubts_of(own, sensor, choice, complete=bool(complete[k]))
         if sensor.stated_within_deg is not None and k in used:
             whole = (*stated_axes(sensor.stated_within_deg), *evidence[used.index(k)])
             own = _solved(own, whole, own.facing)
@@ -84,9 +94,9 @@ def align(
 
 def judged(alignment: Alignment, recording: Recording, choice: AlignmentChoice) -> Alignment:
     """Return an alignment of the same recording that was kept, with doubts by the bounds of a choice."""
-    known = np.all(recording.acceleration_available & recording.angular_rate_available, axis=1)
     found = [f for f in alignment.findings if f.kind != "alignment"]
-    for own, sensor, complete in zip(alignment.sensors, recording.sensors, known, strict=True):
+    channels, _ = _channels(recording)
+    for own, sensor, complete in zip(alignment.sensors, recording.sensors, channels, strict=True):
         if not sensor.axes_known:
             doubts = doubts_of(own, sensor, choice, complete=bool(complete))
             found += [f for f in doubts if f.kind == "alignment"]
@@ -96,6 +106,7 @@ def judged(alignment: Alignment, recording: Recording, choice: AlignmentChoice) 
 def aligned(recording: Recording, alignment: Alignment) -> Recording:
     """Return a recording along the axes of the bodies: sensors whose axes were not known are turned."""
     acceleration, angular_rate = recording.acceleration.copy(), recording.angular_rate.copy()
+    force_known, rate_known = recording.acceleration_available.copy(), recording.angular_rate_available.copy()
     variances = recording.acceleration_variance.copy(), recording.angular_rate_variance.copy()
     rotations = {own.name: own.rotation for own in alignment.sensors}
     sensors = list(recording.sensors)
@@ -103,8 +114,8 @@ def aligned(recording: Recording, alignment: Alignment) -> Recording:
         if sensor.axes_known:
             continue
         rotation = rotations[sensor.name]
-        for signal in (acceleration, angular_rate):
-            signal[:, k] = signal[:, k] @ rotation.T
+        for signal, available in ((acceleration, force_known), (angular_rate, rate_known)):
+            signal[:, k], available[k] = rotate(signal[:, k], available[k], rotation)
         for variance in variances:
             variance[k] = rotation**2 @ variance[k]
         whole = rotation @ rotation_from_angles(sensor.orientation)
@@ -116,6 +127,8 @@ def aligned(recording: Recording, alignment: Alignment) -> Recording:
         sensors=tuple(sensors),
         acceleration=acceleration,
         angular_rate=angular_rate,
+        acceleration_available=force_known,
+        angular_rate_available=rate_known,
         acceleration_variance=variances[0],
         angular_rate_variance=variances[1],
     )
@@ -130,8 +143,8 @@ def unaligned(recording: Recording, choice: AlignmentChoice, stated: Collection[
         Sensors whose axes the study gives.
     """
     sensors = []
-    complete = np.all(recording.acceleration_available & recording.angular_rate_available, axis=1)
-    for sensor, refinable in zip(recording.sensors, complete, strict=True):
+    _, sagittal = _channels(recording)
+    for sensor, refinable in zip(recording.sensors, sagittal, strict=True):
         known, within = sensor.axes_known, None
         if choice.method == "none":
             known = True
@@ -141,6 +154,13 @@ def unaligned(recording: Recording, choice: AlignmentChoice, stated: Collection[
             known, within = False, choice.stated_within_deg
         sensors.append(replace(sensor, axes_known=known, stated_within_deg=within))
     return replace(recording, sensors=tuple(sensors))
+
+
+def _channels(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
+    """Return of which sensors all six channels are known, and of which those of the sagittal plane."""
+    force, rate = recording.acceleration_available, recording.angular_rate_available
+    complete, sagittal = (force & rate).all(axis=1), force[:, :2].all(axis=1) & rate[:, 2]
+    return np.asarray(complete), np.asarray(sagittal)
 
 
 def _as_stated(recording: Recording) -> Recording:
@@ -171,23 +191,35 @@ def _observe(
     doing: Sequence[Phase],
 ) -> tuple[Observed, list[tuple[Site, float]], list[Finding]]:
     """Return what was seen of the sensors, where each most probably sits, and what was missing."""
-    observed = Observed(tuple(site_of(recording.sensors[k]) for k in used))
+    planar = ~_channels(recording)[0][used]
+    observed = Observed(tuple(site_of(recording.sensors[k]) for k in used), tuple(planar.tolist()))
     if not used:
         return observed, [], []
     acceleration, rate = recording.acceleration[:, used], recording.angular_rate[:, used]
+    for signal, axes in ((acceleration, SAGITTAL["force"]), (rate, SAGITTAL["rate"])):
+        signal[:, planar] *= axes
     sitting, findings = [], []
     strides = find_strides(recording.time_s, acceleration, rate, doing, recording.usable)
     if strides is None:
         missing = "There are no two strides of straight walking or running."
         findings.append(Finding("doubt", "no_gait", "", missing, "record some steps along a straight line"))
     else:
-        found = fits(strides, gaits)
+        found = fits(strides, gaits, planar=planar.tolist())
         sitting = identify(found, observed.sites)
-        pairs = zip(observed.sites, sitting, strict=True)
-        trusted = tuple(None if site != at and sure >= SURE else site for site, (at, sure) in pairs)
+        each = zip(observed.sites, observed.planar, sitting, strict=True)
+        trusted = tuple(
+            None if not plane and site != at and sure >= SURE else site for site, plane, (at, sure) in each
+        )
         fit = min(found, key=lambda each: each.at(trusted)[0])
         phase = fit.at(trusted)[1]
-        observed = replace(observed, trusted=trusted, strides=strides, fit=fit, phase=phase)
+        observed = replace(
+            observed,
+            trusted=trusted,
+            strides=strides,
+            fit=fit,
+            phase=phase,
+            size=_size(strides, fit.gait, trusted, planar),
+        )
     parts = find_standing(recording.time_s, acceleration, doing, standing_s, recording.usable)
     upright = [part for part in parts if standing_s or _stands(part, observed, postures)]
     for from_s, to_s in standing_s:
@@ -205,6 +237,21 @@ def _observe(
     return observed, sitting, findings
 
 
+def _size(strides: Strides, gait: UsualGait, sites: Sequence[Site | None], planar: np.ndarray) -> float:
+    """Return the size of the movement of sensors against the usual one, in the channels that there are.
+
+    The size that fits best is no measure of it: where a person departs from the usual curves it is smaller.
+    """
+    own, usual = [], []
+    for k, site in enumerate(sites):
+        if site is not None and site[0] in gait.segments:
+            for kind, axes in SAGITTAL.items():
+                channels = axes if planar[k] else np.ones(3)
+                own.append((kind, getattr(strides, kind)[k] * channels))
+                usual.append((kind, gait.segments[site[0]].signal(kind, site[1]) * channels))
+    return size_of(own) / size_of(usual) if usual else 1.0
+
+
 def _stands(part: Standing, observed: Observed, postures: Mapping[str, Lean]) -> bool:
     """Say whether up in standing is about where it should be beside up in gait, for all sensors.
 
@@ -215,7 +262,8 @@ def _stands(part: Standing, observed: Observed, postures: Mapping[str, Lean]) ->
         return True
     for k, site in enumerate(observed.sites):
         if site in fit.sites and site[0] in postures:
-            usual = postures[site[0]].up(site[1]) @ fit.gait.segments[site[0]].lean_at(fit.size).up(site[1])
+            gait = fit.gait.segments[site[0]].lean_at(observed.size)
+            usual = postures[site[0]].up(site[1]) @ gait.up(site[1])
             cosines = np.clip([part.up[k] @ strides.up[k], usual], -1.0, 1.0)
             if np.ptp(np.degrees(np.arccos(cosines))) > _OTHER_POSTURE_DEG:
                 return False

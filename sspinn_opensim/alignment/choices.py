@@ -32,7 +32,7 @@ class AlignmentChoice:
     stated_within_deg : float or None
         How well the axes are known that the study or the format states, as the standard deviation of turns
         about each axis of the segment, degrees: the signals then refine those of sensors with all six
-        channels. None: exactly.
+        channels, and in the sagittal plane those with its three. None: exactly.
     largest_sd_deg : float
         Inclinations in the sagittal plane that are known worse than this, degrees, are a serious finding.
     """

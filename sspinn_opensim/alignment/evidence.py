@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,6 +43,8 @@ class Observed:
     ----------
     sites, trusted : tuple of k (str, str) or None
         Segment and side that the study says; the same without those that the movement contradicts.
+    planar : tuple of k bool
+        Whether only the channels of the sagittal plane of a sensor are known.
     standing : Standing or None
         Standing still, if the person does.
     strides : Strides or None
@@ -51,20 +53,26 @@ class Observed:
         How well the strides fit each site, at the size of movement that fits best.
     phase : int
         The phase in it that fits best.
+    size : float
+        Of the movement, as people lean by it.
     """
 
     sites: tuple[Site | None, ...]
+    planar: tuple[bool, ...]
     trusted: tuple[Site | None, ...] = ()
     standing: Standing | None = None
     strides: Strides | None = None
     fit: Fit | None = None
     phase: int = 0
+    size: float = 1.0
 
 
 def evidence_of(
     observed: Observed, postures: Mapping[str, Lean], choice: AlignmentChoice
 ) -> tuple[tuple[Evidence, ...], ...]:
     """Return all evidence of how each sensor is turned; none for sensors on segments that are not known.
+
+    Sensors with sagittal channels alone tell of their turn in that plane.
 
     Parameters
     ----------
@@ -79,7 +87,8 @@ def evidence_of(
         standing = _of_standing(observed, k, site, postures[site[0]])
         found[k] = gait if choice.use == "gait" and gait else standing + gait
     _add_hinges(observed, found)
-    return tuple(map(tuple, found))
+    pairs = zip(found, observed.planar, strict=True)
+    return tuple(_in_plane(evidence) if planar else tuple(evidence) for evidence, planar in pairs)
 
 
 def stated_axes(within_deg: float) -> tuple[Evidence, ...]:
@@ -103,12 +112,14 @@ def _of_gait(observed: Observed, k: int, site: Site, stands: Lean, choice: Align
         return []
     found, segment = [], site[0]
     if choice.use != "standing" or observed.standing is None:
-        lean, least = fit.gait.segments[segment].lean_at(fit.size), _LEAN_SD[segment]
+        lean, least = fit.gait.segments[segment].lean_at(observed.size), _LEAN_SD[segment]
         lean = replace(lean, forward_sd=max(lean.forward_sd, least), outward_sd=max(lean.outward_sd, least))
         wrong = float(np.hypot(strides.up_sd_deg[k], _accelerometer_sd(strides.gravity[k])))
         source = f"mean inclination over {strides.count:.0f} strides of {fit.gait.name}"
-        found.append(_upright(source, strides.up[k], lean, site, wrong))
-        if segment == "foot" and observed.standing is None and fit.gait.name == "walking":
+        running_foot = segment == "foot" and fit.gait.name == "running"
+        if not running_foot:  # how it strikes and how high it is lifted turn its mean
+            found.append(_upright(source, strides.up[k], lean, site, wrong))
+        if segment == "foot" and (observed.standing is None or (running_foot and choice.use == "gait")):
             found.append(_upright("foot flat in stance", strides.flat[k], stands, site, wrong))
     heading = fit.heading[observed.phase, k, fit.sites.index(site)]
     curves = np.array([np.sin(heading), 0.0, np.cos(heading)]) @ level_axes(strides)[k]
@@ -127,7 +138,8 @@ def _add_hinges(observed: Observed, found: list[list[Evidence]]) -> None:
     for side in ("right", "left"):
         pair, near = [], []
         for segment in _HINGE_SD:
-            on = [k for k, site in enumerate(observed.sites) if site == (segment, side)]
+            on = [k for k, at in enumerate(observed.sites) if at == (segment, side)]
+            on = [k for k in on if not observed.planar[k]]
             curves = [e.direction for k in on for e in found[k] if e.source == _CURVES]
             pair += on[:1]
             near += curves[:1]
@@ -145,6 +157,17 @@ def _upright(source: str, up: np.ndarray, lean: Lean, site: Site, wrong_deg: flo
 
 def _sideways(source: str, axis: np.ndarray, sd_deg: float) -> Evidence:
     return Evidence(source, axis, _RIGHT, (_OPEN, sd_deg, _OPEN))
+
+
+def _in_plane(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """Return what evidence says of the turn about the axis to the right, and nothing of other turns."""
+    found = []
+    for item in evidence:
+        if np.isfinite(item.sd_deg[2]):
+            direction, target = (v[:2] / np.linalg.norm(v[:2]) for v in (item.direction, item.target))
+            sd = _OPEN, _OPEN, item.sd_deg[2]
+            found.append(Evidence(item.source, np.append(direction, 0.0), np.append(target, 0.0), sd))
+    return tuple(found)
 
 
 def _accelerometer_sd(gravity: float) -> float:

@@ -16,6 +16,8 @@ import numpy as np
 from sspinn_opensim.alignment.strides import Strides
 from sspinn_opensim.alignment.usual import Curves, Site, UsualGait, sites_of
 
+#: Channels of the sagittal plane: specific force forward and up, angular rate to the right.
+SAGITTAL = {"force": np.array([1.0, 1.0, 0.0]), "rate": np.array([0.0, 0.0, 1.0])}
 #: Phases of the stride and sizes of the movement that are tried.
 PHASES = np.arange(72) * 2 * np.pi / 72
 SIZES = (0.4, 0.55, 0.75, 1.0, 1.3)
@@ -89,11 +91,25 @@ def level_axes(strides: Strides) -> np.ndarray:
     return np.stack([np.cross(strides.up, z), strides.up, z], axis=1)
 
 
-def fits(strides: Strides, gaits: Iterable[UsualGait], sizes: Sequence[float] = SIZES) -> tuple[Fit, ...]:
-    """Return how well the sensors fit each site, for every kind of gait and every size of the movement."""
+def fits(
+    strides: Strides,
+    gaits: Iterable[UsualGait],
+    sizes: Sequence[float] = SIZES,
+    planar: Sequence[bool] | None = None,
+) -> tuple[Fit, ...]:
+    """Return how well the sensors fit each site, for every kind of gait and every size of the movement.
+
+    Parameters
+    ----------
+    planar : sequence of k bool, optional
+        Sensors with channels of the sagittal plane alone, the others being zero; default: none. They face
+        forward or backward.
+    """
     level = level_axes(strides)
+    only = np.zeros(len(level), bool) if planar is None else np.array(planar, bool)
+    counted = {kind: np.where(only[:, None], axes, 1.0) for kind, axes in SAGITTAL.items()}
     measured = {kind: np.einsum("kij,khj->khi", level, getattr(strides, kind)) for kind in ("rate", "force")}
-    return tuple(_fit(measured, gait, size) for gait in gaits for size in sizes)
+    return tuple(_fit(measured, counted, gait, size) for gait in gaits for size in sizes)
 
 
 def departures(curves: Curves, kind: str, size: float) -> np.ndarray:
@@ -103,7 +119,9 @@ def departures(curves: Curves, kind: str, size: float) -> np.ndarray:
     return sd**2 + _RELATIVE[kind] ** 2 * square + _ABSOLUTE[kind] ** 2
 
 
-def _fit(measured: dict[str, np.ndarray], gait: UsualGait, size: float) -> Fit:
+def _fit(
+    measured: dict[str, np.ndarray], counted: dict[str, np.ndarray], gait: UsualGait, size: float
+) -> Fit:
     sites = sites_of(gait)
     turn = np.exp(1j * np.arange(1, measured["rate"].shape[1] + 1) * PHASES[:, None])
     cost = np.zeros((len(PHASES), len(measured["rate"]), len(sites)))
@@ -116,7 +134,7 @@ def _fit(measured: dict[str, np.ndarray], gait: UsualGait, size: float) -> Fit:
             weight = 1 / variance
             shifted = usual * turn[:, :, None]  # (p, h, 3)
             cost[:, :, m] += 0.5 * np.einsum("h,kh->k", weight, (np.abs(own) ** 2).sum(axis=2))
-            cost[:, :, m] += 0.5 * weight @ (np.abs(usual) ** 2).sum(axis=1) + 3 * np.log(variance).sum()
+            cost[:, :, m] += counted[kind] @ (0.5 * weight @ np.abs(usual) ** 2 + np.log(variance).sum())
             product = np.einsum("h,khi,phj->pkij", weight, own.conj(), shifted).real
             cost[:, :, m] -= product[..., 1, 1]
             along[:, :, m] += product[..., 0, 0] + product[..., 2, 2]

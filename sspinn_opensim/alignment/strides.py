@@ -26,6 +26,9 @@ _LOWPASS_HZ = 8.0
 _ENOUGH_HZ = 100.0
 #: A foot that stands does so for at least this long, s.
 _FLAT_S = 0.1
+#: An acceleration that counts as much as an angular rate of 1 rad/s where the stillest moment is sought,
+#: m/s^2: a runner's foot turns as little behind the body as in stance, but is not at rest there.
+_STILL_M_S2 = 5.0
 #: Samples of the angular rates that are kept for the hinges.
 _SAMPLES = 3000
 _MEDIAN_STEPS = 15
@@ -202,7 +205,9 @@ def _windows(
     felt = np.einsum("stkij,stkj->ski", attitude, force) / length
     up = np.einsum("stkji,skj->stki", attitude, _unit(felt))
     turned = Rotation.from_matrix(attitude[:, -1].reshape(-1, 3, 3)).as_rotvec().reshape(felt.shape)
-    still = uniform_filter1d((rate**2).sum(axis=3), max(round(_FLAT_S / step_s), 1), axis=1, mode="wrap")
+    moved = force - np.linalg.norm(felt, axis=2)[:, None, :, None] * up
+    moving = (rate**2).sum(axis=3) + (moved**2).sum(axis=3) / _STILL_M_S2**2
+    still = uniform_filter1d(moving, max(round(_FLAT_S / step_s), 1), axis=1, mode="wrap")
     window, sensor = np.indices(felt.shape[:2])
     turns = np.exp(-1j * np.arange(1, HARMONICS + 1)[:, None] * phase[:, None])  # (s, h, t)
     return {

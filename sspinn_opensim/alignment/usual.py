@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
@@ -20,6 +20,8 @@ from sspinn_opensim.anatomy import MIDDLE
 #: Segment, and side: ``left``, ``right`` or nothing.
 Site = tuple[str, str]
 
+#: What makes deviations of rates and of forces comparable, rad/s and m/s^2.
+UNITS: Mapping[str, float] = {"rate": 0.3, "force": 1.5}
 #: Angular rate and specific force seen in a mirror between left and right.
 _MIRROR = {"rate": np.array([-1.0, -1.0, 1.0]), "force": np.array([1.0, 1.0, -1.0])}
 
@@ -94,7 +96,7 @@ class Curves:
     force_sd: np.ndarray
 
     def lean_at(self, size: float) -> Lean:
-        """Return the inclination in movement of a size, 1 for the usual one."""
+        """Return the inclination in movement of a size by `size_of`, 1 for the usual one."""
         return replace(self.lean, forward=self.lean.forward + self.lean_per_size * (size - 1.0))
 
     def signal(self, kind: str, side: str) -> np.ndarray:
@@ -123,6 +125,17 @@ def mirrored(harmonics: np.ndarray, kind: str) -> np.ndarray:
     """Return the harmonics (h, 3) of the other side: seen in a mirror, half a stride later."""
     order = np.arange(1, len(harmonics) + 1)[:, None]
     return harmonics * _MIRROR[kind] * np.exp(-1j * np.pi * order)
+
+
+def size_of(harmonics: Iterable[tuple[str, np.ndarray]]) -> float:
+    """Return the size of a movement: the root of all its squares.
+
+    Parameters
+    ----------
+    harmonics : iterable of (str, (h, 3) complex array)
+        Of ``rate`` or ``force``, of all segments.
+    """
+    return float(np.sqrt(sum((np.abs(own) ** 2).sum() / UNITS[kind] ** 2 for kind, own in harmonics)))
 
 
 @functools.cache

@@ -48,10 +48,11 @@ def walker(standing_s=2.0, strides=8, seed=0, gait=0, size=1.0):
             if kind == "rate":  # to angles
                 harmonics = harmonics / (2j * np.pi / STRIDE_S * np.arange(1, len(harmonics) + 1)[:, None])
             signals[kind] = np.einsum("hi,ht->ti", harmonics, turns).real
-        upright = Rotation.align_vectors([[0, 1, 0], [0, 0, 1]], [own.lean.up(side), [0, 0, 1]], [1e6, 1])[0]
+        up = own.lean_at(size).up(side)
+        upright = Rotation.align_vectors([[0, 1, 0], [0, 0, 1]], [up, [0, 0, 1]], [1e6, 1])[0]
         attitude = upright * Rotation.from_rotvec(signals["rate"])
         turning = (attitude[:-1].inv() * attitude[1:]).as_rotvec() * RATE_HZ
-        moved = attitude.apply(GRAVITY * own.lean.up(side) + signals["force"])
+        moved = attitude.apply(GRAVITY * up + signals["force"])
         moved = moved - moved.mean(axis=0) + [0, GRAVITY, 0]
         stands = QUIET_STANDING[segment].up(side)
         sway = 0.02 * rng.standard_normal((2, n_stand, 3))
@@ -79,6 +80,15 @@ def recording_of(force, rate, turns=None, bodies=BODIES, names=None, axes_known=
         acceleration_variance=np.zeros((k, 3)),
         angular_rate_variance=np.zeros((k, 3)),
     )
+
+
+def in_plane(recording):
+    """Return a recording with the channels of the sagittal plane alone."""
+    channels = {"acceleration": np.array([1, 1, 0]), "angular_rate": np.array([0, 0, 1])}
+    fields = {name: getattr(recording, name) * axes for name, axes in channels.items()}
+    k = len(recording.sensors)
+    fields |= {f"{name}_available": np.tile(axes > 0, (k, 1)) for name, axes in channels.items()}
+    return replace(recording, **fields)
 
 
 def any_turns(count=7, seed=1):
