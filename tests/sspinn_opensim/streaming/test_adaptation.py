@@ -11,6 +11,7 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation import estimate
+from sspinn_opensim.live_page.status import Status
 from sspinn_opensim.streaming.adaptation import Adaptation
 from sspinn_opensim.streaming.learner import Learner, Lesson, Task, learn
 from sspinn_opensim.streaming.recent import Recent
@@ -72,6 +73,7 @@ def test_the_network_taken_over_estimates_as_if_it_had_been_there(
     rest, more = play_to(live, everything[1501 * 7 :])
     frames = before + first + rest
     assert kinds(told + more) == ["adapted"] and "2 steps on 3 s" in live.network
+    assert Status(live.sensors.names, 0.0).now(live, {}, 0.0)["network"] == live.network
     times = np.array([frame.time_s for frame in frames])
     np.testing.assert_allclose(np.diff(times), 0.01, atol=1e-9)
     since = round(more[0].time_s * 100) + 1

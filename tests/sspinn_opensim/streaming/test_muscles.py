@@ -77,6 +77,7 @@ def test_time_that_is_short_is_said_and_frames_are_left_out(make_live, make_musc
     assert every > 5
     solved = [k for k, frame in enumerate(frames) if frame.muscles is not None]
     assert solved[0] == 2 and set(np.diff(solved)[:49]) == {1} and solved[-1] - solved[-2] == every
+    assert muscles.told.startswith(f"muscle forces in one frame of {every}: they take ")
     assert muscles.summary.solved == len(solved)
     assert muscles.summary.left_out == len(frames) - len(solved)
 
