@@ -85,7 +85,7 @@ class Balance:
 
     def compile(self) -> None:
         """Make the functions now, so that several threads can share them."""
-        _ = self._plain, self._derivatives
+        _ = self._plain, self._derivatives, self._pulled
 
     def values(self, motion: np.ndarray, force: np.ndarray) -> Values:
         """Return what motions (n, k) and forces (n, p, 3) in N give."""
@@ -109,6 +109,19 @@ class Balance:
             reading_by_motion=by_motion[:, forced : forced + reading] / self._reading_scale[:, None],
             position_by_coordinate=position,
         )
+
+    def slopes(self, motion: np.ndarray, force: np.ndarray, pull: Values) -> tuple[np.ndarray, np.ndarray]:
+        """Return derivatives, (n, k) by the motion and (n, p, 3) by the forces, of a sum over all values.
+
+        Parameters
+        ----------
+        pull : Values
+            What each value is multiplied by in the sum.
+        """
+        pulls = [pull.root / self._root_scale, pull.moment, pull.reading / self._reading_scale]
+        pulls.append(pull.position.reshape(len(motion), -1))
+        found = self._pulled(**self._given(motion, force), pull=np.concatenate(pulls, axis=1))
+        return found["by_motion"], found["by_force"].reshape(force.shape)
 
     def _parts(self, value: np.ndarray) -> dict[str, np.ndarray]:
         root, moment, reading, position = np.split(value, np.cumsum(self._sizes[:3]), axis=1)
@@ -175,4 +188,16 @@ class Balance:
         dense = ca.cse([ca.vec(ca.densify(value)) for value in outputs.values()])
         return compile_numpy(
             ca.Function("balance_derivatives", list(given.values()), dense, list(given), list(outputs))
+        )
+
+    @cached_property
+    def _pulled(self) -> Callable[..., dict[str, np.ndarray]]:
+        given, values = self._expressions
+        pull = ca.SX.sym("pull", values.numel())
+        total = ca.dot(pull, values)
+        outputs = {f"by_{name}": ca.gradient(total, given[name]) for name in ("motion", "force")}
+        dense = ca.cse([ca.densify(value) for value in outputs.values()])
+        named = {**given, "pull": pull}
+        return compile_numpy(
+            ca.Function("balance_slopes", list(named.values()), dense, list(named), list(outputs))
         )

@@ -11,7 +11,7 @@ deviations, have the least sum: of coordinates, ground forces, where they act, a
 what the sensors would read; and motions that shake cost too. Where it is said what the gyroscopes measured,
 the motion follows them as far as they are slow. Each round linearises (Gauss and Newton) and solves a
 quadratic program; multipliers make the balance exact (Nocedal and Wright 2006, Numerical Optimization,
-chapter 17).
+chapter 17). Near the end the gradient alone is made anew, exactly, and the Hessian stays.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ import numpy as np
 
 from casadi_dynamics.compiled.program import usable_cores
 from sspinn_opensim.estimation import knots
-from sspinn_opensim.estimation.balance import RATE_RAD_S, Balance, Balanced
+from sspinn_opensim.estimation.balance import RATE_RAD_S, Balance, Balanced, Values
 from sspinn_opensim.estimation.ground import LEAST_LOAD, ground_forces
 from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.offline import Estimate
-from sspinn_opensim.estimation.quadratic import QuadraticProgram
+from sspinn_opensim.estimation.quadratic import Curvature, QuadraticProgram
 from sspinn_opensim.estimation.uncertainty import Deviations
 from sspinn_opensim.recording.filters import low_pass
 from sspinn_opensim.recording.runs import true_runs
@@ -67,6 +67,10 @@ _BALANCED, _ROUNDS = 1e-6, 15
 _NEARLY = 1e-2
 #: Above this a motion is too wild to be made to agree, and is left alone.
 _GIVEN_UP = 0.05
+#: The Hessian stays once a round leaves less than this, and so small a part of what the round before left.
+_CLOSE, _FAST = 1e-3, 0.1
+#: But for the first rounds, in which forces and motion are far from each other.
+_FULL_ROUNDS = 2
 #: Parts of a step that are tried, until the residual falls.
 _LENGTHS = (1.0, 0.5, 0.25)
 #: How closely the first program, which is only a start, and the others are solved.
@@ -179,18 +183,33 @@ def _fade(x: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Linear:
-    """Residuals (n, m) with their derivatives by the motion (n, m, k) and by the point forces (n, m, 3 p)."""
+    """Derivatives of residuals (n, m) by the motion (n, m, k) and by the point forces (n, m, 3 p)."""
 
-    value: np.ndarray
     by_motion: np.ndarray
     by_force: np.ndarray
 
-    def over(self, scale: np.ndarray | float) -> _Linear:
-        """Return the residuals over scales (n, m) or one for all."""
-        scale = np.broadcast_to(scale, self.value.shape)
-        return _Linear(
-            self.value / scale, self.by_motion / scale[..., None], self.by_force / scale[..., None]
-        )
+    def over(self, scale: np.ndarray) -> _Linear:
+        """Return those of the residuals over scales (n, m) or one for all."""
+        return _Linear(self.by_motion / scale[..., None], self.by_force / scale[..., None])
+
+
+@dataclass(frozen=True)
+class _Aims:
+    """What a motion is held to beside the estimate.
+
+    Attributes
+    ----------
+    reading : (n, s) ndarray
+        Readings of the virtual sensors.
+    followed : (n, c) ndarray
+        Those of gyroscopes that are followed, rad/s.
+    held : (n, r) ndarray
+        Multipliers of the root residuals.
+    """
+
+    reading: np.ndarray
+    followed: np.ndarray
+    held: np.ndarray
 
 
 class _Problem:
@@ -242,10 +261,18 @@ class _Problem:
         amount = self._first_amounts()
         bound, held = np.zeros_like(amount), np.zeros((len(self._q), len(self._subject.roles.root)))
         reading = self._balance.values(motion, self._forces(amount)).reading
-        followed, last = self._followed(reading), np.inf
+        aims, last, before = _Aims(reading, self._followed(reading), held), np.inf, np.inf
+        curvature, by_guesses = self._curvature(motion, amount), True
         for round_ in range(_ROUNDS):
-            program = self._program(coefficients, motion, amount, held, reading, followed)
-            step, aim, bound = program.solve(amount, bound, _CLOSELY if round_ else _ROUGHLY)
+            if round_ and (round_ < _FULL_ROUNDS or last > min(_CLOSE, _FAST * before)):
+                curvature = self._curvature(motion, amount)
+            program = self._program(curvature, coefficients, motion, amount, aims)
+            found = program.solve_by_guesses(bound >= amount) if by_guesses else None
+            if found is None:
+                by_guesses = False
+                found = program.solve(amount, bound, _CLOSELY if round_ else _ROUGHLY)
+            step, aim, bound = found
+            before = last
             for length in _LENGTHS:
                 motion = knots.at_knots(coefficients + length * step, self._weights)
                 between = amount + length * (aim - amount)
@@ -256,7 +283,7 @@ class _Problem:
             if last < _BALANCED:
                 break
             if last < _NEARLY:
-                held = held + _STIFFNESS * left
+                aims = replace(aims, held=aims.held + _STIFFNESS * left)
         if not last < _GIVEN_UP:
             return None
         return motion[:, : self._q.shape[1]], self._forces(amount)
@@ -272,73 +299,83 @@ class _Problem:
 
     def _program(
         self,
+        curvature: Curvature,
         coefficients: np.ndarray,
         motion: np.ndarray,
         amount: np.ndarray,
-        held: np.ndarray,
-        reading: np.ndarray,
-        followed: np.ndarray,
+        aims: _Aims,
     ) -> QuadraticProgram:
-        """Return the linearised problem; steps of the motion are from here, amounts from zero."""
-        frames = len(motion)
-        parts = [
-            self._linearised(slice(first, first + _CHUNK), motion, amount, held, reading, followed)
-            for first in range(0, frames, _CHUNK)
-        ]
-        whole = {name: np.concatenate([part.pop(name) for part in parts]) for name in tuple(parts[0])}
+        """Return the problem with a Hessian from here or nearby; steps are from here, amounts from zero."""
+        by_motion, by_amount = self._slopes(motion, amount, aims)
         return QuadraticProgram(
-            weights=self._weights,
-            stiffness=self._stiffness,
+            curvature,
+            motion_slope=by_motion - np.einsum("nij,ni->nj", curvature.mixed, amount),
+            amount_slope=by_amount - np.einsum("nij,nj->ni", curvature.amount, amount),
             spline_slope=self._stiffness * knots.bending(coefficients),
-            **whole,
         )
 
-    def _linearised(
-        self,
-        some: slice,
-        motion: np.ndarray,
-        amount: np.ndarray,
-        held: np.ndarray,
-        reading: np.ndarray,
-        followed: np.ndarray,
-    ) -> dict[str, np.ndarray]:
-        """Return Hessians and gradients of some frames, by their names in the program."""
-        motion, amount, held, reading, followed = (
-            whole[some] for whole in (motion, amount, held, reading, followed)
+    def _curvature(self, motion: np.ndarray, amount: np.ndarray) -> Curvature:
+        parts = [
+            self._hessians(slice(first, first + _CHUNK), motion, amount)
+            for first in range(0, len(motion), _CHUNK)
+        ]
+        whole = {name: np.concatenate([part.pop(name) for part in parts]) for name in tuple(parts[0])}
+        return Curvature(self._weights, stiffness=self._stiffness, **whole)
+
+    def _slopes(self, motion: np.ndarray, amount: np.ndarray, aims: _Aims) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradient of all but the fourth differences, (n, 3 c) by motion and (n, a) by amounts."""
+        force, count = self._forces(amount), self._q.shape[1]
+        here = self._balance.values(motion, force)
+        reading = here.reading - aims.reading
+        gyroscopes = self._gyroscopes
+        if gyroscopes is not None:
+            rates = slice(-len(gyroscopes.turn), None)
+            off = RATE_RAD_S * here.reading[:, rates] @ gyroscopes.turn - aims.followed
+            off *= (gyroscopes.measured[:, None] / gyroscopes.deviation) ** 2
+            reading[:, rates] += RATE_RAD_S * off @ gyroscopes.turn.T
+        on_force, on_position = np.zeros_like(force), np.zeros_like(force)
+        lever = here.position - self._point[:, self._feet]
+        for k in range(self._force.shape[1]):
+            on = np.flatnonzero(self._feet == k)
+            total, turn = np.zeros((len(force), 3)), np.zeros((len(force), 3))
+            off = force[:, on].sum(1) - self._force[:, k]
+            total[:, self._axes] = (off / self._force_scale[:, k] ** 2)[:, self._axes]
+            off = np.cross(lever[:, on], force[:, on]).sum(1) - self._torque[:, k]
+            turn[:, self._turns] = (off / self._torque_scale[:, k] ** 2)[:, self._turns]
+            on_force[:, on] = total[:, None] + np.cross(turn[:, None], lever[:, on])
+            on_position[:, on] = np.cross(force[:, on], turn[:, None])
+        pull = Values(
+            root=_STIFFNESS * here.root + aims.held,
+            moment=(here.moment - self._moment) / self._moment_scale**2,
+            reading=reading,
+            position=on_position,
         )
-        count, make, q_scale = self._q.shape[1], self._make[some], self._q_scale[some]
+        by_motion, by_force = self._balance.slopes(motion, force, pull)
+        by_motion[:, :count] += (motion[:, :count] - self._q) / self._q_scale**2
+        by_force = (by_force + on_force).reshape(len(force), -1)
+        return by_motion, np.einsum("nij,ni->nj", self._make, by_force) + amount / _SHARE**2
+
+    def _hessians(self, some: slice, motion: np.ndarray, amount: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the Hessians of some frames (Gauss and Newton), by their names in the curvature."""
+        motion, amount, count = motion[some], amount[some], self._q.shape[1]
+        make = self._make[some]
         force = np.einsum("nij,nj->ni", make, amount).reshape(len(amount), -1, 3)
         here = self._balance.at(motion, force)
-        root = _Linear(here.root + held / _STIFFNESS, here.root_by_motion, here.root_by_force)
         unchanged = np.zeros((*here.reading.shape, here.root_by_force.shape[2]))
         residuals = [
             *self._of_feet(here, force, some),
-            root.over(_STIFFNESS**-0.5),
-            _Linear(here.moment - self._moment[some], here.moment_by_motion, here.moment_by_force).over(
-                self._moment_scale[some]
-            ),
-            _Linear(here.reading - reading, here.reading_by_motion, unchanged),
-            *self._of_gyroscopes(here, followed, some),
+            _Linear(here.root_by_motion, here.root_by_force).over(np.array(_STIFFNESS**-0.5)),
+            _Linear(here.moment_by_motion, here.moment_by_force).over(self._moment_scale[some]),
+            _Linear(here.reading_by_motion, unchanged),
+            *self._of_gyroscopes(here, some),
         ]
-        value, by_motion, by_force = (
-            np.concatenate([getattr(residual, name) for residual in residuals], axis=1)
-            for name in ("value", "by_motion", "by_force")
-        )
-        by_amount = by_force @ make
-        value = value - np.einsum("nij,nj->ni", by_amount, amount)
+        by_motion = np.concatenate([residual.by_motion for residual in residuals], axis=1)
+        by_amount = np.concatenate([residual.by_force for residual in residuals], axis=1) @ make
         hessian, diagonal = by_motion.swapaxes(1, 2) @ by_motion, np.arange(count)
-        hessian[:, diagonal, diagonal] += q_scale**-2
-        slope = np.einsum("nij,ni->nj", by_motion, value)
-        slope[:, :count] += (motion[:, :count] - self._q[some]) / q_scale**2
+        hessian[:, diagonal, diagonal] += self._q_scale[some] ** -2
         of_amounts, diagonal = by_amount.swapaxes(1, 2) @ by_amount, np.arange(amount.shape[1])
         of_amounts[:, diagonal, diagonal] += _SHARE**-2
-        return {
-            "motion": hessian,
-            "amount": of_amounts,
-            "mixed": by_amount.swapaxes(1, 2) @ by_motion,
-            "motion_slope": slope,
-            "amount_slope": np.einsum("nij,ni->nj", by_amount, value),
-        }
+        return {"motion": hessian, "amount": of_amounts, "mixed": by_amount.swapaxes(1, 2) @ by_motion}
 
     def _followed(self, reading: np.ndarray) -> np.ndarray:
         """Return the readings (n, c) that the motion follows, rad/s, of those (n, s) of the estimate."""
@@ -349,20 +386,19 @@ class _Problem:
         off = np.where(gyroscopes.measured[:, None], gyroscopes.angular_rate - own, 0.0)
         return own + low_pass(off, GYROSCOPES_HZ, self._rate_hz)
 
-    def _of_gyroscopes(self, here: Balanced, followed: np.ndarray, some: slice) -> Iterator[_Linear]:
-        """Give how far what the gyroscopes would read is from what the motion follows."""
+    def _of_gyroscopes(self, here: Balanced, some: slice) -> Iterator[_Linear]:
+        """Give how what the gyroscopes would read depends on the motion."""
         gyroscopes = self._gyroscopes
         if gyroscopes is None:
             return
         rates = slice(-len(gyroscopes.turn), None)
-        value = RATE_RAD_S * here.reading[:, rates] @ gyroscopes.turn - followed
-        by_motion = RATE_RAD_S * np.einsum("nrk,rc->nck", here.reading_by_motion[:, rates], gyroscopes.turn)
+        by_motion = RATE_RAD_S * gyroscopes.turn.T @ here.reading_by_motion[:, rates]
         weight = gyroscopes.measured[some, None] / gyroscopes.deviation
-        unchanged = np.zeros((*value.shape, here.root_by_force.shape[2]))
-        yield _Linear(weight * value, weight[..., None] * by_motion, unchanged)
+        unchanged = np.zeros((*by_motion.shape[:2], here.root_by_force.shape[2]))
+        yield _Linear(weight[..., None] * by_motion, unchanged)
 
     def _of_feet(self, here: Balanced, force: np.ndarray, some: slice) -> Iterator[_Linear]:
-        """Give how far each foot's force is off, and its moment about where the estimate's force acts."""
+        """Give how each foot's force, and its moment about the estimate's point, depend on both."""
         frames, points = self._on[some].shape
         states, count = here.root_by_motion.shape[2], self._q.shape[1]
         lever = _cross_matrix(here.position - self._point[some][:, self._feet])
@@ -371,19 +407,15 @@ class _Problem:
             on = np.flatnonzero(self._feet == k)
             sums = np.zeros((frames, 3, points, 3))
             sums[:, :, on] = np.eye(3)[:, None]
-            off = force[:, on].sum(1) - self._force[some, k]
-            total = _Linear(off, np.zeros((frames, 3, states)), sums.reshape(frames, 3, -1))
-            yield _columns(total, self._axes).over(self._force_scale[some, k][:, self._axes])
+            total = _Linear(np.zeros((frames, 3, states)), sums.reshape(frames, 3, -1))
+            yield _rows(total, self._axes).over(self._force_scale[some, k][:, self._axes])
             turns = np.zeros((frames, 3, points, 3))
             turns[:, :, on] = lever[:, on].swapaxes(1, 2)
-            moment = np.einsum("npij,npj->ni", lever[:, on], force[:, on]) - self._torque[some, k]
             by_motion = np.zeros((frames, 3, states))
             # The arm turns with the coordinates: d(r x f) = -f x dr.
-            by_motion[..., :count] = -np.einsum(
-                "npij,npjc->nic", pull[:, on], here.position_by_coordinate[:, on]
-            )
-            total = _Linear(moment, by_motion, turns.reshape(frames, 3, -1))
-            yield _columns(total, self._turns).over(self._torque_scale[some, k][:, self._turns])
+            by_motion[..., :count] = -(pull[:, on] @ here.position_by_coordinate[:, on]).sum(axis=1)
+            total = _Linear(by_motion, turns.reshape(frames, 3, -1))
+            yield _rows(total, self._turns).over(self._torque_scale[some, k][:, self._turns])
 
 
 def cone(*, planar: bool) -> np.ndarray:
@@ -394,8 +426,8 @@ def cone(*, planar: bool) -> np.ndarray:
     return np.stack([FRICTION * np.cos(angle), np.ones(_DIRECTIONS), FRICTION * np.sin(angle)], axis=1)
 
 
-def _columns(residual: _Linear, chosen: list[int]) -> _Linear:
-    return _Linear(residual.value[:, chosen], residual.by_motion[:, chosen], residual.by_force[:, chosen])
+def _rows(residual: _Linear, chosen: list[int]) -> _Linear:
+    return _Linear(residual.by_motion[:, chosen], residual.by_force[:, chosen])
 
 
 def _cross_matrix(vectors: np.ndarray) -> np.ndarray:

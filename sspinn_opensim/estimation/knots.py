@@ -118,14 +118,15 @@ class Band:
         other.c, other._height, other._columns = self.c, self._height, self._columns.copy()
         return other
 
-    def subtract_squares(self, left: np.ndarray, right: np.ndarray) -> None:
-        """Subtract at each knot the product, symmetric, of (n, a, 5 c) from the left by (n, a, 5 c)."""
+    def subtract_squares(self, left: np.ndarray, right: np.ndarray, at: np.ndarray | None = None) -> None:
+        """Subtract at each knot, or at some, the product, symmetric, of (n, a, 5 c) by (n, a, 5 c)."""
         c, blocks = self.c, self._blocks()
         for first in range(0, len(left), _CHUNK):
             some = slice(first, first + _CHUNK)
             for k in range(WIDTH):
                 square = left[some, :, k * c : k * c + c].swapaxes(1, 2) @ right[some, :, k * c :]
-                blocks[first + k : first + k + len(square), :, : (WIDTH - k) * c] -= square
+                place = slice(first + k, first + k + len(square)) if at is None else at[some] + k
+                blocks[place, :, : (WIDTH - k) * c] -= square
 
     def add_motion(self, hessian: np.ndarray, weights: np.ndarray, first: int) -> None:
         """Add Hessians (n, 3 c, 3 c) by value, speed and acceleration of the knots from `first` on."""

@@ -1,8 +1,11 @@
 """Quadratic programs over a whole motion: a spline, and amounts at each sample that cannot be negative.
 
 The amounts of a sample touch no other sample, and the spline's coefficients no sample farther than two knots
-away. So a step of the interior-point method (Mehrotra 1992, SIAM J Optim 2:575) solves small systems side by
-side, and a banded one for the spline: the work grows with the length of the motion and no faster.
+away. So for a guess of the amounts that are zero, small systems side by side and a banded one for the spline
+give the answer; where it has negative amounts, or zeros that pull, the guess is mended there (Hintermueller,
+Ito and Kunisch 2002, SIAM J Optim 13:865, the primal-dual active set strategy). In the plane few guesses are
+enough. Where they go in circles, as with cones of many sides, an interior-point method (Mehrotra 1992, SIAM J
+Optim 2:575) takes over, with systems of the same form. The work grows with the length of the motion alone.
 """
 
 from __future__ import annotations
@@ -14,6 +17,10 @@ from scipy.linalg import cho_solve_banded, cholesky_banded
 
 from sspinn_opensim.estimation import knots
 
+#: Guesses of the amounts that are zero, before they are taken to go in circles.
+_GUESSES = 12
+#: Amounts and multipliers nearer to zero are on neither side of it: rounding.
+_ROUNDING = 1e-10
 #: Amounts and multipliers begin at no less than this, so that they are inside.
 _INSIDE = 1e-2
 #: Of the way to the nearest bound that a step may go.
@@ -28,39 +35,139 @@ _END_WEIGHT = 1e14
 _CHUNK = 512
 
 
+class Curvature:
+    """The Hessian of a program; what follows from it is made once, and kept for other slopes.
+
+    Parameters
+    ----------
+    weights : (3, 5) ndarray
+        `knots.derivative_weights`.
+    motion, amount : (n, k, k) and (n, a, a) ndarrays
+        By the step of value, speed and acceleration, and by the amounts.
+    mixed : (n, a, k) ndarray
+        By both.
+    stiffness : float
+        Of the squares of the spline's fourth differences.
+    """
+
+    def __init__(
+        self, weights: np.ndarray, motion: np.ndarray, amount: np.ndarray, mixed: np.ndarray, stiffness: float
+    ) -> None:
+        self.weights, self.stiffness = weights, stiffness
+        self.motion, self.amount, self.mixed = motion, amount, mixed
+        #: Of both, by the coefficients of each knot, (n, a, 5 c).
+        self.by_window = knots.by_window(mixed, weights)
+        self._guess: _Guess | None = None
+
+    def band(self) -> knots.Band:
+        """Return the Hessian by the coefficients where the amounts are held."""
+        frames, states = self.motion.shape[:2]
+        band = knots.Band(frames + knots.MORE, states // len(self.weights))
+        for first in range(0, frames, _CHUNK):
+            band.add_motion(self.motion[first : first + _CHUNK], self.weights, first)
+        band.add_stiffness(self.stiffness, _END_WEIGHT)
+        return band
+
+    def where_zero(self, zero: np.ndarray) -> _Guess:
+        """Return the systems where some amounts, (n, a) bool, are zero; only where that changed anew."""
+        if self._guess is None:
+            self._guess = _Guess(self, zero)
+        else:
+            self._guess.change(zero)
+        return self._guess
+
+
+class _Guess:
+    """The systems of a Hessian where some amounts are zero and the others free."""
+
+    def __init__(self, curvature: Curvature, zero: np.ndarray) -> None:
+        self._curvature, self._band, self._zero = curvature, curvature.band(), zero
+        #: Of the Hessian by the amounts that are free, and how these follow the coefficients.
+        self.inverse = self._inverse(slice(None))
+        self.follows = self.inverse @ curvature.by_window
+        self._band.subtract_squares(curvature.by_window, self.follows)
+        self._factor = cholesky_banded(self._band.lapack(), lower=True, check_finite=False)
+
+    def change(self, zero: np.ndarray) -> None:
+        """Go on to another guess."""
+        changed = np.flatnonzero((zero != self._zero).any(axis=1))
+        if not len(changed):
+            return
+        self._zero, mixed = zero, self._curvature.by_window[changed]
+        self.inverse[changed] = self._inverse(changed)
+        follows = self.inverse[changed] @ mixed
+        self._band.subtract_squares(mixed, follows - self.follows[changed], changed)
+        self.follows[changed] = follows
+        self._factor = cholesky_banded(self._band.lapack(), lower=True, check_finite=False)
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """Return the coefficients (n + 4, c) of the reduced system."""
+        return cho_solve_banded((self._factor, True), right.ravel(), check_finite=False).reshape(right.shape)
+
+    def _inverse(self, frames: slice | np.ndarray) -> np.ndarray:
+        held, inner = self._zero[frames], self._curvature.amount[frames].copy()
+        inner[held] = 0.0
+        inner.swapaxes(1, 2)[held] = 0.0
+        diagonal = np.arange(inner.shape[1])
+        inner[:, diagonal, diagonal] += held
+        inverse = np.linalg.inv(inner)
+        inverse[:, diagonal, diagonal] -= held
+        return inverse
+
+
 @dataclass(frozen=True)
 class QuadraticProgram:
     """Half of x^T H x, and g^T x, least over steps x of a spline and amounts of zero and more.
 
     Attributes
     ----------
-    weights : (3, 5) ndarray
-        `knots.derivative_weights`.
-    motion, amount : (n, k, k) and (n, a, a) ndarrays
-        Hessians by the step of value, speed and acceleration, and by the amounts.
-    mixed : (n, a, k) ndarray
-        By both.
+    curvature : Curvature
+        H.
     motion_slope, amount_slope : (n, k) and (n, a) ndarrays
         Gradients where both are zero.
-    stiffness : float
-        Of the squares of the spline's fourth differences.
     spline_slope : (n + 4, c) ndarray
-        Their gradient where the step is zero.
+        That of the spline's fourth differences where the step is zero.
     """
 
-    weights: np.ndarray
-    motion: np.ndarray
-    amount: np.ndarray
-    mixed: np.ndarray
+    curvature: Curvature
     motion_slope: np.ndarray
     amount_slope: np.ndarray
-    stiffness: float
     spline_slope: np.ndarray
+
+    def solve_by_guesses(self, zero: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """Return the step of the coefficients (n + 4, c), the amounts, and the multipliers of their bounds.
+
+        Parameters
+        ----------
+        zero : (n, a) bool ndarray
+            The first guess: which amounts are zero.
+
+        Returns
+        -------
+        tuple of ndarrays or None
+            None where guesses go in circles.
+        """
+        known, mixed = self.curvature, self.curvature.by_window
+        back = mixed.swapaxes(1, 2)
+        slope = knots.onto_coefficients(self.motion_slope, known.weights) + self.spline_slope
+        for _ in range(_GUESSES):
+            guess = known.where_zero(zero)
+            own = -_times(guess.inverse, self.amount_slope)
+            step = guess.solve(-slope - knots.onto_windows(_times(back, own)))
+            moved = knots.windows(step)
+            amount = own - _times(guess.follows, moved)
+            pull = _times(known.amount, amount) + _times(mixed, moved) + self.amount_slope
+            wrong = np.where(zero, pull, amount) < -_ROUNDING
+            if not wrong.any():
+                multiplier = np.where(zero, np.maximum(pull, 0.0), 0.0)
+                return step, np.maximum(amount, 0.0), multiplier
+            zero = zero ^ wrong
+        return None
 
     def solve(
         self, amount: np.ndarray, multiplier: np.ndarray, tolerance: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the step of the coefficients (n + 4, c), the amounts, and the multipliers of their bounds.
+        """Return the same by the interior-point method.
 
         Parameters
         ----------
@@ -71,10 +178,10 @@ class QuadraticProgram:
         """
         amount, multiplier = np.maximum(amount, _INSIDE), np.maximum(multiplier, _INSIDE)
         frames, states = self.motion_slope.shape
-        step = np.zeros((frames + knots.MORE, states // len(self.weights)))
-        band, mixed = self._band(), knots.by_window(self.mixed, self.weights)
+        step = np.zeros((frames + knots.MORE, states // len(self.curvature.weights)))
+        band = self.curvature.band()
         for _ in range(_MOST):
-            newton = _Newton(self, band.copy(), mixed, step, amount, multiplier)
+            newton = _Newton(self, band.copy(), step, amount, multiplier)
             gap = float(np.mean(amount * multiplier))
             _, more, pull = newton.direction(-amount * multiplier)
             ahead = amount + _longest(amount, more) * more
@@ -88,15 +195,6 @@ class QuadraticProgram:
                 break
         return step, amount, multiplier
 
-    def _band(self) -> knots.Band:
-        """Return the Hessian by the coefficients where the amounts are held."""
-        frames, states = self.motion_slope.shape
-        band = knots.Band(frames + knots.MORE, states // len(self.weights))
-        for first in range(0, frames, _CHUNK):
-            band.add_motion(self.motion[first : first + _CHUNK], self.weights, first)
-        band.add_stiffness(self.stiffness, _END_WEIGHT)
-        return band
-
 
 class _Newton:
     """Newton's step from one point, with its matrices factorised once.
@@ -105,28 +203,26 @@ class _Newton:
     ----------
     band : Band
         Of the program; it is used up.
-    mixed : (n, a, 5 c) ndarray
-        Of the program, by the coefficients of each knot.
     """
 
     def __init__(
         self,
         program: QuadraticProgram,
         band: knots.Band,
-        mixed: np.ndarray,
         step: np.ndarray,
         amount: np.ndarray,
         multiplier: np.ndarray,
     ) -> None:
+        known, mixed = program.curvature, program.curvature.by_window
         self._amount, self._multiplier, self._back = amount, multiplier, mixed.swapaxes(1, 2)
-        moved = knots.at_knots(step, program.weights)
-        self._by_amount = _times(program.amount, amount) + _times(program.mixed, moved)
+        moved = knots.at_knots(step, known.weights)
+        self._by_amount = _times(known.amount, amount) + _times(known.mixed, moved)
         self._by_amount += program.amount_slope - multiplier
-        by_motion = _times(program.motion, moved) + program.motion_slope
-        self._by_spline = knots.onto_coefficients(by_motion, program.weights)
+        by_motion = _times(known.motion, moved) + program.motion_slope
+        self._by_spline = knots.onto_coefficients(by_motion, known.weights)
         self._by_spline += knots.onto_windows(_times(self._back, amount))
-        self._by_spline += program.spline_slope + program.stiffness * knots.bending(step)
-        inner, diagonal = program.amount.copy(), np.arange(amount.shape[1])
+        self._by_spline += program.spline_slope + known.stiffness * knots.bending(step)
+        inner, diagonal = known.amount.copy(), np.arange(amount.shape[1])
         inner[:, diagonal, diagonal] += multiplier / amount
         self._inverse = np.linalg.inv(inner)
         #: How the amounts follow the coefficients.
