@@ -81,11 +81,13 @@ class _Guess:
     """The systems of a Hessian where some amounts are zero and the others free."""
 
     def __init__(self, curvature: Curvature, zero: np.ndarray) -> None:
-        self._curvature, self._band, self._zero = curvature, curvature.band(), zero
+        # Not the curvature itself, which holds this: in a circle memory is not given back at once.
+        self._amount, self._by_window = curvature.amount, curvature.by_window
+        self._band, self._zero = curvature.band(), zero
         #: Of the Hessian by the amounts that are free, and how these follow the coefficients.
         self.inverse = self._inverse(slice(None))
-        self.follows = self.inverse @ curvature.by_window
-        self._band.subtract_squares(curvature.by_window, self.follows)
+        self.follows = self.inverse @ self._by_window
+        self._band.subtract_squares(self._by_window, self.follows)
         self._factor = cholesky_banded(self._band.lapack(), lower=True, check_finite=False)
 
     def change(self, zero: np.ndarray) -> None:
@@ -93,7 +95,7 @@ class _Guess:
         changed = np.flatnonzero((zero != self._zero).any(axis=1))
         if not len(changed):
             return
-        self._zero, mixed = zero, self._curvature.by_window[changed]
+        self._zero, mixed = zero, self._by_window[changed]
         self.inverse[changed] = self._inverse(changed)
         follows = self.inverse[changed] @ mixed
         self._band.subtract_squares(mixed, follows - self.follows[changed], changed)
@@ -105,7 +107,7 @@ class _Guess:
         return cho_solve_banded((self._factor, True), right.ravel(), check_finite=False).reshape(right.shape)
 
     def _inverse(self, frames: slice | np.ndarray) -> np.ndarray:
-        held, inner = self._zero[frames], self._curvature.amount[frames].copy()
+        held, inner = self._zero[frames], self._amount[frames].copy()
         inner[held] = 0.0
         inner.swapaxes(1, 2)[held] = 0.0
         diagonal = np.arange(inner.shape[1])
