@@ -172,7 +172,7 @@ def _refuse_elsewhere(file: Any, path: Path) -> None:
         if not isinstance(link, h5py.HardLink):
             return name
         if isinstance(own := file[name], h5py.Dataset):
-            held += own.size * max(own.dtype.itemsize, 8)  # numbers become floats
+            held += (own.size or 0) * max(own.dtype.itemsize, 8)  # numbers become floats
             return name if own.external or own.is_virtual else None
         return None
 

@@ -78,7 +78,7 @@ FORMAT = Format("npz", NpzOptions, streams=read_npz, recognises=is_npz)
 
 def _opened(path: Path) -> NpzFile:
     archive = np.load(path)
-    if not isinstance(archive, NpzFile):
+    if not isinstance(archive, NpzFile) or archive.zip is None:
         raise OSError("a single array")
     check_unpacked(path, sum(member.file_size for member in archive.zip.infolist()))
     return archive
