@@ -176,7 +176,11 @@ def _refuse_elsewhere(file: Any, path: Path) -> None:
             return name if own.external or own.is_virtual else None
         return None
 
-    if (name := file.visititems_links(look)) is not None:
+    try:
+        name = file.visititems_links(look)
+    except SystemError as error:  # h5py's word for an error within an error, where a header is damaged
+        raise OSError("a part of it cannot be opened") from error
+    if name is not None:
         raise InputError("A part of the recording lies in another file.", where=f"{path}, {name}")
     check_unpacked(path, held)
 

@@ -292,11 +292,11 @@ def test_a_trunk_that_nobody_feels_sways_instead_of_the_pelvis(bending):
     q = before.q.copy()
     q[:, bend] = 0.15 * np.sin(2 * np.pi * before.time_s / 1.2)
     before = dataclasses.replace(before, q=q)
-    truth = step.consistent(before, subject, step.deviations_of([before], subject))
+    truth = step.consistent(before, subject, deviations_of([before], subject))
     q = truth.q.copy()
     q[:, bend] = 0.0
     forgotten = dataclasses.replace(truth, q=q)
-    deviations, off = step.deviations_of([forgotten], subject), {}
+    deviations, off = deviations_of([forgotten], subject), {}
     for name, who in (("sways", subject), ("stiff", stiff)):
         after = step.consistent(forgotten, who, deviations)
         told = correction_of(forgotten, after, deviations, who)

@@ -149,7 +149,9 @@ def test_what_is_held_is_decided_once_and_read(finished, study, monkeypatch):
     asked = finished, study.coordinates, study.sensors, model
     decided = coordinates.held_by_choice(*asked[1:])
     assert json.loads((finished / "scaling.json").read_text())["held_coordinates"]["held"] == decided
-    other = dataclasses.replace(study.coordinates, estimate=("pelvis_tilt", "knee_angle_r"))
+    other = dataclasses.replace(
+        study.coordinates, estimate=("pelvis_tilt", "pelvis_tx", "pelvis_ty", "knee_angle_r")
+    )
     anew = coordinates.held_by_choice(other, study.sensors, model)
     assert coordinates.held_in(finished, other, study.sensors, model) == anew != decided
     monkeypatch.setattr(coordinates, "held_by_choice", None)

@@ -50,7 +50,7 @@ def test_contact_switched_off_stays_off_in_opensim(model_file, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "cannot read the model"),
+        (None, "model file cannot be read: it does not exist"),
         ("<OpenSimDocument Version='40600'><Model>", "not well-formed XML"),
         ("<OpenSimDocument Version='40600'><ScaleTool/></OpenSimDocument>", "not an OpenSim model"),
         ("<OpenSimDocument Version='30000'><Model/></OpenSimDocument>", "before 4.0"),

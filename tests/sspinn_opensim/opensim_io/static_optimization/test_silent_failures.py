@@ -297,7 +297,7 @@ LABORATORY = {
     "a muscle in the ComponentSet": (_muscles_elsewhere, "(?s)outside the ForceSet.*soleus_r.*move them"),
     "no motion": (lambda r: (r / MOTION).unlink(), "cannot read the file"),
     "no model": (lambda r: (r / "model.osim").unlink(), "(?i)cannot.*read|no such"),
-    "no loads": (lambda r: (r / LOADS).unlink(), "cannot read the ExternalLoads file"),
+    "no loads": (lambda r: (r / LOADS).unlink(), "it does not exist"),
     "no data of the loads": (lambda r: (r / FORCES).unlink(), "data file of the external loads is not there"),
     "wrong identifier": (
         lambda r: edit(r / LOADS, "foot_l_ground_force_v<", "left_force_v<"),
@@ -585,9 +585,12 @@ SETUP = {
     ),
     "actuators missing": (
         lambda r: (r / "static_optimization_actuators.xml").unlink(),
-        "cannot read the ForceSet file",
+        "it does not exist",
     ),
-    "model missing": (lambda r: (r / "subject_static_optimization.osim").unlink(), "cannot read the model"),
+    "model missing": (
+        lambda r: (r / "subject_static_optimization.osim").unlink(),
+        "model file cannot be read",
+    ),
     "motion missing": (lambda r: (r / "kinematics.mot").unlink(), "cannot read the file"),
     "motion that OpenSim misreads": (
         lambda r: edit(r / "kinematics.mot", "nColumns=11", "nColumns=10"),

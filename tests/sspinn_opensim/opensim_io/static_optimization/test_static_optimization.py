@@ -211,7 +211,7 @@ SILENT_FAILURES = {
         silent("wrong body", "(?s)body the model lacks.*did you mean 'foot_l'"),
         silent("wrong identifier", "lack a column"),
         silent("moments of another time", "moments do not cover"),
-        silent("no set-up", "cannot read the AnalyzeTool file"),
+        silent("no set-up", "it does not exist"),
         silent("no external loads", "no <external_loads_file>"),
         silent("no ground forces", "data file of the external loads is not there"),
     ],

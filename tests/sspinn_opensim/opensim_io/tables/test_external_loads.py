@@ -16,7 +16,7 @@ def test_round_trip_and_relative_data_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "cannot read"),
+        (None, "cannot be read: it does not exist"),
         ("<OpenSimDocument><ExternalLoads>", "cannot read"),
         ("<OpenSimDocument><Model/></OpenSimDocument>", "another kind of file"),
         ("<OpenSimDocument><ExternalLoads><objects/></ExternalLoads></OpenSimDocument>", "incomplete"),
