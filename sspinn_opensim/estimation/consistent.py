@@ -114,7 +114,10 @@ def consistent(
 
     def solved(part: slice) -> _Found | None:
         followed = gyroscopes.part(part) if gyroscopes else None
-        return _Problem(estimate, deviations, loaded, balance, part, step_s, followed).solve()
+        try:
+            return _Problem(estimate, deviations, loaded, balance, part, step_s, followed).solve()
+        except np.linalg.LinAlgError:  # at 1000 Hz fourth differences may weigh more than digits can tell
+            return None
 
     for (part, share), found in zip(pieces, _in_order(solved, [part for part, _ in pieces]), strict=True):
         if found is None:  # half a correction would be worse than none; the account of it says what is left

@@ -172,6 +172,15 @@ def test_a_network_that_has_learnt_nothing_is_balanced_too(walker, estimator):
     assert left < 1 or any("could not be made to agree" in note for note in told.notes)
 
 
+def test_what_rounding_makes_indefinite_is_left_alone(walker, monkeypatch):
+    def indefinite(*_, **__):
+        raise np.linalg.LinAlgError("not positive definite")
+
+    monkeypatch.setattr(quadratic, "cholesky_banded", indefinite)
+    before = unbalanced(walker.subject, 0.5)
+    assert step.consistent(before, walker.subject, deviations_of([before], walker.subject)) is before
+
+
 def test_too_few_frames_are_left_alone(walker):
     before = unbalanced(walker.subject, 0.05)
     assert step.consistent(before, walker.subject, deviations_of([before], walker.subject)) is before
