@@ -115,8 +115,9 @@ class Correction:
             for name in ("before_percent", "after_percent")
         )
         farthest = max((m.largest_deviations for m in self.moved.values()), default=0.0)
+        agree = "agree" if after <= MOST_PERCENT else "do not agree"
         return (
-            f"motion and ground forces agree: largest residual at the root {before:.1f} % before, "
+            f"motion and ground forces {agree}: largest residual at the root {before:.1f} % before, "
             f"{after:.2f} % after, unfiltered; no curve moved by more than {farthest:.1f} deviations"
         )
 

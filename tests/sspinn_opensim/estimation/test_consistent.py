@@ -178,7 +178,10 @@ def test_what_rounding_makes_indefinite_is_left_alone(walker, monkeypatch):
 
     monkeypatch.setattr(quadratic, "cholesky_banded", indefinite)
     before = unbalanced(walker.subject, 0.5)
-    assert step.consistent(before, walker.subject, deviations_of([before], walker.subject)) is before
+    deviations = deviations_of([before], walker.subject)
+    assert step.consistent(before, walker.subject, deviations) is before
+    told = correction_of(before, before, deviations, walker.subject)
+    assert str(told).startswith("motion and ground forces do not agree") and told.notes
 
 
 def test_too_few_frames_are_left_alone(walker):
