@@ -68,8 +68,8 @@ def test_lags_as_soft_tissue_has_them_are_no_finding(demo):
     assert late_sensors(shifted(recording, {"foot_r": 0.1}), model, standing) == []
 
 
-def test_real_sensors_in_space_come_together_until_one_is_shifted(shared):
-    study = read_study(examples_folder() / "kuopio2024_walk.toml")
+def test_real_sensors_in_space_come_together_until_one_is_shifted(shared, repository):
+    study = read_study(repository / "examples" / "kuopio2024_walk.toml")
     model = read_model(study.model.file)
     along, _ = along_segments(study, on_model(read_recording(study), model), model)
     doing = phases(along)
