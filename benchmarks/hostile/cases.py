@@ -332,11 +332,10 @@ def other_files_of_folders(results: Path) -> Iterator[tuple[str, Plant]]:
         yield f"open a manifest that names {path}", input_beside(path, 0)
 
 
-def _npz(path: Path, arrays: dict[str, bytes]) -> Path:
+def _npz(path: Path, arrays: dict[str, bytes]) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, data in arrays.items():
             archive.writestr(f"{name}.npy", data)
-    return path
 
 
 def _npy_head(shape: str, kind: str = "<f8") -> bytes:
@@ -393,7 +392,7 @@ def _checked(name: str, write: Callable[[Path, Place], object]) -> Plant:
     return plant
 
 
-def _npz(path: Path, _: Place) -> None:
+def _npz_time(path: Path, _: Place) -> None:
     bomb_archive(path, "time_s.npy", _npy_head(f"({_rows},)"), 8 * _rows)
 
 
@@ -415,8 +414,8 @@ def _npz_lies(path: Path, _: Place) -> None:
     _npz(path, {"time_s": _npy_head("(99999999999,)") + bytes(80), "a_acc": _npy_head("(99999999999,3)")})
 
 
-def _npz_slip(path: Path, _: Place) -> None:
-    _npz(path, {"../beside/owned": bytes(8), "/tmp/owned": bytes(8), "time_s": bytes(8)})
+def _npz_slip(path: Path, place: Place) -> None:
+    _npz(path, {"../beside/owned": bytes(8), f"{place.beside}/owned": bytes(8), "time_s": bytes(8)})
 
 
 def _npz_expression(path: Path, _: Place) -> None:
@@ -569,7 +568,7 @@ def recording_bombs() -> Iterator[tuple[str, Plant]]:
     yield from (
         (name, _checked(file, write))
         for name, file, write in (
-            ("npz of 0.5 GB of time", "x.npz", _npz),
+            ("npz of 0.5 GB of time", "x.npz", _npz_time),
             ("npz of 1.4 GB of signals", "x.npz", _npz_signal),
             ("npz of objects", "x.npz", _npz_pickle),
             ("npz whose names are objects", "x.npz", _npz_names),
@@ -821,7 +820,7 @@ def study_cases() -> Iterator[tuple[str, Plant]]:
             f"model called {kind}": lambda t, w=word: t.replace('"builtin:planar_gait"', w, 1),
             f"recording file called {kind}": lambda t, w=word: t.replace('"demo/imu.csv"', w, 1),
         }
-    for name in ("../x", "../../beside/x", "/tmp/x", ".", "..", "a/b", "CON", "x" * 300, "-rf", ""):
+    for name in ("../x", "../../beside/x", "/elsewhere/x", ".", "..", "a/b", "CON", "x" * 300, "-rf", ""):
         word = json.dumps(name)
         changes |= {
             f"study called {name[:20]}": lambda t, w=word: t.replace('name = "demo"', f"name = {w}", 1),
