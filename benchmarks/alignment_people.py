@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -120,16 +120,6 @@ def usual_gait(of: Sequence[Person], kind: str) -> dict[str, Any]:
             values[f"{signal}_sd"] = _rounded(np.sqrt((np.abs(deviations) ** 2).mean(axis=(0, 2))), 4)
         entry[segment] = values
     return entry
-
-
-def usual_standing(of: Iterable[Person]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return mean and deviation of the inclination forward and outward in static trials, degrees."""
-    by_person = {person.name: person.standing for person in of if person.standing is not None}
-    found = {}
-    for segment in SEGMENTS:
-        values = [v for standing in by_person.values() for site, v in standing.items() if site[0] == segment]
-        found[segment] = np.mean(values, axis=0), np.std(values, axis=0)
-    return found
 
 
 def write_usual_gait(of: Sequence[Person], file: Path) -> None:

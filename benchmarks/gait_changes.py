@@ -45,8 +45,6 @@ DATASET = "opencap_s4_walking"
 WALKS = {"normal": "walking", "toe_in": "walkingTI", "toe_out": "walkingTO", "trunk_sway": "walkingTS"}
 SENSORS = ("pelvis", "torso", *(f"{body}_{side}" for body in ("femur", "tibia", "calcn") for side in "rl"))
 STRIDES = 8
-#: A difference from the normal walk is to be found within so many degrees.
-TARGET_DEG = 3.0
 #: A heel that goes slower than this part of the walking speed is in stance.
 _STANDS = 0.3
 _NUMBERS = ("foot_progression_r", "foot_progression_l", "trunk_sway")

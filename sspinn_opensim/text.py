@@ -57,9 +57,9 @@ def text_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: i
     return "\n".join(line.rstrip() for line in shown.getvalue().splitlines())
 
 
-def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
-    """Return a table in Markdown; `left` is that of `text_table`."""
-    rules = ["---"] * left + ["--:"] * (len(columns) - left)
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown: the first column is text, the others are numbers."""
+    rules = ["---", *["--:"] * (len(columns) - 1)]
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in (columns, rules, *rows)
     )

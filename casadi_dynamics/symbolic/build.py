@@ -464,11 +464,6 @@ class BodyFunctions:
         readings = _virtual_imus(self.tree, frames, [place[:, i] for i in range(len(frames))])
         return self.tree.function("virtual_imus", "q u udot", readings, sensor_position=ca.vec(place))
 
-    @cached_property
-    def foot_points(self) -> ca.Function:
-        """`contact_position` and `contact_velocity` (3 per contact point) of `q` and `u`."""
-        return self.tree.function("foot_points", "q u", _points_motion(self._points))
-
     def muscles(self, names: Sequence[str] | None = None) -> ca.Function:
         """Return length, moment arms and lengthening speed of muscles (by default all), of `q` and `u`.
 

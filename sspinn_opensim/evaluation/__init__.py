@@ -15,7 +15,7 @@ from sspinn_opensim.evaluation.curves import Curves, read_estimate
 from sspinn_opensim.evaluation.data import EvaluationData, read_evaluation_data
 from sspinn_opensim.evaluation.evaluate import evaluate, write_metrics
 from sspinn_opensim.evaluation.metrics import error_numbers, evaluate_curves
-from sspinn_opensim.evaluation.people import PersonTrial, person_trials, summarize_people
+from sspinn_opensim.evaluation.people import PersonTrial, summarize_people
 from sspinn_opensim.evaluation.reference import Reference, read_reference
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "error_numbers",
     "evaluate",
     "evaluate_curves",
-    "person_trials",
     "read_estimate",
     "read_evaluation_data",
     "read_reference",

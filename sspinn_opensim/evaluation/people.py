@@ -51,21 +51,6 @@ class PersonTrial:
     activity: str = ""
 
 
-def person_trials(
-    metrics: Mapping[str, Any],
-    *,
-    person: str,
-    group: str,
-    speed_m_s: float | None = None,
-    activity: str = "",
-) -> list[PersonTrial]:
-    """Return the trials of one ``metrics.json``; none where the study had no reference."""
-    return [
-        PersonTrial(person, name, group, scores, speed_m_s, activity)
-        for name, scores in metrics["trials"].items()
-    ]
-
-
 def summarize_people(
     trials: Sequence[PersonTrial], *, speed_step_m_s: float = SPEED_STEP_M_S
 ) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from sspinn_opensim.placement.fit import Guess
 LEAST_SPREAD_M = 0.1
 #: Another order of the sensors whose residuals are not larger by this factor is no worse.
 AMBIGUOUS = 1.1
+#: So many orders are tried where nobody knows where sensors are.
+_MOST_ORDERS = 16
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def whole_body(model: Model, body: str) -> Guess:
     return Guess((low + high) / 2, spread, np.eye(3))
 
 
-def starting_orders(rate: np.ndarray, depth: Sequence[int], most: int = 16) -> list[tuple[int, ...]]:
+def starting_orders(rate: np.ndarray, depth: Sequence[int]) -> list[tuple[int, ...]]:
     """Return orders of sensors to try first, when nobody knows where they are.
 
     The further a segment is from the root, the more it turns: sensors are ranked by the root mean square of
@@ -154,7 +156,7 @@ def starting_orders(rate: np.ndarray, depth: Sequence[int], most: int = 16) -> l
         taken, ranked = ranked[: len(level)], ranked[len(level) :]
         choices.append([dict(zip(level, order, strict=True)) for order in permutations(taken)])
     orders = []
-    for choice in islice(product(*choices), most):
+    for choice in islice(product(*choices), _MOST_ORDERS):
         merged = {slot: sensor for part in choice for slot, sensor in part.items()}
         orders.append(tuple(int(merged[slot]) for slot in range(len(depth))))
     return orders

@@ -98,7 +98,6 @@ def locate(
     guess: Guess,
     *,
     stride_s: float | None = None,
-    turns: np.ndarray | None = None,
 ) -> Place:
     """Return where on a segment a sensor sits.
 
@@ -106,8 +105,6 @@ def locate(
     ----------
     stride_s : float, optional
         Period of the movement; what the model leaves unexplained in the same way in every stride counts once.
-    turns : (s, 3, 3) ndarray, optional
-        Turns of the guess to start from, the 24 quarter turns by default.
 
     Returns
     -------
@@ -116,7 +113,7 @@ def locate(
         unexplained.
     """
     fit = _Fit(segment, readings, guess)
-    state, start, residual = _search(fit, QUARTER_TURNS if turns is None else turns)
+    state, start, residual = _search(fit, QUARTER_TURNS)
     return fit.place(state, start, residual, stride_s)
 
 
@@ -124,7 +121,8 @@ def misfit(segment: Segment, readings: Readings, guess: Guess, turns: np.ndarray
     """Return how badly a sensor fits on a segment, wherever on it; bodies compare by it.
 
     It is the sum over channels of the logarithm of the residual, which counts as no less than
-    `SMALL_RESIDUAL`. Segment, readings, guess and turns are those of `locate`.
+    `SMALL_RESIDUAL`. Segment, readings and guess are those of `locate`, `turns` (s, 3, 3) of the guess to
+    start from are the 24 quarter turns by default.
     """
     fit = _Fit(segment, readings, guess)
     _, _, residual = _search(fit, QUARTER_TURNS if turns is None else turns)

@@ -16,6 +16,8 @@ from sspinn_opensim.training.subject import Subject
 
 #: Both sides of the equations are low-passed alike, which takes noise away and changes no solution.
 CUTOFF_HZ = 8.0
+#: What a stride may last, s.
+_STRIDE_S = (0.4, 2.5)
 
 
 @dataclass(frozen=True)
@@ -138,9 +140,7 @@ def lowpass(signal: np.ndarray, step_s: float) -> np.ndarray:
     return low_pass(signal, CUTOFF_HZ, 1.0 / step_s)
 
 
-def period(
-    signals: np.ndarray, step_s: float, shortest_s: float = 0.4, longest_s: float = 2.5
-) -> float | None:
+def period(signals: np.ndarray, step_s: float) -> float | None:
     """Return the period of a repeating movement, s, or None.
 
     Parameters
@@ -149,13 +149,11 @@ def period(
         Channels of any unit.
     step_s : float
         Time from frame to frame, s.
-    shortest_s, longest_s : float
-        What a stride may last, s.
     """
     centred = signals - signals.mean(axis=0)
     spread = centred.std(axis=0)
     centred = centred[:, spread > 0] / spread[spread > 0]
-    first, last = round(shortest_s / step_s), min(round(longest_s / step_s), len(centred) // 2)
+    first, last = round(_STRIDE_S[0] / step_s), min(round(_STRIDE_S[1] / step_s), len(centred) // 2)
     if last <= first or not centred.size:
         return None
     likeness = np.array([np.mean(centred[:-lag] * centred[lag:]) for lag in range(first, last)])

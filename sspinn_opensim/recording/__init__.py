@@ -4,11 +4,18 @@ Nothing here reads a reference: optical angles, moments and measured ground forc
 `sspinn_opensim.evaluation`.
 """
 
-from sspinn_opensim.recording.checks import check_placement, find_faults
+from sspinn_opensim.recording.checks import find_faults
 from sspinn_opensim.recording.choices import Format, OutputChoice, RecordingChoice, SensorChoice
 from sspinn_opensim.recording.findings import Finding, refuse_serious, unaccepted
 from sspinn_opensim.recording.phases import GAIT, Phase, phases
-from sspinn_opensim.recording.placement import along_bodies, bodies_of, moved_sensors, on_model, usual_places
+from sspinn_opensim.recording.placement import (
+    along_bodies,
+    bodies_of,
+    check_placement,
+    moved_sensors,
+    on_model,
+    usual_places,
+)
 from sspinn_opensim.recording.reader import FORMATS, read_recording
 from sspinn_opensim.recording.recognise import Recognised, recognise, recognised
 from sspinn_opensim.recording.resample import resample

@@ -1,4 +1,4 @@
-"""Checks of a recording: what cannot be true, what is odd, and where its sensors may sit on a model.
+"""Checks of a recording: what cannot be true, and what is odd.
 
 The bounds are far from what walking and running give (mean specific force 10 to 32 m/s^2, angular rate 0.3 to
 8 rad/s root mean square, for sensors from trunk to foot at 0.7 to 3.5 m/s), so that only a wrong unit
@@ -11,21 +11,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from casadi_dynamics.errors import InputError, nearest
-from casadi_dynamics.model import Model
-from sspinn_opensim.anatomy.sensor_places import USUAL_PLACES, joint_above, usual_place_of
+from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.foot_speed import speed_estimate
 from sspinn_opensim.recording.phases import GAIT, Phase, phases
 from sspinn_opensim.recording.rest import GRAVITY
-from sspinn_opensim.recording.types import PROXIMAL, Recording, Sensor
+from sspinn_opensim.recording.types import Recording
 from sspinn_opensim.recording.units import ACCELERATION
 
 #: Mean magnitude of the specific force over all sensors, m/s^2: below, it is in g or without gravity; above,
 #: it was m/s^2 already, or is in a smaller unit.
 _FORCE_BOUNDS = (4.0, 60.0)
-#: A sensor is not farther than this from everything on its body: joints, centre of mass, paths of muscles; m.
-_FARTHEST_OFF_M = 0.5
 #: Over any time that begins and ends on the ground the mean specific force is gravity, so its mean magnitude
 #: is no less: of one sensor below these parts of it the unit or a range is wrong. With two axes some of
 #: gravity may lie along the third.
@@ -131,74 +127,6 @@ def longest_standing(found: Sequence[Phase], at_least_s: float) -> Phase | None:
     """Return the longest phase of standing, if it lasts so long."""
     standing = [p for p in found if p.kind == "standing" and p.duration_s > at_least_s]
     return max(standing, key=lambda phase: phase.duration_s, default=None)
-
-
-def check_placement(sensors: tuple[Sensor, ...], model: Model, where: str = "the study") -> None:
-    """Refuse a sensor whose body, joint or IMU frame the model does not have.
-
-    Parameters
-    ----------
-    model : Model
-        Scaled or not: only names count.
-    """
-    bodies = [body.name for body in model.bodies]
-    frames = [frame.name for frame in model.imu_frames]
-    joints = {joint.name: joint for joint in model.joints}
-    for sensor in sensors:
-        place = f"{where}, [sensors.{sensor.name}]"
-        if sensor.imu_frame:
-            _require_name("IMU frame", sensor.imu_frame, frames, model.name, place)
-            continue
-        _require_name("body", sensor.body, bodies, model.name, place)
-        if sensor.position is None and usual_place_of(sensor.body) is None:
-            raise InputError(
-                f"Sensor '{sensor.name}' has no place on the model.",
-                where=place,
-                expected="position = [x, y, z] in m, or a body of " + ", ".join(USUAL_PLACES),
-                found=f"body '{sensor.body}'",
-            )
-        if sensor.position is not None and not sensor.origin:
-            _refuse_far(sensor, model, place)
-        if sensor.origin and sensor.origin != PROXIMAL:
-            _require_name("joint", sensor.origin, list(joints), model.name, place)
-            joint = joints[sensor.origin]
-            ends = (joint.parent.body, joint.child.body)
-            if sensor.body not in ends and joint != joint_above(model, sensor.body):
-                raise InputError(
-                    f"Joint '{sensor.origin}' does not touch body '{sensor.body}'.",
-                    where=f"{place} origin",
-                    expected="a joint that connects the body to its neighbour",
-                    found=f"a joint from '{ends[0]}' to '{ends[1]}'",
-                    fix="name the joint at the near end of the segment",
-                )
-
-
-def _refuse_far(sensor: Sensor, model: Model, where: str) -> None:
-    """Refuse a sensor that sits far from everything on its body."""
-    frames = [frame for joint in model.joints for frame in (joint.parent, joint.child)]
-    points = [frame.translation for frame in frames if frame.body == sensor.body]
-    points += [body.mass_center for body in model.bodies if body.name == sensor.body]
-    points += [sphere.location for sphere in model.contact_spheres if sphere.body == sensor.body]
-    points += [frame.position for frame in model.imu_frames if frame.body == sensor.body]
-    off_m = np.linalg.norm(np.array(points) - np.array(sensor.position), axis=1).min()
-    if off_m > _FARTHEST_OFF_M:
-        raise InputError(
-            f"Sensor '{sensor.name}' sits {off_m:.2g} m from everything on its body.",
-            where=f"{where} position",
-            expected=f"a place on '{sensor.body}', m along its axes (x forward, y up, z to the right)",
-            found=", ".join(f"{value:g}" for value in sensor.position or ()),
-            fix="measure from the origin of the body, or name a joint to measure from: origin",
-        )
-
-
-def _require_name(kind: str, name: str, known: list[str], model: str, where: str) -> None:
-    if name not in known:
-        raise InputError(
-            f"The model '{model}' has no {kind} '{name}'.",
-            where=where,
-            expected="one of " + ", ".join(known) if known else f"the model has no {kind} at all",
-            fix=nearest(name, known),
-        )
 
 
 def _rms(signal: np.ndarray) -> np.ndarray:

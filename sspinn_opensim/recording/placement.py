@@ -1,4 +1,4 @@
-"""Sensors that name a segment of a person find the body of a model."""
+"""Bodies of sensors: which body of a model each sits on, by names of segments, and whether there is one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
 from sspinn_opensim.anatomy import segment_of
-from sspinn_opensim.anatomy.sensor_places import usual_place_of
+from sspinn_opensim.anatomy.sensor_places import USUAL_PLACES, joint_above, usual_place_of
 from sspinn_opensim.recording.choices import SensorChoice
 from sspinn_opensim.recording.mounting import rotate
-from sspinn_opensim.recording.types import Recording, Sensor
+from sspinn_opensim.recording.types import PROXIMAL, Recording, Sensor
+
+#: A sensor is not farther than this from everything on its body: joints, centre of mass, paths of muscles; m.
+_FARTHEST_OFF_M = 0.5
 
 
 def on_model(recording: Recording, model: Model) -> Recording:
@@ -86,9 +90,77 @@ def body_of_segment(model: Model, place: tuple[str, str]) -> str | None:
     return max(found, key=found.__getitem__) if found else None
 
 
+def check_placement(sensors: tuple[Sensor, ...], model: Model, where: str = "the study") -> None:
+    """Refuse a sensor whose body, joint or IMU frame the model does not have.
+
+    Parameters
+    ----------
+    model : Model
+        Scaled or not: only names count.
+    """
+    bodies = [body.name for body in model.bodies]
+    frames = [frame.name for frame in model.imu_frames]
+    joints = {joint.name: joint for joint in model.joints}
+    for sensor in sensors:
+        place = f"{where}, [sensors.{sensor.name}]"
+        if sensor.imu_frame:
+            _require_name("IMU frame", sensor.imu_frame, frames, model.name, place)
+            continue
+        _require_name("body", sensor.body, bodies, model.name, place)
+        if sensor.position is None and usual_place_of(sensor.body) is None:
+            raise InputError(
+                f"Sensor '{sensor.name}' has no place on the model.",
+                where=place,
+                expected="position = [x, y, z] in m, or a body of " + ", ".join(USUAL_PLACES),
+                found=f"body '{sensor.body}'",
+            )
+        if sensor.position is not None and not sensor.origin:
+            _refuse_far(sensor, model, place)
+        if sensor.origin and sensor.origin != PROXIMAL:
+            _require_name("joint", sensor.origin, list(joints), model.name, place)
+            joint = joints[sensor.origin]
+            ends = (joint.parent.body, joint.child.body)
+            if sensor.body not in ends and joint != joint_above(model, sensor.body):
+                raise InputError(
+                    f"Joint '{sensor.origin}' does not touch body '{sensor.body}'.",
+                    where=f"{place} origin",
+                    expected="a joint that connects the body to its neighbour",
+                    found=f"a joint from '{ends[0]}' to '{ends[1]}'",
+                    fix="name the joint at the near end of the segment",
+                )
+
+
 def _on_model(sensor: Sensor, model: Model) -> Sensor:
     known = {body.name for body in model.bodies}
     place = segment_of(sensor.name)
     if sensor.imu_frame or sensor.body in known or sensor.body != sensor.name or place is None:
         return sensor
     return replace(sensor, body=body_of_segment(model, place) or sensor.body)
+
+
+def _refuse_far(sensor: Sensor, model: Model, where: str) -> None:
+    """Refuse a sensor that sits far from everything on its body."""
+    frames = [frame for joint in model.joints for frame in (joint.parent, joint.child)]
+    points = [frame.translation for frame in frames if frame.body == sensor.body]
+    points += [body.mass_center for body in model.bodies if body.name == sensor.body]
+    points += [sphere.location for sphere in model.contact_spheres if sphere.body == sensor.body]
+    points += [frame.position for frame in model.imu_frames if frame.body == sensor.body]
+    off_m = np.linalg.norm(np.array(points) - np.array(sensor.position), axis=1).min()
+    if off_m > _FARTHEST_OFF_M:
+        raise InputError(
+            f"Sensor '{sensor.name}' sits {off_m:.2g} m from everything on its body.",
+            where=f"{where} position",
+            expected=f"a place on '{sensor.body}', m along its axes (x forward, y up, z to the right)",
+            found=", ".join(f"{value:g}" for value in sensor.position or ()),
+            fix="measure from the origin of the body, or name a joint to measure from: origin",
+        )
+
+
+def _require_name(kind: str, name: str, known: list[str], model: str, where: str) -> None:
+    if name not in known:
+        raise InputError(
+            f"The model '{model}' has no {kind} '{name}'.",
+            where=where,
+            expected="one of " + ", ".join(known) if known else f"the model has no {kind} at all",
+            fix=nearest(name, known),
+        )

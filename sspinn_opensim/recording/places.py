@@ -15,8 +15,8 @@ from casadi_dynamics.model import ImuFrame, Model
 from sspinn_opensim.anatomy.joint_centres import joint_centre
 from sspinn_opensim.anatomy.names import MIDDLE, segment_of
 from sspinn_opensim.anatomy.sensor_places import near_centre, usual_position
-from sspinn_opensim.recording.checks import check_placement
 from sspinn_opensim.recording.findings import Finding
+from sspinn_opensim.recording.placement import check_placement
 from sspinn_opensim.recording.types import PROXIMAL, Sensor
 
 _IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))

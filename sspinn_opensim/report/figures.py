@@ -34,9 +34,7 @@ _STYLE = {
 }
 
 
-def svg(
-    draw: Callable[[Figure], None], *, inches: tuple[float, float], title: str, fitted: bool = True
-) -> str:
+def svg(draw: Callable[[Figure], None], *, inches: tuple[float, float], title: str) -> str:
     """Return a figure as an SVG document.
 
     Parameters
@@ -47,8 +45,6 @@ def svg(
         Width and height.
     title : str
         Of the document, and in bold above the figure.
-    fitted : bool
-        Whether room is made for labels as they need it.
     """
     # The first import of matplotlib on a machine looks for fonts and says so: nothing a user can act on.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -57,7 +53,7 @@ def svg(
 
     document = io.StringIO()
     with style.context(_STYLE, after_reset=True):
-        figure = Figure(figsize=inches, layout="constrained" if fitted else None)
+        figure = Figure(figsize=inches, layout="constrained")
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11)
         draw(figure)
         figure.savefig(document, format="svg", metadata={"Title": title, "Date": None, "Creator": None})

@@ -15,9 +15,9 @@ from sspinn_opensim.gait.events import THRESHOLD_BW
 from sspinn_opensim.gait.files import read_cycles
 from sspinn_opensim.opensim_io.tables.motion_files import force_columns
 from sspinn_opensim.report.charts import Chart
+from sspinn_opensim.report.compared import Compared
 from sspinn_opensim.report.cycle_charts import LEGEND, cycle_charts
 from sspinn_opensim.report.page import Section, Table
-from sspinn_opensim.report.sections import Compared
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.read_back import read_spatiotemporal
 from sspinn_opensim.text import fixed

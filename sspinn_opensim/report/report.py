@@ -10,6 +10,7 @@ from sspinn_opensim.evaluation.data import EvaluationData
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.report import charts, sections
 from sspinn_opensim.report.axis import Axis
+from sspinn_opensim.report.compared import Compared
 from sspinn_opensim.report.gait import gait_section, uncovered_hint
 from sspinn_opensim.report.movement import Movement
 from sspinn_opensim.report.page import Page
@@ -56,7 +57,7 @@ def write_report(
         A file is missing or malformed, or the page cannot be written.
     """
     trial = metrics["trials"].get(study.recording.name)
-    compared = sections.Compared(study, data, trial, Axis.of(data))
+    compared = Compared(study, data, trial, Axis.of(data))
     parts = [
         sections.movement_section(movement),
         sections.angle_section(compared),
@@ -86,7 +87,7 @@ def write_report(
     return write_atomically(ResultsFolder(results).report, page.html())
 
 
-def _figure_data(movement: Movement, compared: sections.Compared) -> dict[str, Any]:
+def _figure_data(movement: Movement, compared: Compared) -> dict[str, Any]:
     """Return the movement with what ties it to the charts."""
     return movement.to_json() | {
         "cycle_s": compared.axis.cycle_s,

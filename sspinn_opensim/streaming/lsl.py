@@ -15,8 +15,6 @@ from typing import Any
 from casadi_dynamics.errors import InputError
 
 THIS_MACHINE = Path(__file__).with_name("lsl_this_machine.cfg")
-#: How far streams are seen: this machine alone, or as liblsl's own configuration says.
-SCOPES = ("machine", "network")
 _CONFIGURATION = "LSLAPICFG"
 
 

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import tomlkit
 
 import osim_models
-from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
 from casadi_dynamics.model.types import GROUND
-from sspinn_opensim.anatomy import MIDDLE, WORDS, segment_of
+from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
-from sspinn_opensim.recording.placement import body_of_segment
-from sspinn_opensim.recording.streams import Stream, stream_of
+from sspinn_opensim.study.placed_sensors import Placed
 
 #: Model of a study that is no file.
 BUILTIN = "builtin:"
-#: What says where a sensor sits, if the vendor's files do.
-_FILES, _NAME = "the files say where it sits", "guess: its name tells"
-#: Probability from which a place is guessed by how a sensor moves.
-_SURE, _SURE_MIDDLE = 0.9, 0.5
 #: Segments of the legs.
 _LEG = ("thigh", "shank", "foot")
 #: Coordinate of the trunk against the pelvis in the sagittal plane, in the built-in model and OpenSim's.
@@ -60,28 +54,6 @@ class NewStudy:
     generic_height_m: float | None = None
     scaled: bool = False
     force: bool = False
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A sensor with the body that carries it.
-
-    Attributes
-    ----------
-    name : str
-        Of the sensor in the study.
-    source : str
-        Of the sensor in the file.
-    body : str
-        Of the model.
-    told_by : str
-        What says so, in words; empty: the user did.
-    """
-
-    name: str
-    source: str
-    body: str
-    told_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,116 +109,6 @@ class Draft:
     accepted: Mapping[str, str] = field(default_factory=dict)
     generic_height_m: float | None = None
     scaled: bool = False
-
-
-def place_streams(
-    streams: Sequence[Stream],
-    where: Mapping[str, str],
-    model: Model,
-    by_movement: Callable[[], Mapping[str, tuple[str, str, float]]] = dict,
-) -> tuple[Placed, ...]:
-    """Return the sensors whose place is known: by the user, by the file, by their names, or by how they move.
-
-    Parameters
-    ----------
-    where : mapping of str to str
-        Name of a sensor in the file, or a part of it, to the segment or body that carries it.
-    model : Model
-        Whose bodies are meant.
-    by_movement : callable
-        Returns segment, side and probability of sensors by their names; asked if nothing else says a place.
-
-    Raises
-    ------
-    InputError
-        The user names a sensor, segment or body that there is not, or two sensors for one name; or no sensor
-        has a place.
-    """
-    placed = _placed_by_user(streams, where, model)
-    taken = {p.source for p in placed}
-    for stream in streams:
-        # Who lists sensors leaves out those of which the files say nothing.
-        if stream.name in taken or (where and not stream.segment):
-            continue
-        said = stream.segment or stream.name
-        body = _body(said, model)
-        if body is not None and all(p.body != body or not p.told_by for p in placed):
-            placed.append(Placed(_plain(said), stream.name, body, _FILES if stream.segment else _NAME))
-    if not placed:
-        placed = _placed_by_movement(by_movement(), model)
-    _refuse_none(placed, streams)
-    names = [p.name for p in placed]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(
-                f"Two sensors are called '{name}'.",
-                where="--where",
-                found=", ".join(p.source for p in placed if p.name == name),
-                fix="leave one of them out, or name their segments in two ways (tibia_r, shank_r)",
-            )
-    return tuple(placed)
-
-
-def _placed_by_user(streams: Sequence[Stream], where: Mapping[str, str], model: Model) -> list[Placed]:
-    by_user = {stream_called(name, streams).name: segment for name, segment in where.items()}
-    placed = []
-    for name, said in by_user.items():
-        body = _body(said, model)
-        if body is None:
-            raise InputError(
-                f"The model '{model.name}' has no body for '{said}'.",
-                where=f"--where {name}={said}",
-                expected="a segment such as pelvis, thigh_r, shank_l, foot_r, trunk; or a body: "
-                + ", ".join(body.name for body in model.bodies),
-                fix=nearest(said, [body.name for body in model.bodies]),
-            )
-        placed.append(Placed(_plain(said), name, body))
-    return placed
-
-
-def check_segments(where: Mapping[str, str]) -> None:
-    """Refuse words for where sensors sit that tell no segment, or not its side, where there is no model."""
-    for name, said in where.items():
-        told = segment_of(said, beside=True)
-        if told is None or (not told[1] and told[0] not in MIDDLE):
-            sides = {segment: ("",) if segment in MIDDLE else ("right", "left") for segment in WORDS}
-            known = [segment_name((segment, side)) for segment in WORDS for side in sides[segment]]
-            raise InputError(
-                f"No segment is called '{said}'.",
-                where=f"--where {name}={said}",
-                expected="one of " + ", ".join(known),
-                fix=nearest(said, known),
-            )
-
-
-def is_sure(segment: str, probability: float) -> bool:
-    """Return whether a place that a sensor's movement tells may be guessed.
-
-    Pelvis and trunk move alike, but have no side that could be mistaken.
-    """
-    return probability >= (_SURE_MIDDLE if segment in MIDDLE else _SURE)
-
-
-def segment_name(place: tuple[str, str]) -> str:
-    """Return a name of a segment and side as a sensor may have it: ``thigh_r``, ``pelvis``."""
-    segment, side = place
-    return f"{segment}_{side[0]}" if side else segment
-
-
-def _placed_by_movement(told: Mapping[str, tuple[str, str, float]], model: Model) -> list[Placed]:
-    """Return sensors on the bodies they most probably sit on, the surest of each body."""
-    placed: dict[str, Placed] = {}
-    middle = sum(segment in MIDDLE for segment, _, _ in told.values())
-    for name, (found, side, probability) in sorted(told.items(), key=lambda item: -item[1][2]):
-        # Pelvis and trunk move alike: a single sensor on one of them is usually that on the pelvis.
-        alone = found in MIDDLE and middle == 1
-        segment = "pelvis" if alone else found
-        body = body_of_segment(model, (segment, side))
-        if body is not None and body not in placed and (alone or is_sure(segment, probability)):
-            words = "pelvis or the trunk" if alone else " ".join((side, segment)).strip()
-            sure = "" if alone else f" (probability {probability:.2f})"
-            placed[body] = Placed(body, name, body, f"guess: it moves like a sensor on the {words}{sure}")
-    return list(placed.values())
 
 
 def unobserved_trunk(model: Model, sensors: Sequence[Placed]) -> tuple[str, ...]:
@@ -346,37 +208,6 @@ def _coordinates(draft: Draft) -> list[str]:
             f"fixed = {{ {fixed} }}",
         ]
     return ["", "[coordinates]", *lines] if lines else []
-
-
-def _refuse_none(placed: Sequence[Placed], streams: Sequence[Stream]) -> None:
-    if not placed:
-        raise InputError(
-            "Nothing says where the sensors sit.",
-            where=streams[0].file,
-            expected=f"names that tell a segment ({', '.join(WORDS)}), or a mapping file",
-            found=", ".join(stream.name for stream in streams),
-            fix=f"say it: --where {streams[0].name}=pelvis ..., one for each sensor that is to be used",
-        )
-
-
-def stream_called(name: str, streams: Sequence[Stream]) -> Stream:
-    """Return the sensor that ``--where`` names; what is none is refused as `stream_of` does."""
-    return stream_of(streams, name, "--where", nearest(name, [s.name for s in streams]))
-
-
-def _body(said: str, model: Model) -> str | None:
-    """Return the body that a segment or body is, by its name; None if it tells none."""
-    if any(body.name == said for body in model.bodies):
-        return said
-    told = segment_of(said)
-    if told is None or (not told[1] and told[0] not in MIDDLE):
-        return None
-    return body_of_segment(model, told)
-
-
-def _plain(name: str) -> str:
-    """Return the name of a segment without what OpenSim puts at the end of frames."""
-    return name.removesuffix("_imu")
 
 
 def _path(path: str, study: Path) -> str:

@@ -3,59 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import pickle
-import struct
-import sys
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.input_files import read_input
 from sspinn_opensim import __version__
-from sspinn_opensim.files import check_shape, write_atomically
 from sspinn_opensim.recording import Recording, Sensor
+from sspinn_opensim.training.checkpoint_file import fill, read_checkpoint, write_checkpoint
 from sspinn_opensim.training.cohort import ONE_PERSON, topology
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import Signals, channels
 from sspinn_opensim.training.subject import Subject
 from sspinn_opensim.training.trainer import Trainer
-
-FORMAT = 4
-#: What a checkpoint holds, whoever wrote it.
-_SHAPE = {
-    "format": int,
-    "versions": {str: str},
-    "identity": {
-        "training": {"settings": {"steps": int}},
-        "network": {str: object},
-        "body?": {str: object},
-        "people?": {str: {str: object}},
-    },
-    "state": {"step": int, "finished": bool, "network": {str: object}, "people": {str: {str: object}}},
-}
-#: Values in a checkpoint with the history of ten million steps, and how deep they lie in each other.
-_MOST_VALUES, _DEEPEST = 10_000_000, 30
-#: What is raised where a file is damaged; a `RuntimeError` of torch, of too little memory, is not among it.
-_DAMAGE = (
-    pickle.UnpicklingError,
-    EOFError,
-    KeyError,
-    IndexError,
-    TypeError,
-    ValueError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-)
 
 
 def identity(subject: Subject, recording: Recording, settings: TrainingSettings) -> dict:
@@ -133,28 +96,12 @@ def versions() -> dict[str, str]:
 
 def save(path: Path, trainer: Trainer, belongs_to: dict) -> None:
     """Write a checkpoint; the file is whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = io.BytesIO()
-    parts = {"identity": belongs_to, "versions": versions(), "state": trainer.state()}
-    torch.save(_same_bytes({"format": FORMAT, **parts}), content)
-    write_atomically(path, content.getvalue())
-
-
-def _same_bytes(value: object) -> object:
-    """Return plain values whose equal texts are one object: what pickle writes depends on that.
-
-    So a training that was interrupted and taken up again ends with the very file of one that was not.
-    """
-    if isinstance(value, Mapping):
-        return {_same_bytes(key): _same_bytes(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_same_bytes(item) for item in value)
-    return sys.intern(value) if type(value) is str else value
+    write_checkpoint(path, {"identity": belongs_to, "versions": versions(), "state": trainer.state()})
 
 
 def resume(path: Path, trainer: Trainer, belongs_to: dict) -> None:
     """Let a trainer go on from a checkpoint of the same training; any difference raises `InputError`."""
-    content, fix = _read(path), "train with --restart to start over"
+    content, fix = read_checkpoint(path), "train with --restart to start over"
     found = content["identity"]
     if ("people" in found) != ("people" in belongs_to):
         kinds = ("one person", "a cohort")
@@ -170,7 +117,7 @@ def resume(path: Path, trainer: Trainer, belongs_to: dict) -> None:
     # A library that a training depended on once, but no more, does not count.
     now = versions()
     _compare(path, {name: content["versions"].get(name) for name in now}, now, fix, "versions.")
-    _fill(path, trainer.load, content["state"])
+    fill(path, trainer.load, content["state"])
 
 
 def load_estimator(
@@ -217,7 +164,7 @@ def read_speed(path: Path) -> float | None:
 
 
 def _read_of_one_person(path: Path) -> dict:
-    content = _read(path)
+    content = read_checkpoint(path)
     if "people" in content["identity"]:
         raise InputError(
             "The checkpoint is that of a cohort.",
@@ -248,7 +195,7 @@ def load_member(
         Name of a member; None for a person who is none: nothing but the network is taken, and sensors sit
         where they are said to sit.
     """
-    content = _read(path)
+    content = read_checkpoint(path)
     fix = "train the cohort again"
     _compare_network(path, content, belongs_to, fix)
     if same_training:
@@ -271,7 +218,7 @@ def load_member(
 
 def load_network(path: Path, belongs_to: dict) -> dict:
     """Return the state of a trained network that a person of the same topology can start from."""
-    content = _read(path)
+    content = read_checkpoint(path)
     fix = "use the model, the sensors and the sampling rate that the network was trained with"
     _compare_network(path, content, belongs_to, fix)
     _require_finished(path, content)
@@ -283,7 +230,7 @@ def load_mounting(path: Path, belongs_to: dict) -> dict | None:
 
     The person is the same where the model, the height and the sensors are, with their places and axes.
     """
-    content, own = _read(path), belongs_to["body"]
+    content, own = read_checkpoint(path), belongs_to["body"]
     bodies = content["identity"].get("people") or {ONE_PERSON: content["identity"]["body"]}
     for name, body in bodies.items():
         if all(_plain(body.get(key)) == _plain(own[key]) for key in ("model", "height_m", "sensors")):
@@ -298,12 +245,12 @@ def load_mounting(path: Path, belongs_to: dict) -> dict | None:
 
 def adapted_from(path: Path) -> str | None:
     """Return the hash of the file whose network a checkpoint was adapted from; None: it was trained anew."""
-    return _read(path)["identity"]["training"].get("adapted_from")
+    return read_checkpoint(path)["identity"]["training"].get("adapted_from")
 
 
 def network_kind(path: Path) -> Literal["lstm", "gated"]:
     """Return the kind of network in a checkpoint, a key of `networks.NETWORKS`."""
-    return _kind(_read(path))
+    return _kind(read_checkpoint(path))
 
 
 def _kind(content: dict) -> Literal["lstm", "gated"]:
@@ -316,7 +263,7 @@ def _estimator(
 ) -> PersonNetwork:
     _require_finished(path, content)
     estimator, state = PersonNetwork(subject, signals, kind=_kind(content)), content["state"]
-    _fill(path, lambda s: estimator.load(s["network"], None if name is None else s["people"][name]), state)
+    fill(path, lambda s: estimator.load(s["network"], None if name is None else s["people"][name]), state)
     return estimator.eval()
 
 
@@ -329,95 +276,6 @@ def _require_finished(path: Path, content: dict) -> None:
             found=f"{content['state']['step']} steps",
             fix="run the same command again; it goes on from here",
         )
-
-
-def _read(path: Path) -> dict:
-    if not path.is_file():
-        raise InputError("There is no trained network.", where=path, fix="run sspinn train first")
-    data = io.BytesIO(read_input(path, "the checkpoint"))
-    _refuse_damaged(path, data)
-    try:
-        # Of a whole file only its content can be wrong; whatever else fails says nothing against it.
-        content = torch.load(data, weights_only=True)
-        _refuse_grown(content)
-        check_shape(content, _SHAPE)
-        _refuse_infinite(content["state"]["network"])
-    except _DAMAGE as error:
-        raise _unreadable(path, f"{type(error).__name__}: {error}") from None
-    if content["format"] != FORMAT:
-        raise InputError(
-            "The checkpoint was written by another version.",
-            where=path,
-            expected=f"format {FORMAT}",
-            found=f"format {content['format']}",
-            fix="train with --restart",
-        )
-    return content
-
-
-def _refuse_grown(content: object) -> None:
-    """Refuse values that a small file makes endless: shared many times, deep in each other, or repeated."""
-    waiting, seen = [(content, 0)], 0
-    while waiting:
-        value, depth = waiting.pop()
-        seen += 1
-        if seen > _MOST_VALUES or depth > _DEEPEST:
-            raise ValueError("more values, or deeper in each other, than a checkpoint has")
-        if isinstance(value, torch.Tensor):
-            if value.numel() * value.element_size() > value.untyped_storage().nbytes():
-                raise ValueError("an array that repeats its numbers")
-        elif isinstance(value, Mapping):
-            waiting += [(item, depth + 1) for pair in value.items() for item in pair]
-        elif isinstance(value, list | tuple | set | frozenset):
-            waiting += [(item, depth + 1) for item in value]
-
-
-def _refuse_infinite(network: dict) -> None:
-    for name, value in network.items():
-        if isinstance(value, torch.Tensor) and not value.isfinite().all():
-            raise ValueError(f"'{name}' of the network is no finite number")
-
-
-def _refuse_damaged(path: Path, data: io.BytesIO) -> None:
-    """Refuse a file that is no archive of torch, or does not have the checksums that it states."""
-    try:
-        with zipfile.ZipFile(data) as archive:
-            members = archive.infolist()
-            plain = all(member.compress_type == zipfile.ZIP_STORED for member in members)
-            if not plain or sum(member.file_size for member in members) > data.getbuffer().nbytes:
-                raise ValueError("an archive that unpacks to more than it is")
-            whole = archive.testzip() is None and any(n.endswith("/data.pkl") for n in archive.namelist())
-    except (
-        zipfile.BadZipFile,
-        RuntimeError,
-        *_DAMAGE,
-    ) as error:  # an archive with a password, or another packing
-        raise _unreadable(path, str(error)) from None
-    if not whole:
-        raise _unreadable(path, "an archive with other content than it states")
-    data.seek(0)
-
-
-def _unreadable(path: Path, found: str) -> InputError:
-    return InputError(
-        "The checkpoint cannot be read.",
-        where=str(path),
-        found=found.splitlines()[0][:120],
-        fix="train with --restart",
-    )
-
-
-def _fill(path: Path, load: Callable[[dict], object], state: dict) -> None:
-    """Load a state; one that does not fit comes from a version with another network."""
-    try:
-        load(state)
-    except (KeyError, IndexError, TypeError, AttributeError, RuntimeError, ValueError) as error:
-        raise InputError(
-            "The checkpoint holds another network.",
-            where=path,
-            found=" ".join(str(error).split())[:120],
-            fix="train with --restart",
-        ) from None
 
 
 def _compare(path: Path, found: dict, expected: dict, fix: str, key: str = "") -> None:

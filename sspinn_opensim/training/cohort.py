@@ -113,7 +113,7 @@ def topology(
     }
 
 
-def check_topology(found: dict, expected: dict, name: str, other: str, *, where: str = "") -> None:
+def check_topology(found: dict, expected: dict, name: str, other: str) -> None:
     """Refuse a person whose topology is another one; the message names the first difference."""
     for key, value in expected.items():
         if found[key] == value:
@@ -121,7 +121,7 @@ def check_topology(found: dict, expected: dict, name: str, other: str, *, where:
         here, there = _difference(found[key], value)
         raise InputError(
             f"'{name}' cannot share a network with '{other}': {_MEANING.get(key, f'other {key}')}.",
-            where=where or f"member '{name}'",
+            where=f"member '{name}'",
             expected=f"{there} as in '{other}'",
             found=here,
             fix=_FIX.get(key, "use the same model and the same sensors, in the same order, for all"),

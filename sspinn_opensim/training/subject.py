@@ -13,7 +13,6 @@ import torch
 from casadi_dynamics.compiled import TorchFunction, compile_torch
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import ImuFrame, Model
-from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import BodyFunctions, build, fix_coordinates
 from casadi_dynamics.symbolic.constraints import independent_coordinates
@@ -23,9 +22,8 @@ from sspinn_opensim.anatomy.feet import foot_of
 from sspinn_opensim.anatomy.names import MIDDLE, segment_of
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording.places import place
+from sspinn_opensim.training.roles import ALIGNED, Roles, refuse_followers, refuse_untrainable, roles_of
 
-#: Steps are told from turns of the root joint by their direction: this close to an axis of ground counts.
-_ALIGNED = 0.99
 #: A sensor's axis is in the sagittal plane if it is closer to it than to the z axis.
 _IN_PLANE = 0.5**0.5
 _LEGS = ("thigh", "shank", "foot")
@@ -204,7 +202,7 @@ class Subject:
     @cached_property
     def roles(self) -> Roles:
         """Which coordinate plays which part."""
-        return _roles(self.model, self.fixed)
+        return roles_of(self.model, self.fixed)
 
     @cached_property
     def heading(self) -> RootHeading | None:
@@ -216,7 +214,7 @@ class Subject:
     def planar(self) -> bool:
         """Whether the root stays in the sagittal plane: it neither steps sideways nor turns out of it."""
         turns = self.root_turns_backward.values()
-        return len(self.roles.steps) == 2 and all(abs(turn) > _ALIGNED for turn in turns)
+        return len(self.roles.steps) == 2 and all(abs(turn) > ALIGNED for turn in turns)
 
     @cached_property
     def root_turns_backward(self) -> dict[int, float]:
@@ -299,36 +297,6 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Roles:
-    """Indices of coordinates by the part they play.
-
-    Attributes
-    ----------
-    posture : tuple of int
-        Angles that the network gives.
-    steps : tuple of int
-        Translations of the root, in the order forward, up, right as far as the model has them.
-    actuated : tuple of int
-        Estimated coordinates that a muscle can drive: all but the root's.
-    root : tuple of int
-        Estimated coordinates of the root: whatever force is left there is a residual.
-    fixed : dict of int to float
-        Coordinates that are held, and their values (rad or m).
-    dependent : tuple of int
-        Coordinates that couplers set from others.
-    """
-
-    posture: tuple[int, ...]
-    steps: tuple[int, ...]
-    forward: int
-    vertical: int
-    actuated: tuple[int, ...]
-    root: tuple[int, ...]
-    fixed: dict[int, float]
-    dependent: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class Modelled:
     """What the model's equations depend on; a planar model, for one, has no sideways channel.
 
@@ -365,7 +333,7 @@ def make_subject(
     """
     for name in held:
         model.coordinate(name)
-    _refuse_followers(model, held)
+    refuse_followers(model, held)
     if not model.contact_spheres:
         raise InputError(
             "The model has no contact points, so ground forces cannot be estimated.",
@@ -378,101 +346,13 @@ def make_subject(
     independent = independent_coordinates(model)
     locked = {c.name: c.default for c in model.coordinates if c.locked and c.name in independent}
     held = {name: value for name, value in locked.items() if name not in held} | dict(held)
-    _refuse_what_training_cannot_use(model, held)
-    _refuse_root_alone(model, held)
+    refuse_untrainable(model, held)
     positions = np.array([x for frame in frames for x in frame.position])
     return _rebuilt(model, frames, held, height_m, positions)
 
 
 def _rebuilt(model: Model, frames: tuple[ImuFrame, ...], fixed, height_m: float, positions) -> Subject:
     return Subject(model, build(without_forces(model), frames), fixed, height_m, positions)
-
-
-def _refuse_followers(model: Model, fixed: Mapping[str, float]) -> None:
-    independent = independent_coordinates(model)
-    follows = [name for name in fixed if name not in independent]
-    if follows:
-        raise InputError(
-            f"The coordinate '{follows[0]}' cannot be fixed: a coupler sets it from another one.",
-            where=f"model '{model.name}'",
-            expected=f"coordinates among {', '.join(independent)}",
-            found=follows[0],
-            fix="fix the coordinate it follows, or remove it from [coordinates] fixed",
-        )
-
-
-def _refuse_root_alone(model: Model, fixed: Mapping[str, float]) -> None:
-    root = model.root_coordinates()
-    free = [name for name in independent_coordinates(model) if name not in fixed]
-    if not set(free) - set(root):
-        joints = [name for name in independent_coordinates(model) if name not in root]
-        raise InputError(
-            "No joint is estimated: a body that moves as one has no joint moments.",
-            where=f"[coordinates] of the study, model '{model.name}'",
-            expected="at least one coordinate beside those of the root, such as " + ", ".join(joints[:3]),
-            found=", ".join(free) or "none",
-            fix="name more coordinates in estimate, or hold fewer with fixed",
-        )
-
-
-def _refuse_what_training_cannot_use(model: Model, fixed: dict[str, float]) -> None:
-    welded = [c for c in model.constraints if not isinstance(c, CoordinateCouplerConstraint)]
-    if welded:
-        raise InputError(
-            f"Training cannot keep to the constraint '{welded[0].name}' between two bodies.",
-            where=f"model '{model.name}'",
-            found=type(welded[0]).__name__,
-            fix="switch its isEnforced off in the model file, or use a model without it",
-        )
-    for joint in (joint for joint in model.joints if joint.speeds != "rates"):
-        turning = [axis.coordinate for axis in joint.rotations]
-        free = [name for name in turning if name not in fixed]
-        if free:
-            raise InputError(
-                f"Training cannot estimate '{free[0]}': the speeds of its joint are not rates of angles.",
-                where=f"model '{model.name}', {joint.kind} '{joint.name}'",
-                fix="make it a GimbalJoint or CustomJoint in the model file, or fix its three angles",
-            )
-
-
-def _roles(model: Model, fixed: dict[str, float]) -> Roles:
-    index = {name: i for i, name in enumerate(model.coordinate_names)}
-    independent = independent_coordinates(model)
-    free = [c for c in model.coordinates if c.name not in fixed and c.name in independent]
-    root = model.root_coordinates()
-    along = {}
-    for joint in model.joints:
-        if joint.parent.body != GROUND:
-            continue
-        for axis in joint.translations:
-            direction = np.array(joint.parent.rotation) @ np.array(axis.axis)
-            if axis.coordinate and axis.coordinate not in fixed and direction.max() > _ALIGNED:
-                along[int(direction.argmax())] = index[axis.coordinate]
-    if 0 not in along or 1 not in along:
-        raise InputError(
-            "The model's root cannot move forward and up.",
-            where=f"model '{model.name}', joint on ground",
-            expected="free coordinates that translate along x and y of ground",
-            found=", ".join(root) or "a welded root",
-            fix="free these coordinates, or use a model with a floating pelvis",
-        )
-    other = [c.name for c in free if c.motion != "rotational" and index[c.name] not in along.values()]
-    if other:
-        raise InputError(
-            f"The coordinate '{other[0]}' is no angle but moves inside the body, which is not estimated.",
-            where=f"model '{model.name}'",
-            fix=f"fix it in the study: [coordinates] fixed = {{ {other[0]} = value }}",
-        )
-    return Roles(
-        posture=tuple(index[c.name] for c in free if c.motion == "rotational"),
-        steps=tuple(along[k] for k in sorted(along)),
-        forward=along[0],
-        vertical=along[1],
-        actuated=tuple(index[c.name] for c in free if c.name not in root),
-        root=tuple(index[c.name] for c in free if c.name in root),
-        fixed={index[name]: value for name, value in fixed.items()},
-        dependent=tuple(index[name] for name in model.coordinate_names if name not in independent),
-    )
 
 
 def _dynamics(functions: BodyFunctions, fixed: dict[str, float]) -> ca.Function:

@@ -32,14 +32,9 @@ from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.study.cohort import is_cohort
-from sspinn_opensim.study.draft import (
-    NewStudy,
-    check_segments,
-    is_sure,
-    model_file,
-    segment_name,
-)
+from sspinn_opensim.study.draft import NewStudy, model_file
 from sspinn_opensim.study.person import odd_person
+from sspinn_opensim.study.placed_sensors import check_segments, is_sure, segment_name
 from sspinn_opensim.text import text_table
 from sspinn_opensim.verbs.axes import on_body
 from sspinn_opensim.verbs.vendor_files import Recorded, look_at, read_files, write_study

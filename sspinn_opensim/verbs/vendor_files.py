@@ -31,11 +31,10 @@ from sspinn_opensim.study.draft import (
     NewStudy,
     is_planar,
     model_file,
-    place_streams,
-    stream_called,
     study_text,
     unobserved_trunk,
 )
+from sspinn_opensim.study.placed_sensors import place_streams, stream_called
 from sspinn_opensim.verbs.axes import along_segments, as_chosen, contradictions
 
 #: Findings about the axes of a sensor.

@@ -216,15 +216,6 @@ def test_imu_frames_of_the_model_are_placed_by_its_parameters(planar):
     assert [name for name, felt in zip(order, changed, strict=True) if felt] == ["tibia_r_imu"]
 
 
-def test_foot_points_are_those_of_the_dynamics(planar):
-    _, functions, answers = planar
-    state = {"q": answers["q"][0], "u": answers["qd"][0], "udot": answers["qdd"][0]}
-    points = call(functions, functions.foot_points, **state)
-    whole = call(functions, functions.dynamics, **no_extras(functions), **state)
-    for name, value in points.items():
-        np.testing.assert_array_equal(value, whole[name])
-
-
 @pytest.mark.parametrize("method", ["inverse_dynamics", "stations"])
 def test_functions_of_an_unknown_body_are_refused(tree, method):
     with pytest.raises(InputError, match="did you mean 'lower'"):

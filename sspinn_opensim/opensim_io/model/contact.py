@@ -99,8 +99,8 @@ def foot_spheres(model: Model, held: Container[str] | None = None) -> tuple[Cont
     return tuple(sphere for foot in feet for sphere in _spheres(model, standing, foot, held, planar=planar))
 
 
-def add_contact(tree: etree._ElementTree, spheres: Iterable[ContactSphere], floor_m: float = 0.0) -> None:
-    """Add spheres, and a floor at a height in ground where there is none, to the model in an XML tree.
+def add_contact(tree: etree._ElementTree, spheres: Iterable[ContactSphere]) -> None:
+    """Add spheres, and a floor at y = 0 where there is none, to the model in an XML tree.
 
     They are geometry alone: without a contact force nothing of the model's behaviour in OpenSim changes.
     """
@@ -116,7 +116,7 @@ def add_contact(tree: etree._ElementTree, spheres: Iterable[ContactSphere], floo
     if not any(geometry.tag == "ContactHalfSpace" for _, geometry in contact_geometry(tree)):
         # The solid is on the side of x of its frame: x points down.
         floor = etree.SubElement(objects, "ContactHalfSpace", name=_free(FLOOR, taken))
-        _fill(floor, socket_frame="/ground", location=(0.0, floor_m, 0.0), orientation=(0.0, 0.0, -np.pi / 2))
+        _fill(floor, socket_frame="/ground", location=(0.0, 0.0, 0.0), orientation=(0.0, 0.0, -np.pi / 2))
     for sphere in spheres:
         element = etree.SubElement(objects, "ContactSphere", name=_free(sphere.name, taken))
         _fill(

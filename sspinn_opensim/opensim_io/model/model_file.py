@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable
 from pathlib import Path
 
 from lxml import etree
@@ -23,8 +22,6 @@ from sspinn_opensim.opensim_io.documents import child_text
 _DOUBLE_COLON, _STAND_IN = b"::", b"..double-colon.."
 _FIRST_VERSION_WITH_SOCKETS = 40000
 
-#: Forces that a model may keep from an earlier analysis.
-_OF_AN_ANALYSIS = ("ExternalForce", "PrescribedForce")
 CONTACT_FORCES = frozenset(
     {
         "SmoothSphereHalfSpaceForce",
@@ -34,6 +31,8 @@ CONTACT_FORCES = frozenset(
         "MeyerFregly2016Force",
     }
 )
+#: What pushes at the feet: contact, and what a model may keep from an earlier analysis.
+_GROUND_FORCES = (*CONTACT_FORCES, "ExternalForce", "PrescribedForce")
 _CONTACT_GEOMETRY = (
     "ContactSphere",
     "ContactHalfSpace",
@@ -112,36 +111,13 @@ def write_model_tree(path: Path, tree: etree._ElementTree) -> Path:
     return write_atomically(path, data.replace(_STAND_IN, _DOUBLE_COLON) + b"\n")
 
 
-def switch_contact_off(tree: etree._ElementTree) -> list[str]:
-    """Stop every contact force of the model from acting; return their names.
-
-    Measured or estimated ground forces enter as external loads; a contact force left on would add a
-    second ground force.
-    """
-    return _switch_off(tree, CONTACT_FORCES)
-
-
 def switch_ground_forces_off(tree: etree._ElementTree) -> list[str]:
     """Stop contact, and external and prescribed forces that a model was saved with; return their names.
 
-    External loads replace all of them.
+    Measured or estimated ground forces enter as external loads: whatever is left on would act beside them.
     """
-    return _switch_off(tree, (*CONTACT_FORCES, *_OF_AN_ANALYSIS))
-
-
-def active_contact(tree: etree._ElementTree) -> list[str]:
-    """Return the contact forces that act, by name."""
-    return _acting(tree, CONTACT_FORCES)
-
-
-def active_ground_forces(tree: etree._ElementTree) -> list[str]:
-    """Return what acts of that which `switch_ground_forces_off` stops, by name."""
-    return _acting(tree, (*CONTACT_FORCES, *_OF_AN_ANALYSIS))
-
-
-def _switch_off(tree: etree._ElementTree, kinds: Iterable[str]) -> list[str]:
     names = []
-    for force in tree.iter(*kinds):
+    for force in tree.iter(*_GROUND_FORCES):
         applies = force.find("appliesForce")
         if applies is None:
             applies = etree.SubElement(force, "appliesForce")
@@ -150,8 +126,9 @@ def _switch_off(tree: etree._ElementTree, kinds: Iterable[str]) -> list[str]:
     return names
 
 
-def _acting(tree: etree._ElementTree, kinds: Iterable[str]) -> list[str]:
-    forces = tree.iter(*kinds)
+def active_ground_forces(tree: etree._ElementTree) -> list[str]:
+    """Return what acts of that which `switch_ground_forces_off` stops, by name."""
+    forces = tree.iter(*_GROUND_FORCES)
     return [force.get("name", force.tag) for force in forces if child_text(force, "appliesForce") != "false"]
 
 

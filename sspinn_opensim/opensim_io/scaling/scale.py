@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import osim_models
@@ -108,7 +108,6 @@ def scale_bodies(
     preserve_mass_distribution: bool = True,
     method: str = "height and mass",
     measured: Mapping[str, str] | None = None,
-    doubts: Sequence[str] = (),
 ) -> ScalingReport:
     """Scale each body by its own factors, and the total mass to the person's.
 
@@ -122,7 +121,7 @@ def scale_bodies(
         What factors are held against; else only reported.
     preserve_mass_distribution : bool
         False: the mass of a body follows its volume.
-    method, measured, doubts
+    method, measured
         Where the factors come from, for the report.
 
     Returns
@@ -172,7 +171,6 @@ def scale_bodies(
             measured=measured or {},
             changes=changes(before, after, generic_tree, tree),
             doubts=(
-                *doubts,
                 *factor_doubts(factors, height_ratio),
                 *mass_doubts(factors, body_masses(before, after)),
                 *leg_doubts(after, person.height_m),

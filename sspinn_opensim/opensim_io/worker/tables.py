@@ -40,45 +40,6 @@ def inspect_files(opensim, tables: list[str], setups: dict, output: str) -> dict
     return {"tables": answer, "setup_errors": _load_setups(opensim, setups)}
 
 
-def read_coordinates(opensim, model: str, motion: str, output: str) -> dict:
-    """Save a motion as OpenSim's tools take it, in rad and m, in an ``.npz``; return its labels."""
-    loaded = opensim.Model(model)
-    loaded.initSystem()
-    storage = opensim.Storage(motion)
-    if storage.isInDegrees():
-        loaded.getSimbodyEngine().convertDegreesToRadians(storage)
-    with Path(output).open("wb") as file:
-        np.savez(file, motion=_rows(storage))
-    return {"labels": _labels(storage)}
-
-
-def summarize_table(opensim, path: str) -> dict:
-    """Read one table with OpenSim's two readers and return what each found."""
-    table = opensim.TimeSeriesTable(path)
-    time = np.array(table.getIndependentColumn())
-    matrix = table.getMatrix()
-    values = matrix.to_numpy().copy()
-    has_flag = table.hasTableMetaDataKey("inDegrees")
-    labels = list(table.getColumnLabels())
-    answer = {
-        "table": _summary(labels, time, values, table.getTableMetaDataString("inDegrees") if has_flag else "")
-    }
-    storage = opensim.Storage(path)
-    array_names = storage.getColumnLabels()
-    names = [array_names.get(k) for k in range(array_names.getSize())][1:]
-    times, columns = opensim.ArrayDouble(), []
-    storage.getTimeColumn(times)
-    for name in names:
-        column = opensim.ArrayDouble()
-        storage.getDataColumn(name, column)
-        columns.append([column.get(k) for k in range(column.getSize())])
-    stored_time = np.array([times.get(k) for k in range(times.getSize())])
-    answer["storage"] = _summary(
-        names, stored_time, np.array(columns).T, "yes" if storage.isInDegrees() else "no"
-    )
-    return answer
-
-
 def _load_setups(opensim, setups: dict) -> dict:
     errors = {}
     for path, tag in setups.items():
@@ -127,13 +88,3 @@ def _rows(storage) -> np.ndarray:
             values = state.getData().getAsVector()
             row[1:] = values.to_numpy()
     return rows
-
-
-def _summary(labels: list[str], time: np.ndarray, values: np.ndarray, in_degrees: str) -> dict:
-    return {
-        "labels": labels,
-        "rows": len(time),
-        "time_range_s": [float(time[0]), float(time[-1])],
-        "in_degrees": in_degrees,
-        "max_abs": [float(value) for value in np.abs(values).max(axis=0)],
-    }

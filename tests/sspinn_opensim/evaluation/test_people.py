@@ -3,7 +3,7 @@
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.evaluation import PersonTrial, person_trials, summarize_people
+from sspinn_opensim.evaluation import PersonTrial, summarize_people
 from sspinn_opensim.evaluation.metrics import NUMBERS, QUANTITIES, mean_key
 
 
@@ -112,7 +112,3 @@ def test_a_joint_that_only_some_people_have_is_a_mean_over_them():
 def test_what_cannot_be_summed_up_is_refused(trials, what):
     with pytest.raises(InputError, match=what):
         summarize_people(trials)
-
-
-def test_trials_without_a_reference_are_none():
-    assert person_trials({"trials": {}}, person="A", group="seen") == []

@@ -10,7 +10,11 @@ import pytest
 import osim_models
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.opensim_process.worker.models import describe_model
-from sspinn_opensim.opensim_io.model.model_file import read_model_tree, switch_contact_off, write_model_tree
+from sspinn_opensim.opensim_io.model.model_file import (
+    read_model_tree,
+    switch_ground_forces_off,
+    write_model_tree,
+)
 from sspinn_opensim.opensim_io.scaling.choices import PersonSize
 from sspinn_opensim.opensim_io.static_optimization.run import Settings, prepare
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
@@ -74,7 +78,7 @@ def _crouch(tmp_path_factory) -> Path:
         return read_storage(output)
 
     tree = read_model_tree(MODEL)
-    switch_contact_off(tree)
+    switch_ground_forces_off(tree)
     write_model_tree(folder / "contact_off.osim", tree)
     free = generalized_forces()
     along, upward = free.column("pelvis_tx_force"), free.column("pelvis_ty_force")

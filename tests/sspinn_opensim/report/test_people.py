@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sspinn_opensim.evaluation import evaluate, person_trials, read_evaluation_data, summarize_people
+from sspinn_opensim.evaluation import PersonTrial, evaluate, read_evaluation_data, summarize_people
 from sspinn_opensim.report.people import people_markdown, people_page, write_people
 
 
@@ -14,7 +14,10 @@ def test_real_metrics_become_a_page_a_table_and_json(study, results, recording, 
     trials = []
     for group, people in (("seen", ("Anna", "<Bea>")), ("unseen", ("Cora|",))):
         for person in people:
-            trials += person_trials(metrics, person=person, group=group, speed_m_s=1.3, activity="walking")
+            trials += [
+                PersonTrial(person, name, group, scores, 1.3, "walking")
+                for name, scores in metrics["trials"].items()
+            ]
     summary = summarize_people(trials)
     block = summary["groups"]["seen"]["all"]
     assert block["means"]["angle_rmsd_deg"]["median"] == pytest.approx(2.0)

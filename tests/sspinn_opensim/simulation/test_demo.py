@@ -6,7 +6,11 @@ import pytest
 
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.symbolic.build import build, sensor_positions
-from sspinn_opensim.opensim_io.model.model_file import read_model_tree, switch_contact_off, write_model_tree
+from sspinn_opensim.opensim_io.model.model_file import (
+    read_model_tree,
+    switch_ground_forces_off,
+    write_model_tree,
+)
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
 from sspinn_opensim.opensim_io.tables.storage import read_storage
@@ -125,7 +129,7 @@ def test_opensim_agrees(contact, subject, reference, tmp_path):
     tree = read_model_tree(subject)
     arguments = {}
     if contact == "of the table":
-        switch_contact_off(tree)
+        switch_ground_forces_off(tree)
         (tmp_path / "grf.mot").write_bytes((FOLDER / "reference_grf.mot").read_bytes())
         arguments["external_loads"] = write_external_loads(tmp_path / "loads.xml", FEET)
     write_model_tree(tmp_path / "subject.osim", tree)

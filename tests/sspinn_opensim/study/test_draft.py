@@ -13,10 +13,10 @@ from sspinn_opensim.study.draft import (
     Draft,
     is_planar,
     model_file,
-    place_streams,
     study_text,
     unobserved_trunk,
 )
+from sspinn_opensim.study.placed_sensors import place_streams
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.opensim_process.worker.models import describe_model
 from sspinn_opensim.opensim_io.model.model_file import (
-    active_contact,
+    active_ground_forces,
     contact_geometry,
     coordinate_actuators,
     coordinate_facts,
     muscle_names,
     read_model_tree,
-    switch_contact_off,
+    switch_ground_forces_off,
     write_model_tree,
 )
 
@@ -41,9 +41,11 @@ def test_what_the_planar_model_says(model_file):
 
 def test_contact_switched_off_stays_off_in_opensim(model_file, tmp_path):
     tree = read_model_tree(model_file)
-    assert sorted(active_contact(tree)) == sorted(switch_contact_off(tree)) and not active_contact(tree)
+    active = active_ground_forces(tree)
+    assert active and sorted(active) == sorted(switch_ground_forces_off(tree))
+    assert not active_ground_forces(tree)
     written = write_model_tree(tmp_path / "off.osim", tree)
-    assert not active_contact(read_model_tree(written))
+    assert not active_ground_forces(read_model_tree(written))
     assert run_job(describe_model, {"model": written}, timeout_s=60).values["name"] == "planar_gait"
 
 

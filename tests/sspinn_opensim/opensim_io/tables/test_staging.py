@@ -1,6 +1,7 @@
 """A set of files gets its names only after OpenSim has read every one of them."""
 
 import dataclasses
+import importlib
 import warnings
 from pathlib import Path
 
@@ -16,9 +17,24 @@ from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table, moments_table
 from sspinn_opensim.opensim_io.tables.staging import check_files, written_together
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
-from sspinn_opensim.opensim_io.worker.tables import inspect_files, read_coordinates
+from sspinn_opensim.opensim_io.worker.tables import inspect_files
 
 FEET = ("foot_r", "foot_l")
+
+#: A job: a motion as OpenSim's tools take it, in rad and m.
+TAKES_A_MOTION = """
+import numpy as np
+from sspinn_opensim.opensim_io.worker.tables import _labels, _rows
+
+def job(opensim, model, motion, output):
+    loaded = opensim.Model(model)
+    loaded.initSystem()
+    storage = opensim.Storage(motion)
+    if storage.isInDegrees():
+        loaded.getSimbodyEngine().convertDegreesToRadians(storage)
+    np.savez(output, motion=_rows(storage))
+    return {"labels": _labels(storage)}
+"""
 
 
 def random_table(rows=40, in_degrees=True) -> Table:
@@ -193,7 +209,7 @@ def test_both_readers_of_opensim_read_every_number_of_what_is_written(tmp_path, 
 
 
 @pytest.mark.parametrize("name", ["Rajagopal2016", "gait2354_subject01", "leg6dof9musc"])
-def test_opensim_takes_our_degrees_back_to_the_same_coordinates(shared, tmp_path, name):
+def test_opensim_takes_our_degrees_back_to_the_same_coordinates(shared, tmp_path, monkeypatch, name):
     """Rotational coordinates are in degrees, translational and coupled ones as they are: OpenSim agrees."""
     model = read_model(shared / "models" / f"{name}.osim")
     motions = {c.name: c.motion for c in model.coordinates}
@@ -201,7 +217,10 @@ def test_opensim_takes_our_degrees_back_to_the_same_coordinates(shared, tmp_path
     table = kinematics_table(list(motions), list(motions.values()), np.arange(5) / 100, q)
     motion, output = write_storage(tmp_path / "kinematics.mot", table), tmp_path / "readings.npz"
     arguments = {"model": shared / "models" / f"{name}.osim", "motion": motion, "output": output}
-    answer = run_job(read_coordinates, arguments, timeout_s=120, outputs=[output])
+    job_file = tmp_path / f"takes_motion_of_{name}.py"
+    job_file.write_text(TAKES_A_MOTION)
+    monkeypatch.syspath_prepend(tmp_path)
+    answer = run_job(importlib.import_module(job_file.stem).job, arguments, timeout_s=120, outputs=[output])
     assert answer.values["labels"] == list(motions)
     with np.load(output) as readings:
         np.testing.assert_allclose(readings["motion"][:, 1:], q, rtol=1e-14, atol=1e-15)

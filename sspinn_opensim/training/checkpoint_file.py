@@ -1,0 +1,162 @@
+"""File of a checkpoint: plain values and tensors, written whole, and read as a stranger's file is."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+
+from casadi_dynamics.errors import InputError
+from casadi_dynamics.input_files import read_input
+from sspinn_opensim.files import check_shape, write_atomically
+
+FORMAT = 4
+#: What a checkpoint holds, whoever wrote it.
+_SHAPE = {
+    "format": int,
+    "versions": {str: str},
+    "identity": {
+        "training": {"settings": {"steps": int}},
+        "network": {str: object},
+        "body?": {str: object},
+        "people?": {str: {str: object}},
+    },
+    "state": {"step": int, "finished": bool, "network": {str: object}, "people": {str: {str: object}}},
+}
+#: Values in a checkpoint with the history of ten million steps, and how deep they lie in each other.
+_MOST_VALUES, _DEEPEST = 10_000_000, 30
+#: What is raised where a file is damaged; a `RuntimeError` of torch, of too little memory, is not among it.
+_DAMAGE = (
+    pickle.UnpicklingError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
+
+
+def write_checkpoint(path: Path, parts: Mapping[str, object]) -> None:
+    """Write ``identity``, ``versions`` and ``state`` of a training; the file is whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
+    torch.save(_same_bytes({"format": FORMAT, **parts}), content)
+    write_atomically(path, content.getvalue())
+
+
+def read_checkpoint(path: Path) -> dict:
+    """Return what a checkpoint holds.
+
+    Raises
+    ------
+    InputError
+        It is not there, damaged, of another version, or holds more than such a file has.
+    """
+    if not path.is_file():
+        raise InputError("There is no trained network.", where=path, fix="run sspinn train first")
+    data = io.BytesIO(read_input(path, "the checkpoint"))
+    _refuse_damaged(path, data)
+    try:
+        # Of a whole file only its content can be wrong; whatever else fails says nothing against it.
+        content = torch.load(data, weights_only=True)
+        _refuse_grown(content)
+        check_shape(content, _SHAPE)
+        _refuse_infinite(content["state"]["network"])
+    except _DAMAGE as error:
+        raise _unreadable(path, f"{type(error).__name__}: {error}") from None
+    if content["format"] != FORMAT:
+        raise InputError(
+            "The checkpoint was written by another version.",
+            where=path,
+            expected=f"format {FORMAT}",
+            found=f"format {content['format']}",
+            fix="train with --restart",
+        )
+    return content
+
+
+def fill(path: Path, load: Callable[[dict], object], state: dict) -> None:
+    """Load a state; one that does not fit comes from a version with another network."""
+    try:
+        load(state)
+    except (KeyError, IndexError, TypeError, AttributeError, RuntimeError, ValueError) as error:
+        raise InputError(
+            "The checkpoint holds another network.",
+            where=path,
+            found=" ".join(str(error).split())[:120],
+            fix="train with --restart",
+        ) from None
+
+
+def _same_bytes(value: object) -> object:
+    """Return plain values whose equal texts are one object: what pickle writes depends on that.
+
+    So a training that was interrupted and taken up again ends with the very file of one that was not.
+    """
+    if isinstance(value, Mapping):
+        return {_same_bytes(key): _same_bytes(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_same_bytes(item) for item in value)
+    return sys.intern(value) if type(value) is str else value
+
+
+def _refuse_grown(content: object) -> None:
+    """Refuse values that a small file makes endless: shared many times, deep in each other, or repeated."""
+    waiting, seen = [(content, 0)], 0
+    while waiting:
+        value, depth = waiting.pop()
+        seen += 1
+        if seen > _MOST_VALUES or depth > _DEEPEST:
+            raise ValueError("more values, or deeper in each other, than a checkpoint has")
+        if isinstance(value, torch.Tensor):
+            if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+                raise ValueError("an array that repeats its numbers")
+        elif isinstance(value, Mapping):
+            waiting += [(item, depth + 1) for pair in value.items() for item in pair]
+        elif isinstance(value, list | tuple | set | frozenset):
+            waiting += [(item, depth + 1) for item in value]
+
+
+def _refuse_infinite(network: dict) -> None:
+    for name, value in network.items():
+        if isinstance(value, torch.Tensor) and not value.isfinite().all():
+            raise ValueError(f"'{name}' of the network is no finite number")
+
+
+def _refuse_damaged(path: Path, data: io.BytesIO) -> None:
+    """Refuse a file that is no archive of torch, or does not have the checksums that it states."""
+    try:
+        with zipfile.ZipFile(data) as archive:
+            members = archive.infolist()
+            plain = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+            if not plain or sum(member.file_size for member in members) > data.getbuffer().nbytes:
+                raise ValueError("an archive that unpacks to more than it is")
+            whole = archive.testzip() is None and any(n.endswith("/data.pkl") for n in archive.namelist())
+    except (
+        zipfile.BadZipFile,
+        RuntimeError,
+        *_DAMAGE,
+    ) as error:  # an archive with a password, or another packing
+        raise _unreadable(path, str(error)) from None
+    if not whole:
+        raise _unreadable(path, "an archive with other content than it states")
+    data.seek(0)
+
+
+def _unreadable(path: Path, found: str) -> InputError:
+    return InputError(
+        "The checkpoint cannot be read.",
+        where=str(path),
+        found=found.splitlines()[0][:120],
+        fix="train with --restart",
+    )
