@@ -1,4 +1,4 @@
-"""Balance of a body at an instant: what motion and forces on the feet give, with exact derivatives."""
+"""Balance of a body at an instant: what motion and forces on the feet give, and how sums of it change."""
 
 from __future__ import annotations
 
@@ -39,25 +39,6 @@ class Values:
     position: np.ndarray
 
 
-@dataclass(frozen=True)
-class Balanced(Values):
-    """The same with its derivatives by the motion, k numbers an instant, and by the forces at p points.
-
-    Attributes
-    ----------
-    root_by_motion, moment_by_motion, reading_by_motion : (n, ..., k) ndarrays
-    root_by_force, moment_by_force : (n, ..., 3 p) ndarrays
-    position_by_coordinate : (n, p, 3, k / 3) ndarray
-    """
-
-    root_by_motion: np.ndarray
-    root_by_force: np.ndarray
-    moment_by_motion: np.ndarray
-    moment_by_force: np.ndarray
-    reading_by_motion: np.ndarray
-    position_by_coordinate: np.ndarray
-
-
 class Balance:
     """The compiled functions of one subject, whose trunk sways (`Subject.swaying`).
 
@@ -72,11 +53,12 @@ class Balance:
         self.free = tuple(sorted({*moving.posture, *moving.steps}))
         turns = [c.motion == "rotational" for c in subject.model.coordinates]
         whole = [subject.moment_scale if turns[i] else subject.body_weight for i in roles.root]
-        self._root_scale = np.array(whole)
+        #: What root residuals and readings are told over.
+        self.root_scale = np.array(whole)
         channels = int(modelled.acceleration.sum()), int(modelled.angular_rate.sum())
-        self._reading_scale = np.repeat([ACCELERATION_M_S2, RATE_RAD_S], channels)
+        self.reading_scale = np.repeat([ACCELERATION_M_S2, RATE_RAD_S], channels)
         #: Root residuals, moments, readings, components of the places of contact points.
-        self._sizes = (
+        self.sizes = (
             len(roles.root),
             len(roles.actuated),
             sum(channels),
@@ -85,29 +67,17 @@ class Balance:
 
     def compile(self) -> None:
         """Make the functions now, so that several threads can share them."""
-        _ = self._plain, self._derivatives, self._pulled
+        _ = self._plain, self._pulled
 
     def values(self, motion: np.ndarray, force: np.ndarray) -> Values:
         """Return what motions (n, k) and forces (n, p, 3) in N give."""
-        return Values(**self._parts(self._plain(**self._given(motion, force))["value"]))
-
-    def at(self, motion: np.ndarray, force: np.ndarray) -> Balanced:
-        """Return the same with derivatives."""
-        frames, states = motion.shape
-        found = self._derivatives(**self._given(motion, force))
-        root, moment, reading, points = self._sizes
-        by_motion = found["by_motion"].reshape(frames, states, -1).swapaxes(1, 2)
-        by_force = found["by_force"].reshape(frames, points, -1).swapaxes(1, 2)
-        position = found["position_by"].reshape(frames, states // 3, -1, 3).transpose(0, 2, 3, 1)
-        forced = root + moment
-        return Balanced(
-            **self._parts(found["value"]),
-            root_by_motion=by_motion[:, :root] / self._root_scale[:, None],
-            root_by_force=by_force[:, :root] / self._root_scale[:, None],
-            moment_by_motion=by_motion[:, root:forced],
-            moment_by_force=by_force[:, root:],
-            reading_by_motion=by_motion[:, forced : forced + reading] / self._reading_scale[:, None],
-            position_by_coordinate=position,
+        value = self._plain(**self._given(motion, force))["value"]
+        root, moment, reading, position = np.split(value, np.cumsum(self.sizes[:3]), axis=1)
+        return Values(
+            root=root / self.root_scale,
+            moment=moment,
+            reading=reading / self.reading_scale,
+            position=position.reshape(len(value), -1, 3),
         )
 
     def slopes(self, motion: np.ndarray, force: np.ndarray, pull: Values) -> tuple[np.ndarray, np.ndarray]:
@@ -118,35 +88,30 @@ class Balance:
         pull : Values
             What each value is multiplied by in the sum.
         """
-        pulls = [pull.root / self._root_scale, pull.moment, pull.reading / self._reading_scale]
+        pulls = [pull.root / self.root_scale, pull.moment, pull.reading / self.reading_scale]
         pulls.append(pull.position.reshape(len(motion), -1))
         found = self._pulled(**self._given(motion, force), pull=np.concatenate(pulls, axis=1))
         return found["by_motion"], found["by_force"].reshape(force.shape)
 
-    def _parts(self, value: np.ndarray) -> dict[str, np.ndarray]:
-        root, moment, reading, position = np.split(value, np.cumsum(self._sizes[:3]), axis=1)
-        return {
-            "root": root / self._root_scale,
-            "moment": moment,
-            "reading": reading / self._reading_scale,
-            "position": position.reshape(len(value), -1, 3),
-        }
-
     def _given(self, motion: np.ndarray, force: np.ndarray) -> dict[str, np.ndarray]:
+        return {"motion": motion, "force": force.reshape(len(motion), -1), **self.constants}
+
+    @property
+    def constants(self) -> dict[str, np.ndarray]:
+        """Inputs that are the same at all instants."""
+        subject = self.subject
         return {
-            "motion": motion,
-            "force": force.reshape(len(motion), -1),
-            "sensor_position": self.subject.sensor_position,
-            "parameters": self.subject.functions.parameters,
+            "sensor_position": subject.sensor_position,
+            "parameters": subject.functions.parameters,
         }
 
     @cached_property
-    def _expressions(self) -> tuple[dict[str, ca.SX], ca.SX]:
-        """Inputs, and all values below one another."""
+    def expressions(self) -> tuple[dict[str, ca.SX], ca.SX]:
+        """Inputs, and all values below one another, in the model's units."""
         subject, free = self.subject, list(self.free)
         sizes = {
             "motion": 3 * len(free),
-            "force": self._sizes[3],
+            "force": self.sizes[3],
             "sensor_position": len(subject.sensor_position),
             "parameters": len(subject.functions.parameters),
         }
@@ -170,29 +135,12 @@ class Balance:
 
     @cached_property
     def _plain(self) -> Callable[..., dict[str, np.ndarray]]:
-        given, values = self._expressions
+        given, values = self.expressions
         return compile_numpy(ca.Function("balance", list(given.values()), [values], list(given), ["value"]))
 
     @cached_property
-    def _derivatives(self) -> Callable[..., dict[str, np.ndarray]]:
-        given, values = self._expressions
-        root, moment, reading, _ = self._sizes
-        told = root + moment + reading
-        position_by = ca.jacobian(values[told:], given["motion"])[:, : len(self.free)]
-        outputs = {
-            "value": values,
-            "by_motion": ca.jacobian(values[:told], given["motion"]),
-            "by_force": ca.jacobian(values[: root + moment], given["force"]),
-            "position_by": position_by,
-        }
-        dense = ca.cse([ca.vec(ca.densify(value)) for value in outputs.values()])
-        return compile_numpy(
-            ca.Function("balance_derivatives", list(given.values()), dense, list(given), list(outputs))
-        )
-
-    @cached_property
     def _pulled(self) -> Callable[..., dict[str, np.ndarray]]:
-        given, values = self._expressions
+        given, values = self.expressions
         pull = ca.SX.sym("pull", values.numel())
         total = ca.dot(pull, values)
         outputs = {f"by_{name}": ca.gradient(total, given[name]) for name in ("motion", "force")}

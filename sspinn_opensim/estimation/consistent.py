@@ -21,15 +21,16 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
 from casadi_dynamics.compiled.program import usable_cores
 from sspinn_opensim.estimation import knots
-from sspinn_opensim.estimation.balance import RATE_RAD_S, Balance, Balanced, Values
+from sspinn_opensim.estimation.balance import RATE_RAD_S, Balance, Values
+from sspinn_opensim.estimation.between import forces_between, motion_between, samples_apart, thinned
 from sspinn_opensim.estimation.ground import LEAST_LOAD, ground_forces
 from sspinn_opensim.estimation.gyroscopes import Gyroscopes
+from sspinn_opensim.estimation.hessians import Hessians
 from sspinn_opensim.estimation.offline import Estimate
 from sspinn_opensim.estimation.quadratic import Curvature, QuadraticProgram
 from sspinn_opensim.estimation.uncertainty import Deviations
@@ -76,9 +77,7 @@ _LENGTHS = (1.0, 0.5, 0.25)
 #: How closely the first program, which is only a start, and the others are solved.
 _ROUGHLY, _CLOSELY = 1e-4, 1e-7
 #: Frames solved together, and how far they reach into their neighbours, s: corrections are forgotten before.
-_PIECE, _OVERLAP_S = 3000, 4.0
-#: Frames linearised at once: memory, and what the cache holds.
-_CHUNK = 256
+_PIECE, _OVERLAP_S = 2000, 2.5
 
 
 def consistent(
@@ -101,42 +100,72 @@ def consistent(
         Held coordinates are as they were, but for those of `Subject.swaying`. An estimate of less than
         `FEWEST_FRAMES`, or too wild to be made to agree, is returned as it is.
     """
-    time_s = estimate.time_s
-    if len(time_s) < FEWEST_FRAMES:
+    time_s, frames = estimate.time_s, len(estimate.time_s)
+    if frames < FEWEST_FRAMES:
         return estimate
     balance = Balance(subject)
-    step_s = float(time_s[-1] - time_s[0]) / (len(time_s) - 1)
+    step_s = float(time_s[-1] - time_s[0]) / (frames - 1)
+    every = min(samples_apart(1.0 / step_s), (frames - 1) // (FEWEST_FRAMES - 1))
+    some = (
+        (estimate, deviations, gyroscopes) if every == 1 else thinned(estimate, deviations, gyroscopes, every)
+    )
+    found = _solved(balance, *some, every * step_s)
+    if found is None:  # half a correction would be worse than none; the account of it says what is left
+        return estimate
+    q, force = found
+    if every == 1:
+        motion = knots.at_knots(knots.coefficients(q), knots.derivative_weights(step_s))
+    else:
+        motion = motion_between(some[0].time_s, q, time_s)
+    whole = estimate.q.copy()
+    whole[:, list(balance.free)] = motion[:, : q.shape[1]] if every > 1 else q
+    moments, forces = np.empty_like(estimate.moments), np.empty((frames, *force.shape[1:]))
+    position = np.empty_like(forces)
+    for start in range(0, frames, _PIECE * every):
+        part = slice(start, start + _PIECE * every)
+        at = motion[part]
+        if every == 1:
+            forces[part] = force[part]
+        else:
+            solved = force[start // every : start // every + _PIECE + 1]
+            forces[part] = forces_between(balance, at, solved, _directions(subject), every)
+        values = balance.values(at, forces[part])
+        moments[part], position[part] = values.moment, values.position
+    ground = ground_forces(subject, position, forces)
+    return replace(estimate, q=subject.completed(whole), moments=moments, ground=ground)
+
+
+def _solved(
+    balance: Balance,
+    estimate: Estimate,
+    deviations: Deviations,
+    gyroscopes: Gyroscopes | None,
+    step_s: float,
+) -> _Found | None:
+    """Return coordinates and forces at the contact points of all frames; None where some have no answer."""
+    subject, frames = balance.subject, len(estimate.time_s)
     loaded = loaded_feet(estimate.ground.force[..., 1], subject.body_weight, step_s)
-    free = list(balance.free)
-    q, force = np.zeros((len(time_s), len(free))), np.zeros((len(time_s), len(subject.feet), 3))
-    pieces = list(_pieces(len(time_s), round(_OVERLAP_S / step_s)))
+    q, force = np.zeros((frames, len(balance.free))), np.zeros((frames, len(subject.feet), 3))
+    pieces = list(_pieces(frames, round(_OVERLAP_S / step_s)))
     balance.compile()
+    hessians = Hessians(balance, _directions(subject), _STIFFNESS, *_told_of_feet(subject))
 
     def solved(part: slice) -> _Found | None:
         followed = gyroscopes.part(part) if gyroscopes else None
         try:
-            return _Problem(estimate, deviations, loaded, balance, part, step_s, followed).solve()
-        except np.linalg.LinAlgError:  # at 1000 Hz fourth differences may weigh more than digits can tell
+            return _Problem(estimate, deviations, loaded, balance, hessians, part, step_s, followed).solve()
+        except np.linalg.LinAlgError:  # what digits can no longer tell
             return None
 
     for (part, share), found in zip(pieces, _in_order(solved, [part for part, _ in pieces]), strict=True):
-        if found is None:  # half a correction would be worse than none; the account of it says what is left
-            return estimate
+        if found is None:
+            return None
         values, forces = found
         q[part] += share[:, None] * values
         force[part] += share[:, None, None] * forces
         if len(pieces) > 1:
-            log.info(f"motion and forces made to agree: {part.stop} of {len(time_s)} frames")
-    motion = knots.at_knots(knots.coefficients(q), knots.derivative_weights(step_s))
-    whole = estimate.q.copy()
-    whole[:, free] = q
-    moments, position = np.empty_like(estimate.moments), np.empty_like(force)
-    for start in range(0, len(time_s), _PIECE):
-        some = slice(start, start + _PIECE)
-        found = balance.values(motion[some], force[some])
-        moments[some], position[some] = found.moment, found.position
-    ground = ground_forces(subject, position, force)
-    return replace(estimate, q=subject.completed(whole), moments=moments, ground=ground)
+            log.info(f"motion and forces made to agree: {part.stop} of {frames} frames")
+    return q, force
 
 
 def _in_order(solved: Callable[[slice], _Found | None], parts: Sequence[slice]) -> Iterator[_Found | None]:
@@ -185,18 +214,6 @@ def _fade(x: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class _Linear:
-    """Derivatives of residuals (n, m) by the motion (n, m, k) and by the point forces (n, m, 3 p)."""
-
-    by_motion: np.ndarray
-    by_force: np.ndarray
-
-    def over(self, scale: np.ndarray) -> _Linear:
-        """Return those of the residuals over scales (n, m) or one for all."""
-        return _Linear(self.by_motion / scale[..., None], self.by_force / scale[..., None])
-
-
-@dataclass(frozen=True)
 class _Aims:
     """What a motion is held to beside the estimate.
 
@@ -224,6 +241,7 @@ class _Problem:
         deviations: Deviations,
         loaded: np.ndarray,
         balance: Balance,
+        hessians: Hessians,
         part: slice,
         step_s: float,
         gyroscopes: Gyroscopes | None,
@@ -244,18 +262,12 @@ class _Problem:
         #: For each contact point the place of its foot.
         self._feet = np.array([ground.feet.index(foot) for foot in subject.feet])
         self._on = loaded[part][:, self._feet]
-        self._directions = subject.body_weight * cone(planar=subject.planar).T
-        # In the plane nothing speaks of forces sideways, nor of moments but about z.
-        self._axes, self._turns = ([0, 1], [2]) if subject.planar else ([0, 1, 2], [0, 1, 2])
-
-    @cached_property
-    def _make(self) -> np.ndarray:
-        """Map from amounts to forces at the points, (n, 3 p, amounts); none where a foot is in the air."""
-        frames, points = self._on.shape
-        make = np.zeros((frames, points, 3, points, self._directions.shape[1]))
-        for i in range(points):
-            make[:, i, :, i] = self._on[:, i, None, None] * self._directions
-        return make.reshape(frames, 3 * points, -1)
+        self._hessians, self._directions = hessians, _directions(subject)
+        self._axes, self._turns = _told_of_feet(subject)
+        shares = np.full((len(self._q), self._on.shape[1] * self._directions.shape[1]), _SHARE)
+        of_feet = self._force_scale[..., self._axes], self._torque_scale[..., self._turns]
+        scales = [self._q_scale, shares, self._moment_scale, *(x.reshape(len(x), -1) for x in of_feet)]
+        self._precision = np.concatenate(scales, axis=1) ** -2.0
 
     def solve(self) -> _Found | None:
         """Return coordinates (n, c) and forces at the contact points (n, p, 3), N; None if there are none."""
@@ -292,7 +304,8 @@ class _Problem:
         return motion[:, : self._q.shape[1]], self._forces(amount)
 
     def _forces(self, amount: np.ndarray) -> np.ndarray:
-        return np.einsum("nij,nj->ni", self._make, amount).reshape(len(amount), -1, 3)
+        each = amount.reshape(*self._on.shape, -1) @ self._directions.T
+        return each * self._on[..., None]
 
     def _first_amounts(self) -> np.ndarray:
         """Return amounts of which each point of a foot, and each direction, carries as much."""
@@ -318,12 +331,8 @@ class _Problem:
         )
 
     def _curvature(self, motion: np.ndarray, amount: np.ndarray) -> Curvature:
-        parts = [
-            self._hessians(slice(first, first + _CHUNK), motion, amount)
-            for first in range(0, len(motion), _CHUNK)
-        ]
-        whole = {name: np.concatenate([part.pop(name) for part in parts]) for name in tuple(parts[0])}
-        return Curvature(self._weights, stiffness=self._stiffness, **whole)
+        found = self._hessians.at(motion, amount, self._on, self._point, self._precision, self._gyroscopes)
+        return Curvature(self._weights, stiffness=self._stiffness, **found)
 
     def _slopes(self, motion: np.ndarray, amount: np.ndarray, aims: _Aims) -> tuple[np.ndarray, np.ndarray]:
         """Return the gradient of all but the fourth differences, (n, 3 c) by motion and (n, a) by amounts."""
@@ -355,30 +364,8 @@ class _Problem:
         )
         by_motion, by_force = self._balance.slopes(motion, force, pull)
         by_motion[:, :count] += (motion[:, :count] - self._q) / self._q_scale**2
-        by_force = (by_force + on_force).reshape(len(force), -1)
-        return by_motion, np.einsum("nij,ni->nj", self._make, by_force) + amount / _SHARE**2
-
-    def _hessians(self, some: slice, motion: np.ndarray, amount: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the Hessians of some frames (Gauss and Newton), by their names in the curvature."""
-        motion, amount, count = motion[some], amount[some], self._q.shape[1]
-        make = self._make[some]
-        force = np.einsum("nij,nj->ni", make, amount).reshape(len(amount), -1, 3)
-        here = self._balance.at(motion, force)
-        unchanged = np.zeros((*here.reading.shape, here.root_by_force.shape[2]))
-        residuals = [
-            *self._of_feet(here, force, some),
-            _Linear(here.root_by_motion, here.root_by_force).over(np.array(_STIFFNESS**-0.5)),
-            _Linear(here.moment_by_motion, here.moment_by_force).over(self._moment_scale[some]),
-            _Linear(here.reading_by_motion, unchanged),
-            *self._of_gyroscopes(here, some),
-        ]
-        by_motion = np.concatenate([residual.by_motion for residual in residuals], axis=1)
-        by_amount = np.concatenate([residual.by_force for residual in residuals], axis=1) @ make
-        hessian, diagonal = by_motion.swapaxes(1, 2) @ by_motion, np.arange(count)
-        hessian[:, diagonal, diagonal] += self._q_scale[some] ** -2
-        of_amounts, diagonal = by_amount.swapaxes(1, 2) @ by_amount, np.arange(amount.shape[1])
-        of_amounts[:, diagonal, diagonal] += _SHARE**-2
-        return {"motion": hessian, "amount": of_amounts, "mixed": by_amount.swapaxes(1, 2) @ by_motion}
+        by_amount = ((by_force + on_force) @ self._directions) * self._on[..., None]
+        return by_motion, by_amount.reshape(amount.shape) + amount / _SHARE**2
 
     def _followed(self, reading: np.ndarray) -> np.ndarray:
         """Return the readings (n, c) that the motion follows, rad/s, of those (n, s) of the estimate."""
@@ -389,36 +376,16 @@ class _Problem:
         off = np.where(gyroscopes.measured[:, None], gyroscopes.angular_rate - own, 0.0)
         return own + low_pass(off, GYROSCOPES_HZ, self._rate_hz)
 
-    def _of_gyroscopes(self, here: Balanced, some: slice) -> Iterator[_Linear]:
-        """Give how what the gyroscopes would read depends on the motion."""
-        gyroscopes = self._gyroscopes
-        if gyroscopes is None:
-            return
-        rates = slice(-len(gyroscopes.turn), None)
-        by_motion = RATE_RAD_S * gyroscopes.turn.T @ here.reading_by_motion[:, rates]
-        weight = gyroscopes.measured[some, None] / gyroscopes.deviation
-        unchanged = np.zeros((*by_motion.shape[:2], here.root_by_force.shape[2]))
-        yield _Linear(weight[..., None] * by_motion, unchanged)
 
-    def _of_feet(self, here: Balanced, force: np.ndarray, some: slice) -> Iterator[_Linear]:
-        """Give how each foot's force, and its moment about the estimate's point, depend on both."""
-        frames, points = self._on[some].shape
-        states, count = here.root_by_motion.shape[2], self._q.shape[1]
-        lever = _cross_matrix(here.position - self._point[some][:, self._feet])
-        pull = _cross_matrix(force)
-        for k in range(self._force.shape[1]):
-            on = np.flatnonzero(self._feet == k)
-            sums = np.zeros((frames, 3, points, 3))
-            sums[:, :, on] = np.eye(3)[:, None]
-            total = _Linear(np.zeros((frames, 3, states)), sums.reshape(frames, 3, -1))
-            yield _rows(total, self._axes).over(self._force_scale[some, k][:, self._axes])
-            turns = np.zeros((frames, 3, points, 3))
-            turns[:, :, on] = lever[:, on].swapaxes(1, 2)
-            by_motion = np.zeros((frames, 3, states))
-            # The arm turns with the coordinates: d(r x f) = -f x dr.
-            by_motion[..., :count] = -(pull[:, on] @ here.position_by_coordinate[:, on]).sum(axis=1)
-            total = _Linear(by_motion, turns.reshape(frames, 3, -1))
-            yield _rows(total, self._turns).over(self._torque_scale[some, k][:, self._turns])
+def _directions(subject: Subject) -> np.ndarray:
+    """Return the directions (3, g) whose amounts are unknown, N."""
+    return subject.body_weight * cone(planar=subject.planar).T
+
+
+def _told_of_feet(subject: Subject) -> tuple[list[int], list[int]]:
+    """Return the components of a foot's force and moment that an estimate tells."""
+    # In the plane nothing speaks of forces sideways, nor of moments but about z.
+    return ([0, 1], [2]) if subject.planar else ([0, 1, 2], [0, 1, 2])
 
 
 def cone(*, planar: bool) -> np.ndarray:
@@ -427,15 +394,3 @@ def cone(*, planar: bool) -> np.ndarray:
         return np.array([[FRICTION, 1.0, 0.0], [-FRICTION, 1.0, 0.0]])
     angle = 2 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
     return np.stack([FRICTION * np.cos(angle), np.ones(_DIRECTIONS), FRICTION * np.sin(angle)], axis=1)
-
-
-def _rows(residual: _Linear, chosen: list[int]) -> _Linear:
-    return _Linear(residual.by_motion[:, chosen], residual.by_force[:, chosen])
-
-
-def _cross_matrix(vectors: np.ndarray) -> np.ndarray:
-    """Return the matrices (..., 3, 3) that multiply by vectors (..., 3) as a cross product from the left."""
-    matrix = np.zeros((*vectors.shape, 3))
-    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-        matrix[..., i, k], matrix[..., i, j] = vectors[..., j], -vectors[..., k]
-    return matrix

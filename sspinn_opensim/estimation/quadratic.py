@@ -19,8 +19,8 @@ from sspinn_opensim.estimation import knots
 
 #: Guesses of the amounts that are zero, before they are taken to go in circles.
 _GUESSES = 12
-#: Amounts and multipliers nearer to zero are on neither side of it: rounding.
-_ROUNDING = 1e-10
+#: Amounts nearer to zero are on neither side of it: rounding. So are multipliers, over the curvature.
+_ROUNDING, _ROUNDING_OF_PULL = 1e-10, 3e-11
 #: Amounts and multipliers begin at no less than this, so that they are inside.
 _INSIDE = 1e-2
 #: Of the way to the nearest bound that a step may go.
@@ -32,7 +32,7 @@ _MOST = 60
 #: Keeps the ends of the spline free (`knots.Band.add_stiffness`).
 _END_WEIGHT = 1e14
 #: Samples whose Hessians are added to the band at once.
-_CHUNK = 512
+_CHUNK = 128
 
 
 class Curvature:
@@ -152,6 +152,7 @@ class QuadraticProgram:
         known, mixed = self.curvature, self.curvature.by_window
         back = mixed.swapaxes(1, 2)
         slope = knots.onto_coefficients(self.motion_slope, known.weights) + self.spline_slope
+        nothing = _ROUNDING_OF_PULL * np.einsum("nii->ni", known.amount)
         for _ in range(_GUESSES):
             guess = known.where_zero(zero)
             own = -_times(guess.inverse, self.amount_slope)
@@ -159,7 +160,7 @@ class QuadraticProgram:
             moved = knots.windows(step)
             amount = own - _times(guess.follows, moved)
             pull = _times(known.amount, amount) + _times(mixed, moved) + self.amount_slope
-            wrong = np.where(zero, pull, amount) < -_ROUNDING
+            wrong = np.where(zero, pull < -nothing, amount < -_ROUNDING)
             if not wrong.any():
                 multiplier = np.where(zero, np.maximum(pull, 0.0), 0.0)
                 return step, np.maximum(amount, 0.0), multiplier

@@ -19,7 +19,8 @@ from sspinn_opensim.estimation.balance import RATE_RAD_S, Balance, Values
 from sspinn_opensim.estimation.correction import correction_of
 from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.estimation.gyroscopes import Gyroscopes
-from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.estimation.hessians import Hessians
+from sspinn_opensim.estimation.offline import Estimate, at_times
 from sspinn_opensim.estimation.quadratic import Curvature, QuadraticProgram
 from sspinn_opensim.estimation.uncertainty import deviations_of
 from sspinn_opensim.estimation.write import write_estimate
@@ -199,52 +200,129 @@ def coupled(spatial_model, walker):
     return make_subject(model, walker.recording, {}, height_m=1.8)
 
 
+def differences(balance, motion, force):
+    """Return derivatives of all values of an instant by motion and forces, by central differences."""
+    parts, found = ("root", "moment", "reading", "position"), {}
+    given, h = np.concatenate([motion.ravel(), force.ravel()]), 1e-5
+    sides = np.stack(
+        [
+            given + sign * step * np.eye(len(given))
+            for sign in (1, -1)
+            for step in (np.where(np.arange(len(given)) < motion.size, h, 1.0)[:, None],)
+        ]
+    )
+    near = [
+        balance.values(each[:, : motion.size], each[:, motion.size :].reshape(-1, *force.shape[1:]))
+        for each in sides
+    ]
+    width = np.where(np.arange(len(given)) < motion.size, 2 * h, 2.0)
+    for name in parts:
+        plus, minus = (getattr(each, name).reshape(len(given), -1) for each in near)
+        found[name] = ((plus - minus) / width[:, None]).T
+    return found
+
+
 @pytest.mark.parametrize("which", ["in the plane", "in space, coupled"])
-def test_derivatives_are_those_of_differences(walker, coupled, which):
+def test_slopes_are_those_of_differences(walker, coupled, which):
     """Central differences of a hundredth of a thousandth: to the square of it, and rounding."""
     subject = walker.subject if which == "in the plane" else coupled
-    balance, random = Balance(subject), np.random.default_rng(3)
+    balance, random = Balance(subject), np.random.default_rng(4)
     motion = random.normal(0, 0.3, (1, 3 * len(balance.free)))
     force = random.normal(0, 200, (1, 4, 3))
-    found, h = balance.at(motion, force), 1e-5
+    here = balance.values(motion, force)
     parts = ("root", "moment", "reading", "position")
-    for i in range(motion.shape[1]):
-        near = []
-        for sign in (1, -1):
-            moved = motion.copy()
-            moved[0, i] += sign * h
-            near.append(balance.values(moved, force))
-        for name in parts:
-            slope = (getattr(near[0], name) - getattr(near[1], name)) / (2 * h)
-            if name == "position":
-                exact = found.position_by_coordinate[..., i] if i < len(balance.free) else 0.0
-            else:
-                exact = getattr(found, f"{name}_by_motion")[..., i]
-            np.testing.assert_allclose(slope, exact + 0 * slope, rtol=1e-6, atol=1e-5, err_msg=f"{name} {i}")
-    for i in range(force.size):
-        more = force.copy().ravel()
-        more[i] += 1.0
-        after = balance.values(motion, more.reshape(force.shape))
-        np.testing.assert_allclose(after.root - found.root, found.root_by_force[..., i], atol=1e-9)
-        np.testing.assert_allclose(after.moment - found.moment, found.moment_by_force[..., i], atol=1e-9)
+    pull = Values(**{name: random.normal(size=getattr(here, name).shape) for name in parts})
+    found = np.concatenate([x.ravel() for x in balance.slopes(motion, force, pull)])
+    slopes = differences(balance, motion, force)
+    exact = sum(getattr(pull, name).ravel() @ slopes[name] for name in parts)
+    np.testing.assert_allclose(found, exact, rtol=1e-6, atol=1e-6 * np.abs(exact).max())
 
 
 @pytest.mark.parametrize("which", ["in the plane", "in space, coupled"])
-def test_slopes_are_those_of_the_derivatives(walker, coupled, which):
-    """The same numbers by one sweep backwards: to rounding."""
+def test_hessians_are_products_of_differences(walker, coupled, which):
+    """Gauss and Newton by the book: weighted products of all derivatives, each by differences."""
     subject = walker.subject if which == "in the plane" else coupled
-    balance, random = Balance(subject), np.random.default_rng(4)
-    motion = random.normal(0, 0.3, (3, 3 * len(balance.free)))
-    force = random.normal(0, 200, (3, 4, 3))
-    here = balance.at(motion, force)
-    parts = ("root", "moment", "reading")
-    pull = Values(*(random.normal(size=getattr(here, name).shape) for name in (*parts, "position")))
-    by_motion, by_force = balance.slopes(motion, force, pull)
-    exact = sum(np.einsum("nik,ni->nk", getattr(here, f"{p}_by_motion"), getattr(pull, p)) for p in parts)
-    exact[:, : len(balance.free)] += np.einsum("npik,npi->nk", here.position_by_coordinate, pull.position)
-    np.testing.assert_allclose(by_motion, exact, atol=1e-10 * np.abs(exact).max())
-    exact = sum(np.einsum("nik,ni->nk", getattr(here, f"{p}_by_force"), getattr(pull, p)) for p in parts[:2])
-    np.testing.assert_allclose(by_force.reshape(3, -1), exact, atol=1e-10 * np.abs(exact).max())
+    balance, random = Balance(subject), np.random.default_rng(5)
+    planar, directions = subject.planar, step._directions(subject)
+    axes, turns = step._told_of_feet(subject)
+    motion = random.normal(0, 0.3, (1, 3 * len(balance.free)))
+    count, ways, on = len(balance.free), directions.shape[1], np.array([[True, True, False, True]])
+    amount = random.uniform(0, 0.3, (1, 4 * ways))
+    cone = np.zeros((12, 4 * ways))
+    for k in np.flatnonzero(on[0]):
+        cone[3 * k : 3 * k + 3, ways * k : ways * (k + 1)] = directions
+    force = (cone @ amount[0]).reshape(1, 4, 3)
+    point = random.normal(0, 0.1, (1, 2, 3))
+    rates = int(subject.modelled.angular_rate.sum())
+    sizes = [count, amount.size, len(subject.roles.actuated), 2 * len(axes), 2 * len(turns)]
+    precision = [random.uniform(0.5, 2.0, size) for size in sizes]
+    turn = np.zeros((rates, rates))
+    own = subject.modelled.angular_rate.sum(axis=1)
+    for first, size in zip(np.cumsum([0, *own[:-1]]), own, strict=True):
+        turn[first : first + size, first : first + size] = random.normal(size=(size, size))
+    gyroscopes = Gyroscopes(np.zeros((1, rates)), np.array([True]), turn, random.uniform(0.3, 2.0, rates))
+    found = Hessians(balance, directions, 100.0, axes, turns).at(
+        motion, amount, on, point, np.concatenate(precision)[None], gyroscopes
+    )
+    slopes, here = differences(balance, motion, force), balance.values(motion, force)
+    in_cone = np.block(
+        [[np.eye(3 * count), np.zeros((3 * count, amount.size))], [np.zeros((12, 3 * count)), cone]]
+    )
+    place = slopes["position"].reshape(4, 3, -1)
+    by_force, rows = np.zeros((4, 3, 3 * count + 12)), []
+    for p in range(4):
+        by_force[p][:, 3 * count + 3 * p : 3 * count + 3 * p + 3] = np.eye(3)
+    feet = [[i for i, foot in enumerate(subject.feet) if foot == own] for own in ("foot_r", "foot_l")]
+    rows += [sum(by_force[p][axes] for p in on_foot) for on_foot in feet]
+    for k, on_foot in enumerate(feet):
+        lever = here.position[0] - point[0, k]
+        arm = [np.cross(lever[p], by_force[p], axisb=0, axisc=0) for p in on_foot]
+        arm += [np.cross(place[p], force[0, p], axisa=0, axisc=0) for p in on_foot]
+        rows.append(sum(arm)[turns])
+    reading = slopes["reading"]
+    followed = RATE_RAD_S * turn.T @ reading[-rates:] / gyroscopes.deviation[:, None]
+    of_feet = np.concatenate(rows) * np.sqrt(np.concatenate(precision[3:]))[:, None]
+    moment = slopes["moment"] * np.sqrt(precision[2])[:, None]
+    whole = np.concatenate([10.0 * slopes["root"], moment, reading, of_feet, followed]) @ in_cone
+    exact = whole.T @ whole
+    exact += np.diag(np.concatenate([precision[0], np.zeros(2 * count), precision[1]]))
+    at, scale = 3 * count, np.abs(exact).max()
+    assert planar == (which == "in the plane")
+    np.testing.assert_allclose(found["motion"][0], exact[:at, :at], atol=1e-7 * scale)
+    np.testing.assert_allclose(found["mixed"][0], exact[at:, :at], atol=1e-7 * scale)
+    np.testing.assert_allclose(found["amount"][0], exact[at:, at:], atol=1e-7 * scale)
+
+
+def at_rate(before, subject, rate_hz):
+    """Return an estimate by splines at another rate, as those of a recording at that rate are."""
+    time_s = np.arange(round(before.time_s[-1] * rate_hz) + 1) / rate_hz
+    return at_times(before, subject, time_s)
+
+
+@pytest.mark.parametrize("rate_hz", [250.0, 1000.0])
+def test_corrections_do_not_depend_on_the_sampling_rate(walker, corrected, rate_hz):
+    """The same estimate at a finer rate: the same motion and forces, and the body is carried between too.
+
+    At 1000 Hz every tenth sample is one of the other's, and so is the answer; 125 samples a second instead of
+    100 move it by less than its deviations by far.
+    """
+    subject, before, _, coarse = corrected
+    fine = at_rate(before, subject, rate_hz)
+    deviations = deviations_of([fine], subject)
+    after = step.consistent(fine, subject, deviations)
+    assert after is not fine and (after.time_s == fine.time_s).all()
+    inside = (after.time_s > 0.1) & (after.time_s < before.time_s[-1] - 0.1)
+    same = at_times(coarse, subject, after.time_s)
+    off = np.abs(after.q - same.q)[inside] / deviations.q[inside]
+    assert np.sqrt(np.mean(off**2)) < 0.05 and off.max() < 0.3
+    off = np.abs(after.ground.force - same.ground.force)[inside] / subject.body_weight
+    assert np.sqrt(np.mean(off**2)) < 0.01
+    told = correction_of(fine, after, deviations, subject)
+    assert max(r.before_percent for r in told.residuals.values()) > 5
+    assert max(r.after_percent for r in told.residuals.values()) < 1
+    force = after.ground.force
+    assert (force[..., 1] >= 0).all()
+    assert (np.abs(force[..., 0]) <= step.FRICTION * force[..., 1] + 1e-9 * subject.body_weight).all()
 
 
 def test_in_space_nothing_holds_the_root_and_couplers_hold(coupled):
