@@ -196,6 +196,8 @@ def _row(
     if options.space:
         baseline = _opensense(study, results, prepared, everything)
         row |= {"space": space_scores(results, everything, *about), "opensense": baseline}
+        if everything.lag_s:
+            row["space_in_time"] = space_scores(results, everything, *about, everything.lag_s)
     return row
 
 
@@ -216,7 +218,10 @@ def show(rows: list[dict], options: argparse.Namespace) -> None:
     console.print(f"{processor()}, {os.cpu_count()} cores; {model}; {options.steps} steps; zero time shift")
     for row in rows if options.space else ():
         if "space" in row:
-            beside = {f"{options.steps} steps": row["space"], "OpenSense": row["opensense"]}
+            beside = {f"{options.steps} steps": row["space"]}
+            if "space_in_time" in row:
+                beside["at the lag that the data set states"] = row["space_in_time"]
+            beside["OpenSense"] = row["opensense"]
             console.print(space_table(f"{row['recording']} {row['seed']}", beside))
     keys = dict.fromkeys(key for row in rows for key, value in row.items() if isinstance(value, float))
     for first in range(0, len(rows), _BESIDE):

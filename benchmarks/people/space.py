@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def angle_scores(angles: Curves, measured: Measured) -> dict[str, dict[str, floa
 
 
 def space_scores(
-    folder: Path, measured: Measured, mass_kg: float, height_m: float
+    folder: Path, measured: Measured, mass_kg: float, height_m: float, late_s: float = 0.0
 ) -> dict[str, dict[str, float]]:
     """Return the errors of a results folder by group of curves.
 
@@ -76,6 +77,8 @@ def space_scores(
     ----------
     mass_kg, height_m : float
         Normalise forces and moments.
+    late_s : float
+        By how much the estimate is taken to be late, s; such as what the data set says of the sensors' clock.
 
     Returns
     -------
@@ -86,6 +89,7 @@ def space_scores(
     results = ResultsFolder(folder)
     model = read_model(results.subject)
     estimate = read_estimate(folder, model)
+    estimate = replace(estimate, time_s=estimate.time_s - late_s)
     weight = mass_kg * STANDARD_GRAVITY
     found = angle_scores(estimate, measured)
     for name in _PAIRED:

@@ -40,7 +40,7 @@ class Values:
 
 
 class Balance:
-    """The compiled functions of one subject, whose trunk sways (`Subject.swaying`).
+    """The compiled functions of one subject.
 
     The motion of an instant is one vector: the coordinates that move, their speeds, their accelerations.
     Moments are those of the estimated coordinates.
@@ -48,9 +48,9 @@ class Balance:
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
-        roles, modelled, moving = subject.roles, subject.modelled, subject.swaying.roles
+        roles, modelled = subject.roles, subject.modelled
         #: Places among all of the coordinates that move.
-        self.free = tuple(sorted({*moving.posture, *moving.steps}))
+        self.free = tuple(sorted({*roles.posture, *roles.steps}))
         turns = [c.motion == "rotational" for c in subject.model.coordinates]
         whole = [subject.moment_scale if turns[i] else subject.body_weight for i in roles.root]
         #: What root residuals and readings are told over.
@@ -122,7 +122,7 @@ class Balance:
             whole[name] = ca.SX.zeros(len(subject.model.coordinates))
             whole[name][free] = part
         places = {name: given[name] for name in ("sensor_position", "parameters")}
-        out = subject.swaying.dynamics(**whole, contact_force=given["force"], **places)
+        out = subject.dynamics(**whole, contact_force=given["force"], **places)
         roles, modelled = subject.roles, subject.modelled
         rows = (
             out["tau"][list(roles.root)],

@@ -2,9 +2,7 @@
 
 Unknown are the estimated coordinates, as the spline by which OpenSim differentiates them (`knots`), and
 forces at the contact points of feet that carry load, each a sum of directions along the cone of friction with
-amounts of zero and more: so no foot pulls, or is held by more than friction, or is pushed beside its sole. A
-trunk that is held in space because no sensor feels it sways as well (`Subject.swaying`): riding stiffly on
-the pelvis, it would have to be kept quiet by the pelvis' list.
+amounts of zero and more: so no foot pulls, or is held by more than friction, or is pushed beside its sole.
 What would have to hold the root is zero at every sample, by the exact functions of the model (`balance`).
 Among all such motions and forces the one is taken whose squared changes, over the estimate's own standard
 deviations, have the least sum: of coordinates, ground forces, where they act, and joint moments; weakly, of
@@ -97,8 +95,8 @@ def consistent(
     Returns
     -------
     Estimate
-        Held coordinates are as they were, but for those of `Subject.swaying`. An estimate of less than
-        `FEWEST_FRAMES`, or too wild to be made to agree, is returned as it is.
+        Held coordinates are as they were. An estimate of less than `FEWEST_FRAMES`, or too wild to be made
+        to agree, is returned as it is.
     """
     time_s, frames = estimate.time_s, len(estimate.time_s)
     if frames < FEWEST_FRAMES:

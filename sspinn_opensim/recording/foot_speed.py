@@ -132,6 +132,25 @@ def foot_speed(recording: Recording, found: Sequence[Phase]) -> np.ndarray:
     return speed
 
 
+def resting_feet(recording: Recording, found: Sequence[Phase]) -> np.ndarray:
+    """Return where a sensor on a walking foot hardly moves, (n, k) bool: there the foot is flat on the floor.
+
+    Parameters
+    ----------
+    recording : Recording
+        Signals along any axes that turn with the sensors.
+    found : sequence of Phase
+        Its phases.
+    """
+    rests = np.zeros((len(recording.time_s), len(recording.sensors)), bool)
+    in_plane = recording.acceleration_available[:, :2].all(axis=1) & recording.angular_rate_available[:, 2]
+    for k in map(int, np.flatnonzero(in_plane)):
+        for begin, force, rate in _walks(recording, k, found):
+            for still in _still(force, rate, recording.sampling_rate_hz)[0]:
+                rests[begin + still, k] = True
+    return rests
+
+
 def _walks(
     recording: Recording, k: int, found: Sequence[Phase]
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -179,9 +198,17 @@ def _is_stride(duration_s: float) -> bool:
 
 def _stances(acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float) -> list[int]:
     """Return the stillest sample of each stance."""
+    groups, moving = _still(acceleration, angular_rate, rate_hz)
+    return [int(g[np.argmin(moving[g])]) for g in groups]
+
+
+def _still(
+    acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return the samples of each stance that hardly move, and how much each sample moves, rad/s."""
     width = max(round(_SMOOTH_S * rate_hz), 3)
     if len(acceleration) < 10 * width:
-        return []
+        return [], np.zeros(0)
     ones = np.ones(width) / width
     turning, force = (
         np.convolve(np.linalg.norm(signal, axis=1), ones, "same") for signal in (angular_rate, acceleration)
@@ -192,7 +219,7 @@ def _stances(acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float)
     groups = np.split(still, np.flatnonzero(np.diff(still) > _APART_S * rate_hz) + 1)
     # The ends are averaged over fewer samples.
     inner = [g[(g >= width) & (g < len(moving) - width)] for g in groups]
-    return [int(g[np.argmin(moving[g])]) for g in inner if len(g)]
+    return [g for g in inner if len(g)], moving
 
 
 def _level(rest: np.ndarray) -> np.ndarray:

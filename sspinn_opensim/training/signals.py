@@ -12,7 +12,7 @@ from torch import Tensor
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Phase, Recording, phases
-from sspinn_opensim.recording.foot_speed import foot_speed
+from sspinn_opensim.recording.foot_speed import foot_speed, resting_feet
 from sspinn_opensim.recording.orientations import directions_of_up
 from sspinn_opensim.training.coverage import covered_samples, uncovered
 from sspinn_opensim.training.lead_in import lead_in_frames, with_lead_in
@@ -63,6 +63,8 @@ class Signals:
         Where the person stands and does not yet, or still, shift weight to walk.
     foot_speed : (frames, k) Tensor
         How fast the sensors on feet move over the ground by dead reckoning, m/s; NaN where unknown.
+    rests : (frames, k) bool Tensor
+        Where a sensor on a walking foot hardly moves: the foot is flat on the floor.
     runs : bool
         Whether the person runs in some of it.
     up : (frames, k, 3) Tensor or None
@@ -86,6 +88,7 @@ class Signals:
     standing: Tensor
     still: Tensor
     foot_speed: Tensor
+    rests: Tensor
     runs: bool
     up: Tensor | None = None
 
@@ -226,6 +229,7 @@ def make_signals(
         standing=torch.as_tensor(standing),
         still=torch.as_tensor(still),
         foot_speed=tensor(foot_speed(recording, told)),
+        rests=torch.as_tensor(resting_feet(recording, told)),
         runs=any(phase.kind == "running" for phase in told),
         up=None if subject.planar else tensor(directions_of_up(recording)),
     )
@@ -254,16 +258,17 @@ class Windows:
     still: Tensor | None = None
     foot_speed: Tensor | None = None
     up: Tensor | None = None
+    rests: Tensor | None = None
 
     def after(self, frames: int) -> Windows:
         """Return the windows without their first frames."""
-        still, speed, up = (
-            None if x is None else x[:, frames:] for x in (self.still, self.foot_speed, self.up)
+        still, speed, up, rests = (
+            None if x is None else x[:, frames:] for x in (self.still, self.foot_speed, self.up, self.rests)
         )
         acceleration, angular_rate, inputs = (
             x[:, frames:] for x in (self.acceleration, self.angular_rate, self.inputs)
         )
-        return Windows(acceleration, angular_rate, inputs, self.on_the_way, still, speed, up)
+        return Windows(acceleration, angular_rate, inputs, self.on_the_way, still, speed, up, rests)
 
 
 def draw_windows(
@@ -307,6 +312,7 @@ def windows_at(
         signals.still[rows],
         signals.foot_speed[rows],
         None if signals.up is None else signals.up[rows],
+        signals.rests[rows],
     )
 
 

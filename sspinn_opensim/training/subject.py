@@ -26,6 +26,8 @@ from sspinn_opensim.training.roles import ALIGNED, Roles, refuse_followers, refu
 
 #: A sensor's axis is in the sagittal plane if it is closer to it than to the z axis.
 _IN_PLANE = 0.5**0.5
+#: Turns that are none, over speeds of one.
+_ROUNDING = 1e-9
 _LEGS = ("thigh", "shank", "foot")
 #: Frames of coordinates that couplers complete at once.
 _PIECE = 8192
@@ -120,6 +122,22 @@ class Subject:
         return np.array(rows)
 
     @cached_property
+    def soles(self) -> np.ndarray:
+        """Map from the heights of contact points to the slopes of soles under sensors, (k, points).
+
+        The slope is that of the line from heel to toes which fits the points of the sensor's foot best, by
+        their places in the default posture; zeros for a sensor on no foot that has a length.
+        """
+        forward, feet, bodies = self.contact_in_default_posture[:, 0], np.array(self.feet), list(self.feet)
+        found = np.zeros((len(self.functions.imu_frames), len(feet)))
+        for k, frame in enumerate(self.functions.imu_frames):
+            on = feet == foot_of(self.model, frame.body, bodies, self.fixed)
+            from_middle = np.where(on, forward - forward[on].mean(), 0.0) if on.any() else np.zeros(len(on))
+            if from_middle.any():
+                found[k] = from_middle / (from_middle**2).sum()
+        return found
+
+    @cached_property
     def turned_by_tissue(self) -> np.ndarray:
         """Angular rates (k, 3) that a sensor on a leg shares little of with the segments of a model.
 
@@ -177,27 +195,18 @@ class Subject:
         return tuple(i for i in self.roles.actuated if self.model.coordinate_names[i] not in observed)
 
     @cached_property
-    def swaying(self) -> Subject:
-        """The same body with a trunk that bends and turns on the pelvis; itself where none is held so.
+    def upright(self) -> tuple[int, ...]:
+        """Coordinates of the joint that ties a trunk to the root, where no sensor feels the trunk, in space.
 
-        Meant are the coordinates out of the sagittal plane of a joint that ties a trunk to the root, held at
-        their default because no sensor feels them. What the model locks, or is held at another value, stays;
-        leaning forward and backward does too.
+        The trunk of someone who walks or runs moves against the pelvis so as to stay upright (Krebs et al.
+        1992, Phys Ther 72:505; Thorstensson et al. 1984, Acta Physiol Scand 121:9). So one that is not felt
+        is taken to be upright and to face ahead in the walking frame: its joint turns back what the root
+        turns.
         """
         if self.planar:
-            return self
-        roots = {joint.child.body for joint in self.model.joints if joint.parent.body == GROUND}
-        felt = moving_coordinates(self.model, [frame.body for frame in self.functions.imu_frames])
-        carried, axis = {joint.name: joint for joint in self.model.joints}, posture(self.model).axis
-        loose = set()
-        for c in self.model.coordinates:
-            joint = carried[c.joint]
-            on_root = joint.parent.body in roots and segment_of(joint.child.body) == ("trunk", "")
-            held = c.name not in felt and not c.locked and self.fixed.get(c.name) == c.default
-            if on_root and held and c.motion == "rotational" and joint.speeds == "rates":
-                turned = np.abs(axis[c.name]) / np.linalg.norm(axis[c.name])
-                loose |= {c.name} if turned[2] < _IN_PLANE else set()
-        return replace(self, fixed={n: x for n, x in self.fixed.items() if n not in loose}) if loose else self
+            return ()
+        names = self.model.coordinate_names
+        return tuple(i for i in self.unfelt if names[i] in _trunk_joints(self.model))
 
     @cached_property
     def roles(self) -> Roles:
@@ -272,11 +281,26 @@ class Subject:
         A sensor feels the orientation of its segment, not a joint angle; a network that speaks of segments
         finds the angles more easily. The map is the pseudo-inverse of the Jacobian of all angular velocities
         in the default posture; in a planar model it is exact everywhere. A model that is held in the sagittal
-        plane may have joints a little off it: there, only turns about z count.
+        plane may have joints a little off it: there, only turns about z count. A trunk that nobody feels is
+        `upright`: its joints are told by the orientation of the root.
         """
-        posture = self.turning()
-        posture = posture[:, 2] if self.planar else posture.reshape(-1, posture.shape[-1])
-        return np.linalg.pinv(posture[np.abs(posture).max(axis=1) > 0])
+        turning, own = self.turning(), self._own_turns()
+        told = turning @ own
+        told = told[:, 2] if self.planar else told.reshape(-1, own.shape[1])
+        return own @ np.linalg.pinv(told[np.abs(told).max(axis=1) > _ROUNDING])
+
+    def _own_turns(self) -> np.ndarray:
+        """Return the map to posture coordinates from those among them that are not `upright`."""
+        posture = self.roles.posture
+        back = [k for k, i in enumerate(posture) if i in self.upright]
+        rest = [k for k in range(len(posture)) if k not in back]
+        found = np.eye(len(posture))[:, rest]
+        if back:
+            turning = self.turning()
+            # The trunk is the first of the bodies that they turn: what it carries comes after it.
+            trunk = turning[np.abs(turning[:, :, back]).max(axis=(1, 2)) > 0][0]
+            found[back] = -np.linalg.pinv(trunk[:, back]) @ trunk[:, rest]
+        return found
 
     def turning(self) -> np.ndarray:
         """Return the angular velocities of bodies in ground by the posture's speeds, (bodies, 3, posture).
@@ -348,11 +372,40 @@ def make_subject(
     held = {name: value for name, value in locked.items() if name not in held} | dict(held)
     refuse_untrainable(model, held)
     positions = np.array([x for frame in frames for x in frame.position])
-    return _rebuilt(model, frames, held, height_m, positions)
+    subject = _rebuilt(model, frames, held, height_m, positions)
+    return subject if subject.planar else replace(subject, fixed=_held_on(subject))
 
 
 def _rebuilt(model: Model, frames: tuple[ImuFrame, ...], fixed, height_m: float, positions) -> Subject:
     return Subject(model, build(without_forces(model), frames), fixed, height_m, positions)
+
+
+def _held_on(subject: Subject) -> dict[str, float]:
+    """Return what stays held in space, where a trunk that no sensor feels need not ride on the root.
+
+    What the model locks, or is held at another value than its default, stays as well.
+    """
+    model, trunk = subject.model, _trunk_joints(subject.model)
+    felt = moving_coordinates(model, [frame.body for frame in subject.functions.imu_frames])
+    known = {c.name: c for c in model.coordinates}
+    return {
+        name: value
+        for name, value in subject.fixed.items()
+        if name not in trunk or name in felt or known[name].locked or value != known[name].default
+    }
+
+
+def _trunk_joints(model: Model) -> set[str]:
+    """Return the names of the angles between the root and a trunk that it carries."""
+    roots = {joint.child.body for joint in model.joints if joint.parent.body == GROUND}
+    on_root = {
+        joint.name
+        for joint in model.joints
+        if joint.parent.body in roots
+        and segment_of(joint.child.body) == ("trunk", "")
+        and joint.speeds == "rates"
+    }
+    return {c.name for c in model.coordinates if c.joint in on_root and c.motion == "rotational"}
 
 
 def _dynamics(functions: BodyFunctions, fixed: dict[str, float]) -> ca.Function:

@@ -82,8 +82,7 @@ def muscles(
     settings = muscle_settings(study)
     prepared = prepared or prepare(study, out)
     recording, subject = prepared.recording, prepared.subject
-    fixed = (subject.swaying if study.output.consistent else subject).fixed
-    held = {name: value for name, value in fixed.items() if not subject.model.coordinate(name).locked}
+    held = {name: value for name, value in subject.fixed.items() if not subject.model.coordinate(name).locked}
     fast = fast or settings.fast
     window = muscle_window(recording, study.output, settings)
     chosen = (study.output.from_s, study.output.to_s, recording.cycle_s) != (None, None, None)

@@ -114,13 +114,10 @@ def write_outcome(
 def peak_moments(path: Path, setup: Setup, inputs: Inputs) -> dict[str, float]:
     """Return the peak moment in the window of each coordinate that muscles drive, N m or N.
 
-    A coordinate that the table lacks, as that of a trunk which only swayed in a correction, gets that of
-    inverse dynamics of the motion.
-
     Raises
     ------
     InputError
-        The table does not cover the window.
+        The table lacks a column or does not cover the window.
     """
     table = read_storage(path)
     inside = (table.time_s >= setup.from_s) & (table.time_s <= setup.to_s)
@@ -133,9 +130,7 @@ def peak_moments(path: Path, setup: Setup, inputs: Inputs) -> dict[str, float]:
         )
     names = [c.name for c in inputs.coordinates if c.is_free and role(c) == RESERVE]
     columns = moment_columns(names, [inputs.motions[name] for name in names])
-    known = {column: table.column(column)[inside] for column in columns if column in table.names}
-    if len(known) < len(columns):
-        window = setup.from_s, setup.to_s
-        found = joint_moments(setup.model, setup.kinematics, setup.external_loads, window, setup.lowpass_hz)
-        known = {column: found.column(column) for column in columns} | known
-    return {name: float(np.abs(known[column]).max()) for name, column in zip(names, columns, strict=True)}
+    return {
+        name: float(np.abs(table.column(column)[inside]).max())
+        for name, column in zip(names, columns, strict=True)
+    }

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import Phase, Recording, Sensor, phases, read_recording
-from sspinn_opensim.recording.foot_speed import foot_speed, speed_estimate, stride_speeds
+from sspinn_opensim.recording.foot_speed import foot_speed, resting_feet, speed_estimate, stride_speeds
 from sspinn_opensim.recording.rest import GRAVITY, corrected_at_rest
 from sspinn_opensim.study import examples_folder, read_study
 
@@ -100,6 +100,20 @@ def test_the_speed_of_a_foot_is_unknown_where_it_never_rests_or_never_was():
     beside = [Phase("walking", 0.0, 4.0, 109.0), Phase("standing", 4.0, end_s, None)]
     found = foot_speed(recording, beside)[:, 0]
     assert np.isnan(found[recording.time_s > 4.0]).all() and not np.isnan(found[150:250]).any()
+
+
+def test_a_foot_rests_where_it_is_flat_on_the_floor():
+    """In every stance of a foot that stands for 60 % of a stride, never in swing, nor where nobody walks."""
+    stride_s = 1.1
+    recording = of_feet(*foot(1.3, stride_s))
+    end_s = float(recording.time_s[-1])
+    walking, running = (Phase(kind, 0.0, end_s, 109.0) for kind in ("walking", "running"))
+    found, phase = resting_feet(recording, [walking]), recording.time_s / stride_s % 1.0
+    assert not found[:, 1].any() and not resting_feet(recording, [running]).any()
+    assert not found[(phase > 0.65) & (phase < 0.95), 0].any()
+    inner = (recording.time_s > stride_s) & (recording.time_s < end_s - stride_s)
+    strides = np.unique((recording.time_s / stride_s).astype(int)[inner])
+    assert all(found[(recording.time_s / stride_s).astype(int) == k, 0].any() for k in strides)
 
 
 def test_a_foot_that_stands_has_no_stride():

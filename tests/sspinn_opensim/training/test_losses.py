@@ -196,6 +196,7 @@ def term_cases(e, spatial_model):
     quick = dataclasses.replace(e.motion, u=filled(e.motion.u, (..., roles.forward), fast))
     climbing = dataclasses.replace(e.motion, u=filled(e.motion.u, (..., lift), only["vertical_consistency"]))
     rests = torch.ones(e.tau.shape[:2], dtype=torch.bool)
+    forward = torch.tensor(e.subject.contact_in_default_posture[:, 0])
     free = dataclasses.replace(e.subject, model=spatial_model)
     aside = torch.zeros(*e.motion.q.shape[:2], len(spatial_model.coordinates), dtype=torch.float64)
     aside[..., spatial_model.coordinate_names.index("pelvis_rotation")] = -only["facing"]
@@ -212,6 +213,10 @@ def term_cases(e, spatial_model):
         # Of nine means of two frames the one in the middle is of both signs.
         "trunk_rise": (
             rising_trunk(e, only["trunk_rise"] * torch.tensor([1.0, -1.0]).repeat_interleave(5)),
+            8 / 9,
+        ),
+        "trunk_drive": (
+            driven_trunk(e, free, only["trunk_drive"] * torch.tensor([1.0, -1.0]).repeat_interleave(5)),
             8 / 9,
         ),
         "inclination": (
@@ -271,6 +276,15 @@ def term_cases(e, spatial_model):
             ),
             1,
         ),
+        "level_sole": (
+            changed(
+                e,
+                subject=free,
+                rests=rests[..., None].expand(*rests.shape, 7),
+                contact_position=lambda p: filled(0 * p, (..., 1), only["level_sole"] * forward),
+            ),
+            1,
+        ),
         # Two points a foot.
         "standing_load": (
             changed(
@@ -320,6 +334,29 @@ def rising_trunk(e, more, body="pelvis", turned=0.0):
     return changed(e, signals=signals, predicted_acceleration=read, predicted_up=up)
 
 
+def driven_trunk(e, in_space, more, axis=0):
+    """Return inputs at 20 Hz whose upright sensors read nothing, the pelvis' but so much more along one axis.
+
+    Parameters
+    ----------
+    in_space : Subject
+        Of a model that leaves the plane.
+    more : (frames,) Tensor
+        m/s^2.
+    """
+    k = [frame.body for frame in e.subject.functions.imu_frames].index("pelvis")
+    worn, read = torch.ones(7, 3, dtype=torch.bool), torch.zeros(1, len(more), 7, 3, dtype=torch.float64)
+    signals = dataclasses.replace(e.signals, step_s=0.05, runs=False, acceleration_channels=worn)
+    return changed(
+        e,
+        subject=in_space,
+        signals=signals,
+        acceleration=read.flatten(-2),
+        predicted_acceleration=filled(read, (..., k, axis), more).flatten(-2),
+        predicted_up=filled(read, (..., 1), 1.0),
+    )
+
+
 def running(e):
     return changed(e, signals=dataclasses.replace(e.signals, runs=True))
 
@@ -367,6 +404,25 @@ def test_the_pelvis_does_not_tilt_for_the_sake_of_its_rise(standing):
     assert pull.item() == pytest.approx(0, abs=1e-12)
 
 
+def test_the_drive_of_the_trunk_is_level_and_no_tilt_makes_it_better(standing, spatial_model):
+    """Upward it is up to `trunk_rise`; a pelvis that only tilts feels gravity, and is not pulled."""
+    free = dataclasses.replace(standing.subject, model=spatial_model)
+    more = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat_interleave(5)
+    assert value_of("trunk_drive", driven_trunk(standing, free, more, axis=1)) == pytest.approx(0, abs=1e-20)
+    assert value_of("trunk_drive", driven_trunk(standing, free, more, axis=2)) == pytest.approx(8 / 9)
+    assert value_of("trunk_drive", running(driven_trunk(standing, free, more))) == 0.0
+    driven = driven_trunk(standing, free, more)
+    assert value_of("trunk_drive", changed(driven, subject=standing.subject)) == 0.0
+    angle = torch.zeros(10, dtype=torch.float64, requires_grad=True)
+    up = torch.stack([angle.sin(), angle.cos(), 0 * angle], dim=-1)[:, None].expand(10, 7, 3)
+    tilting = changed(
+        driven, predicted_up=up[None], predicted_acceleration=lambda f: f + 9.80665 * up.flatten(-2)
+    )
+    (pull,) = torch.autograd.grad(TERMS["trunk_drive"](tilting), angle)
+    assert float(np.linalg.norm(spatial_model.gravity)) == 9.80665
+    assert pull.abs().max() == pytest.approx(0, abs=1e-12)
+
+
 def test_who_wears_no_sensor_upward_on_the_trunk_is_not_asked_how_it_rises(standing):
     worn = standing.signals.acceleration_channels.clone()
     worn[[frame.body for frame in standing.subject.functions.imu_frames].index("pelvis"), 1] = False
@@ -378,6 +434,30 @@ def test_who_wears_no_sensor_upward_on_the_trunk_is_not_asked_how_it_rises(stand
         predicted_acceleration=standing.acceleration[..., kept] + 5.0 * torch.sin(torch.arange(10))[:, None],
     )
     assert value_of("trunk_rise", blind) == 0.0
+
+
+def test_soles_are_level_where_their_own_sensor_rests(standing, spatial_model):
+    """A foot that is tilted costs nothing in the air, nor does a sensor that rests on no foot."""
+    subject, tilt = standing.subject, TERMS["level_sole"].scale[0]
+    bodies = [frame.body for frame in subject.functions.imu_frames]
+    on_right = torch.tensor([foot == "foot_r" for foot in subject.feet])
+    forward = torch.tensor(subject.contact_in_default_posture[:, 0])
+    tilted = changed(
+        standing,
+        subject=dataclasses.replace(subject, model=spatial_model),
+        contact_position=lambda p: filled(0 * p, (..., 1), tilt * forward * on_right),
+    )
+    frames = tilted.tau.shape[1]
+    cost = {}
+    for body in ("foot_r", "foot_l", "tibia_r"):
+        rests = torch.zeros(1, frames, len(bodies), dtype=torch.bool)
+        rests[:, : frames // 2, bodies.index(body)] = True
+        cost[body] = value_of("level_sole", changed(tilted, rests=rests))
+    # One of two feet, half of the time.
+    assert cost == {"foot_r": pytest.approx(0.25), "foot_l": pytest.approx(0, abs=1e-20), "tibia_r": 0.0}
+    assert value_of("level_sole", tilted) == 0.0
+    everywhere = torch.ones(1, frames, len(bodies), dtype=torch.bool)
+    assert value_of("level_sole", changed(tilted, subject=subject, rests=everywhere)) == 0.0
 
 
 def test_joints_beyond_the_last_sensor_are_unfelt(standing):

@@ -25,7 +25,7 @@ def gait2354(repository):
 def on_gait2354(gait2354, planar_model, walker):
     """Return a function that makes a subject of the spatial model, given contact points it does not have."""
 
-    def make(fixed=None, recording=walker.recording):
+    def make(fixed=None, recording=walker.recording, middle="pelvis"):
         spheres = tuple(
             dataclasses.replace(sphere, name=f"{sphere.name}_{side}", body=f"calcn_{side}")
             for side in "rl"
@@ -34,7 +34,7 @@ def on_gait2354(gait2354, planar_model, walker):
         model = dataclasses.replace(gait2354, contact_spheres=spheres, half_spaces=planar_model.half_spaces)
         sensors = tuple(
             Sensor(body, body)
-            for body in ("pelvis", *(f"{b}_{s}" for s in "rl" for b in ("femur", "tibia", "calcn")))
+            for body in (middle, *(f"{b}_{s}" for s in "rl" for b in ("femur", "tibia", "calcn")))
         )
         recording = dataclasses.replace(recording, sensors=sensors)
         return make_subject(model, recording, fixed or {}, height_m=1.8)
@@ -207,6 +207,54 @@ def test_the_segment_map_is_exact_in_the_plane(walker):
         )
         rotation = rotation.reshape(-1, 3, 3)
         np.testing.assert_allclose(np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0]), angle, atol=1e-12)
+
+
+LUMBAR = ["lumbar_extension", "lumbar_bending", "lumbar_rotation"]
+
+
+def test_a_trunk_that_no_sensor_feels_stays_upright(on_gait2354):
+    """Whatever segments an output turns, the trunk stands, to the second order of the pelvis' turn."""
+    subject = on_gait2354({"lumbar_extension": 0.0, "lumbar_bending": 0.0})
+    assert named(subject, subject.upright) == LUMBAR and not set(LUMBAR) & set(subject.fixed)
+    functions, posture = subject.functions, list(subject.roles.posture)
+    segments, random = subject.segment_map(), np.random.default_rng(3)
+    q = np.array([c.default for c in subject.model.coordinates])
+    zeros = np.zeros(len(q))
+
+    def turned(more):
+        out = functions.kinematics(q=q + more, u=zeros, udot=zeros, parameters=functions.parameters)
+        axes = dict(zip(functions.bodies, np.array(out["rotation"]).reshape(-1, 3, 3), strict=True))
+        return {body: axes[body] for body in ("pelvis", "torso")}
+
+    still, small = turned(zeros), 0.05
+    for _ in range(5):
+        more = zeros.copy()
+        more[posture] = segments @ random.uniform(-small, small, segments.shape[1])
+        moved = turned(more)
+        off = {body: np.abs(moved[body] - still[body]).max() for body in still}
+        assert off["torso"] < 5 * off["pelvis"] ** 2 and off["pelvis"] > 0.01
+
+
+def test_a_trunk_that_is_felt_or_held_elsewhere_is_not_taken_to_be_upright(on_gait2354, walker):
+    assert walker.subject.upright == () and named(walker.subject, walker.subject.unfelt) == LUMBAR[:1]
+    leaning = on_gait2354({"lumbar_extension": -0.1})
+    assert named(leaning, leaning.upright) == LUMBAR[1:] and leaning.fixed["lumbar_extension"] == -0.1
+    felt = on_gait2354({"lumbar_extension": 0.0}, middle="torso")
+    assert felt.upright == () and felt.fixed["lumbar_extension"] == 0.0
+
+
+def test_soles_slope_as_their_points_do(walker):
+    """Of two points the slope is their difference in height over their distance; only feet have a sole."""
+    subject = walker.subject
+    places, feet = subject.contact_in_default_posture, np.array(subject.feet)
+    bodies = [frame.body for frame in subject.functions.imu_frames]
+    for body, row in zip(bodies, subject.soles, strict=True):
+        on = np.flatnonzero(feet == body)
+        assert (row[feet != body] == 0).all() and len(on) == (2 if body.startswith("foot") else 0)
+        if len(on):
+            rear, front = sorted(on, key=lambda k: places[k, 0])
+            length = places[front, 0] - places[rear, 0]
+            np.testing.assert_allclose(row[[rear, front]], [-1 / length, 1 / length])
 
 
 @pytest.mark.parametrize("floor_m", [0.0, 0.3])
