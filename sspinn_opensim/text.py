@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterable, Sequence
 
@@ -11,8 +12,8 @@ from collections.abc import Iterable, Sequence
 _UNPRINTABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-
-
+#: Keys that TOML takes without quotes.
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|-|[+-]?(inf|nan)", re.IGNORECASE)
 
 
@@ -29,6 +30,11 @@ def fixed(value: float | None, digits: int) -> str:
 def signed(value: float | None, digits: int) -> str:
     """Return the same as `fixed`, always with a sign."""
     return "\u2013" if value is None else f"{value:+z.{digits}f}".replace("-", "\u2212")
+
+
+def toml_table(*keys: str) -> str:
+    """Return the heading of a table in a TOML file, with quotes around keys that need them."""
+    return f"[{'.'.join(k if _BARE_KEY.fullmatch(k) else json.dumps(k, ensure_ascii=False) for k in keys)}]"
 
 
 def text_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:

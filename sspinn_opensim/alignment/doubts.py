@@ -11,6 +11,7 @@ from sspinn_opensim.alignment.types import Alignment, SensorAlignment, words
 from sspinn_opensim.alignment.usual import QUIET_STANDING
 from sspinn_opensim.recording.findings import Finding, merged
 from sspinn_opensim.recording.types import Sensor
+from sspinn_opensim.text import toml_table
 
 #: From this probability on something counts as known, and from the second it is worth a doubt.
 SURE, _LIKELY = 0.95, 0.8
@@ -19,10 +20,8 @@ SURE, _LIKELY = 0.95, 0.8
 _ODD_DEG, _WRONG_DEG = 50.0, 80.0
 #: A heading that is known worse than this, degrees, is not known.
 _LARGEST_HEADING_SD_DEG = 30.0
-_ADVICE = (
-    "say how it sits by axes or orientation_deg under [sensors.{}] of a study, or record a second of "
-    "standing still and some steps of straight walking"
-)
+_SAY = "say how it sits by axes or orientation_deg under {} of a study"
+_RECORD = ", or record a second of standing still and some steps of straight walking"
 #: What a recording says itself, whatever alignment a study names.
 _OF_SIGNALS = ("swapped_sides", "swapped_segments", "mirrored")
 #: Rotations about one axis that differ by more than this many of their joint standard deviations are not of
@@ -46,14 +45,15 @@ def doubts_of(
     if sensor.axes_known or sensor.stated_within_deg is not None:
         return found + _of_stated_axes(own)
     x, y, z = own.sd_deg
-    advice = _ADVICE.format(own.name)
+    say = _SAY.format(toml_table("sensors", own.name))
+    advice = say + _RECORD
     if y >= 180.0:
         why = "the signals do not show it"
         if own.site is None:
             why = "the name of its body tells no segment"
         elif own.site[0] not in QUIET_STANDING:
             why = f"the usual movement of the {words(own.site)} is not known"
-            advice = f"say how it sits by axes or orientation_deg under [sensors.{own.name}] of a study"
+            advice = say
         elif not complete:
             why = "not all of its six channels were measured"
         return [
@@ -148,6 +148,6 @@ def _of_stated_axes(own: SensorAlignment) -> list[Finding]:
             "upside_down",
             own.name,
             says,
-            f"look at axes and orientation_deg of [sensors.{own.name}]",
+            f"look at axes and orientation_deg of {toml_table('sensors', own.name)}",
         )
     ]

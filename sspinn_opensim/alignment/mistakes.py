@@ -25,6 +25,7 @@ from sspinn_opensim.recording.phases import Phase, slow_repeats
 from sspinn_opensim.recording.placement import site_of
 from sspinn_opensim.recording.rest import GRAVITY
 from sspinn_opensim.recording.types import AXES, Recording, Sensor
+from sspinn_opensim.text import toml_table
 
 #: A mistake is named if it is twenty times as likely as none: logarithm of that. Where the phase of the
 #: stride is looked for, a mistake is so much rarer.
@@ -242,7 +243,7 @@ class _Costs:
                 mistake.kind,
                 sensor.name,
                 says,
-                f"look at axes and orientation_deg of [sensors.{sensor.name}]",
+                f"look at axes and orientation_deg of {toml_table('sensors', sensor.name)}",
             )
         advice = "export accelerometer and gyroscope along the same right-handed axes"
         return Finding("serious", mistake.kind, sensor.name, says, advice)

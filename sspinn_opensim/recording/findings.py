@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.text import toml_table
 
 #: A note says what was done; a doubt is looked at before results are believed; what is serious stops a
 #: training unless the study accepts it by its key.
@@ -34,7 +35,7 @@ KINDS = {
     "mirrored": "axes of an accelerometer or a gyroscope have the wrong sign, or are left-handed",
     "swapped_sides": "sensors of the left and the right side are exchanged",
     "swapped_segments": "a sensor moves like another segment than the one the study names",
-    "frozen": "a sensor stops in the middle of a movement, or repeats its samples",
+    "frozen": "a sensor stops in the middle of a movement, repeats its samples, or lies still in gait",
     "inconsistent": "a sensor's gyroscope does not turn as gravity in its accelerometer does",
     "place": "a sensor is placed where nobody wears one",
     "person": "height and mass are hardly those of one person",
@@ -84,10 +85,7 @@ class Finding:
         return self.severity == "serious"
 
     def __str__(self) -> str:
-        about = f"sensor '{self.sensor}': " if self.sensor else ""
-        evidence = f"{self.evidence[:1].lower()}{self.evidence[1:]}" if about else self.evidence
-        advice = f" {self.advice[:1].upper()}{self.advice[1:]}." if self.advice else ""
-        return f"{self.severity}: {about}{evidence}{advice}"
+        return _sentence(self.severity, [self.sensor] if self.sensor else [], self.evidence, self.advice)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -103,6 +101,28 @@ def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         if known is None or _RANK[finding.severity] > _RANK[known.severity]:
             worst[key] = finding
     return tuple(worst.values())
+
+
+def sentences(findings: Iterable[Finding]) -> list[str]:
+    """Return findings in words; what is the same of several sensors is said once."""
+    alike: dict[tuple[str, ...], list[Finding]] = {}
+    for f in findings:
+        advice = f.advice.replace(toml_table("sensors", f.sensor), "[sensors.NAME]")
+        same = (f.kind, f.severity, f.evidence, advice) if f.sensor else (f.key, str(f))
+        alike.setdefault(same, []).append(f)
+    return [
+        str(each[0]) if len(each) == 1 else _sentence(same[1], [f.sensor for f in each], *same[2:])
+        for same, each in alike.items()
+    ]
+
+
+def _sentence(severity: str, sensors: Sequence[str], evidence: str, advice: str) -> str:
+    about = ", ".join(f"'{name}'" for name in sensors)
+    if about:
+        about = f"each of {about}: " if len(sensors) > 1 else f"sensor {about}: "
+        evidence = f"{evidence[:1].lower()}{evidence[1:]}"
+    advice = f" {advice[:1].upper()}{advice[1:]}." if advice else ""
+    return f"{severity}: {about}{evidence}{advice}"
 
 
 def unaccepted(findings: Iterable[Finding], accepted: Collection[str]) -> tuple[Finding, ...]:

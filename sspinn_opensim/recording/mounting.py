@@ -9,12 +9,13 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.choices import SensorChoice
 from sspinn_opensim.recording.types import AXES, PROXIMAL, Sensor
+from sspinn_opensim.text import toml_table
 
 
 def mounting_rotation(choice: SensorChoice) -> np.ndarray:
     """Return the axes of the sensor in the body as the columns of a (3, 3) array; identity by default."""
     if choice.axes is not None:
-        return rotation_from_axes(choice.axes, f"[sensors.{choice.name}] axes of the study")
+        return rotation_from_axes(choice.axes, f"{toml_table('sensors', choice.name)} axes of the study")
     if choice.orientation_deg is not None:
         first, second, third = (math.radians(angle) for angle in choice.orientation_deg)
         return rotation_from_angles((first, second, third))

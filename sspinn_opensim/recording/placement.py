@@ -14,6 +14,7 @@ from sspinn_opensim.anatomy.sensor_places import USUAL_PLACES, joint_above, usua
 from sspinn_opensim.recording.choices import SensorChoice
 from sspinn_opensim.recording.mounting import rotate
 from sspinn_opensim.recording.types import PROXIMAL, Recording, Sensor
+from sspinn_opensim.text import toml_table
 
 #: A sensor is not farther than this from everything on its body: joints, centre of mass, paths of muscles; m.
 _FARTHEST_OFF_M = 0.5
@@ -102,7 +103,7 @@ def check_placement(sensors: tuple[Sensor, ...], model: Model, where: str = "the
     frames = [frame.name for frame in model.imu_frames]
     joints = {joint.name: joint for joint in model.joints}
     for sensor in sensors:
-        place = f"{where}, [sensors.{sensor.name}]"
+        place = f"{where}, {toml_table('sensors', sensor.name)}"
         if sensor.imu_frame:
             _require_name("IMU frame", sensor.imu_frame, frames, model.name, place)
             continue

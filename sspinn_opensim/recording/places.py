@@ -18,6 +18,7 @@ from sspinn_opensim.anatomy.sensor_places import near_centre, usual_position
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.placement import check_placement
 from sspinn_opensim.recording.types import PROXIMAL, Sensor
+from sspinn_opensim.text import toml_table
 
 _IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
@@ -115,8 +116,8 @@ def _finding(sensor: Sensor, frame: ImuFrame, says: str, *, serious: bool) -> Fi
         "place",
         sensor.name,
         f"{says[:-1]}: at ({where}) m in the axes of '{frame.body}'.",
-        f"look at position and origin of [sensors.{sensor.name}]: m, x forward, y up, z to the right on both "
-        "sides",
+        f"look at position and origin of {toml_table('sensors', sensor.name)}: m, x forward, y up, z to the "
+        "right on both sides",
     )
 
 

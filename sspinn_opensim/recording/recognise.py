@@ -110,8 +110,10 @@ def _of_folder(folder: Path) -> Recognised:
     # Storage files and tables lie beside recordings: where sensors have a file each, those are the recording.
     candidates = [form for form in known.values() if form.folders] or list(known.values())
     if len(candidates) > 1:
+        own = {other.name: [f.name for f, form in by_file.items() if form is other] for other in candidates}
         counts = [
-            f"{sum(form is other for form in by_file.values())} of {other.name}" for other in candidates
+            f"{len(names)} of {name}" + (f" ({names[0]})" if len(names) == 1 else "")
+            for name, names in own.items()
         ]
         raise InputError(
             "The folder holds recordings of several formats.",

@@ -57,10 +57,15 @@ def sensor_rows(overview: Overview) -> list[list[str]]:
 
 
 def turn_rows(alignment: Alignment) -> list[list[str]]:
-    """Return how sensors sit as texts under `TURN_COLUMNS`; a dash stands for what is not known."""
+    """Return how sensors sit as texts under `TURN_COLUMNS`, those of which the signals tell something.
+
+    A dash stands for what is not known.
+    """
     rows = []
     for own in alignment.sensors:
         known = max(own.sd_deg) < _UNKNOWN_DEG
+        if not known and own.found is None:
+            continue
         angles = np.degrees(angles_from_rotation(own.rotation))
         x, y, z = own.sd_deg
         like = "\u2013" if own.found is None else f"{words(own.found)} ({own.probability:.2f})"
@@ -121,8 +126,9 @@ def recording_page(
         Section("findings", "Can it be used?", "findings.html", content),
         Section("sensors", "Sensors", "table.html", {"table": Table(SENSOR_COLUMNS, sensor_rows(overview))}),
     ]
-    if alignment is not None:
-        content = {"table": Table(TURN_COLUMNS, turn_rows(alignment))}
+    turns = [] if alignment is None else turn_rows(alignment)
+    if turns:
+        content = {"table": Table(TURN_COLUMNS, turns)}
         sections.append(Section("turns", "How they are turned", "table.html", content))
     if picture is not None:
         hint = "Where each sensor is taken to sit, in some stride: not the posture of the person."

@@ -15,6 +15,7 @@ from casadi_dynamics.model.types import GROUND
 from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
 from sspinn_opensim.study.placed_sensors import Placed
+from sspinn_opensim.text import toml_table
 
 #: Model of a study that is no file.
 BUILTIN = "builtin:"
@@ -184,7 +185,7 @@ def study_text(draft: Draft, study: Path) -> str:
 def _sensors(sensors: Sequence[Placed]) -> list[str]:
     lines: list[str] = []
     for sensor in sensors:
-        lines += ["", f"[sensors.{_key(sensor.name)}]"]
+        lines += ["", toml_table("sensors", sensor.name)]
         if sensor.told_by:
             lines.append(f"# {sensor.told_by}")
         if sensor.body != sensor.name:
@@ -218,10 +219,6 @@ def _path(path: str, study: Path) -> str:
 
 def _text(value: str) -> str:
     return tomlkit.item(value).as_string()
-
-
-def _key(name: str) -> str:
-    return tomlkit.key(name).as_string()
 
 
 def model_file(model: str) -> Path:

@@ -24,7 +24,7 @@ from sspinn_opensim.recording import (
     on_model,
     unaccepted,
 )
-from sspinn_opensim.recording.findings import merged
+from sspinn_opensim.recording.findings import merged, sentences
 from sspinn_opensim.recording.mounting import angles_from_rotation, rotation_from_angles
 from sspinn_opensim.recording.overview import Overview
 from sspinn_opensim.recording.placement import body_of_segment
@@ -131,7 +131,12 @@ class RecordingCheck:
         told = self.alignment.sensors if self.alignment else ()
         if self.study or any(own.site for own in told):
             return []
-        likely = [own for own in told if own.found and is_sure(own.found[0], own.probability)]
+        still = {f.sensor for f in self.overview.findings if f.kind == "frozen"}
+        likely = [
+            own
+            for own in told
+            if own.name not in still and own.found and is_sure(own.found[0], own.probability)
+        ]
         said = " ".join(f"{own.name}={segment_name(own.found)}" for own in likely if own.found)
         return [f"by how they move, sensors sit at: --where {said}"] if said else []
 
@@ -140,7 +145,19 @@ class RecordingCheck:
 
         if self.alignment is None:
             return []
-        return [text_table(TURN_COLUMNS, turn_rows(self.alignment), left=4), ""]
+        rows = turn_rows(self.alignment)
+        return [text_table(TURN_COLUMNS, rows, left=4), ""] if rows else []
+
+    def _next(self) -> list[str]:
+        """Return what to do next, where that is one thing."""
+        if unaccepted(self.overview.findings, self.accepted):
+            return ['What is meant so, a study accepts: accepted = ["KIND:SENSOR"] under [recording].']
+        if self.study:
+            return [f"next: sspinn run {shlex.quote(str(self.study))} --out results"]
+        if self.path.suffix.lower() == ".toml":
+            return []
+        said = "--study study.toml --model builtin:planar_gait --height M --mass KG"
+        return [f"next: the same with {said} writes a study"]
 
     def __str__(self) -> str:
         from sspinn_opensim.report.recording_page import (
@@ -160,14 +177,13 @@ class RecordingCheck:
             text_table(PHASE_COLUMNS, phase_rows(self.overview.phases)),
             "",
             *self._turns(),
-            *map(str, self.overview.findings),
+            *sentences(self.overview.findings),
             *self._places(),
             self.verdict,
+            *([f"page: {self.page}"] if self.page else []),
+            *([f"wrote {self.study}"] if self.study else []),
+            *self._next(),
         ]
-        if self.page:
-            lines.append(f"page: {self.page}")
-        if self.study:
-            lines.append(f"wrote {self.study}; next: sspinn run {shlex.quote(str(self.study))} --out results")
         return "\n".join(lines)
 
 

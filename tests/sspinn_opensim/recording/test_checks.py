@@ -7,7 +7,7 @@ import pytest
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Phase, Recording, Sensor, check_placement, find_faults
 from sspinn_opensim.recording.checks import refuse_implausible
-from sspinn_opensim.recording.findings import KINDS, Finding, merged, refuse_serious, unaccepted
+from sspinn_opensim.recording.findings import KINDS, Finding, merged, refuse_serious, sentences, unaccepted
 from sspinn_opensim.recording.provenance import Clocks, ImpactOffset, SensorClock
 
 
@@ -247,3 +247,39 @@ def test_a_sensor_that_feels_less_than_gravity_is_named():
 def test_steps_that_nobody_takes_are_a_wrong_clock(cadence, kinds):
     found = find_faults(walking(), (Phase("running", 0.0, 10.0, cadence),))
     assert {f.kind for f in found if f.is_serious} == kinds
+
+
+def test_a_sensor_that_lies_on_the_table_is_named():
+    """Beside one that is worn, and only while somebody walks: at rest both lie still."""
+    worn = walking()
+    time_s = worn.time_s
+    noise = np.random.default_rng(0).normal(scale=0.01, size=(2, len(time_s), 3))
+    acceleration = np.stack([worn.acceleration[:, 0], [0.0, 9.81, 0.0] + noise[0]], axis=1)
+    rate = np.stack([worn.angular_rate[:, 0], noise[1]], axis=1)
+    both = changed(
+        worn,
+        sensors=(Sensor("s", "b"), Sensor("t", "c")),
+        acceleration=acceleration,
+        angular_rate=rate,
+        acceleration_available=np.ones((2, 3), bool),
+        angular_rate_available=np.ones((2, 3), bool),
+        acceleration_variance=np.zeros((2, 3)),
+        angular_rate_variance=np.zeros((2, 3)),
+    )
+    gait = (Phase("standing", 0.0, 2.0), Phase("walking", 2.0, 10.0, 120.0))
+    assert [f.key for f in find_faults(both, gait) if f.kind == "frozen"] == ["frozen:t"]
+    assert not [f for f in find_faults(both, gait[:1]) if f.kind == "frozen"]
+
+
+def test_what_is_the_same_of_several_sensors_is_said_once():
+    advice = "say how it sits under [sensors.{}] of a study"
+    names = ("a", "Left Foot")
+    alike = [
+        Finding("serious", "alignment", n, "It is turned.", advice.format(t))
+        for n, t in zip(names, ("a", '"Left Foot"'), strict=True)
+    ]
+    other = Finding("doubt", "alignment", "c", "It is turned.")
+    assert sentences([*alike, other]) == [
+        "serious: each of 'a', 'Left Foot': it is turned. Say how it sits under [sensors.NAME] of a study.",
+        "doubt: sensor 'c': it is turned.",
+    ]

@@ -77,7 +77,7 @@ def test_a_folder_without_recordings_is_refused(folder):
 
 def test_a_folder_of_several_formats_or_recordings_is_refused(folder):
     path = folder(a__txt=MT, b__csv=DOT)
-    assert refused(path).found == "1 of xsens_mt, 1 of movella_dot"
+    assert refused(path).found == "1 of xsens_mt (a.txt), 1 of movella_dot (b.csv)"
     (path / "a.txt").unlink()
     (path / "b.csv").unlink()
     assert "several recordings" in refused(folder(a__sto=STO, b__sto=STO)).what
