@@ -216,6 +216,7 @@ def test_a_trunk_that_no_sensor_feels_stays_upright(on_gait2354):
     """Whatever segments an output turns, the trunk stands, to the second order of the pelvis' turn."""
     subject = on_gait2354({"lumbar_extension": 0.0, "lumbar_bending": 0.0})
     assert named(subject, subject.upright) == LUMBAR and not set(LUMBAR) & set(subject.fixed)
+    assert set(LUMBAR) < set(named(subject, subject.roles.actuated))  # so moments.sto has its moments
     functions, posture = subject.functions, list(subject.roles.posture)
     segments, random = subject.segment_map(), np.random.default_rng(3)
     q = np.array([c.default for c in subject.model.coordinates])

@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.opensim_io.static_optimization.preparation import Settings, prepare
-from sspinn_opensim.opensim_io.static_optimization.run import run
+from sspinn_opensim.opensim_io.static_optimization.run import peak_moments, run
 from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
 from sspinn_opensim.opensim_io.tables.staging import check_files
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
@@ -60,6 +61,29 @@ def test_a_consistent_motion_needs_neither_reserves_nor_residuals(solved):
     assert set(verdict.residuals) == {"pelvis_tilt", "pelvis_tx", "pelvis_ty"}
     assert all(residual["peak"] < 1e-3 for residual in verdict.residuals.values())
     assert verdict.max_constraint_violation < 1e-6
+
+
+def test_peaks_of_what_muscles_drive_are_those_in_the_window(tmp_path):
+    """Of a trunk with muscles as of a leg; a joint without muscles and what is held have none."""
+
+    def fact(name, *, muscle=True, free=True):
+        return SimpleNamespace(name=name, is_free=free, spanned_by_muscle=muscle, is_root=False)
+
+    coordinates = (fact("lumbar_bending"), fact("knee"), fact("wrist", muscle=False), fact("toe", free=False))
+    inputs = SimpleNamespace(
+        coordinates=coordinates, motions=dict.fromkeys(("lumbar_bending", "knee"), "rotational")
+    )
+    setup, file = SimpleNamespace(from_s=0.1, to_s=0.2), tmp_path / "moments.sto"
+    values = np.array([[90.0, 90.0], [-3.0, 1.0], [2.0, 5.0], [90.0, 90.0]])
+    names = ("lumbar_bending_moment", "knee_moment")
+    table = Table(names, np.array([0.0, 0.1, 0.2, 0.3]), values, in_degrees=False)
+    write_storage(file, table)
+    assert peak_moments(file, setup, inputs) == {"lumbar_bending": 3.0, "knee": 5.0}
+    write_storage(file, Table(names[1:], table.time_s, values[:, 1:], in_degrees=False))
+    with pytest.raises(InputError, match="lumbar_bending_moment"):
+        peak_moments(file, setup, inputs)
+    with pytest.raises(InputError, match="do not cover"):
+        peak_moments(file, SimpleNamespace(from_s=0.4, to_s=0.5), inputs)
 
 
 def test_a_joint_without_muscles_is_driven_by_a_torque_and_no_reserve(solved):
