@@ -35,7 +35,7 @@ from sspinn_opensim.study.person import odd_person
 #: Findings after which signals of sensors cannot be compared.
 _UNITS = ("acceleration_unit", "angular_rate_unit", "free_acceleration", "missing_signal", "duplicate")
 #: Findings of an alignment about what a study says.
-_CONTRADICTIONS = ("swapped_sides", "swapped_segments", "upside_down", "mirrored", "inconsistent")
+CONTRADICTIONS = ("swapped_sides", "swapped_segments", "upside_down", "mirrored", "inconsistent")
 
 
 class Alignable(Recorded, Protocol):
@@ -68,7 +68,7 @@ def contradictions(recording: Recording) -> tuple[Finding, ...]:
     """
     if not all(sensor.axes_known for sensor in recording.sensors):
         return ()
-    return tuple(f for f in align(recording).findings if f.kind in _CONTRADICTIONS)
+    return tuple(f for f in align(recording).findings if f.kind in CONTRADICTIONS)
 
 
 def objections(
@@ -105,7 +105,7 @@ def on_body(along: Recording, model: Model, said: Iterable[Finding] = ()) -> tup
     said : iterable of Finding
         What is known already: where axes or units are wrong, joints tell no lag.
     """
-    mixed_up = any(f.is_serious and f.kind in (*_CONTRADICTIONS, *_UNITS) for f in said)
+    mixed_up = any(f.is_serious and f.kind in (*CONTRADICTIONS, *_UNITS) for f in said)
     late = () if mixed_up else late_sensors(along, model, phases(along))
     return (*odd_places(along.sensors, model), *late)
 

@@ -29,6 +29,7 @@ from sspinn_opensim.training.checkpoint import identity, load_estimator, load_me
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.settings import settings_of
 from sspinn_opensim.training.signals import Signals
+from sspinn_opensim.verbs.axes import CONTRADICTIONS
 from sspinn_opensim.verbs.on_study import on_study
 from sspinn_opensim.verbs.prepared import prepare
 
@@ -103,8 +104,8 @@ def locate_sensors(
     log.info("locate sensors", extra={"heading": True})
     study = study if isinstance(study, Study) else read_study(study)
     out, network = Path(out).absolute(), None if network is None else Path(network).absolute()
-    # Which sensor is where is what is asked, so speed of feet, lags by joints and places say nothing.
-    accepted = (*study.recording.accepted, "speed", "time_offset", "place")
+    # Which sensor is where is what is asked, so movement, speed of feet, lags by joints and places say nothing.
+    accepted = (*study.recording.accepted, *CONTRADICTIONS, "speed", "time_offset", "place")
     prepared = prepare(replace(study, recording=replace(study.recording, accepted=accepted)), out)
     subject = prepared.subject
 

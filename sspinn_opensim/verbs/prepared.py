@@ -13,9 +13,7 @@ from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import (
     Phase,
     Recording,
-    along_bodies,
     check_placement,
-    find_faults,
     moved_sensors,
     on_model,
     phases,
@@ -26,12 +24,11 @@ from sspinn_opensim.recording import (
 from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
-from sspinn_opensim.study.person import odd_person
 from sspinn_opensim.training.coordinates import held_in
 from sspinn_opensim.training.coverage import Uncovered, uncovered
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
-from sspinn_opensim.verbs.axes import along_segments, on_body
+from sspinn_opensim.verbs.axes import along_segments, objections
 
 
 @dataclass(frozen=True)
@@ -117,10 +114,7 @@ def prepare(
     recording, alignment = along_segments(study, recording, model, out, known=alignment)
     held = held_in(out, study.coordinates, recording.sensors, model)
     subject = make_subject(model, recording, held, height_m=study.person.height_m)
-    along = along_bodies(recording, model)
-    findings = (*odd_person(study.person), *find_faults(along))
-    of_axes = alignment.findings if alignment else ()
-    findings = (*findings, *on_body(along, model, (*findings, *of_axes)))
+    findings = objections(recording, alignment, model, study.person)
     refuse_serious(findings, study.recording.accepted, str(study.path))
     trained_on = resample(recording, study.training.rate_hz)
     told = phases(trained_on)
@@ -132,7 +126,6 @@ def prepare(
         *(f"note: {span}" for span in spans),
         *moved_sensors(as_read, model),
         *(f"note: {place}" for place in usual_places(as_read, model)),
-        *(map(str, alignment.findings) if alignment else ()),
         *(f"note: {own}" for own in (alignment.sensors if alignment else ()) if own.estimated),
     )
     signals = make_signals(trained_on, subject, told)

@@ -134,6 +134,17 @@ def test_exchanged_sensors_stop_a_run_before_anything_is_made_unless_accepted(st
     assert prepare(accepted, out).alignment.sensors[3].found == ("shank", "left")
 
 
+def test_exchanged_sensors_whose_axes_are_stated_stop_every_stage_too(study):
+    """`train` and `estimate` on their own see what `run` sees."""
+    along = np.broadcast_to(np.eye(3), TURNS.shape)
+    kept, out = study(alignment="", turned=along)
+    assert prepare(kept, out).alignment is None
+    swapped = ("pelvis", "femur_r", "femur_l", "tibia_l", "tibia_r")
+    known, out = study(alignment="", bodies=swapped, turned=along)
+    with pytest.raises(InputError, match="swapped_sides:tibia_r"):
+        prepare(known, out)
+
+
 def test_standing_outside_the_part_that_is_used_counts(study):
     known, _ = study(recording="from_s = 3.0\n")
     recording = read_recording(known)
