@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t as student
 
-from benchmarks.people.errors import person_of
+from benchmarks.people.errors import person_of, recording_of
 from sspinn_opensim.estimation.fit import Fit
 from sspinn_opensim.estimation.verdict import LEVELS_FILE, Level, judge, measures, read_levels
 from sspinn_opensim.files import write_json
@@ -57,11 +57,12 @@ def _level(name: str, points: np.ndarray) -> Level:
 
 
 def read_fits(folder: Path) -> dict[str, Fit]:
-    """Return the first seed's fit of every results folder below a folder, by the recording's folder."""
-    found = {}
+    """Return the first seed's fit of every recording below a folder: others are no more people."""
+    found: dict[str, Fit] = {}
     for file in sorted(folder.rglob("fit.json")):
         seeds = json.loads(file.read_text())["seeds"]
-        found[file.parents[1].name] = Fit.from_json(next(iter(seeds.values())))
+        recording, _, _ = recording_of(file.parents[1]).partition("/")
+        found.setdefault(recording, Fit.from_json(next(iter(seeds.values()))))
     return found
 
 

@@ -134,7 +134,8 @@ def run_virtual(
     def measured(prepared: Prepared, results: Path) -> references.Measured:
         return virtual.reference(study, ResultsFolder(results).subject, prepared.recording.time_s)
 
-    results, level = folder / f"results_{axes}", _level(level_deg, axes)
+    level = _level(level_deg, axes)
+    results = (folder if axes == "stated" else folder / f"{folder.name}_{axes}") / "results"
     about = {"kind": trial.kind, "person": trial.person, "level": level}
     return [
         about | row for row in _rows(f"{trial.name}@{level}", study, results, measured, options, alignment)

@@ -66,15 +66,20 @@ def write_errors(errors: Mapping[str, np.ndarray], folder: Path) -> None:
 
 
 def read_errors(people: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Return the errors of every recording below a folder, by the name of its folder."""
+    """Return the errors of every recording below a folder, by its name, and by ``NAME/seed_K`` of several."""
     found = {}
     for file in sorted(people.rglob(ERRORS)):
         with np.load(file) as arrays:
-            found[file.parent.name] = {name: arrays[name] for name in arrays.files}
+            found[recording_of(file.parent)] = {curve: arrays[curve] for curve in arrays.files}
     return found
 
 
+def recording_of(folder: Path) -> str:
+    """Return the name of the recording, or of its one seed, that a folder beside results is of."""
+    return f"{folder.parent.name}/{folder.name}" if folder.name.startswith("seed_") else folder.name
+
+
 def person_of(recording: str) -> str:
-    """Return whose a recording is, by its name: trials and levels of one person are one person."""
-    parts = recording.split("_")
+    """Return whose a recording is, by its name: trials, levels and seeds of one person are one person."""
+    parts = recording.partition("/")[0].split("_")
     return "_".join(parts[: 1 if parts[0] == "p01" else 2])

@@ -104,7 +104,7 @@ def locate_sensors(
     log.info("locate sensors", extra={"heading": True})
     study = study if isinstance(study, Study) else read_study(study)
     out, network = Path(out).absolute(), None if network is None else Path(network).absolute()
-    # Which sensor is where is what is asked, so movement, speed of feet, lags by joints and places say nothing.
+    # Which sensor is where is what is asked: movement, speed of feet, lags by joints and places say nothing.
     accepted = (*study.recording.accepted, *CONTRADICTIONS, "speed", "time_offset", "place")
     prepared = prepare(replace(study, recording=replace(study.recording, accepted=accepted)), out)
     subject = prepared.subject
