@@ -89,8 +89,8 @@ def measure(study_file: Path, frames: int, network: str | None = None) -> dict:
         start = max(min(i, len(signals.acceleration) - length), 0)
         rows = slice(start, start + length)
         with torch.inference_mode():
-            inputs = signals.inputs(signals.acceleration[rows], signals.angular_rate[rows])
-            outputs, _ = in_double.network(inputs[None].double())
+            inputs = signals.inputs(signals.acceleration[rows].double(), signals.angular_rate[rows].double())
+            outputs, _ = in_double.network(inputs[None])
             frame.next(outputs[0, -1].numpy(), signals.angular_rate[rows][-1].numpy())
 
     inputs = signals.inputs(signals.acceleration, signals.angular_rate)[:, None, None]

@@ -95,7 +95,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         "simulation": "files study recording opensim_io dynamics",
         "training": "files study recording opensim_io",
         "estimation": "files gait study recording alignment opensim_io dynamics training",
-        "streaming": "files recording opensim_io muscles training estimation",
+        "streaming": "files recording alignment opensim_io muscles training estimation",
         "exported": "training estimation streaming",
         "live_page": "viewer streaming estimation",
         "placement": "files study recording opensim_io training estimation",

@@ -69,15 +69,15 @@ def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_
     count, estimator = len(time_s), applied(estimator)
     frames, whole = Frames(subject, estimator, signals), {}
     state, leads = None, _led_in(signals)
+    whole_signals = signals.acceleration.double(), signals.angular_rate.double()
     with torch.inference_mode():
         for start, end in _parts(sorted(leads), count):
             part = slice(start, end)
             if start in leads:
-                lead = signals.leading_in(start, leads[start], signals.acceleration, signals.angular_rate)
-                state = estimator.network.settle(lead[None].double())
-            rates = signals.angular_rate[part]
-            inputs = signals.inputs(signals.acceleration[part], rates)
-            outputs, state = estimator.network(inputs[None].double(), state)
+                lead = signals.leading_in(start, leads[start], *whole_signals)
+                state = estimator.network.settle(lead[None])
+            acceleration, rates = (signal[part] for signal in whole_signals)
+            outputs, state = estimator.network(signals.inputs(acceleration, rates)[None], state)
             for row, (own, rate) in enumerate(zip(outputs[0].numpy(), rates.numpy(), strict=True), start):
                 for name, value in frames.next(own, rate).items():
                     if name not in whole:

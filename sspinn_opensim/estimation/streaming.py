@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from dataclasses import dataclass
 from math import isfinite
@@ -14,6 +15,7 @@ from sspinn_opensim.estimation.applied import applied
 from sspinn_opensim.estimation.frame import Frames
 from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.training.estimator import PersonNetwork
+from sspinn_opensim.training.networks.one_frame import memory_of
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
 
@@ -52,6 +54,7 @@ class StreamingEstimator:
     def __init__(self, estimator: PersonNetwork, subject: Subject, signals: Signals) -> None:
         estimator = applied(estimator)
         self.network, self.signals = estimator.network, signals
+        self._one_frame = self.network.one_frame()
         #: Everything after the network.
         self.frames = Frames(subject, estimator, signals)
         self.coordinates = subject.model.coordinate_names
@@ -69,7 +72,8 @@ class StreamingEstimator:
 
     def reset(self, *, keep_place: bool = False) -> None:
         """Forget all samples, and where the body has come to and faces unless that is kept."""
-        self._state = None
+        with torch.inference_mode():
+            self._memory = memory_of(self.network.start(self.signals.constants[None].double()))
         self.frames.pause(keep_place=keep_place)
 
     def settle(self, acceleration: np.ndarray, angular_rate: np.ndarray, *, keep_place: bool = False) -> None:
@@ -87,17 +91,31 @@ class StreamingEstimator:
         """
         self.reset(keep_place=keep_place)
         with torch.inference_mode():
-            signals = self.signals.pick(acceleration, angular_rate)
-            lead = self.signals.leading_in(0, len(acceleration), *signals)
-            self._state = self.network.settle(lead[None].double())
+            lead = self.signals.leading_in(0, len(acceleration), *self._picked(acceleration, angular_rate))
+            self._memory = memory_of(self.network.settle(lead[None]))
 
     def follow(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> None:
         """Take samples (n, k, 3) whose estimates nobody needs: the network remembers them, nothing else."""
         with torch.inference_mode():
-            seen = self.signals.inputs(*self.signals.pick(acceleration, angular_rate))
-            signals = seen[None].double()
-            state = self.network.start(signals) if self._state is None else self._state
-            _, self._state = self.network.remember(signals, state)
+            seen = self.signals.inputs(*self._picked(acceleration, angular_rate))[None]
+            state = tuple(torch.from_numpy(part)[None] for part in self._memory)
+            self._memory = memory_of(self.network.remember(seen, state)[1])
+
+    def _picked(
+        self, acceleration: np.ndarray, angular_rate: np.ndarray
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        forces, rates = self.signals.pick(acceleration, angular_rate)
+        return torch.from_numpy(forces), torch.from_numpy(rates)
+
+    def twin(self) -> StreamingEstimator:
+        """Return another one with the same network and functions, and a memory of its own.
+
+        Calls of the two must not overlap.
+        """
+        other = copy.copy(self)
+        other.frames = copy.copy(self.frames)
+        other.reset()
+        return other
 
     def go_on_from(self, other: StreamingEstimator) -> None:
         """Go on where another estimator of the same person is and faces; both have taken the last sample."""
@@ -125,20 +143,19 @@ class StreamingEstimator:
                     found=str(np.shape(sample)),
                     fix="give all sensors in the order of the study",
                 )
-        with torch.inference_mode():
-            accelerometer, gyroscope = self.signals.pick(acceleration, angular_rate)
-            seen = self.signals.inputs(accelerometer, gyroscope)[None].double()
-            # A sum is quick, and not finite if anything in it is not.
-            if not isfinite(seen.sum()):
-                raise InputError(
-                    "The sample holds a number that is not finite.",
-                    expected="finite numbers on every channel used in training",
-                    found="nan or infinity",
-                    fix="repeat the last good sample, or stop",
-                )
-            outputs, self._state = self.network.step(seen, self._state)
+        accelerometer, gyroscope = self.signals.pick(acceleration, angular_rate)
+        seen = self.signals.inputs_of_frame(accelerometer, gyroscope)
+        # A sum is quick, and not finite if anything in it is not.
+        if not isfinite(seen.sum()):
+            raise InputError(
+                "The sample holds a number that is not finite.",
+                expected="finite numbers on every channel used in training",
+                found="nan or infinity",
+                fix="repeat the last good sample, or stop",
+            )
+        outputs, self._memory = self._one_frame(seen, self._memory)
         remembered = time.perf_counter()
-        found = self.frames.next(outputs.numpy(), gyroscope.numpy())
+        found = self.frames.next(outputs, gyroscope)
         force, point, torque = (found[name].reshape(-1, 3) for name in ("force", "point", "torque"))
         ground = GroundForces(self.feet, force, point, torque)
         estimate = FrameEstimate(found["q"], found["moments"], ground, float(found["heading"][0]))

@@ -86,15 +86,15 @@ def _along_bodies(graph: OnnxGraph, name: str, rotation: np.ndarray, needed: np.
 
 def _seen(graph: OnnxGraph, signals: Signals, acceleration: str, angular_rate: str) -> tuple[str, str]:
     """Return what the network sees, and the angular rates: rounded to single precision as `Signals` does."""
-    acceleration, rate = (graph.cast(part, "FLOAT") for part in (acceleration, angular_rate))
+    acceleration, rate = (
+        graph.cast(graph.cast(part, "FLOAT"), "DOUBLE") for part in (acceleration, angular_rate)
+    )
     scaled = [
-        graph.node("Div", part, graph.constant(scale, np.float32))
+        graph.node("Div", part, graph.constant(scale))
         for part, scale in ((acceleration, ACCELERATION_SCALE), (rate, RATE_SCALE))
     ]
-    exact = graph.cast(rate, "DOUBLE")
-    squeezed = graph.cast(graph.cast(graph.node("Tanh", exact), "FLOAT"), "DOUBLE")
-    parts = [*(graph.cast(part, "DOUBLE") for part in scaled), squeezed]
-    return graph.joined([*parts, graph.constant(signals.constants.double().numpy())]), exact
+    parts = [*scaled, graph.node("Tanh", rate)]
+    return graph.joined([*parts, graph.constant(signals.constants.double().numpy())]), rate
 
 
 def _metadata(estimator: StreamingEstimator, sensors: StreamedSensors, channels: Channels) -> dict[str, str]:

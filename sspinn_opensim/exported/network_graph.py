@@ -32,7 +32,7 @@ def network_step(graph: OnnxGraph, network: CausalNetwork, signals: str, memory:
     signals : str
         Vector of what the network sees.
     memory : str
-        Vector of what it remembers, part after part as in `CausalNetwork.step`; zeros at the start.
+        Vector of what it remembers, part after part as in `CausalNetwork.one_frame`; zeros at the start.
 
     Returns
     -------

@@ -86,7 +86,7 @@ class Status:
                     "drift_ppm": round(sensor.drift_ppm, 1),
                 }
             )
-        state, text = self._in_words(sensors)
+        state, text = self._in_words(sensors, "" if live.aligning is None else live.aligning.told)
         return {
             "state": state,
             "text": text,
@@ -101,7 +101,7 @@ class Status:
             "muscles": "" if live.muscles is None else live.muscles.told,
         }
 
-    def _in_words(self, sensors: list[dict[str, Any]]) -> tuple[str, str]:
+    def _in_words(self, sensors: list[dict[str, Any]], aligning: str) -> tuple[str, str]:
         if self._state == "estimating":
             held = [sensor["name"] for sensor in sensors if sensor["state"] == "held"]
             if held:
@@ -110,11 +110,12 @@ class Status:
         absent = [sensor["name"] for sensor in sensors if sensor["state"] in {"missing", "silent"}]
         if absent:
             return self._state, self._text or f"The estimate waits for {_listed(absent)}."
-        if self._state == "withdrawn":
-            return self._state, "All sensors are there again: the estimate goes on within a second."
-        if self._standing_s:
-            return self._state, f"All sensors are there. Stand still for {self._standing_s:g} s."
-        return self._state, "All sensors are there: the estimate begins within a second."
+        text = aligning or "All sensors are there: the estimate begins within a second."
+        if not aligning and self._state == "withdrawn":
+            text = "All sensors are there again: the estimate goes on within a second."
+        elif not aligning and self._standing_s:
+            text = f"All sensors are there. Stand still for {self._standing_s:g} s."
+        return self._state, text
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -73,6 +74,12 @@ class FrameSolver:
         driven = np.array([solver.free.index(n) if n in solver.free else -1 for n in solver.driven], int)
         self._reserves = (driven[:, None] == self._helped).astype(float)
         self._largest = np.full(len(self._helped), float(least_moment))
+
+    def twin(self) -> FrameSolver:
+        """Return another one of the same muscles, whose first guesses and largest moments are its own."""
+        other = copy.copy(self)
+        other._program, other._largest = self._solver.program(), self._largest.copy()
+        return other
 
     @property
     def muscles(self) -> tuple[str, ...]:

@@ -8,18 +8,15 @@ estimates the next frame. Nothing of this makes a frame wait for longer than a f
 
 from __future__ import annotations
 
-import multiprocessing
-import pickle
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.opensim_process.temporary import temporary_folder
 from sspinn_opensim.estimation import StreamingEstimator
+from sspinn_opensim.streaming.beside import Beside, EndedError
 from sspinn_opensim.streaming.events import Event
 from sspinn_opensim.streaming.learner import Answer, Lesson, Task, learn
 from sspinn_opensim.streaming.recent import Recent
@@ -70,23 +67,12 @@ class Adaptation:
         if first_s >= KEPT_S:
             del self._lessons[0]
         self._number, self._not_before, self._time_s = 0, 0, 0.0
-        self._handed: Future[None] | None = None
         self._made: Future[StreamingEstimator] | None = None
         self._answer: Answer | None = None
         self._successor: StreamingEstimator | None = None
         self._followed: int | None = None
         self.busy = False
-        self._open = ExitStack()
-        self._folder = Path(self._open.enter_context(temporary_folder("adaptation")))
-        self._thread = ThreadPoolExecutor(1, "adaptation")
-        # By way of a file: what goes with the start waits until the process has imported everything.
-        given = self._folder / "task.pickle"
-        given.write_bytes(pickle.dumps(task))
-        context = multiprocessing.get_context("spawn")
-        self._pipe, there = context.Pipe()
-        self._process = context.Process(target=learn, args=(given, there), daemon=True)
-        self._process.start()
-        there.close()
+        self._beside = Beside(learn, task, "adaptation")
 
     def take(
         self, time_s: float, acceleration: np.ndarray, angular_rate: np.ndarray
@@ -116,11 +102,7 @@ class Adaptation:
 
     def close(self) -> list[Event]:
         """End the process and remove its files; return what is to be said of an adaptation under way."""
-        self._process.kill()
-        self._process.join()
-        self._thread.shutdown(cancel_futures=True)
-        self._pipe.close()
-        self._open.close()
+        self._beside.close()
         text = "The stream ended before the network was adapted."
         return [Event(self._time_s, "not_adapted", text)] if self.busy else []
 
@@ -139,35 +121,31 @@ class Adaptation:
     def _begin(self, time_s: float, steps: int) -> Event:
         self.busy = True
         self._number += 1
-        files = [self._folder / f"{self._number}.{ending}" for ending in ("npz", "pt")]
+        files = [self._beside.folder / f"{self._number}.{ending}" for ending in ("npz", "pt")]
         acceleration, rate = self._recent.from_frame(self._recent.first)
-        lesson = Lesson(files[0], steps, files[1])
-        self._handed = self._thread.submit(self._hand_over, lesson, acceleration, rate)
+
+        def lesson() -> Lesson:
+            np.savez(files[0], acceleration=acceleration, angular_rate=rate)
+            return Lesson(files[0], steps, files[1])
+
+        self._beside.hand_over(lesson)
         seconds = len(acceleration) * self._step_s
         text = f"In the background the network is adapted to the person: {steps} steps on {seconds:.0f} s."
         return Event(time_s, "adapting", text)
-
-    def _hand_over(self, lesson: Lesson, acceleration: np.ndarray, rate: np.ndarray) -> None:
-        np.savez(lesson.samples, acceleration=acceleration, angular_rate=rate)
-        self._pipe.send(lesson)
 
     def _news(self, time_s: float) -> list[Event]:
         """Look whether the other process has answered, and whether what it made is ready."""
         if not self.busy:
             return []
         try:
-            if self._handed is not None and self._handed.done():
-                self._handed.result()
-                self._handed = None
-            if self._made is None and self._successor is None and self._pipe.poll():
-                return self._answered(time_s, self._pipe.recv())
+            if self._made is None and self._successor is None:
+                answer = self._beside.answer()
+                return [] if answer is None else self._answered(time_s, answer)
             if self._made is not None and self._made.done():
                 self._successor, self._made = self._made.result(), None
-        except (EOFError, OSError):
-            self._process.join()
+        except EndedError as error:
             self._lessons.clear()
-            status = self._process.exitcode
-            return [self._stays(time_s, f"the process that learns has ended, with exit status {status}")]
+            return [self._stays(time_s, f"the process that learns {error}")]
         except InputError as error:
             self._lessons.clear()
             self._made = None
@@ -177,7 +155,8 @@ class Adaptation:
     def _answered(self, time_s: float, answer: Answer) -> list[Event]:
         if answer.kind == "adapted":
             self._answer = answer
-            self._made = self._thread.submit(self._make, self._folder / f"{self._number}.pt")
+            checkpoint = self._beside.folder / f"{self._number}.pt"
+            self._made = self._beside.thread.submit(self._make, checkpoint)
             return []
         if answer.kind == "no_gait":
             self.busy = False

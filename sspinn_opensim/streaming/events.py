@@ -15,7 +15,8 @@ class Event:
         On the clock of the samples.
     kind : str
         ``missing``, ``began``, ``withdrawn``, ``standing``, ``not_standing``, ``tilted``, ``late``,
-        ``muscles_thinned``, ``muscles_short``, ``adapting``, ``adapted`` or ``not_adapted``.
+        ``muscles_thinned``, ``muscles_short``, ``adapting``, ``adapted``, ``not_adapted``, ``aligning``,
+        ``aligned`` or ``not_aligned``.
     text : str
         One sentence.
     sensors : tuple of str

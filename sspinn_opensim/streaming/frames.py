@@ -179,6 +179,10 @@ class FrameMaker:
         #: By how much this machine's clock, less what the quickest sample takes, is before the frames.
         self.ahead_s = 0.0
 
+    def need_all(self) -> None:
+        """Refuse from now on samples that lack an axis."""
+        self._needed = np.ones_like(self._needed)
+
     @property
     def look_ahead_s(self) -> float:
         """How far past its time a frame has to see: the half width of the filter of fast sensors."""

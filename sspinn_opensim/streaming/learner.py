@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import pickle
 import sys
 import time
@@ -16,8 +15,9 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation.fit import fit_of
-from sspinn_opensim.interruption import ignored
 from sspinn_opensim.recording import Recording, along_bodies, find_faults, phases, refuse_serious
+from sspinn_opensim.streaming.beside import serve
+from sspinn_opensim.streaming.recent import recording_of
 from sspinn_opensim.training.checkpoint import identity, save
 from sspinn_opensim.training.cohort import single_person_cohort
 from sspinn_opensim.training.estimator import PersonNetwork
@@ -30,8 +30,6 @@ from sspinn_opensim.training.trainer import Trainer
 
 #: So much of what was streamed must be walking or running: a network that saw nothing else would forget it.
 GAIT_SHARE = 0.5
-#: As POSIX counts: others have nine parts of ten of the core. Any lower, and on a busy one it never ends.
-_LOW_PRIORITY = 10
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Task:
         accepted: tuple[str, ...] = (),
     ) -> Task:
         """Return the task of adapting a network that estimates already; parameters as the attributes."""
-        bare = _streamed(recording, *np.zeros((2, 2, len(recording.sensors), 3)))
+        bare = recording_of(recording, *np.zeros((2, 2, len(recording.sensors), 3)))
         return cls(subject, bare, settings, learnt_by(estimator), adapted_from, accepted)
 
 
@@ -125,21 +123,16 @@ def learn(task: Path, pipe: Connection) -> None:
     task : Path
         A pickled `Task`, written by the process that streams.
     """
-    # Ctrl-C is pressed for all; the process that streams ends this one.
-    with ignored(), shared_cores(1):
-        if hasattr(os, "nice"):
-            os.nice(_LOW_PRIORITY)
-        learner = Learner(pickle.loads(task.read_bytes()))
-        while True:
-            try:
-                lesson = pipe.recv()
-            except (EOFError, OSError):
-                return
-            try:
-                answer = learner.take(lesson, _end_if_alone)
-            except InputError as error:
-                answer = Answer("refused", error.what.rstrip("."))
-            pipe.send(answer)
+    learner = Learner(pickle.loads(task.read_bytes()))
+
+    def answer(lesson: Lesson) -> Answer:
+        try:
+            return learner.take(lesson, _end_if_alone)
+        except InputError as error:
+            return Answer("refused", error.what.rstrip("."))
+
+    with shared_cores(1):
+        serve(pipe, answer)
 
 
 def _end_if_alone(_: Progress) -> None:
@@ -164,7 +157,7 @@ class Learner:
         """
         task, began = self._task, time.monotonic()
         with np.load(lesson.samples) as samples:
-            recording = _streamed(task.recording, samples["acceleration"], samples["angular_rate"])
+            recording = recording_of(task.recording, samples["acceleration"], samples["angular_rate"])
         seconds = len(recording.time_s) / recording.sampling_rate_hz
         refuse_serious(find_faults(along_bodies(recording, task.subject.model)), task.accepted, "the stream")
         told = phases(recording)
@@ -188,22 +181,6 @@ class Learner:
         belongs_to["training"]["adapted_from"] = task.adapted_from
         save(lesson.out, trainer, belongs_to)
         return replace(found, kind="adapted")
-
-
-def _streamed(like: Recording, acceleration: np.ndarray, angular_rate: np.ndarray) -> Recording:
-    """Return signals (n, k, 3) as a recording of the same sensors."""
-    return Recording(
-        name="stream",
-        time_s=np.arange(len(acceleration)) / like.sampling_rate_hz,
-        sensors=like.sensors,
-        acceleration=acceleration * like.acceleration_available,
-        angular_rate=angular_rate * like.angular_rate_available,
-        acceleration_available=like.acceleration_available,
-        angular_rate_available=like.angular_rate_available,
-        acceleration_variance=np.zeros_like(like.acceleration_variance),
-        angular_rate_variance=np.zeros_like(like.angular_rate_variance),
-        speed_m_s=like.speed_m_s,
-    )
 
 
 def _loss(estimator: PersonNetwork, subject: Subject, signals: Signals, settings: TrainingSettings) -> float:

@@ -13,6 +13,7 @@ from sspinn_opensim.estimation import FrameEstimate, StreamingEstimator
 from sspinn_opensim.muscles import MuscleFrame
 from sspinn_opensim.recording.gyro_bias import gyro_biases
 from sspinn_opensim.streaming.adaptation import Adaptation
+from sspinn_opensim.streaming.aligning import Aligning
 from sspinn_opensim.streaming.events import Event
 from sspinn_opensim.streaming.frames import Frame, FrameMaker, Patience, SensorHealth, Silence
 from sspinn_opensim.streaming.latency import Latency
@@ -141,6 +142,7 @@ class LiveEstimator:
         inclined: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
     ) -> None:
         self._streaming, self.sensors, self._same_clock = streaming, sensors, same_clock
+        self._patience = patience or Patience()
         self._speed = speed
         self._first_due_s: float | None = None
         self.muscles, self.adaptation = muscles, adaptation
@@ -150,11 +152,15 @@ class LiveEstimator:
             len(sensors.names),
             streaming.step_s,
             shared_clock=shared_clock,
-            patience=patience or Patience(),
+            patience=self._patience,
             # Whatever is turned is mixed of all axes.
             needed=sensors.needed if inclined is None else np.ones_like(sensors.needed),
         )
         self._inclined = inclined
+        #: Finds the axes of sensors that nothing says; until then nothing is estimated.
+        self.aligning: Aligning | None = None
+        #: The last one that was estimated.
+        self.last_frame: Frame | None = None
         self.shared_clock, self._standing_s = shared_clock, standing_s
         self._bias = np.zeros((len(sensors.names), 3))
         self._entering: list[Frame] = []
@@ -168,6 +174,43 @@ class LiveEstimator:
         self._aligning_s = 0.0
         self.latency = Latency()
         self.estimated = 0
+
+    @property
+    def step_s(self) -> float:
+        """Time from frame to frame, s."""
+        return self._streaming.step_s
+
+    @property
+    def machine_step_s(self) -> float:
+        """The same on this machine's clock, on which a recording may be faster or slower."""
+        return self.step_s / self._speed
+
+    @property
+    def estimating(self) -> bool:
+        """Whether there is an estimate now."""
+        return self._live
+
+    def await_axes(self, aligning: Aligning) -> None:
+        """Estimate nothing until the axes of all sensors are found."""
+        self.aligning = aligning
+        self.frames.need_all()
+
+    def twin(self) -> LiveEstimator:
+        """Return another one that estimates at once with the same network and muscles, and has met no sample.
+
+        Calls of the two must not overlap.
+        """
+        twin = LiveEstimator(
+            self._streaming.twin(),
+            self.sensors,
+            shared_clock=self.shared_clock,
+            patience=self._patience,
+            muscles=None if self.muscles is None else self.muscles.twin(),
+            network=self.network,
+        )
+        twin._bias = self._bias
+        twin._live = twin._began = True
+        return twin
 
     @property
     def health(self) -> dict[str, SensorHealth]:
@@ -192,6 +235,8 @@ class LiveEstimator:
             self._idle_since_s, self._missing_told = None, ()
             if isinstance(frame, Silence):
                 found += self._withdraw(frame)
+            elif self.aligning is not None:
+                found += self._align(self.aligning, frame)
             elif self._live:
                 found += self._step(frame, now_s)
             else:
@@ -200,6 +245,8 @@ class LiveEstimator:
 
     def close(self) -> list[Event]:
         """End what goes on beside the stream; return what there is to say of it."""
+        if self.aligning is not None:
+            self.aligning.close()
         return [] if self.adaptation is None else self.adaptation.close()
 
     def _named(self, places: Sequence[int]) -> tuple[str, ...]:
@@ -214,6 +261,25 @@ class LiveEstimator:
         if self._first_due_s is None:
             self._first_due_s = due_s
         return self._first_due_s + (due_s - self._first_due_s) / self._speed
+
+    def _align(self, aligning: Aligning, frame: Frame) -> list[LiveFrame | Event]:
+        """Let the axes be found; the estimate begins once they are."""
+        acceleration, rate = self.sensors.whole(frame.signals)
+        alignment, told = aligning.take(frame.time_s, acceleration, rate)
+        found: list[LiveFrame | Event] = [*told]
+        if self._standing_s:
+            self._entering.append(frame)
+            if len(self._entering) >= round(self._standing_s / self._streaming.step_s):
+                standing, self._entering, self._standing_s = self._entering, [], 0.0
+                events = self._calibrate(standing)
+                if events[0].kind == "standing":
+                    aligning.stood(len(standing))
+                found += events
+        if alignment is not None:
+            self._turn(np.array([own.rotation for own in alignment.sensors]))
+            aligning.close()
+            self.aligning = None
+        return found
 
     def _enter(self, frame: Frame) -> list[LiveFrame | Event]:
         """Wait for the samples that the network settles on; then estimate all that have come meanwhile."""
@@ -245,7 +311,7 @@ class LiveEstimator:
         return found
 
     def _step(self, frame: Frame, now_s: float) -> list[LiveFrame | Event]:
-        began = time.perf_counter()
+        began, self.last_frame = time.perf_counter(), frame
         acceleration, rate = self._along_bodies(frame.signals)
         aligning = self._aligning_s + time.perf_counter() - began
         self._aligning_s = 0.0
@@ -302,6 +368,8 @@ class LiveEstimator:
 
     def _withdraw(self, silence: Silence) -> list[Event]:
         self._entering = []
+        if self.aligning is not None:
+            self.aligning.pause()
         if not self._live:
             return []
         self._live, self._withdrawn_s = False, silence.time_s
@@ -312,10 +380,13 @@ class LiveEstimator:
 
     def _calibrate(self, standing: Sequence[Frame]) -> list[Event]:
         """Correct gyroscopes by what they read while the person stands."""
-        signals = [self.sensors.along_bodies(frame.signals) for frame in standing]
+        # What is still to be turned needs all axes.
+        turned = self._inclined is not None or self.aligning is not None
+        along = self.sensors.whole if turned else self.sensors.along_bodies
+        signals = [along(frame.signals) for frame in standing]
         acceleration, rate = (np.array([pair[i] for pair in signals]) for i in (0, 1))
         time_s, names = np.array([frame.time_s for frame in standing]), self.sensors.names
-        used_a, used_r = self.sensors.used[:, :3], self.sensors.used[:, 3:]
+        used_a, used_r = np.split(self.sensors.used | turned, 2, axis=1)
         spread_a = np.where(used_a, acceleration.std(axis=0), 0.0).max(axis=1)
         spread_r = np.where(used_r, rate.std(axis=0), 0.0).max(axis=1)
         moving = self._named(np.flatnonzero((spread_a > _STILL_M_S2) | (spread_r > _STILL_RAD_S)).tolist())
@@ -334,7 +405,10 @@ class LiveEstimator:
             turns = self._inclined(acceleration, rate - self._bias)
             text += f" By where they feel up, sensors are turned by {self._turn(turns)} degrees."
             acceleration = np.einsum("kij,nkj->nki", turns, acceleration)
-        return [Event(time_s[-1], "standing", text), *self._tilted(time_s[-1], acceleration.mean(axis=0))]
+        told = [Event(time_s[-1], "standing", text)]
+        if self.aligning is not None:  # where up should be is not known yet
+            return told
+        return [*told, *self._tilted(time_s[-1], acceleration.mean(axis=0))]
 
     def _turn(self, turns: np.ndarray) -> str:
         """Turn the sensors (k, 3, 3) from where they are said to sit; return the degrees in words."""

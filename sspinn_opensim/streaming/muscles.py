@@ -90,6 +90,13 @@ class LiveMuscles:
             f"and there are {1000 * self._budget_s:.2g} ms a frame for them"
         )
 
+    def twin(self) -> LiveMuscles:
+        """Return another one of the same muscles, with a memory of its own.
+
+        Calls of the two must not overlap.
+        """
+        return LiveMuscles(self._solver.twin(), self._step_s, budget_s=self._budget_s)
+
     def pause(self) -> None:
         """Forget the frames before: the next one does not follow them."""
         self._last.clear()

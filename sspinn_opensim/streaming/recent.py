@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from sspinn_opensim.recording import Recording
+
 
 class Recent:
     """Signals along the bodies of the last frames that followed each other.
@@ -46,3 +48,19 @@ class Recent:
         last = self.count if most is None else min(self.count, first + most)
         rows = self._rows[np.arange(first, last) % len(self._rows)]
         return rows[:, 0], rows[:, 1]
+
+
+def recording_of(like: Recording, acceleration: np.ndarray, angular_rate: np.ndarray) -> Recording:
+    """Return signals (n, k, 3) as a recording of the same sensors."""
+    return Recording(
+        name="stream",
+        time_s=np.arange(len(acceleration)) / like.sampling_rate_hz,
+        sensors=like.sensors,
+        acceleration=acceleration * like.acceleration_available,
+        angular_rate=angular_rate * like.angular_rate_available,
+        acceleration_available=like.acceleration_available,
+        angular_rate_available=like.angular_rate_available,
+        acceleration_variance=np.zeros_like(like.acceleration_variance),
+        angular_rate_variance=np.zeros_like(like.angular_rate_variance),
+        speed_m_s=like.speed_m_s,
+    )

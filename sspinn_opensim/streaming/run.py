@@ -14,6 +14,7 @@ from sspinn_opensim.streaming.events import Event
 from sspinn_opensim.streaming.latency import PATH, described
 from sspinn_opensim.streaming.live import LiveEstimator, LiveFrame
 from sspinn_opensim.streaming.muscles import MuscleSummary
+from sspinn_opensim.streaming.rehearsal import Rehearsal
 from sspinn_opensim.streaming.sinks import Sink, finite
 from sspinn_opensim.streaming.sources import Source
 
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 #: A frame waits at most so long after its deadline, s.
 _LONGEST_WAIT_S = 0.005
+#: Frames that follow each other more quickly leave nothing to rehearse for, s.
+_PAUSES_S = 0.002
 #: Events that are kept for the summary.
 _EVENTS = 1000
 
@@ -70,6 +73,7 @@ def run(
     *,
     seconds: float | None = None,
     report_s: float = 10.0,
+    rehearse: bool = True,
 ) -> Summary:
     """Stream until the source or the time ends, or the user interrupts (Ctrl-C), which is no error.
 
@@ -79,19 +83,29 @@ def run(
         How long; by default until one of the others.
     report_s : float
         How often latency and health are logged.
+    rehearse : bool
+        Whether the way of a sample is rehearsed in the pauses, see `rehearsal`; not of a recording that is
+        played so fast that there are none.
     """
     began = time.monotonic()
+    rehearsal = Rehearsal(live) if rehearse and live.machine_step_s >= _PAUSES_S else None
     events: list[Event] = []
     reported, lost = began, 0
     with _without_long_collections():
         try:
             while seconds is None or time.monotonic() - began < seconds:
-                arrived = source.receive(_LONGEST_WAIT_S)
+                wait_s = _LONGEST_WAIT_S
+                if rehearsal is not None:
+                    wait_s = rehearsal.wait_s(time.monotonic(), _LONGEST_WAIT_S)
+                arrived = source.receive(wait_s)
                 if arrived is None:
                     break
                 for sample, arrived_s in arrived:
                     live.take(sample, arrived_s)
                 _hand_on(live, sinks, events, source.now_s())
+                if rehearsal is not None:
+                    rehearsal.taken(time.monotonic())
+                    rehearsal.rehearse(time.monotonic())
                 if time.monotonic() - reported >= report_s:
                     reported, lost = time.monotonic(), _report(live, lost)
         except KeyboardInterrupt:

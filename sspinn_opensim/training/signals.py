@@ -112,6 +112,10 @@ class Signals:
         return self.acceleration_channels.numpy(), self.rate_channels.numpy()
 
     @cached_property
+    def _constants(self) -> np.ndarray:
+        return self.constants.double().numpy()
+
+    @cached_property
     def acceleration_places(self) -> tuple[int, ...]:
         """Places of the used channels among the axes of all accelerometers, sensor by sensor."""
         return _places(self.acceleration_channels)
@@ -127,19 +131,22 @@ class Signals:
         parts = [acceleration / ACCELERATION_SCALE, angular_rate / RATE_SCALE, angular_rate.tanh(), constants]
         return torch.cat(parts, dim=-1)
 
+    def inputs_of_frame(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> np.ndarray:
+        """Return the network's view of one frame, (channels,) each: what `inputs` is of double precision."""
+        parts = (acceleration / ACCELERATION_SCALE, angular_rate / RATE_SCALE, np.tanh(angular_rate))
+        return np.concatenate([*parts, self._constants])
+
     def leading_in(self, first: int, length: int, acceleration: Tensor, angular_rate: Tensor) -> Tensor:
         """Return the network's view of what leads in to a piece of signals (frames, channels)."""
         rows = first - torch.arange(lead_in_frames(self.step_s), 0, -1)
         rows, sign = with_lead_in(rows, torch.tensor(first), torch.tensor(length))
         return self.inputs(acceleration[rows], sign[:, None] * angular_rate[rows])
 
-    def pick(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Return the used channels of signals (..., k, 3)."""
-        own = (acceleration, angular_rate)
-        picked = [np.asarray(signal)[..., used] for signal, used in zip(own, self._used, strict=True)]
-        # The copy that picking makes is of our own, so torch may have it.
-        first, second = (torch.from_numpy(x.astype(np.float32)) for x in picked)
-        return first, second
+    def pick(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the used channels of signals (..., k, 3), rounded as those of a recording are."""
+        of_forces, of_rates = self._used
+        forces, rates = np.asarray(acceleration)[..., of_forces], np.asarray(angular_rate)[..., of_rates]
+        return forces.astype(np.float32).astype(float), rates.astype(np.float32).astype(float)
 
 
 def input_columns(own: Sequence[str], known: Sequence[str]) -> list[int | None]:

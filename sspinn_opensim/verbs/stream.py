@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,9 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.temporary import temporary_folder
+from sspinn_opensim.alignment.align import aligned
+from sspinn_opensim.alignment.files import write_alignment
+from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.files import sha256, write_atomically, write_json
 from sspinn_opensim.live_page import About, LivePage, figure_of
@@ -21,6 +24,8 @@ from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.streaming.adaptation import FIRST_S, Adaptation
 from sspinn_opensim.streaming.addresses import address_of
+from sspinn_opensim.streaming.aligning import FIRST_S as ALIGN_AFTER_S
+from sspinn_opensim.streaming.aligning import Aligning, Unaligned
 from sspinn_opensim.streaming.channels import Channels, channels_of_estimate
 from sspinn_opensim.streaming.frames import Patience
 from sspinn_opensim.streaming.latency import described
@@ -35,7 +40,7 @@ from sspinn_opensim.training.settings import adaptation_settings
 from sspinn_opensim.training.subject import Subject
 from sspinn_opensim.verbs.on_study import on_study
 from sspinn_opensim.verbs.prepared import Prepared, subject_file
-from sspinn_opensim.verbs.stream_start import Start, adapted_folder, inclination, start_of
+from sspinn_opensim.verbs.stream_start import Start, adapted_folder, inclination, start_of, unaligned
 
 log = logging.getLogger(__name__)
 
@@ -98,13 +103,16 @@ def stream(
     view_host: str = "127.0.0.1",
     view_port: int = 8600,
     muscles: bool = False,
+    align_after_s: float = ALIGN_AFTER_S,
+    no_rehearsal: bool = False,
 ) -> Streamed:
     """Estimate from samples as they arrive, until Ctrl-C.
 
     Parameters
     ----------
     study : Study, str or Path
-        Sensors of the same names stream. Its recording says how they sit; without one, the study says it all.
+        Sensors of the same names stream. Its recording says how they sit; without one, the study does, or
+        it is found of the stream.
     network : {'builtin', 'adapted'}, optional
         As `start_of`.
     adapt : bool
@@ -139,18 +147,22 @@ def stream(
         Where; beyond this machine its address holds a token. Port 0: any that is free.
     muscles : bool
         Whether muscle forces are estimated too, with the settings of the study.
+    align_after_s : float
+        Where nothing says how a sensor sits: so much of the stream the first alignment is made of.
+    no_rehearsal : bool
+        Whether the way of a sample is not rehearsed in the pauses.
 
     Raises
     ------
     InputError
-        There is no finished network for these sensors, or nothing says how one sits; a port or LSL cannot be
-        had; muscle forces are asked for and the model's muscles cannot be used.
+        There is no finished network for these sensors; a port or LSL cannot be had; muscle forces are asked
+        for and the model's muscles cannot be used.
     """
     _refuse_unfit(study, source, to, adapt=adapt)
     start = start_of(study, out, network)
     prepared = start.prepared
     estimator = StreamingEstimator(start.network, prepared.subject, prepared.signals)
-    sensors = streamed_sensors(prepared)
+    sensors, unknown = streamed_sensors(prepared), unaligned(study, prepared)
     solver = frame_solver_of(study, prepared.subject, subject_file(out)) if muscles else None
     channels = channels_of(prepared, estimator, solver)
     folder = ResultsFolder(out).stream / datetime.now().strftime("%Y-%m-%d_%H%M%S")
@@ -192,9 +204,13 @@ def stream(
         f"Estimates {1 / estimator.step_s:.0f} times a second by {start.told}; "
         f"a frame waits at most {window_ms:g} ms"
     )
-    if adapt:
-        live.adaptation = _adaptation(study, start, out, adapt_after_s)
-    summary = run(opened, live, sinks, seconds=seconds)
+    adapting = None if not adapt else lambda known: _adaptation(study, known, out, adapt_after_s)
+    if unknown is None:
+        live.adaptation = adapting and adapting(start)
+    else:
+        file = ResultsFolder(folder).alignment
+        live.await_axes(_aligning(unknown, align_after_s, file, start, live, adapting))
+    summary = run(opened, live, sinks, seconds=seconds, rehearse=not no_rehearsal)
     write_json(folder / "summary.json", summary.to_json())
     return Streamed(folder, summary, tuple(map(str, summary.events)))
 
@@ -222,6 +238,26 @@ def _refuse_unfit(study: Study, source: str, to: Sequence[str], *, adapt: bool) 
             found="adaptation_steps = 0 under [training]",
             fix="remove it, or leave out --adapt",
         )
+
+
+def _aligning(
+    unknown: Unaligned,
+    first_s: float,
+    file: Path,
+    start: Start,
+    live: LiveEstimator,
+    adapting: Callable[[Start], Adaptation] | None,
+) -> Aligning:
+    """Return the alignment of a stream; what it finds is written to a file, and an adaptation begins then."""
+    log.info(f"Nothing says how {', '.join(unknown.names)} sit: it is found of the first {first_s:g} s")
+
+    def then(alignment: Alignment) -> None:
+        write_alignment(alignment, file)
+        sitting = aligned(unknown.like, alignment)
+        prepared = replace(start.prepared, recording=sitting, trained_on=sitting, alignment=alignment)
+        live.adaptation = adapting and adapting(replace(start, prepared=prepared))
+
+    return Aligning(unknown, first_s=first_s, then=then)
 
 
 def _adaptation(study: Study, start: Start, out: Path, first_s: float) -> Adaptation:

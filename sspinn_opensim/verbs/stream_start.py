@@ -20,6 +20,7 @@ from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import Recording, check_placement, on_model
 from sspinn_opensim.recording.mounting import place_sensor
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.streaming.aligning import Unaligned
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.checkpoint import body_identity, load_estimator, network_kind
 from sspinn_opensim.training.cohort import member_topology, single_person_cohort
@@ -79,7 +80,7 @@ def start_of(study: Study, out: Path, network: str | None = None) -> Start:
     Raises
     ------
     InputError
-        There is no such network, or it does not fit; nothing says how a sensor sits.
+        There is no such network, or it does not fit.
     """
     if network is not None and network not in NETWORKS:
         raise InputError(
@@ -93,6 +94,13 @@ def start_of(study: Study, out: Path, network: str | None = None) -> Start:
     if shipped and not ResultsFolder(out).subject.is_file():
         log.info(scale.scale(study, out))
     prepared = prepare(study, out) if study.recording.there else without_recording(study, out)
+    if network == ADAPTED and unaligned(study, prepared) is not None:
+        raise InputError(
+            "The adapted network is of sensors of which it was known how they sat.",
+            where=study.path,
+            expected="axes or orientation_deg of each sensor, or file under [alignment]",
+            fix="--network builtin, or name under [alignment] the alignment.toml of the stream that made it",
+        )
     if shipped:
         return Start(
             prepared, _shipped(study, prepared), "the built-in network as it is", FILE, read_network().kind
@@ -115,6 +123,16 @@ def _shipped(study: Study, prepared: Prepared) -> PersonNetwork:
     return PersonNetwork(subject, signals, kind=kind).load(state, None).eval()
 
 
+def unaligned(study: Study, prepared: Prepared) -> Unaligned | None:
+    """Return the sensors of a stream where nothing says how one of them sits, for the stream to find it."""
+    like = prepared.recording
+    if all(sensor.axes_known for sensor in like.sensors):
+        return None
+    # Those that are nearly known are found with the others, of the same standing and walking.
+    nearly = (replace(s, axes_known=s.axes_known and s.stated_within_deg is None) for s in like.sensors)
+    return Unaligned(replace(like, sensors=tuple(nearly)), study.alignment, study.recording.accepted)
+
+
 def inclination(study: Study, prepared: Prepared) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
     """Return what tells from standing how sensors sit whose axes are stated within a deviation.
 
@@ -123,10 +141,11 @@ def inclination(study: Study, prepared: Prepared) -> Callable[[np.ndarray, np.nd
     callable or None
         Given acceleration and angular rate (n, k, 3) it returns the turns (k, 3, 3) that sensors need yet: to
         where people usually feel up when they stand, and no further than the study says that it may be off.
-        None where there is no such sensor.
+        None where there is no such sensor, or all are found later, see `unaligned`.
     """
     like = prepared.recording
-    if all(sensor.stated_within_deg is None for sensor in like.sensors):
+    exact = all(sensor.stated_within_deg is None for sensor in like.sensors)
+    if exact or not all(sensor.axes_known for sensor in like.sensors):
         return None
     sensors = tuple(replace(s, axes_known=s.stated_within_deg is None) for s in like.sensors)
 
@@ -149,12 +168,8 @@ def inclination(study: Study, prepared: Prepared) -> Callable[[np.ndarray, np.nd
 def without_recording(study: Study, out: Path) -> Prepared:
     """Return body and sensors of a study without a recording: nothing but the study says how they sit.
 
-    Every sensor is taken to measure all six channels, and the speed is not known.
-
-    Raises
-    ------
-    InputError
-        The axes of a sensor are not known.
+    Every sensor is taken to measure all six channels, and the speed is not known. Where the study does not
+    say how a sensor sits, `Sensor.axes_known` is false: see `unaligned`.
     """
     model = read_model(subject_file(out))
     check_gravity(model.gravity, str(subject_file(out)))
@@ -187,20 +202,9 @@ def _sensors(study: Study, model: Model) -> Recording:
         check_sensors(found, recording, file)
         return aligned(recording, found)
     # What is nearly known counts as known, until the person stands; see `inclination`.
-    recording = replace(
+    return replace(
         recording,
         sensors=tuple(
             replace(s, axes_known=s.axes_known or s.stated_within_deg is not None) for s in recording.sensors
         ),
     )
-    unknown = [sensor.name for sensor in recording.sensors if not sensor.axes_known]
-    if unknown:
-        raise InputError(
-            "Nothing says how these sensors are turned on their segments, and no recording can tell.",
-            where=study.path,
-            expected="axes or orientation_deg of each sensor, or file under [alignment]",
-            found=", ".join(unknown),
-            fix="state axes; or name under [alignment] the alignment.toml that sspinn estimate writes of a "
-            "recording of some steps with these sensors",
-        )
-    return recording

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-#: Memory after a frame, (batch, width) each; how many and what for is the network's own business.
-State = tuple[Tensor, ...]
+from sspinn_opensim.training.networks.head import ReadingHead
+from sspinn_opensim.training.networks.one_frame import Memory, Step
+from sspinn_opensim.training.networks.state import State
 
 
 class CausalNetwork(nn.Module, ABC):
@@ -16,11 +18,11 @@ class CausalNetwork(nn.Module, ABC):
 
     Attributes
     ----------
-    head : Module
-        `ReadingHead`, which a network makes.
+    head : ReadingHead
+        That a network makes.
     """
 
-    head: nn.Module
+    head: ReadingHead
 
     def forward(self, signals: Tensor, state: State | None = None, unread: int = 0) -> tuple[Tensor, State]:
         """Return outputs (batch, frames - unread, outputs) and the state after the last frame.
@@ -37,14 +39,20 @@ class CausalNetwork(nn.Module, ABC):
         read, state = self.remember(signals, state, unread)
         return self.head(torch.cat([read, signals[:, unread:]], dim=-1)), state
 
-    def step(self, signals: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Return outputs (batch, outputs) of one frame and the state after it.
+    def one_frame(self) -> Step:
+        """Return a function of one frame after the other, with the weights as they are now.
 
-        The same weights and sums as `forward`.
+        The same weights and sums as `forward`, in double precision. It takes what is seen (inputs,) and the
+        memory before the frame, `one_frame.memory_of` a state, and returns outputs (outputs,) and the memory
+        after it.
         """
-        state = self.start(signals) if state is None else state
-        read, state = self.remember_one(signals, state)
-        return self.head(torch.cat([read, signals], dim=-1)), state
+        remember, read = self.remember_one(), self.head.one_frame()
+
+        def step(seen: np.ndarray, memory: Memory) -> tuple[np.ndarray, Memory]:
+            found, memory = remember(seen, memory)
+            return read(np.concatenate([found, seen])), memory
+
+        return step
 
     def settle(self, signals: Tensor) -> State:
         """Return the state after signals that only lead up to what counts: the head is left out.
@@ -68,5 +76,5 @@ class CausalNetwork(nn.Module, ABC):
         """Return what the head reads, (batch, frames - unread, memory), and the state after the last."""
 
     @abstractmethod
-    def remember_one(self, signals: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return what the head reads, (batch, memory), and the state after the frame."""
+    def remember_one(self) -> Step:
+        """Return a function of one frame: to what the head reads, (memory,), and the memory after."""

@@ -6,13 +6,19 @@ do not see the memory, the matrix products of all frames are one, and over time 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
+from scipy.special import expit
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sspinn_opensim.training.networks.causal import CausalNetwork, State
+from sspinn_opensim.training.networks.causal import CausalNetwork
 from sspinn_opensim.training.networks.head import ReadingHead
+from sspinn_opensim.training.networks.one_frame import Memory, Step, layer_norm, linear
 from sspinn_opensim.training.networks.recurrence import linear_recurrence
+from sspinn_opensim.training.networks.state import State
 
 #: Time constants of the memories before training, frames: from the next sample to more than a stride.
 SHORTEST, LONGEST = 2.0, 200.0
@@ -38,11 +44,17 @@ class GatedBlock(nn.Module):
         states = linear_recurrence(keep, new, state)
         return x + self.out(states * gate), states[-1]
 
-    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Return one frame (batch, width) seen with its past, and the state after it."""
-        keep, new, gate = self._gates(x)
-        state = torch.addcmul(new, keep, state)
-        return x + self.out(state * gate), state
+    def one_frame(self) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        """Return a function of one frame (width,) and its state, to both after it."""
+        norm, into, out, size = layer_norm(self.norm), linear(self.into), linear(self.out), self.memory
+
+        def step(x: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            keep, new, gate = into(norm(x)).reshape(3, size)
+            keep = expit(keep)
+            state = (1 - keep) * new + keep * state
+            return x + out(state * gate * expit(gate)), state
+
+        return step
 
     def _gates(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         keep, new, gate = self.into(self.norm(x)).chunk(3, dim=-1)
@@ -76,10 +88,16 @@ class GatedNetwork(CausalNetwork):
             after.append(last)
         return self.norm(x[unread:]).transpose(0, 1), tuple(after)
 
-    def remember_one(self, signals: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return the last block's answer for a frame, and the state after it."""
-        x, after = self.into(signals), []
-        for block, before in zip(self._in_order, state, strict=True):
-            x, last = block.step(x, before)
-            after.append(last)
-        return self.norm(x), tuple(after)
+    def remember_one(self) -> Step:
+        """Return a function of one frame: to the last block's answer, and the memory after."""
+        into, norm = linear(self.into), layer_norm(self.norm)
+        blocks = [block.one_frame() for block in self._in_order]
+
+        def remember(seen: np.ndarray, memory: Memory) -> tuple[np.ndarray, Memory]:
+            x, after = into(seen), []
+            for block, before in zip(blocks, memory, strict=True):
+                x, last = block(x, before)
+                after.append(last)
+            return norm(x), tuple(after)
+
+        return remember

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from sspinn_opensim.training.networks.cores import shared_in_ranges
+from sspinn_opensim.training.networks.one_frame import gelu, linear
 
 #: Rows that are multiplied at a time: a product of few takes longer a row, what lies between the layers of
 #: many leaves the cache.
@@ -42,6 +46,11 @@ class ReadingHead(nn.Sequential):
         rows = seen.reshape(-1, seen.shape[-1])
         found = _Shared.apply(rows, first.weight, first.bias, last.weight, last.bias)
         return found.view(*seen.shape[:-1], -1)
+
+    def one_frame(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Return the same of what is seen in one frame, in NumPy."""
+        first, last = (linear(layer) for layer in self if isinstance(layer, nn.Linear))
+        return lambda seen: last(gelu(first(seen)))
 
 
 class _Shared(torch.autograd.Function):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sspinn_opensim.training.networks.causal import CausalNetwork, State
+from sspinn_opensim.training.networks.causal import CausalNetwork
 from sspinn_opensim.training.networks.head import ReadingHead
 from sspinn_opensim.training.networks.lstm_layers import is_supported, lstm_layers
+from sspinn_opensim.training.networks.one_frame import Memory, Step, lstm_layer
+from sspinn_opensim.training.networks.state import State
 
 
 class LstmNetwork(CausalNetwork):
@@ -34,14 +37,15 @@ class LstmNetwork(CausalNetwork):
         read, (hidden, cell) = self.recurrent(signals, (torch.stack(state[::2]), torch.stack(state[1::2])))
         return read[:, unread:], tuple(part for layer in zip(hidden, cell, strict=True) for part in layer)
 
-    def remember_one(self, signals: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return the last layer's hidden state after a frame, and the state.
+    def remember_one(self) -> Step:
+        """Return a function of one frame: to the last layer's hidden state, and the memory after."""
+        layers = [lstm_layer(*weights) for weights in self.recurrent.all_weights]
 
-        Layer by layer: the library's recurrent layer costs several times as much for a single frame as the
-        arithmetic does.
-        """
-        hidden, after = signals, []
-        for layer, weights in enumerate(self.recurrent.all_weights):
-            hidden, cell = torch.lstm_cell(hidden, state[2 * layer : 2 * layer + 2], *weights)
-            after += [hidden, cell]
-        return hidden, tuple(after)
+        def remember(seen: np.ndarray, memory: Memory) -> tuple[np.ndarray, Memory]:
+            after: list[np.ndarray] = []
+            for k, layer in enumerate(layers):
+                seen, cell = layer(seen, *memory[2 * k : 2 * k + 2])
+                after += [seen, cell]
+            return seen, tuple(after)
+
+        return remember

@@ -129,8 +129,8 @@ def test_the_root_goes_where_its_velocity_points(turning, loud):
     estimator, _, signals, found = loud
     double = applied(estimator)
     with torch.inference_mode():
-        lead = signals.leading_in(0, 300, signals.acceleration, signals.angular_rate).double()
-        inputs = signals.inputs(signals.acceleration, signals.angular_rate).double()
+        seen = signals.acceleration.double(), signals.angular_rate.double()
+        lead, inputs = signals.leading_in(0, 300, *seen), signals.inputs(*seen)
         outputs, _ = double.network(inputs[None], double.network.settle(lead[None]))
         raw = double.decoder(outputs[0])
     velocity, heading = raw.velocity.numpy(), found.heading_rad

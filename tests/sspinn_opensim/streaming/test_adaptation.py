@@ -65,8 +65,10 @@ def test_the_network_taken_over_estimates_as_if_it_had_been_there(
     before, events = play_to(live, everything[: 1500 * 7], until_s=0.0)
     assert kinds(events) == ["began", "adapting"] and live.network == "the first one"
     # What the other process does, here: at its priority it may wait for long on a busy machine.
-    adaptation._thread.submit(int).result(PATIENT_S)  # after the samples were handed over
-    answer = Learner(task).take(Lesson(adaptation._folder / "1.npz", 2, adaptation._folder / "1.pt"))
+    adaptation._beside.thread.submit(int).result(PATIENT_S)  # after the samples were handed over
+    answer = Learner(task).take(
+        Lesson(adaptation._beside.folder / "1.npz", 2, adaptation._beside.folder / "1.pt")
+    )
     assert adaptation._answered(0.0, answer) == []
     first, told = play_to(live, everything[1500 * 7 : 1501 * 7], until_s=0.0)
     adaptation._made.result(PATIENT_S)
@@ -131,8 +133,8 @@ def test_heading_and_path_go_on_in_space():
 def test_a_process_that_dies_leaves_the_stream_and_says_so(make_live, make_adaptation, arrivals, play_to):
     adaptation = make_adaptation()
     live = make_live(adaptation=adaptation, network="the first one")
-    adaptation._process.kill()
-    adaptation._process.join()
+    adaptation._beside.process.kill()
+    adaptation._beside.process.join()
     frames, events = play_to(live, arrivals(to_row=600))
     assert kinds(events) == ["began", "adapting", "not_adapted"] and "-9" in events[-1].text
     assert len(frames) == 600 and live.network == "the first one" and not live.close()
@@ -144,7 +146,7 @@ def test_whoever_ends_the_stream_ends_the_process_and_its_files(
     adaptation = make_adaptation()
     live = make_live(adaptation=adaptation)
     play_to(live, arrivals(to_row=350))
-    process, folder = adaptation._process.pid, adaptation._folder
+    process, folder = adaptation._beside.process.pid, adaptation._beside.folder
     assert folder.is_dir()
     assert kinds(live.close()) == ["not_adapted"]
     assert not folder.exists()

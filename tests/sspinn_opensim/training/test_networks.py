@@ -6,6 +6,7 @@ import math
 import pickle
 import typing
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,7 @@ from sspinn_opensim.training.networks import DEFAULT, NETWORKS, make_network
 from sspinn_opensim.training.networks.cores import shared_by
 from sspinn_opensim.training.networks.gated import LONGEST, SHORTEST, GatedBlock
 from sspinn_opensim.training.networks.head import ReadingHead
+from sspinn_opensim.training.networks.one_frame import memory_of
 from sspinn_opensim.training.networks.recurrence import linear_recurrence
 
 INPUTS, OUTPUTS = 9, 7
@@ -39,11 +41,17 @@ def assert_near(found, expected, tolerance=1e-6):
 
 
 def stepped(network, signals, state=None):
-    outputs = []
-    for frame in signals.unbind(1):
-        output, state = network.step(frame, state)
-        outputs.append(output)
-    return torch.stack(outputs, 1), state
+    """Return outputs and state, frame by frame, of each of a batch by itself."""
+    step, found = network.one_frame(), []
+    state = network.start(signals) if state is None else state
+    for k, own in enumerate(signals.double().numpy()):
+        memory, outputs = memory_of([part[k : k + 1] for part in state]), []
+        for frame in own:
+            output, memory = step(frame, memory)
+            outputs.append(output)
+        found.append((np.array(outputs), *memory))
+    outputs, *memory = (torch.from_numpy(np.array(part)) for part in zip(*found, strict=True))
+    return outputs, tuple(memory)
 
 
 def test_frame_by_frame_is_all_at_once(network):
@@ -52,8 +60,8 @@ def test_frame_by_frame_is_all_at_once(network):
         outputs, state = network(signals)
         found, last = stepped(network, signals)
         assert outputs.std() > 0.03
-        assert_near(found, outputs)
-        assert_near(last, state)
+        assert_near(found, outputs.double())
+        assert_near(last, tuple(part.double() for part in state))
         precise = copy.deepcopy(network).double()
         assert_near(stepped(precise, signals.double())[0], precise(signals.double())[0], 1e-13)
 
@@ -83,6 +91,7 @@ def test_a_sequence_in_pieces_is_the_whole(network):
         whole, end = network(signals)
         first, state = network(signals[:, :30])
         second, state = stepped(network, signals[:, 30:60], state)
+        second, state = second.float(), tuple(part.float() for part in state)
         third, state = network(signals[:, 60:], state)
     assert_near(torch.cat([first, second, third], 1), whole)
     assert_near(state, end)

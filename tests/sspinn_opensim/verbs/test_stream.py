@@ -14,7 +14,7 @@ from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import read_study
 from sspinn_opensim.verbs import export, replay, stream, train
-from sspinn_opensim.verbs.stream_start import start_of
+from sspinn_opensim.verbs.stream_start import start_of, unaligned
 
 
 @pytest.fixture(scope="module")
@@ -150,9 +150,10 @@ def test_sensors_of_which_nothing_says_how_they_sit_are_named(unrecorded, scaled
     bare = text.replace('[sensors.femur_r]\nimu_frame = "femur_r_imu"', "[sensors.femur_r]")
     file = tmp_path / "bare.toml"
     file.write_text(bare)
-    with pytest.raises(InputError, match="how these sensors are turned") as error:
-        stream.stream(file, scaled, to=("files",))
-    assert error.value.found == "femur_r"
+    known = read_study(file, unrecorded=True)
+    assert unaligned(known, start_of(known, scaled).prepared).names == ("femur_r",)
+    with pytest.raises(InputError, match="of which it was known how they sat"):
+        stream.stream(file, scaled, to=("files",), network="adapted")
     stated = bare.replace("[sensors.femur_r]", '[sensors.femur_r]\naxes = ["x", "z", "-y"]')
     turned = bare + '\n[alignment]\nfile = "alignment.toml"\n'
     (tmp_path / "alignment.toml").write_text(
@@ -161,7 +162,9 @@ def test_sensors_of_which_nothing_says_how_they_sit_are_named(unrecorded, scaled
     rotations = []
     for own in (stated, turned):
         file.write_text(own)
-        start = start_of(read_study(file, unrecorded=True), scaled)
+        known = read_study(file, unrecorded=True)
+        start = start_of(known, scaled)
+        assert unaligned(known, start.prepared) is None
         rotations.append(stream.streamed_sensors(start.prepared).rotation)
     np.testing.assert_allclose(rotations[0], rotations[1], atol=1e-12)
     assert not np.allclose(rotations[0][1], np.eye(3))

@@ -1,0 +1,139 @@
+"""Axes of sensors that nothing says, found of the stream itself; nothing is estimated until they are."""
+
+import multiprocessing
+import os
+import pickle
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from sspinn_opensim.alignment.align import align
+from sspinn_opensim.alignment.choices import AlignmentChoice
+from sspinn_opensim.estimation import StreamingEstimator
+from sspinn_opensim.live_page.status import Status
+from sspinn_opensim.streaming.aligning import Aligning, Part, Unaligned, find_axes
+from sspinn_opensim.streaming.live import LiveEstimator
+
+#: The machine may be busy.
+PATIENT_S = 300.0
+
+
+@pytest.fixture
+def turns(person):
+    """Return how far each sensor sits from where the stream takes it to sit."""
+    return Rotation.random(len(person.sensors.names), random_state=3).as_matrix()
+
+
+@pytest.fixture
+def unaligned(person):
+    own = tuple(replace(sensor, axes_known=False) for sensor in person.recording.sensors)
+    return Unaligned(replace(person.recording, sensors=own), AlignmentChoice())
+
+
+@pytest.fixture
+def live(person, turns, unaligned):
+    """Return a live estimator of sensors whose axes nothing says, and its alignment of 3 s."""
+    everything = replace(person.sensors, rotation=np.einsum("kij,kjl->kil", turns, person.sensors.rotation))
+    streaming = StreamingEstimator(person.estimator, person.subject, person.signals)
+    live = LiveEstimator(streaming, everything, shared_clock=True)
+    aligning = Aligning(unaligned, first_s=3.0)
+    live.await_axes(aligning)
+    yield live
+    live.close()
+
+
+def kinds(events):
+    return [event.kind for event in events]
+
+
+def answered(live, answer):
+    """Let the other process have answered, whatever it does."""
+    live.aligning._beside.answer = lambda: answer
+
+
+def found_to_be(unaligned, rotations):
+    """Return an alignment of these rotations (k, 3, 3)."""
+    whole = align(unaligned.like, unaligned.choice)
+    sensors = [
+        replace(s, rotation=r, evidence=("gait",)) for s, r in zip(whole.sensors, rotations, strict=True)
+    ]
+    return replace(whole, sensors=tuple(sensors), findings=())
+
+
+def test_nothing_is_estimated_until_the_axes_are_found(live, person, turns, unaligned, arrivals, play_to):
+    """Then the estimate is that of sensors whose axes were known all along."""
+    status = Status(live.sensors.names, 0.0)
+    status.now(live, {}, 0.0)
+    frames, events = play_to(live, arrivals(to_row=600), until_s=0.0)
+    assert not frames and kinds(events) == ["aligning"] and not live.estimating
+    said = status.now(live, {}, 6.0)
+    assert said["state"] == "waiting" and "nothing is estimated until" in said["text"]
+    answered(live, found_to_be(unaligned, turns.transpose(0, 2, 1)))
+    frames, events = play_to(live, arrivals(from_row=600))
+    assert kinds(events) == ["aligned", "began"] and live.aligning is None
+    streaming = StreamingEstimator(person.estimator, person.subject, person.signals)
+    known = LiveEstimator(streaming, person.sensors, shared_clock=True)
+    first = round(frames[0].time_s * 100)
+    expected, _ = play_to(known, arrivals(from_row=first))
+    assert len(frames) == len(expected) > 1000
+    moments, there = (np.array([f.estimate.moments for f in each]) for each in (frames, expected))
+    # Turned forth and back: in single precision, in which signals are seen, the last digit changes.
+    np.testing.assert_allclose(moments, there, atol=1e-5 * np.abs(there).max())
+
+
+def test_what_is_not_sure_is_said_and_tried_again(live, unaligned, turns, arrivals, play_to):
+    answered(live, "nobody walked")
+    frames, events = play_to(live, arrivals(to_row=1200), until_s=0.0)
+    assert not frames and kinds(events) == ["aligning", "not_aligned"]
+    assert "nobody walked" in events[-1].text and "nobody walked" in live.aligning.told
+    answered(live, found_to_be(unaligned, turns))
+    _, events = play_to(live, arrivals(from_row=1200))
+    assert kinds(events) == ["aligning", "aligned", "began"]
+
+
+def test_a_process_that_dies_leaves_the_estimate_withheld(live, arrivals, play_to):
+    live.aligning._beside.process.kill()
+    live.aligning._beside.process.join()
+    frames, events = play_to(live, arrivals(to_row=1500))
+    assert not frames and kinds(events) == ["aligning", "not_aligned"]
+    assert "-9" in events[-1].text and "-9" in live.aligning.told
+
+
+def test_after_a_gap_it_is_begun_anew(live, arrivals, play_to):
+    _, events = play_to(live, arrivals(to_row=500, dead=[(1, 2.0, 3.0)]), until_s=0.0)
+    assert "aligning" not in kinds(events)
+
+
+def test_standing_is_where_the_person_stood(live, person, arrivals, play_to):
+    """Gyroscopes of all axes are corrected then, along the axes of the sensors."""
+    live._standing_s, sent = 1.0, person.sent.copy()
+    handed = []
+    live.aligning._beside.hand_over = lambda make: handed.append(make())
+    person.sent[:120] = person.sent[0]
+    try:
+        _, events = play_to(live, arrivals(to_row=400), until_s=0.0)
+    finally:
+        person.sent[:] = sent
+    assert kinds(events) == ["standing", "aligning"] and "7 of 7 gyroscopes" in events[0].text
+    (part,) = handed
+    np.testing.assert_allclose(part.standing_s, [(0.0, 0.99)], atol=1e-9)
+
+
+def test_the_process_refuses_what_nothing_can_be_told_of(unaligned, tmp_path, monkeypatch):
+    """What nobody walked in is refused, with the reason."""
+    monkeypatch.setattr(os, "nice", lambda _: 0)  # the tests themselves are to keep their priority
+    file = tmp_path / "given.pickle"
+    file.write_bytes(pickle.dumps(unaligned))
+    here, there = multiprocessing.Pipe()
+    serving = threading.Thread(target=find_axes, args=(file, there), daemon=True)
+    serving.start()
+    still = np.tile([0.0, 9.81, 0.0], (500, 7, 1))
+    here.send(Part(still, np.zeros((500, 7, 3))))
+    assert here.poll(PATIENT_S)
+    refused = here.recv()
+    assert isinstance(refused, str) and "how it is turned is not known" in refused
+    here.close()
+    serving.join(PATIENT_S)
