@@ -168,11 +168,11 @@ def _solved(
 
 def _in_order(solved: Callable[[slice], _Found | None], parts: Sequence[slice]) -> Iterator[_Found | None]:
     """Give what is found of each part, in order, as many at a time as there are cores."""
+    from threadpoolctl import threadpool_limits  # looks through all libraries, and few need it
+
     cores = min(usable_cores(), len(parts))
-    if cores < 2:
-        yield from map(solved, parts)
-        return
-    with ThreadPoolExecutor(cores) as pool:
+    # Matrices are small: threads of BLAS wait for each other, and take the cores from the other pieces.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
         waiting = [pool.submit(solved, part) for part in parts]
         try:
             for future in waiting:

@@ -90,4 +90,4 @@ def adapt(
                 log.info("the same person with the same sensors: what is known of how they sit is kept")
             belongs_to["training"]["adapted_from"] = sha256(file)
             done.append(train_seed(people, settings, belongs_to, out, restart, network, progress, mounting))
-    return Training(out, tuple(done))
+    return Training(out, tuple(done), prepared=prepared)

@@ -129,7 +129,7 @@ def estimate(
         network does not fit, or the folder holds another one.
     """
     if network is not None:
-        _take_builtin(study, out, network)
+        prepared = _take_builtin(study, out, network)
     log.info("estimate", extra={"heading": True})
     if isinstance(study, CohortStudy):
         known = prepared if isinstance(prepared, Mapping) else {}
@@ -139,8 +139,14 @@ def estimate(
     return replace(estimate_seeds(study, prepared, out), strict=strict)
 
 
-def _take_builtin(study: Study | CohortStudy, out: Path, network: str) -> None:
-    """Scale the model and put the shipped network into the folder, as an adaptation without steps does."""
+def _take_builtin(study: Study | CohortStudy, out: Path, network: str) -> Prepared | None:
+    """Scale the model and put the shipped network into the folder, as an adaptation without steps does.
+
+    Returns
+    -------
+    Prepared or None
+        What was made of the recording for that.
+    """
     if isinstance(study, CohortStudy):
         raise InputError(
             "The built-in network is for one person.",
@@ -165,7 +171,7 @@ def _take_builtin(study: Study | CohortStudy, out: Path, network: str) -> None:
                 where=file,
                 fix="choose another --out, or estimate without --network",
             )
-    adapt(study, BUILTIN, out, steps=0)
+    return adapt(study, BUILTIN, out, steps=0).prepared
 
 
 def _estimate_people(

@@ -6,7 +6,7 @@ import csv
 import io
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sspinn_opensim.builtin_network.beginning import begin
@@ -67,11 +67,14 @@ class Training:
         In the order of the study; the first seed's estimate is the one that OpenSim is given.
     notes : tuple of str
         What was found about the recording, and which coordinates are estimated.
+    prepared : Prepared or None
+        What an adaptation made of the recording, for the stages after it.
     """
 
     folder: Path
     seeds: tuple[SeedTraining, ...]
     notes: tuple[str, ...] = ()
+    prepared: Prepared | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.seeds))
