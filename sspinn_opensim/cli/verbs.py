@@ -49,7 +49,11 @@ _PEOPLE = path("study", "STUDY", "study file (.toml), or cohort file")
 _STEPS = number("--steps", int, "N", "optimizer steps, instead of the study's", dest="study.steps")
 _SEEDS = Option("--seeds", "instead of the study's", dest="study.seeds", type=seeds, metavar="K,K,...")
 _SENSORS = Option(
-    "--sensors", "all, F, FT, FS, TS, SP or names: A,B,...", dest="study.sensors", type=sensors, metavar="SET"
+    "--sensors",
+    "only these: FT (feet, thighs), FS, TS, SP, F, all, or names A,B,...",
+    dest="study.sensors",
+    type=sensors,
+    metavar="SET",
 )
 _OF_STUDY = (_STEPS, _SEEDS, _SENSORS)
 _RESTART = flag("--restart", "train from the start, not from the last checkpoint")
@@ -184,7 +188,7 @@ VERBS = (
             OUT,
             Option("--terms", "terms to switch off; default: all", type=names, metavar="A,B,..."),
             *_OF_STUDY,
-            flag("--restart", "train every arm from the start"),
+            flag("--restart", "train all of them from the start"),
         ),
     ),
     Verb(
@@ -221,7 +225,7 @@ VERBS = (
     ),
     Verb(
         "locate-sensors",
-        "find where each sensor sits on its body, with a trained network left as it is",
+        "find where each sensor sits on its body, by a trained network",
         (
             _STUDY,
             OUT,

@@ -244,7 +244,7 @@ def measures(fit: Fit) -> Iterator[Measure]:
 
 
 def _of_sensor(sensor: SensorFit) -> Iterator[Measure]:
-    kind, what = _kind(sensor), f"sensor '{sensor.sensor}' on {sensor.body}"
+    kind, what = _kind(sensor), _called(sensor)
     for share, misfit, unit, signal, name in (
         (sensor.acceleration_share, sensor.acceleration_m_s2, "m/s²", "acceleration", "acceleration"),
         (sensor.angular_rate_share, sensor.angular_rate_rad_s, "rad/s", "angular rate", "angular_rate"),
@@ -286,7 +286,7 @@ def _uneven(sensors: Sequence[SensorFit]) -> Iterator[Measure]:
                 yield Measure(
                     f"uneven_{name.removesuffix('_share')}.{kind}",
                     max(ratio, _LEAST["uneven"]),
-                    f"sensor '{worse.sensor}' on {worse.body}: its {signal} fits {ratio:.1f} times worse "
+                    f"{_called(worse)}: its {signal} fits {ratio:.1f} times worse "
                     f"than that of '{better.sensor}' on the other side",
                     worse.body,
                 )
@@ -305,6 +305,11 @@ def _uneven_angles(mean_deg: Mapping[str, float]) -> Iterator[Measure]:
                 "that sits otherwise than said, or of someone who moves unevenly",
                 of_people=True,
             )
+
+
+def _called(sensor: SensorFit) -> str:
+    """Return a sensor by its name, and where it sits if that says more."""
+    return f"sensor '{sensor.sensor}'" + ("" if sensor.sensor == sensor.body else f" on {sensor.body}")
 
 
 def _kind(sensor: SensorFit) -> str:

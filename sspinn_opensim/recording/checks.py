@@ -180,9 +180,9 @@ def _unit_advice(recording: Recording, magnitude: float, unit: str) -> str:
 def _missing(recording: Recording) -> list[Finding]:
     """Return signals of which a sensor has no channel: serious where no sensor has one."""
     found = []
-    for words, known in (
-        ("specific force", recording.acceleration_available),
-        ("angular rate", recording.angular_rate_available),
+    for words, export, known in (
+        ("specific force", "the acceleration with gravity", recording.acceleration_available),
+        ("angular rate", "angular rate", recording.angular_rate_available),
     ):
         lacking = np.logical_not(np.asarray(known.any(axis=1)))
         if lacking.all():
@@ -192,7 +192,7 @@ def _missing(recording: Recording) -> list[Finding]:
                     "missing_signal",
                     "",
                     f"no sensor has {words} that can be used.",
-                    f"export {'the acceleration with gravity' if words.startswith('spec') else words}",
+                    f"export {export}, or name the columns of a table that hold it",
                 )
             )
             continue
@@ -238,7 +238,7 @@ def _units(recording: Recording) -> list[Finding]:
                     "angular_rate_unit",
                     sensor.name,
                     f"it turns at {rate:.3g} rad/s (root mean square), faster than anybody moves.",
-                    "say that the angular rates are in deg/s",
+                    "say that the angular rates are in deg/s (angular_rate_unit)",
                 )
             )
     return found
@@ -314,7 +314,7 @@ def _no_rotation(recording: Recording) -> list[Finding]:
                 "angular_rate_unit",
                 "",
                 f"the person moves but no sensor turns faster than {turns:.2g} rad/s (root mean square).",
-                "say that the angular rates are in rad/s: they were taken as deg/s",
+                "say that the angular rates are in rad/s (angular_rate_unit): they were taken as deg/s",
             )
         ]
     return []

@@ -121,7 +121,9 @@ def _sentence(severity: str, sensors: Sequence[str], evidence: str, advice: str)
     if about:
         about = f"each of {about}: " if len(sensors) > 1 else f"sensor {about}: "
         evidence = f"{evidence[:1].lower()}{evidence[1:]}"
-    advice = f" {advice[:1].upper()}{advice[1:]}." if advice else ""
+    if advice and "_" not in advice.split(maxsplit=1)[0]:  # keys stay as they are
+        advice = f"{advice[:1].upper()}{advice[1:]}"
+    advice = f" {advice}." if advice else ""
     return f"{severity}: {about}{evidence}{advice}"
 
 

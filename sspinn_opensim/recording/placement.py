@@ -105,9 +105,14 @@ def check_placement(sensors: tuple[Sensor, ...], model: Model, where: str = "the
     for sensor in sensors:
         place = f"{where}, {toml_table('sensors', sensor.name)}"
         if sensor.imu_frame:
-            _require_name("IMU frame", sensor.imu_frame, frames, model.name, place)
+            fix = "" if frames else "say which body carries it, body = ..., instead of imu_frame"
+            _require_name("IMU frame", sensor.imu_frame, frames, model.name, place, fix)
             continue
-        _require_name("body", sensor.body, bodies, model.name, place)
+        if sensor.body not in bodies:
+            told = segment_of(sensor.body)
+            like = body_of_segment(model, told) if told else None
+            fix = f"did you mean '{like}'?" if like else ""
+            _require_name("body", sensor.body, bodies, model.name, place, fix)
         if sensor.position is None and usual_place_of(sensor.body) is None:
             raise InputError(
                 f"Sensor '{sensor.name}' has no place on the model.",
@@ -157,11 +162,11 @@ def _refuse_far(sensor: Sensor, model: Model, where: str) -> None:
         )
 
 
-def _require_name(kind: str, name: str, known: list[str], model: str, where: str) -> None:
+def _require_name(kind: str, name: str, known: list[str], model: str, where: str, fix: str = "") -> None:
     if name not in known:
         raise InputError(
             f"The model '{model}' has no {kind} '{name}'.",
             where=where,
             expected="one of " + ", ".join(known) if known else f"the model has no {kind} at all",
-            fix=nearest(name, known),
+            fix=nearest(name, known) or fix,
         )

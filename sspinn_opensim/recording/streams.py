@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.text import toml_table
 
 #: Letters that the names of a study and of a file share at least, where they are not the same: the end of a
 #: serial number.
@@ -108,7 +109,9 @@ def stream_of(streams: Sequence[Stream], name: str, where: str | Path, fix: str 
     ]
     if len(found) != 1:
         if fix is None:
-            fix = f'name the sensor of the file: source = "{(found or streams)[0].name}" under [sensors.NAME]'
+            table = toml_table("sensors", name)
+            fix = f"say which one it is by source = ... under {table}"
+            fix += "" if found else "; or remove the table, if the sensor was not worn"
         raise InputError(
             f"The recording has no sensor '{name}'." if not found else f"Several sensors match '{name}'.",
             where=where,

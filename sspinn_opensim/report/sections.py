@@ -225,6 +225,7 @@ def consistency_section(results: Path) -> Section | None:
             *(fixed(m[key], 2) for key in ("rms_deviations", "largest_deviations")),
         ]
         for name, m in found["moved"].items()
+        if m["largest"] > 0  # a model in the plane has no sideways curves
     ]
     headings = ["curve", "unit", "moved (RMS)", "at most", "in deviations (RMS)", "at most"]
     content = {"residuals": Table(columns, held), "moved": Table(headings, moved), "filter": filtered}

@@ -103,7 +103,8 @@ def load(path: Path, what: str = "study file") -> tuple[str, dict[str, Any]]:
         raise InputError(
             f"The {what} is not valid TOML: {error}.",
             where=path,
-            fix="text needs quotes, a table starts with [name], Windows paths need 'single quotes' or \"/\"",
+            fix="text needs quotes, a number a point (1.72), a table starts with [name], Windows paths need "
+            "'single quotes' or \"/\"",
         ) from error
     except (
         ValueError,

@@ -35,7 +35,7 @@ from sspinn_opensim.verbs.on_study import people_of, person_folder
 
 #: The first look reads recordings of so many bytes in all; larger ones are read once, when a stage works.
 _QUICKLY_READ = 10_000_000
-_SCALED = ("subject", "run sspinn scale first")
+_SCALED = ("subject", "run sspinn scale first; sspinn run does all stages")
 #: File of the results folder that a verb cannot begin without, and how one gets it.
 _NEEDED = {
     "convert": _SCALED,

@@ -87,7 +87,7 @@ def write_reading(prepared: Prepared, out: Path) -> None:
 
 def subject_file(out: Path) -> Path:
     """Return the scaled model of a results folder; one that is missing raises `InputError`."""
-    return require(ResultsFolder(out).subject, "run sspinn scale first")
+    return require(ResultsFolder(out).subject, "run sspinn scale first; sspinn run does all stages")
 
 
 def prepare(

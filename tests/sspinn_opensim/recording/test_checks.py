@@ -194,7 +194,7 @@ def model():
     ]
     return SimpleNamespace(
         name="legs",
-        bodies=[SimpleNamespace(name=child, mass_center=(0.0, -0.2, 0.0)) for _, _, child in chain],
+        bodies=[SimpleNamespace(name=child, mass=1.0, mass_center=(0.0, -0.2, 0.0)) for _, _, child in chain],
         joints=joints,
         joint_of=lambda body: next(joint for joint in joints if joint.child.body == body),
         imu_frames=[SimpleNamespace(name="femur_r_imu", body="femur_r", position=(0.0, -0.2, 0.05))],
