@@ -100,6 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--rate", type=float, help="frames a second (default: those of the study)")
     parser.add_argument("--seconds", type=float, default=60.0, help="at real pace (default: %(default)g)")
+    parser.add_argument("--no-rehearsal", action="store_true", help="rest between samples at real pace")
     parser.add_argument("--only", nargs="*", choices=_ROWS, default=list(_ROWS), help="default: all")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     options = parser.parse_args(arguments)
@@ -265,7 +266,8 @@ def paced(person: Person, options: argparse.Namespace) -> dict:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
         nobody.bind(("127.0.0.1", 0))
         sink = UdpSink(channels_of_person(person), *nobody.getsockname())
-        summary = run(source, live, [sink, lags], seconds=options.seconds)
+        rehearse = not options.no_rehearsal
+        summary = run(source, live, [sink, lags], seconds=options.seconds, rehearse=rehearse)
     core = (time.process_time() - used) / (time.monotonic() - began)
     sent_late_s = pipe.recv() if pipe.poll(10.0) else [np.nan]
     sender.join(10.0)
@@ -276,8 +278,9 @@ def paced(person: Person, options: argparse.Namespace) -> dict:
     for name, some in times.items():
         if len(some):
             found[name] = {f"p{p}_ms": round(1000 * float(np.percentile(some, p)), 2) for p in PERCENTILES}
-    path = summary.latency_ms.get("path", {})
-    return found | {f"path_{key}_ms": round(value, 3) for key, value in path.items()}
+    for name, of_part in summary.latency_ms.items():
+        found[name] = {f"{key}_ms": round(value, 3) for key, value in of_part.items()}
+    return found
 
 
 class _Lags:

@@ -186,6 +186,13 @@ class LiveEstimator:
         return self.step_s / self._speed
 
     @property
+    def next_due_s(self) -> float | None:
+        """When the next frame can be made at the earliest, on this machine's clock; None before the first."""
+        if self.last_frame is None:
+            return None
+        return self.last_frame.time_s + self.step_s + self.frames.look_ahead_s + self.frames.ahead_s
+
+    @property
     def estimating(self) -> bool:
         """Whether there is an estimate now."""
         return self._live

@@ -57,7 +57,11 @@ class Rehearsal:
         if self._live.estimated == self._estimated:
             return
         self._estimated = self._live.estimated
+        # This one may have been late: the next is expected when the quickest would come.
+        earliest_s = self._live.next_due_s
         self._due_s, self._first = now_s + self._step_s, True
+        if earliest_s is not None and now_s < earliest_s < self._due_s:
+            self._due_s = earliest_s
         before = self._first_s + _BEFORE * _EVERY_S
         self._next_s = self._due_s - min(before, _SHARE * self._step_s)
 

@@ -14,8 +14,13 @@ from sspinn_opensim.alignment.align import align
 from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.live_page.status import Status
+from sspinn_opensim.recording import read_recording
+from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.streaming.aligning import Aligning, Part, Unaligned, find_axes
 from sspinn_opensim.streaming.live import LiveEstimator
+from sspinn_opensim.streaming.recent import recording_of
+from sspinn_opensim.streaming.samples import Sample
+from sspinn_opensim.study import examples_folder, read_study
 
 #: The machine may be busy.
 PATIENT_S = 300.0
@@ -137,3 +142,44 @@ def test_the_process_refuses_what_nothing_can_be_told_of(unaligned, tmp_path, mo
     assert isinstance(refused, str) and "how it is turned is not known" in refused
     here.close()
     serving.join(PATIENT_S)
+
+
+def test_turned_sensors_of_a_walk_are_streamed_as_they_are_aligned_offline(
+    shared, person, unaligned, play_to
+):
+    """The same seconds give the same axes, and these the same estimate; nor does it matter how they sat."""
+    recording = resample(read_recording(read_study(examples_folder() / "gaittoolbox_walk.toml")), 100.0)
+    assert recording.sensor_names == person.sensors.names
+    turns = Rotation.random(7, random_state=8).as_matrix()
+    signals = [np.einsum("kij,nkj->nki", turns, x) for x in (recording.acceleration, recording.angular_rate)]
+    sent, first_s = np.concatenate(signals, axis=2), 20.0
+    samples = [
+        (100.0 + 0.01 * row, Sample(k, 0.01 * row, sent[row, k], row))
+        for row in range(2400)
+        for k in range(7)
+    ]
+    like = replace(recording, sensors=unaligned.like.sensors)
+    offline = align(recording_of(like, signals[0][:2000], signals[1][:2000]), AlignmentChoice())
+    streaming = StreamingEstimator(person.estimator, person.subject, person.signals)
+    bare = replace(person.sensors, rotation=np.tile(np.eye(3), (7, 1, 1)))
+    live = LiveEstimator(streaming, bare, shared_clock=True)
+    live.await_axes(Aligning(Unaligned(like, AlignmentChoice()), first_s=first_s))
+    pipe = live.aligning._beside._pipe
+    frames, events = play_to(live, samples[: 2000 * 7], until_s=0.001)
+    assert not frames and kinds(events) == ["aligning"] and pipe.poll(PATIENT_S)
+    frames, events = play_to(live, samples[2000 * 7 :])
+    assert kinds(events) == ["aligned", "began"] and len(frames) > 300
+    rotation = np.array([own.rotation for own in offline.sensors])
+    np.testing.assert_array_equal(live.sensors.rotation, rotation)
+    first = round(frames[0].time_s * 100)
+    streaming = StreamingEstimator(person.estimator, person.subject, person.signals)
+    known = LiveEstimator(streaming, replace(bare, rotation=rotation), shared_clock=True)
+    expected, _ = play_to(known, samples[first * 7 :])
+    moments, there = (np.array([f.estimate.moments for f in each]) for each in (frames, expected))
+    np.testing.assert_allclose(moments, there, atol=1e-9 * np.abs(there).max())
+    as_they_sat = align(
+        recording_of(like, recording.acceleration[:2000], recording.angular_rate[:2000]), AlignmentChoice()
+    )
+    for own, before, turn in zip(offline.sensors, as_they_sat.sensors, turns, strict=True):
+        off = Rotation.from_matrix(own.rotation @ turn @ before.rotation.T).magnitude()
+        assert np.degrees(off) < 0.5, own.name
