@@ -44,7 +44,8 @@ from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
-from sspinn_opensim.verbs.prepared import prepare, subject_file
+from sspinn_opensim.verbs.on_study import subject_file
+from sspinn_opensim.verbs.prepared import prepare
 from sspinn_opensim.verbs.stream import frame_solver_of
 
 PERCENTILES = (50, 95, 99)

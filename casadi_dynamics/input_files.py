@@ -14,6 +14,9 @@ MOST_XML_BYTES, MOST_TABLE_BYTES = 200_000_000, 4_000_000_000
 #: near it, and what grows more was made to fill a memory. None may hold more than the last.
 _MOST_RATIO, _FREE_BYTES, _MOST_UNPACKED_BYTES = 100, 100_000_000, 4_000_000_000
 
+#: A line of a table: thousands of columns, with long names.
+_LONGEST_LINE_BYTES = 300_000
+
 
 def not_a_file(path: Path) -> str:
     """Return why a path cannot be read as a file: it is not there, a folder, a pipe; empty where it can."""
@@ -61,6 +64,22 @@ def read_input(path: Path, what: str, most_bytes: int = MOST_TABLE_BYTES) -> byt
         raise InputError(
             f"{what.capitalize()} cannot be read.", where=path, found=error.strerror or str(error)
         ) from error
+
+
+def refuse_long_lines(data: bytes, path: Path | str) -> None:
+    """Refuse a table of text with a line that is far longer than those of any table: cells without end.
+
+    A line is allowed `_LONGEST_LINE_BYTES`, and refused from twice as many on.
+    """
+    for start in range(0, len(data) - _LONGEST_LINE_BYTES + 1, _LONGEST_LINE_BYTES):
+        end = start + _LONGEST_LINE_BYTES
+        if data.find(b"\n", start, end) < 0 and data.find(b"\r", start, end) < 0:
+            raise InputError(
+                "The table has a line that is far too long.",
+                where=path,
+                expected=f"lines of at most {_LONGEST_LINE_BYTES // 1000} kB",
+                found=f"no line ends between bytes {start} and {end}",
+            )
 
 
 def check_unpacked(path: Path, unpacked_bytes: int) -> None:

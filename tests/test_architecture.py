@@ -96,7 +96,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         "training": "files study recording opensim_io",
         "estimation": "files gait study recording alignment opensim_io dynamics training",
         "streaming": "files recording alignment opensim_io muscles training estimation",
-        "exported": "training estimation streaming",
+        "exported": "recording training estimation streaming",
         "live_page": "viewer streaming estimation",
         "placement": "files study recording opensim_io training estimation",
         "evaluation": "files gait study recording opensim_io training dynamics.agreement",

@@ -24,13 +24,17 @@ from sspinn_opensim.opensim_io.documents import read_root
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import RecordingChoice
 from sspinn_opensim.recording.formats.apdm import read_apdm
+from sspinn_opensim.recording.formats.csv_table import read_csv
 from sspinn_opensim.recording.formats.npz_archive import read_npz
 from sspinn_opensim.recording.formats.xsens_mapping import read_mapping
+from sspinn_opensim.results import stages
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.gui_steps import readme
-from sspinn_opensim.results.manifest import compare_with_manifest
+from sspinn_opensim.results.manifest import compare_with_manifest, read_manifest
+from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import examples_folder, read_study
 from sspinn_opensim.text import csv_table
+from sspinn_opensim.training.checkpoint_file import read_whole
 from sspinn_opensim.verbs.open import open as open_folder
 from sspinn_opensim.viewer.bones import read_bones
 from sspinn_opensim.viewer.meshes import read_mesh
@@ -234,6 +238,48 @@ def test_a_checkpoint_neither_runs_nor_grows(tmp_path):
     with pytest.raises(InputError):
         read_body(path)
     assert not mark.exists()
+
+
+def test_a_checkpoint_of_arrays_of_bytes_takes_no_memory(tmp_path):
+    """Thirty bytes each would become 2 GB: what PyTorch would make of them is not asked."""
+    path = tmp_path / "checkpoint.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        code = b"c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R"
+        archive.writestr("archive/data.pkl", b"\x80\x02(" + 50 * code + b"t.")
+    with pytest.raises(InputError, match="arrays of bytes"):
+        read_whole(path)
+
+
+def test_what_became_endless_in_a_results_folder_is_refused_before_it_is_read(tmp_path):
+    folder = ResultsFolder(tmp_path)
+    with recorded(tmp_path, "scale"):
+        folder.subject.write_text("a model")
+    for path in (folder.subject, folder.readme):
+        os.truncate(path, 2**40)
+    study = {"settings": {}}
+    with pytest.raises(InputError, match="does not belong to this study"):
+        stages.check(tmp_path, "estimate", read_manifest(tmp_path), study, {})
+    folder.subject.write_text("a model")
+    with recorded(tmp_path, "scale"):  # the other one is written anew, and was not read for that
+        pass
+    assert folder.readme.stat().st_size < 100_000
+    folder.readme.unlink()
+    for name in ("README.txt", "report.html"):
+        (tmp_path / name).symlink_to(name)
+    with recorded(tmp_path, "scale"):
+        pass
+    assert not folder.readme.is_symlink() and folder.readme.is_file()
+
+
+@pytest.mark.parametrize("cell", [",", "1", "a,"])
+def test_a_table_of_one_endless_line_is_refused(cell, tmp_path):
+    path = tmp_path / "imu.csv"
+    path.write_text("time,a_acc_x\n" + cell * 600_000 + "\n")
+    with pytest.raises(InputError, match="far too long"):
+        read_csv(RecordingChoice(file=path, format="csv"))
+    path.write_text(f"Coordinates\nversion=1\nendheader\ntime\t{cell * 600_000}\n0\t1\n")
+    with pytest.raises(InputError, match="far too long"):
+        read_storage(path)
 
 
 def test_a_results_folder_leads_nowhere_and_holds_nobody_up(tmp_path):

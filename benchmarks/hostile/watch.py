@@ -12,6 +12,7 @@ import faulthandler
 import hashlib
 import os
 import resource
+import shutil
 import signal
 import sys
 import tempfile
@@ -80,13 +81,26 @@ class Outcome:
 @contextlib.contextmanager
 def place() -> Iterator[Place]:
     """Give the folders of a case, with something in the one beside."""
-    with tempfile.TemporaryDirectory(prefix="hostile_") as temporary:
+    with _temporary() as temporary:
         own, beside = Path(temporary, "own"), Path(temporary, "beside")
         (beside / "folder").mkdir(parents=True)
         own.mkdir()
         (beside / "secret.txt").write_text("nobody else's business\n")
         (beside / "folder" / "kept.txt").write_text("kept\n")
         yield Place(own, beside)
+
+
+@contextlib.contextmanager
+def _temporary() -> Iterator[str]:
+    """Give a temporary folder, and remove it however deep it is."""
+    temporary = tempfile.mkdtemp(prefix="hostile_")
+    try:
+        yield temporary
+    finally:
+        most = sys.getrecursionlimit()
+        sys.setrecursionlimit(20_000)  # of removal alone: commands keep the usual one
+        shutil.rmtree(temporary)
+        sys.setrecursionlimit(most)
 
 
 def watched(

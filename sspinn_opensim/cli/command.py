@@ -129,8 +129,11 @@ def _looked_at(verb: str, given: dict[str, Any]) -> object:
 
     study = as_study(given["study"], scaling=verb == "scale", unrecorded=verb == "stream")
     if verb in LOOKING and isinstance(study, Study | CohortStudy):
-        begins = verb == "estimate" and given.get("network") is not None
-        source = given.get("source")
+        network = given.get("network")
+        begins = verb in ("estimate", "stream") and network is not None
+        if verb == "stream" and isinstance(study, Study):
+            begins = begins or not study.recording.there
+        source = {"adapt": given.get("source"), "locate-sensors": network}.get(verb)
         source = None if source is None or str(source) == "builtin" else source
         restart = given.get("restart", False)
         first_look(verb, study, given["out"], begins=begins, restart=restart, source=source)

@@ -121,7 +121,8 @@ def _refuse_links(folder: Path) -> None:
         for path in (Path(place, name) for name in (*folders, *names)):
             if path.is_symlink():
                 name = path.relative_to(folder).as_posix()
-                inside = path.resolve().is_relative_to(folder.resolve())
+                # Not `Path.resolve`, which fails on a link to itself.
+                inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
                 if not inside and (file_of(name) or file_of(f"{name}/")):
                     raise InputError(
                         "A file of the results folder is a link that leads out of it.",
@@ -175,7 +176,8 @@ def _record(
         said = {key: own for key, own in said.items() if key != verb} | ({verb: list(notes)} if notes else {})
     manifest["title"] = title or _title(given) or manifest.get("title", folder.name)
     file, text = ResultsFolder(folder).readme, readme(manifest["title"], folder).encode()
-    if not file.is_file() or file.read_bytes() != text:
+    same_size = file.is_file() and file.stat().st_size == len(text)
+    if not same_size or file.read_bytes() != text:
         write_atomically(file, text)
     settings = manifest.get("settings", {}) | {verb: dict(_settings(given))}
     named = dict(_inputs(given, verb))

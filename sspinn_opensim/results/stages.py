@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.input_files import check_input
 from sspinn_opensim.files import sha256
 from sspinn_opensim.results.folder import FILES, file_of
 from sspinn_opensim.results.manifest import stamps
@@ -134,7 +135,8 @@ def _refuse_stale(
             path = folder / name
             if not path.is_file():
                 raise _stale(folder, earlier, f"{name} is missing")
-            if _hash(path) != entry["sha256"]:
+            # The size first: what a hash has to read of another file may never end.
+            if path.stat().st_size != entry["bytes"] or _hash(path) != entry["sha256"]:
                 raise _stale(folder, earlier, f"{name} was changed since it was written")
 
 
@@ -221,7 +223,7 @@ def _typed(what: str) -> str:
 
 
 def _hash(path: Path) -> str:
-    about = path.stat()
+    about = check_input(path, "a file that results were made from").stat()
     return _known_hash(path, about.st_ino, about.st_size, about.st_mtime_ns)
 
 

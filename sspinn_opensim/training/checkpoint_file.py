@@ -1,4 +1,7 @@
-"""File of a checkpoint: plain values and tensors, written whole, and read as a stranger's file is."""
+"""File of a checkpoint: plain values and tensors, written whole, and read as a stranger's file is.
+
+PyTorch is imported by what needs it: that a file is missing or damaged is found before it loads.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,6 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-
-import torch
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.input_files import read_input
@@ -49,6 +50,8 @@ _DAMAGE = (
 def write_checkpoint(path: Path, parts: Mapping[str, object]) -> None:
     """Write ``identity``, ``versions`` and ``state`` of a training; the file is whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    import torch  # takes long to import
+
     content = io.BytesIO()
     torch.save(_same_bytes({"format": FORMAT, **parts}), content)
     write_atomically(path, content.getvalue())
@@ -62,10 +65,9 @@ def read_checkpoint(path: Path) -> dict:
     InputError
         It is not there, damaged, of another version, or holds more than such a file has.
     """
-    if not path.is_file():
-        raise InputError("There is no trained network.", where=path, fix="run sspinn train first")
-    data = io.BytesIO(read_input(path, "the checkpoint"))
-    _refuse_damaged(path, data)
+    data = read_whole(path)
+    import torch  # takes long to import
+
     try:
         # Of a whole file only its content can be wrong; whatever else fails says nothing against it.
         content = torch.load(data, weights_only=True)
@@ -98,6 +100,21 @@ def fill(path: Path, load: Callable[[dict], object], state: dict) -> None:
         ) from None
 
 
+def read_whole(path: Path) -> io.BytesIO:
+    """Return the bytes of a checkpoint whose file is an archive with the content that it states.
+
+    Raises
+    ------
+    InputError
+        It is not there, damaged, or unpacks to more than it is.
+    """
+    if not path.is_file():
+        raise InputError("There is no trained network.", where=path, fix="run sspinn train first")
+    data = io.BytesIO(read_input(path, "the checkpoint"))
+    _refuse_damaged(path, data)
+    return data
+
+
 def _same_bytes(value: object) -> object:
     """Return plain values whose equal texts are one object: what pickle writes depends on that.
 
@@ -112,6 +129,8 @@ def _same_bytes(value: object) -> object:
 
 def _refuse_grown(content: object) -> None:
     """Refuse values that a small file makes endless: shared many times, deep in each other, or repeated."""
+    import torch  # takes long to import
+
     waiting, seen = [(content, 0)], 0
     while waiting:
         value, depth = waiting.pop()
@@ -128,6 +147,8 @@ def _refuse_grown(content: object) -> None:
 
 
 def _refuse_infinite(network: dict) -> None:
+    import torch  # takes long to import
+
     for name, value in network.items():
         if isinstance(value, torch.Tensor) and not value.isfinite().all():
             raise ValueError(f"'{name}' of the network is no finite number")
@@ -141,7 +162,11 @@ def _refuse_damaged(path: Path, data: io.BytesIO) -> None:
             plain = all(member.compress_type == zipfile.ZIP_STORED for member in members)
             if not plain or sum(member.file_size for member in members) > data.getbuffer().nbytes:
                 raise ValueError("an archive that unpacks to more than it is")
-            whole = archive.testzip() is None and any(n.endswith("/data.pkl") for n in archive.namelist())
+            values = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+            whole = archive.testzip() is None and bool(values)
+            # The one kind of value that a few bytes can make as large as memory is; no training writes it.
+            if whole and any(b"bytearray" in archive.read(name) for name in values):
+                raise ValueError("arrays of bytes, which no training writes")
     except (
         zipfile.BadZipFile,
         RuntimeError,

@@ -24,8 +24,7 @@ from sspinn_opensim.opensim_io.model.gravity import gravity_doubt
 from sspinn_opensim.opensim_io.model.upgraded_model import current_file, read_current
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
-from sspinn_opensim.verbs.on_study import on_study
-from sspinn_opensim.verbs.prepared import subject_file
+from sspinn_opensim.verbs.on_study import on_study, subject_file
 
 log = logging.getLogger(__name__)
 

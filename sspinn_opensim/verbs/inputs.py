@@ -28,6 +28,7 @@ from sspinn_opensim.results.record import refuse_other_study, refuse_stale, requ
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.study.person import odd_person
+from sspinn_opensim.training.checkpoint_file import read_whole
 from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.verbs.axes import along_segments, as_chosen, objections
 from sspinn_opensim.verbs.muscles import muscle_settings, muscle_window
@@ -43,12 +44,16 @@ _NEEDED = {
     "estimate": _SCALED,
     "evaluate": _SCALED,
     "locate-sensors": _SCALED,
+    "opensense": _SCALED,
+    "stream": _SCALED,
     "muscles": ("kinematics", "run sspinn estimate first"),
 }
+#: Verbs that begin with the networks of a training.
+_OF_NETWORKS = ("estimate", "locate-sensors", "stream")
 _OF_COHORTS = ("run", "scale", "train", "estimate", "evaluate")
 _ON_MODELS = ("scale", "convert")
 #: Verbs that take a first look, before libraries load that take longer than it.
-LOOKING = (*_OF_COHORTS, *_ON_MODELS, "muscles", "locate-sensors", "adapt", "ablate")
+LOOKING = (*_OF_COHORTS, *_ON_MODELS, "muscles", "locate-sensors", "opensense", "stream", "adapt", "ablate")
 
 
 def first_look(
@@ -73,29 +78,31 @@ def first_look(
     restart : bool
         Whether it trains from the start.
     source : Path, optional
-        Results to adapt from.
+        Results whose networks are taken, where they are not those in the folder.
 
     Raises
     ------
     InputError
         Another command has the folder; a file of an earlier stage is missing there or was made from something
-        else; a name is none of the model's; or a recording, a reference or an output window cannot be used.
+        else; a network is missing or damaged; a name is none of the model's; or a recording, a reference or
+        an output window cannot be used.
     """
     if isinstance(study, CohortStudy) and verb not in _OF_COHORTS:
         return  # refused by the verb
     people = [one for one, _ in people_of(study)] if isinstance(study, CohortStudy) else [study]
     if source is not None:
-        for seed in study.training.seeds:
-            require_seed(source, seed)
+        _require_networks(source, study.training.seeds, given=True)
     with owned(out, f"sspinn {verb}"):
         if verb in _NEEDED and not begins:
             name, fix = _NEEDED[verb]
             for person in people:
                 folder = person_folder(out, person) if isinstance(study, CohortStudy) else out
                 require(getattr(ResultsFolder(folder), name), fix)
+        if verb in _OF_NETWORKS and not begins and source is None:
+            _require_networks(out, study.training.seeds[: 1 if verb == "stream" else None])
         if isinstance(study, Study):
             _refuse_others(verb, study, out, begins=begins, restart=restart)
-    if verb in _ON_MODELS:
+    if verb in _ON_MODELS or (isinstance(study, Study) and not study.recording.there):
         return
     quick = sum(map(_bytes_of, (person.recording.file for person in people))) <= _QUICKLY_READ
     for person in people if quick else ():
@@ -108,6 +115,14 @@ def first_look(
             placed = placed if model is None else along_bodies(placed, model)
             said = (*odd_person(person.person), *find_faults(placed))
             refuse_serious(said, person.recording.accepted, str(person.path))
+
+
+def _require_networks(folder: Path, seeds: Sequence[int], *, given: bool = False) -> None:
+    """Refuse results, given or the command's own, without the network of a seed, or with a damaged one."""
+    for seed in seeds:
+        if given:
+            require_seed(folder, seed)
+        read_whole(ResultsFolder(folder).checkpoint(seed))
 
 
 def _refuse_others(verb: str, study: Study, out: Path, *, begins: bool, restart: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.files import require
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording import read_recording as read_recording_of
 from sspinn_opensim.results.folder import ResultsFolder
@@ -39,6 +40,11 @@ class OfPeople(dict[str, Result]):
 def person_folder(out: Path, study: Study) -> Path:
     """Return the results folder of one person of a cohort."""
     return ResultsFolder(out).person(study.name).path
+
+
+def subject_file(out: Path) -> Path:
+    """Return the scaled model of a results folder; one that is missing raises `InputError`."""
+    return require(ResultsFolder(out).subject, "run sspinn scale first; sspinn run does all stages")
 
 
 def people_of(cohort: CohortStudy) -> list[tuple[Study, bool]]:

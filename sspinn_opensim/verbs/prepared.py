@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.alignment.files import write_alignment
 from sspinn_opensim.alignment.types import Alignment
-from sspinn_opensim.files import require, write_json
+from sspinn_opensim.files import write_json
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import (
     Phase,
@@ -26,9 +27,12 @@ from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.coordinates import held_in
 from sspinn_opensim.training.coverage import Uncovered, uncovered
-from sspinn_opensim.training.signals import Signals, make_signals
-from sspinn_opensim.training.subject import Subject, make_subject
 from sspinn_opensim.verbs.axes import along_segments, objections
+from sspinn_opensim.verbs.on_study import subject_file
+
+if TYPE_CHECKING:
+    from sspinn_opensim.training.signals import Signals
+    from sspinn_opensim.training.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,6 @@ def write_reading(prepared: Prepared, out: Path) -> None:
     )
 
 
-def subject_file(out: Path) -> Path:
-    """Return the scaled model of a results folder; one that is missing raises `InputError`."""
-    return require(ResultsFolder(out).subject, "run sspinn scale first; sspinn run does all stages")
-
-
 def prepare(
     study: Study, out: Path, recording: Recording | None = None, alignment: Alignment | None = None
 ) -> Prepared:
@@ -113,9 +112,14 @@ def prepare(
     check_placement(recording.sensors, model, str(study.path))
     recording, alignment = along_segments(study, recording, model, out, known=alignment)
     held = held_in(out, study.coordinates, recording.sensors, model)
-    subject = make_subject(model, recording, held, height_m=study.person.height_m)
     findings = objections(recording, alignment, model, study.person)
     refuse_serious(findings, study.recording.accepted, str(study.path))
+
+    # These bring PyTorch along, which takes seconds: what is wrong comes first.
+    from sspinn_opensim.training.signals import make_signals
+    from sspinn_opensim.training.subject import make_subject
+
+    subject = make_subject(model, recording, held, height_m=study.person.height_m)
     trained_on = resample(recording, study.training.rate_hz)
     told = phases(trained_on)
     spans = uncovered(trained_on, told, turns=subject.heading is not None)

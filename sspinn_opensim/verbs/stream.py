@@ -38,8 +38,8 @@ from sspinn_opensim.streaming.sources import LslSource, RecordingSource, Source,
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.settings import adaptation_settings
 from sspinn_opensim.training.subject import Subject
-from sspinn_opensim.verbs.on_study import on_study
-from sspinn_opensim.verbs.prepared import Prepared, subject_file
+from sspinn_opensim.verbs.on_study import on_study, subject_file
+from sspinn_opensim.verbs.prepared import Prepared
 from sspinn_opensim.verbs.stream_start import Start, adapted_folder, inclination, start_of, unaligned
 
 log = logging.getLogger(__name__)

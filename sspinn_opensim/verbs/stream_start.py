@@ -30,7 +30,8 @@ from sspinn_opensim.training.signals import make_signals
 from sspinn_opensim.training.subject import make_subject
 from sspinn_opensim.verbs import scale
 from sspinn_opensim.verbs.axes import as_chosen
-from sspinn_opensim.verbs.prepared import Prepared, prepare, subject_file
+from sspinn_opensim.verbs.on_study import subject_file
+from sspinn_opensim.verbs.prepared import Prepared, prepare
 
 log = logging.getLogger(__name__)
 

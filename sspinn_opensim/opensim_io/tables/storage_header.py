@@ -8,6 +8,7 @@ import itertools
 import re
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.input_files import refuse_long_lines
 
 _YES, _NO = {"yes", "y", "true", "1", "on"}, {"no", "n", "false", "0", "off"}
 #: OpenSim's Storage takes anything but these for "no", and what begins with "=" for "yes".
@@ -61,6 +62,7 @@ def to_lines(data: bytes, where: str) -> list[TextLine]:
     InputError
         The file is empty or is no text.
     """
+    refuse_long_lines(data, where)
     if data.startswith(_UTF_16):
         text = data.decode("utf-16", errors="replace")
     else:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.input_files import read_input
+from casadi_dynamics.input_files import read_input, refuse_long_lines
 
 #: So many lines may stand before the column names.
 MOST_LINES = 500
@@ -96,6 +96,7 @@ def read_bytes(path: Path) -> bytes:
     data = data.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    refuse_long_lines(data, path)
     return data
 
 

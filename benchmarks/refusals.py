@@ -1,0 +1,361 @@
+"""Refusals: every verb before a wrong input of each kind, and the time from a cold start to its message.
+
+``python -m benchmarks.refusals --results FOLDER`` plants one wrong input at a time, starts the command anew,
+and prints a table of CPU seconds by verb and input. FOLDER is a finished run of the demo (``--steps 6``).
+``--modules`` starts nothing anew: copies of this process say instead which large libraries each refusal took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import osim_models
+from sspinn_opensim.cli import main as sspinn
+from sspinn_opensim.study import examples_folder
+
+Words = list[str | Path]
+Plant = Callable[[Path], Words]
+
+#: Libraries that take long to load: no refusal needs one of the first two to find out.
+LARGE = ("torch", "onnx", "onnxruntime", "matplotlib", "casadi", "llvmlite", "scipy", "pandas")
+#: Seconds from the start to the first refusal, at most.
+LATEST_S = 2.0
+#: What is no refusal by then is none, s.
+LONGEST_S = 30.0
+
+_TRAINED = "training/seed_0/checkpoint.pt"
+
+
+def _study(here: Path, old: str = "", new: str = "", more: str = "") -> Path:
+    """Copy the demo; return its study with a change."""
+    shutil.copytree(examples_folder() / "demo", here / "demo")
+    text = (examples_folder() / "demo.toml").read_text()
+    assert old in text
+    (here / "study.toml").write_text(text.replace(old, new, 1) + more)
+    return here / "study.toml"
+
+
+def _broken(here: Path, name: str, text: str = "<OpenSimDocument") -> Path:
+    (here / name).parent.mkdir(exist_ok=True)
+    (here / name).write_text(text)
+    return here / name
+
+
+def _cohort(here: Path, study: Path) -> Path:
+    (here / "cohort.toml").write_text(f'name = "all"\nmembers = ["{study.name}"]\n')
+    return here / "cohort.toml"
+
+
+#: Wrong studies: what is changed in the demo's.
+_STUDIES: dict[str, Callable[[Path], Path]] = {
+    "no study": lambda here: here / "study.toml",
+    "no TOML": lambda here: _study(here, "[person]", "[person"),
+    "an unknown key": lambda here: _study(here, "height_m", "hight_m"),
+    "impossible person": lambda here: _study(here, "1.72", "172"),
+    "no recording": lambda here: _study(here, "demo/imu.csv", "demo/none.csv"),
+    "damaged recording": lambda here: _changed(_study(here), here / "demo/imu.csv", b"\0\0\0\0"),
+    "another unit": lambda here: _study(here, '"rad/s"', '"deg/s"'),
+    "unknown format": lambda here: _study(here, 'format = "csv"', 'format = "cvs"'),
+    "no model": lambda here: _study(here, "builtin:planar_gait", "none.osim"),
+    "damaged model": lambda here: _changed(
+        _study(here, "builtin:planar_gait", "own.osim"), here / "own.osim", b"<OpenSimDocument"
+    ),
+    "unknown frame": lambda here: _study(here, "foot_l_imu", "foot_imu"),
+    "unknown body": lambda here: _study(
+        here, 'imu_frame = "foot_l_imu"', 'body = "foot"\nposition = [0.0, 0.0, 0.0]'
+    ),
+    "unknown coordinate": lambda here: _study(here, "lumbar_extension", "lumbar_bending"),
+    "unknown loss": lambda here: _study(here, more="\n[training.weights]\nnone = 1.0\n"),
+    "no alignment": lambda here: _study(here, more='\n[alignment]\nfile = "none.toml"\n'),
+    "no reference": lambda here: _study(here, "reference_grf", "none"),
+    "damaged reference": lambda here: _changed(_study(here), here / "demo/reference_grf.mot", b"Coordinates"),
+    "late output": lambda here: _study(here, "to_s = 9.9", "to_s = 99.0"),
+}
+_OF_STUDIES = (
+    *("run", "check", "scale", "convert", "train", "estimate", "muscles", "evaluate", "adapt", "ablate"),
+    *("opensense", "locate-sensors", "stream", "replay"),
+)
+#: These go on in a folder with results of earlier stages.
+_GOING_ON = ("convert", "train", "estimate", "muscles", "evaluate", "opensense", "locate-sensors")
+_TEXTS = {"no study", "no TOML", "an unknown key", "impossible person", "unknown format", "no model"}
+#: What these verbs look at: the rest is no wrong input of theirs.
+_LOOKED_AT = {
+    "check": _STUDIES.keys() - {"late output", "damaged model"},
+    "scale": {*_TEXTS, "damaged model", "unknown coordinate"},
+    "convert": _TEXTS,
+    "opensense": _STUDIES.keys() - {"late output", "no reference", "damaged reference", "unknown loss"},
+    "replay": {*_TEXTS, "no recording", "damaged recording", "no reference"},
+    "stream": _STUDIES.keys() - {"late output", "damaged reference", "unknown loss"},
+}
+
+
+def _changed(study: Path, file: Path, content: bytes) -> Path:
+    file.write_bytes(content)
+    return study
+
+
+def _words(verb: str, study: Path, here: Path, source: Path | str = "builtin") -> Words:
+    """Return the command line of a verb on a study."""
+    more = {
+        "adapt": ["--from", source],
+        "stream": ["--from", "recording", "--to", "files", "--network", "builtin"],
+        "replay": ["--udp", "127.0.0.1:5999"],
+    }
+    out = [] if verb in ("check", "replay") else ["--out", here / "out"]
+    return [verb, study, *more.get(verb, []), *out]
+
+
+#: Wrong results folders: what is done to a finished run before a verb goes on with it.
+_FOLDERS: dict[str, Callable[[Path], object]] = {
+    "no results": shutil.rmtree,
+    "empty results": lambda out: [shutil.rmtree(out), out.mkdir()],
+    "no network": lambda out: shutil.rmtree(out / "training"),
+    "damaged network": lambda out: (out / _TRAINED).write_bytes((out / _TRAINED).read_bytes()[:-100]),
+    "another's network": lambda out: (out / _TRAINED).write_bytes(b"PK\3\4"),
+    "no scaled model": lambda out: (out / "subject.osim").unlink(),
+    "damaged scaled model": lambda out: (out / "subject.osim").write_text("<OpenSimDocument"),
+    "no motion": lambda out: (out / "kinematics.mot").unlink(),
+    "damaged motion": lambda out: (out / "kinematics.mot").write_text("Coordinates\n"),
+    "no ground forces": lambda out: [(out / name).unlink() for name in ("grf.mot", "external_loads.xml")],
+    "damaged manifest": lambda out: (out / "manifest.json").write_text("{"),
+}
+_ON_FOLDERS = {
+    "train": ("no results", "empty results", "no scaled model", "damaged scaled model"),
+    "estimate": ("no results", "no network", "damaged network", "damaged scaled model"),
+    "muscles": ("no results", "no motion", "damaged motion", "damaged manifest"),
+    "evaluate": ("no results", "no motion", "damaged motion"),
+    "adapt": ("no results", "no network", "damaged network"),
+    "stream": ("no results", "no network", "damaged network", "damaged scaled model"),
+    "opensense": ("no results", "no scaled model", "damaged scaled model"),
+    "locate-sensors": ("no results", "no network", "damaged network"),
+    "export": (
+        *("no results", "empty results", "no network", "damaged network", "another's network"),
+        *("no scaled model", "damaged scaled model"),
+    ),
+    "open": ("no results", "damaged manifest"),
+    "compare": ("no results", "damaged motion"),
+    "inverse-dynamics": ("no results", "no motion", "damaged motion", "no ground forces"),
+    "joint-reactions": ("no results", "no motion", "damaged motion", "no ground forces"),
+}
+
+
+def _on_folder(verb: str, damage: str, results: Path) -> Plant:
+    def plant(here: Path) -> Words:
+        out = here / "out"
+        shutil.copytree(results, out)
+        _FOLDERS[damage](out)
+        if verb == "export":
+            return [verb, out, "--out", here / "x.onnx"]
+        if verb == "compare":
+            return [verb, out, results, "--out", here / "compared"]
+        if verb in ("open", "inverse-dynamics", "joint-reactions"):
+            return [verb, out]
+        study = _study(here)
+        if verb == "adapt":
+            return [verb, study, "--from", out, "--out", here / "adapted"]
+        if verb == "stream":
+            return [verb, study, "--from", "recording", "--to", "files", "--out", out]
+        return [verb, study, "--out", out, *(["--steps", "6"] if verb in ("train", "estimate") else [])]
+
+    return plant
+
+
+def _with_files(verb: str, wrong: str) -> Plant:
+    """Give a laboratory's model and motion, one of them wrong."""
+
+    def plant(here: Path) -> Words:
+        model, motion = here / "model.osim", here / "motion.mot"
+        shutil.copy(osim_models.path("planar_gait.osim"), model)
+        shutil.copy(examples_folder() / "demo" / "reference_kinematics.mot", motion)
+        more: Words = [] if verb == "simulate-imu" else ["--no-external-loads"]
+        match wrong:
+            case "no model":
+                model.unlink()
+            case "damaged model":
+                model.write_text("<OpenSimDocument")
+            case "no motion":
+                motion.unlink()
+            case "damaged motion":
+                motion.write_text("Coordinates\n")
+            case "no external loads":
+                more = ["--external-loads", here / "none.xml"]
+            case "damaged external loads":
+                more = ["--external-loads", _broken(here, "loads.xml")]
+            case "no settings":
+                more = ["--settings", here / "none.toml"]
+            case "impossible rate":
+                more = ["--rate", "-3"]
+        return [verb, model, motion, *more, "--out", here / "out"]
+
+    return plant
+
+
+_OF_FILES = ("no model", "damaged model", "no motion", "damaged motion")
+_OF_LOADS = ("no external loads", "damaged external loads")
+_WITH_FILES = {
+    "muscles": (*_OF_FILES, *_OF_LOADS),
+    "inverse-dynamics": (*_OF_FILES, *_OF_LOADS),
+    "joint-reactions": _OF_FILES,
+    "simulate-imu": (*_OF_FILES, *_OF_LOADS, "no settings", "impossible rate"),
+}
+
+
+def _alone() -> Iterator[tuple[str, str, Plant]]:
+    """Give verbs with a file that is no study."""
+    for verb in ("convert", "scale"):
+        mass = ["--mass", "70"] if verb == "scale" else []
+        yield (
+            verb,
+            "no model file",
+            lambda here, v=verb, m=mass: [v, here / "x.osim", *m, "--out", here / "o"],
+        )
+        yield (
+            verb,
+            "damaged model file",
+            lambda here, v=verb, m=mass: [v, _broken(here, "x.osim"), *m, "--out", here / "o"],
+        )
+    yield "scale", "damaged set-up", lambda here: ["scale", _broken(here, "x.xml"), "--out", here / "o"]
+    yield "check", "no recording file", lambda here: ["check", here / "x.csv"]
+    yield "check", "damaged recording file", lambda here: ["check", _broken(here, "x.csv", "a,b\n1,2\n")]
+    yield "compare", "no motion file", lambda here: ["compare", here / "a.mot", here / "b.mot"]
+    yield "adapt", "no source", lambda here: _words("adapt", _study(here), here, here / "none")
+    yield (
+        "export",
+        "another name",
+        lambda here: ["export", here, "--out", here / "x.txt"],
+    )
+    for verb in ("run", "train", "estimate", "evaluate", "scale"):
+        for what in ("no recording", "damaged model", "unknown loss"):
+            if verb in ("scale", "evaluate") and what != "damaged model":
+                continue
+            yield (
+                verb,
+                f"cohort: {what}",
+                lambda here, v=verb, w=what: _words(v, _cohort(here, _STUDIES[w](here)), here),
+            )
+
+
+def all_cases(results: Path) -> Iterator[tuple[str, str, Plant]]:
+    """Give the verb, the name and the plant of every wrong input."""
+    for verb in _OF_STUDIES:
+        for name, made in _STUDIES.items():
+            if name in _LOOKED_AT.get(verb, _STUDIES):
+
+                def plant(here: Path, verb: str = verb, made: Callable = made) -> Words:
+                    if verb in _GOING_ON:
+                        shutil.copytree(results, here / "out")
+                    return _words(verb, made(here), here)
+
+                yield verb, name, plant
+    for verb, damages in _ON_FOLDERS.items():
+        for damage in damages:
+            yield verb, damage, _on_folder(verb, damage, results)
+    for verb, wrongs in _WITH_FILES.items():
+        for wrong in wrongs:
+            yield verb, wrong, _with_files(verb, wrong)
+    yield from _alone()
+
+
+def cold(words: list[str], here: Path) -> tuple[int, str, float, float]:
+    """Start a command anew; return its status, what it said, and the wall and CPU time it took, s."""
+    log = here.parent / "said.txt"
+    started = time.monotonic()
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sspinn_opensim", *words], cwd=here, stdout=said, stderr=said
+        )
+        guard = threading.Timer(LONGEST_S, process.kill)
+        guard.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        guard.cancel()
+    wall_s = time.monotonic() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, log.read_text(), wall_s, usage.ru_utime + usage.ru_stime
+
+
+def loaded(words: list[str], here: Path) -> tuple[int, str, list[str]]:
+    """Run a command in a copy of this process; return its status, what it said, and which of `LARGE` it took.
+
+    Copies share what this process has loaded, which is what every command needs.
+    """
+    answer = here.parent / "answer.json"
+    answer.write_text(json.dumps([-9, "", []]))
+    if (child := os.fork()) == 0:
+        signal.alarm(int(LONGEST_S))
+        status, said = 70, io.StringIO()
+        try:
+            os.chdir(here)
+            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+                status = sspinn(words)
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 1
+        finally:
+            answer.write_text(json.dumps([status, said.getvalue(), [n for n in LARGE if n in sys.modules]]))
+            os._exit(0)
+    os.waitpid(child, 0)
+    status, text, large = json.loads(answer.read_text())
+    return status, text, large
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Plant what the command line asks for; print a table; return 1 if a refusal was late or none came."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.refusals", description=__doc__)
+    parser.add_argument("--results", type=Path, required=True, help="a finished run of the demo, --steps 6")
+    parser.add_argument("--only", default="", help="cases 'VERB: INPUT' that hold this pattern")
+    parser.add_argument("--modules", action="store_true", help="which libraries, instead of the time")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options = parser.parse_args(arguments)
+    if options.modules:
+        importlib.import_module("sspinn_opensim.verbs.inputs")
+    rows = []
+    for verb, name, plant in all_cases(options.results.absolute()):
+        if not re.search(options.only, f"{verb}: {name}"):
+            continue
+        with tempfile.TemporaryDirectory(prefix="refusals_") as temporary:
+            here = Path(temporary, "own")
+            here.mkdir()
+            words = [str(word) for word in plant(here)]
+            row = {"verb": verb, "input": name}
+            if options.modules:
+                status, said, large = loaded(words, here)
+                row |= {"status": status, "said": said, "large": large}
+            else:
+                status, said, wall_s, cpu_s = cold(words, here)
+                row |= {"status": status, "said": said, "wall_s": wall_s, "cpu_s": cpu_s}
+        rows.append(row)
+        if not options.json:
+            print(_line(row), flush=True)
+    if options.json:
+        print(json.dumps(rows))
+    wrong = [row for row in rows if row["status"] != 2 or row.get("cpu_s", 0.0) > LATEST_S]
+    if not options.json:
+        print(f"{len(rows)} wrong inputs, {len(wrong)} late or not refused")
+    return 1 if wrong else 0
+
+
+def _line(row: dict) -> str:
+    figures = (
+        " ".join(row["large"]) if "large" in row else f"{row['cpu_s']:5.2f} s CPU {row['wall_s']:5.2f} s"
+    )
+    first = next((line for line in row["said"].splitlines() if line.startswith("sspinn: ")), "said nothing")
+    ended = "" if row["status"] == 2 else f"  STATUS {row['status']}"
+    return f"{row['verb']:17s} {row['input']:25s} {figures:20s} {first[:70]}{ended}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
