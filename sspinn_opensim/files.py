@@ -21,6 +21,8 @@ from casadi_dynamics.opensim_process.outputs import DRAFT
 LOCK_FILE = ".lock"
 #: A JSON file of a results folder is far smaller, characters.
 _LARGEST_JSON = 20_000_000
+#: Folders in each other that are looked through; results have a few.
+_DEEPEST = 50
 
 
 @contextlib.contextmanager
@@ -46,6 +48,18 @@ def draft_of(path: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
+def walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Give what `os.walk` gives, no more than `_DEEPEST` folders deep: it ends with an error far deeper.
+
+    The folders that are not to be entered are taken out of the list, as with `os.walk`.
+    """
+    top = len(Path(folder).parts)
+    for place, folders, names in os.walk(folder):
+        if len(Path(place).parts) - top >= _DEEPEST:
+            folders.clear()
+        yield place, folders, names
+
+
 def draft_folder(folder: Path) -> tempfile.TemporaryDirectory[str]:
     """Return a new empty folder inside another, as `draft_of` gives a file; a context that removes it."""
     return tempfile.TemporaryDirectory(prefix=DRAFT, dir=folder)
@@ -54,7 +68,7 @@ def draft_folder(folder: Path) -> tempfile.TemporaryDirectory[str]:
 def drafts(folder: Path) -> list[Path]:
     """Return the drafts in a folder and in those below it, none of which is reached through a link."""
     found = []
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in walk(folder):
         found += [Path(place, name) for name in (*folders, *names) if name.startswith(DRAFT)]
         # A folder inside that is locked is another command's.
         locked = [name for name in folders if Path(place, name, LOCK_FILE).exists()]

@@ -8,6 +8,7 @@ import os
 import pickle
 import shutil
 import struct
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -296,6 +297,10 @@ def test_a_results_folder_leads_nowhere_and_holds_nobody_up(tmp_path):
     with pytest.raises(InputError, match="Cannot read"):
         open_folder(folder)
     ResultsFolder(folder).manifest.unlink()
+    deepest = folder / "/".join("d" * 1200)  # deeper than Python walks, or removes
+    subprocess.run(["mkdir", "-p", str(deepest)], check=True)
+    assert open_folder(folder).inside == ()
+    subprocess.run(["rm", "-rf", str(folder / "d")], check=True)
     entry = {"path": "../../../../../../../../dev/zero", "sha256": "0" * 64, "bytes": 7}
     ResultsFolder(folder).manifest.write_text(json.dumps({"files": {}, "inputs": {"study": entry}}))
     found = compare_with_manifest(folder)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
 from sspinn_opensim import __version__
-from sspinn_opensim.files import read_json, sha256
+from sspinn_opensim.files import read_json, sha256, walk
 from sspinn_opensim.results.folder import ResultsFolder
 
 _FILE = {"sha256": str, "bytes": int}
@@ -98,7 +97,7 @@ def stamps(folder: Path) -> dict[str, tuple]:
     Hidden files, the manifest, and folders with a manifest of their own are left out.
     """
     stamps = {}
-    for place, folders, files in os.walk(folder):  # also while another verb makes and removes folders
+    for place, folders, files in walk(folder):  # also while another verb makes and removes folders
         folders[:] = [
             name
             for name in folders

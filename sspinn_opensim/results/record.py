@@ -13,7 +13,7 @@ from typing import Any
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.input_files import check_input
-from sspinn_opensim.files import write_atomically, write_json
+from sspinn_opensim.files import walk, write_atomically, write_json
 from sspinn_opensim.lock import owned
 from sspinn_opensim.results import stages
 from sspinn_opensim.results.folder import ResultsFolder, file_of
@@ -117,7 +117,7 @@ def _known(folder: Path) -> dict:
 
 def _refuse_links(folder: Path) -> None:
     """Refuse a link in place of a file or folder of the table: it would be written, or emptied, elsewhere."""
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in walk(folder):
         for path in (Path(place, name) for name in (*folders, *names)):
             if path.is_symlink():
                 name = path.relative_to(folder).as_posix()

@@ -18,6 +18,8 @@ from sspinn_opensim.results.manifest import FolderChanges, compare_with_manifest
 
 log = logging.getLogger(__name__)
 
+#: Folders in folders in which results are looked for: nobody keeps them deeper.
+_DEEPEST = 50
 #: Folders inside a results folder whose files are parts of it, unless they are results folders themselves.
 _PARTS = {file.name for file in FILES if file.label.endswith("/")}
 #: What `sspinn run` does; other verbs are extra.
@@ -181,14 +183,14 @@ def _not_yet(folder: Path, manifest: dict) -> Iterator[Finding]:
             yield Finding(Severity.NOT_YET, f"{_listed(names)} (sspinn {stage})")
 
 
-def _results_inside(folder: Path, of_a_part: bool = False) -> list[str]:
+def _results_inside(folder: Path, of_a_part: bool = False, deep: int = 0) -> list[str]:
     """Return folders inside, and inside those, that hold something for the GUI and are no part of another."""
     found = []
-    for path in _folders(folder):
+    for path in _folders(folder) if deep < _DEEPEST else ():
         part = of_a_part or path.name in _PARTS
         itself = not part or ResultsFolder(path).manifest.is_file()
         here = [path.name] if itself and gui_steps(opensim_files(path)) else []
-        found += here or [f"{path.name}/{name}" for name in _results_inside(path, part)]
+        found += here or [f"{path.name}/{name}" for name in _results_inside(path, part, deep + 1)]
     return found
 
 
