@@ -15,7 +15,7 @@ import resource
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -320,7 +320,12 @@ def channels_of_person(person: Person) -> Channels:
     """Return the channels of what is estimated of a person."""
     streaming = StreamingEstimator(person.network, person.subject, person.signals)
     motions = [coordinate.motion for coordinate in person.subject.model.coordinates]
-    return channels_of_estimate(streaming.coordinates, motions, streaming.actuated, streaming.feet)
+    channels = channels_of_estimate(streaming.coordinates, motions, streaming.actuated, streaming.feet)
+    solver = person.solver
+    if solver is None:
+        return channels
+    units = ("",) * len(solver.actuators)
+    return replace(channels, muscles=solver.muscles, actuators=solver.actuators, actuator_units=units)
 
 
 def memory(person: Person, options: argparse.Namespace) -> dict:

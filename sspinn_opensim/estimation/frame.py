@@ -111,21 +111,14 @@ def frame_function(
 
 
 def _decoded(decoder: Decoder, outputs: ca.SX) -> tuple[ca.SX, ...]:
-    """Return what `Decoder` does, forces (3, points)."""
-    parts = ca.vertsplit(outputs, np.cumsum([0, *decoder.sizes]).tolist())
-    segments, velocity, height, yaw_rate, force, torque = parts
-    constant = {name: ca.DM(buffer.double().numpy()) for name, buffer in decoder.named_buffers()}
-    spread = ca.reshape(constant["force_places"].T @ force, 3, -1)
-    up = spread[1, :] + decoder.FORCE_OFFSET
+    """Return what `Decoder` does with its own numbers, forces (3, points); torch cannot be written out."""
+    spread, centres = (ca.DM(x.detach().double().numpy()) for x in (decoder.spread, decoder.centres()))
+    parts = ca.vertsplit(ca.sparsify(spread) @ outputs + centres, np.cumsum([0, *decoder.parts]).tolist())
+    posture, velocity, height, yaw_rate, along, up, right, torque = parts
+    up += decoder.FORCE_OFFSET
     up = ca.if_else(up > _SOFTPLUS_LINEAR, up, ca.log1p(ca.exp(up)))
-    return (
-        constant["posture"] + decoder.ANGLE_RAD * (constant["segments"].T @ segments),
-        constant["centre"] + decoder.VELOCITY_M_S * velocity,
-        constant["height"] + decoder.HEIGHT_M * height,
-        decoder.YAW_RATE_RAD_S * yaw_rate,
-        decoder.weight_n * decoder.FORCE_BW * ca.vertcat(spread[0, :], up, spread[2, :]),
-        decoder.TORQUE_BWBH * decoder.moment_n_m * torque,
-    )
+    force = decoder.weight_n * decoder.FORCE_BW * ca.horzcat(along, up, right).T
+    return posture, velocity, height, yaw_rate, force, torque
 
 
 def _coordinates(subject: Subject, posture: ca.SX, height: ca.SX) -> ca.SX:

@@ -119,13 +119,20 @@ class Decoder(nn.Module):
         """Number of outputs that a frame needs."""
         return sum(self.sizes)
 
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """Sizes in the product with `spread`: of forces first all along x, then up, then to the right."""
+        points = self.force_places.shape[1] // 3
+        return (len(self.posture), *self.sizes[1:4], points, points, points, self.sizes[5])
+
+    def centres(self) -> Tensor:
+        """Return what is added to that product: the motion at outputs of zero."""
+        rest = self.spread.new_zeros(sum(self.parts[3:]))
+        return torch.cat([self.posture, self.centre, self.height, rest])
+
     def forward(self, raw: Tensor) -> RawMotion:
         """Return the motion of outputs (..., size)."""
-        points = self.force_places.shape[1] // 3
-        sizes = (len(self.posture), *self.sizes[1:4], points, points, points, self.sizes[5])
-        rest = self.spread.new_zeros(sum(sizes[3:]))
-        centres = torch.cat([self.posture, self.centre, self.height, rest])
-        parts = functional.linear(raw, self.spread, centres).split(sizes, dim=-1)
+        parts = functional.linear(raw, self.spread, self.centres()).split(self.parts, dim=-1)
         posture, velocity, height, yaw_rate, along, up, right, torque = parts
         up = functional.softplus(up + self.FORCE_OFFSET)
         force = self.FORCE_BW * self.weight_n * torch.stack([along, up, right], dim=-1)
