@@ -61,8 +61,7 @@ def read_fits(folder: Path) -> dict[str, Fit]:
     found: dict[str, Fit] = {}
     for file in sorted(folder.rglob("fit.json")):
         seeds = json.loads(file.read_text())["seeds"]
-        recording, _, _ = recording_of(file.parents[1]).partition("/")
-        found.setdefault(recording, Fit.from_json(next(iter(seeds.values()))))
+        found.setdefault(recording_of(file.parents[1]), Fit.from_json(next(iter(seeds.values()))))
     return found
 
 

@@ -66,20 +66,23 @@ def write_errors(errors: Mapping[str, np.ndarray], folder: Path) -> None:
 
 
 def read_errors(people: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Return the errors of every recording below a folder, by its name, and by ``NAME/seed_K`` of several."""
-    found = {}
+    """Return the errors of every recording below a folder, those of all seeds one after the other."""
+    seeds: dict[str, list[dict[str, np.ndarray]]] = {}
     for file in sorted(people.rglob(ERRORS)):
         with np.load(file) as arrays:
-            found[recording_of(file.parent)] = {curve: arrays[curve] for curve in arrays.files}
-    return found
+            seeds.setdefault(recording_of(file.parent), []).append({k: arrays[k] for k in arrays.files})
+    return {
+        name: {curve: np.concatenate([seed[curve] for seed in own], axis=1) for curve in own[0]}
+        for name, own in seeds.items()
+    }
 
 
 def recording_of(folder: Path) -> str:
-    """Return the name of the recording, or of its one seed, that a folder beside results is of."""
-    return f"{folder.parent.name}/{folder.name}" if folder.name.startswith("seed_") else folder.name
+    """Return the name of the recording that a folder beside results is of: its own, or that above a seed."""
+    return (folder.parent if folder.name.startswith("seed_") else folder).name
 
 
 def person_of(recording: str) -> str:
-    """Return whose a recording is, by its name: trials, levels and seeds of one person are one person."""
-    parts = recording.partition("/")[0].split("_")
+    """Return whose a recording is, by its name: trials and levels of one person are one person."""
+    parts = recording.split("_")
     return "_".join(parts[: 1 if parts[0] == "p01" else 2])
