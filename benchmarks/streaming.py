@@ -23,13 +23,19 @@ import torch
 
 from benchmarks.machine import processor
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.opensim_process.temporary import temporary_folder
+from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.estimation import Estimate, StreamingEstimator, estimate
 from sspinn_opensim.muscles import FrameSolver
+from sspinn_opensim.opensim_io.model.contact import put_under_feet
+from sspinn_opensim.opensim_io.model.free_root import free_the_way
 from sspinn_opensim.recording import Recording, on_model, read_recording
 from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.streaming.adaptation import Adaptation
 from sspinn_opensim.streaming.channels import Channels, channels_of_estimate
+from sspinn_opensim.streaming.learner import Task
 from sspinn_opensim.streaming.live import Event, LiveEstimator, LiveFrame, StreamedSensors
 from sspinn_opensim.streaming.lsl import lsl, stream_info
 from sspinn_opensim.streaming.muscles import LiveMuscles
@@ -38,10 +44,11 @@ from sspinn_opensim.streaming.run import run
 from sspinn_opensim.streaming.samples import Sample
 from sspinn_opensim.streaming.sinks import UdpSink
 from sspinn_opensim.streaming.sources import UdpSource, own_axes
-from sspinn_opensim.study import examples_folder, read_study
+from sspinn_opensim.study import Study, TrainingChoice, examples_folder, read_study
 from sspinn_opensim.training.checkpoint import body_identity, load_estimator
 from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.training.estimator import PersonNetwork
+from sspinn_opensim.training.settings import adaptation_settings
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
 from sspinn_opensim.verbs.on_study import subject_file
@@ -66,6 +73,7 @@ class Person:
     network: PersonNetwork
     sensors: StreamedSensors
     sent: np.ndarray
+    training: TrainingChoice
     solver: FrameSolver | None = None
 
     def live(self, *, shared_clock: bool = True) -> LiveEstimator:
@@ -102,6 +110,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rate", type=float, help="frames a second (default: those of the study)")
     parser.add_argument("--seconds", type=float, default=60.0, help="at real pace (default: %(default)g)")
     parser.add_argument("--no-rehearsal", action="store_true", help="rest between samples at real pace")
+    parser.add_argument(
+        "--adapt", type=float, metavar="S", help="at real pace, adapt the network after so many seconds"
+    )
     parser.add_argument("--only", nargs="*", choices=_ROWS, default=list(_ROWS), help="default: all")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     options = parser.parse_args(arguments)
@@ -149,7 +160,7 @@ def make_person(
         file, belongs_to = ResultsFolder(results).checkpoint(0), {"body": body_identity(subject, recording)}
         network = load_estimator(file, subject, signals, belongs_to)
     else:
-        model = read_model(model_file or study.model.file)
+        model = _model(study, model_file or study.model.file)
         recording = resample(on_model(read_recording(study), model), rate_hz or study.training.rate_hz)
         held = held_by_choice(study.coordinates, recording.sensors, model)
         subject = make_subject(model, recording, held, height_m=study.person.height_m)
@@ -170,7 +181,20 @@ def make_person(
     )
     osim = model_file or (subject_file(results) if results else study.model.file)
     solver = frame_solver_of(study, subject, osim) if muscles else None
-    return Person(subject, signals, recording, network, sensors, own_axes(recording, rotation), solver)
+    return Person(
+        subject, signals, recording, network, sensors, own_axes(recording, rotation), study.training, solver
+    )
+
+
+def _model(study: Study, file: Path) -> Model:
+    """Return a model as a training needs it: with contact under its feet, if the study says no other."""
+    with temporary_folder("streaming") as folder:
+        subject = Path(folder) / file.name
+        subject.write_bytes(file.read_bytes())
+        free_the_way(subject)
+        if study.model.contact == "auto":
+            put_under_feet(subject, held_by_choice(study.coordinates, study.sensors, read_model(subject)))
+        return read_model(subject)
 
 
 def latency(person: Person, options: argparse.Namespace) -> dict:
@@ -253,6 +277,8 @@ def paced(person: Person, options: argparse.Namespace) -> dict:
     """
     rate_hz, context = 1 / person.signals.step_s, multiprocessing.get_context("spawn")
     source, live = UdpSource(person.sensors.names, shared_clock=True), person.live()
+    if options.adapt:
+        live.adaptation = _adaptation(person, options.adapt)
     lags = _Lags()
     count = round(options.seconds * rate_hz)
     pipe, other = context.Pipe()
@@ -279,9 +305,19 @@ def paced(person: Person, options: argparse.Namespace) -> dict:
     for name, some in times.items():
         if len(some):
             found[name] = {f"p{p}_ms": round(1000 * float(np.percentile(some, p)), 2) for p in PERCENTILES}
+    if options.adapt:
+        found["adapted"] = [f"{event.time_s - began:.0f} s: {event.text}" for event in summary.events]
     for name, of_part in summary.latency_ms.items():
         found[name] = {f"{key}_ms": round(value, 3) for key, value in of_part.items()}
     return found
+
+
+def _adaptation(person: Person, first_s: float) -> Adaptation:
+    """Return the adaptation of the network, which learns beside the stream."""
+    choice = person.training
+    settings = adaptation_settings(choice, 0, choice.adaptation_steps, "lstm")
+    task = Task.of(person.network, person.subject, person.recording, settings, adapted_from="")
+    return Adaptation(task, person.signals, first_s=first_s)
 
 
 class _Lags:

@@ -118,6 +118,7 @@ class Aligning:
         self._recent = Recent(len(unaligned.like.sensors), self._frames(KEPT_S))
         self._enough = self._frames(min(first_s, KEPT_S))
         self._stood: tuple[int, int] | None = None
+        self._bias = np.zeros((len(unaligned.like.sensors), 3))
         self._busy, self._ended, self._why = False, False, ""
         self._beside = Beside(find_axes, unaligned, "alignment")
 
@@ -129,8 +130,12 @@ class Aligning:
             f"their axes are found. {self._state()}"
         )
 
-    def stood(self, frames: int) -> None:
-        """Take note that the person stood still in the last frames."""
+    def stood(self, frames: int, bias_rad_s: np.ndarray) -> None:
+        """Take note that the person stood still in the last frames, and of the gyroscopes' bias (k, 3).
+
+        It is subtracted from all frames, those before as well, as of a recording that is read.
+        """
+        self._bias = bias_rad_s
         self._stood = (self._recent.count - frames, self._recent.count)
 
     def take(
@@ -178,12 +183,12 @@ class Aligning:
     def _begin(self, time_s: float) -> list[Event]:
         self._busy = True
         first = self._recent.first
-        acceleration, rate = self._recent.from_frame(first)
+        (acceleration, rate), bias = self._recent.from_frame(first), self._bias
         standing: tuple[tuple[float, float], ...] = ()
         if self._stood is not None and self._stood[0] >= first:
             from_frame, to_frame = self._stood[0] - first, self._stood[1] - 1 - first
             standing = ((from_frame / self._rate_hz, to_frame / self._rate_hz),)
-        self._beside.hand_over(lambda: Part(acceleration, rate, standing))
+        self._beside.hand_over(lambda: Part(acceleration, rate - bias, standing))
         text = (
             f"The axes of {_listed(self._unaligned.names)} are looked for in {self._seconds(acceleration)} s."
         )

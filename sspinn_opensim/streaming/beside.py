@@ -18,8 +18,8 @@ from typing import Any
 from casadi_dynamics.opensim_process.temporary import temporary_folder
 from sspinn_opensim.interruption import ignored
 
-#: As POSIX counts: others have nine parts of ten of the core. Any lower, and on a busy one it never ends.
-_LOW_PRIORITY = 10
+#: The least that POSIX knows.
+_LEAST_PRIORITY = 19
 
 
 class EndedError(Exception):
@@ -50,6 +50,8 @@ class Beside:
         self._pipe, there = context.Pipe()
         self.process = context.Process(target=target, args=(file, there), daemon=True)
         self.process.start()
+        # At once: what it imports takes seconds of a core. Threads that it begins take it over.
+        yield_to_all(self.process.pid)
         there.close()
 
     def hand_over(self, make: Callable[[], object]) -> None:
@@ -82,12 +84,26 @@ class Beside:
         self._open.close()
 
 
+def yield_to_all(pid: int | None) -> None:
+    """Let a process run only where no other wants the core, as far as the system knows such a thing.
+
+    Linux has a policy for it (``SCHED_IDLE``): whoever wakes takes the core from it at once, where the least
+    priority alone would keep it for a slice.
+    """
+    if pid is None or not hasattr(os, "setpriority"):
+        return
+    try:
+        os.setpriority(os.PRIO_PROCESS, pid, _LEAST_PRIORITY)
+        if hasattr(os, "SCHED_IDLE"):
+            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+    except OSError:  # it has ended already, or the system forbids it: it works beside at what it has
+        return
+
+
 def serve(pipe: Connection, answer: Callable[[Any], object]) -> None:
-    """Answer one task after the other, at a low priority, until the other process is gone."""
+    """Answer one task after the other until the other process is gone."""
     # Ctrl-C is pressed for all; the process that streams ends this one.
     with ignored():
-        if hasattr(os, "nice"):
-            os.nice(_LOW_PRIORITY)
         while True:
             try:
                 task = pipe.recv()

@@ -1,4 +1,4 @@
-"""The process in which a network is adapted to who streams, at a low priority and on one thread."""
+"""The process in which a network is adapted to who streams, on one thread, where no other wants the core."""
 
 from __future__ import annotations
 

@@ -280,7 +280,7 @@ class LiveEstimator:
                 standing, self._entering, self._standing_s = self._entering, [], 0.0
                 events = self._calibrate(standing)
                 if events[0].kind == "standing":
-                    aligning.stood(len(standing))
+                    aligning.stood(len(standing), self._bias)
                 found += events
         if alignment is not None:
             self._turn(np.array([own.rotation for own in alignment.sensors]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 _LONGEST_WAIT_S = 0.005
 #: Frames that follow each other more quickly leave nothing to rehearse for, s.
 _PAUSES_S = 0.002
+#: A thread that computes lets this one go on after so long, s; Python's own 5 ms are the way of ten samples.
+_TURN_S = 0.0005
 #: Events that are kept for the summary.
 _EVENTS = 1000
 
@@ -91,7 +94,7 @@ def run(
     rehearsal = Rehearsal(live) if rehearse and live.machine_step_s >= _PAUSES_S else None
     events: list[Event] = []
     reported, lost = began, 0
-    with _without_long_collections():
+    with _without_long_collections(), _short_turns():
         try:
             while seconds is None or time.monotonic() - began < seconds:
                 wait_s = _LONGEST_WAIT_S
@@ -182,3 +185,14 @@ def _without_long_collections():
         yield
     finally:
         gc.unfreeze()
+
+
+@contextmanager
+def _short_turns():
+    """Let no other thread of Python (the page, a network that is read) keep the stream waiting for long."""
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual_s)

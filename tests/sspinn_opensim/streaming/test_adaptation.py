@@ -101,8 +101,7 @@ def test_the_network_taken_over_estimates_as_if_it_had_been_there(
     np.testing.assert_allclose(steps[: since - 1], np.diff(old.q[:, forward])[: since - 1], atol=1e-9)
 
 
-def test_lessons_and_answers_go_through_the_pipe(person, task, tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "nice", lambda _: 0)  # the tests themselves are to keep their priority
+def test_lessons_and_answers_go_through_the_pipe(person, task, tmp_path):
     file, lesson = tmp_path / "task.pickle", lesson_of(person, tmp_path, slice(0, 600))
     file.write_bytes(pickle.dumps(task))
     here, there = multiprocessing.Pipe()
@@ -195,3 +194,13 @@ def test_recent_frames_are_the_last_ones():
     assert acceleration[:, 0, 0].tolist() == [4, 5] and rate[:, 1, 2].tolist() == [-4, -5]
     recent.forget()
     assert len(recent) == 0 and recent.from_frame(recent.first)[0].shape == (0, 2, 3)
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="Linux alone has a policy of idle processes")
+def test_the_process_runs_where_no_other_wants_the_core(make_adaptation):
+    adaptation = make_adaptation()
+    pid = adaptation._beside.process.pid
+    assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+    assert os.sched_getscheduler(pid) == os.SCHED_IDLE
+    assert os.sched_getscheduler(0) != os.SCHED_IDLE
+    adaptation.close()

@@ -1,7 +1,6 @@
 """Axes of sensors that nothing says, found of the stream itself; nothing is estimated until they are."""
 
 import multiprocessing
-import os
 import pickle
 import threading
 from dataclasses import replace
@@ -15,7 +14,9 @@ from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.live_page.status import Status
 from sspinn_opensim.recording import read_recording
+from sspinn_opensim.recording.gyro_bias import gyro_biases
 from sspinn_opensim.recording.resample import resample
+from sspinn_opensim.streaming import beside
 from sspinn_opensim.streaming.aligning import Aligning, Part, Unaligned, find_axes
 from sspinn_opensim.streaming.live import LiveEstimator
 from sspinn_opensim.streaming.recent import recording_of
@@ -113,11 +114,13 @@ def test_after_a_gap_it_is_begun_anew(live, arrivals, play_to):
 
 
 def test_standing_is_where_the_person_stood(live, person, arrivals, play_to):
-    """Gyroscopes of all axes are corrected then, along the axes of the sensors."""
+    """Gyroscopes of all axes are corrected then, as where a recording is read that tells when."""
     live._standing_s, sent = 1.0, person.sent.copy()
     handed = []
     live.aligning._beside.hand_over = lambda make: handed.append(make())
     person.sent[:120] = person.sent[0]
+    person.sent[..., 3:] += np.random.default_rng(2).uniform(-0.03, 0.03, (7, 3))
+    pairs = [live.sensors.whole(signals) for signals in person.sent[:300]]
     try:
         _, events = play_to(live, arrivals(to_row=400), until_s=0.0)
     finally:
@@ -125,11 +128,18 @@ def test_standing_is_where_the_person_stood(live, person, arrivals, play_to):
     assert kinds(events) == ["standing", "aligning"] and "7 of 7 gyroscopes" in events[0].text
     (part,) = handed
     np.testing.assert_allclose(part.standing_s, [(0.0, 0.99)], atol=1e-9)
+    acceleration, rate = (np.array([pair[i] for pair in pairs]) for i in (0, 1))
+    time_s = person.recording.time_s[:300]
+    biases = gyro_biases(live.sensors.names, time_s, acceleration, rate, (time_s[0], time_s[0] + 0.99))
+    assert all(bias.subtracted for bias in biases)
+    np.testing.assert_array_equal(part.acceleration, acceleration)
+    # To rounding: a mean of the same numbers.
+    expected = rate - np.array([bias.bias_rad_s for bias in biases])
+    np.testing.assert_allclose(part.angular_rate, expected, rtol=0, atol=1e-12)
 
 
-def test_the_process_refuses_what_nothing_can_be_told_of(unaligned, tmp_path, monkeypatch):
+def test_the_process_refuses_what_nothing_can_be_told_of(unaligned, tmp_path):
     """What nobody walked in is refused, with the reason."""
-    monkeypatch.setattr(os, "nice", lambda _: 0)  # the tests themselves are to keep their priority
     file = tmp_path / "given.pickle"
     file.write_bytes(pickle.dumps(unaligned))
     here, there = multiprocessing.Pipe()
@@ -145,7 +155,7 @@ def test_the_process_refuses_what_nothing_can_be_told_of(unaligned, tmp_path, mo
 
 
 def test_turned_sensors_of_a_walk_are_streamed_as_they_are_aligned_offline(
-    shared, person, unaligned, play_to
+    shared, person, unaligned, play_to, monkeypatch
 ):
     """The same seconds give the same axes, and these the same estimate; nor does it matter how they sat."""
     recording = resample(read_recording(read_study(examples_folder() / "gaittoolbox_walk.toml")), 100.0)
@@ -160,6 +170,8 @@ def test_turned_sensors_of_a_walk_are_streamed_as_they_are_aligned_offline(
     ]
     like = replace(recording, sensors=unaligned.like.sensors)
     offline = align(recording_of(like, signals[0][:2000], signals[1][:2000]), AlignmentChoice())
+    # Waited for here; beside other tests it would be let run last.
+    monkeypatch.setattr(beside, "yield_to_all", lambda _: None)
     streaming = StreamingEstimator(person.estimator, person.subject, person.signals)
     bare = replace(person.sensors, rotation=np.tile(np.eye(3), (7, 1, 1)))
     live = LiveEstimator(streaming, bare, shared_clock=True)
