@@ -23,8 +23,8 @@ import torch
 
 from benchmarks.machine import processor
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.opensim_process.temporary import temporary_folder
 from casadi_dynamics.model import Model
+from casadi_dynamics.opensim_process.temporary import temporary_folder
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.estimation import Estimate, StreamingEstimator, estimate
 from sspinn_opensim.muscles import FrameSolver
