@@ -22,9 +22,9 @@ from sspinn_opensim.recording.formats import csv_table
 from sspinn_opensim.results.manifest import read_manifest
 from sspinn_opensim.study import override, read_study
 from sspinn_opensim.study import read as study_reader
-from sspinn_opensim.training import coordinates
+from sspinn_opensim.training import coordinates, subject
 from sspinn_opensim.training.networks.causal import CausalNetwork
-from sspinn_opensim.verbs import convert, estimate, evaluate, muscles, prepared, run, train
+from sspinn_opensim.verbs import convert, estimate, evaluate, muscles, run, train
 from sspinn_opensim.verbs.open import open as open_folder
 
 STEPS, SECONDS = 6, 3.5
@@ -86,7 +86,7 @@ def whole(study, tmp_path_factory):
         for module, name, what in (
             (csv_table, "read_sheet", "tables of signals"),
             (study_reader, "load", "study files"),
-            (prepared, "make_subject", "subjects"),
+            (subject, "make_subject", "subjects"),
             (evaluate, "read_evaluation_data", "evaluations"),
         ):
             patch.setattr(module, name, counted(getattr(module, name), what))
