@@ -96,10 +96,10 @@ class StreamingEstimator:
 
     def follow(self, acceleration: np.ndarray, angular_rate: np.ndarray) -> None:
         """Take samples (n, k, 3) whose estimates nobody needs: the network remembers them, nothing else."""
-        with torch.inference_mode():
-            seen = self.signals.inputs(*self._picked(acceleration, angular_rate))[None]
-            state = tuple(torch.from_numpy(part)[None] for part in self._memory)
-            self._memory = memory_of(self.network.remember(seen, state)[1])
+        # One after the other as in `step`: a call of torch would take as long as ten of them.
+        for forces, rates in zip(acceleration, angular_rate, strict=True):
+            seen = self.signals.inputs_of_frame(*self.signals.pick(forces, rates))
+            _, self._memory = self._one_frame(seen, self._memory)
 
     def _picked(
         self, acceleration: np.ndarray, angular_rate: np.ndarray
