@@ -17,11 +17,11 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.forked import start
 from sspinn_opensim.cli import main
 from sspinn_opensim.text import printable
 
@@ -125,9 +125,8 @@ def watched(
 def _run(here: Place, arguments: list[str], command: Callable[[list[str]], int]) -> Outcome:
     log, audit = here.own.parent / "said.txt", here.own.parent / "audit.txt"
     started = time.monotonic()
-    child = os.fork()
-    if child == 0:
-        _as_command(here.own, log, audit, arguments, command)
+    temporary = here.own.parent / "temporary"
+    child = start(lambda: _heard(audit, arguments, command), here.own, temporary, log)
     status, usage, late = _ended(child, started + LONGEST_S)
     said = log.read_bytes().decode("utf-8", "replace") if log.exists() else ""
     audited = audit.read_text().splitlines() if audit.exists() else []
@@ -162,48 +161,22 @@ def _ended(child: int, until: float) -> tuple[int, resource.struct_rusage, bool]
         time.sleep(0.005)
 
 
-def _as_command(own: Path, log: Path, audit: Path, arguments: list[str], command: Callable) -> None:
-    """Be the command, in the copy of this process; never return."""
-    status = 99
-    try:
-        os.setsid()
-        os.chdir(own)
-        temporary = own.parent / "temporary"
-        temporary.mkdir()
-        os.environ["TMPDIR"] = str(temporary)
-        tempfile.tempdir = None
-        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(handle, 1)
-        os.dup2(handle, 2)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        sys.stdout, sys.stderr = (
-            os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
-            for number in (1, 2)
-        )
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        most = pages * resource.getpagesize() + MOST_BYTES
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        telling = os.open(audit, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def _heard(audit: Path, arguments: list[str], command: Callable[[list[str]], int]) -> int:
+    """Limit and hear the copy of this process, and be the command in it."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + MOST_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    telling = os.open(audit, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
-        def tell(event: str, about: tuple) -> None:
-            if (event in _EVENTS and _OWN not in repr(about)) or event in _SOCKETS:
-                os.write(
-                    telling, f"{event} {about!r}"[:300].replace("\n", " ").encode("utf-8", "replace") + b"\n"
-                )
+    def tell(event: str, about: tuple) -> None:
+        if (event in _EVENTS and _OWN not in repr(about)) or event in _SOCKETS:
+            os.write(
+                telling, f"{event} {about!r}"[:300].replace("\n", " ").encode("utf-8", "replace") + b"\n"
+            )
 
-        sys.addaudithook(tell)
-        faulthandler.dump_traceback_later(LONGEST_S - 5.0)
-        status = command(arguments)
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else 1
-    except BaseException:
-        traceback.print_exc()
-        status = 70
-    finally:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(status)
+    sys.addaudithook(tell)
+    faulthandler.dump_traceback_later(LONGEST_S - 5.0)
+    return command(arguments)
 
 
 def _content(folder: Path) -> dict[str, tuple]:
