@@ -6,8 +6,8 @@ files must be those of the undisturbed run, byte for byte, and neither a draft, 
 process may be left. Then several runs are started in one folder at once: one works, the others say who does.
 
 Most runs are copies of this process, which has loaded all libraries (`benchmarks.forked`), of a study of a
-few seconds whose muscle forces are solved here. A share (``--cold``) is a new Python each, of the whole
-study, which starts OpenSim; these are killed while they load, too.
+few seconds whose muscle forces OpenSim does not solve. A share (``--cold``) is a new Python each, of the
+whole study, where it does; these are killed while they load, too.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def content(folder: Path) -> dict[str, str]:
 
 
 def short(study: Path, place: Path) -> Path:
-    """Write a study like the built-in one, of a few seconds and without OpenSim; return its file."""
+    """Write a study like the built-in one, of a few seconds, its muscle forces by `fast`; return its file."""
     folder = place / "short"
     shutil.copytree(study.parent, folder)
     text, recording = (folder / study.name).read_text(), folder / "demo" / "imu.csv"
