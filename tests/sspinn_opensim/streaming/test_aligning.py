@@ -21,7 +21,7 @@ from sspinn_opensim.streaming.aligning import Aligning, Part, Unaligned, find_ax
 from sspinn_opensim.streaming.live import LiveEstimator
 from sspinn_opensim.streaming.recent import recording_of
 from sspinn_opensim.streaming.samples import Sample
-from sspinn_opensim.study import examples_folder, read_study
+from sspinn_opensim.study import read_study
 
 #: The machine may be busy.
 PATIENT_S = 300.0
@@ -155,10 +155,10 @@ def test_the_process_refuses_what_nothing_can_be_told_of(unaligned, tmp_path):
 
 
 def test_turned_sensors_of_a_walk_are_streamed_as_they_are_aligned_offline(
-    shared, person, unaligned, play_to, monkeypatch
+    shared, repository, person, unaligned, play_to, monkeypatch
 ):
     """The same seconds give the same axes, and these the same estimate; nor does it matter how they sat."""
-    recording = resample(read_recording(read_study(examples_folder() / "gaittoolbox_walk.toml")), 100.0)
+    recording = resample(read_recording(read_study(repository / "examples" / "gaittoolbox_walk.toml")), 100.0)
     assert recording.sensor_names == person.sensors.names
     turns = Rotation.random(7, random_state=8).as_matrix()
     signals = [np.einsum("kij,nkj->nki", turns, x) for x in (recording.acceleration, recording.angular_rate)]
