@@ -124,11 +124,9 @@ def foot_speed(recording: Recording, found: Sequence[Phase]) -> np.ndarray:
     if recording.acceleration_variance.any():
         return speed
     rate_hz = recording.sampling_rate_hz
-    in_plane = recording.acceleration_available[:, :2].all(axis=1) & recording.angular_rate_available[:, 2]
-    for k in map(int, np.flatnonzero(in_plane)):
-        for begin, force, rate in _walks(recording, k, found):
-            for first, velocity in _reckoned(_strides(force, rate, rate_hz), force, rate, rate_hz):
-                speed[begin + first : begin + first + len(velocity), k] = np.hypot(*velocity[:, :2].T)
+    for k, begin, force, rate in _walks_in_plane(recording, found):
+        for first, velocity in _reckoned(_strides(force, rate, rate_hz), force, rate, rate_hz):
+            speed[begin + first : begin + first + len(velocity), k] = np.hypot(*velocity[:, :2].T)
     return speed
 
 
@@ -143,12 +141,20 @@ def resting_feet(recording: Recording, found: Sequence[Phase]) -> np.ndarray:
         Its phases.
     """
     rests = np.zeros((len(recording.time_s), len(recording.sensors)), bool)
+    for k, begin, force, rate in _walks_in_plane(recording, found):
+        for still in _still(force, rate, recording.sampling_rate_hz)[0]:
+            rests[begin + still, k] = True
+    return rests
+
+
+def _walks_in_plane(
+    recording: Recording, found: Sequence[Phase]
+) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+    """Yield the number of each foot's sensor that feels the sagittal plane, with each of its walks."""
     in_plane = recording.acceleration_available[:, :2].all(axis=1) & recording.angular_rate_available[:, 2]
     for k in map(int, np.flatnonzero(in_plane)):
         for begin, force, rate in _walks(recording, k, found):
-            for still in _still(force, rate, recording.sampling_rate_hz)[0]:
-                rests[begin + still, k] = True
-    return rests
+            yield k, begin, force, rate
 
 
 def _walks(
