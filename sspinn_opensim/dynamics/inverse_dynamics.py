@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from casadi_dynamics import compile_numpy
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
 from casadi_dynamics.model.types import GROUND
@@ -109,16 +110,15 @@ def inverse_dynamics(functions: BodyFunctions, trial: LoadedMotion, *, passive: 
     passive : bool
         Whether the model's own springs, bushings, limits and contact act.
     """
-    whole = trial.state | (trial.loads if trial.loaded else {})
-    dynamics, found = functions.inverse_dynamics(trial.loaded), []
-    for first in range(0, len(trial.time_s), _PIECE):
-        part = {name: values[first : first + _PIECE] for name, values in whole.items()}
-        tau = functions.at(dynamics, **part)["tau"]
-        if passive and functions.forces:
-            state = {name: part[name] for name in trial.state}
-            tau = tau - functions.at("passive_forces", **state)["total"]
-        found.append(tau)
-    return np.concatenate(found) if found else np.empty(trial.q.shape)
+    dynamics = compile_numpy(functions.inverse_dynamics(trial.loaded))
+    loads = trial.loads if trial.loaded else {}
+    tau = dynamics(**trial.state, **loads, parameters=functions.parameters)["tau"]
+    if passive and functions.forces:
+        for first in range(0, len(tau), _PIECE):
+            part = slice(first, first + _PIECE)
+            state = {name: values[part] for name, values in trial.state.items()}
+            tau[part] -= functions.at("passive_forces", **state)["total"]
+    return tau
 
 
 def on_independent(functions: BodyFunctions, q: np.ndarray, tau: np.ndarray) -> dict[str, np.ndarray]:

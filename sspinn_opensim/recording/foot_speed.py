@@ -32,6 +32,8 @@ _APART_S, _SHORTEST_S, _LONGEST_S = 0.25, 0.6, 2.0
 _FORCE_WEIGHT = 1.0 / 3.0
 #: So many strides of a foot are enough for a median.
 _MOST = 200
+#: Strides that are reckoned beside one another: memory does not grow with the recording.
+_AT_ONCE = 256
 #: With fewer strides of a foot there is no estimate.
 FEWEST_STRIDES = 4
 
@@ -183,19 +185,25 @@ def _reckoned(
     """Yield the first sample of each stride and the velocity in it, (n, 3) in m/s along level axes."""
     from scipy.spatial.transform import Rotation  # takes long to import, and a study needs none of it
 
-    for first, last in strides:
-        rest = acceleration[max(first - 2, 0) : first + 3].mean(axis=0)
-        middle = 0.5 * (angular_rate[first:last] + angular_rate[first + 1 : last + 1]) / rate_hz
-        turns = Rotation.from_rotvec(middle).as_matrix()
-        attitude = _level(rest)
-        force = np.empty((last - first + 1, 3))
-        for i, turn in enumerate([*turns, np.eye(3)]):
-            force[i] = attitude @ acceleration[first + i]
-            attitude = attitude @ turn
-        force[:, 2] -= np.linalg.norm(rest)
-        velocity = np.zeros_like(force)
-        velocity[1:] = np.cumsum(0.5 * (force[1:] + force[:-1]), axis=0) / rate_hz
-        yield first, velocity - np.linspace(0.0, 1.0, len(velocity))[:, None] * velocity[-1]
+    for k in range(0, len(strides), _AT_ONCE):
+        some = strides[k : k + _AT_ONCE]
+        # Strides beside one another; the shorter ones go on, and what is beyond their ends is left out.
+        at = np.array([first for first, _ in some])[:, None] + np.arange(max(b - a for a, b in some) + 1)
+        force, rate = (signal[np.minimum(at, len(signal) - 1)] for signal in (acceleration, angular_rate))
+        middle = 0.5 * (rate[:, :-1] + rate[:, 1:]) / rate_hz
+        turns = Rotation.from_rotvec(middle.reshape(-1, 3)).as_matrix().reshape(*middle.shape, 3)
+        rest = [acceleration[max(first - 2, 0) : first + 3].mean(axis=0) for first, _ in some]
+        attitude, level = np.stack([_level(own) for own in rest]), np.empty(force.shape)
+        for i in range(at.shape[1]):
+            level[:, i] = (attitude @ force[:, i, :, None])[..., 0]
+            if i < turns.shape[1]:
+                attitude = attitude @ turns[:, i]
+        level[..., 2] -= np.linalg.norm(rest, axis=1)[:, None]
+        for (first, last), own in zip(some, level, strict=True):
+            moved = own[: last - first + 1]
+            velocity = np.zeros_like(moved)
+            velocity[1:] = np.cumsum(0.5 * (moved[1:] + moved[:-1]), axis=0) / rate_hz
+            yield first, velocity - np.linspace(0.0, 1.0, len(velocity))[:, None] * velocity[-1]
 
 
 def _is_stride(duration_s: float) -> bool:

@@ -14,8 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from sspinn_opensim.anatomy.names import MIDDLE
 from sspinn_opensim.recording.placement import site_of
@@ -46,6 +48,10 @@ _STRIDE_S = (0.4, 2.4)
 _SLOW_S, _SLOW_WINDOW_S = 8.0, 40.0
 #: Stretch that is compared with itself, and how often, s.
 _WINDOW_S, _HOP_S = 4.0, 0.5
+#: Longest lag over the length of a window: nearly half of a period has to remain.
+_LONGEST_LAG = 0.7
+#: Windows whose spectra are in memory at the same time.
+_WINDOWS_AT_ONCE = 64
 #: Gait repeats: the magnitudes of angular rate correlate with themselves a stride later by more than this.
 _REPEATS = 0.5
 #: Of two times of a stride the shorter one counts if it correlates nearly as well: the other is a multiple.
@@ -97,6 +103,10 @@ class Phase:
         return None if self.cadence_steps_per_min is None else 120.0 / self.cadence_steps_per_min
 
 
+#: Phases of recordings that are in use: several stages ask for them, and their arrays never change.
+_known: WeakKeyDictionary[Recording, tuple[Phase, ...]] = WeakKeyDictionary()
+
+
 def phases(recording: Recording) -> tuple[Phase, ...]:
     """Return what the person does in a recording, from start to end without a gap.
 
@@ -105,6 +115,13 @@ def phases(recording: Recording) -> tuple[Phase, ...]:
     recording : Recording
         Its signals may be along any axes that turn with the sensors.
     """
+    found = _known.get(recording)
+    if found is None:
+        found = _known[recording] = _phases(recording)
+    return found
+
+
+def _phases(recording: Recording) -> tuple[Phase, ...]:
     sites = [site_of(sensor) for sensor in recording.sensors]
     channels = np.hstack([recording.acceleration_available, recording.angular_rate_available])
     return phases_of_signals(
@@ -198,8 +215,9 @@ def slow_repeats(recording: Recording, found: Sequence[Phase]) -> list[tuple[Pha
         if phase.kind != "other":
             continue
         first, last = (int(np.searchsorted(recording.time_s, t)) for t in (phase.from_s, phase.to_s))
-        window = rate[first : min(last, first + round(_SLOW_WINDOW_S / step_s))]
-        period_s, repeats = _period(window, (_STRIDE_S[1] - 0.4, _SLOW_S), step_s)
+        size = min(last - first, round(_SLOW_WINDOW_S / step_s))
+        whole = _with_themselves(rate, np.array([first]), size)
+        ((period_s, repeats),) = _periods(whole, (_STRIDE_S[1] - 0.4, _SLOW_S), step_s).tolist()
         if repeats > _REPEATS:
             slow.append((phase, period_s))
     return slow
@@ -226,14 +244,14 @@ def _strides(rate: np.ndarray, moving: np.ndarray, step_s: float) -> tuple[np.nd
         centres = np.arange(start, end, max(round(_HOP_S / step_s), 1))
         # At the ends of a bout the window is shifted, not cut.
         first = np.clip(centres - half, start, max(end - 2 * half, start))
-        windows = [rate[i : min(i + 2 * half, end)] for i in first]
-        found = np.array([_period(window, _STRIDE_S, step_s) for window in windows])
+        correlations = _with_themselves(rate, first, min(2 * half, end - start))
+        found = _periods(correlations, _STRIDE_S, step_s)
         holds = found[:, 1] > _REPEATS
         if not holds.any():
             continue
         # Now and then two strides fit a window better than one.
         usual_s = float(np.median(found[holds, 0]))
-        found = np.array([_period(w, (usual_s / _STRAYS, usual_s * _STRAYS), step_s) for w in windows])
+        found = _periods(correlations, (usual_s / _STRAYS, usual_s * _STRAYS), step_s)
         holds = found[:, 1] > _REPEATS
         if not holds.any():
             continue
@@ -245,27 +263,41 @@ def _strides(rate: np.ndarray, moving: np.ndarray, step_s: float) -> tuple[np.nd
     return stride_s, repeats
 
 
-def _period(rate: np.ndarray, within_s: tuple[float, float], step_s: float) -> tuple[float, float]:
-    """Return the period of signals (n, k) in s and their correlation with themselves after it."""
-    longest = min(within_s[1] / step_s, 0.7 * len(rate))  # nearly half of a period has to remain
-    lags = np.arange(int(within_s[0] / step_s), int(longest) + 1)
-    if len(lags) < 3:
-        return np.nan, 0.0
-    centred = rate - rate.mean(axis=0)
-    size = len(rate)
-    spectrum = np.fft.rfft(centred, 2 * size, axis=0)
-    products = np.fft.irfft((np.abs(spectrum) ** 2).sum(axis=1), 2 * size)[lags]
-    energy = np.concatenate([[0.0], (centred**2).sum(axis=1).cumsum()])
-    correlation = products / np.sqrt(energy[size - lags] * (energy[size] - energy[lags]) + 1e-30)
-    inner = correlation[1:-1]
-    peaks = 1 + np.flatnonzero((inner >= correlation[:-2]) & (inner > correlation[2:]))
-    if not len(peaks):
-        return np.nan, 0.0
-    best = peaks[np.argmax(correlation[peaks] >= _NEARLY * correlation[peaks].max())]
-    before, here, after = correlation[best - 1 : best + 2]
-    # A parabola through the highest three.
-    shift = 0.5 * (before - after) / (before - 2 * here + after)
-    return float(lags[best] + shift) * step_s, float(here)
+def _with_themselves(rate: np.ndarray, first: np.ndarray, size: int) -> np.ndarray:
+    """Return how windows (m,) of signals (n, k) correlate with themselves at lags from 0 on, (m, lags)."""
+    lags = np.arange(int(_LONGEST_LAG * size) + 1)
+    windows, found = sliding_window_view(rate, size, axis=0), np.empty((len(first), len(lags)))
+    for k in range(0, len(first), _WINDOWS_AT_ONCE):
+        some = windows[first[k : k + _WINDOWS_AT_ONCE]]
+        centred = some - some.mean(axis=2, keepdims=True)
+        spectrum = np.fft.rfft(centred, 2 * size)
+        products = np.fft.irfft((spectrum.real**2 + spectrum.imag**2).sum(axis=1), 2 * size)[:, lags]
+        energy = np.pad((centred**2).sum(axis=1).cumsum(axis=1), ((0, 0), (1, 0)))
+        both = energy[:, size - lags] * (energy[:, size:] - energy[:, lags])
+        found[k : k + _WINDOWS_AT_ONCE] = products / np.sqrt(both + 1e-30)
+    return found
+
+
+def _periods(correlations: np.ndarray, within_s: tuple[float, float], step_s: float) -> np.ndarray:
+    """Return the period in s of each window and its correlation with itself after it, (m, 2)."""
+    first, last = int(within_s[0] / step_s), int(min(within_s[1] / step_s, correlations.shape[1] - 1))
+    none = np.array([np.nan, 0.0])
+    if last - first < 2:
+        return np.tile(none, (len(correlations), 1))
+    correlations = correlations[:, first : last + 1]
+    inner = correlations[:, 1:-1]
+    peaks = (inner >= correlations[:, :-2]) & (inner > correlations[:, 2:])
+    highest = np.where(peaks, inner, -np.inf).max(axis=1)
+    near = peaks & (inner >= _NEARLY * highest[:, None])
+    # A peak below zero is not as high as a part of itself.
+    best = np.where(near.any(axis=1), near.argmax(axis=1), peaks.argmax(axis=1))
+    rows = np.arange(len(best))
+    before, here, after = (correlations[rows, best + k] for k in range(3))
+    with np.errstate(divide="ignore", invalid="ignore"):  # where there is no peak
+        # A parabola through the highest three.
+        shift = 0.5 * (before - after) / (before - 2 * here + after)
+    found = np.column_stack([(first + 1 + best + shift) * step_s, here])
+    return np.where(peaks.any(axis=1, keepdims=True), found, none)
 
 
 def _turning(acceleration: np.ndarray, angular_rate: np.ndarray, step_s: float) -> np.ndarray:
