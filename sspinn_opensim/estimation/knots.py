@@ -12,6 +12,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from scipy.linalg import solve_banded
 
+from sspinn_opensim.estimation.banded import factor
+
 #: Value and first to fourth derivative at a knot, by the five coefficients around it.
 AT_KNOT = (
     np.array([1.0, 26.0, 66.0, 26.0, 1.0]) / 120,
@@ -35,9 +37,11 @@ def derivative_weights(step_s: float) -> np.ndarray:
 def coefficients(values: np.ndarray) -> np.ndarray:
     """Return the coefficients (n + 4, c) of the spline through values (n, c), n of 5 and more."""
     n, beside = len(values), WIDTH - 1
-    rows = [(0, 0, AT_KNOT[4]), (1, 0, AT_KNOT[3]), (n + 2, n - 1, AT_KNOT[3]), (n + 3, n - 1, AT_KNOT[4])]
     banded = np.zeros((2 * beside + 1, n + MORE))
-    for row, first, weights in (*((k + 2, k, AT_KNOT[0]) for k in range(n)), *rows):
+    for k, weight in enumerate(AT_KNOT[0]):  # of knot r, in row r + 2, the coefficient r + k
+        banded[beside + 2 - k, k : k + n] = weight
+    ends = [(0, 0, AT_KNOT[4]), (1, 0, AT_KNOT[3]), (n + 2, n - 1, AT_KNOT[3]), (n + 3, n - 1, AT_KNOT[4])]
+    for row, first, weights in ends:
         columns = np.arange(first, first + WIDTH)
         banded[beside + row - columns, columns] = weights
     right = np.zeros((n + MORE, values.shape[1]))
@@ -97,7 +101,7 @@ def by_window(of_motion: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 class Band:
-    """The lower band of a symmetric matrix by coefficients, as LAPACK takes it; those of a knot side by side.
+    """The lower band of a symmetric matrix by coefficients, column by column; those of a knot side by side.
 
     Its columns lie one after the other, with space for `c - 1` numbers between them: so the block of two
     knots is a plain view, and what falls above the diagonal falls between the columns.
@@ -128,17 +132,19 @@ class Band:
                 place = slice(first + k, first + k + len(square)) if at is None else at[some] + k
                 blocks[place, :, : (WIDTH - k) * c] -= square
 
-    def add_motion(self, hessian: np.ndarray, weights: np.ndarray, first: int) -> None:
-        """Add Hessians (n, 3 c, 3 c) by value, speed and acceleration of the knots from `first` on."""
-        n, orders, c = len(hessian), len(weights), self.c
+    def add_motion(self, hessian: np.ndarray, weights: np.ndarray) -> None:
+        """Add Hessians (n, 3 c, 3 c) by value, speed and acceleration of each knot inside."""
+        orders, c, blocks = len(weights), self.c, self._blocks()
         pairs = [(left, right) for right in range(WIDTH) for left in range(right, WIDTH)]
         products = np.array([np.outer(weights[:, left], weights[:, right]).ravel() for left, right in pairs])
-        planes = hessian.reshape(n, orders, c, orders, c).transpose(1, 3, 0, 4, 2)
-        summed = (products @ planes.reshape(orders**2, -1)).reshape(len(pairs), n, c, c)
-        blocks = self._blocks()
-        for (left, right), block in zip(pairs, summed, strict=True):
-            at = (left - right) * c
-            blocks[first + right : first + right + n, :, at : at + c] += block
+        for first in range(0, len(hessian), _CHUNK):
+            some = hessian[first : first + _CHUNK]
+            n = len(some)
+            planes = some.reshape(n, orders, c, orders, c).transpose(1, 3, 0, 4, 2)
+            summed = (products @ planes.reshape(orders**2, -1)).reshape(len(pairs), n, c, c)
+            for (left, right), block in zip(pairs, summed, strict=True):
+                at = (left - right) * c
+                blocks[first + right : first + right + n, :, at : at + c] += block
 
     def add_stiffness(self, stiffness: float, end_weight: float) -> None:
         """Add that of the squares of fourth differences, and at both ends of third and fourth ones."""
@@ -152,9 +158,9 @@ class Band:
                     for end in (0, n - 1):
                         columns[end + right, :, at] += end_weight * ending[left] * ending[right]
 
-    def lapack(self) -> np.ndarray:
-        """Return the band (5 c, columns), a view."""
-        return self._columns[:, : WIDTH * self.c].T
+    def factor(self) -> np.ndarray:
+        """Return the factor of the matrix (5 c, columns), as `scipy.linalg.cho_solve_banded` takes it."""
+        return factor(self._columns, WIDTH * self.c)
 
     def _blocks(self) -> np.ndarray:
         """Return as [i, k, p] the entry of row p below the first of knot i, in the k-th column of knot i."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_solve_banded, cholesky_banded
+from scipy.linalg import cho_solve_banded
 
 from sspinn_opensim.estimation import knots
 
@@ -31,8 +31,6 @@ _WHOLE = 0.9
 _MOST = 60
 #: Keeps the ends of the spline free (`knots.Band.add_stiffness`).
 _END_WEIGHT = 1e14
-#: Samples whose Hessians are added to the band at once.
-_CHUNK = 128
 
 
 class Curvature:
@@ -63,8 +61,7 @@ class Curvature:
         """Return the Hessian by the coefficients where the amounts are held."""
         frames, states = self.motion.shape[:2]
         band = knots.Band(frames + knots.MORE, states // len(self.weights))
-        for first in range(0, frames, _CHUNK):
-            band.add_motion(self.motion[first : first + _CHUNK], self.weights, first)
+        band.add_motion(self.motion, self.weights)
         band.add_stiffness(self.stiffness, _END_WEIGHT)
         return band
 
@@ -88,7 +85,7 @@ class _Guess:
         self.inverse = self._inverse(slice(None))
         self.follows = self.inverse @ self._by_window
         self._band.subtract_squares(self._by_window, self.follows)
-        self._factor = cholesky_banded(self._band.lapack(), lower=True, check_finite=False)
+        self._factor = self._band.factor()
 
     def change(self, zero: np.ndarray) -> None:
         """Go on to another guess."""
@@ -100,7 +97,7 @@ class _Guess:
         follows = self.inverse[changed] @ mixed
         self._band.subtract_squares(mixed, follows - self.follows[changed], changed)
         self.follows[changed] = follows
-        self._factor = cholesky_banded(self._band.lapack(), lower=True, check_finite=False)
+        self._factor = self._band.factor()
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """Return the coefficients (n + 4, c) of the reduced system."""
@@ -231,7 +228,7 @@ class _Newton:
         #: How the amounts follow the coefficients.
         self._follows = self._inverse @ mixed
         band.subtract_squares(mixed, self._follows)
-        self._factor = cholesky_banded(band.lapack(), lower=True, check_finite=False)
+        self._factor = band.factor()
 
     def direction(self, products: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the steps of spline, amounts and multipliers to given changes of amount times multiplier."""

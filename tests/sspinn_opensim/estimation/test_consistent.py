@@ -177,7 +177,7 @@ def test_what_rounding_makes_indefinite_is_left_alone(walker, monkeypatch):
     def indefinite(*_, **__):
         raise np.linalg.LinAlgError("not positive definite")
 
-    monkeypatch.setattr(quadratic, "cholesky_banded", indefinite)
+    monkeypatch.setattr(knots, "factor", indefinite)
     before = unbalanced(walker.subject, 0.5)
     deviations = deviations_of([before], walker.subject)
     assert step.consistent(before, walker.subject, deviations) is before
