@@ -7,14 +7,15 @@ their time derivatives, `udot` the second ones, all in the order of the model's 
 
 The names below are what a script needs; they load when they are first used.
 
-===============  ==================================================================================
-`read_model`     ``.osim`` file to `Model`: names and numbers, no expressions
-`build`          `Model` to `BodyFunctions`: named CasADi functions, and `at` to evaluate them
-`compile_torch`  CasADi function to a batched torch function with gradients
-`compile_numpy`  the same for numpy arrays, without gradients
-`compile_sample` the same for one sample at a time, as fast as it gets
-`InputError`     what a user can mend
-===============  ==================================================================================
+==================  ==================================================================================
+`read_model`        ``.osim`` file to `Model`: names and numbers, no expressions
+`build`             `Model` to `BodyFunctions`: named CasADi functions, and `at` to evaluate them
+`compile_torch`     CasADi function to a batched torch function with gradients
+`compile_numpy`     the same for numpy arrays, without gradients
+`compile_sample`    the same for one sample at a time, as fast as it gets
+`compile_in_order`  the same for samples that go on where the one before them ended
+`InputError`        what a user can mend
+==================  ==================================================================================
 """
 
 import importlib
@@ -26,6 +27,7 @@ _PLACES = {
     "InputError": "casadi_dynamics.errors",
     "Model": "casadi_dynamics.model",
     "build": "casadi_dynamics.symbolic.build",
+    "compile_in_order": "casadi_dynamics.compiled.numpy_function",
     "compile_numpy": "casadi_dynamics.compiled.numpy_function",
     "compile_sample": "casadi_dynamics.compiled.numpy_function",
     "compile_torch": "casadi_dynamics.compiled.torch_function",

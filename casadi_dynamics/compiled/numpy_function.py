@@ -87,6 +87,57 @@ def compile_sample(function: ca.Function) -> Callable[..., dict[str, np.ndarray]
     return call
 
 
+def compile_in_order(function: ca.Function, state: str, after: str) -> Callable[..., dict[str, np.ndarray]]:
+    """Compile a CasADi function of vectors for samples of which each goes on where the one before it ended.
+
+    Parameters
+    ----------
+    function : casadi.Function
+        As for `compile_numpy`.
+    state, after : str
+        The input that is, of every sample but the first, this output of the sample before.
+
+    Returns
+    -------
+    callable
+        Takes an array (N, n) per named input, of `state` (n,) that of the first sample, and returns a dict of
+        new arrays (N, m) by output name: those of `compile_sample` one after the other.
+    """
+    if _calls_others(function):
+        return _one_by_one(compile_sample(function), state, after)
+    source = Source(function)
+    program = program_of(source, _SCALAR, "llvm")
+
+    def call(**inputs: np.ndarray) -> dict[str, np.ndarray]:
+        first = np.asarray(inputs[state], float)
+        given, samples = _fitting(function, {**inputs, state: first})
+        states = np.empty((samples + 1, len(first)))
+        states[0] = first
+        found = {
+            name: states[1:] if name == after else np.empty((samples, size))
+            for name, size in zip(function.name_out(), source.output_sizes, strict=True)
+        }
+        arrays = [states if n == state else x for n, x in zip(function.name_in(), given, strict=True)]
+        results = [output.ctypes.data for output in found.values()]
+        read, written = _places(arrays), pack(f"{len(results)}q", *results)
+        for k in range(samples):
+            program.run(read, written, k, k + 1)
+        return found
+
+    return call
+
+
+def _one_by_one(one: Callable[..., dict[str, np.ndarray]], state: str, after: str) -> Callable:
+    def call(**inputs: np.ndarray) -> dict[str, np.ndarray]:
+        now, found = inputs.pop(state), []
+        for rows in zip(*inputs.values(), strict=True):
+            found.append(one(**dict(zip(inputs, rows, strict=True)), **{state: now}))
+            now = found[-1][after]
+        return {name: np.array([sample[name] for sample in found]) for name in found[0]}
+
+    return call
+
+
 def _calls_others(function: ca.Function) -> bool:
     return any(function.instruction_id(k) == ca.OP_CALL for k in range(function.n_instructions()))
 
@@ -97,16 +148,21 @@ def _compiled(function: ca.Function, backend: str) -> Callable:
     program, threads = program_of(source, _SCALAR, backend), usable_cores()
 
     def evaluate(given: list[np.ndarray], samples: int) -> list[np.ndarray]:
-        places: list[int] = []
-        for array in given:  # of one row for all samples the stride is 0
-            strides = (0, *array.strides) if array.ndim == 1 else array.strides
-            places += (array.ctypes.data, *(stride // _BYTES for stride in strides))
         outputs = [np.empty((samples, size)) for size in source.output_sizes]
         results = [output.ctypes.data for output in outputs]
-        run(program, pack(f"{len(places)}q", *places), pack(f"{len(results)}q", *results), samples, threads)
+        run(program, _places(given), pack(f"{len(results)}q", *results), samples, threads)
         return outputs
 
     return evaluate
+
+
+def _places(arrays: list[np.ndarray]) -> bytes:
+    """Return what `Program.run` is given of inputs (N, n), or (n,) for all samples."""
+    places: list[int] = []
+    for array in arrays:  # of one row for all samples the stride is 0
+        strides = (0, *array.strides) if array.ndim == 1 else array.strides
+        places += (array.ctypes.data, *(stride // _BYTES for stride in strides))
+    return pack(f"{len(places)}q", *places)
 
 
 def _interpreted(function: ca.Function) -> Callable:

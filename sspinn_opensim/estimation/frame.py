@@ -6,10 +6,13 @@ needs no torch. Whole recordings and streams are estimated by it alike.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
+
 import casadi as ca
 import numpy as np
 
-from casadi_dynamics import compile_sample
+from casadi_dynamics import compile_in_order, compile_sample
 from casadi_dynamics.symbolic.heading import rotation_about
 from sspinn_opensim.estimation.ground import foot_wrenches
 from sspinn_opensim.estimation.path import UP, Remembered, level_steps, path_function
@@ -48,6 +51,16 @@ class Frames:
         found = self._compute(outputs=outputs, angular_rate=angular_rate, before=self._before)
         self._before = found["after"]
         return found
+
+    def following(self, outputs: np.ndarray, angular_rate: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what the next frames (n, ...) are: `next` for each of them."""
+        found = self._in_order(outputs=outputs, angular_rate=angular_rate, before=self._before)
+        self._before = found.pop("after")[-1]
+        return found
+
+    @cached_property
+    def _in_order(self) -> Callable[..., dict[str, np.ndarray]]:
+        return compile_in_order(self.function, "before", "after")
 
     def pause(self, *, keep_place: bool) -> None:
         """Forget the frame before the next, and where the body has come to and faces unless that is kept."""

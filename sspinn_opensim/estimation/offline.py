@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from sspinn_opensim.estimation.applied import applied
 from sspinn_opensim.estimation.frame import Frames
@@ -16,7 +17,7 @@ from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.estimation.path import in_ground
 from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.training.estimator import PersonNetwork
-from sspinn_opensim.training.lead_in import LEAD_IN_S
+from sspinn_opensim.training.lead_in import LEAD_IN_S, lead_in_frames
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
 
@@ -69,20 +70,15 @@ def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_
     count, estimator = len(time_s), applied(estimator)
     frames, whole = Frames(subject, estimator, signals), {}
     state, leads = None, _led_in(signals)
-    whole_signals = signals.acceleration.double(), signals.angular_rate.double()
     with torch.inference_mode():
         for start, end in _parts(sorted(leads), count):
-            part = slice(start, end)
             if start in leads:
-                lead = signals.leading_in(start, leads[start], *whole_signals)
-                state = estimator.network.settle(lead[None])
-            acceleration, rates = (signal[part] for signal in whole_signals)
+                state = estimator.network.settle(_lead_in(signals, start, leads[start])[None])
+            part = slice(start, end)
+            acceleration, rates = signals.acceleration[part].double(), signals.angular_rate[part].double()
             outputs, state = estimator.network(signals.inputs(acceleration, rates)[None], state)
-            for row, (own, rate) in enumerate(zip(outputs[0].numpy(), rates.numpy(), strict=True), start):
-                for name, value in frames.next(own, rate).items():
-                    if name not in whole:
-                        whole[name] = np.empty((count, *value.shape))
-                    whole[name][row] = value
+            for name, values in frames.following(outputs[0].numpy(), rates.numpy()).items():
+                whole.setdefault(name, np.empty((count, values.shape[1])))[part] = values
             if count > _PIECE:
                 log.info(f"estimated {end} of {count} frames")
     feet = tuple(dict.fromkeys(subject.feet))
@@ -109,6 +105,16 @@ def _led_in(signals: Signals) -> dict[int, int]:
         last = end
     # What comes before the first piece is estimated too.
     return found if 0 in found else {0: len(signals.usable)} | found
+
+
+def _lead_in(signals: Signals, first: int, length: int) -> Tensor:
+    """Return the network's view of what leads in to a piece of so many frames."""
+    # The frames after those that are mirrored do not count.
+    length = min(length, lead_in_frames(signals.step_s) + 1)
+    piece = slice(first, first + length)
+    return signals.leading_in(
+        0, length, signals.acceleration[piece].double(), signals.angular_rate[piece].double()
+    )
 
 
 def _parts(starts: Sequence[int], frames: int) -> Iterator[tuple[int, int]]:

@@ -2,7 +2,7 @@ import casadi as ca
 import numpy as np
 import pytest
 
-from casadi_dynamics.compiled.numpy_function import compile_numpy, compile_sample
+from casadi_dynamics.compiled.numpy_function import compile_in_order, compile_numpy, compile_sample
 from casadi_dynamics.errors import InputError
 
 
@@ -40,6 +40,29 @@ def test_sample_by_sample_the_numbers_are_those_of_all_at_once(function):
         "g", [a := ca.MX.sym("a", 2)], [function(a, ca.DM([2.0, -1.0, 0.5]))[0]], ["a"], ["s"]
     )
     np.testing.assert_allclose(compile_sample(outer)(a=x[0])["s"], many["s"][0], rtol=1e-14)
+
+
+@pytest.mark.parametrize("calls_another", [False, True])
+def test_samples_in_order_go_on_where_the_one_before_ended(calls_another):
+    x, s, y = (ca.SX.sym(name, size) for name, size in (("x", 2), ("s", 3), ("y", 2)))
+    turned = ca.vertcat(ca.sin(s[1]) + x[0], s[2] * y[1], s[0] - x[1])
+    function = ca.Function("f", [x, s, y], [turned[0] * y, turned], list("xsy"), ["out", "next"])
+    if calls_another:
+        given = [ca.MX.sym(name, size) for name, size in (("x", 2), ("s", 3), ("y", 2))]
+        function = ca.Function("g", given, function.call(given), list("xsy"), ["out", "next"])
+    whole = np.random.default_rng(3).normal(size=(9, 4))
+    x, y, state = whole[:, ::2], whole[:, 1::2], np.array([0.1, 0.2, 0.3])
+    found, one, first = (
+        compile_in_order(function, "s", "next")(x=x, y=y, s=state),
+        compile_sample(function),
+        state,
+    )
+    for k in range(len(x)):
+        sample = one(x=x[k], y=y[k], s=state)
+        state = sample["next"]
+        for name, values in sample.items():
+            np.testing.assert_array_equal(found[name][k], values)
+    assert first.tolist() == [0.1, 0.2, 0.3]
 
 
 def test_an_input_that_does_not_fit_is_refused(function):
