@@ -9,15 +9,18 @@ between, still the one by which OpenSim differentiates.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sspinn_opensim.dynamics.trial import natural_quintic
 from sspinn_opensim.estimation.balance import Balance
 from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.offline import Estimate
 from sspinn_opensim.estimation.uncertainty import Deviations
 from sspinn_opensim.recording.resample import anti_aliased
+
+if TYPE_CHECKING:
+    from scipy.interpolate import BSpline
 
 #: Rate of the instants that are solved, Hz, that of the training: below twice it every sample is one.
 SOLVED_HZ = 100.0
@@ -71,9 +74,8 @@ def thinned(
     return some, told, gyroscopes
 
 
-def motion_between(solved_s: np.ndarray, q: np.ndarray, time_s: np.ndarray) -> np.ndarray:
-    """Return coordinates, speeds and accelerations (n, 3 c) at times, of coordinates (k, c) at others."""
-    spline = natural_quintic(solved_s, q)
+def motion_between(spline: BSpline, time_s: np.ndarray) -> np.ndarray:
+    """Return coordinates, speeds and accelerations (n, 3 c) at times, of a spline through solved instants."""
     return np.concatenate([spline(time_s, order) for order in range(3)], axis=1)
 
 

@@ -23,10 +23,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from casadi_dynamics.compiled.program import usable_cores
+from sspinn_opensim.dynamics.trial import natural_quintic
 from sspinn_opensim.estimation import knots
 from sspinn_opensim.estimation.balance import RATE_RAD_S, Balance, Values
 from sspinn_opensim.estimation.between import forces_between, motion_between, samples_apart, thinned
-from sspinn_opensim.estimation.ground import LEAST_LOAD, ground_forces
+from sspinn_opensim.estimation.ground import LEAST_LOAD, GroundForces, ground_forces
 from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.hessians import Hessians
 from sspinn_opensim.estimation.offline import Estimate
@@ -111,25 +112,26 @@ def consistent(
     if found is None:  # half a correction would be worse than none; the account of it says what is left
         return estimate
     q, force = found
-    if every == 1:
-        motion = knots.at_knots(knots.coefficients(q), knots.derivative_weights(step_s))
-    else:
-        motion = motion_between(some[0].time_s, q, time_s)
-    whole = estimate.q.copy()
-    whole[:, list(balance.free)] = motion[:, : q.shape[1]] if every > 1 else q
-    moments, forces = np.empty_like(estimate.moments), np.empty((frames, *force.shape[1:]))
-    position = np.empty_like(forces)
+    whole, moments = estimate.q.copy(), np.empty_like(estimate.moments)
+    grounds = []
+    spline = knots.coefficients(q) if every == 1 else natural_quintic(some[0].time_s, q)
     for start in range(0, frames, _PIECE * every):
-        part = slice(start, start + _PIECE * every)
-        at = motion[part]
-        if every == 1:
-            forces[part] = force[part]
+        part = slice(start, min(start + _PIECE * every, frames))
+        if isinstance(spline, np.ndarray):
+            motion = knots.at_knots(spline[start : part.stop + knots.MORE], knots.derivative_weights(step_s))
+            whole[part, list(balance.free)], forces = q[part], force[part]
         else:
+            motion = motion_between(spline, time_s[part])
+            whole[part, list(balance.free)] = motion[:, : q.shape[1]]
             solved = force[start // every : start // every + _PIECE + 1]
-            forces[part] = forces_between(balance, at, solved, _directions(subject), every)
-        values = balance.values(at, forces[part])
-        moments[part], position[part] = values.moment, values.position
-    ground = ground_forces(subject, position, forces)
+            forces = forces_between(balance, motion, solved, _directions(subject), every)
+        values = balance.values(motion, forces)
+        moments[part] = values.moment
+        grounds.append(ground_forces(subject, values.position, forces))
+    ground = GroundForces(
+        grounds[0].feet,
+        *(np.concatenate([getattr(own, n) for own in grounds]) for n in ("force", "point", "torque")),
+    )
     return replace(estimate, q=subject.completed(whole), moments=moments, ground=ground)
 
 

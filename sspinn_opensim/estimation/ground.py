@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import casadi as ca
 import numpy as np
 
+from casadi_dynamics import compile_numpy
 from sspinn_opensim.training.subject import Subject
 
 #: Below this share of body weight a foot's centre of pressure means nothing: the force acts at its middle.
@@ -43,13 +44,15 @@ def ground_forces(subject: Subject, position: np.ndarray, force: np.ndarray) -> 
         Of each contact point, in the order of the model's spheres; in ground, m and N.
     """
     points = position.shape[-2]
-    given = [np.moveaxis(x.reshape(-1, 3 * points), -1, 0) for x in (position, force)]
-    columns = [ca.SX.sym(name, 3 * points) for name in ("position", "force")]
-    parts = foot_wrenches(subject, *(ca.reshape(column, 3, -1) for column in columns))
-    found = ca.Function("wrenches", columns, [ca.vec(part) for part in parts]).call(given)
+    columns = {name: ca.SX.sym(name, 3 * points) for name in ("position", "force")}
+    parts = foot_wrenches(subject, *(ca.reshape(column, 3, -1) for column in columns.values()))
+    names = ["force_on_foot", "point", "torque"]
+    dense = [ca.densify(ca.vec(part)) for part in parts]
+    wrenches = compile_numpy(ca.Function("wrenches", list(columns.values()), dense, list(columns), names))
+    found = wrenches(position=position.reshape(-1, 3 * points), force=force.reshape(-1, 3 * points))
     feet = tuple(dict.fromkeys(subject.feet))
     shape = (*position.shape[:-2], len(feet), 3)
-    return GroundForces(feet, *(np.array(part.full().T).reshape(shape) for part in found))
+    return GroundForces(feet, *(found[name].reshape(shape) for name in names))
 
 
 def foot_wrenches(subject: Subject, position: ca.SX, force: ca.SX) -> tuple[ca.SX, ca.SX, ca.SX]:
