@@ -23,15 +23,12 @@ _VECTOR = f"<{_LANES} x double>"
 def factor(columns: np.ndarray, rows: int) -> np.ndarray:
     """Return the factor (rows, n) of a symmetric matrix, as `scipy.linalg.cho_solve_banded` takes it.
 
+    As with LAPACK there is a `numpy.linalg.LinAlgError` where the matrix is not positive definite.
+
     Parameters
     ----------
     columns : (n, m) ndarray
         Of each column, in the first `rows` numbers, the diagonal and what is below it.
-
-    Raises
-    ------
-    numpy.linalg.LinAlgError
-        The matrix is not positive definite.
     """
     columns = np.ascontiguousarray(columns, float)
     # Beyond the band are zeros for what vectors read there.
