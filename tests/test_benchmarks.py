@@ -10,13 +10,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
-from benchmarks.people.feet import on_foot
+import osim_models
+from benchmarks.people.feet import body_poses, coordinates, on_foot
 from benchmarks.people.references import Measured
-from benchmarks.people.space import angle_scores
+from benchmarks.people.space import angle_scores, segment_scores
 from benchmarks.training_speed.__main__ import table
+from casadi_dynamics.osim import read_model
+from casadi_dynamics.symbolic import build
 from sspinn_opensim.evaluation.curves import Curves
 from sspinn_opensim.evaluation.metrics import evaluate_curves
+from sspinn_opensim.opensim_io.tables.storage import Table
 from sspinn_opensim.recording import FORMATS, output_window, read_recording
 from sspinn_opensim.study import read_study
 
@@ -415,6 +420,25 @@ def test_scores_in_space_know_bias_spread_and_no_heading():
     assert found["angle hip_adduction"]["bias"] == pytest.approx(np.degrees(0.05))
     assert found["angle hip_adduction"]["spread"] == pytest.approx(0.0, abs=1e-9)
     assert found["angle pelvis_rotation"]["rmsd"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_segments_are_told_by_tilt_and_heading():
+    """A laboratory whose shank has a zero of its own, and a person who turns by half a circle."""
+    model, time_s = read_model(osim_models.path("planar_gait.osim")), np.linspace(0.0, 2.0, 101)
+    tilt = 0.2 * np.sin(6.0 * time_s)
+    motion = Table(("pelvis_tilt", "knee_angle_r"), time_s, np.column_stack([tilt, tilt - 0.3]), False)
+    poses = body_poses(build(model), coordinates(model, motion), ("pelvis", "tibia_r"))
+    seen = Rotation.from_rotvec(np.outer(np.pi * (time_s > 1.0), [0.0, 1.0, 0.0])).as_matrix()
+    zero = Rotation.from_rotvec([0.0, 0.0, 0.1]).as_matrix()
+    axes = {
+        "pelvis": (time_s, seen @ poses["pelvis"][1]),
+        "tibia_r": (time_s, seen @ poses["tibia_r"][1] @ zero),
+    }
+    found = segment_scores(model, motion, Measured(axes=axes, turn_s=((0.0, 0.9), (1.1, 2.0))))
+    assert found["tilt pelvis"]["rmsd"] == pytest.approx(0.0, abs=1e-5)
+    assert found["tilt tibia"]["rmsd"] == pytest.approx(np.degrees(0.1))
+    assert found["tilt tibia"]["spread"] == pytest.approx(0.0, abs=1e-5)
+    assert found["heading over the turn"]["rmsd"] == pytest.approx(180.0)
 
 
 def test_a_point_under_a_foot_is_told_along_the_foot():

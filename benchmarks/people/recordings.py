@@ -83,6 +83,8 @@ RECORDINGS: Mapping[str, Recorded] = {
             ("capsense_sub01_stiff", "Sub01_CSStiffKnee", 66.7, 1.81, "0.769"),
             ("capsense_sub02", "Sub02_CSBaseline", 56.0, 1.65, "0.735"),
             ("capsense_sub03", "Sub03_CSBaseline", 78.6, 1.87, "0.775"),
+            ("capsense_sub05", "Sub05_CSBaseline", 81.6, 1.90, "0.779"),
+            ("capsense_sub08", "Sub08_CSBaseline", 54.7, 1.71, "0.755"),
         )
     },
     **{

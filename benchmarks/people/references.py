@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from benchmarks.people.feet import foot_frames, on_foot
 from casadi_dynamics.osim import read_model
@@ -43,6 +44,11 @@ class Measured:
     pressure : mapping of str to pair of ndarray
         By side: times in s, and the centre of pressure in stance (n, 2) from the origin of the calcaneus
         forward and right along the foot as seen from above, m.
+    axes : mapping of str to pair of ndarray
+        By body: times in s, and the axes (n, 3, 3) of the segment that cameras saw, in columns, in a ground
+        whose y points up: forward, up and right, with zeros of the laboratory's own.
+    turn_s : pair of pair of float, optional
+        When the person walked straight before and after a turn, s.
     """
 
     angles: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
@@ -52,6 +58,8 @@ class Measured:
     lag_s: float = 0.0
     both_up: tuple[np.ndarray, np.ndarray] | None = None
     pressure: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    axes: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    turn_s: tuple[tuple[float, float], tuple[float, float]] | None = None
 
     @property
     def sagittal(self) -> Measured:
@@ -101,16 +109,25 @@ def kuopio(folder: Path) -> Measured:
 
 
 def gaittoolbox(folder: Path) -> Measured:
-    """Read the optical angles of the walk there and back, where the person walks straight."""
+    """Read the cameras of the walk there and back: segments, and angles where the person walks straight."""
     motion = read_storage(folder / "angles.mot")
-    straight = ((motion.time_s > 11.0) & (motion.time_s < 14.0)) | (
-        (motion.time_s > 16.5) & (motion.time_s < 20.0)
-    )
+    there_s, back_s = (11.0, 14.0), (16.5, 20.0)
+    straight = np.any([(motion.time_s > a) & (motion.time_s < b) for a, b in (there_s, back_s)], axis=0)
+    with np.load(folder / "vicon.npz") as seen:
+        axes = {
+            str(segment).replace("foot", "calcn"): (
+                seen["t"].astype(float),
+                Rotation.from_quat(turn, scalar_first=True).as_matrix(),
+            )
+            for segment, turn in zip(seen["segments"], seen["quat_wxyz"], strict=True)
+        }
     angle = dict(zip(motion.names, motion.values.T, strict=True))
     legs = (name for name in motion.names if name[-2:] in {"_r", "_l"})
     return Measured(
         {name: (motion.time_s, np.where(straight, np.radians(angle[name]), np.nan)) for name in legs},
         lag_s=0.022,
+        axes=axes,
+        turn_s=(there_s, back_s),
     )
 
 

@@ -7,15 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from rich.table import Table
+from rich import table
+from scipy.spatial.transform import Rotation
 
-from benchmarks.people.feet import foot_frames, on_foot
+from benchmarks.people.feet import body_poses, coordinates, foot_frames, on_foot
 from benchmarks.people.references import Measured
 from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
+from casadi_dynamics.symbolic import build
+from casadi_dynamics.symbolic.posture import without_forces
 from sspinn_opensim.evaluation.curves import Curves, angles_of, read_estimate
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY, error_numbers
-from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.results.folder import ResultsFolder
 
 _NUMBERS = ("rmsd", "bias", "spread", "correlation")
@@ -24,8 +27,8 @@ _PELVIS = ("pelvis_tilt", "pelvis_list", "pelvis_rotation")
 #: Ground forces and centre of pressure count in stance: with a load of this part of body weight.
 _LOADED = 0.1
 _WAYS = ("forward", "up", "sideways")
-#: Errors that are aimed at in `kuopio2024_walk`: degrees, percent of body weight times height, percent of
-#: body weight, mm.
+#: Errors that are aimed at in `kuopio2024_walk` and, of tilt and heading, in `gaittoolbox_walk`: degrees,
+#: percent of body weight times height, percent of body weight, mm.
 TARGETS: Mapping[str, float] = {
     "angle hip_flexion": 4.5,
     "angle knee_angle": 4.5,
@@ -43,6 +46,8 @@ TARGETS: Mapping[str, float] = {
     "force sideways": 2.0,
     "pressure forward": 25.0,
     "pressure sideways": 25.0,
+    **{f"tilt {segment}": 4.0 for segment in ("pelvis", "femur", "tibia", "calcn")},
+    "heading over the turn": 5.0,
 }
 
 
@@ -84,7 +89,9 @@ def space_scores(
     -------
     dict of str to dict
         ``rmsd``, ``bias``, ``spread`` and ``correlation`` of ``angle``, ``moment`` (percent of body weight
-        times height), ``force`` (percent of body weight) and ``pressure`` (mm) and what of it.
+        times height), ``force`` (percent of body weight), ``pressure`` (mm), ``tilt`` of a segment against
+        the vertical (degrees; its spread is what no constant turn of the segment's axes removes) and
+        ``heading`` over a turn (degrees) and what of it.
     """
     results = ResultsFolder(folder)
     model = read_model(results.subject)
@@ -116,7 +123,8 @@ def space_scores(
                 rows.append(_row(estimate.time_s, 100 / weight * own, at_s, 100 / weight * force[:, axis]))
         if rows:
             found[f"force {way}"] = _mean(rows)
-    return found | _pressure(results, model, measured, estimate, weight)
+    found |= _pressure(results, model, measured, estimate, weight)
+    return found | segment_scores(model, read_storage(results.kinematics), measured, late_s)
 
 
 def _pressure(
@@ -139,6 +147,48 @@ def _pressure(
             curve = 1000.0 * np.where(loaded, reference[:, axis], np.nan)
             rows[way].append(_row(estimate.time_s, 1000.0 * own[:, axis], at_s, curve))
     return {f"pressure {way}": _mean(each) for way, each in rows.items()}
+
+
+def segment_scores(
+    model: Model, motion: Table, measured: Measured, late_s: float = 0.0
+) -> dict[str, dict[str, float]]:
+    """Return errors of the tilt of segments and of the pelvis' heading over a turn, see `space_scores`."""
+    if not measured.axes:
+        return {}
+    poses = body_poses(build(without_forces(model)), coordinates(model, motion), measured.axes)
+    time_s = motion.time_s - late_s
+    tilts: dict[str, list[dict[str, float]]] = {}
+    headings = []
+    for body, (at_s, axes) in measured.axes.items():
+        inside = (at_s >= time_s[0]) & (at_s <= time_s[-1])
+        nearest = np.searchsorted(time_s, at_s[inside]).clip(0, len(time_s) - 1)
+        own, seen = poses[body][1][nearest], axes[inside]
+        # The vertical along the axes of a segment: all of its pose but the heading.
+        own_up, seen_up = own[:, 1], seen[:, 1]
+        rmsd = _rms_angle_deg(own_up, seen_up)
+        spread = _rms_angle_deg(Rotation.align_vectors(seen_up, own_up)[0].apply(own_up), seen_up)
+        row = {"rmsd": rmsd, "bias": np.sqrt(max(0.0, rmsd**2 - spread**2)), "spread": spread}
+        tilts.setdefault(body.split("_")[0], []).append(row | {"correlation": np.nan})
+        if body == "pelvis" and measured.turn_s is not None:
+            parts = [(at_s[inside] > a) & (at_s[inside] < b) for a, b in measured.turn_s]
+            headings = [_change_deg(each, *parts) for each in (own, seen)]
+    found = {f"tilt {segment}": _mean(rows) for segment, rows in tilts.items()}
+    if headings:
+        off = float(headings[0] - headings[1])
+        found["heading over the turn"] = dict(zip(_NUMBERS, (abs(off), off, 0.0, np.nan), strict=True))
+    return found
+
+
+def _rms_angle_deg(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the root mean square angle between unit vectors (n, 3), degrees."""
+    cosine = np.clip((first * second).sum(axis=1), -1.0, 1.0)
+    return float(np.degrees(np.sqrt(np.mean(np.arccos(cosine) ** 2))))
+
+
+def _change_deg(axes: np.ndarray, before: np.ndarray, after: np.ndarray) -> float:
+    """Return by how much axes (n, 3, 3) turn to the left between two parts of the time, degrees."""
+    heading = np.unwrap(np.arctan2(-axes[:, 2, 0], axes[:, 0, 0]))
+    return float(np.degrees(heading[after].mean() - heading[before].mean()))
 
 
 def _heading_error(estimate: Curves, measured: Measured) -> float:
@@ -176,7 +226,7 @@ def read_angles(file: Path, model: Model) -> Curves:
     return Curves(motion.time_s, angles_of(motion, model))
 
 
-def space_table(name: str, columns: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Table:
+def space_table(name: str, columns: Mapping[str, Mapping[str, Mapping[str, float]]]) -> table.Table:
     """Return a table of groups: for each estimate rmsd, with bias, spread and correlation.
 
     Parameters
@@ -184,7 +234,7 @@ def space_table(name: str, columns: Mapping[str, Mapping[str, Mapping[str, float
     columns : mapping of str to mapping
         Scores as of `space_scores`, by what made them.
     """
-    shown = Table(name, *columns, "aimed at", box=None)
+    shown = table.Table(name, *columns, "aimed at", box=None)
     for group in dict.fromkeys(group for scores in columns.values() for group in scores):
         cells = [
             "{rmsd:.2f} (bias {bias:.2f}, spread {spread:.2f}, r {correlation:.2f})".format(**scores[group])
