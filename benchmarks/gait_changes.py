@@ -3,8 +3,10 @@
 Run ``python -m benchmarks.gait_changes --data ../shared/data --out DIR``. One person's walks (OpenCap data
 set, subject 4) on the own model, one stride repeated, with a virtual sensor on the trunk beside those on
 pelvis and legs. All walks are of one day: every sensor is turned, misplaced and biased alike in all of them.
-Each is trained alone in space, without labels. Scored is by how much foot progression and the sway of the
-trunk differ from those of the walk that is not changed, against how much they do in the recorded motion.
+The first is trained in space, without labels, and its network adapted to the others, with what is known of
+how the sensors sit (`--alone`: each is trained by itself). Scored is by how much foot progression and the
+sway of the trunk differ from those of the walk that is not changed, against how much they do in the recorded
+motion.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from benchmarks.people.feet import body_poses, coordinates
 from benchmarks.virtual_imu import LEG_PER_HEIGHT
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import BodyFunctions
-from sspinn_opensim import estimate, scale, train
+from sspinn_opensim import adapt, estimate, scale, train
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording.findings import KINDS
 from sspinn_opensim.results.folder import ResultsFolder
@@ -83,6 +85,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="turned sensors count as stated, or are aligned once, by the signals of the first normal walk",
     )
     parser.add_argument("--steps", type=int, default=700)
+    parser.add_argument(
+        "--alone",
+        action="store_true",
+        help="train every walk by itself, instead of adapting the first's network",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
@@ -96,15 +103,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     first, rows = found["normal"][0], []
     for kind, motions in found.items():
         for motion in motions:
-            rows.append(
-                {"kind": kind, "trial": motion.name.removesuffix("_ik.mot")} | run(motion, first, options)
-            )
+            rows.append({"kind": kind, "trial": _trial_of(motion)} | run(motion, first, options))
             (options.out / "gait_changes.json").write_text(
                 json.dumps(rows, indent=1) + "\n", encoding="utf-8"
             )
     told = [*rows, *changes(rows)]
     print(json.dumps(told, indent=1) if options.json else table(told))
     return 0
+
+
+def _trial_of(motion: Path) -> str:
+    return motion.name.removesuffix("_ik.mot")
 
 
 def settings(model: Path, level_deg: float, seed: int) -> SimulationSettings:
@@ -137,12 +146,15 @@ def run(motion: Path, first: Path, options: argparse.Namespace) -> dict[str, flo
     """
     model = motion.parent / "subject4_optimized.osim"
     chosen = settings(model, options.level, options.seed)
-    trial = options.out / motion.name.removesuffix("_ik.mot")
+    trial = options.out / _trial_of(motion)
     study = read_study(simulate_imu(model, motion, trial, chosen).study)
     study = override(_placed(study, motion == first, options), steps=options.steps, seeds=(options.seed,))
     results = trial / "results"
-    scale(study, results)
-    train(study, results)
+    if motion == first or options.alone:
+        scale(study, results)
+        train(study, results)
+    else:
+        adapt(study, options.out / _trial_of(first) / "results", results)
     estimate(study, results)
     walk = read_walk(model, motion, chosen)
     assert walk.motion.stride_s is not None

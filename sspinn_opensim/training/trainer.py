@@ -29,7 +29,8 @@ class Trainer:
     network : dict, optional
         State of a network to start from; random numbers of the seed by default.
     mounting : dict, optional
-        State of the first member's mounting to start from; none by default.
+        State of the first member's mounting, found in another recording of the same person, to start from;
+        none by default.
 
     Attributes
     ----------
@@ -64,7 +65,7 @@ class Trainer:
         if network is not None:
             first.load(network, None)
         if mounting is not None:
-            first.mounting.load_state_dict(mounting)
+            first.mounting.expect(mounting)
         self.objective = Objective(cohort, settings, self._members)
         self.estimators = self.objective.estimators
         self.optimizer = torch.optim.Adam(self.estimators.parameters(), lr=settings.learning_rate, fused=True)

@@ -551,6 +551,19 @@ def test_it_does_not_matter_into_how_many_points_a_foot_is_divided(name, standin
     assert value_of(name, alone) == pytest.approx(value_of(name, own), rel=1e-12)
 
 
+def test_the_sensors_of_a_known_person_are_expected_where_they_were():
+    """A slip by a fifth of the usual deviations costs as much as the whole of them from a stated place."""
+    found = {name: torch.randn(7, 3, dtype=torch.float64) for name in ("rotation", "shift")}
+    mounting, prior = Mounting(7).double(), TERMS["mounting"]
+    mounting.expect(found)
+    e = SimpleNamespace(mounting=mounting)
+    assert torch.equal(mounting.rotation, found["rotation"]) and prior.function(e, *prior.scale) == 0.0
+    with torch.no_grad():
+        mounting.rotation[2, 1] += 0.2 * prior.scale[0]
+        mounting.shift[4, 0] += 0.2 * prior.scale[1]
+    assert prior.function(e, *prior.scale).item() == pytest.approx(2 / 7)
+
+
 def test_a_turned_sensor_is_explained_by_its_mounting(standing, body):
     """Signals of a sensor turned by a small angle are met exactly once the mounting has that angle."""
     angle = 0.2
