@@ -44,7 +44,7 @@ _TURNED = ("upside_down", "gravity_direction")
 _MIRRORED = ("mirrored", *_TURNED)
 _SWAPPED = ("swapped_sides", "swapped_segments")
 #: Sagittal channels: specific force forward and up, angular rate to the right.
-_PLANAR = {"acceleration": (True, True, False), "angular_rate": (False, False, True)}
+PLANAR = {"acceleration": (True, True, False), "angular_rate": (False, False, True)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,9 +213,9 @@ def _cut(recording: Recording, axes: str) -> Recording:
     """Return a recording with the sagittal channels alone, where axes are ``planar``; else as it is."""
     if axes != "planar":
         return recording
-    cut = {name: getattr(recording, name) * np.array(known) for name, known in _PLANAR.items()}
+    cut = {name: getattr(recording, name) * np.array(known) for name, known in PLANAR.items()}
     known = {
-        f"{name}_available": np.tile(known, (len(recording.sensors), 1)) for name, known in _PLANAR.items()
+        f"{name}_available": np.tile(known, (len(recording.sensors), 1)) for name, known in PLANAR.items()
     }
     sensors = tuple(replace(sensor, axes_known=True) for sensor in recording.sensors)
     return replace(recording, sensors=sensors, **cut, **known)

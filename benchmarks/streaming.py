@@ -35,6 +35,7 @@ from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.streaming.adaptation import Adaptation
 from sspinn_opensim.streaming.channels import Channels, channels_of_estimate
+from sspinn_opensim.streaming.lateness import shared_joints
 from sspinn_opensim.streaming.learner import Task
 from sspinn_opensim.streaming.live import Event, LiveEstimator, LiveFrame, StreamedSensors
 from sspinn_opensim.streaming.lsl import lsl, stream_info
@@ -80,7 +81,10 @@ class Person:
         """Return a live estimator."""
         streaming = StreamingEstimator(self.network, self.subject, self.signals)
         muscles = self.solver and LiveMuscles(self.solver, self.signals.step_s)
-        return LiveEstimator(streaming, self.sensors, shared_clock=shared_clock, muscles=muscles)
+        joints = shared_joints(self.subject.model, self.subject.functions.imu_frames)
+        return LiveEstimator(
+            streaming, self.sensors, shared_clock=shared_clock, muscles=muscles, joints=joints
+        )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from sspinn_opensim.streaming.aligning import Aligning
 from sspinn_opensim.streaming.events import Event
 from sspinn_opensim.streaming.frames import Frame, FrameMaker, Patience, SensorHealth, Silence
 from sspinn_opensim.streaming.latency import Latency
-from sspinn_opensim.streaming.lateness import LateSensors
+from sspinn_opensim.streaming.lateness import LateSensor, LateSensors, SharedJoint
 from sspinn_opensim.streaming.muscles import LiveMuscles
 from sspinn_opensim.streaming.samples import Sample
 from sspinn_opensim.training.lead_in import LEAD_IN_S
@@ -124,6 +124,8 @@ class LiveEstimator:
     inclined : callable, optional
         Given what the person's sensors read while standing, acceleration and angular rate (n, k, 3) along the
         bodies as far as their axes are known, it returns by how much each has to be turned yet, (k, 3, 3).
+    joints : sequence of SharedJoint
+        By which sensors whose signals are late are told.
     """
 
     def __init__(
@@ -140,6 +142,7 @@ class LiveEstimator:
         adaptation: Adaptation | None = None,
         network: str = "",
         inclined: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+        joints: Sequence[SharedJoint] = (),
     ) -> None:
         self._streaming, self.sensors, self._same_clock = streaming, sensors, same_clock
         self._patience = patience or Patience()
@@ -166,8 +169,10 @@ class LiveEstimator:
         self._entering: list[Frame] = []
         self._live, self._began = False, False
         self._withdrawn_s: float | None = None
-        self._late_sensors = LateSensors(sensors.bodies, streaming.step_s)
+        self._late_sensors = LateSensors(joints, streaming.step_s)
         self._late_told: set[int] = set()
+        #: Whether nothing has come since `advance` was called.
+        self._quiet = False
         self._missing_told: tuple[int, ...] = ()
         self._idle_since_s: float | None = None
         self._looked_s = -np.inf
@@ -226,13 +231,16 @@ class LiveEstimator:
 
     def take(self, sample: Sample, arrived_s: float) -> None:
         """Take a sample that arrived at a time of this machine's monotonic clock."""
-        began = time.perf_counter()
+        began, self._quiet = time.perf_counter(), False
         self.frames.take(sample, arrived_s)
         self._aligning_s += time.perf_counter() - began
 
     def advance(self, now_s: float) -> list[LiveFrame | Event]:
         """Return what there is to say at a time of this machine's monotonic clock."""
         found: list[LiveFrame | Event] = []
+        if self._quiet:  # the next frame is not yet on its way
+            found += self._tell_late(self._late_sensors.work(), now_s - self.frames.ahead_s)
+        self._quiet = True
         while True:
             began = time.perf_counter()
             frame = self.frames.next(now_s)
@@ -311,14 +319,14 @@ class LiveEstimator:
         found.append(Event(entering[0].time_s, "began", text))
         self._began = self._live = True
         self._withdrawn_s = None
-        self._late_sensors.reset()
         for one, (a, r) in zip(entering, signals, strict=True):
-            found += self._estimated(one, a, r, late=True)
+            found += [*self._estimated(one, a, r, late=True), *self._late(one)]
         self._aligning_s = 0.0
         return found
 
     def _step(self, frame: Frame, now_s: float) -> list[LiveFrame | Event]:
         began, self.last_frame = time.perf_counter(), frame
+        told = self._late(frame)
         acceleration, rate = self._along_bodies(frame.signals)
         aligning = self._aligning_s + time.perf_counter() - began
         self._aligning_s = 0.0
@@ -327,16 +335,24 @@ class LiveEstimator:
         network, physics = self._streaming.spent_s
         live.spent_s.update(alignment=aligning, network=network, physics=physics)
         live.spent_s["waiting"] = max(now_s - self._due_s(frame.time_s), 0.0)
-        found: list[LiveFrame | Event] = [live, *events]
-        late = self._late_sensors.take(rate)
-        if late is not None and late.sensor not in self._late_told:
-            self._late_told.add(late.sensor)
-            name = self.sensors.names[late.sensor]
-            text = (
-                f"Sensor '{name}': its signals come {1000 * late.delay_s:.0f} ms after those of the others."
-            )
-            found.append(Event(frame.time_s, "late", text, (name,)))
-        return found
+        return [live, *events, *told]
+
+    def _late(self, frame: Frame) -> list[Event]:
+        """Return which sensor's signals are late, if that is found now."""
+        acceleration, rate = self.sensors.whole(frame.signals)
+        return self._tell_late(
+            self._late_sensors.take(acceleration, rate - self._bias, frame.held), frame.time_s
+        )
+
+    def _tell_late(self, late: LateSensor | None, time_s: float) -> list[Event]:
+        if late is None or late.sensor in self._late_told:
+            return []
+        self._late_told.add(late.sensor)
+        name, when = self.sensors.names[late.sensor], "after" if late.delay_s > 0 else "before"
+        text = (
+            f"Sensor '{name}': its signals come {1000 * abs(late.delay_s):.0f} ms {when} those of the others."
+        )
+        return [Event(time_s, "late", text, (name,))]
 
     def _estimated(
         self, frame: Frame, acceleration: np.ndarray, rate: np.ndarray, *, late: bool
@@ -375,6 +391,7 @@ class LiveEstimator:
 
     def _withdraw(self, silence: Silence) -> list[Event]:
         self._entering = []
+        self._late_sensors.pause()
         if self.aligning is not None:
             self.aligning.pause()
         if not self._live:

@@ -29,6 +29,7 @@ from sspinn_opensim.streaming.aligning import Aligning, Unaligned
 from sspinn_opensim.streaming.channels import Channels, channels_of_estimate
 from sspinn_opensim.streaming.frames import Patience
 from sspinn_opensim.streaming.latency import described
+from sspinn_opensim.streaming.lateness import shared_joints
 from sspinn_opensim.streaming.learner import Task
 from sspinn_opensim.streaming.live import LiveEstimator, StreamedSensors
 from sspinn_opensim.streaming.muscles import LiveMuscles
@@ -179,6 +180,7 @@ def stream(
         speed=speed if source == "recording" else 1.0,
         network=start.told,
         inclined=inclination(study, prepared),
+        joints=shared_joints(prepared.subject.model, prepared.subject.functions.imu_frames),
     )
     sinks: list[Sink] = []
     page: LivePage | None = None

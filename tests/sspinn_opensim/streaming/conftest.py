@@ -47,11 +47,13 @@ def person(walker, planar_model, record):
 def make_live(person):
     """Return a function: settings to a live estimator of the person."""
     from sspinn_opensim.estimation import StreamingEstimator
+    from sspinn_opensim.streaming.lateness import shared_joints
     from sspinn_opensim.streaming.live import LiveEstimator
 
     def make(**settings):
         streaming = StreamingEstimator(person.estimator, person.subject, person.signals)
-        return LiveEstimator(streaming, person.sensors, **{"shared_clock": True} | settings)
+        joints = shared_joints(person.subject.model, person.subject.functions.imu_frames)
+        return LiveEstimator(streaming, person.sensors, **{"shared_clock": True, "joints": joints} | settings)
 
     return make
 
@@ -129,7 +131,7 @@ def arrivals(person):
                 if random.random() < loss or any(k == s and a <= t < b for s, a, b in dead):
                     continue
                 delay = 0.002 + jitter_s * random.random() + sum(d for s, d in late if s == k)
-                own = person.sent[max(row - behind.get(k, 0), 0), k]
+                own = person.sent[np.clip(row - behind.get(k, 0), 0, len(time_s) - 1), k]
                 # Clocks of any origin that go wrong by millionths.
                 clock = t if not ppm.any() else 50.0 * k + t * (1 + 1e-6 * ppm[k])
                 found.append((1000.0 + t + delay, Sample(k, clock, own, row)))

@@ -156,13 +156,25 @@ def test_a_sensor_whose_packets_come_late_is_named(make_live, arrivals, play_to,
 
 @pytest.mark.parametrize(("sensor", "name"), [(2, "tibia_r"), (6, "foot_l"), (4, "femur_l")])
 def test_a_sensor_whose_signals_come_late_is_named(make_live, arrivals, play_to, sensor, name):
-    """By 30 ms, hidden by its clock: nothing but the walking tells it."""
+    """By 30 ms, hidden by its clock: nothing but the joints tell it."""
     live = make_live(shared_clock=False)
     _, events = play_to(live, arrivals(ppm=np.full(7, 1.0), signal_late=[(sensor, 3)], jitter_s=0.01))
     late = [event for event in events if event.kind == "late"]
     assert [event.sensors for event in late] == [(name,)]
-    # Of eight seconds of noise-free walking on clocks with jitter, to a fifth of a frame.
+    # Of some seconds of noise-free walking on clocks with jitter, to a fifth of a frame.
     assert float(re.search(r"come (\d+) ms", late[0].text)[1]) == pytest.approx(30, abs=2)
+
+
+@pytest.mark.parametrize("late", [(), [(2, 3)], [(5, -3)]])
+def test_it_is_named_whatever_else_goes_wrong(make_live, arrivals, play_to, person, late):
+    """Losses, jitter, clocks 100 ppm apart, a sensor that is dead for a time; and nobody where nobody is."""
+    live = make_live(shared_clock=False)
+    ppm = np.linspace(-50, 50, 7)
+    sent = arrivals(loss=0.05, jitter_s=0.05, ppm=ppm, dead=[(6, 5.0, 12.0)], signal_late=late, to_row=1800)
+    told = [event for event in play_to(live, sent)[1] if event.kind == "late"]
+    assert [event.sensors for event in told] == [(person.sensors.names[sensor],) for sensor, _ in late]
+    for event, (_, frames) in zip(told, late, strict=True):
+        assert f"{'after' if frames > 0 else 'before'} those" in event.text
 
 
 def test_nobody_is_late_in_a_good_stream(make_live, arrivals, play_to):
