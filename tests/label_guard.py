@@ -74,7 +74,7 @@ def main(study_file: str, unaligned: str, out: str) -> None:
     from sspinn_opensim.opensim_io.tables import staging
     from sspinn_opensim.study import cohort as cohort_file
     from sspinn_opensim.study import override, read_study
-    from sspinn_opensim.training.losses import TERMS
+    from sspinn_opensim.training.losses import FUNCTIONS
     from sspinn_opensim.verbs import adapt, estimate, prepared, scale, train
 
     study, out = override(read_study(study_file), steps=2), Path(out)
@@ -112,11 +112,11 @@ def main(study_file: str, unaligned: str, out: str) -> None:
         "shell": lambda: os.system(f"cat '{file}' > /dev/null"),
     }
     found = {"as it is": watched(everything=True)}
-    term, read, predict = TERMS["torque"], prepared.read_recording, estimate.write_estimate
+    torque, read, predict = FUNCTIONS["torque"], prepared.read_recording, estimate.write_estimate
     for name, leak in leaks.items():
-        TERMS["torque"] = replace(term, function=lambda *given, leak=leak: (leak(), term.function(*given))[1])
+        FUNCTIONS["torque"] = lambda *given, leak=leak: (leak(), torque(*given))[1]
         found[f"loss, {name}"] = watched()
-    TERMS["torque"] = term
+    FUNCTIONS["torque"] = torque
     prepared.read_recording = lambda study: (leaks["file"](), read(study))[1]
     found["recording, file"] = watched()
     prepared.read_recording = read

@@ -289,9 +289,9 @@ def test_every_name_in_docstrings_and_documents_leads_somewhere(trees, documents
 @pytest.mark.parametrize(
     ("name", "there"),
     [
-        ("sspinn_opensim.training.losses.TERMS", True),
-        ("sspinn_opensim.training.losses.Term.weight", True),
-        ("sspinn_opensim.training.losses.TERM", False),
+        ("sspinn_opensim.training.loss_terms.TERMS", True),
+        ("sspinn_opensim.training.loss_terms.Term.weight", True),
+        ("sspinn_opensim.training.loss_terms.TERM", False),
         ("sspinn_opensim.workflows", False),
         ("sspinn_opensim/training/losses.py", True),
         ("training/losses.py", True),

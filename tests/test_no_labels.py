@@ -4,7 +4,6 @@ That no module of these rooms imports or names a reader of references is held by
 the running program is watched.
 """
 
-import dataclasses
 import json
 import os
 import re
@@ -175,18 +174,18 @@ def test_a_leak_that_no_guard_sees_changes_what_is_learnt(study, out, place_mode
     import torch
 
     from sspinn_opensim.study import override
-    from sspinn_opensim.training.losses import TERMS
+    from sspinn_opensim.training.losses import FUNCTIONS
     from sspinn_opensim.verbs import train
 
     monkeypatch.setattr("sspinn_opensim.opensim_io.tables.staging.check_files", lambda files: None)
     file = study.parent / "demo" / REFERENCE[0]
-    term = TERMS["torque"]
+    torque = FUNCTIONS["torque"]
 
     def leaking(*given):
         content = torch.from_file(str(file), size=2000, dtype=torch.uint8)
-        return term.function(*given) * (1 + content.float().mean())
+        return torque(*given) * (1 + content.float().mean())
 
-    monkeypatch.setitem(TERMS, "torque", dataclasses.replace(term, function=leaking))
+    monkeypatch.setitem(FUNCTIONS, "torque", leaking)
     chosen = override(read_study(study), steps=2)
     place_model(chosen, out)
     train.train(chosen, out)

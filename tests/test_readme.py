@@ -17,6 +17,7 @@ from sspinn_opensim.recording.formats import npz_archive
 from sspinn_opensim.results.folder import FILES
 from sspinn_opensim.study import TrainingChoice, read_study
 from sspinn_opensim.training import losses, motion, settings, signals
+from sspinn_opensim.training.loss_terms import TERMS
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +71,8 @@ def capabilities() -> list[str]:
 def loss_terms() -> list[str]:
     """Return the rows of the loss terms: a quantity is said by its function, all else by the table."""
     rows = []
-    for name, term in losses.TERMS.items():
-        quantity = term.function.__doc__.strip().splitlines()[0].removesuffix(".")
+    for name, term in TERMS.items():
+        quantity = losses.FUNCTIONS[name].__doc__.strip().splitlines()[0].removesuffix(".")
         scale = "; ".join(f"{value:g} {unit}" for value, unit in zip(term.scale, term.unit, strict=True))
         when = "with forces" if term.needs_force else "until then" if term.leads_force else ""
         rows.append(row(f"`{name}`", quantity, scale, f"{term.weight:g}", when))

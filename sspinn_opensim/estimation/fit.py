@@ -14,7 +14,8 @@ from torch import Tensor
 from sspinn_opensim.training.coverage import scored_frames, window_starts
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.lead_in import lead_in_frames
-from sspinn_opensim.training.losses import TERMS, BodyConstants, LossInputs, beyond_limits, loss_inputs
+from sspinn_opensim.training.loss_terms import TERMS
+from sspinn_opensim.training.losses import BodyConstants, LossInputs, beyond_limits, loss_inputs, term_value
 from sspinn_opensim.training.motion import differentiate
 from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import Signals, Windows, windows_at
@@ -122,7 +123,7 @@ def fit_of(
     # Not in inference mode: what is made and kept meanwhile serves the next training too.
     with torch.no_grad():
         e = _inputs(estimator, subject, signals, windows, unscored)
-        terms = {name: float(term(e)) for name, term in TERMS.items() if not term.leads_force}
+        terms = {name: float(term_value(name, e)) for name, term in TERMS.items() if not term.leads_force}
         varied = e.acceleration.flatten(0, 1).var(0).mean() * signals.acceleration_axes
         return Fit(
             windows=len(e.tau),

@@ -21,7 +21,7 @@ from sspinn_opensim.streaming.recent import recording_of
 from sspinn_opensim.training.checkpoint import identity, save
 from sspinn_opensim.training.cohort import single_person_cohort
 from sspinn_opensim.training.estimator import PersonNetwork
-from sspinn_opensim.training.losses import weights
+from sspinn_opensim.training.loss_terms import weights
 from sspinn_opensim.training.processes import shared_cores
 from sspinn_opensim.training.settings import Progress, TrainingSettings
 from sspinn_opensim.training.signals import Signals, make_signals
@@ -188,5 +188,5 @@ def _loss(estimator: PersonNetwork, subject: Subject, signals: Signals, settings
     fit = fit_of(estimator, subject, signals, settings)
     if fit is None:
         raise InputError("No part of the stream is long enough to learn from.")
-    weight = weights(dict(settings.weights))
+    weight = weights(settings.weights)
     return sum(weight[name] * value for name, value in fit.terms.items())

@@ -1,4 +1,4 @@
-"""Physics losses: one small function and one row of a table for each term.
+"""Physics losses: one small function for each term; `loss_terms` has its row.
 
 Every term is the mean square of a quantity over the scale at which it starts to matter, at any sampling rate:
 differences from frame to frame are taken per time. The formulation is
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from casadi_dynamics.compiled import TorchFunction
-from casadi_dynamics.errors import InputError, nearest
+from sspinn_opensim.training.loss_terms import TERMS
 from sspinn_opensim.training.motion import Motion, RawMotion, columns
 from sspinn_opensim.training.outliers import ErrorScales, heavy_tailed
 from sspinn_opensim.training.signals import Signals, Windows
@@ -254,6 +254,22 @@ class LossInputs:
             return columns(self.tau, self.subject.roles.actuated)
 
 
+#: Function of each term of `TERMS` by name: the mean square of a quantity over the scales it takes.
+FUNCTIONS: dict[str, Callable[..., Tensor]] = {}
+
+
+def _of_a_term(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Make a function that of the term of its name."""
+    FUNCTIONS[function.__name__] = function
+    return function
+
+
+def term_value(name: str, e: LossInputs) -> Tensor:
+    """Return the value of a term of `TERMS`, scaled and not weighted."""
+    return FUNCTIONS[name](e, *TERMS[name].scale)
+
+
+@_of_a_term
 def acceleration(e: LossInputs, floor: float) -> Tensor:
     """Specific force against the sensors."""
     error, known = e.predicted_acceleration - e.acceleration, e.signals.acceleration_variance
@@ -261,6 +277,7 @@ def acceleration(e: LossInputs, floor: float) -> Tensor:
     return e.signals.acceleration_axes * _sensor_error(error, known, floor, found)
 
 
+@_of_a_term
 def angular_rate(e: LossInputs, floor: float, across: float) -> Tensor:
     """Angular rate against the sensors."""
     error, known = e.predicted_rate - e.angular_rate, e.signals.rate_variance
@@ -278,6 +295,7 @@ def _sensor_error(error: Tensor, variance: Tensor, floor: float | Tensor, found:
     return torch.where(variance > 0, error.square() / allowed, heavy_tailed(error, allowed, found)).mean()
 
 
+@_of_a_term
 def trunk_rise(e: LossInputs, acceleration: float) -> Tensor:
     """Slow upward acceleration of walking pelvis and trunk against their sensors: the load of both feet.
 
@@ -294,6 +312,7 @@ def trunk_rise(e: LossInputs, acceleration: float) -> Tensor:
     return _mean_square(_slow(error, e.signals.step_s), acceleration)
 
 
+@_of_a_term
 def trunk_drive(e: LossInputs, acceleration: float) -> Tensor:
     """Slow level acceleration of walking pelvis and trunk against their sensors, in models out of the plane.
 
@@ -320,6 +339,7 @@ def _slow(error: Tensor, step_s: float) -> Tensor:
     return slow - slow.mean(-1, keepdim=True)
 
 
+@_of_a_term
 def inclination(e: LossInputs, angle: float) -> Tensor:
     """Up along the sensors' axes against an orientation filter, in models that leave the plane."""
     if e.up is None:
@@ -329,6 +349,7 @@ def inclination(e: LossInputs, angle: float) -> Tensor:
     return (error.square().sum(-1) * known).mean()
 
 
+@_of_a_term
 def root_residual(e: LossInputs, share: float) -> Tensor:
     """Force and moment that would have to hold the root from outside."""
     roles, subject = e.subject.roles, e.subject
@@ -336,12 +357,14 @@ def root_residual(e: LossInputs, share: float) -> Tensor:
     return _per_frame(columns(e.tau, roles.root) / e.tau.new_tensor(scale))
 
 
+@_of_a_term
 def contact_height(e: LossInputs, above: float, below: float) -> Tensor:
     """Load on points off the floor."""
     lifted = e.height * torch.where(e.height.detach() > 0, 1.0 / above, 1.0 / below)
     return _over_frames((e.load * lifted.square()).sum(), e.height)
 
 
+@_of_a_term
 def contact_speed(e: LossInputs, speed: float, roll: float) -> Tensor:
     """Load on points that move."""
     allowed = speed**2 + roll**2 * _squared_turning_speed(e)
@@ -361,11 +384,13 @@ def _squared_turning_speed(e: LossInputs) -> Tensor:
         return parting / apart.clamp(min=1e-6)
 
 
+@_of_a_term
 def penetration(e: LossInputs, depth: float) -> Tensor:
     """Points below the floor."""
     return _per_frame(e.height.clamp(max=0.0), depth)
 
 
+@_of_a_term
 def friction(e: LossInputs, beyond: float) -> Tensor:
     """Pull beyond what friction holds."""
     along, load, right = e.force_axes
@@ -373,12 +398,14 @@ def friction(e: LossInputs, beyond: float) -> Tensor:
     return _per_frame(torch.sub(pull, load, alpha=FRICTION).relu(), beyond)
 
 
+@_of_a_term
 def force_change(e: LossInputs, jump: float) -> Tensor:
     """Jumps of the contact forces."""
     change = e.lever_force[:, 1:] - e.lever_force[:, :-1]
     return _per_frame(change, jump * e.signals.step_s / 0.01)
 
 
+@_of_a_term
 def load_transfer(e: LossInputs, part: float) -> Tensor:
     """Load that passes from foot to foot, and from the heel to the front of a foot."""
     total = e.load.sum(-1, keepdim=True)
@@ -389,11 +416,13 @@ def load_transfer(e: LossInputs, part: float) -> Tensor:
     return _over_frames((carried * passed.square()).sum(), passed, part * e.signals.step_s / 0.01)
 
 
+@_of_a_term
 def torque(e: LossInputs, share: float) -> Tensor:
     """Effort."""
     return _mean_square(e.torques, share * e.subject.moment_scale)
 
 
+@_of_a_term
 def joint_limits(e: LossInputs, angle: float) -> Tensor:
     """Angles close to or beyond the model's ranges."""
     return _per_frame(beyond_limits(e), angle)
@@ -406,12 +435,14 @@ def beyond_limits(e: LossInputs) -> Tensor:
     return (low + LIMIT_MARGIN_RAD - found).relu() + (found - (high - LIMIT_MARGIN_RAD)).relu()
 
 
+@_of_a_term
 def unfelt_joints(e: LossInputs, angle: float) -> Tensor:
     """Angles of joints that move no sensor, from the default posture, where tissue pulls them."""
     from_default = columns(e.motion.q, e.subject.unfelt) - e.constants.unfelt_default
     return _per_frame(from_default, angle)
 
 
+@_of_a_term
 def trunk(e: LossInputs, angle: float) -> Tensor:
     """Trunk upright, on average over a window, where no sensor tells."""
     if e.subject.root_has_sensor:
@@ -420,6 +451,7 @@ def trunk(e: LossInputs, angle: float) -> Tensor:
     return ((leaning - e.constants.trunk_lean) / angle).square().sum(-1).mean()
 
 
+@_of_a_term
 def facing(e: LossInputs, angle: float) -> Tensor:
     """Root ahead in the walking frame, on average over a window: the frame turns with the person."""
     root = e.subject.heading
@@ -428,6 +460,7 @@ def facing(e: LossInputs, angle: float) -> Tensor:
     return (e.motion.q[..., root.vertical[0]].mean(1) / angle).square().mean()
 
 
+@_of_a_term
 def mean_speed(e: LossInputs, share: float, least: float) -> Tensor:
     """Mean forward speed of a window without standing against the known one."""
     speed = e.signals.speed_m_s
@@ -438,6 +471,7 @@ def mean_speed(e: LossInputs, share: float, least: float) -> Tensor:
     return ((forward - speed) / (share * speed + least)).square().mean()
 
 
+@_of_a_term
 def foot_speed(e: LossInputs, speed: float) -> Tensor:
     """Speed of walking feet over the ground against dead reckoning."""
     if e.foot_speed is None or e.sensor_velocity is None or bool(e.foot_speed.isnan().all()):
@@ -449,6 +483,7 @@ def foot_speed(e: LossInputs, speed: float) -> Tensor:
     return ((error / speed).square() * known).sum(-1).mean() / known.any(1).any(0).sum()
 
 
+@_of_a_term
 def level_sole(e: LossInputs, angle: float) -> Tensor:
     """Slope from heel to toes of walking soles that rest on the floor, in models out of the plane."""
     on_feet = e.constants.soles.any(-1)
@@ -458,6 +493,7 @@ def level_sole(e: LossInputs, angle: float) -> Tensor:
     return _over_frames(_squares(slope * e.rests), slope, angle) / on_feet.sum()
 
 
+@_of_a_term
 def standing_load(e: LossInputs, part: float) -> Tensor:
     """Load of each foot of someone who stands still against an equal share."""
     feet = list(dict.fromkeys(e.subject.feet))
@@ -470,6 +506,7 @@ def standing_load(e: LossInputs, part: float) -> Tensor:
     return (uneven.square().mean(-1) * e.still).mean()
 
 
+@_of_a_term
 def standing_speed(e: LossInputs, speed: float) -> Tensor:
     """Speed of the feet of someone who stands still."""
     if e.still is None or not e.still.any():
@@ -477,6 +514,7 @@ def standing_speed(e: LossInputs, speed: float) -> Tensor:
     return ((e.contact_velocity / speed).square().sum(-1).mean(-1) * e.still).mean()
 
 
+@_of_a_term
 def vertical_consistency(e: LossInputs, speed: float) -> Tensor:
     """Change of the root's height against its velocity."""
     height, velocity = (x[..., e.subject.roles.vertical] for x in (e.motion.q, e.motion.u))
@@ -484,6 +522,7 @@ def vertical_consistency(e: LossInputs, speed: float) -> Tensor:
     return _mean_square(moved - velocity[:, 1:-1], speed)
 
 
+@_of_a_term
 def mounting(e: LossInputs, angle: float, shift: float) -> Tensor:
     """Prior on how far a sensor is from its place, mean over sensors."""
     own = e.mounting
@@ -491,11 +530,13 @@ def mounting(e: LossInputs, angle: float, shift: float) -> Tensor:
     return (_squares(turned) / angle**2 + _squares(shifted) / shift**2) / (own.spread**2 * len(turned))
 
 
+@_of_a_term
 def torque_output(e: LossInputs, share: float) -> Tensor:
     """Output torques against those the motion needs (held constant)."""
     return _mean_square(e.raw.torque - e.torques.detach(), share * e.subject.moment_scale)
 
 
+@_of_a_term
 def led_force(e: LossInputs, share: float, height: float) -> Tensor:
     """Contact forces against those the motion needs (held constant), at the lowest points.
 
@@ -516,125 +557,6 @@ def led_force(e: LossInputs, share: float, height: float) -> Tensor:
         ).transpose(1, 2)
         target = part.unsqueeze(-1) * needed.unsqueeze(-2)
     return _mean_square(e.force_bw - target, share)
-
-
-@dataclass(frozen=True)
-class Term:
-    """A loss term: a quantity, the scale at which it starts to matter, and when it counts.
-
-    Attributes
-    ----------
-    function : callable
-        Takes `LossInputs` and the scales; returns the mean square of the quantity over them.
-    scale : tuple of float
-        In the order of the function's arguments.
-    unit : tuple of str
-        Unit of each scale, with what it is a scale of where that is not plain.
-    weight : float
-        Default weight in the total.
-    needs_force : bool
-        Whether it speaks of contact forces and so waits until they are where the motion needs them.
-    leads_force : bool
-        Whether it leads the contact forces there, and fades as the terms that wait for them set in.
-    """
-
-    function: Callable[..., Tensor]
-    scale: tuple[float, ...]
-    unit: tuple[str, ...]
-    weight: float
-    needs_force: bool = False
-    leads_force: bool = False
-
-    def __call__(self, inputs: LossInputs) -> Tensor:
-        """Return the value, scaled and not weighted."""
-        return self.function(inputs, *self.scale)
-
-    def share(self, ramp: float) -> float:
-        """Return by which share the term counts; `ramp` is that of terms that need forces."""
-        if self.leads_force:
-            return 1 - ramp
-        return ramp if self.needs_force else 1.0
-
-
-_BW, _BWBH = "body weight", "body weight times height"
-TERMS: dict[str, Term] = {
-    # Soft tissue moves a sensor more than it turns it.
-    "acceleration": Term(acceleration, (2.0,), ("m/s², and the deviation of the mean stride",), 1.0),
-    # Against cameras gyroscopes on thighs, shanks and feet are off by 0.5 to 1.0 rad/s (kuopio2024_walk,
-    # gaittoolbox_walk), nearly all of it about axes other than the one that points to the right.
-    "angular_rate": Term(
-        angular_rate,
-        (0.1, 0.5),
-        (
-            "rad/s, and the deviation of the mean stride",
-            "rad/s about other axes of legs than the one to the right: tissue, and turns that models lack",
-        ),
-        1.0,
-    ),
-    "trunk_rise": Term(trunk_rise, (1.0,), ("m/s², a tenth of gravity",), 1.0),
-    "trunk_drive": Term(trunk_drive, (1.0,), ("m/s², a tenth of gravity",), 1.0),
-    "inclination": Term(inclination, (0.05,), ("rad",), 1.0),
-    "root_residual": Term(root_residual, (0.1,), (f"{_BW} (times height)",), 1.0, needs_force=True),
-    "contact_height": Term(
-        contact_height,
-        (0.02, 0.04),
-        ("m above it", "m below it, as soles and heel pads give way"),
-        1.0,
-        needs_force=True,
-    ),
-    # A foot of the model is rigid, a real one rolls over heel and toes: its contact may be elsewhere.
-    "contact_speed": Term(
-        contact_speed, (0.2, 0.1), ("m/s", "m times the turning speed of the foot"), 1.0, needs_force=True
-    ),
-    "penetration": Term(penetration, (0.03,), ("m",), 1.0),
-    "friction": Term(friction, (0.02,), (_BW,), 1.0, needs_force=True),
-    "force_change": Term(
-        force_change, (0.1,), (f"{_BW} in 10 ms, the loading rate of a gentle step",), 0.1, needs_force=True
-    ),
-    "load_transfer": Term(
-        load_transfer, (0.1,), ("of it in 10 ms, a step of a tenth of a second",), 0.5, needs_force=True
-    ),
-    "torque": Term(torque, (0.03,), (_BWBH,), 0.2, needs_force=True),
-    "joint_limits": Term(joint_limits, (0.05,), ("rad",), 1.0),
-    "unfelt_joints": Term(unfelt_joints, (1.0,), ("rad",), 1.0),
-    "trunk": Term(trunk, (0.05,), ("rad",), 1.0),
-    "facing": Term(facing, (0.1,), ("rad",), 1.0),
-    "mean_speed": Term(mean_speed, (0.15, 0.15), ("of the speed", "m/s, what planar legs lack"), 1.0),
-    # Belts under people who stand before and after a walk (capsense_walk) carry 41 to 59 % each.
-    "foot_speed": Term(foot_speed, (0.2,), ("m/s",), 1.0),
-    # Standing feet (18 in the static trials of Schreiber and Moissenet 2019) lean by 2.3 +- 2.2 degrees along
-    # the axes of their scaled models.
-    "level_sole": Term(level_sole, (0.05,), ("rad",), 1.0),
-    "standing_load": Term(standing_load, (0.1,), (_BW,), 1.0, needs_force=True),
-    "standing_speed": Term(standing_speed, (0.05,), ("m/s",), 1.0),
-    "vertical_consistency": Term(vertical_consistency, (0.1,), ("m/s",), 1.0),
-    "mounting": Term(mounting, (0.15, 0.03), ("rad", "m"), 3.0),
-    "torque_output": Term(torque_output, (0.02,), (_BWBH,), 0.05, needs_force=True),
-    "led_force": Term(
-        led_force, (0.1, 0.02), (_BW, "m of height, by which the points share it"), 1.0, leads_force=True
-    ),
-}
-
-
-def weights(overrides: dict[str, float]) -> dict[str, float]:
-    """Return the weight of every term; an unknown term, or none left, raises `InputError`."""
-    for name in overrides:
-        if name not in TERMS:
-            raise InputError(
-                f"There is no loss term '{name}'.",
-                where="[training.weights] of the study",
-                expected=", ".join(TERMS),
-                found=name,
-                fix=nearest(name, TERMS) or "name one of these",
-            )
-    chosen = {name: overrides.get(name, term.weight) for name, term in TERMS.items()}
-    if not any(weight for name, weight in chosen.items() if not TERMS[name].leads_force):
-        raise InputError(
-            "Every loss term has the weight 0: there is nothing to learn from.",
-            where="[training.weights] of the study",
-            fix="leave out the weights, or give at least one term a weight above 0",
-        )
-    return chosen
 
 
 def loss_inputs(

@@ -14,7 +14,8 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.training.batches import MemberBatch
 from sspinn_opensim.training.cohort import Cohort
 from sspinn_opensim.training.estimator import PersonNetwork
-from sspinn_opensim.training.losses import TERMS, BodyConstants, loss_inputs, weights
+from sspinn_opensim.training.loss_terms import TERMS, weights
+from sspinn_opensim.training.losses import BodyConstants, loss_inputs, term_value
 from sspinn_opensim.training.motion import differentiate
 from sspinn_opensim.training.processes import mean_over_processes
 from sspinn_opensim.training.settings import TrainingSettings
@@ -122,7 +123,7 @@ class Objective(nn.Module):
             if term.leads_force and not (counts and ramp < 1):
                 continue
             with torch.set_grad_enabled(counts and torch.is_grad_enabled()):
-                values[name] = term(inputs)
+                values[name] = term_value(name, inputs)
         return values
 
 

@@ -46,8 +46,8 @@ from sspinn_opensim.results.folder import ResultsFolder, seed_name
 from sspinn_opensim.results.read_back import read_arm
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Person, Study, read_study
-from sspinn_opensim.training.losses import TERMS
-from sspinn_opensim.training.losses import weights as loss_weights
+from sspinn_opensim.training.loss_terms import TERMS
+from sspinn_opensim.training.loss_terms import weights as loss_weights
 from sspinn_opensim.training.objective import TrainingDivergedError
 from sspinn_opensim.training.settings import settings_of
 from sspinn_opensim.verbs import scale

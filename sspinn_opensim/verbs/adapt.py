@@ -14,7 +14,7 @@ from sspinn_opensim.results.record import recorded, refuse_other_study, require_
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.training.checkpoint import identity, load_mounting, load_network, network_kind
 from sspinn_opensim.training.cohort import single_person_cohort
-from sspinn_opensim.training.losses import weights
+from sspinn_opensim.training.loss_terms import weights
 from sspinn_opensim.training.settings import Progress, adaptation_settings
 from sspinn_opensim.verbs import scale
 from sspinn_opensim.verbs.prepared import prepare, write_reading

@@ -314,7 +314,7 @@ def _with_body(overview: Overview, study: Study) -> Overview:
 
 def _refused(study: Study, alignment: Alignment | None) -> str:
     """Return why a study would not be run; empty: it would."""
-    from sspinn_opensim.verbs.inputs import check_inputs  # brings PyTorch along
+    from sspinn_opensim.verbs.inputs import check_inputs  # brings more along than a recording needs
 
     try:
         check_inputs(study, alignment)

@@ -30,6 +30,7 @@ from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.study.person import odd_person
 from sspinn_opensim.training.checkpoint_file import read_whole
 from sspinn_opensim.training.coordinates import held_by_choice
+from sspinn_opensim.training.loss_terms import weights
 from sspinn_opensim.verbs.axes import along_segments, as_chosen, objections
 from sspinn_opensim.verbs.muscles import muscle_settings, muscle_window
 from sspinn_opensim.verbs.on_study import people_of, person_folder
@@ -84,12 +85,13 @@ def first_look(
     ------
     InputError
         Another command has the folder; a file of an earlier stage is missing there or was made from something
-        else; a network is missing or damaged; a name is none of the model's; or a recording, a reference or
-        an output window cannot be used.
+        else; a network is missing or damaged; a loss term is unknown, or a name is none of the model's; or a
+        recording, a reference or an output window cannot be used.
     """
     if isinstance(study, CohortStudy) and verb not in _OF_COHORTS:
         return  # refused by the verb
     people = [one for one, _ in people_of(study)] if isinstance(study, CohortStudy) else [study]
+    weights(study.training.weights)
     if source is not None:
         _require_networks(source, study.training.seeds, given=True)
     with owned(out, f"sspinn {verb}"):
@@ -151,14 +153,12 @@ def check_inputs(study: Study, known: Alignment | None = None) -> tuple[Recordin
         hardly those of one person; the reference is no table. A model of an older version is not looked at:
         only OpenSim reads it.
     """
+    weights(study.training.weights)
     model, recording = _model_of(study), read_recording(study)
     placed = _placed(study, recording, model, "run")
     along, alignment = along_segments(study, placed, model, known=known)
     said = objections(along, alignment, model, study.person)
     refuse_serious(said, study.recording.accepted, str(study.path))
-    from sspinn_opensim.training.losses import weights  # brings PyTorch along: what is quicker comes first
-
-    weights(study.training.weights)
     return recording, alignment
 
 

@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.training import losses
-from sspinn_opensim.training.losses import TERMS, BodyConstants, Mounting, loss_inputs, weights
+from sspinn_opensim.training.loss_terms import TERMS, weights
+from sspinn_opensim.training.losses import BodyConstants, Mounting, loss_inputs, term_value
 from sspinn_opensim.training.motion import Decoder, RawMotion, differentiate
 from sspinn_opensim.training.signals import Windows, windows_at
 
@@ -94,7 +95,7 @@ def filled(like, index, value):
 
 
 def value_of(name, e) -> float:
-    return float(TERMS[name](e).detach())
+    return float(term_value(name, e).detach())
 
 
 def test_frames_that_are_scored(standing):
@@ -130,7 +131,7 @@ def test_speeds_of_feet_reach_the_loss_frame_by_frame(body):
     motion = differentiate(raw, body.subject, 0.01)
     e = loss_inputs(body.subject, body.dynamics, signals, body.constants, body.mounting, windows, raw, motion)
     assert torch.equal(e.foot_speed[0], count[21 : 19 + FRAMES])
-    (pull,) = torch.autograd.grad(TERMS["foot_speed"](e), outputs)
+    (pull,) = torch.autograd.grad(term_value("foot_speed", e), outputs)
     assert pull.abs().max() > 0
     assert e.sensor_velocity[..., 0].min() > 0.9  # it starts forward, at 1 m/s, and turns nowhere
     assert windows.after(3).foot_speed.shape == (1, FRAMES - 3, 7)
@@ -400,7 +401,7 @@ def test_the_pelvis_does_not_tilt_for_the_sake_of_its_rise(standing):
         predicted_up=torch.cat([still.predicted_up[..., :2] @ turn, still.predicted_up[..., 2:]], dim=-1),
         predicted_acceleration=(still.predicted_acceleration.unflatten(-1, (7, 2)) @ turn).flatten(-2),
     )
-    (pull,) = torch.autograd.grad(TERMS["trunk_rise"](inclined), angle)
+    (pull,) = torch.autograd.grad(term_value("trunk_rise", inclined), angle)
     assert pull.item() == pytest.approx(0, abs=1e-12)
 
 
@@ -418,7 +419,7 @@ def test_the_drive_of_the_trunk_is_level_and_no_tilt_makes_it_better(standing, s
     tilting = changed(
         driven, predicted_up=up[None], predicted_acceleration=lambda f: f + 9.80665 * up.flatten(-2)
     )
-    (pull,) = torch.autograd.grad(TERMS["trunk_drive"](tilting), angle)
+    (pull,) = torch.autograd.grad(term_value("trunk_drive", tilting), angle)
     assert float(np.linalg.norm(spatial_model.gravity)) == 9.80665
     assert pull.abs().max() == pytest.approx(0, abs=1e-12)
 
@@ -472,6 +473,10 @@ def test_joints_beyond_the_last_sensor_are_unfelt(standing):
         "ankle_angle_l",
         "knee_angle_l",
     }
+
+
+def test_every_row_has_its_function():
+    assert losses.FUNCTIONS.keys() == TERMS.keys()
 
 
 @pytest.mark.parametrize("name", TERMS)
@@ -703,7 +708,7 @@ def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
         motion = differentiate(raw, subject, signals.step_s)
         e = loss_inputs(subject, body.dynamics, signals, body.constants, mounting, windows, raw, motion)
         used = [name for name in TERMS if name not in ("torque_output", "contact_speed", "led_force")]
-        return sum(weights({})[name] * TERMS[name](e) for name in used)
+        return sum(weights({})[name] * term_value(name, e) for name in used)
 
     def after(directions, length):
         with torch.no_grad():
@@ -725,7 +730,7 @@ def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
 
 def test_no_term_left_is_refused():
     with pytest.raises(InputError, match="nothing to learn"):
-        losses.weights(dict.fromkeys(losses.TERMS, 0.0))
+        weights(dict.fromkeys(TERMS, 0.0))
 
 
 def test_rates_of_legs_are_loose_about_all_axes_but_the_one_to_the_right(body, standing):

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.training import objective
+from sspinn_opensim.training import losses
 from sspinn_opensim.training.cohort import single_person_cohort
-from sspinn_opensim.training.losses import TERMS, Term
+from sspinn_opensim.training.loss_terms import TERMS
 from sspinn_opensim.training.objective import TrainingDivergedError
 from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import make_signals
@@ -168,7 +168,7 @@ def test_terms_of_force_wait_until_forces_are_in_place(make_trainer):
 
 
 def spoilt(monkeypatch, name, function):
-    monkeypatch.setattr(objective, "TERMS", {**TERMS, name: Term(function, (), (), 1.0)})
+    monkeypatch.setitem(losses.FUNCTIONS, name, lambda e, *scale: function(e))
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,12 @@ WRONG = {
     "held coordinate": ("run", ("fixed = {", "fixed = { nope = 0.1,"), None, "nope"),
     "reference": ("run", ("demo/reference_grf.mot", RECORDING), None, "no ground forces"),
     "earlier stage": ("estimate", None, None, "run sspinn scale first"),
+    "loss term": (
+        "run",
+        ("[output]", "[training.weights]\ntrunck = 1.0\n[output]"),
+        None,
+        "no loss term",
+    ),
     "no study": ("train", ("name", "nam"), None, "Unknown key 'nam'"),
 }
 SCRIPT = """
