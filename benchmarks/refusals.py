@@ -21,11 +21,13 @@ import sys
 import tempfile
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import osim_models
 from sspinn_opensim.cli import main as sspinn
+from sspinn_opensim.cli.verbs import VERBS
 from sspinn_opensim.study import examples_folder
 
 Words = list[str | Path]
@@ -56,8 +58,8 @@ def _broken(here: Path, name: str, text: str = "<OpenSimDocument") -> Path:
     return here / name
 
 
-def _cohort(here: Path, study: Path) -> Path:
-    (here / "cohort.toml").write_text(f'name = "all"\nmembers = ["{study.name}"]\n')
+def _cohort(here: Path, study: Path, more: str = "") -> Path:
+    (here / "cohort.toml").write_text(f'name = "all"\nmembers = ["{study.name}"]\n{more}')
     return here / "cohort.toml"
 
 
@@ -93,14 +95,15 @@ _OF_STUDIES = (
 #: These go on in a folder with results of earlier stages.
 _GOING_ON = ("convert", "train", "estimate", "muscles", "evaluate", "opensense", "locate-sensors")
 _TEXTS = {"no study", "no TOML", "an unknown key", "impossible person", "unknown format", "no model"}
+_MODELS = {*_TEXTS, "damaged model", "unknown coordinate"}
 #: What these verbs look at: the rest is no wrong input of theirs.
 _LOOKED_AT = {
     "check": _STUDIES.keys() - {"late output", "damaged model"},
-    "scale": {*_TEXTS, "damaged model", "unknown coordinate"},
-    "convert": _TEXTS,
-    "opensense": _STUDIES.keys() - {"late output", "no reference", "damaged reference", "unknown loss"},
+    "scale": {*_MODELS, "unknown loss"},
+    "convert": {*_TEXTS, "unknown loss"},
+    "opensense": _STUDIES.keys() - {"late output", "no reference", "damaged reference"},
     "replay": {*_TEXTS, "no recording", "damaged recording", "no reference"},
-    "stream": _STUDIES.keys() - {"late output", "damaged reference", "unknown loss"},
+    "stream": _STUDIES.keys() - {"late output", "damaged reference"},
 }
 
 
@@ -120,6 +123,22 @@ def _words(verb: str, study: Path, here: Path, source: Path | str = "builtin") -
     return [verb, study, *more.get(verb, []), *out]
 
 
+def _repacked(checkpoint: Path, pattern: bytes, new: bytes) -> None:
+    """Change the values of a checkpoint, as they are pickled."""
+    with zipfile.ZipFile(checkpoint) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(checkpoint, "w") as archive:
+        for name, content in members.items():
+            values = name.endswith("/data.pkl")
+            assert not values or re.search(pattern, content, re.DOTALL), pattern
+            archive.writestr(name, re.sub(pattern, new, content, flags=re.DOTALL) if values else content)
+
+
+def _endless(file: Path) -> None:
+    """Let a file go on with nothing."""
+    os.truncate(file, 200_000_000)
+
+
 #: Wrong results folders: what is done to a finished run before a verb goes on with it.
 _FOLDERS: dict[str, Callable[[Path], object]] = {
     "no results": shutil.rmtree,
@@ -127,27 +146,36 @@ _FOLDERS: dict[str, Callable[[Path], object]] = {
     "no network": lambda out: shutil.rmtree(out / "training"),
     "damaged network": lambda out: (out / _TRAINED).write_bytes((out / _TRAINED).read_bytes()[:-100]),
     "another's network": lambda out: (out / _TRAINED).write_bytes(b"PK\3\4"),
+    "unfinished network": lambda out: _repacked(out / _TRAINED, b"(finished(?:q.|r....))\x88", b"\\1\x89"),
+    "another version's network": lambda out: _repacked(out / _TRAINED, b"(format(?:q.|r....)K).", b"\\1\x01"),
+    "network of other sensors": lambda out: _repacked(out / _TRAINED, b"foot_l", b"foot_x"),
     "no scaled model": lambda out: (out / "subject.osim").unlink(),
     "damaged scaled model": lambda out: (out / "subject.osim").write_text("<OpenSimDocument"),
     "no motion": lambda out: (out / "kinematics.mot").unlink(),
     "damaged motion": lambda out: (out / "kinematics.mot").write_text("Coordinates\n"),
     "no ground forces": lambda out: [(out / name).unlink() for name in ("grf.mot", "external_loads.xml")],
     "damaged manifest": lambda out: (out / "manifest.json").write_text("{"),
+    "endless manifest": lambda out: _endless(out / "manifest.json"),
+    "endless scaling report": lambda out: _endless(out / "scaling.json"),
 }
+_NETWORKS = (
+    *("no network", "damaged network", "another's network", "unfinished network"),
+    "another version's network",
+)
 _ON_FOLDERS = {
     "train": ("no results", "empty results", "no scaled model", "damaged scaled model"),
-    "estimate": ("no results", "no network", "damaged network", "damaged scaled model"),
+    "estimate": ("no results", *_NETWORKS, "damaged scaled model"),
     "muscles": ("no results", "no motion", "damaged motion", "damaged manifest"),
     "evaluate": ("no results", "no motion", "damaged motion"),
-    "adapt": ("no results", "no network", "damaged network"),
-    "stream": ("no results", "no network", "damaged network", "damaged scaled model"),
+    "adapt": ("no results", *_NETWORKS, "network of other sensors"),
+    "stream": ("no results", *_NETWORKS, "damaged scaled model"),
     "opensense": ("no results", "no scaled model", "damaged scaled model"),
-    "locate-sensors": ("no results", "no network", "damaged network"),
+    "locate-sensors": ("no results", *_NETWORKS),
     "export": (
-        *("no results", "empty results", "no network", "damaged network", "another's network"),
+        *("no results", "empty results", *_NETWORKS),
         *("no scaled model", "damaged scaled model"),
     ),
-    "open": ("no results", "damaged manifest"),
+    "open": ("no results", "damaged manifest", "endless manifest"),
     "compare": ("no results", "damaged motion"),
     "inverse-dynamics": ("no results", "no motion", "damaged motion", "no ground forces"),
     "joint-reactions": ("no results", "no motion", "damaged motion", "no ground forces"),
@@ -240,7 +268,13 @@ def _alone() -> Iterator[tuple[str, str, Plant]]:
         lambda here: ["export", here, "--out", here / "x.txt"],
     )
     for verb in ("run", "train", "estimate", "evaluate", "scale"):
-        for what in ("no recording", "damaged model", "unknown loss"):
+        loss = "\n[training.weights]\nnone = 1.0\n"
+        yield (
+            verb,
+            "cohort: unknown loss",
+            lambda here, v=verb, m=loss: _words(v, _cohort(here, _study(here), m), here),
+        )
+        for what in ("no recording", "damaged model"):
             if verb in ("scale", "evaluate") and what != "damaged model":
                 continue
             yield (
@@ -248,6 +282,31 @@ def _alone() -> Iterator[tuple[str, str, Plant]]:
                 f"cohort: {what}",
                 lambda here, v=verb, w=what: _words(v, _cohort(here, _STUDIES[w](here)), here),
             )
+
+
+def _of_options() -> Iterator[tuple[str, str, Plant]]:
+    """Give command lines that name what there is not, or a folder where a file lies."""
+    for verb in VERBS:
+        yield verb.name, "an unknown option", lambda here, v=verb.name: [v, "--nothing"]
+    for verb in (*_OF_STUDIES, "demo"):
+        if verb not in ("check", "replay"):
+
+            def plant(here: Path, verb: str = verb) -> Words:
+                _broken(here, "out")
+                return ["demo", "--out", here / "out"] if verb == "demo" else _words(verb, _study(here), here)
+
+            yield verb, "a file for --out", plant
+    wrong = {
+        "run": ("sensor", "--sensors", "none"),
+        "train": ("number of steps", "--steps", "0"),
+        "ablate": ("loss term", "--terms", "none"),
+        "locate-sensors": ("other results", "--network", "none"),
+        "replay": ("address", "--udp", "nowhere"),
+        "stream": ("address", "--listen", "nowhere"),
+    }
+    for verb, (what, *more) in wrong.items():
+        yield verb, f"impossible {what}", lambda here, v=verb, m=more: [*_words(v, _study(here), here), *m]
+    yield "adapt", "its own results", lambda here: _words("adapt", _study(here), here, here / "out")
 
 
 def all_cases(results: Path) -> Iterator[tuple[str, str, Plant]]:
@@ -269,6 +328,7 @@ def all_cases(results: Path) -> Iterator[tuple[str, str, Plant]]:
         for wrong in wrongs:
             yield verb, wrong, _with_files(verb, wrong)
     yield from _alone()
+    yield from _of_options()
 
 
 def cold(words: list[str], here: Path) -> tuple[int, str, float, float]:
@@ -352,7 +412,7 @@ def _line(row: dict) -> str:
     figures = (
         " ".join(row["large"]) if "large" in row else f"{row['cpu_s']:5.2f} s CPU {row['wall_s']:5.2f} s"
     )
-    first = next((line for line in row["said"].splitlines() if line.startswith("sspinn: ")), "said nothing")
+    first = next((line for line in row["said"].splitlines() if line.startswith("sspinn")), "said nothing")
     ended = "" if row["status"] == 2 else f"  STATUS {row['status']}"
     return f"{row['verb']:17s} {row['input']:25s} {figures:20s} {first[:70]}{ended}"
 

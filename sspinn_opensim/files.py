@@ -19,7 +19,7 @@ from casadi_dynamics.input_files import not_a_file
 from casadi_dynamics.opensim_process.outputs import DRAFT
 
 LOCK_FILE = ".lock"
-#: A JSON file of a results folder is far smaller, characters.
+#: A JSON file of a results folder is far smaller, bytes.
 _LARGEST_JSON = 20_000_000
 #: Folders in each other that are looked through; results have a few.
 _DEEPEST = 50
@@ -143,13 +143,20 @@ def read_json(path: Path, shape: object, fix: str) -> Any:
     Raises
     ------
     InputError
-        It is missing or no JSON, nests too deeply, or has another shape.
+        It is missing, too large or no JSON, nests too deeply, or has another shape.
     """
     if why := not_a_file(path):
         raise _damaged(path, f"it {why}", fix)
     try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(_LARGEST_JSON)  # one that is longer ends in the middle
+        if (size := path.stat().st_size) > _LARGEST_JSON:
+            raise InputError(
+                f"{path.name} is too large.",
+                where=path,
+                expected=f"at most {_LARGEST_JSON / 1e6:g} MB",
+                found=f"{size / 1e6:.0f} MB",
+                fix=fix,
+            )
+        text = path.read_text(encoding="utf-8")
         content = json.loads(text, parse_constant=_refuse_constant)
         if "\\ud" in text.lower():  # half a character, which no file can hold
             json.dumps(content, ensure_ascii=False).encode()

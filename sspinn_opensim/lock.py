@@ -123,7 +123,8 @@ def _opened(file: Path, folder: Path) -> int | None:
     try:
         handle = os.open(file, os.O_RDWR | os.O_CREAT | alone, 0o644)
     except FileExistsError:
-        text = file.read_text(errors="replace")[:_LONGEST_OWNER] or "unknown"
+        with file.open(errors="replace") as other:
+            text = other.read(_LONGEST_OWNER) or "unknown"
         raise _taken(folder, text, f"wait for it; if it is no longer there, delete {file}") from None
     try:
         if not _lock(handle):

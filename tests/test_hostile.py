@@ -35,7 +35,7 @@ from sspinn_opensim.results.manifest import compare_with_manifest, read_manifest
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import examples_folder, read_study
 from sspinn_opensim.text import csv_table
-from sspinn_opensim.training.checkpoint_file import read_whole
+from sspinn_opensim.training.checkpoint_file import read_outline, read_whole
 from sspinn_opensim.verbs.open import open as open_folder
 from sspinn_opensim.viewer.bones import read_bones
 from sspinn_opensim.viewer.meshes import read_mesh
@@ -249,6 +249,25 @@ def test_a_checkpoint_of_arrays_of_bytes_takes_no_memory(tmp_path):
         archive.writestr("archive/data.pkl", b"\x80\x02(" + 50 * code + b"t.")
     with pytest.raises(InputError, match="arrays of bytes"):
         read_whole(path)
+
+
+def test_a_checkpoint_is_looked_at_without_pytorch_and_names_nothing_to_call(tmp_path):
+    """A key of millions of tuples in each other would end Python; deep values and foreign names likewise."""
+    path = tmp_path / "checkpoint.pt"
+    plain = b"X\x06\x00\x00\x00formatK\x04"
+    for values, said in (
+        (b"}(" + plain + b")\x85\x85K\x01u.", "a key that is neither text nor number"),
+        (b"}" + b"cposix\nsystem\n)RK\x01s.", "posix.system"),
+        (b"}(" + plain + b"X\x01\x00\x00\x00a" + b"]" * 40 + b"a" * 39 + b"u.", "deeper in each other"),
+        (b"\x96\xff\xff\xff\x00\x00\x00\x00\x00.", "KeyError: 150"),  # an array of bytes without its name
+        (b"}" + plain + b"s.", "'versions' is missing"),
+        (b"](" + plain + b"u.", "AttributeError"),
+    ):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", b"\x80\x02" + values)
+        with pytest.raises(InputError, match="The checkpoint cannot be read") as caught:
+            read_outline(path)
+        assert said in str(caught.value)
 
 
 def test_what_became_endless_in_a_results_folder_is_refused_before_it_is_read(tmp_path):

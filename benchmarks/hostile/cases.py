@@ -83,8 +83,8 @@ def demo(here: Place, change: Callable[[str], str] = lambda text: text) -> Path:
 
 
 def ended(text: str) -> str:
-    """Return a study that is refused once its files are read, by a loss term that there is not."""
-    return f"{text}\n[training.weights]\nnone = 1.0\n"
+    """Return a study that is refused once its files are read, as nobody of that height has that mass."""
+    return text.replace("mass_kg = 68.0", "mass_kg = 25.0", 1)
 
 
 def model(here: Place, name: str = "model.osim") -> Path:

@@ -19,11 +19,11 @@ from typing import Annotated, Any, Literal
 
 import osim_models
 from casadi_dynamics.errors import InputError, nearest
-from casadi_dynamics.input_files import not_a_file
+from casadi_dynamics.input_files import check_input, not_a_file
 from sspinn_opensim.settings.bounds import Bounds, FoldersToo, OneOf
 from sspinn_opensim.text import printable
 
-#: Characters; a study is a few thousand.
+#: Bytes; a study has a few thousand.
 _LARGEST = 1_000_000
 #: A key of more parts than any table has; of very many, reading it would take minutes.
 _LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){20}""")
@@ -86,11 +86,9 @@ def load(path: Path, what: str = "study file") -> tuple[str, dict[str, Any]]:
         if path.is_dir() and what == "study file":
             fix += "; of a vendor's folder, sspinn check FOLDER --study study.toml writes one"
         raise InputError(f"The {what} {why}.", where=path, fix=fix)
+    check_input(path, f"the {what}", _LARGEST)
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            text = file.read(_LARGEST + 1)
-        if len(text) > _LARGEST:
-            raise InputError(f"The {what} is too large.", where=path)
+        text = path.read_text(encoding="utf-8-sig")
         if found := _LONG_KEY.search(text):
             line = text.count("\n", 0, found.start()) + 1
             raise InputError(f"The {what} has a key of too many parts.", where=f"{path}, line {line}")

@@ -12,6 +12,7 @@ from typing import Literal
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import __version__
 from sspinn_opensim.recording import Recording, Sensor
+from sspinn_opensim.training.belonging import SAME_NETWORK, compare, compare_network, plain, require_finished
 from sspinn_opensim.training.checkpoint_file import fill, read_checkpoint, write_checkpoint
 from sspinn_opensim.training.cohort import ONE_PERSON, topology
 from sspinn_opensim.training.estimator import PersonNetwork
@@ -113,10 +114,10 @@ def resume(path: Path, trainer: Trainer, belongs_to: dict) -> None:
             fix="choose another --out, or " + fix,
         )
     for part, own in belongs_to.items():
-        _compare(path, found[part], own, fix, "people." if part == "people" else "")
+        compare(path, found[part], own, fix, "people." if part == "people" else "")
     # A library that a training depended on once, but no more, does not count.
     now = versions()
-    _compare(path, {name: content["versions"].get(name) for name in now}, now, fix, "versions.")
+    compare(path, {name: content["versions"].get(name) for name in now}, now, fix, "versions.")
     fill(path, trainer.load, content["state"])
 
 
@@ -136,7 +137,7 @@ def load_estimator(
         If there is no checkpoint, the training is unfinished, or it was made for another body or sensor set.
     """
     content = _read_of_one_person(path)
-    _compare(path, content["identity"]["body"], belongs_to["body"], "train again for this model and sensors")
+    compare(path, content["identity"]["body"], belongs_to["body"], "train again for this model and sensors")
     if same_training:
         _compare_training(path, content["identity"]["training"], belongs_to["training"])
     return _estimator(path, content, subject, signals, ONE_PERSON)
@@ -148,9 +149,9 @@ def _compare_training(path: Path, found: dict, expected: dict) -> None:
     )
     if "adapted_from" in found:  # with steps and rates of its own, but on this recording
         own = ("recording", "speed_m_s")
-        _compare(path, {key: found.get(key) for key in own}, {key: expected[key] for key in own}, fix)
+        compare(path, {key: found.get(key) for key in own}, {key: expected[key] for key in own}, fix)
     else:
-        _compare(path, found, expected, fix)
+        compare(path, found, expected, fix)
 
 
 def read_body(path: Path) -> dict:
@@ -197,10 +198,10 @@ def load_member(
     """
     content = read_checkpoint(path)
     fix = "train the cohort again"
-    _compare_network(path, content, belongs_to, fix)
+    compare_network(path, content, belongs_to["network"], fix)
     if same_training:
         settings = content["identity"]["training"]["settings"]
-        _compare(path, settings, belongs_to["training"]["settings"], "train the cohort again with --restart")
+        compare(path, settings, belongs_to["training"]["settings"], "train the cohort again with --restart")
     if name is not None:
         people = content["identity"].get("people", {})
         if name not in people:
@@ -212,16 +213,15 @@ def load_member(
                 fix="train the cohort again with --restart",
             )
         own = belongs_to["body"] | {key: belongs_to["training"][key] for key in ("recording", "speed_m_s")}
-        _compare(path, {key: people[name].get(key) for key in own}, own, fix, f"people.{name}.")
+        compare(path, {key: people[name].get(key) for key in own}, own, fix, f"people.{name}.")
     return _estimator(path, content, subject, signals, name)
 
 
 def load_network(path: Path, belongs_to: dict) -> dict:
     """Return the state of a trained network that a person of the same topology can start from."""
     content = read_checkpoint(path)
-    fix = "use the model, the sensors and the sampling rate that the network was trained with"
-    _compare_network(path, content, belongs_to, fix)
-    _require_finished(path, content)
+    compare_network(path, content, belongs_to["network"], SAME_NETWORK)
+    require_finished(path, content)
     return content["state"]["network"]
 
 
@@ -233,7 +233,7 @@ def load_mounting(path: Path, belongs_to: dict) -> dict | None:
     content, own = read_checkpoint(path), belongs_to["body"]
     bodies = content["identity"].get("people") or {ONE_PERSON: content["identity"]["body"]}
     for name, body in bodies.items():
-        if all(_plain(body.get(key)) == _plain(own[key]) for key in ("model", "height_m", "sensors")):
+        if all(plain(body.get(key)) == plain(own[key]) for key in ("model", "height_m", "sensors")):
             person = content["state"]["people"][name]
             return {
                 key.removeprefix("mounting."): value
@@ -261,57 +261,7 @@ def _kind(content: dict) -> Literal["lstm", "gated"]:
 def _estimator(
     path: Path, content: dict, subject: Subject, signals: Signals, name: str | None
 ) -> PersonNetwork:
-    _require_finished(path, content)
+    require_finished(path, content)
     estimator, state = PersonNetwork(subject, signals, kind=_kind(content)), content["state"]
     fill(path, lambda s: estimator.load(s["network"], None if name is None else s["people"][name]), state)
     return estimator.eval()
-
-
-def _require_finished(path: Path, content: dict) -> None:
-    if not content["state"]["finished"]:
-        raise InputError(
-            "The training is not finished.",
-            where=path,
-            expected=f"{content['identity']['training']['settings']['steps']} steps",
-            found=f"{content['state']['step']} steps",
-            fix="run the same command again; it goes on from here",
-        )
-
-
-def _compare(path: Path, found: dict, expected: dict, fix: str, key: str = "") -> None:
-    for name in expected | found:
-        there, here = found.get(name), expected.get(name)
-        if isinstance(there, dict) and isinstance(here, dict):
-            _compare(path, there, here, fix, f"{key}{name}.")
-        elif _plain(there) != _plain(here):
-            raise InputError(
-                f"The checkpoint was made with another '{key}{name}'.",
-                where=path,
-                expected=str(here)[:200],
-                found=str(there)[:200],
-                fix=fix,
-            )
-
-
-def _compare_network(path: Path, content: dict, belongs_to: dict, fix: str) -> None:
-    """Refuse another network, and the network's own sensors in another order: inputs would be mixed up."""
-    found, expected = content["identity"]["network"], belongs_to["network"]
-    there, here = list(found.get("sensors", ())), list(expected.get("sensors", ()))
-    if there != here and sorted(there) == sorted(here):
-        raise InputError(
-            "The study lists the sensors in another order than the network was trained with.",
-            where=path,
-            expected=", ".join(there),
-            found=", ".join(here),
-            fix="list the [sensors] tables of the study in that order of their bodies",
-        )
-    _compare(path, found, expected, fix, "network.")
-
-
-def _plain(value):
-    """Tuples come back from a file as they went in, lists do too: compare them alike."""
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value

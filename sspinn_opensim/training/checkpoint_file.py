@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, ClassVar
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.input_files import read_input
@@ -25,12 +26,20 @@ _SHAPE = {
     "versions": {str: str},
     "identity": {
         "training": {"settings": {"steps": int}},
-        "network": {str: object},
+        "network": {"sensors?": [str]},
         "body?": {str: object},
         "people?": {str: {str: object}},
     },
     "state": {"step": int, "finished": bool, "network": {str: object}, "people": {str: {str: object}}},
 }
+#: What pickle makes the values of a checkpoint with: plain ones, and calls of what `_Plain` knows.
+_OPCODES = (
+    *(pickle.PROTO, pickle.STOP, pickle.MARK, pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE),
+    *(pickle.BININT, pickle.BININT1, pickle.BININT2, pickle.LONG1, pickle.BINFLOAT, pickle.BINUNICODE),
+    *(pickle.EMPTY_TUPLE, pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3, pickle.EMPTY_LIST),
+    *(pickle.APPEND, pickle.APPENDS, pickle.EMPTY_DICT, pickle.BINPUT),
+    *(pickle.LONG_BINPUT, pickle.BINGET, pickle.LONG_BINGET, pickle.GLOBAL, pickle.REDUCE, pickle.BINPERSID),
+)
 #: Values in a checkpoint with the history of ten million steps, and how deep they lie in each other.
 _MOST_VALUES, _DEEPEST = 10_000_000, 30
 #: What is raised where a file is damaged; a `RuntimeError` of torch, of too little memory, is not among it.
@@ -66,15 +75,38 @@ def read_checkpoint(path: Path) -> dict:
         It is not there, damaged, of another version, or holds more than such a file has.
     """
     data = read_whole(path)
+    _outline(path, data)
     import torch  # takes long to import
 
     try:
         # Of a whole file only its content can be wrong; whatever else fails says nothing against it.
         content = torch.load(data, weights_only=True)
-        _refuse_grown(content)
-        check_shape(content, _SHAPE)
+        _refuse_repeated(content)
         _refuse_infinite(content["state"]["network"])
     except _DAMAGE as error:
+        raise _unreadable(path, f"{type(error).__name__}: {error}") from None
+    return content
+
+
+def read_outline(path: Path) -> dict:
+    """Return what a checkpoint holds but for its arrays, which are None, without PyTorch.
+
+    Raises
+    ------
+    InputError
+        As `read_checkpoint`, where the arrays need not be looked at for it.
+    """
+    return _outline(path, read_whole(path))
+
+
+def _outline(path: Path, data: io.BytesIO) -> dict:
+    try:
+        with zipfile.ZipFile(data) as archive:
+            (values,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
+            content = _Plain(io.BytesIO(archive.read(values))).load()
+        _refuse_grown(content)
+        check_shape(content, _SHAPE)
+    except (*_DAMAGE, AttributeError) as error:  # a value put into one that holds none
         raise _unreadable(path, f"{type(error).__name__}: {error}") from None
     if content["format"] != FORMAT:
         raise InputError(
@@ -84,7 +116,46 @@ def read_checkpoint(path: Path) -> dict:
             found=f"format {content['format']}",
             fix="train with --restart",
         )
+    data.seek(0)
     return content
+
+
+class _Plain(pickle._Unpickler):
+    """Makes plain values, and None of every array; calls nothing of what a file names."""
+
+    stack: list[Any]
+    pop_mark: Callable[[], list[Any]]
+
+    def _put(self, items: list) -> None:
+        """Put items into a dict. Python itself ends at a key of a million tuples in each other."""
+        if any(type(key) not in (str, int) for key in items[::2]):
+            raise pickle.UnpicklingError("a key that is neither text nor number")
+        self.stack[-1].update(zip(items[::2], items[1::2], strict=True))
+
+    def _put_one(self) -> None:
+        *self.stack[:], key, value = self.stack
+        self._put([key, value])
+
+    def _put_all(self) -> None:
+        self._put(self.pop_mark())
+
+    dispatch: ClassVar[dict[int, Callable]] = {
+        code[0]: pickle._Unpickler.dispatch[code[0]] for code in _OPCODES
+    } | {
+        pickle.SETITEM[0]: _put_one,
+        pickle.SETITEMS[0]: _put_all,
+    }
+
+    def find_class(self, module: str, name: str) -> Callable:
+        """Return what stands for the one thing that a checkpoint names, and for its arrays."""
+        if (module, name) == ("collections", "OrderedDict"):
+            return dict
+        if module in ("torch", "torch._utils"):
+            return lambda *_: None
+        raise pickle.UnpicklingError(f"{module}.{name}, which no training writes")
+
+    def persistent_load(self, pid: object) -> None:
+        """Return None: the numbers of an array lie beside the values."""
 
 
 def fill(path: Path, load: Callable[[dict], object], state: dict) -> None:
@@ -128,22 +199,33 @@ def _same_bytes(value: object) -> object:
 
 
 def _refuse_grown(content: object) -> None:
-    """Refuse values that a small file makes endless: shared many times, deep in each other, or repeated."""
-    import torch  # takes long to import
-
+    """Refuse values that a small file makes endless: shared many times, or deep in each other."""
     waiting, seen = [(content, 0)], 0
     while waiting:
         value, depth = waiting.pop()
         seen += 1
         if seen > _MOST_VALUES or depth > _DEEPEST:
             raise ValueError("more values, or deeper in each other, than a checkpoint has")
+        if isinstance(value, Mapping):
+            waiting += [(item, depth + 1) for item in value.values()]
+        elif isinstance(value, list | tuple):
+            waiting += [(item, depth + 1) for item in value]
+
+
+def _refuse_repeated(content: object) -> None:
+    """Refuse arrays that are larger than the numbers they have."""
+    import torch  # takes long to import
+
+    waiting = [content]
+    while waiting:
+        value = waiting.pop()
         if isinstance(value, torch.Tensor):
             if value.numel() * value.element_size() > value.untyped_storage().nbytes():
                 raise ValueError("an array that repeats its numbers")
         elif isinstance(value, Mapping):
-            waiting += [(item, depth + 1) for pair in value.items() for item in pair]
-        elif isinstance(value, list | tuple | set | frozenset):
-            waiting += [(item, depth + 1) for item in value]
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value
 
 
 def _refuse_infinite(network: dict) -> None:

@@ -12,7 +12,9 @@ from sspinn_opensim.files import sha256
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded, refuse_other_study, require_seed
 from sspinn_opensim.study import Study, read_study
+from sspinn_opensim.training.belonging import require_finished
 from sspinn_opensim.training.checkpoint import identity, load_mounting, load_network, network_kind
+from sspinn_opensim.training.checkpoint_file import read_outline
 from sspinn_opensim.training.cohort import single_person_cohort
 from sspinn_opensim.training.loss_terms import weights
 from sspinn_opensim.training.settings import Progress, adaptation_settings
@@ -61,6 +63,8 @@ def adapt(
     for seed in study.training.seeds:
         if given is not None:
             require_seed(given, seed)
+            checkpoint = ResultsFolder(given).checkpoint(seed)
+            require_finished(checkpoint, read_outline(checkpoint))
     if given is not None and given.resolve() == out.resolve():
         raise InputError(
             "The network would be overwritten with what is made from it.",

@@ -9,7 +9,8 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.training.checkpoint_file import read_whole
+from sspinn_opensim.training.belonging import require_finished
+from sspinn_opensim.training.checkpoint_file import read_outline
 from sspinn_opensim.verbs.on_study import subject_file
 
 
@@ -59,7 +60,7 @@ def export(folder: str | Path, out: str | Path = "estimator.onnx", *, seed: int 
     if out.suffix != ".onnx":
         raise InputError("The file's name does not end in .onnx.", where="--out", found=str(out))
     model, checkpoint = read_model(subject_file(folder)), ResultsFolder(folder).checkpoint(seed)
-    read_whole(checkpoint)
+    require_finished(checkpoint, read_outline(checkpoint))
     from sspinn_opensim.exported.from_results import exported_network  # brings PyTorch along
 
     network = exported_network(model, checkpoint, name=str(folder))

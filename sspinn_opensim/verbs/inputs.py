@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from casadi_dynamics.errors import InputWarning
@@ -23,12 +23,14 @@ from sspinn_opensim.recording import (
     read_recording,
     refuse_serious,
 )
+from sspinn_opensim.recording.places import place
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import refuse_other_study, refuse_stale, require_seed
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.study.person import odd_person
-from sspinn_opensim.training.checkpoint_file import read_whole
+from sspinn_opensim.training.belonging import SAME_NETWORK, compare_network, require_finished
+from sspinn_opensim.training.checkpoint_file import read_outline
 from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.training.loss_terms import weights
 from sspinn_opensim.verbs.axes import along_segments, as_chosen, objections
@@ -85,15 +87,14 @@ def first_look(
     ------
     InputError
         Another command has the folder; a file of an earlier stage is missing there or was made from something
-        else; a network is missing or damaged; a loss term is unknown, or a name is none of the model's; or a
-        recording, a reference or an output window cannot be used.
+        else; a network is missing, damaged or of another model; a loss term is unknown, or a name is none of
+        the model's; or a recording, a reference or an output window cannot be used.
     """
     if isinstance(study, CohortStudy) and verb not in _OF_COHORTS:
         return  # refused by the verb
     people = [one for one, _ in people_of(study)] if isinstance(study, CohortStudy) else [study]
     weights(study.training.weights)
-    if source is not None:
-        _require_networks(source, study.training.seeds, given=True)
+    networks = {} if source is None else _networks(source, study.training.seeds, given=True)
     with owned(out, f"sspinn {verb}"):
         if verb in _NEEDED and not begins:
             name, fix = _NEEDED[verb]
@@ -101,30 +102,46 @@ def first_look(
                 folder = person_folder(out, person) if isinstance(study, CohortStudy) else out
                 require(getattr(ResultsFolder(folder), name), fix)
         if verb in _OF_NETWORKS and not begins and source is None:
-            _require_networks(out, study.training.seeds[: 1 if verb == "stream" else None])
+            _networks(out, study.training.seeds[: 1 if verb == "stream" else None])
         if isinstance(study, Study):
             _refuse_others(verb, study, out, begins=begins, restart=restart)
     if verb in _ON_MODELS or (isinstance(study, Study) and not study.recording.there):
         return
     quick = sum(map(_bytes_of, (person.recording.file for person in people))) <= _QUICKLY_READ
     for person in people if quick else ():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InputWarning)  # they are told when it is read to be used
-            recording = read_recording(person)
-            model = _model_of(person)
-            placed = as_chosen(person, _placed(person, recording, model, verb))
-        if all(sensor.axes_known for sensor in placed.sensors):
-            placed = placed if model is None else along_bodies(placed, model)
-            said = (*odd_person(person.person), *find_faults(placed))
-            refuse_serious(said, person.recording.accepted, str(person.path))
+        _look_at(person, verb, networks if verb == "adapt" else {})
 
 
-def _require_networks(folder: Path, seeds: Sequence[int], *, given: bool = False) -> None:
-    """Refuse results, given or the command's own, without the network of a seed, or with a damaged one."""
+def _look_at(person: Study, verb: str, networks: Mapping[Path, dict]) -> None:
+    """Refuse a recording that cannot be used, or that is of other sensors than networks were trained with."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)  # they are told when it is read to be used
+        recording = read_recording(person)
+        model = _model_of(person)
+        placed = as_chosen(person, _placed(person, recording, model, verb))
+    if networks and model is not None:
+        known = {
+            "sensors": [place(sensor, model).body for sensor in placed.sensors],
+            "coordinates": [coordinate.name for coordinate in model.coordinates],
+        }
+        for file, content in networks.items():
+            compare_network(file, content, content["identity"]["network"] | known, SAME_NETWORK)
+    if all(sensor.axes_known for sensor in placed.sensors):
+        placed = placed if model is None else along_bodies(placed, model)
+        said = (*odd_person(person.person), *find_faults(placed))
+        refuse_serious(said, person.recording.accepted, str(person.path))
+
+
+def _networks(folder: Path, seeds: Sequence[int], *, given: bool = False) -> dict[Path, dict]:
+    """Return the outlines of the finished networks in results, given or the command's own, by their files."""
+    found = {}
     for seed in seeds:
         if given:
             require_seed(folder, seed)
-        read_whole(ResultsFolder(folder).checkpoint(seed))
+        checkpoint = ResultsFolder(folder).checkpoint(seed)
+        found[checkpoint] = read_outline(checkpoint)
+        require_finished(checkpoint, found[checkpoint])
+    return found
 
 
 def _refuse_others(verb: str, study: Study, out: Path, *, begins: bool, restart: bool) -> None:

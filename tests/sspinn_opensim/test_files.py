@@ -1,5 +1,6 @@
 """Files that many write at once: whole, none lost, nothing left behind."""
 
+import os
 import stat
 import subprocess
 import sys
@@ -112,3 +113,16 @@ def test_a_json_file_of_its_shape_is_read(tmp_path):
     path = tmp_path / "a.json"
     path.write_text('{"n": 1e3, "m": {"b": []}, "o": null, "other": [1]}')
     assert read_json(path, {"n?": float, "m?": {str: [int]}, "o?": (str, None)}, "")["n"] == 1000
+
+
+def test_a_json_file_that_is_too_large_is_not_read(tmp_path):
+    path = tmp_path / "manifest.json"
+    path.touch()
+    os.truncate(path, 200_000_000)
+    with pytest.raises(InputError, match="manifest.json is too large") as caught:
+        read_json(path, {}, "do it")
+    assert (caught.value.expected, caught.value.found, caught.value.fix) == (
+        "at most 20 MB",
+        "200 MB",
+        "do it",
+    )

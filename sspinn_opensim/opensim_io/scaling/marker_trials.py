@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.input_files import read_input
 from sspinn_opensim.files import write_atomically
 
 _METRES_PER = {"m": 1.0, "meter": 1.0, "meters": 1.0, "metre": 1.0, "metres": 1.0, "cm": 0.01, "mm": 0.001}
@@ -193,12 +194,7 @@ def write_marker_trial(path: Path, trial: MarkerTrial) -> Path:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            "cannot read the marker trial", where=str(path), found=error.strerror or str(error)
-        ) from error
+    data = read_input(path, "the marker trial")
     if b"\0" in data[:4096]:
         raise InputError(
             "not a marker trial but a binary file", where=str(path), fix="export the markers as .trc"

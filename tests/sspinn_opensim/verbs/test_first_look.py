@@ -91,7 +91,7 @@ def test_refusals_come_before_pytorch_loads(tmp_path):
 def test_only_run_and_evaluate_open_the_reference(tmp_path, monkeypatch):
     monkeypatch.setattr("sspinn_opensim.verbs.inputs.read_reference", lambda *_: pytest.fail("opened"))
     monkeypatch.setattr("sspinn_opensim.verbs.inputs.refuse_stale", lambda *_, **__: None)
-    monkeypatch.setattr("sspinn_opensim.verbs.inputs.read_whole", lambda _: None)
+    monkeypatch.setattr("sspinn_opensim.verbs.inputs._networks", lambda *_, **__: {})
     study, out = read_study(_write(tmp_path, "study", None, None)), tmp_path / "out"
     out.mkdir()
     ResultsFolder(out).subject.write_text("there")

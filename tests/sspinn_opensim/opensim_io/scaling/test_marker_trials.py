@@ -156,7 +156,7 @@ def test_what_cannot_be_read_is_one_clear_error(read, content, message):
 
 
 def test_a_missing_file_is_an_input_error(tmp_path):
-    with pytest.raises(InputError, match="cannot read the marker trial"):
+    with pytest.raises(InputError, match="The marker trial cannot be read"):
         read_marker_trial(tmp_path / "none.trc")
 
 
