@@ -1,9 +1,13 @@
 """The benchmarks run; what they measure depends on the machine and is not tested."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +17,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 import osim_models
+from benchmarks import forked
 from benchmarks.people.feet import body_poses, coordinates, on_foot
 from benchmarks.people.references import Measured
 from benchmarks.people.space import angle_scores, segment_scores
@@ -445,3 +450,37 @@ def test_a_point_under_a_foot_is_told_along_the_foot():
     """The foot points to the person's right: what is forward of it is right of the person."""
     foot = np.array([[1.0, 0.1, 2.0]]), np.array([[0.0, -0.2, 0.9]])
     assert on_foot(foot, np.array([[0.9, 0.0, 2.2]])) == pytest.approx(np.array([[0.2, 0.1]]))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="copies of a process, of Unix")
+def test_a_copy_of_the_process_is_a_command_of_its_own(tmp_path):
+    """Its session, folders, output and status; and signals end it as they do a new Python."""
+
+    def command():
+        print(os.getsid(0) == os.getpid(), Path.cwd() == tmp_path, tempfile.gettempdir())
+        return 3
+
+    def waiting():
+        print("waits", flush=True)
+        time.sleep(60)
+
+    said, temporary = tmp_path / "said.txt", tmp_path / "temporary"
+    folder, out = Path.cwd(), sys.stdout
+    _, status = os.waitpid(forked.start(command, tmp_path, temporary, said), 0)
+    assert os.waitstatus_to_exitcode(status) == 3 and said.read_text() == f"True True {temporary}\n"
+    assert (Path.cwd(), sys.stdout) == (folder, out), "this process is as it was"
+    for number in (signal.SIGTERM, signal.SIGINT):
+        said.unlink()
+        child = forked.start(waiting, tmp_path, temporary, said)
+        while not said.exists() or "waits" not in said.read_text():
+            time.sleep(0.01)
+        os.kill(child, number)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -number
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="copies of a process, of Unix")
+def test_what_a_copy_raises_is_said(tmp_path):
+    said = tmp_path / "said.txt"
+    child = forked.start(lambda: 1 // 0, tmp_path, tmp_path / "temporary", said)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 70
+    assert said.read_text().rstrip().endswith("ZeroDivisionError: integer division or modulo by zero")

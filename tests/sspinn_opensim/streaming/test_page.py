@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -527,3 +528,41 @@ def test_in_a_browser(person, make_page, figure, chromium, tmp_path, dark):
         assert browser.errors == []
         asked = {address.rpartition("/")[0] + "/" for address in browser.requests if address[:5] != "data:"}
         assert asked == {page.url}
+
+
+def test_hostile_names_run_nothing_in_a_browser(person, make_live, channels, figure, frames, chromium):
+    """Names of study, model, sensors and coordinates, what happened, and notes of meshes."""
+    hostile = "</title></svg></script><svg/onload=window.owned=1><script>window.owned=1</script>\x1b[2J"
+    hostile += "<img src=x onerror=window.owned=1>"
+    live = make_live()
+    live.sensors = replace(live.sensors, names=tuple(f"{hostile}{name}" for name in live.sensors.names))
+    named = replace(
+        channels,
+        coordinates=tuple(f"{hostile}{name}" for name in channels.coordinates),
+        moments=tuple(f"{hostile}{name}" for name in channels.moments),
+    )
+    scene = figure.scene | {"name": hostile, "notes": [hostile]}
+    about = About(hostile, hostile, 100.0, named, 700.0, figure=replace(figure, scene=scene))
+    page = LivePage(about, live, {hostile: 3}, port=0)
+    try:
+        with chromium(1400, 900) as browser:
+            browser.open(page.url)
+            browser.until("document.querySelectorAll('#sensor-rows tr').length == 7")
+            for frame in frames[:50]:
+                page.take(frame)
+            page.tell(Event(9.0, "withdrawn", hostile, (live.sensors.names[0],)))
+            browser.until("document.getElementById('state').classList.contains('withdrawn')")
+            browser.until("livePage.rows.length > 10")
+            for place in ("title", "about", "choices", "charts", "sensor-rows", "events", "refused", "state"):
+                shown = browser.value(f"document.getElementById('{place}').textContent")
+                assert hostile.replace("_", " ") in shown.replace("_", " "), place
+            assert browser.value("document.title").startswith(hostile[:40])
+            assert browser.value("window.owned") is None
+            assert browser.value("document.querySelectorAll('img, svg[onload]').length") == 0
+            assert browser.errors == []
+            asked = {
+                address.rpartition("/")[0] + "/" for address in browser.requests if address[:5] != "data:"
+            }
+            assert asked == {page.url}
+    finally:
+        page.close()
