@@ -99,6 +99,7 @@ _MODELS = {*_TEXTS, "damaged model", "unknown coordinate"}
 #: What these verbs look at: the rest is no wrong input of theirs.
 _LOOKED_AT = {
     "check": _STUDIES.keys() - {"late output", "damaged model"},
+    "adapt": _STUDIES.keys() - {"late output", "damaged reference"},
     "scale": {*_MODELS, "unknown loss"},
     "convert": {*_TEXTS, "unknown loss"},
     "opensense": _STUDIES.keys() - {"late output", "no reference", "damaged reference"},

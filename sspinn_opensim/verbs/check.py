@@ -21,6 +21,7 @@ from sspinn_opensim.opensim_io.model.upgraded_model import read_any_model
 from sspinn_opensim.recording import (
     Recording,
     along_bodies,
+    check_placement,
     on_model,
     unaccepted,
 )
@@ -36,6 +37,7 @@ from sspinn_opensim.study.draft import NewStudy, model_file
 from sspinn_opensim.study.person import odd_person
 from sspinn_opensim.study.placed_sensors import check_segments, is_sure, segment_name
 from sspinn_opensim.text import text_table
+from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.verbs.axes import on_body
 from sspinn_opensim.verbs.vendor_files import Recorded, look_at, read_files, write_study
 
@@ -307,7 +309,10 @@ def _with_body(overview: Overview, study: Study) -> Overview:
     if all(sensor.axes_known for sensor in overview.recording.sensors):
         with contextlib.suppress(InputError):
             model = read_any_model(study.model.file)
-            along = along_bodies(on_model(overview.recording, model), model)
+            placed = on_model(overview.recording, model)
+            check_placement(placed.sensors, model)
+            held_by_choice(study.coordinates, placed.sensors, model)
+            along = along_bodies(placed, model)
             found += on_body(along, model, found)
     return dataclasses.replace(overview, findings=merged(found))
 

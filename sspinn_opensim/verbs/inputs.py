@@ -105,6 +105,9 @@ def first_look(
             _networks(out, study.training.seeds[: 1 if verb == "stream" else None])
         if isinstance(study, Study):
             _refuse_others(verb, study, out, begins=begins, restart=restart)
+    for person in people if verb == "scale" else ():
+        if (model := _model_of(person)) is not None:
+            held_by_choice(person.coordinates, person.sensors, model)
     if verb in _ON_MODELS or (isinstance(study, Study) and not study.recording.there):
         return
     quick = sum(map(_bytes_of, (person.recording.file for person in people))) <= _QUICKLY_READ

@@ -30,6 +30,7 @@ WRONG = {
     ),
     "window": ("run", ("to_s = 9.9", "to_s = 99.0"), None, "output window"),
     "held coordinate": ("run", ("fixed = {", "fixed = { nope = 0.1,"), None, "nope"),
+    "scaled coordinate": ("scale", ("fixed = {", "fixed = { nope = 0.1,"), None, "nope"),
     "reference": ("run", ("demo/reference_grf.mot", RECORDING), None, "no ground forces"),
     "earlier stage": ("estimate", None, None, "run sspinn scale first"),
     "loss term": (
