@@ -99,7 +99,9 @@ _MODELS = {*_TEXTS, "damaged model", "unknown coordinate"}
 #: What these verbs look at: the rest is no wrong input of theirs.
 _LOOKED_AT = {
     "check": _STUDIES.keys() - {"late output", "damaged model"},
+    "train": _STUDIES.keys() - {"late output", "damaged reference"},
     "adapt": _STUDIES.keys() - {"late output", "damaged reference"},
+    "ablate": _STUDIES.keys() - {"late output", "damaged reference"},
     "scale": {*_MODELS, "unknown loss"},
     "convert": {*_TEXTS, "unknown loss"},
     "opensense": _STUDIES.keys() - {"late output", "no reference", "damaged reference"},
@@ -149,6 +151,7 @@ _FOLDERS: dict[str, Callable[[Path], object]] = {
     "another's network": lambda out: (out / _TRAINED).write_bytes(b"PK\3\4"),
     "unfinished network": lambda out: _repacked(out / _TRAINED, b"(finished(?:q.|r....))\x88", b"\\1\x89"),
     "another version's network": lambda out: _repacked(out / _TRAINED, b"(format(?:q.|r....)K).", b"\\1\x01"),
+    "network of other settings": lambda out: _repacked(out / _TRAINED, b"(batch(?:q.|r....)K).", b"\\1\x01"),
     "network of other sensors": lambda out: _repacked(out / _TRAINED, b"foot_l", b"foot_x"),
     "no scaled model": lambda out: (out / "subject.osim").unlink(),
     "damaged scaled model": lambda out: (out / "subject.osim").write_text("<OpenSimDocument"),
@@ -164,7 +167,10 @@ _NETWORKS = (
     "another version's network",
 )
 _ON_FOLDERS = {
-    "train": ("no results", "empty results", "no scaled model", "damaged scaled model"),
+    "train": (
+        *("no results", "empty results", "no scaled model", "damaged scaled model"),
+        *("damaged network", "another version's network", "network of other settings"),
+    ),
     "estimate": ("no results", *_NETWORKS, "damaged scaled model"),
     "muscles": ("no results", "no motion", "damaged motion", "damaged manifest"),
     "evaluate": ("no results", "no motion", "damaged motion"),

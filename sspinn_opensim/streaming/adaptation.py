@@ -21,7 +21,7 @@ from sspinn_opensim.streaming.events import Event
 from sspinn_opensim.streaming.learner import Answer, Lesson, Task, learn
 from sspinn_opensim.streaming.recent import Recent
 from sspinn_opensim.training.checkpoint import body_identity, load_estimator
-from sspinn_opensim.training.lead_in import LEAD_IN_S
+from sspinn_opensim.training.settings import LEAD_IN_S
 from sspinn_opensim.training.signals import Signals
 
 #: How much of the stream is kept and learnt from at most, s; the second lesson waits for all of it.

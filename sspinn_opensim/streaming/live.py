@@ -20,7 +20,7 @@ from sspinn_opensim.streaming.latency import Latency
 from sspinn_opensim.streaming.lateness import LateSensor, LateSensors, SharedJoint
 from sspinn_opensim.streaming.muscles import LiveMuscles
 from sspinn_opensim.streaming.samples import Sample
-from sspinn_opensim.training.lead_in import LEAD_IN_S
+from sspinn_opensim.training.settings import LEAD_IN_S
 
 #: Whoever stands still has at most these deviations (m/s^2, rad/s), and sensors upright within degrees.
 _STILL_M_S2, _STILL_RAD_S, _UPRIGHT_DEG = 0.5, 0.2, 45.0

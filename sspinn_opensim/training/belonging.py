@@ -7,6 +7,8 @@ from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 
+#: What to do where a checkpoint is of another training.
+START_OVER = "train with --restart to start over"
 #: What to do where a network is of another topology.
 SAME_NETWORK = "use the model, the sensors and the sampling rate that the network was trained with"
 

@@ -12,7 +12,14 @@ from typing import Literal
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import __version__
 from sspinn_opensim.recording import Recording, Sensor
-from sspinn_opensim.training.belonging import SAME_NETWORK, compare, compare_network, plain, require_finished
+from sspinn_opensim.training.belonging import (
+    SAME_NETWORK,
+    START_OVER,
+    compare,
+    compare_network,
+    plain,
+    require_finished,
+)
 from sspinn_opensim.training.checkpoint_file import fill, read_checkpoint, write_checkpoint
 from sspinn_opensim.training.cohort import ONE_PERSON, topology
 from sspinn_opensim.training.estimator import PersonNetwork
@@ -102,7 +109,7 @@ def save(path: Path, trainer: Trainer, belongs_to: dict) -> None:
 
 def resume(path: Path, trainer: Trainer, belongs_to: dict) -> None:
     """Let a trainer go on from a checkpoint of the same training; any difference raises `InputError`."""
-    content, fix = read_checkpoint(path), "train with --restart to start over"
+    content, fix = read_checkpoint(path), START_OVER
     found = content["identity"]
     if ("people" in found) != ("people" in belongs_to):
         kinds = ("one person", "a cohort")

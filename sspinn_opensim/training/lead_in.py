@@ -12,8 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-#: How long a network settles before it is trusted, s.
-LEAD_IN_S = 0.6
+from sspinn_opensim.training.settings import LEAD_IN_S
 
 
 def lead_in_frames(step_s: float, lead_in_s: float = LEAD_IN_S) -> int:

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from sspinn_opensim.study import TrainingChoice
-from sspinn_opensim.training.lead_in import LEAD_IN_S
 
+#: How long a network settles before it is trusted, s.
+LEAD_IN_S = 0.6
 #: Pieces shorter than this are not learnt from, s: about a step.
 SHORTEST_S = 0.6
 

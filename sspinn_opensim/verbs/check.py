@@ -38,6 +38,7 @@ from sspinn_opensim.study.person import odd_person
 from sspinn_opensim.study.placed_sensors import check_segments, is_sure, segment_name
 from sspinn_opensim.text import text_table
 from sspinn_opensim.training.coordinates import held_by_choice
+from sspinn_opensim.training.loss_terms import weights
 from sspinn_opensim.verbs.axes import on_body
 from sspinn_opensim.verbs.vendor_files import Recorded, look_at, read_files, write_study
 
@@ -312,6 +313,7 @@ def _with_body(overview: Overview, study: Study) -> Overview:
             placed = on_model(overview.recording, model)
             check_placement(placed.sensors, model)
             held_by_choice(study.coordinates, placed.sensors, model)
+            weights(study.training.weights)
             along = along_bodies(placed, model)
             found += on_body(along, model, found)
     return dataclasses.replace(overview, findings=merged(found))

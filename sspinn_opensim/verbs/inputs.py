@@ -26,13 +26,20 @@ from sspinn_opensim.recording import (
 from sspinn_opensim.recording.places import place
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import refuse_other_study, refuse_stale, require_seed
-from sspinn_opensim.study import Study
+from sspinn_opensim.study import Study, TrainingChoice
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.study.person import odd_person
-from sspinn_opensim.training.belonging import SAME_NETWORK, compare_network, require_finished
+from sspinn_opensim.training.belonging import (
+    SAME_NETWORK,
+    START_OVER,
+    compare,
+    compare_network,
+    require_finished,
+)
 from sspinn_opensim.training.checkpoint_file import read_outline
 from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.training.loss_terms import weights
+from sspinn_opensim.training.settings import settings_from_network, settings_of
 from sspinn_opensim.verbs.axes import along_segments, as_chosen, objections
 from sspinn_opensim.verbs.muscles import muscle_settings, muscle_window
 from sspinn_opensim.verbs.on_study import people_of, person_folder
@@ -103,8 +110,7 @@ def first_look(
                 require(getattr(ResultsFolder(folder), name), fix)
         if verb in _OF_NETWORKS and not begins and source is None:
             _networks(out, study.training.seeds[: 1 if verb == "stream" else None])
-        if isinstance(study, Study):
-            _refuse_others(verb, study, out, begins=begins, restart=restart)
+        _refuse_others(verb, study, out, begins=begins, restart=restart)
     for person in people if verb == "scale" else ():
         if (model := _model_of(person)) is not None:
             held_by_choice(person.coordinates, person.sensors, model)
@@ -147,12 +153,25 @@ def _networks(folder: Path, seeds: Sequence[int], *, given: bool = False) -> dic
     return found
 
 
-def _refuse_others(verb: str, study: Study, out: Path, *, begins: bool, restart: bool) -> None:
-    """Refuse results of another study, and those that a verb needs and that were made from something else."""
-    if verb == "run":
+def _refuse_others(verb: str, study: Study | CohortStudy, out: Path, *, begins: bool, restart: bool) -> None:
+    """Refuse results of another study or training, and those a verb needs that are of something else."""
+    if isinstance(study, Study) and verb == "run":
         refuse_other_study(out, study, restart=restart)
-    elif not begins:
+    elif isinstance(study, Study) and not begins:
         refuse_stale(out, verb, study=study)
+    if verb in ("run", "train") and not restart:
+        _refuse_other_settings(out, study.training)
+
+
+def _refuse_other_settings(out: Path, choice: TrainingChoice) -> None:
+    """Refuse to go on from the checkpoints of a training with other settings."""
+    for seed in choice.seeds:
+        checkpoint = ResultsFolder(out).checkpoint(seed)
+        if checkpoint.is_file():
+            found = read_outline(checkpoint)["identity"]["training"]["settings"]
+            begun = settings_from_network if found.get("start") == "builtin" else settings_of
+            own = begun(choice, seed).stated()
+            compare(checkpoint, {"settings": found}, {"settings": own}, START_OVER)
 
 
 def check_inputs(study: Study, known: Alignment | None = None) -> tuple[Recording, Alignment | None]:
