@@ -183,7 +183,7 @@ _ON_FOLDERS = {
         *("no scaled model", "damaged scaled model"),
     ),
     "open": ("no results", "damaged manifest", "endless manifest"),
-    "compare": ("no results", "damaged motion"),
+    "compare": ("no results",),
     "inverse-dynamics": ("no results", "no motion", "damaged motion", "no ground forces"),
     "joint-reactions": ("no results", "no motion", "damaged motion", "no ground forces"),
 }
@@ -217,7 +217,8 @@ def _with_files(verb: str, wrong: str) -> Plant:
         model, motion = here / "model.osim", here / "motion.mot"
         shutil.copy(osim_models.path("planar_gait.osim"), model)
         shutil.copy(examples_folder() / "demo" / "reference_kinematics.mot", motion)
-        more: Words = [] if verb == "simulate-imu" else ["--no-external-loads"]
+        simulated = verb == "simulate-imu"
+        more: Words = ["--height", "1.75"] if simulated else ["--no-external-loads"]
         match wrong:
             case "no model":
                 model.unlink()
@@ -228,13 +229,13 @@ def _with_files(verb: str, wrong: str) -> Plant:
             case "damaged motion":
                 motion.write_text("Coordinates\n")
             case "no external loads":
-                more = ["--external-loads", here / "none.xml"]
+                more = [*(more if simulated else []), "--external-loads", here / "none.xml"]
             case "damaged external loads":
-                more = ["--external-loads", _broken(here, "loads.xml")]
+                more = [*(more if simulated else []), "--external-loads", _broken(here, "loads.xml")]
             case "no settings":
-                more = ["--settings", here / "none.toml"]
+                more += ["--settings", here / "none.toml"]
             case "impossible rate":
-                more = ["--rate", "-3"]
+                more += ["--rate", "-3"]
         return [verb, model, motion, *more, "--out", here / "out"]
 
     return plant
@@ -267,6 +268,11 @@ def _alone() -> Iterator[tuple[str, str, Plant]]:
     yield "scale", "damaged set-up", lambda here: ["scale", _broken(here, "x.xml"), "--out", here / "o"]
     yield "check", "no recording file", lambda here: ["check", here / "x.csv"]
     yield "check", "damaged recording file", lambda here: ["check", _broken(here, "x.csv", "a,b\n1,2\n")]
+    yield (
+        "compare",
+        "damaged motion file",
+        lambda here: ["compare", _broken(here, "a.mot"), _broken(here, "b.mot"), "--out", here / "out"],
+    )
     yield "compare", "no motion file", lambda here: ["compare", here / "a.mot", here / "b.mot"]
     yield "adapt", "no source", lambda here: _words("adapt", _study(here), here, here / "none")
     yield (
@@ -291,6 +297,11 @@ def _alone() -> Iterator[tuple[str, str, Plant]]:
             )
 
 
+def _of_itself(here: Path) -> Words:
+    (here / "out").mkdir()
+    return _words("adapt", _study(here), here, here / "out")
+
+
 def _of_options() -> Iterator[tuple[str, str, Plant]]:
     """Give command lines that name what there is not, or a folder where a file lies."""
     for verb in VERBS:
@@ -313,7 +324,7 @@ def _of_options() -> Iterator[tuple[str, str, Plant]]:
     }
     for verb, (what, *more) in wrong.items():
         yield verb, f"impossible {what}", lambda here, v=verb, m=more: [*_words(v, _study(here), here), *m]
-    yield "adapt", "its own results", lambda here: _words("adapt", _study(here), here, here / "out")
+    yield "adapt", "its own results", _of_itself
 
 
 def all_cases(results: Path) -> Iterator[tuple[str, str, Plant]]:

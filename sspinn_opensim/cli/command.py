@@ -136,7 +136,15 @@ def _looked_at(verb: str, given: dict[str, Any]) -> object:
         source = {"adapt": given.get("source"), "locate-sensors": network}.get(verb)
         source = None if source is None or str(source) == "builtin" else source
         restart = given.get("restart", False)
-        first_look(verb, study, given["out"], begins=begins, restart=restart, source=source)
+        first_look(
+            verb,
+            study,
+            given["out"],
+            begins=begins,
+            restart=restart,
+            source=source,
+            terms=given.get("terms"),
+        )
     return study
 
 

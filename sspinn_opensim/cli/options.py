@@ -75,6 +75,18 @@ def _named(text: str) -> Path:
     return found
 
 
+def _folder(text: str) -> Path:
+    found = _named(text)
+    if found.exists() and not found.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a file: name a folder, or one that is not there yet")
+    return found
+
+
+def folder(typed: str, purpose: str, **settings: Any) -> Option:
+    """Return an option that takes a folder that is there or will be made."""
+    return Option(typed, purpose, type=_folder, metavar="FOLDER", **settings)
+
+
 def flag(typed: str, purpose: str) -> Option:
     """Return an option that is there or not."""
     return Option(typed, purpose, action="store_true")
@@ -98,4 +110,4 @@ def sensors(text: str) -> str | tuple[str, ...]:
     return text if text == ALL or text in PRESETS else names(text)
 
 
-OUT = path("--out", "FOLDER", "folder of the results", required=True)
+OUT = folder("--out", "folder of the results", required=True)

@@ -13,7 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from sspinn_opensim.cli import laboratory, live, recordings
-from sspinn_opensim.cli.options import NONE_OR_MORE, OUT, Option, flag, names, number, path, seeds, sensors
+from sspinn_opensim.cli.options import (
+    NONE_OR_MORE,
+    OUT,
+    Option,
+    flag,
+    folder,
+    names,
+    number,
+    path,
+    seeds,
+    sensors,
+)
 from sspinn_opensim.settings.bounds import HEIGHT
 
 
@@ -252,7 +263,7 @@ VERBS = (
         (
             path("a", "A", "folder or file that B is held against"),
             path("b", "B", "folder or file"),
-            path("--out", "FOLDER", "default: comparison", default=Path("comparison")),
+            folder("--out", "default: comparison", default=Path("comparison")),
             path("--model", "OSIM", "says which coordinates turn, for two files"),
             number("--shift", float, "S", "s to add to the times of B", dest="shift_s", default=0.0),
         ),
@@ -272,7 +283,7 @@ VERBS = (
     Verb(
         "demo",
         "run the built-in example",
-        (path("--out", "FOLDER", "default: demo_results", default=Path("demo_results")),),
+        (folder("--out", "default: demo_results", default=Path("demo_results")),),
     ),
     Verb("doctor", "print versions, what is missing, and the fix"),
 )

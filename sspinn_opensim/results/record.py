@@ -103,6 +103,16 @@ def require_seed(source: Path, seed: int) -> None:
     )
 
 
+def refuse_own_network(source: Path, out: Path) -> None:
+    """Refuse to adapt the networks of results in the same folder."""
+    if source.resolve() == out.resolve():
+        raise InputError(
+            "The network would be overwritten with what is made from it.",
+            where=out,
+            fix="name another folder with --out",
+        )
+
+
 def _study_of(given: Mapping) -> dict | None:
     return next((_plain(value) for value in given.values() if isinstance(value, Study | ScalingStudy)), None)
 

@@ -5,7 +5,7 @@ The table needs no PyTorch: a study that names a term which is not there is refu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -121,5 +121,36 @@ def weights(overrides: Mapping[str, float]) -> dict[str, float]:
             "Every loss term has the weight 0: there is nothing to learn from.",
             where="[training.weights] of the study",
             fix="leave out the weights, or give at least one term a weight above 0",
+        )
+    return chosen
+
+
+def lasting_weights(overrides: Mapping[str, float]) -> dict[str, float]:
+    """Return the weights of the terms that a training ends with, without those that are off.
+
+    What leads forces at the start is no part of the loss that is left at the end, nor of the history.
+    """
+    return {name: own for name, own in weights(overrides).items() if own > 0 and not TERMS[name].leads_force}
+
+
+def to_switch_off(asked: Sequence[str] | None, active: Mapping[str, float]) -> tuple[str, ...]:
+    """Return the terms to train without, one at a time: those asked for, by default all that are active."""
+    chosen = tuple(active if asked is None else dict.fromkeys(asked))
+    for name in chosen:
+        if name not in active:
+            known = name in TERMS
+            raise InputError(
+                f"The loss term '{name}' has no weight in this study: it is off already."
+                if known
+                else f"There is no loss term '{name}'.",
+                where="--terms",
+                expected="some of " + ", ".join(active),
+                fix="" if known else nearest(name, active),
+            )
+    if len(active) < 2:
+        raise InputError(
+            "The study has a single loss term; without it nothing is left to learn from.",
+            where="[training.weights] of the study",
+            found=", ".join(active),
         )
     return chosen

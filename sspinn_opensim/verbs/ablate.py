@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from casadi_dynamics.errors import InputError, nearest
+from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import BodyFunctions, build
 from sspinn_opensim.dynamics.inverse_dynamics import trial_forces
@@ -46,8 +46,7 @@ from sspinn_opensim.results.folder import ResultsFolder, seed_name
 from sspinn_opensim.results.read_back import read_arm
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Person, Study, read_study
-from sspinn_opensim.training.loss_terms import TERMS
-from sspinn_opensim.training.loss_terms import weights as loss_weights
+from sspinn_opensim.training.loss_terms import lasting_weights, to_switch_off
 from sspinn_opensim.training.objective import TrainingDivergedError
 from sspinn_opensim.training.settings import settings_of
 from sspinn_opensim.verbs import scale
@@ -112,13 +111,8 @@ def ablate(
     """
     study, out = study if isinstance(study, Study) else read_study(study), Path(out).absolute()
     log.info("ablate", extra={"heading": True})
-    # What leads forces at the start is no part of the loss that is left at the end, nor of the history.
-    active = {
-        name: weight
-        for name, weight in loss_weights(study.training.weights).items()
-        if weight > 0 and not TERMS[name].leads_force
-    }
-    terms = _chosen(terms, active)
+    active = lasting_weights(study.training.weights)
+    terms = to_switch_off(terms, active)
     recording = read_recording(study)
     out.mkdir(parents=True, exist_ok=True)
     files = ResultsFolder(out)
@@ -164,28 +158,6 @@ def ablate(
 
 
 # --- running ---
-
-
-def _chosen(terms: Sequence[str] | None, active: Mapping[str, float]) -> tuple[str, ...]:
-    chosen = tuple(active if terms is None else dict.fromkeys(terms))
-    for name in chosen:
-        if name not in active:
-            known = name in loss_weights({})
-            raise InputError(
-                f"The loss term '{name}' has no weight in this study: it is off already."
-                if known
-                else f"There is no loss term '{name}'.",
-                where="--terms",
-                expected="some of " + ", ".join(active),
-                fix="" if known else nearest(name, active),
-            )
-    if len(active) < 2:
-        raise InputError(
-            "The study has a single loss term; without it nothing is left to learn from.",
-            where="[training.weights] of the study",
-            found=", ".join(active),
-        )
-    return chosen
 
 
 def _steps(study: Study) -> int:

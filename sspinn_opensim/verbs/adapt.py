@@ -10,7 +10,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.builtin_network.shipped import BUILTIN, FILE, network_for, read_network
 from sspinn_opensim.files import sha256
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.record import recorded, refuse_other_study, require_seed
+from sspinn_opensim.results.record import recorded, refuse_other_study, refuse_own_network, require_seed
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.training.belonging import require_finished
 from sspinn_opensim.training.checkpoint import identity, load_mounting, load_network, network_kind
@@ -65,12 +65,8 @@ def adapt(
             require_seed(given, seed)
             checkpoint = ResultsFolder(given).checkpoint(seed)
             require_finished(checkpoint, read_outline(checkpoint))
-    if given is not None and given.resolve() == out.resolve():
-        raise InputError(
-            "The network would be overwritten with what is made from it.",
-            where=out,
-            fix="name another folder with --out",
-        )
+    if given is not None:
+        refuse_own_network(given, out)
     refuse_other_study(out, study, restart=restart)
     with recorded(out, "adapt", study=study, steps=steps, restart=restart):
         log.info(scale.scale(study, out))

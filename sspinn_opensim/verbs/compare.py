@@ -136,6 +136,9 @@ def _pairs(a: dict[tuple[str, str], Series], b: dict[tuple[str, str], Series]):
             yield f"{kind}, {name}" if several else kind, ours.pop(name), theirs.pop(name)
         if len(ours) == len(theirs) == 1:
             yield kind, *ours.values(), *theirs.values()
+        elif ours or theirs:
+            names = ", ".join(ours | theirs)
+            log.info(f"note: not compared, as the other has none such: {kind.lower()}, {names}")
 
 
 def _kinds(side: dict[tuple[str, str], Series]) -> str:

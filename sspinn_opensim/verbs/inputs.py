@@ -25,7 +25,7 @@ from sspinn_opensim.recording import (
 )
 from sspinn_opensim.recording.places import place
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.record import refuse_other_study, refuse_stale, require_seed
+from sspinn_opensim.results.record import refuse_other_study, refuse_own_network, refuse_stale, require_seed
 from sspinn_opensim.study import Study, TrainingChoice
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.study.person import odd_person
@@ -38,7 +38,7 @@ from sspinn_opensim.training.belonging import (
 )
 from sspinn_opensim.training.checkpoint_file import read_outline
 from sspinn_opensim.training.coordinates import held_by_choice
-from sspinn_opensim.training.loss_terms import weights
+from sspinn_opensim.training.loss_terms import lasting_weights, to_switch_off, weights
 from sspinn_opensim.training.settings import settings_from_network, settings_of
 from sspinn_opensim.verbs.axes import along_segments, as_chosen, objections
 from sspinn_opensim.verbs.muscles import muscle_settings, muscle_window
@@ -74,6 +74,7 @@ def first_look(
     begins: bool = False,
     restart: bool = False,
     source: Path | None = None,
+    terms: Sequence[str] | None = None,
 ) -> None:
     """Refuse in a moment what can be seen of a study and a folder before a verb loads and works.
 
@@ -89,6 +90,8 @@ def first_look(
         Whether it trains from the start.
     source : Path, optional
         Results whose networks are taken, where they are not those in the folder.
+    terms : sequence of str, optional
+        Loss terms to switch off.
 
     Raises
     ------
@@ -100,8 +103,10 @@ def first_look(
     if isinstance(study, CohortStudy) and verb not in _OF_COHORTS:
         return  # refused by the verb
     people = [one for one, _ in people_of(study)] if isinstance(study, CohortStudy) else [study]
-    weights(study.training.weights)
-    networks = {} if source is None else _networks(source, study.training.seeds, given=True)
+    active = lasting_weights(study.training.weights)
+    if verb == "ablate":
+        to_switch_off(terms, active)
+    networks = _given_networks(verb, source, out, study.training.seeds)
     with owned(out, f"sspinn {verb}"):
         if verb in _NEEDED and not begins:
             name, fix = _NEEDED[verb]
@@ -118,7 +123,7 @@ def first_look(
         return
     quick = sum(map(_bytes_of, (person.recording.file for person in people))) <= _QUICKLY_READ
     for person in people if quick else ():
-        _look_at(person, verb, networks if verb == "adapt" else {})
+        _look_at(person, verb, networks)
 
 
 def _look_at(person: Study, verb: str, networks: Mapping[Path, dict]) -> None:
@@ -139,6 +144,16 @@ def _look_at(person: Study, verb: str, networks: Mapping[Path, dict]) -> None:
         placed = placed if model is None else along_bodies(placed, model)
         said = (*odd_person(person.person), *find_faults(placed))
         refuse_serious(said, person.recording.accepted, str(person.path))
+
+
+def _given_networks(verb: str, source: Path | None, out: Path, seeds: Sequence[int]) -> dict[Path, dict]:
+    """Return the outlines of the networks that an adaptation starts from; refuse what cannot be used."""
+    if source is None:
+        return {}
+    if verb == "adapt":
+        refuse_own_network(source, out)
+    found = _networks(source, seeds, given=True)
+    return found if verb == "adapt" else {}
 
 
 def _networks(folder: Path, seeds: Sequence[int], *, given: bool = False) -> dict[Path, dict]:

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from casadi_dynamics.input_files import check_input
 from sspinn_opensim.dynamics import moment_table
 from sspinn_opensim.dynamics.moment_comparison import compared
 from sspinn_opensim.files import write_json
+from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as tool
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.read_back import read_scaling_report
@@ -76,7 +76,7 @@ def inverse_dynamics(
     """
     log.info("inverse dynamics", extra={"heading": True})
     if moments is not None:
-        check_input(moments, "the table of moments")
+        read_storage(moments)  # what is wrong with it comes before the work
     with recorded(folder, "inverse-dynamics", title=title_of(laboratory), laboratory=laboratory, part=part):
         trial = prepared(folder, laboratory, part or AnalysedPart())
         result = tool.run(folder, trial)

@@ -11,7 +11,8 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import BodyFunctions, build
 from sspinn_opensim.files import write_atomically
-from sspinn_opensim.opensim_io.tables.storage import write_storage
+from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads
+from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import records
 from sspinn_opensim.simulation import laboratory, places
@@ -78,10 +79,6 @@ def simulate_imu(
         file = None if settings is None else Path(settings)
         settings = settings_for(file, changes or {}, perfect=perfect)
     check(settings)
-    walk = read_walk(model, motion, settings)
-    sensors = places.virtual_sensors(walk.functions, settings.sensors)
-    recording = record_walk(walk, sensors, settings)
-    study_model, entry, scaled = _study_model(model, walk, settings)
     if settings.study.height_m is None:
         raise InputError(
             "The height of the person is not known: a model does not state it.",
@@ -89,6 +86,14 @@ def simulate_imu(
             expected="[study] height_m, or --height",
             fix="give the height in metres",
         )
+    if settings.laboratory.external_loads is not None:  # what is wrong with them comes before the work
+        read_external_loads(settings.laboratory.external_loads)
+    if settings.laboratory.moments is not None:
+        read_storage(settings.laboratory.moments)
+    walk = read_walk(model, motion, settings)
+    sensors = places.virtual_sensors(walk.functions, settings.sensors)
+    recording = record_walk(walk, sensors, settings)
+    study_model, entry, scaled = _study_model(model, walk, settings)
     placed = {s.name: places.on_study(walk.functions, study_model, s) for s in sensors}
     placed = {name: place for name, place in placed.items() if place is not None}
     if not placed:

@@ -49,6 +49,16 @@ def test_only_common_time_counts_on_the_coarser_clock():
     np.testing.assert_allclose(group.time_s, TIME[50:], atol=1e-12)
 
 
+def test_a_table_that_only_one_folder_has_is_told(tmp_path, caplog):
+    """One that is damaged is no table any more."""
+    for name in ("a", "b"):
+        write_results(tmp_path / name)
+    (tmp_path / "b/kinematics.mot").write_text("Coordinates\n")
+    with caplog.at_level("INFO"):
+        compare(tmp_path / "a", tmp_path / "b", tmp_path / "out")
+    assert "not compared, as the other has none such: coordinates, kinematics.mot" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("b", "message"),
     [
