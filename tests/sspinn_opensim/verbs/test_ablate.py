@@ -16,6 +16,7 @@ from casadi_dynamics.symbolic import build
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import examples_folder, override, read_study
+from sspinn_opensim.training import loss_terms
 from sspinn_opensim.training.objective import TrainingDivergedError
 from sspinn_opensim.verbs import ablate as ablation
 from sspinn_opensim.verbs import scale, train
@@ -248,7 +249,7 @@ def test_terms_that_cannot_be_switched_off(study, tmp_path, terms, weights, what
 
 
 def test_a_single_term_cannot_be_taken_away(study, tmp_path):
-    others = {name: 0.0 for name in ablation.loss_weights({}) if name != "acceleration"}
+    others = {name: 0.0 for name in loss_terms.TERMS if name != "acceleration"}
     study = dataclasses.replace(study, training=dataclasses.replace(study.training, weights=others))
     with pytest.raises(InputError, match="single loss term"):
         ablate(study, tmp_path / "out")
