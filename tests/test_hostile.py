@@ -261,6 +261,10 @@ def test_a_checkpoint_is_looked_at_without_pytorch_and_names_nothing_to_call(tmp
         (b"}(" + plain + b"X\x01\x00\x00\x00a" + b"]" * 40 + b"a" * 39 + b"u.", "deeper in each other"),
         (b"\x96\xff\xff\xff\x00\x00\x00\x00\x00.", "KeyError: 150"),  # an array of bytes without its name
         (b"}" + plain + b"s.", "'versions' is missing"),
+        (
+            b"ctorch._utils\n_rebuild_tensor_v2\n((K\x00K\x00K\x00K\x00K\x02tQK\x00K\x03\x85tR.",
+            "repeats its numbers",  # three, of two
+        ),
         (b"](" + plain + b"u.", "AttributeError"),
     ):
         with zipfile.ZipFile(path, "w") as archive:

@@ -6,12 +6,13 @@ PyTorch is imported by what needs it: that a file is missing or damaged is found
 from __future__ import annotations
 
 import io
+import math
 import pickle
 import struct
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -150,12 +151,21 @@ class _Plain(pickle._Unpickler):
         """Return what stands for the one thing that a checkpoint names, and for its arrays."""
         if (module, name) == ("collections", "OrderedDict"):
             return dict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return _no_array
         if module in ("torch", "torch._utils"):
             return lambda *_: None
         raise pickle.UnpicklingError(f"{module}.{name}, which no training writes")
 
-    def persistent_load(self, pid: object) -> None:
-        """Return None: the numbers of an array lie beside the values."""
+    def persistent_load(self, pid: Any) -> int:
+        """Return how many numbers an array is made of; they lie beside the values."""
+        return pid[4]
+
+
+def _no_array(numbers: int, _offset: int, shape: Sequence[int], *_: object) -> None:
+    """Stand for an array; refuse one that is larger than its numbers."""
+    if math.prod(shape) > numbers:
+        raise ValueError("an array that repeats its numbers")
 
 
 def fill(path: Path, load: Callable[[dict], object], state: dict) -> None:
