@@ -1,4 +1,4 @@
-"""What a checkpoint belongs to, held against what it is to be used for: no PyTorch."""
+"""Belonging of a checkpoint to a training, held against what it is to be used for, without PyTorch."""
 
 from __future__ import annotations
 
