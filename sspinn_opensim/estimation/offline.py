@@ -17,8 +17,7 @@ from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.estimation.path import in_ground
 from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.training.estimator import PersonNetwork
-from sspinn_opensim.training.lead_in import lead_in_frames
-from sspinn_opensim.training.settings import LEAD_IN_S
+from sspinn_opensim.training.lead_in import LEAD_IN_S, lead_in_frames
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
 
