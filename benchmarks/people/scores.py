@@ -8,12 +8,13 @@ import numpy as np
 
 from benchmarks.people.references import SAGITTAL, Measured
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.evaluation.baseline import sagittal_joints, sagittal_signals, segment_angle_baseline
+from sspinn_opensim.evaluation.baseline import sagittal_joints, segment_angle_baseline
 from sspinn_opensim.evaluation.curves import Curves, read_estimate
 from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY, error_numbers
 from sspinn_opensim.gait import contacts
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import Recording
+from sspinn_opensim.recording.sagittal import sagittal_signals
 from sspinn_opensim.results.folder import ResultsFolder
 
 #: Cadence and stance time are compared where the laboratory saw this much, s.

@@ -58,8 +58,19 @@ class Estimate:
     heading_rad: np.ndarray
 
 
-def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_s: np.ndarray) -> Estimate:
+def estimate(
+    estimator: PersonNetwork,
+    subject: Subject,
+    signals: Signals,
+    time_s: np.ndarray,
+    posture: np.ndarray | None = None,
+) -> Estimate:
     """Run a trained network over a recording, from its first frame.
+
+    Parameters
+    ----------
+    posture : (n, p) ndarray, optional
+        Angles instead of the network's, rad, in the order of `Roles.posture`.
 
     Returns
     -------
@@ -77,6 +88,8 @@ def estimate(estimator: PersonNetwork, subject: Subject, signals: Signals, time_
             part = slice(start, end)
             acceleration, rates = signals.acceleration[part].double(), signals.angular_rate[part].double()
             outputs, state = estimator.network(signals.inputs(acceleration, rates)[None], state)
+            if posture is not None:
+                outputs = estimator.decoder.with_posture(outputs, torch.from_numpy(posture[part])[None])
             for name, values in frames.following(outputs[0].numpy(), rates.numpy()).items():
                 whole.setdefault(name, np.empty((count, values.shape[1])))[part] = values
             if count > _PIECE:

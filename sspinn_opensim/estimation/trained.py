@@ -12,8 +12,8 @@ from sspinn_opensim.alignment.files import check_sensors, read_alignment
 from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.estimation.consistent import consistent
 from sspinn_opensim.estimation.gyroscopes import Gyroscopes
+from sspinn_opensim.estimation.linked import estimate_by_sensors
 from sspinn_opensim.estimation.offline import Estimate, at_times
-from sspinn_opensim.estimation.offline import estimate as estimate_whole
 from sspinn_opensim.estimation.uncertainty import deviations_of
 from sspinn_opensim.recording import Recording, Sensor, check_placement, on_model
 from sspinn_opensim.recording.resample import resample
@@ -96,7 +96,7 @@ class Estimator:
         signals = make_signals(known, subject)
         belongs_to = {"body": body_identity(subject, known)}
         network = load_estimator(self._checkpoint, subject, signals, belongs_to)
-        estimate = estimate_whole(network, subject, signals, known.time_s)
+        estimate = estimate_by_sensors(network, subject, signals, known, found)
         estimate = at_times(estimate, subject, recording.time_s)
         if not agreeing:
             return estimate

@@ -5,10 +5,8 @@ The only room that reads reference measurements; nothing that trains or estimate
 
 from sspinn_opensim.evaluation.baseline import (
     SagittalJoint,
-    SagittalSignals,
     constant_posture,
     sagittal_joints,
-    sagittal_signals,
     segment_angle_baseline,
 )
 from sspinn_opensim.evaluation.curves import Curves, read_estimate
@@ -24,7 +22,6 @@ __all__ = [
     "PersonTrial",
     "Reference",
     "SagittalJoint",
-    "SagittalSignals",
     "constant_posture",
     "error_numbers",
     "evaluate",
@@ -33,7 +30,6 @@ __all__ = [
     "read_evaluation_data",
     "read_reference",
     "sagittal_joints",
-    "sagittal_signals",
     "segment_angle_baseline",
     "summarize_people",
     "write_metrics",

@@ -14,7 +14,6 @@ from casadi_dynamics.osim import read_model
 from sspinn_opensim.evaluation.baseline import (
     constant_posture,
     sagittal_joints,
-    sagittal_signals,
     segment_angle_baseline,
 )
 from sspinn_opensim.evaluation.curves import Curves, read_deviations, read_estimate
@@ -30,6 +29,7 @@ from sspinn_opensim.recording import (
     phases,
     read_recording,
 )
+from sspinn_opensim.recording.sagittal import sagittal_signals
 from sspinn_opensim.results.folder import ResultsFolder, seed_name
 from sspinn_opensim.study import ReferenceChoice, Study
 from sspinn_opensim.training.coordinates import held_in

@@ -271,4 +271,6 @@ def _estimator(
     require_finished(path, content)
     estimator, state = PersonNetwork(subject, signals, kind=_kind(content)), content["state"]
     fill(path, lambda s: estimator.load(s["network"], None if name is None else s["people"][name]), state)
+    sits = (estimator.mounting.rotation, estimator.mounting.shift)
+    estimator.of_others = state["step"] == 0 and not any(bool(x.any()) for x in sits)
     return estimator.eval()

@@ -25,7 +25,15 @@ class PersonNetwork(nn.Module):
         Shared with other trials of the person; a new one by default.
     kind : str
         Kind of a new network, a key of `networks.NETWORKS`.
+
+    Attributes
+    ----------
+    of_others : bool
+        Whether nothing was learnt of this person: the network is that of others as it is, and sensors sit
+        where they are said to sit.
     """
+
+    of_others = False
 
     def __init__(
         self,

@@ -138,6 +138,11 @@ class Decoder(nn.Module):
         force = self.FORCE_BW * self.weight_n * torch.stack([along, up, right], dim=-1)
         return RawMotion(posture, velocity, height, yaw_rate, force, torque)
 
+    def with_posture(self, raw: Tensor, posture: Tensor) -> Tensor:
+        """Return outputs (..., size) that are decoded to another posture (..., p), rad; all else stays."""
+        segments = (posture - self.posture) @ torch.linalg.pinv(self.ANGLE_RAD * self.segments)
+        return torch.cat([segments, raw[..., self.sizes[0] :]], dim=-1)
+
     def _constant(self, name: str, values, persistent: bool = False) -> None:
         # Made from the model each time, so a checkpoint holds only what was learnt.
         self.register_buffer(name, torch.tensor(np.array(values), dtype=torch.float32), persistent=persistent)

@@ -11,12 +11,12 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.builtin_network.beginning import begin
 from sspinn_opensim.builtin_network.shipped import BUILTIN, FILE
 from sspinn_opensim.estimation import Estimate, write_estimate
-from sspinn_opensim.estimation import estimate as estimate_recording
 from sspinn_opensim.estimation.consistent import consistent
 from sspinn_opensim.estimation.correction import Correction, correction_of
 from sspinn_opensim.estimation.fit import fit_of
 from sspinn_opensim.estimation.gait import Gait, gait_of, write_gait
 from sspinn_opensim.estimation.gyroscopes import Gyroscopes
+from sspinn_opensim.estimation.linked import estimate_by_sensors
 from sspinn_opensim.estimation.offline import at_times
 from sspinn_opensim.estimation.uncertainty import Deviations, deviations_of
 from sspinn_opensim.estimation.verdict import FitVerdict, judge, write_fit
@@ -252,6 +252,6 @@ def write_results(
 
 
 def _estimate_of(estimator: PersonNetwork, prepared: Prepared) -> Estimate:
-    subject, time_s = prepared.subject, prepared.trained_on.time_s
-    estimate = estimate_recording(estimator, subject, prepared.signals, time_s)
+    subject, recording = prepared.subject, prepared.trained_on
+    estimate = estimate_by_sensors(estimator, subject, prepared.signals, recording, prepared.alignment)
     return at_times(estimate, subject, prepared.recording.time_s)

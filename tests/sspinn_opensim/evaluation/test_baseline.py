@@ -14,11 +14,11 @@ from sspinn_opensim.evaluation import (
     evaluate_curves,
     read_reference,
     sagittal_joints,
-    sagittal_signals,
     segment_angle_baseline,
 )
 from sspinn_opensim.recording import Sensor, read_recording
 from sspinn_opensim.recording.formats.dorschky2019 import Dorschky2019Options
+from sspinn_opensim.recording.sagittal import sagittal_signals
 from sspinn_opensim.study import (
     ModelChoice,
     Person,

@@ -89,3 +89,13 @@ def test_each_output_moves_one_segment(walker, decoder):
     turned = (decoder(one).posture - decoder(torch.zeros(1, decoder.size)).posture).numpy()
     from_map = Decoder.ANGLE_RAD * walker.subject.segment_map().T
     np.testing.assert_allclose(turned, from_map, atol=1e-6)
+
+
+def test_outputs_are_given_another_posture(walker, decoder):
+    generator = torch.Generator().manual_seed(3)
+    raw = torch.randn(4, decoder.size, generator=generator)
+    posture = torch.randn(4, len(walker.subject.roles.posture), generator=generator)
+    before, after = decoder(raw), decoder(decoder.with_posture(raw, posture))
+    torch.testing.assert_close(after.posture, posture)
+    for name in ("velocity", "height", "force", "torque"):
+        assert torch.equal(getattr(after, name), getattr(before, name)), name
