@@ -1,4 +1,4 @@
-"""What sensors measure in the sagittal plane, by the body that carries them."""
+"""Signals of sensors in the sagittal plane, by the body that carries them."""
 
 from __future__ import annotations
 
