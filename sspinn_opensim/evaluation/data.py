@@ -27,7 +27,6 @@ from sspinn_opensim.recording import (
     on_model,
     output_window,
     phases,
-    read_recording,
 )
 from sspinn_opensim.recording.sagittal import sagittal_signals
 from sspinn_opensim.results.folder import ResultsFolder, seed_name
@@ -89,7 +88,7 @@ class EvaluationData:
         return curves, self.deviations.get(seed)
 
 
-def read_evaluation_data(study: Study, results: Path, recording: Recording | None = None) -> EvaluationData:
+def read_evaluation_data(study: Study, results: Path, recording: Recording) -> EvaluationData:
     """Read what a finished results folder holds and what it is compared with.
 
     Parameters
@@ -98,8 +97,8 @@ def read_evaluation_data(study: Study, results: Path, recording: Recording | Non
         Names the seeds, the part to evaluate and the reference.
     results : Path
         Folder with ``subject.osim`` and ``seeds/seed_<k>/`` for every seed of the study.
-    recording : Recording, optional
-        The study's recording, if it is at hand; else it is read.
+    recording : Recording
+        The study's, along the axes of the bodies: the baseline takes its signals as they are.
 
     Returns
     -------
@@ -113,7 +112,7 @@ def read_evaluation_data(study: Study, results: Path, recording: Recording | Non
     """
     results = Path(results)
     model = read_model(ResultsFolder(results).subject)
-    recording = on_model(read_recording(study) if recording is None else recording, model)
+    recording = on_model(recording, model)
     seeds = {seed_name(k): ResultsFolder(results).seed(k).path for k in study.training.seeds}
     whole = {name: read_estimate(folder, model) for name, folder in seeds.items()}
     time_s = _common_time(whole, results)

@@ -109,7 +109,7 @@ def _refuse_unrecorded(folder: Path, earlier: tuple[str, ...], manifest: Mapping
         if row is None or name in _OF_ALL or (verb and verb not in STAGES):
             continue
         writers = [verb for verb in earlier if row.written_by(verb)]
-        if writers and not recorded.keys() & writers:
+        if writers and not recorded.keys() & {verb, *writers}:
             raise InputError(
                 "Nothing says what a file of an earlier stage was made from.",
                 where=folder / name,

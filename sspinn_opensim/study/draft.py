@@ -156,7 +156,7 @@ def study_text(draft: Draft, study: Path) -> str:
         lines.append(f"speed_m_s = {draft.speed_m_s:g}")
     elif draft.measured_speed_m_s:
         lines += [
-            "# The training takes the speed from the foot sensors; if you know it better than",
+            "# The training takes the speed from the foot sensors; if you know it better, say it:",
             f"# speed_m_s = {draft.measured_speed_m_s:.2f}",
         ]
     if draft.standing_s:

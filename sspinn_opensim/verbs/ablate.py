@@ -30,7 +30,7 @@ from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.files import sha256, write_atomically, write_json
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.storage import read_storage
-from sspinn_opensim.recording import Recording, output_window, read_recording
+from sspinn_opensim.recording import Recording, output_window
 from sspinn_opensim.report.ablation import (
     FULL,
     MEASURES,
@@ -113,12 +113,11 @@ def ablate(
     log.info("ablate", extra={"heading": True})
     active = lasting_weights(study.training.weights)
     terms = to_switch_off(terms, active)
-    recording = read_recording(study)
     out.mkdir(parents=True, exist_ok=True)
     files = ResultsFolder(out)
     if not files.subject.is_file():
         log.info(scale.scale(study, out))
-    prepared = prepare(_arm_study(study, FULL), out, recording)
+    prepared = prepare(_arm_study(study, FULL), out)
     functions = build(read_model(files.subject))
     started = time.monotonic()
     found = Ablation(
@@ -145,8 +144,8 @@ def ablate(
         numbers = {}
         if not failure:
             with recorded(folder, "ablate", study=_arm_study(study, name)):
-                numbers |= _scores(study, folder, recording)
-                numbers |= _root_residuals(study, folder, recording, functions)
+                numbers |= _scores(study, folder, prepared.recording)
+                numbers |= _root_residuals(study, folder, prepared.recording, functions)
                 numbers |= _losses(name, histories, full, active)
         found = replace(found, arms=(*found.arms, Arm(name, numbers, failure)))
         done, count = len(found.arms), 1 + len(terms) - len(found.silent)

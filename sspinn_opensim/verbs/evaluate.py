@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from casadi_dynamics.osim import read_model
 from sspinn_opensim.evaluation import PersonTrial, read_evaluation_data, summarize_people, write_metrics
 from sspinn_opensim.evaluation import evaluate as evaluate_results
 from sspinn_opensim.files import require
-from sspinn_opensim.recording import output_window, read_recording
+from sspinn_opensim.recording import Recording, on_model, output_window, read_recording
 from sspinn_opensim.report.movement import read_movement
 from sspinn_opensim.report.people import people_markdown, write_people
 from sspinn_opensim.report.report import write_report
@@ -20,6 +21,7 @@ from sspinn_opensim.results.manifest import read_manifest, versions
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
+from sspinn_opensim.verbs.axes import along_segments
 from sspinn_opensim.verbs.on_study import on_study, people_of, person_folder
 
 if TYPE_CHECKING:
@@ -107,7 +109,8 @@ def evaluate(
     if isinstance(study, CohortStudy):
         return _evaluate_people(study, out)
     _require_estimates(study, out)
-    data = read_evaluation_data(study, out, prepared.recording if prepared else None)
+    recording = prepared.recording if prepared else _as_estimated(study, out)
+    data = read_evaluation_data(study, out, recording)
     metrics = evaluate_results(study, data) | {"notes": read_manifest(out).get("notes", {})}
     write_metrics(out, metrics)
     files, window = ResultsFolder(out), output_window(data.recording, study.output)
@@ -116,6 +119,12 @@ def evaluate(
     movement = read_movement(first, files, data.model, *window, mesh_folders=meshes)
     report = write_report(study, out, data, metrics, movement=movement, versions=versions())
     return Evaluation(out, metrics, report)
+
+
+def _as_estimated(study: Study, out: Path) -> Recording:
+    """Return the recording of a study along the axes of the bodies, as its estimate had it."""
+    model = read_model(ResultsFolder(out).subject)
+    return along_segments(study, on_model(read_recording(study), model), model, out, refuse=False)[0]
 
 
 def _require_estimates(study: Study, out: Path) -> None:
@@ -130,7 +139,7 @@ def _evaluate_people(cohort: CohortStudy, out: Path) -> PeopleEvaluation:
         _require_estimates(study, folder)
         networks = [ResultsFolder(out).checkpoint(seed) for seed in cohort.training.seeds]
         with recorded(folder, "evaluate", study=study, networks=networks):
-            recording = read_recording(study)
+            recording = _as_estimated(study, folder)
             metrics = evaluate_results(study, read_evaluation_data(study, folder, recording))
             metrics |= {"notes": read_manifest(folder).get("notes", {})}
             write_metrics(folder, metrics)

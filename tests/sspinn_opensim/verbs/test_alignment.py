@@ -15,14 +15,15 @@ from sspinn_opensim.alignment.usual import QUIET_STANDING, usual_gaits
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import TrainingChoice, read_study
-from sspinn_opensim.verbs import axes
+from sspinn_opensim.verbs import axes, evaluate
 from sspinn_opensim.verbs.axes import along_segments
 from sspinn_opensim.verbs.check import check
-from sspinn_opensim.verbs.estimate import estimate_seeds
+from sspinn_opensim.verbs.estimate import estimate, estimate_seeds
 from sspinn_opensim.verbs.inputs import check_inputs
 from sspinn_opensim.verbs.prepared import prepare, write_reading
 from sspinn_opensim.verbs.run import run
-from sspinn_opensim.verbs.train import train_seeds
+from sspinn_opensim.verbs.scale import scale
+from sspinn_opensim.verbs.train import train, train_seeds
 
 SITES = {
     "pelvis": ("pelvis", ""),
@@ -190,6 +191,29 @@ def test_a_trained_network_takes_stated_axes_as_its_training_refined_them(study)
     )
     assert np.array_equal(estimator.estimate(recording).q, written.q)
     assert np.array_equal(estimator.estimate(prepared.recording).q, written.q)  # turned already
+
+
+def test_the_baseline_of_a_later_evaluation_is_that_of_the_run(study, monkeypatch):
+    known, out = study()
+    brief = dataclasses.replace(known, training=TrainingChoice(steps=2))
+    shutil.rmtree(out)
+    scale(brief, out)
+    prepared = prepare(brief, out)
+    train(brief, out, prepared=prepared)
+    estimate(brief, out, prepared=prepared)
+    read, baselines = evaluate.read_evaluation_data, []
+
+    def kept(*arguments):
+        data = read(*arguments)
+        baselines.append(data.baseline.angles)
+        return data
+
+    monkeypatch.setattr(evaluate, "read_evaluation_data", kept)
+    evaluate.evaluate(brief, out, prepared=prepared)
+    evaluate.evaluate(brief, out)
+    assert {"hip_flexion_l", "knee_angle_l"} <= set(baselines[0])
+    for name, angles in baselines[0].items():
+        np.testing.assert_allclose(baselines[1][name], angles, atol=1e-9, err_msg=name)
 
 
 @pytest.fixture

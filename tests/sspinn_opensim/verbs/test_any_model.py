@@ -8,6 +8,7 @@ import pytest
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.evaluation import read_evaluation_data
 from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.recording import read_recording
 from sspinn_opensim.recording.formats.dorschky2019 import Dorschky2019Options
 from sspinn_opensim.study import override, read_study
 from sspinn_opensim.verbs import estimate, scale, train
@@ -60,7 +61,7 @@ def test_what_is_scored_has_the_signs_of_the_model(results):
     study, out = results
     for seed in study.training.seeds:
         assert (out / "seeds" / f"seed_{seed}" / "kinematics.mot").is_file()
-    data = read_evaluation_data(study, out)
+    data = read_evaluation_data(study, out, read_recording(study))
     legs = {f"{joint}_{side}" for side in "rl" for joint in ("hip_flexion", "knee_angle", "ankle_angle")}
     assert set(data.joints) == legs
     knee, ankle = data.reference.angles["knee_angle_r"], data.reference.angles["ankle_angle_r"]
