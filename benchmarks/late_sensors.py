@@ -109,7 +109,8 @@ def first_named(
         lost[(time_s >= time_s[-1] / 3) & (time_s < time_s[-1] / 3 + _DEAD_S), dead] = True
     drifts = 1 + 1e-6 * np.linspace(-_PPM, _PPM, sensors)
     maker = FrameMaker(sensors, step_s, shared_clock=False, patience=Patience())
-    finder, now_s = LateSensors(joints, step_s), 0.0
+    finder = LateSensors(joints, step_s, lambda frames: (frames[..., :3], frames[..., 3:]))
+    now_s = 0.0
     for row, k in sorted(np.argwhere(~lost).tolist(), key=lambda at: arrived_s[*at]):
         while now_s < arrived_s[row, k]:
             now_s += _LOOK_S
@@ -119,8 +120,7 @@ def first_named(
                 continue
             named = finder.work()
             if frame is not None:
-                acceleration, rate = frame.signals.reshape(-1, 2, 3).transpose(1, 0, 2)
-                named = finder.take(acceleration, rate, frame.held) or named
+                named = finder.take(frame.signals, frame.held) or named
             if named is not None:
                 return named.sensor
         measured = max(row - (round(late_s * _RATE_HZ) if k == late else 0), 0)

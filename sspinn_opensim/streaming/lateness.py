@@ -10,7 +10,7 @@ and samples that are missing are left out. The ways from sensors to joints are f
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,8 +49,8 @@ _EXPLAINED = 0.75
 #: many samples of which count as one.
 _WAY_SD_M, _FORCE_SD_M_S2, _TOGETHER = 0.05, 1.0, 10.0
 
-#: Acceleration and angular rate (k, 3), and the sensors that are missing.
-_Frame = tuple[np.ndarray, np.ndarray, Sequence[int]]
+#: Signals (k, 6), and the sensors that are missing.
+_Frame = tuple[np.ndarray, Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,19 @@ class LateSensors:
         Two at least; without them nothing is told.
     step_s : float
         Time from frame to frame.
+    along_bodies : callable
+        Turns signals (n, k, 6) of frames into acceleration and angular rate (n, k, 3) along the axes of the
+        bodies, zero where not measured.
     """
 
-    def __init__(self, joints: Sequence[SharedJoint], step_s: float) -> None:
+    def __init__(
+        self,
+        joints: Sequence[SharedJoint],
+        step_s: float,
+        along_bodies: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    ) -> None:
         self._joints = tuple(joints) if len(joints) > 1 else ()
+        self._along_bodies = along_bodies
         every = max(round(_GRID_S / step_s), 1)
         self._grid_s = every * step_s
         self._widest, piece = round(_LARGEST_S / self._grid_s), round(_PIECE_S / self._grid_s)
@@ -134,21 +143,19 @@ class LateSensors:
         """Take note that the next frame does not follow the last one."""
         self._past.clear()
 
-    def take(
-        self, acceleration: np.ndarray, angular_rate: np.ndarray, missing: Sequence[int] = ()
-    ) -> LateSensor | None:
+    def take(self, signals: np.ndarray, missing: Sequence[int] = ()) -> LateSensor | None:
         """Take a frame, and return a late sensor if one was found now.
 
         Parameters
         ----------
-        acceleration, angular_rate : (k, 3) ndarrays
-            Along the axes of the bodies; zero where not measured.
+        signals : (k, 6) ndarray
+            Acceleration and angular rate of each sensor, as `along_bodies` takes them.
         missing : sequence of int
             Sensors that have not been measured in this frame.
         """
         if not self._joints:
             return None
-        self._past.append((acceleration, angular_rate, missing))
+        self._past.append((signals, missing))
         if len(self._past) < self._kernel.shape[1]:
             return None
         found = None
@@ -174,15 +181,16 @@ class LateSensors:
 
     def _smoothed(self, frames: Sequence[_Frame]) -> tuple[np.ndarray, ...]:
         """Return force, rate and its change (n, k, 3) on the grid, and where they are known (n, k)."""
-        force, rate, missing = zip(*frames, strict=True)
+        measured, missing = zip(*frames, strict=True)
+        force, rate = self._along_bodies(np.array(measured))
         there = np.ones((len(force), len(force[0])))
         for row, sensors in enumerate(missing):
             there[row, list(sensors)] = 0.0
         share = self._kernel @ there
         weight = 1.0 / np.maximum(share, _THERE)[:, :, None]
 
-        def smooth(signals: Sequence[np.ndarray]) -> np.ndarray:
-            given = (np.array(signals) * there[:, :, None]).reshape(len(there), -1)
+        def smooth(signals: np.ndarray) -> np.ndarray:
+            given = (signals * there[:, :, None]).reshape(len(there), -1)
             return (self._kernel @ given).reshape(*share.shape, 3) * weight
 
         turned = smooth(rate)

@@ -63,9 +63,13 @@ class StreamedSensors:
         return turned[:, 0], turned[:, 1]
 
     def whole(self, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the same of all axes, not only of those that the network sees; zero where not measured."""
-        turned = np.nan_to_num(signals).reshape(-1, 2, 3) @ self.rotation.transpose(0, 2, 1)
-        return turned[:, 0], turned[:, 1]
+        """Return the same of signals (..., k, 6), and of all axes, not only of those that the network sees.
+
+        What is not measured is zero.
+        """
+        both = np.nan_to_num(signals).reshape(*signals.shape[:-1], 2, 3)
+        turned = both @ self.rotation.transpose(0, 2, 1)
+        return turned[..., 0, :], turned[..., 1, :]
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,7 @@ class LiveEstimator:
         self._entering: list[Frame] = []
         self._live, self._began = False, False
         self._withdrawn_s: float | None = None
-        self._late_sensors = LateSensors(joints, streaming.step_s)
+        self._late_sensors = LateSensors(joints, streaming.step_s, self._whole)
         self._late_told: set[int] = set()
         #: Whether nothing has come since `advance` was called.
         self._quiet = False
@@ -339,10 +343,12 @@ class LiveEstimator:
 
     def _late(self, frame: Frame) -> list[Event]:
         """Return which sensor's signals are late, if that is found now."""
-        acceleration, rate = self.sensors.whole(frame.signals)
-        return self._tell_late(
-            self._late_sensors.take(acceleration, rate - self._bias, frame.held), frame.time_s
-        )
+        return self._tell_late(self._late_sensors.take(frame.signals, frame.held), frame.time_s)
+
+    def _whole(self, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return acceleration and angular rate (n, k, 3) of frames along the bodies, without bias."""
+        acceleration, rate = self.sensors.whole(signals)
+        return acceleration, rate - self._bias
 
     def _tell_late(self, late: LateSensor | None, time_s: float) -> list[Event]:
         if late is None or late.sensor in self._late_told:
