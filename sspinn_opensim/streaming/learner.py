@@ -167,8 +167,10 @@ class Learner:
         signals = make_signals(recording, task.subject, told)
         settings = replace(task.settings, steps=lesson.steps)
         cohort = single_person_cohort(task.subject, signals)
-        trainer = Trainer(cohort, settings, self._learnt["network"], self._learnt["mounting"])
+        trainer = Trainer(cohort, settings, self._learnt["network"])
         own = cast(PersonNetwork, trainer.estimators[0])
+        # This is the recording of before gone on, so how sensors sit is no news of another one (`expect`).
+        own.mounting.load_state_dict(self._learnt["mounting"])
         own.decoder.load_state_dict(self._learnt["decoder"])
         before = _loss(own, task.subject, signals, settings)
         trainer.run(report, lambda _: None)

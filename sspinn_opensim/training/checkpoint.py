@@ -272,5 +272,5 @@ def _estimator(
     estimator, state = PersonNetwork(subject, signals, kind=_kind(content)), content["state"]
     fill(path, lambda s: estimator.load(s["network"], None if name is None else s["people"][name]), state)
     sits = (estimator.mounting.rotation, estimator.mounting.shift)
-    estimator.of_others = state["step"] == 0 and not any(bool(x.any()) for x in sits)
+    estimator.of_others = name is None or (state["step"] == 0 and not any(bool(x.any()) for x in sits))
     return estimator.eval()

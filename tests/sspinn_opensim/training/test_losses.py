@@ -562,11 +562,11 @@ def test_the_sensors_of_a_known_person_are_expected_where_they_were():
     mounting, prior = Mounting(7).double(), TERMS["mounting"]
     mounting.expect(found)
     e = SimpleNamespace(mounting=mounting)
-    assert torch.equal(mounting.rotation, found["rotation"]) and prior.function(e, *prior.scale) == 0.0
+    assert torch.equal(mounting.rotation, found["rotation"]) and term_value("mounting", e) == 0.0
     with torch.no_grad():
         mounting.rotation[2, 1] += 0.2 * prior.scale[0]
         mounting.shift[4, 0] += 0.2 * prior.scale[1]
-    assert prior.function(e, *prior.scale).item() == pytest.approx(2 / 7)
+    assert term_value("mounting", e).item() == pytest.approx(2 / 7)
 
 
 def test_a_turned_sensor_is_explained_by_its_mounting(standing, body):

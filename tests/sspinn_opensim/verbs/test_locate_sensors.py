@@ -233,7 +233,7 @@ def test_a_short_recording_is_refused(study, scaled, known, stand_in):
 
 def test_the_command_reaches_the_workflow(scaled, tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr("sspinn_opensim.verbs.inputs._require_networks", lambda *_, **__: None)
+    monkeypatch.setattr("sspinn_opensim.verbs.inputs._networks", lambda *_, **__: {})
     monkeypatch.setattr(
         locate, "locate_sensors", lambda study, out, **settings: calls.append((out, settings))
     )
