@@ -46,14 +46,20 @@ def check_input(path: Path, what: str, most_bytes: int = MOST_TABLE_BYTES) -> Pa
     """
     if why := not_a_file(path):
         raise InputError(f"{what.capitalize()} cannot be read: it {why}.", where=path)
+    check_size(path, what, most_bytes)
+    return path
+
+
+def check_size(path: Path, what: str, most_bytes: int, fix: str = "") -> None:
+    """Refuse a file that is larger than `most_bytes`."""
     if (size := path.stat().st_size) > most_bytes:
         raise InputError(
             f"{what.capitalize()} is too large.",
             where=path,
             expected=f"at most {most_bytes / 1e6:g} MB",
             found=f"{size / 1e6:.0f} MB",
+            fix=fix,
         )
-    return path
 
 
 def read_input(path: Path, what: str, most_bytes: int = MOST_TABLE_BYTES) -> bytes:

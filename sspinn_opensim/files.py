@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.input_files import not_a_file
+from casadi_dynamics.input_files import check_size, not_a_file
 from casadi_dynamics.opensim_process.outputs import DRAFT
 
 LOCK_FILE = ".lock"
@@ -148,14 +148,7 @@ def read_json(path: Path, shape: object, fix: str) -> Any:
     if why := not_a_file(path):
         raise _damaged(path, f"it {why}", fix)
     try:
-        if (size := path.stat().st_size) > _LARGEST_JSON:
-            raise InputError(
-                f"{path.name} is too large.",
-                where=path,
-                expected=f"at most {_LARGEST_JSON / 1e6:g} MB",
-                found=f"{size / 1e6:.0f} MB",
-                fix=fix,
-            )
+        check_size(path, f"the file {path.name}", _LARGEST_JSON, fix)
         text = path.read_text(encoding="utf-8")
         content = json.loads(text, parse_constant=_refuse_constant)
         if "\\ud" in text.lower():  # half a character, which no file can hold

@@ -311,6 +311,7 @@ def _with_body(overview: Overview, study: Study) -> Overview:
         with contextlib.suppress(InputError):
             model = read_any_model(study.model.file)
             placed = on_model(overview.recording, model)
+            # What is refused anyway needs no look at its movement, which takes longer.
             check_placement(placed.sensors, model)
             held_by_choice(study.coordinates, placed.sensors, model)
             weights(study.training.weights)

@@ -133,6 +133,14 @@ def test_a_term_of_weight_zero_is_recorded_and_moves_nothing(make_trainer):
         assert torch.equal(value, never.estimators.state_dict()[name]), name
 
 
+def test_sensors_of_a_known_person_are_expected_where_they_were_found(make_trainer):
+    """What the prior costs is nothing at first, however far they are from where they are said to sit."""
+    found = {name: torch.full((7, 3), 0.1) for name in ("rotation", "shift")}
+    trainer = advance(Trainer(make_trainer().cohort, SETTINGS, mounting=found), 1)
+    assert trainer.history[0]["mounting"] == 0.0
+    assert (trainer.estimators[0].mounting.rotation - 0.1).abs().max() < 0.01
+
+
 def test_a_term_of_weight_zero_may_be_no_number(make_trainer, monkeypatch):
     spoilt(monkeypatch, "trunk", lambda e: e.tau.sum() * float("nan"))
     trainer = advance(make_trainer(weights={"trunk": 0.0}), 1)
