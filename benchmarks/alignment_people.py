@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 
+from benchmarks.static_trials import markers_of, seen_markers
 from benchmarks.virtual_imu import Trial, settings_of, trials
 from sspinn_opensim.alignment.strides import HARMONICS, Strides, find_strides
 from sspinn_opensim.alignment.usual import (
@@ -208,16 +208,10 @@ def _size(one: dict) -> float:
 
 def _standing(trial: Trial) -> dict[Site, tuple[float, float]] | None:
     """Return the inclinations in the static trial of a walker, by the markers of the scaled model."""
-    static = next(iter(trial.motion.parent.glob("*_ST.trc")), None)
-    if static is None:
+    seen = seen_markers(trial)
+    if seen is None:
         return None
-    places_of: dict[str, dict[str, np.ndarray]] = {}
-    for marker in ElementTree.parse(trial.model).iter("Marker"):
-        body = (marker.findtext("socket_parent_frame") or "").split("/")[-1]
-        place = np.array((marker.findtext("location") or "").split(), dtype=float)
-        places_of.setdefault(body, {})[marker.get("name", "")] = place
-    seen = _markers(static)
-    found = {}
+    places_of, found = markers_of(trial), {}
     for segment, stem in _BODIES.items():
         for body in (stem,) if segment in ("pelvis", "trunk") else (f"{stem}_r", f"{stem}_l"):
             names = [name for name in places_of.get(body, ()) if name in seen]
@@ -226,15 +220,6 @@ def _standing(trial: Trial) -> dict[Site, tuple[float, float]] | None:
                 turn = _turn([places_of[body][n] for n in names], [seen[n] for n in names])
                 found[segment, side] = lean_of(turn[1], (segment, side))
     return found
-
-
-def _markers(file: Path) -> dict[str, np.ndarray]:
-    """Return the mean place of each marker of a ``.trc`` file."""
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-    names = [name.strip() for name in lines[3].split("\t")[2:] if name.strip()]
-    cells = [line.split("\t")[2 : 2 + 3 * len(names)] for line in lines[5:]]
-    rows = [[float(c) if c.strip() else np.nan for c in row] for row in cells if len(row) == 3 * len(names)]
-    return dict(zip(names, np.nanmean(rows, axis=0).reshape(-1, 3), strict=True))
 
 
 def _turn(own: Sequence[np.ndarray], there: Sequence[np.ndarray]) -> np.ndarray:

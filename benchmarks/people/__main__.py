@@ -65,6 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
         default=["stated"],
         help="turned sensors whose axes count as stated, are refined by the signals, or found by them alone",
     )
+    parser.add_argument(
+        "--virtual-standing", type=float, default=0.0, metavar="S", help="so long virtual people stand first"
+    )
     parser.add_argument("--model", default="builtin:planar_gait", help="of estimates in the plane")
     parser.add_argument("--space", action="store_true", help="estimate everyone's own model in space")
     parser.add_argument("--steps", type=int, default=1000)
@@ -127,7 +130,8 @@ def run_virtual(
         The alignment leans on how all of them but this person move and stand.
     """
     folder = options.out / "virtual" / f"{trial.name}_{level_deg:g}"
-    file = virtual.write_study(trial, level_deg, folder, space=options.space)
+    stands_s = options.virtual_standing
+    file = virtual.write_study(trial, level_deg, folder, space=options.space, standing_s=stands_s)
     study = virtual.read_virtual(file, axes)
     alignment = virtual.alignment_by_others(study, everyone, trial.person)
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.alignment_people import Person, usual_without
 from benchmarks.people.references import Measured
+from benchmarks.static_trials import write_standing
 from benchmarks.virtual_imu import RUNNING, WALKING, Trial, people_of, settings_of, trials
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.alignment.align import align
@@ -64,27 +65,49 @@ def chosen_trials(data: Path, people: int, every: bool) -> list[Trial]:
     return chosen
 
 
-def misaligned(trial: Trial, level_deg: float, *, space: bool = False) -> SimulationSettings:
-    """Return how a trial is recorded by sensors that are turned by a level, degrees."""
+def misaligned(
+    trial: Trial,
+    level_deg: float,
+    *,
+    space: bool = False,
+    standing_s: float = 0.0,
+    standing: Path | None = None,
+) -> SimulationSettings:
+    """Return how a trial is recorded by sensors that are turned by a level, degrees.
+
+    Parameters
+    ----------
+    standing_s : float
+        So long the person stands first, s.
+    standing : Path or None
+        Motion file of the posture; None: the default posture of the model.
+    """
     settings = settings_of(trial, sum(map(ord, trial.name)), space=space)
     errors = dataclasses.replace(
         settings.errors, misalignment_deg=level_deg, position_m=POSITION_M, ringing=1.0
     )
-    return dataclasses.replace(settings, errors=errors)
+    motion = dataclasses.replace(settings.motion, standing_s=standing_s, standing=standing)
+    return dataclasses.replace(settings, errors=errors, motion=motion)
 
 
-def write_study(trial: Trial, level_deg: float, folder: Path, *, space: bool = False) -> Path:
+def write_study(
+    trial: Trial, level_deg: float, folder: Path, *, space: bool = False, standing_s: float = 0.0
+) -> Path:
     """Write a virtual recording with its study and reference; what is there is kept.
 
     Parameters
     ----------
     space : bool
         Whether everyone's own model is estimated in space, else the built-in one in the plane.
+    standing_s : float
+        So long the person stands first, as in their static trial; runners have none, and stand straight.
     """
     file = ResultsFolder(folder).study
     if file.exists():
         return file
-    return simulate_imu(trial.model, trial.motion, folder, misaligned(trial, level_deg, space=space)).study
+    standing = write_standing(trial, folder / "standing.mot") if standing_s else None
+    settings = misaligned(trial, level_deg, space=space, standing_s=standing_s, standing=standing)
+    return simulate_imu(trial.model, trial.motion, folder, settings).study
 
 
 def read_virtual(file: Path, axes: str) -> Study:

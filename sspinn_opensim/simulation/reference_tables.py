@@ -22,8 +22,8 @@ def reference_tables(walk: Walk, signs: Mapping[str, int], settings: SimulationS
     Of a repeated stride the moments and forces of the kept part are given, in the last stride but one.
     """
     given = settings.laboratory
-    time_s = uniform_clock(walk.to_s - walk.from_s, settings.sampling_rate_hz)
-    q = completed(walk.functions, *walk.motion(walk.from_s + time_s))["q"]
+    time_s = uniform_clock(walk.to_s - walk.begins_s, settings.sampling_rate_hz)
+    q = completed(walk.functions, *walk.recorded(time_s))["q"]
     names = list(signs)
     columns = [signs[name] * q[:, walk.functions.coordinates.index(name)] for name in names]
     tables = {}
@@ -66,7 +66,7 @@ def _on_clock(at_s: np.ndarray, walk: Walk) -> tuple[np.ndarray, np.ndarray]:
     """Return which of the laboratory's times count, and those on the clock of the recording."""
     if walk.keep_s is None:
         rows = at_s > walk.from_s - 1e-6
-        return rows, at_s[rows] - walk.from_s
+        return rows, at_s[rows] - walk.begins_s
     rows = (at_s > walk.keep_s[0] - 1e-6) & (at_s < walk.keep_s[1] + 1e-6)
     if rows.sum() < 2:
         raise InputError(

@@ -34,6 +34,7 @@ Heading = Annotated[float, Bounds(-360.0, 360.0)]
 Strides = Annotated[int, Bounds(3, 10_000)]
 Belt = Annotated[float, Bounds(-15.0, 15.0, "give the speed in metres a second")]
 Distance = Annotated[float, Bounds(0.3, 1000.0, "give the length in metres")]
+Standing = Annotated[float, Bounds(0.0, 60.0, "give the time in seconds")]
 Time = Annotated[float, Bounds(-LARGEST, LARGEST)]
 Delay = Annotated[float, Bounds(-0.5, 0.5, "give the time in seconds")]
 
@@ -62,6 +63,10 @@ class MotionSettings:
         What the walk is laid along, to the left. Back and forth: straight, half a circle, and so on.
     radius_m, straight_m : float
         Of the circle or its halves, and length of the straight parts.
+    standing_s : float
+        So long the person stands still before the motion, and then starts within a second.
+    standing : Path or None
+        Motion file of the person who stands: its mean posture is held; left out: the model's default posture.
     """
 
     lowpass_hz: NonNegative = 12.0
@@ -74,6 +79,8 @@ class MotionSettings:
     path: Literal["straight", "circle", "back_and_forth"] = "straight"
     radius_m: Distance = 2.0
     straight_m: Distance = 5.0
+    standing_s: Standing = 0.0
+    standing: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -242,6 +249,13 @@ def check(settings: SimulationSettings) -> None:
             where="[motion] of the settings",
             expected="keep_from_s < keep_to_s",
             found=f"{from_s:g} to {to_s:g} s",
+        )
+    if motion.standing is not None and not motion.standing_s:
+        raise InputError(
+            "A posture of standing is given, but nobody stands.",
+            where="[motion] of the settings",
+            expected="standing_s, how long the person stands, s, beside standing",
+            fix="add standing_s = 2.0, or leave standing out",
         )
     given = settings.laboratory
     if motion.path != "straight" and (given.moments is not None or given.external_loads is not None):

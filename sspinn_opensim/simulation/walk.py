@@ -25,8 +25,9 @@ from sspinn_opensim.simulation.motion import (
     stride_time,
     through,
 )
-from sspinn_opensim.simulation.settings import SimulationSettings
+from sspinn_opensim.simulation.settings import MotionSettings, SimulationSettings
 from sspinn_opensim.simulation.shocks import strikes
+from sspinn_opensim.simulation.standing import FromStanding
 from sspinn_opensim.simulation.states import completed
 from sspinn_opensim.simulation.virtual import VirtualRecording, VirtualSensor, oversampling, record
 
@@ -56,6 +57,8 @@ class Walk:
         The untouched part of a repeated stride, on the clock of the motion.
     course : CubicSpline or None
         Heading (rad) over the clock of the motion, of a walk that was laid along a path.
+    start : FromStanding or None
+        The motion with a start from standing before that part, if the person stands first.
     """
 
     functions: BodyFunctions
@@ -67,6 +70,16 @@ class Walk:
     speed_m_s: float
     keep_s: tuple[float, float] | None = None
     course: CubicSpline | None = None
+    start: FromStanding | None = None
+
+    @property
+    def begins_s(self) -> float:
+        """When the recording begins, on the clock of the motion."""
+        return self.from_s if self.start is None else self.start.begins_s
+
+    def recorded(self, time_s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return coordinates and two derivatives, (n, c) each, on the clock of the recording."""
+        return (self.start or self.motion)(self.begins_s + time_s)
 
 
 def read_walk(model: Path, motion: Path, settings: SimulationSettings) -> Walk:
@@ -92,7 +105,7 @@ def read_walk(model: Path, motion: Path, settings: SimulationSettings) -> Walk:
         stride_s = stride_time(moving, _swinging(functions, settings), samples.source)
         first = moving.from_s if choice.keep_from_s is None else choice.keep_from_s
         keep = first, first + _KEPT_OF_STRIDE * stride_s if choice.keep_to_s is None else choice.keep_to_s
-        moving = repeat_stride(moving, stride_s, keep, _travelling(functions), choice.strides)
+        moving = repeat_stride(moving, stride_s, keep, _carrying(functions, level=True), choice.strides)
         from_s, to_s = moving.from_s, moving.to_s
     else:
         margin = filter_margin_s(choice.lowpass_hz)
@@ -112,7 +125,22 @@ def read_walk(model: Path, motion: Path, settings: SimulationSettings) -> Walk:
         along = (speed, choice.path, choice.radius_m, choice.straight_m)
         moving, course = turning.bent(functions, moving, (from_s, to_s), *along)
         from_s, to_s, keep = from_s + turning.END_S, to_s - turning.END_S, None
-    return Walk(functions, moving, samples, from_s, to_s, turn, speed + choice.belt_speed_m_s, keep, course)
+    start = None
+    if choice.standing_s:
+        posture = _posture(functions, choice)
+        start = FromStanding.before(moving, from_s, posture, _carrying(functions), choice.standing_s)
+    speed += choice.belt_speed_m_s
+    return Walk(functions, moving, samples, from_s, to_s, turn, speed, keep, course, start)
+
+
+def _posture(functions: BodyFunctions, choice: MotionSettings) -> np.ndarray:
+    """Return the coordinates (c,) of the person who stands, facing along x."""
+    model = functions.tree.model
+    if choice.standing is None:
+        return np.array([c.default for c in model.coordinates])
+    q = read_motion(choice.standing, model, choice.unit).q.mean(axis=0)[None]
+    turn = -heading.heading(functions, q, 1.0)
+    return (heading.turned(functions, q, turn) if abs(turn) > 1e-9 else q)[0]
 
 
 def build_current(model: Path) -> BodyFunctions:
@@ -126,19 +154,22 @@ def record_walk(
 ) -> VirtualRecording:
     """Return what the sensors record of a walk; time starts at zero."""
     every = oversampling(settings.sampling_rate_hz, settings.errors)
-    time_s = uniform_clock(walk.to_s - walk.from_s, every * settings.sampling_rate_hz)
+    time_s = uniform_clock(walk.to_s - walk.begins_s, every * settings.sampling_rate_hz)
     time_s = time_s[: (len(time_s) - 1) // every * every + 1]
-    state = completed(walk.functions, *walk.motion(walk.from_s + time_s))
+    state = completed(walk.functions, *walk.recorded(time_s))
     struck = strikes(walk.functions, state["q"], time_s) if settings.errors.ringing else None
     return record(walk.functions, state, time_s, sensors, settings.errors, settings.seed, every, struck)
 
 
 def scored_window(walk: Walk) -> tuple[float, float] | None:
-    """Return the last stride but one of a repeated stride on the clock of the recording, else None."""
-    stride_s = walk.motion.stride_s
+    """Return the part of the recording that is scored, on its clock, or None: all of it.
+
+    That is the last stride but one of a repeated stride, else what follows a start from standing.
+    """
+    before_s, stride_s = walk.from_s - walk.begins_s, walk.motion.stride_s
     if stride_s is None:
-        return None
-    from_s = (round((walk.to_s - walk.from_s) / stride_s) - 2) * stride_s
+        return (before_s, walk.to_s - walk.begins_s) if walk.start else None
+    from_s = before_s + (round((walk.to_s - walk.from_s) / stride_s) - 2) * stride_s
     return from_s, from_s + stride_s
 
 
@@ -156,10 +187,12 @@ def _swinging(functions: BodyFunctions, settings: SimulationSettings) -> list[in
     ]
 
 
-def _travelling(functions: BodyFunctions) -> list[int]:
-    """Return the coordinates that carry the root along the floor."""
+def _carrying(functions: BodyFunctions, *, level: bool = False) -> list[int]:
+    """Return the coordinates that carry the root, or those alone that carry it along the floor."""
     model = functions.tree.model
     joint = model.joint_of(heading.root_body(functions))
     frame = np.array(joint.parent.rotation)
-    level = [a.coordinate for a in joint.translations if a.coordinate and abs((frame @ a.axis)[1]) < 0.5]
-    return [functions.coordinates.index(name) for name in level]
+    axes = [a for a in joint.translations if a.coordinate]
+    if level:
+        axes = [a for a in axes if abs((frame @ a.axis)[1]) < 0.5]
+    return [functions.coordinates.index(a.coordinate) for a in axes if a.coordinate]
