@@ -82,11 +82,19 @@ def refuse_stale(folder: Path, verb: str, **given: object) -> None:
     stages.check(folder, verb, _known(folder), _study_of(given), dict(_inputs(given, verb)))
 
 
-def refuse_other_study(folder: Path, study: Study, *, restart: bool = False) -> None:
-    """Refuse to begin in a folder of another study; see `stages.check_same_study`."""
-    given = {"study": study}
+def refuse_other_study(folder: Path, *, restart: bool = False, **given: object) -> None:
+    """Refuse to begin in a folder of another study, cohort or model; see `stages.check_same_study`.
+
+    Parameters
+    ----------
+    restart : bool
+        Whether it may have other settings.
+    **given : object
+        What is begun, named as for `recorded`.
+    """
+    own = stages.whose({**dict(_studies(given)), "settings": {"scale": dict(_settings(given))}})
     inputs = dict(_inputs(given, "run"))
-    stages.check_same_study(folder, _known(folder), _plain(study), inputs, restart)
+    stages.check_same_study(folder, _known(folder), own, _study_of(given), inputs, restart)
 
 
 def require_seed(source: Path, seed: int) -> None:

@@ -140,20 +140,43 @@ def _refuse_stale(
                 raise _stale(folder, earlier, f"{name} was changed since it was written")
 
 
-def check_same_study(folder: Path, manifest: Mapping, study: Mapping, inputs: Mapping, restart: bool) -> None:
+def whose(manifest: Mapping) -> str:
+    """Return of what results are by their manifest, in words; empty: nothing says so."""
+    # A study that ends with the scaling is a setting of that verb, and so are options in place of a study.
+    scaled = manifest.get("settings", {}).get("scale", {})
+    study = manifest.get("study", scaled.get("study"))
+    if isinstance(study, Mapping):
+        return f"the study '{study.get('name')}'"
+    if "cohort" in manifest:  # which one, its networks know, and the folders of its people whose they are
+        return "a cohort"
+    return "a model that was scaled without a study" if scaled else ""
+
+
+def check_same_study(
+    folder: Path, manifest: Mapping, own: str, study: Mapping | None, inputs: Mapping, restart: bool
+) -> None:
     """Refuse to fill a folder of another study, or, unless it starts over, of the same with other settings.
+
+    Parameters
+    ----------
+    own : str
+        What is begun, as `whose` says it.
+    study : mapping or None
+        The study in plain values; None: that of no person with a recording.
+    inputs : mapping of str to Path
+        Files that it names, by their keys.
+    restart : bool
+        Whether it starts over.
 
     Raises
     ------
     InputError
         Before anything is written.
     """
-    own, fix = manifest.get("study"), "choose another --out"
+    there, fix = whose(manifest), "choose another --out"
     found = ""
-    if "cohort" in manifest and own is None:
-        found = "results of a cohort"
-    elif own and own.get("name") != study["name"]:
-        found = f"results of the study '{own.get('name')}'"
+    if there and there != own:
+        found = f"results of {there}"
     elif not restart:
         recorded = manifest.get("stages", {})
         # Scaling is repeated anyway: it matters once something was trained on it.

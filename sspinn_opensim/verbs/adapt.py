@@ -67,7 +67,7 @@ def adapt(
             require_finished(checkpoint, read_outline(checkpoint))
     if given is not None:
         refuse_own_network(given, out)
-    refuse_other_study(out, study, restart=restart)
+    refuse_other_study(out, study=study, restart=restart)
     with recorded(out, "adapt", study=study, steps=steps, restart=restart):
         log.info(scale.scale(study, out))
         log.info(f"adapt: {steps} steps", extra={"heading": True})

@@ -60,6 +60,8 @@ _NEEDED = {
 }
 #: Verbs that begin with the networks of a training.
 _OF_NETWORKS = ("estimate", "locate-sensors", "stream")
+#: Verbs that begin a folder, or replace what a study made in it.
+_BEGINNING = ("run", "scale", "train", "adapt")
 _OF_COHORTS = ("run", "scale", "train", "estimate", "evaluate")
 _ON_MODELS = ("scale", "convert")
 #: Verbs that take a first look, before libraries load that take longer than it.
@@ -170,9 +172,10 @@ def _networks(folder: Path, seeds: Sequence[int], *, given: bool = False) -> dic
 
 def _refuse_others(verb: str, study: Study | CohortStudy, out: Path, *, begins: bool, restart: bool) -> None:
     """Refuse results of another study or training, and those a verb needs that are of something else."""
-    if isinstance(study, Study) and verb == "run":
-        refuse_other_study(out, study, restart=restart)
-    elif isinstance(study, Study) and not begins:
+    if verb in _BEGINNING or (verb == "estimate" and begins):
+        # Settings that changed matter to `run` alone here: of others it is stale results that are refused.
+        refuse_other_study(out, study=study, restart=restart or verb != "run")
+    if isinstance(study, Study) and not begins and verb != "run":
         refuse_stale(out, verb, study=study)
     if verb in ("run", "train") and not restart:
         _refuse_other_settings(out, study.training)

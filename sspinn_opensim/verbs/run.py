@@ -101,9 +101,9 @@ def run(
     if not isinstance(known, Study | CohortStudy):
         raise InputError("A model alone cannot be run.", where=str(study), expected="a study file")
     with owned(out, "sspinn run"):
+        refuse_other_study(out, study=known, restart=restart)
         if isinstance(known, CohortStudy):
             return _run_cohort(known, out, restart, strict, progress)
-        refuse_other_study(out, known, restart=restart)
         return run_study(known, out, restart=restart, strict=strict, progress=progress)
 
 

@@ -29,7 +29,7 @@ from sspinn_opensim.opensim_io.scaling.scale import (
 )
 from sspinn_opensim.opensim_io.scaling.segments import scale_by_segments
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.results.record import recorded
+from sspinn_opensim.results.record import recorded, refuse_other_study
 from sspinn_opensim.study import ScalingStudy, Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.coordinates import held_by_choice, to_store
@@ -119,8 +119,11 @@ def scale(study: Study | ScalingStudy | CohortStudy | ModelScaling, out: Path) -
     ------
     InputError
         The model or the person cannot be used; see `copy_scaled`, `scale_by_height_and_mass`,
-        `scale_by_segments` and `scale_from_markers`.
+        `scale_by_segments` and `scale_from_markers`. The folder holds results of another study.
     """
+    # The same study may have changed: what was made from the model that is replaced is known to be stale.
+    given = {"options" if isinstance(study, ModelScaling) else "study": study}
+    refuse_other_study(out, restart=True, **given)
     if isinstance(study, CohortStudy):
         people = OfPeople()
         for person in study.people:

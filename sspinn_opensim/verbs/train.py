@@ -12,6 +12,7 @@ from pathlib import Path
 from sspinn_opensim.builtin_network.beginning import begin
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.results.record import refuse_other_study
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.checkpoint import cohort_identity, identity, resume, save
@@ -107,8 +108,10 @@ def train(
     Raises
     ------
     InputError
-        The model is not scaled, a checkpoint is that of another training, or the training diverges.
+        The model is not scaled, the folder is of another study, a checkpoint is that of another training, or
+        the training diverges.
     """
+    refuse_other_study(out, study=study, restart=True)
     if isinstance(study, CohortStudy):
         log.info(f"train on {len(study.members)} people", extra={"heading": True})
         known, notes = prepared if isinstance(prepared, Mapping) else {}, []

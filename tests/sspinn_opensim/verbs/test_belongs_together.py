@@ -11,9 +11,11 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
 from sspinn_opensim.results.manifest import compare_with_manifest, read_manifest
 from sspinn_opensim.results.record import recorded
-from sspinn_opensim.study import override, read_study
+from sspinn_opensim.study import ScalingStudy, override, read_study
+from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.coverage import Uncovered
 from sspinn_opensim.verbs import adapt, estimate, evaluate, inverse_dynamics, muscles, run, scale, train
+from sspinn_opensim.verbs.inputs import first_look
 from sspinn_opensim.verbs.prepared import prepare
 
 
@@ -170,6 +172,37 @@ def test_a_folder_of_another_study_is_not_filled(study, out):
     with pytest.raises(InputError, match="would be overwritten"):
         adapt.adapt(study, out, out)
     assert content(out) == before
+
+
+def test_the_model_of_another_study_is_not_replaced(study, out):
+    """Nor its networks, by `train`, which would take the model of the other as it is."""
+    other = dataclasses.replace(study, name="other")
+    alone = ScalingStudy(study.path, study.model, study.person, name="other")
+    cohort = CohortStudy(study.path, "all", (other,), (), study.training)
+    options = scale.ModelScaling(study.model.file, mass_kg=90.0, height_m=1.8)
+    for given in (other, alone, cohort, options):
+        error = refused(scale.scale, given, out)
+        assert error.found == f"results of the study '{study.name}'" and "--out" in error.fix
+    for restart in (False, True):
+        assert "results of the study" in refused(train.train, other, out, restart=restart).found
+    for verb in ("run", "scale", "train", "adapt"):
+        with pytest.raises(InputError, match="holds other results"):
+            first_look(verb, other, out)
+    scale.scale(person(study, mass_kg=90.0), out)  # the same, changed
+    assert "run sspinn train again" in refused(estimate.estimate, person(study, mass_kg=90.0), out).fix
+
+
+def test_a_model_that_was_scaled_alone_is_not_replaced_by_another(study, tmp_path):
+    alone = ScalingStudy(study.path, study.model, study.person, name="anna")
+    scale.scale(alone, tmp_path / "anna")
+    scale.scale(person(alone, mass_kg=70.0), tmp_path / "anna")
+    options = scale.ModelScaling(study.model.file, mass_kg=70.0, height_m=1.8)
+    scale.scale(options, tmp_path / "model")
+    scale.scale(dataclasses.replace(options, mass_kg=80.0), tmp_path / "model")
+    for given in (study, dataclasses.replace(alone, name="bea"), options):
+        assert "the study 'anna'" in refused(scale.scale, given, tmp_path / "anna").found
+    for given in (study, alone):
+        assert "without a study" in refused(scale.scale, given, tmp_path / "model").found
 
 
 def test_a_link_out_of_the_folder_is_not_followed(study, out, tmp_path):
