@@ -197,7 +197,13 @@ def _missing(recording: Recording) -> list[Finding]:
             )
             continue
         found += [
-            Finding("doubt", "missing_signal", sensor.name, f"it has no {words} that can be used.")
+            Finding(
+                "doubt",
+                "missing_signal",
+                sensor.name,
+                f"it has no {words} that can be used: angles and forces at its segment are less certain.",
+                f"export {export}",
+            )
             for sensor, lacks in zip(recording.sensors, lacking, strict=True)
             if lacks
         ]

@@ -14,6 +14,7 @@ from sspinn_opensim.text import toml_table
 Severity = Literal["note", "doubt", "serious"]
 
 _RANK: dict[Severity, int] = {"note": 0, "doubt": 1, "serious": 2}
+_EACH = ("reading", "missing_signal")
 #: Kind of finding -> what it means.
 KINDS = {
     "reading": "what the reader did to the file",
@@ -21,7 +22,7 @@ KINDS = {
     "jitter": "the steps of a sensor's clock are uneven",
     "gaps": "samples are missing",
     "time_offset": "a sensor's clock is off against that of the others",
-    "missing_signal": "no specific force, or no angular rate, was measured or can be used",
+    "missing_signal": "specific force, angular rate, or an axis of it that is needed, was not measured or cannot be used",
     "saturation": "a channel stays at its largest value: the movement was larger than the sensor's range",
     "dead_channel": "a channel never changes",
     "duplicate": "two sensors have the same samples",
@@ -93,10 +94,13 @@ class Finding:
 
 
 def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return findings without those that others of the same key, as serious or more so, say already."""
-    worst: dict[str, Finding] = {}
+    """Return findings without those that others of the same key, as serious or more so, say already.
+
+    Of what the reader did, and of signals that are missing, each is something of its own.
+    """
+    worst: dict[tuple[str, str], Finding] = {}
     for finding in findings:
-        key = finding.evidence if finding.kind == "reading" else finding.key
+        key = (finding.key, finding.evidence if finding.kind in _EACH else "")
         known = worst.get(key)
         if known is None or _RANK[finding.severity] > _RANK[known.severity]:
             worst[key] = finding

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
-from sspinn_opensim.recording.types import Recording
+from casadi_dynamics.symbolic.posture import posture
+from sspinn_opensim.anatomy.sagittal import root_stays_in_plane
+from sspinn_opensim.recording.findings import Finding
+from sspinn_opensim.recording.places import place
+from sspinn_opensim.recording.types import AXES, Recording
+
+#: A sensor's axis is in the sagittal plane if it is closer to it than to the z axis of ground.
+IN_PLANE = 0.5**0.5
 
 
 @dataclass(frozen=True)
@@ -62,3 +69,40 @@ def sagittal_signals(recording: Recording, model: Model) -> SagittalSignals:
             rate[body] = recording.angular_rate[:, k] @ to_body[2]
             force[body] = recording.acceleration[:, k] @ to_body[:2].T
     return SagittalSignals(recording.time_s, recording.cycle_s, rate, force)
+
+
+def lacking_channels(recording: Recording, model: Model, held: Container[str]) -> tuple[Finding, ...]:
+    """Return of which sensors channels are missing that a model would be compared with.
+
+    Parameters
+    ----------
+    recording : Recording
+        Along the axes of the model's bodies and IMU frames, which carry all its sensors.
+    held : container of str
+        Coordinates that do not move. Where the root stays in the sagittal plane, what is felt across it is
+        not needed.
+    """
+    planar, standing, found = root_stays_in_plane(model, held), posture(model).rotation, []
+    for k, sensor in enumerate(recording.sensors):
+        frame = place(sensor, model)
+        across = np.abs((standing[frame.body] @ np.array(frame.rotation))[2])
+        lacks = []
+        for words, known, needed in (
+            ("specific force along", recording.acceleration_available[k], across < IN_PLANE),
+            ("angular rate about", recording.angular_rate_available[k], across > IN_PLANE),
+        ):
+            missing = needed & ~known if planar else ~known
+            if known.any() and missing.any():  # of a whole signal it is told without a model
+                lacks.append(f"{words} {', '.join(np.array(AXES)[missing])}")
+        if lacks:
+            found.append(
+                Finding(
+                    "doubt",
+                    "missing_signal",
+                    sensor.name,
+                    f"it has no {' and no '.join(lacks)} that can be used: with nothing to compare the motion of "
+                    "its segment with there, angles and forces are less certain.",
+                    "export all its axes, or name their columns",
+                )
+            )
+    return tuple(found)

@@ -22,10 +22,9 @@ from sspinn_opensim.anatomy.feet import foot_of
 from sspinn_opensim.anatomy.names import MIDDLE, segment_of
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording.places import place
+from sspinn_opensim.recording.sagittal import IN_PLANE
 from sspinn_opensim.training.roles import ALIGNED, Roles, refuse_followers, refuse_untrainable, roles_of
 
-#: A sensor's axis is in the sagittal plane if it is closer to it than to the z axis.
-_IN_PLANE = 0.5**0.5
 #: Turns that are none, over speeds of one.
 _ROUNDING = 1e-9
 _LEGS = ("thigh", "shank", "foot")
@@ -148,7 +147,7 @@ class Subject:
         for k, frame in enumerate(self.functions.imu_frames):
             segment = segment_of(frame.body)
             if segment and segment[0] in _LEGS:
-                found[k] = np.abs(np.array(frame.rotation)[2]) < _IN_PLANE
+                found[k] = np.abs(np.array(frame.rotation)[2]) < IN_PLANE
         return found
 
     @cached_property
@@ -441,7 +440,7 @@ def _modelled(subject: Subject) -> Modelled:
         # Joints a little off the plane feel what is sideways, but nothing there could explain it.
         standing, frames = posture(subject.model).rotation, subject.functions.imu_frames
         across = np.abs([(standing[frame.body] @ np.array(frame.rotation))[2] for frame in frames])
-        acceleration &= across < _IN_PLANE
-        angular_rate &= across > _IN_PLANE
+        acceleration &= across < IN_PLANE
+        angular_rate &= across > IN_PLANE
         force &= np.array([True, True, False])
     return Modelled(acceleration, angular_rate, force)

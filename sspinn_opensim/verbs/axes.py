@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +28,7 @@ from sspinn_opensim.recording import (
 from sspinn_opensim.recording.findings import merged
 from sspinn_opensim.recording.places import odd_places
 from sspinn_opensim.recording.reader import Recorded
+from sspinn_opensim.recording.sagittal import lacking_channels
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study.format import Person
 from sspinn_opensim.study.person import odd_person
@@ -76,6 +77,7 @@ def objections(
     alignment: Alignment | None,
     model: Model | None = None,
     person: Person | None = None,
+    held: Container[str] = (),
 ) -> tuple[Finding, ...]:
     """Return all that signals, model and person say against a recording and its axes.
 
@@ -85,29 +87,36 @@ def objections(
         As `along_segments` returns them.
     model : Model, optional
         Carries the sensors, and says how its IMU frames are turned: without it nothing is said of the axes of
-        sensors in them, and of places and lags of all.
+        sensors in them, and of channels, places and lags of all.
     person : Person, optional
         Who was recorded, as the study says.
+    held : container of str
+        Coordinates of the model that do not move.
     """
-    along = along if model is None else along_bodies(along, model)
+    on_frames, along = along, along if model is None else along_bodies(along, model)
     said = contradictions(along) if alignment is None else alignment.findings
     said = merged((*find_faults(along), *said, *(odd_person(person) if person else ())))
-    return said if model is None else merged((*said, *on_body(along, model, said)))
+    return said if model is None else merged((*said, *on_body(on_frames, model, said, held)))
 
 
-def on_body(along: Recording, model: Model, said: Iterable[Finding] = ()) -> tuple[Finding, ...]:
-    """Return what a model says against the places and the clocks of the sensors that it carries.
+def on_body(
+    recording: Recording, model: Model, said: Iterable[Finding] = (), held: Container[str] = ()
+) -> tuple[Finding, ...]:
+    """Return what a model says against the channels, places and clocks of the sensors that it carries.
 
     Parameters
     ----------
-    along : Recording
-        Along the axes of the bodies.
+    recording : Recording
+        Along the axes of the bodies and IMU frames.
     said : iterable of Finding
         What is known already: where axes or units are wrong, joints tell no lag.
+    held : container of str
+        Coordinates of the model that do not move.
     """
+    along = along_bodies(recording, model)
     mixed_up = any(f.is_serious and f.kind in (*CONTRADICTIONS, *_UNITS) for f in said)
     late = () if mixed_up else late_sensors(along, model, phases(along))
-    return (*odd_places(along.sensors, model), *late)
+    return (*lacking_channels(recording, model, held), *odd_places(along.sensors, model), *late)
 
 
 def along_segments(

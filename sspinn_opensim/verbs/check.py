@@ -20,7 +20,6 @@ from sspinn_opensim.files import write_atomically, write_json
 from sspinn_opensim.opensim_io.model.upgraded_model import read_any_model
 from sspinn_opensim.recording import (
     Recording,
-    along_bodies,
     check_placement,
     on_model,
     unaccepted,
@@ -313,10 +312,9 @@ def _with_body(overview: Overview, study: Study) -> Overview:
             placed = on_model(overview.recording, model)
             # What is refused anyway needs no look at its movement, which takes longer.
             check_placement(placed.sensors, model)
-            held_by_choice(study.coordinates, placed.sensors, model)
+            held = held_by_choice(study.coordinates, placed.sensors, model)
             weights(study.training.weights)
-            along = along_bodies(placed, model)
-            found += on_body(along, model, found)
+            found += on_body(placed, model, found, held)
     return dataclasses.replace(overview, findings=merged(found))
 
 

@@ -214,7 +214,8 @@ def check_inputs(study: Study, known: Alignment | None = None) -> tuple[Recordin
     model, recording = _model_of(study), read_recording(study)
     placed = _placed(study, recording, model, "run")
     along, alignment = along_segments(study, placed, model, known=known)
-    said = objections(along, alignment, model, study.person)
+    held = () if model is None else held_by_choice(study.coordinates, along.sensors, model)
+    said = objections(along, alignment, model, study.person, held)
     refuse_serious(said, study.recording.accepted, str(study.path))
     return recording, alignment
 

@@ -112,7 +112,7 @@ def prepare(
     check_placement(recording.sensors, model, str(study.path))
     recording, alignment = along_segments(study, recording, model, out, known=alignment)
     held = held_in(out, study.coordinates, recording.sensors, model)
-    findings = objections(recording, alignment, model, study.person)
+    findings = objections(recording, alignment, model, study.person, held)
     refuse_serious(findings, study.recording.accepted, str(study.path))
 
     # These bring PyTorch along, which takes seconds: what is wrong comes first.

@@ -312,6 +312,32 @@ def test_every_recording_of_capsense_gives_a_study_that_can_be_used(shared, tmp_
         assert again.overview.time_of("walking") > 50 and len(again.overview.sensors) == 8
 
 
+@pytest.mark.parametrize(
+    ("lost", "evidence"),
+    [
+        (["femur_l_acc_x"], "no specific force along x"),
+        (["tibia_r_gyro_z"], "no angular rate that can be used"),
+        (["foot_r_gyro_z", "foot_r_acc_y"], "no specific force along y"),
+    ],
+)
+def test_a_signal_of_the_plane_that_a_sensor_lacks_is_told(lost, evidence, repository, tmp_path):
+    """By the check, and by the training, of sensors in IMU frames of the model too."""
+    source = repository / "examples"
+    rows = [line.split(",") for line in (source / "demo" / "imu.csv").read_text().splitlines()]
+    kept = [k for k, name in enumerate(rows[0]) if name not in lost]
+    assert len(kept) == len(rows[0]) - len(lost)
+    shutil.copytree(source / "demo", tmp_path / "demo")
+    text = "\n".join(",".join(row[k] for k in kept) for row in rows)
+    (tmp_path / "demo" / "imu.csv").write_text(text + "\n")
+    study = Path(shutil.copy(source / "demo.toml", tmp_path))
+    found = [f for f in check(study).overview.findings if f.kind == "missing_signal"]
+    assert len(found) == len(lost) and {f.severity for f in found} == {"doubt"}
+    assert any(evidence in f.evidence and lost[0].startswith(f.sensor) for f in found)
+    scale(study, tmp_path / "out")
+    notes = prepare(read_study(study), tmp_path / "out").notes
+    assert sum(str(f) in notes for f in found) == len(lost)
+
+
 def test_the_written_study_trains(folder, where, tmp_path):
     file, out = tmp_path / "walk.toml", tmp_path / "results"
     check(folder, where=where, new_study=NewStudy(file, **NEW))
