@@ -1,7 +1,7 @@
 """TOML files as dataclasses: every key known, every value in its bounds, every file there."""
 
 from sspinn_opensim.settings.bounds import Bounds, Count, NonNegative, OneOf, Positive, Seed
-from sspinn_opensim.settings.tables import Location, load, parse, read_tables, replaced
+from sspinn_opensim.settings.tables import Location, load, parse, read_tables, refuse_unknown, replaced
 
 __all__ = [
     "Bounds",
@@ -14,5 +14,6 @@ __all__ = [
     "load",
     "parse",
     "read_tables",
+    "refuse_unknown",
     "replaced",
 ]

@@ -12,7 +12,7 @@ import sys
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -154,11 +154,7 @@ def parse(kind: Any, table: Any, place: Location, **given: Any) -> Any:
             "This must be a table.", expected=f"[{'.'.join(place.keys)}]", found=_describe(table)
         )
     fields = {field.name: field for field in dataclasses.fields(kind) if field.name not in given}
-    for key in table:
-        if key not in fields:
-            raise (place / key).error(
-                f"Unknown key '{key}'.", expected="one of " + ", ".join(fields), fix=nearest(key, fields)
-            )
+    refuse_unknown(table, fields, place)
     hints = typing.get_type_hints(kind, include_extras=True)
     values = {key: _convert(table[key], hints[key], place / key) for key in fields if key in table}
     for key, field in fields.items():
@@ -166,6 +162,16 @@ def parse(kind: Any, table: Any, place: Location, **given: Any) -> Any:
         if required and key not in table:
             raise place.error(f"The key '{key}' is missing.", expected=_wanted(hints[key], key))
     return kind(**given, **values)
+
+
+def refuse_unknown(table: Iterable[str], known: Iterable[str], place: Location) -> None:
+    """Refuse a key, or a table, that is not one of those known: it is most likely misspelt."""
+    known = tuple(known)
+    for key in table:
+        if key not in known:
+            raise (place / key).error(
+                f"Unknown key '{key}'.", expected="one of " + ", ".join(known), fix=nearest(key, known)
+            )
 
 
 def _convert(value: Any, hint: Any, place: Location) -> Any:

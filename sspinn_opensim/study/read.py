@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 from casadi_dynamics.errors import nearest
 from sspinn_opensim.recording import FORMATS, RecordingChoice
 from sspinn_opensim.recording.recognise import folder_advice
-from sspinn_opensim.settings import Location, OneOf, load, parse, replaced
+from sspinn_opensim.settings import Location, OneOf, load, parse, refuse_unknown, replaced
 from sspinn_opensim.study import sensor_sets
 from sspinn_opensim.study.checks import (
     check_accepted,
@@ -57,9 +57,7 @@ def read_study(
         bounds, a file it names does not exist, settings contradict each other, or the study lacks a sensor of
         the chosen set.
     """
-    path = Path(path).absolute()
-    text, table = load(path)
-    place = Location(path, text)
+    path, place, table = _load(path)
     _refuse_old_columns(table, place)
     if "recording" in table:
         recording = _parse_recording(table.pop("recording"), place / "recording")
@@ -96,14 +94,22 @@ def read_study(
 
 def read_scaling(path: str | Path) -> Study | ScalingStudy:
     """Read a study, or one that ends with the scaling and has no recording; errors as `read_study`."""
-    path = Path(path).absolute()
-    text, table = load(path)
+    path, place, table = _load(path)
     if "recording" in table or "sensors" in table:
         return read_study(path)
-    study = parse(ScalingStudy, table, Location(path, text), path=path)
-    check_person(study, Location(path, text))
-    study = _with_method(study, Location(path, text) / "scaling")
+    study = parse(ScalingStudy, table, place, path=path)
+    check_person(study, place)
+    study = _with_method(study, place / "scaling")
     return dataclasses.replace(study, name=study.name or path.stem)
+
+
+def _load(path: str | Path) -> tuple[Path, Location, dict[str, Any]]:
+    """Return path, place and tables of a study; a misspelt table is named before what is missing for it."""
+    path = Path(path).absolute()
+    text, table = load(path)
+    place = Location(path, text)
+    refuse_unknown(table, [field.name for field in dataclasses.fields(Study) if field.name != "path"], place)
+    return path, place, table
 
 
 def override(study: Study, *, steps: int | None = None, seeds: Iterable[int] | None = None) -> Study:
@@ -181,11 +187,14 @@ def _with_method(study: S, place: Location) -> S:
 
 def _parse_recording(table: Any, place: Location) -> RecordingChoice:
     """Return ``[recording]`` with the options of its format, which stand in a table named like the format."""
+    common = [field.name for field in dataclasses.fields(RecordingChoice) if field.name != "options"]
+    if isinstance(table, dict) and "format" not in table:
+        options_of_all = (f.name for kind in FORMATS.values() for f in dataclasses.fields(kind.options))
+        refuse_unknown(table, dict.fromkeys((*common, *FORMATS, *options_of_all)), place)
     head = {"format": table["format"]} if isinstance(table, dict) and "format" in table else {}
     form = FORMATS[parse(_Head, head if isinstance(table, dict) else table, place).format]
     own = dict(table)
     options = parse(form.options, own.pop(form.name, {}), place / form.name)
-    common = [field.name for field in dataclasses.fields(RecordingChoice) if field.name != "options"]
     for key in own:
         if key in common:
             continue

@@ -9,7 +9,7 @@ import pytest
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import study as studies
 from sspinn_opensim.recording import FORMATS, RecordingChoice
-from sspinn_opensim.study import override, read_study
+from sspinn_opensim.study import override, read_scaling, read_study
 from sspinn_opensim.study.cohort import is_cohort, read_cohort
 
 GOOD = """
@@ -61,6 +61,18 @@ def refused(path) -> InputError:
     return caught.value
 
 
+@pytest.mark.parametrize("table", ["model", "person", "recording", "sensors.pelvis", "training", "alignment"])
+@pytest.mark.parametrize("read", [read_study, read_scaling])
+def test_a_misspelt_table_is_named_before_what_is_missing_for_it(table, read, write):
+    """Also where a table in it is spelt right, and of a study of which the scaling alone is read."""
+    path = write(add='[recording.csv]\nacceleration_unit = "g"\n[alignment]\nmethod = "none"\n')
+    right = table.partition(".")[0]
+    path.write_text(path.read_text().replace(f"[{table}]", f"[{table.replace(right, right[:-1])}]", 1))
+    with pytest.raises(InputError, match=f"Unknown key '{right[:-1]}'") as caught:
+        read(path)
+    assert right in caught.value.fix
+
+
 def test_a_study_is_read(write, tmp_path):
     study = read_study(write())
     assert study.name == "walk_study"
@@ -104,6 +116,8 @@ def test_paths_are_relative_to_the_study(write, tmp_path, monkeypatch):
     [
         (("height_m", "heigth_m"), "Unknown key 'heigth_m'", "line 6, person.heigth_m", "height_m"),
         (("[person]", "[persom]"), "Unknown key 'persom'", "line 5, persom", "person"),
+        (("[recording]", "[recordin]"), "Unknown key 'recordin'", "line 9, recordin", "recording"),
+        (('format = "csv"', 'formt = "csv"'), "Unknown key 'formt'", "recording.formt", "format"),
         (("position", "postion"), "Unknown key 'postion'", "sensors.pelvis.postion", "position"),
         (("seeds", "seed"), "Unknown key 'seed'", "training.seed", "seeds"),
         (('format = "csv"', 'format = "csw"'), "not one of the choices", "recording.format", "csv"),
