@@ -61,13 +61,15 @@ class Endless:
     def __init__(self, person: Person, speed: float, frames: int) -> None:
         self._sent, self._step_s = person.sent, person.signals.step_s
         self._speed, self._frames, self.sent = speed, frames, 0
-        self._began_s = self._now_s = time.monotonic()
+        self._began_s = self._now_s = 0.0
         self.refused: Counter[str] = Counter()
 
     def receive(self, timeout_s: float) -> list[Arrived] | None:
         """Return what is due; see `Source`."""
         if self.sent == self._frames:
             return None
+        if not self._began_s:  # when someone looks: a browser takes its time to begin
+            self._began_s = time.monotonic()
         at = self.sent * self._step_s
         wait = self._began_s + at / self._speed - time.monotonic()
         if wait > 0:
@@ -95,6 +97,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, help="a trained results folder of this study")
     parser.add_argument("--model", type=Path, help="another model than the study's, in space")
     parser.add_argument("--meshes", type=Path, nargs="*", default=[], help="folders with meshes of bones")
+    parser.add_argument(
+        "--muscles", action="store_true", help="solve and draw the muscles of every frame too"
+    )
     parser.add_argument("--seconds", type=float, default=60.0, help="of each stream (default: %(default)g)")
     parser.add_argument("--hours", type=float, default=1.0, help="for memory (default: %(default)g)")
     parser.add_argument("--speed", type=float, default=20.0, help="for memory (default: %(default)g)")
@@ -104,7 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     try:
-        person = make_person(options.study, options.results, options.model)
+        person = make_person(options.study, options.results, options.model, muscles=options.muscles)
         found = {name: _ROWS[name](person, options) for name in options.only}
     except InputError as error:
         parser.exit(2, f"{error}\n")
@@ -201,6 +206,7 @@ def _page(person: Person, options: argparse.Namespace) -> tuple[LiveEstimator, L
         options.meshes,
         sensors=subject.functions.imu_frames,
         feet=_estimator(person).feet,
+        muscles=person.solver.muscles if person.solver else (),
         planar=subject.heading is None,
     )
     rate_hz = 1 / person.signals.step_s

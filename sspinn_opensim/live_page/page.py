@@ -113,7 +113,7 @@ class LivePage:
         where = f"[{where}]" if ":" in where else where
         self.url = f"http://{where}:{self._server.port}/" + (f"{guard.token}/" if guard.token else "")
         # Free when there is news. A bare lock: to let go of it never waits, as the lock inside an Event may.
-        self._news, self._told_s, self._ends = Lock(), -np.inf, False
+        self._news, self._due_s, self._ends = Lock(), -np.inf, False
         self._thread = Thread(target=self._tell_on, name="live page, texts", daemon=True)
         self._server.start()
         self._thread.start()
@@ -130,8 +130,9 @@ class LivePage:
         """Put a frame aside."""
         now = time.monotonic()
         self._frames.append((frame, max(now - frame.machine_s, 0.0)))
-        if now - self._told_s >= _TELL_EVERY_S:
-            self._told_s = now
+        if now >= self._due_s:
+            # By the clock and not by the last time: frames that come a little late would make pauses longer.
+            self._due_s = max(self._due_s, now - _TELL_EVERY_S) + _TELL_EVERY_S
             self._wake()
 
     def tell(self, event: Event) -> None:

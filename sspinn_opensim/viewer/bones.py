@@ -13,7 +13,7 @@ from casadi_dynamics.osim.drawn import DrawnShape, read_drawn_shapes
 from sspinn_opensim.viewer.meshes import Mesh, ball, brick, cylinder, read_mesh, thinned
 
 #: Triangles of all bones together: what a browser draws without a graphics card 30 times a second.
-MOST_TRIANGLES = 20_000
+MOST_TRIANGLES = 10_000
 #: Edge of the first grid that points are joined in, and of the largest, m; each is a quarter wider.
 _FINEST_M, _COARSEST_M = 0.002, 0.2
 #: What reaches further from its body than this, m, is no bone of a person.

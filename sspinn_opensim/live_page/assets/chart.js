@@ -15,11 +15,19 @@ export class Chart {
     this.wide = 0;
   }
 
-  /** Draw rows (time, delay, state, numbers...) from one time to another; `gap` is the longest step without a gap. */
-  draw(rows, from, to, gap, colours, now) {
+  /**
+   * Draw rows (time, delay, state, numbers...) of the `span` up to a time; `gap` is the longest step without a gap.
+   * Until they have moved by a pixel nothing is done: lines are most of what the page costs. Return whether it was.
+   */
+  draw(rows, now_s, span, gap, colours, now) {
     const ratio = window.devicePixelRatio || 1, box = this.canvas;
     const width = box.clientWidth, height = box.clientHeight;
-    if (!width || !height) return;
+    if (!width || !height) return false;
+    // Whole pixels, so that the same rows fall into the same ones however often they are drawn.
+    const pixel = span / (width - LEFT - RIGHT) / ratio, to = Math.ceil(now_s / pixel) * pixel, from = to - span;
+    const drawn = [to, span, width, height, ratio, colours.ink].join();
+    if (drawn === this.drawn) return false;
+    this.drawn = drawn;
     if (box.width !== Math.round(width * ratio) || box.height !== Math.round(height * ratio)) {
       box.width = Math.round(width * ratio);
       box.height = Math.round(height * ratio);
@@ -38,9 +46,10 @@ export class Chart {
       pen.strokeStyle = left ? colours.left : colours.right;
       pen.lineWidth = 1.8;
       pen.setLineDash(left ? [5, 2.5] : []);
-      line(pen, rows, first, FIRST + curve.column, gap, x, y);
+      line(pen, rows, first, FIRST + curve.column, gap, (t) => Math.round(x(t) * ratio) / ratio, y);
     }
     pen.setLineDash([]);
+    return true;
   }
 
   scale(rows, first, now) {
@@ -166,7 +175,7 @@ function line(pen, rows, first, column, gap, x, y) {
     }
   };
   for (let i = first; i < rows.length; i++) {
-    const time = rows[i][TIME], value = rows[i][column], at = Math.round(x(time) * 2) / 2;
+    const time = rows[i][TIME], value = rows[i][column], at = x(time);
     if (value === null) continue; // a gap of the curve, as `before` stays where it is
     if (at === pixel && time - before <= gap) {
       low = Math.min(low, value);

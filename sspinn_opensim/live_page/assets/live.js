@@ -143,8 +143,8 @@ function drawCurves(now) {
   // Without an estimate time goes on, and the hatched part grows.
   const stale = now - page.arrived > STALE_AFTER_MS && !page.ended && !page.held;
   const to = last ? last[TIME] + (stale ? (now - page.arrived) / 1000 : 0) : span;
-  for (const { chart } of page.charts) chart.draw(rows, to - span, to, gap, page.colours, now);
-  page.counts.curves += 1;
+  const drawn = page.charts.filter(({ chart }) => chart.draw(rows, to, span, gap, page.colours, now));
+  if (drawn.length) page.counts.curves += 1;
 }
 
 function showNumbers() {

@@ -4,7 +4,7 @@ const SspinnViewer = (() => {
   "use strict";
   const {
     AmbientLight, BufferAttribute, BufferGeometry, BoxGeometry, Color, ConeGeometry, CylinderGeometry, DirectionalLight,
-    DynamicDrawUsage, InstancedMesh, LineBasicMaterial, LineSegments, Matrix4, Mesh, MeshLambertMaterial,
+    DynamicDrawUsage, LineBasicMaterial, LineSegments, Matrix4, Mesh, MeshLambertMaterial,
     OrbitControls, PerspectiveCamera, Quaternion, Scene, SphereGeometry, Vector3, WebGLRenderer,
   } = THREE;
 
@@ -22,11 +22,14 @@ const SspinnViewer = (() => {
   const VIEWS = { side: [0, 0.08, 1], front: [1, 0.08, 0], oblique: [0.5, 0.25, 1] };
   // m: radius of a muscle, of a force's arrow; edges of a sensor's box; length of the arrow of body weight.
   const MUSCLE_M = 0.0045, ARROW_M = 0.013, SENSOR_M = [0.045, 0.03, 0.014], WEIGHT_M = 0.6;
+  // The floor's lines reach so far, m.
+  const FLOOR_M = 5;
   // How much of the colour of its side a bone has.
   const TINGE = 0.22;
   // Forces below this share of body weight have no arrow.
   const LEAST_FORCE = 0.02;
-  // ms a frame may take on average; where it takes longer there are fewer pixels, down to this share of them.
+  // ms a frame may take on average; where it takes longer there are fewer pixels, down to this share of each edge,
+  // and more again where it takes less than half of that.
   const LONGEST_MS = 26, FEWEST_PIXELS = 0.5;
 
   function bytes(base64) {
@@ -65,6 +68,65 @@ const SspinnViewer = (() => {
     return /swiftshader|llvmpipe|software|basic render/i.test(name);
   }
 
+  /**
+   * Rigid pieces in one mesh, each with a matrix (`matrices`, 16 numbers as three.js has them) and a colour.
+   * Without a graphics card a mesh of its own takes as long as 500 triangles, and so do 20 instances of a shape.
+   */
+  class Pieces extends Mesh {
+    constructor(shapes, material) {
+      const starts = [0], corners = [];
+      for (const { attributes: { position } } of shapes) starts.push(starts.at(-1) + position.count);
+      const count = starts.at(-1), geometry = new BufferGeometry();
+      const joined = (name) => {
+        const found = new Float32Array(3 * count);
+        shapes.forEach(({ attributes }, i) => found.set(attributes[name].array, 3 * starts[i]));
+        return found;
+      };
+      for (const [name, kind, normalized] of [["position", Float32Array], ["normal", Float32Array], ["color", Uint8Array, true]]) {
+        geometry.setAttribute(name, new BufferAttribute(new kind(3 * count), 3, normalized).setUsage(DynamicDrawUsage));
+      }
+      shapes.forEach(({ index }, i) => index.array.forEach((corner) => corners.push(corner + starts[i])));
+      geometry.setIndex(corners);
+      super(geometry, material);
+      this.frustumCulled = false;
+      this.starts = starts;
+      this.matrices = new Float32Array(16 * shapes.length);
+      this.points = joined("position");
+      this.normals = joined("normal");
+    }
+
+    paint(piece, colour) {
+      const { array } = this.geometry.attributes.color, [r, g, b] = colour.toArray().map((part) => Math.round(255 * part));
+      for (let i = 3 * this.starts[piece]; i < 3 * this.starts[piece + 1]; i += 3) {
+        array[i] = r; array[i + 1] = g; array[i + 2] = b;
+      }
+      this.geometry.attributes.color.needsUpdate = true;
+    }
+
+    /** Put all points where the matrices say. */
+    move() {
+      const { points, normals, starts, matrices: m } = this, { position, normal } = this.geometry.attributes;
+      const to = position.array, across = normal.array;
+      for (let piece = 0, k = 0; k < m.length; piece++, k += 16) {
+        const ax = m[k], ay = m[k + 1], az = m[k + 2], bx = m[k + 4], by = m[k + 5], bz = m[k + 6];
+        const cx = m[k + 8], cy = m[k + 9], cz = m[k + 10], x = m[k + 12], y = m[k + 13], z = m[k + 14];
+        // What is stretched along an axis has normals that are pressed along it.
+        const a = 1 / (ax * ax + ay * ay + az * az || 1), b = 1 / (bx * bx + by * by + bz * bz || 1), c = 1 / (cx * cx + cy * cy + cz * cz || 1);
+        for (let i = 3 * starts[piece]; i < 3 * starts[piece + 1]; i += 3) {
+          const p = points[i], q = points[i + 1], r = points[i + 2];
+          to[i] = ax * p + bx * q + cx * r + x;
+          to[i + 1] = ay * p + by * q + cy * r + y;
+          to[i + 2] = az * p + bz * q + cz * r + z;
+          const u = a * normals[i], v = b * normals[i + 1], w = c * normals[i + 2];
+          across[i] = ax * u + bx * v + cx * w;
+          across[i + 1] = ay * u + by * v + cy * w;
+          across[i + 2] = az * u + bz * v + cz * w;
+        }
+      }
+      position.needsUpdate = normal.needsUpdate = true;
+    }
+  }
+
   class SspinnViewer {
     /** Draw `scene` in the element `container`; throws where there is no WebGL. */
     constructor(container, scene, options = {}) {
@@ -93,6 +155,7 @@ const SspinnViewer = (() => {
       this._spent = [];
       this._transforms = new Float32Array(12 * scene.bodies.length);
       this._place = new Float32Array(3);
+      this._matrix = new Matrix4();
       this._root = null;
       this._build();
       this._scheme = window.matchMedia("(prefers-color-scheme: dark)");
@@ -109,7 +172,7 @@ const SspinnViewer = (() => {
     static decode(base64) { return new Float32Array(bytes(base64)); }
 
     _build() {
-      const { scene } = this, lit = (colour) => new MeshLambertMaterial({ color: colour });
+      const { scene } = this;
       this._world.add(new AmbientLight(0xffffff, 1.3));
       for (const [x, y, z, strength] of [[1, 2, 1.5, 1.7], [-1.5, 0.5, -1, 0.6]]) {
         const light = new DirectionalLight(0xffffff, strength);
@@ -122,47 +185,36 @@ const SspinnViewer = (() => {
         this._world.add(...things);
         return things;
       };
-      const many = (geometry, count, colour = 0xffffff) => {
-        const made = new InstancedMesh(geometry, lit(colour), Math.max(count, 1));
-        made.count = count;
-        made.instanceMatrix.setUsage(DynamicDrawUsage);
-        made.instanceMatrix.array.fill(0);
-        made.frustumCulled = false;
-        return made;
-      };
-      const rod = (sides) => new CylinderGeometry(1, 1, 1, sides, 1, true);
+      const pieces = (shapes, about) => new Pieces(shapes, new MeshLambertMaterial({ vertexColors: true, ...about }));
+      const many = (shape, count, about) => pieces(Array(count).fill(shape), about);
+      const rod = (sides) => new CylinderGeometry(1, 1, 1, sides, 1, true), ball = new SphereGeometry(1, 12, 8);
 
-      this._bones = scene.bones.map(({ body, side, points, triangles }) => {
+      [this._bones] = part("bones", pieces(scene.bones.map(({ points, triangles }) => {
         const shape = new BufferGeometry();
         shape.setAttribute("position", new BufferAttribute(new Float32Array(bytes(points)), 3));
         shape.setIndex(new BufferAttribute(new Uint32Array(bytes(triangles)), 1));
         shape.computeVertexNormals();
-        const bone = new Mesh(shape, lit(0xffffff));
-        bone.matrixAutoUpdate = false;
-        bone.userData = { body, side };
-        return bone;
-      });
-      if (this._bones.length) part("bones", ...this._bones);
-      [this._rods, this._knobs] = part("links", many(rod(10), scene.links.length),
-        many(new SphereGeometry(1, 12, 8), 2 * scene.links.length));
-      [this._spheres] = part("spheres", many(new SphereGeometry(1, 12, 8), scene.spheres.length));
-      this._spheres.material.transparent = true;
-      this._spheres.material.opacity = 0.45;
-      this._spheres.material.depthWrite = false;
+        return shape;
+      })));
+      [this._rods, this._knobs] = part("links", many(rod(10), scene.links.length), many(ball, 2 * scene.links.length));
+      [this._spheres] = part("spheres",
+        many(ball, scene.spheres.length, { transparent: true, opacity: 0.45, depthWrite: false }));
       [this._sensors] = part("sensors", many(new BoxGeometry(...SENSOR_M), scene.sensors.length));
-      this._segments = scene.muscles.reduce((sum, muscle) => sum + Math.max(muscle.points.length - 1, 0), 0);
-      [this._muscles] = part("muscles", many(rod(6), this._segments));
+      const segments = scene.muscles.reduce((sum, muscle) => sum + Math.max(muscle.points.length - 1, 0), 0);
+      [this._muscles] = part("muscles", many(rod(4), segments));
       [this._shafts, this._tips] = part("forces", many(rod(8), scene.forces.length),
         many(new ConeGeometry(1, 1, 12), scene.forces.length));
-      this._floor = this._grid(7);
-      part("floor", this._floor);
+      [this._floor] = part("floor", this._grid(FLOOR_M));
       this._sensorFrames = scene.sensors.map(({ position, rotation }) =>
         new Matrix4().compose(new Vector3(...position), new Quaternion(...rotation), new Vector3(1, 1, 1)));
     }
 
     _grid(reach) {
+      // In short lines: without a graphics card one that ends behind the camera is not drawn at all.
       const ends = [];
-      for (let k = -2 * reach; k <= 2 * reach; k++) ends.push(k / 2, 0, -reach, k / 2, 0, reach, -reach, 0, k / 2, reach, 0, k / 2);
+      for (let across = -reach; across <= reach; across += 0.5) {
+        for (let k = -reach; k < reach; k++) ends.push(across, 0, k, across, 0, k + 1, k, 0, across, k + 1, 0, across);
+      }
       const lines = new BufferGeometry();
       lines.setAttribute("position", new BufferAttribute(new Float32Array(ends), 3));
       const grid = new LineSegments(lines, new LineBasicMaterial());
@@ -177,23 +229,16 @@ const SspinnViewer = (() => {
       const colours = this._colours = THEMES[dark ? "dark" : "light"];
       this._world.background = new Color(colours.paper);
       this._floor.material.color.set(colours.grid);
-      for (const { material, userData: { side } } of this._bones) {
-        material.color.set(colours.bone);
-        if (side) material.color.lerp(new Color(colours[side]), TINGE);
-      }
-      this._sensors.material.color.set(colours.sensor);
-      for (const arrow of [this._shafts, this._tips]) arrow.material.color.set(colours.force);
-      const paint = (mesh, items, times) => {
-        const colour = new Color();
-        items.forEach(({ side }, i) => {
-          colour.set(colours[side] ?? (mesh === this._spheres ? colours.sphere : colours.middle));
-          for (let k = 0; k < times; k++) mesh.setColorAt(times * i + k, colour);
-        });
-        if (mesh.instanceColor) mesh.instanceColor.needsUpdate = true;
-      };
-      paint(this._rods, this.scene.links, 1);
-      paint(this._knobs, this.scene.links, 2);
-      paint(this._spheres, this.scene.spheres, 1);
+      const { scene } = this, colour = (name, other) => new Color(colours[name] ?? colours[other]);
+      scene.bones.forEach(({ side }, i) =>
+        this._bones.paint(i, colour("bone").lerp(colour(side, "bone"), TINGE)));
+      scene.links.forEach(({ side }, i) => {
+        this._rods.paint(i, colour(side, "middle"));
+        for (const end of [2 * i, 2 * i + 1]) this._knobs.paint(end, colour(side, "middle"));
+      });
+      scene.spheres.forEach(({ side }, i) => this._spheres.paint(i, colour(side, "sphere")));
+      scene.sensors.forEach((_, i) => this._sensors.paint(i, colour("sensor")));
+      scene.forces.forEach((_, i) => { for (const arrow of [this._shafts, this._tips]) arrow.paint(i, colour("force")); });
       this._rest = new Color(colours.rest);
       this._work = new Color(colours.work);
       this._unknown = new Color(colours.unknown);
@@ -231,10 +276,8 @@ const SspinnViewer = (() => {
         to[t + 6] = 2 * (x * z - y * w); to[t + 7] = 2 * (y * z + x * w); to[t + 8] = 1 - 2 * (x * x + y * y);
         to[t + 9] = frame[k]; to[t + 10] = frame[k + 1]; to[t + 11] = frame[k + 2];
       }
-      for (const bone of this._bones) {
-        this._toMatrix(bone.matrix, bone.userData.body);
-        bone.matrixWorldNeedsUpdate = true;
-      }
+      this.scene.bones.forEach(({ body }, i) => this._toMatrix(this._matrix, body).toArray(this._bones.matrices, 16 * i));
+      this._bones.move();
     }
 
     _toMatrix(matrix, body) {
@@ -255,14 +298,14 @@ const SspinnViewer = (() => {
     }
 
     _ball(mesh, i, [x, y, z], radius) {
-      const out = mesh.instanceMatrix.array, at = 16 * i;
+      const out = mesh.matrices, at = 16 * i;
       out.fill(0, at, at + 16);
       out[at] = out[at + 5] = out[at + 10] = radius;
       out[at + 12] = x; out[at + 13] = y; out[at + 14] = z; out[at + 15] = 1;
     }
 
     _placeLinks() {
-      const { links } = this.scene, out = this._rods.instanceMatrix.array;
+      const { links } = this.scene, out = this._rods.matrices;
       for (let i = 0; i < links.length; i++) {
         const [ax, ay, az] = this._put(...links[i].from);
         const [bx, by, bz] = this._put(...links[i].to);
@@ -271,24 +314,24 @@ const SspinnViewer = (() => {
         this._ball(this._knobs, 2 * i, [ax, ay, az], radius);
         this._ball(this._knobs, 2 * i + 1, [bx, by, bz], radius);
       }
-      this._rods.instanceMatrix.needsUpdate = this._knobs.instanceMatrix.needsUpdate = true;
+      this._rods.move();
+      this._knobs.move();
     }
 
     _placeSpheres() {
       this.scene.spheres.forEach(({ body, center, radius }, i) =>
         this._ball(this._spheres, i, this._put(body, ...center), radius));
-      this._spheres.instanceMatrix.needsUpdate = true;
+      this._spheres.move();
     }
 
     _placeSensors() {
-      const matrix = this._scratch ??= new Matrix4();
       this.scene.sensors.forEach(({ body }, i) =>
-        this._sensors.setMatrixAt(i, this._toMatrix(matrix, body).multiply(this._sensorFrames[i])));
-      this._sensors.instanceMatrix.needsUpdate = true;
+        this._toMatrix(this._matrix, body).multiply(this._sensorFrames[i]).toArray(this._sensors.matrices, 16 * i));
+      this._sensors.move();
     }
 
     _placeForces(frame, start) {
-      const shafts = this._shafts.instanceMatrix.array, tips = this._tips.instanceMatrix.array;
+      const shafts = this._shafts.matrices, tips = this._tips.matrices;
       const metres = WEIGHT_M / this.scene.weight_n, head = 3.2 * ARROW_M;
       for (let i = 0; i < this.scene.forces.length; i++) {
         const k = start + 6 * i, x = frame[k], y = frame[k + 1], z = frame[k + 2];
@@ -299,11 +342,12 @@ const SspinnViewer = (() => {
         stretch(shafts, 16 * i, x, y, z, mx, my, mz, ARROW_M * 0.55);
         stretch(tips, 16 * i, mx, my, mz, x + fx, y + fy, z + fz, ARROW_M * 1.5);
       }
-      this._shafts.instanceMatrix.needsUpdate = this._tips.instanceMatrix.needsUpdate = true;
+      this._shafts.move();
+      this._tips.move();
     }
 
     _placeMuscles(frame, activations, points) {
-      const out = this._muscles.instanceMatrix.array, colour = this._colour ??= new Color();
+      const out = this._muscles.matrices, colour = this._colour ??= new Color();
       let segment = 0;
       this.scene.muscles.forEach((muscle, i) => {
         const active = frame[activations + i];
@@ -318,13 +362,12 @@ const SspinnViewer = (() => {
           } else [x, y, z] = this._put(...point);
           if (j) {
             stretch(out, 16 * segment, ax, ay, az, x, y, z, MUSCLE_M);
-            this._muscles.setColorAt(segment++, colour);
+            this._muscles.paint(segment++, colour);
           }
           ax = x; ay = y; az = z;
         });
       });
-      this._muscles.instanceMatrix.needsUpdate = true;
-      if (this._muscles.instanceColor) this._muscles.instanceColor.needsUpdate = true;
+      this._muscles.move();
     }
 
     _goAlong(frame) {
@@ -394,10 +437,11 @@ const SspinnViewer = (() => {
       if (this._spent.length < 12) return;
       const usual = this._spent.sort((a, b) => a - b)[6];
       this._spent = [];
-      if (usual > LONGEST_MS && this._share > FEWEST_PIXELS) {
-        this._share = Math.max(this._share * 0.8, FEWEST_PIXELS);
-        this.resize();
-      }
+      const wanted = usual > LONGEST_MS ? 0.8 * this._share : usual < LONGEST_MS / 2 ? 1.25 * this._share : this._share;
+      const share = Math.min(Math.max(wanted, FEWEST_PIXELS), 1);
+      if (share === this._share) return;
+      this._share = share;
+      this.resize();
     }
 
     /** Take the viewer off the page. */

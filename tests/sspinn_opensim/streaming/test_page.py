@@ -505,6 +505,13 @@ def test_in_a_browser(person, make_page, figure, chromium, tmp_path, dark):
         # there are in a second is for an idle machine to say: benchmarks/streaming.py.
         assert after[0] - before[0] >= 0.9 * estimated > 0
         assert after[1] > before[1] and after[2] > before[2]
+        # Curves that are held have not moved by a pixel.
+        browser.value("document.getElementById('hold').click()")
+        time.sleep(0.2)
+        held = browser.value("livePage.counts.curves")
+        time.sleep(0.5)
+        assert browser.value("livePage.counts.curves") == held
+        browser.value("document.getElementById('hold').click()")
         assert browser.value("document.querySelectorAll('#scene canvas').length") == 1
         assert browser.until("document.getElementById('state-word').textContent") == "Estimating"
         assert browser.value("document.querySelectorAll('#charts canvas').length") == 8
