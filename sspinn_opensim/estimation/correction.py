@@ -34,7 +34,7 @@ class Residual:
     before, after, after_filtered : float
         Of the estimate; of the corrected one; of that after OpenSim's low-pass filter on its coordinates.
     before_percent, after_percent, after_filtered_percent : float
-        Of the peak ground force, or of body weight times height.
+        Of the peak ground force of the same estimate, or of body weight times height.
     """
 
     unit: str
@@ -117,8 +117,10 @@ class Correction:
         farthest = max((m.largest_deviations for m in self.moved.values()), default=0.0)
         agree = "agree" if after <= MOST_PERCENT else "do not agree"
         return (
-            f"motion and ground forces {agree}: largest residual at the root {before:.1f} % before, "
-            f"{after:.2f} % after, unfiltered; no curve moved by more than {farthest:.1f} deviations"
+            f"motion and ground forces {agree}: what would have to hold the root, unfiltered, is up to "
+            f"{before:.1f} % before and {after:.2f} % after the correction (forces: of the peak ground force "
+            "then, moments: of body weight times height); "
+            f"no curve moved by more than {farthest:.1f} deviations"
         )
 
 

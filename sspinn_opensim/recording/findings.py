@@ -22,7 +22,7 @@ KINDS = {
     "jitter": "the steps of a sensor's clock are uneven",
     "gaps": "samples are missing",
     "time_offset": "a sensor's clock is off against that of the others",
-    "missing_signal": "specific force, angular rate, or an axis of it that is needed, was not measured or cannot be used",
+    "missing_signal": "specific force, angular rate, or a needed axis of one cannot be used",
     "saturation": "a channel stays at its largest value: the movement was larger than the sensor's range",
     "dead_channel": "a channel never changes",
     "duplicate": "two sensors have the same samples",

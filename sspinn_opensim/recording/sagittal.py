@@ -100,8 +100,8 @@ def lacking_channels(recording: Recording, model: Model, held: Container[str]) -
                     "doubt",
                     "missing_signal",
                     sensor.name,
-                    f"it has no {' and no '.join(lacks)} that can be used: with nothing to compare the motion of "
-                    "its segment with there, angles and forces are less certain.",
+                    f"it has no {' and no '.join(lacks)} that can be used: angles and forces at its segment "
+                    "are less certain.",
                     "export all its axes, or name their columns",
                 )
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,15 @@ from sspinn_opensim.results.read_back import read_consistency, read_fit, read_sc
 from sspinn_opensim.study import Study
 from sspinn_opensim.text import fixed, signed
 
+#: Columns of moments and ground forces, and what they hold of a coordinate or a foot.
+_COLUMN = re.compile(r"(?P<name>.+?)_(?P<what>ground_force_v|ground_force_p|moment|force)(?P<axis>[xyz]?)")
+_HELD = {
+    "moment": "moment",
+    "force": "force",
+    "ground_force_v": "ground force",
+    "ground_force_p": "point of the ground force",
+}
+_AXES = {"x": "fore-aft", "y": "vertical", "z": "sideways"}
 #: So many notes of a verb are listed.
 _NOTED = 20
 
@@ -219,7 +229,7 @@ def consistency_section(results: Path) -> Section | None:
     columns = ["", "unit", "before", "(%)", "after", "(%)", filtered, "(%)"]
     moved = [
         [
-            readable(name),
+            _curve_name(name),
             m["unit"],
             *(fixed(m[key], 4 if m["unit"] == "m" else 2) for key in ("rms", "largest")),
             *(fixed(m[key], 2) for key in ("rms_deviations", "largest_deviations")),
@@ -230,6 +240,15 @@ def consistency_section(results: Path) -> Section | None:
     headings = ["curve", "unit", "moved (RMS)", "at most", "in deviations (RMS)", "at most"]
     content = {"residuals": Table(columns, held), "moved": Table(headings, moved), "filter": filtered}
     return Section("consistency", "Agreement of motion and forces", "consistency.html", content)
+
+
+def _curve_name(column: str) -> str:
+    """Return the name of a curve as the other sections have it, and what of it a column holds."""
+    found = _COLUMN.fullmatch(column)
+    if found is None:
+        return readable(column)
+    what, axis = _HELD[found["what"]], _AXES.get(found["axis"] or "", "")
+    return f"{readable(found['name'])}: {what}{', ' if axis else ''}{axis}"
 
 
 def fit_alert(results: Path) -> list[str]:

@@ -12,7 +12,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.opensim_io.model.model_file import coordinate_facts, read_model_tree
+from sspinn_opensim.opensim_io.model.model_file import (
+    active_ground_forces,
+    coordinate_facts,
+    read_model_tree,
+)
 from sspinn_opensim.opensim_io.tables.storage import storage_labels
 from sspinn_opensim.opensim_io.tables.tool_files import SetupFile, read_setup_file
 from sspinn_opensim.results.folder import FILES, ResultsFolder
@@ -40,9 +44,14 @@ GROUND_COLUMN = re.compile(r".*(force|torque|moment).*[xyz]")
 
 @dataclasses.dataclass(frozen=True)
 class OpenSimFiles:
-    """The files of a folder by what the GUI does with them; names are relative to it."""
+    """The files of a folder by what the GUI does with them; names are relative to it.
+
+    Models on which the ground acts by itself, through contact or forces that they were saved with, are among
+    `models` and in `in_contact`.
+    """
 
     models: tuple[str, ...] = ()
+    in_contact: tuple[str, ...] = ()
     motions: tuple[str, ...] = ()
     ground_forces: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
@@ -60,7 +69,9 @@ def opensim_files(folder: Path) -> OpenSimFiles:
     coordinates = set()
     for name in found["models"]:
         try:
-            coordinates |= {fact.name for fact in coordinate_facts(read_model_tree(folder / name))}
+            tree = read_model_tree(folder / name)
+            coordinates |= {fact.name for fact in coordinate_facts(tree)}
+            found["in_contact"] += [name] if active_ground_forces(tree) else []
         except InputError as error:
             found["unread_models"].append(f"{name}: {error.what}")
     for path in files:
@@ -87,6 +98,8 @@ def gui_steps(files: OpenSimFiles) -> list[str]:
             "To see the ground forces: right-click the motion in the Navigator > Associate Motion Data: "
             + ground
         )
+    if files.ground_forces and shown in files.in_contact:
+        steps.append(_once(shown, [name for name in files.models if name not in files.in_contact]))
     current, opened = shown, {shown, ""}
     for setup in sorted((setup for setup in files.setups if _menu(setup)), key=_order):
         model = "".join(setup.reads.get("model_file", ())[:1])
@@ -105,6 +118,19 @@ def _shown_model(files: OpenSimFiles) -> str:
     claimed = {name for setup in files.setups for name in setup.reads.get("model_file", ())}
     free = [name for name in files.models if name not in claimed]
     return (free or list(files.models) or [""])[0]
+
+
+def _once(shown: str, without: Sequence[str]) -> str:
+    """Return how tools that are given the ground forces find the ground once."""
+    way = (
+        f"File > Open Model: {without[0]}, in which it is off"
+        if without
+        else "sspinn inverse-dynamics writes a model in which it is off, and a set-up"
+    )
+    return (
+        "Any tool with the ground forces as external loads, such as Inverse Dynamics: "
+        f"not with {shown}, whose own contact would act besides them and count the ground twice; {way}"
+    )
 
 
 def _open_first(model: str, current: str, opened: Collection[str]) -> str:

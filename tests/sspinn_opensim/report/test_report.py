@@ -14,6 +14,7 @@ import pytest
 
 import osim_models
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.estimation.correction import Correction, Moved, Residual
 from sspinn_opensim.estimation.fit import Fit, SensorFit
 from sspinn_opensim.estimation.verdict import FitVerdict, write_fit
 from sspinn_opensim.evaluation import evaluate, read_evaluation_data
@@ -138,11 +139,31 @@ def test_a_training_unlike_good_ones_is_told_at_the_top_and_by_sensor(study, res
         text = " ".join(" ".join(reader.text).split())
         assert "fit" in reader.sections and said in text and "shank <r>" in text and "<r>" not in html
         assert ("Do not trust this estimate" in text) is bool(failures)
-        assert ("whatever static optimization says" in text) is bool(failures)
+        assert ("as the estimate that these forces follow from is not" in text) is bool(failures)
+        assert ("Can be used" in text) is not bool(failures), "one page, one verdict"
         assert ("What to do" in text) is bool(failures)
         cells = [cell.strip() for cell in reader.text if cell.strip()]
         row = cells[cells.index("shank <r>") :][:8]
         assert row == ["shank <r>", "9.00", "150", "\u2013", "\u2013", "2.0", "30", "\u221250"]
+
+
+def test_curves_that_moved_are_called_as_in_the_other_sections(study, results, recording):
+    columns = {
+        "hip_flexion_r": "Hip flexion, right",
+        "hip_flexion_r_moment": "Hip flexion, right: moment",
+        "calcn_l_ground_force_vy": "Calcn, left: ground force, vertical",
+        "calcn_l_ground_force_px": "Calcn, left: point of the ground force, fore-aft",
+    }
+    held = Residual("N", 1900.0, 3.0, 60.0, 629.0, 0.4, 8.0)
+    moved = {column: Moved("N", 1.0, 2.0, 0.1, 0.2) for column in columns}
+    account = Correction(6.0, {"pelvis_ty": held}, moved)
+    (results / "consistency.json").write_text(json.dumps(account.to_json()))
+    cells = [cell.strip() for cell in _read(_write(study, results, recording))[0].text]
+    assert all(words in cells for words in columns.values())
+    said = str(account)
+    assert (
+        "629.0 % before" in said and "of the peak ground force" in said and "body weight times height" in said
+    )
 
 
 NASTY = "</title></svg><script>alert(1)</script>"

@@ -13,6 +13,11 @@ import pytest
 import osim_models
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import cli
+from sspinn_opensim.opensim_io.model.model_file import (
+    read_model_tree,
+    switch_ground_forces_off,
+    write_model_tree,
+)
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
 from sspinn_opensim.results import stages
@@ -195,6 +200,19 @@ def test_the_steps_are_those_of_what_the_folder_holds(folder):
     ):
         assert line in text
     assert "external_loads.xml" not in text  # set-ups load it; the GUI has no step for it
+
+
+def test_the_ground_is_counted_once(folder):
+    """With contact besides the loads OpenSim's inverse dynamics finds 8 kN at the pelvis of a demo."""
+    twice = [step for step in gui_steps(opensim_files(folder)) if "count the ground twice" in step]
+    assert len(twice) == 1 and "not with subject.osim" in twice[0] and "sspinn inverse-dynamics" in twice[0]
+    tree = read_model_tree(folder / "subject.osim")
+    switch_ground_forces_off(tree)
+    write_model_tree(folder / "subject_inverse_dynamics.osim", tree)
+    (step,) = (step for step in gui_steps(opensim_files(folder)) if "count the ground twice" in step)
+    assert step.endswith("File > Open Model: subject_inverse_dynamics.osim, in which it is off")
+    shutil.copy(folder / "subject_inverse_dynamics.osim", folder / "subject.osim")
+    assert "twice" not in readme("a walk", folder)
 
 
 def test_a_laboratorys_folder_gets_its_steps_too(shared):
