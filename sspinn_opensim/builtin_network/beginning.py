@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from sspinn_opensim.builtin_network.shipped import BUILTIN, FILE, fitted, read_network, why_not
+from sspinn_opensim.builtin_network.known_model import BUILTIN
+from sspinn_opensim.builtin_network.shipped import FILE, fitted, read_network, why_not
 from sspinn_opensim.study import TrainingChoice
 from sspinn_opensim.training.settings import TrainingSettings, settings_from_network, settings_of
 from sspinn_opensim.training.subject import Subject

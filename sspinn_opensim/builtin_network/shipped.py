@@ -18,18 +18,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-import osim_models
-from casadi_dynamics.errors import InputError
-from casadi_dynamics.model import Model
-from casadi_dynamics.osim import read_model
+from sspinn_opensim.builtin_network.known_model import OTHER_MODEL, does_not_fit, is_known
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.training.networks import make_network
 from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import input_columns
 from sspinn_opensim.training.subject import Subject
 
-#: As a study or the command line names it.
-BUILTIN = "builtin"
 FILE = Path(__file__).parent / "network.pt"
 FORMAT = 1
 #: What must be as the network knows it, and what to call it.
@@ -120,8 +115,8 @@ def why_not(shipped: Shipped, kind: str, topology: Mapping, subject: Subject) ->
 def _reasons(shipped: Shipped, kind: str, topology: Mapping, subject: Subject) -> Iterator[str]:
     if kind != shipped.kind:
         yield f"it is of kind '{shipped.kind}', the study asks for '{kind}'"
-    if _structure(subject.model) != _structure(_generic()):
-        yield "it knows the model builtin:planar_gait only"
+    if not is_known(subject.model):
+        yield OTHER_MODEL
     for key, name in _ALIKE.items():
         if topology[key] != shipped.topology[key]:
             yield f"it knows other {name}: {_told(shipped.topology[key])}, not {_told(topology[key])}"
@@ -195,33 +190,8 @@ def network_for(kind: str, topology: Mapping, subject: Subject, where: str) -> d
         It does not fit.
     """
     if why := why_not(read_network(), kind, topology, subject):
-        raise InputError(
-            f"The built-in network does not fit this study: {why}.",
-            where=where,
-            expected="the built-in model with sensors on some of pelvis, thighs, shanks and feet",
-            fix="train on the recording: sspinn run, or sspinn train",
-        )
+        raise does_not_fit(why, where)
     return fitted(read_network(), topology, subject)
-
-
-@functools.lru_cache(maxsize=1)
-def _generic() -> Model:
-    return read_model(osim_models.path("planar_gait"))
-
-
-def _structure(model: Model) -> tuple:
-    """Return what a model has in common with scaled copies of it."""
-    joints = tuple(
-        (
-            joint.name,
-            joint.kind,
-            joint.parent.body,
-            joint.child.body,
-            *((axis.coordinate, tuple(axis.axis)) for axis in (*joint.rotations, *joint.translations)),
-        )
-        for joint in model.joints
-    )
-    return joints, tuple((sphere.name, sphere.body) for sphere in model.contact_spheres)
 
 
 def _told(value: object) -> str:

@@ -134,7 +134,8 @@ def _looked_at(verb: str, given: dict[str, Any]) -> object:
         if verb == "stream" and isinstance(study, Study):
             begins = begins or not study.recording.there
         source = {"adapt": given.get("source"), "locate-sensors": network}.get(verb)
-        source = None if source is None or str(source) == "builtin" else source
+        shipped = verb != "locate-sensors" and "builtin" in (str(source), str(network))
+        source = None if source is None or shipped else source
         restart = given.get("restart", False)
         first_look(
             verb,
@@ -143,6 +144,7 @@ def _looked_at(verb: str, given: dict[str, Any]) -> object:
             begins=begins,
             restart=restart,
             source=source,
+            shipped=shipped,
             terms=given.get("terms"),
         )
     return study

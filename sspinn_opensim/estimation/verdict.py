@@ -59,6 +59,11 @@ ADVICE = (
     "train for as many steps as are usual (1500; 300 from a network that was trained before) if there were "
     "fewer; then see how the sensors that are named sit: sspinn check"
 )
+#: The same, of the network that is shipped, as it is.
+ADVICE_AS_SHIPPED = (
+    "fit the network to this recording: sspinn adapt STUDY --from builtin, with an --out of its own; then "
+    "see how the sensors that are named sit: sspinn check"
+)
 
 
 @dataclass(frozen=True)
@@ -121,10 +126,13 @@ class FitVerdict:
         others.
     warnings : tuple of str
         What is unusual, in the same order.
+    advice : str
+        What to do if it is not to be trusted.
     """
 
     failures: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    advice: str = ADVICE
 
     @property
     def ok(self) -> bool:
@@ -138,7 +146,7 @@ class FitVerdict:
         told = "the training fits as those of good recordings do, with something unusual"
         notes = self.notes()
         more = [f"  and {len(notes) - _TOLD} more findings, in fit.json"] if len(notes) > _TOLD else []
-        more += [] if self.ok else [f"  what to do: {ADVICE}"]
+        more += [] if self.ok else [f"  what to do: {self.advice}"]
         return "\n".join([told if self.ok else head, *(f"  {text}" for text in notes[:_TOLD]), *more])
 
     def notes(self) -> tuple[str, ...]:
@@ -217,7 +225,7 @@ def write_fit(fits: Mapping[int, Fit | None], verdict: FitVerdict, file: Path) -
             "ok": verdict.ok,
             "failures": list(verdict.failures),
             "warnings": list(verdict.warnings),
-            "advice": "" if verdict.ok else ADVICE,
+            "advice": "" if verdict.ok else verdict.advice,
             "seeds": {str(seed): fit.to_json() for seed, fit in fits.items() if fit is not None},
         },
     )

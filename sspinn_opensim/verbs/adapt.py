@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.builtin_network.shipped import BUILTIN, FILE, network_for, read_network
+from sspinn_opensim.builtin_network.known_model import BUILTIN, refuse_other_model
+from sspinn_opensim.builtin_network.shipped import FILE, network_for, read_network
 from sspinn_opensim.files import sha256
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded, refuse_other_study, refuse_own_network, require_seed
@@ -65,7 +66,9 @@ def adapt(
             require_seed(given, seed)
             checkpoint = ResultsFolder(given).checkpoint(seed)
             require_finished(checkpoint, read_outline(checkpoint))
-    if given is not None:
+    if given is None:
+        refuse_other_model(study.model.file, str(study.path))
+    else:
         refuse_own_network(given, out)
     refuse_other_study(out, study=study, restart=restart)
     with recorded(out, "adapt", study=study, steps=steps, restart=restart):

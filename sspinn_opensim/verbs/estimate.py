@@ -9,7 +9,8 @@ from pathlib import Path
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.builtin_network.beginning import begin
-from sspinn_opensim.builtin_network.shipped import BUILTIN, FILE
+from sspinn_opensim.builtin_network.known_model import BUILTIN
+from sspinn_opensim.builtin_network.shipped import FILE
 from sspinn_opensim.estimation import Estimate, write_estimate
 from sspinn_opensim.estimation.consistent import consistent
 from sspinn_opensim.estimation.correction import Correction, correction_of
@@ -19,7 +20,7 @@ from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.linked import estimate_by_sensors
 from sspinn_opensim.estimation.offline import at_times
 from sspinn_opensim.estimation.uncertainty import Deviations, deviations_of
-from sspinn_opensim.estimation.verdict import FitVerdict, judge, write_fit
+from sspinn_opensim.estimation.verdict import ADVICE, ADVICE_AS_SHIPPED, FitVerdict, judge, write_fit
 from sspinn_opensim.estimation.write import write_deviations
 from sspinn_opensim.files import sha256, write_json
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
@@ -29,6 +30,7 @@ from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.checkpoint import adapted_from, identity, load_estimator, load_member
+from sspinn_opensim.training.checkpoint_file import read_outline
 from sspinn_opensim.training.cohort import member_topology, single_person_cohort
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.settings import settings_of
@@ -199,7 +201,13 @@ def _estimate_people(
 
 def estimate_seeds(study: Study, prepared: Prepared, out: Path) -> Estimation:
     """Write the estimates of the networks that were trained in a folder."""
-    return write_results(study, out, prepared, lambda seed: _network_of(study, prepared, out, seed))
+    networks = (read_outline(ResultsFolder(out).checkpoint(seed)) for seed in study.training.seeds)
+    shipped = any(
+        known["state"]["step"] == 0 and known["identity"]["training"].get("adapted_from") == sha256(FILE)
+        for known in networks
+    )
+    advice = ADVICE_AS_SHIPPED if shipped else ADVICE
+    return write_results(study, out, prepared, lambda seed: _network_of(study, prepared, out, seed), advice)
 
 
 def _network_of(study: Study, prepared: Prepared, out: Path, seed: int) -> PersonNetwork:
@@ -212,7 +220,11 @@ def _network_of(study: Study, prepared: Prepared, out: Path, seed: int) -> Perso
 
 
 def write_results(
-    study: Study, out: Path, prepared: Prepared, network_of: Callable[[int], PersonNetwork]
+    study: Study,
+    out: Path,
+    prepared: Prepared,
+    network_of: Callable[[int], PersonNetwork],
+    advice: str = ADVICE,
 ) -> Estimation:
     """Write the estimate of every seed, and the first seed's, with its uncertainty and gait, for OpenSim."""
     subject, results, fits, gyroscopes = prepared.subject, {}, {}, {}
@@ -221,7 +233,7 @@ def write_results(
         results[seed] = _estimate_of(network, prepared)
         gyroscopes[seed] = Gyroscopes.of(prepared.recording, subject, network.mounting)
         fits[seed] = fit_of(network, subject, prepared.signals, settings_of(study.training, seed))
-    verdict = judge(fits)
+    verdict = replace(judge(fits), advice=advice)
     raw, *_ = results.values()
     deviations = deviations_of(list(results.values()), subject, prepared.alignment)
     correction = None

@@ -10,6 +10,7 @@ from casadi_dynamics.errors import InputWarning
 from casadi_dynamics.model import Model
 from casadi_dynamics.osim import is_older, read_model
 from sspinn_opensim.alignment.types import Alignment
+from sspinn_opensim.builtin_network.known_model import refuse_other_model
 from sspinn_opensim.evaluation import read_reference
 from sspinn_opensim.files import require
 from sspinn_opensim.lock import owned
@@ -76,6 +77,7 @@ def first_look(
     begins: bool = False,
     restart: bool = False,
     source: Path | None = None,
+    shipped: bool = False,
     terms: Sequence[str] | None = None,
 ) -> None:
     """Refuse in a moment what can be seen of a study and a folder before a verb loads and works.
@@ -92,6 +94,8 @@ def first_look(
         Whether it trains from the start.
     source : Path, optional
         Results whose networks are taken, where they are not those in the folder.
+    shipped : bool
+        Whether the network is taken that is shipped.
     terms : sequence of str, optional
         Loss terms to switch off.
 
@@ -100,7 +104,8 @@ def first_look(
     InputError
         Another command has the folder; a file of an earlier stage is missing there or was made from something
         else; a network is missing, damaged or of another model; a loss term is unknown, or a name is none of
-        the model's; or a recording, a reference or an output window cannot be used.
+        the model's; the shipped network does not know the model; or a recording, a reference or an output
+        window cannot be used.
     """
     if isinstance(study, CohortStudy) and verb not in _OF_COHORTS:
         return  # refused by the verb
@@ -118,14 +123,21 @@ def first_look(
         if verb in _OF_NETWORKS and not begins and source is None:
             _networks(out, study.training.seeds[: 1 if verb == "stream" else None])
         _refuse_others(verb, study, out, begins=begins, restart=restart)
-    for person in people if verb == "scale" else ():
-        if (model := _model_of(person)) is not None:
-            held_by_choice(person.coordinates, person.sensors, model)
+    for person in people:
+        _look_at_model(person, verb, shipped=shipped)
     if verb in _ON_MODELS or (isinstance(study, Study) and not study.recording.there):
         return
     quick = sum(map(_bytes_of, (person.recording.file for person in people))) <= _QUICKLY_READ
     for person in people if quick else ():
         _look_at(person, verb, networks)
+
+
+def _look_at_model(person: Study, verb: str, *, shipped: bool) -> None:
+    """Refuse what can be seen of a model alone, to be scaled or for the shipped network."""
+    if verb == "scale" and (model := _model_of(person)) is not None:
+        held_by_choice(person.coordinates, person.sensors, model)
+    if shipped:
+        refuse_other_model(person.model.file, str(person.path))
 
 
 def _look_at(person: Study, verb: str, networks: Mapping[Path, dict]) -> None:

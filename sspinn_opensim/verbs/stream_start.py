@@ -15,7 +15,8 @@ from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.alignment.align import align, aligned
 from sspinn_opensim.alignment.files import check_sensors, read_alignment
-from sspinn_opensim.builtin_network.shipped import BUILTIN, FILE, network_for, read_network
+from sspinn_opensim.builtin_network.known_model import BUILTIN
+from sspinn_opensim.builtin_network.shipped import FILE, network_for, read_network
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import Recording, check_placement, on_model
 from sspinn_opensim.recording.mounting import place_sensor

@@ -10,6 +10,7 @@ import torch
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import cli
 from sspinn_opensim.estimation import Estimator
+from sspinn_opensim.estimation.verdict import FitVerdict
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.results.folder import ResultsFolder
@@ -53,6 +54,13 @@ def test_no_training_is_needed(unseen, only_files_of_the_table):
     assert up.mean() == pytest.approx(68.0 * 9.81, rel=0.1)
     assert state_of(unseen)["step"] == 0
     only_files_of_the_table(unseen, "scale", "adapt", "estimate")
+
+
+def test_the_advice_is_to_adapt_it(unseen, study, monkeypatch):
+    bad = FitVerdict(failures=("sensor 'foot_r' is off",))
+    monkeypatch.setattr("sspinn_opensim.verbs.estimate.judge", lambda fits: bad)
+    assert "sspinn adapt STUDY --from builtin" in str(estimate.estimate(study, unseen).fit)
+    assert "adapt" not in str(bad)
 
 
 def test_it_is_the_same_in_memory(unseen, study):

@@ -4,9 +4,11 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import osim_models
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import examples_folder, read_study
@@ -101,6 +103,23 @@ def test_only_run_and_evaluate_open_the_reference(tmp_path, monkeypatch):
         first_look(verb, study, out)
     with pytest.raises(pytest.fail.Exception):
         first_look("run", study, out)
+
+
+@pytest.mark.parametrize(("verb", "begins"), [("adapt", False), ("estimate", True), ("stream", True)])
+def test_a_model_that_the_shipped_network_does_not_know_is_refused_before_it_is_scaled(
+    verb, begins, tmp_path
+):
+    text = Path(osim_models.path("planar_gait.osim")).read_text()
+    (tmp_path / "other.osim").write_text(
+        re.sub(r'PinJoint name="\w+"', 'PinJoint name="another"', text, count=1)
+    )
+    model = ("builtin:planar_gait", "other.osim")
+    study, out = read_study(_write(tmp_path, "study", model, None)), tmp_path / "out"
+    with pytest.raises(InputError, match="does not fit this study: it knows the model") as refused:
+        first_look(verb, study, out, begins=begins, shipped=True)
+    assert "sspinn train" in refused.value.fix and not out.exists()
+    known = read_study(_write(tmp_path, "known", None, None))
+    first_look(verb, known, out, begins=begins, shipped=True)
 
 
 def test_another_command_is_named_at_once(tmp_path):
