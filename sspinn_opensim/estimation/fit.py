@@ -14,8 +14,9 @@ from torch import Tensor
 from sspinn_opensim.training.coverage import scored_frames, window_starts
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.lead_in import lead_in_frames
+from sspinn_opensim.training.loss_inputs import BodyConstants, LossInputs, loss_inputs
 from sspinn_opensim.training.loss_terms import TERMS
-from sspinn_opensim.training.losses import BodyConstants, LossInputs, beyond_limits, loss_inputs, term_value
+from sspinn_opensim.training.losses import beyond_limits, term_value
 from sspinn_opensim.training.motion import differentiate
 from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import Signals, Windows, windows_at

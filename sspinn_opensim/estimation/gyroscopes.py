@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from sspinn_opensim.recording import Recording
-from sspinn_opensim.training.losses import Mounting
+from sspinn_opensim.training.mounting import Mounting
 from sspinn_opensim.training.signals import channels
 from sspinn_opensim.training.subject import Subject
 

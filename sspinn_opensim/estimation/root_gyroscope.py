@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sspinn_opensim.training.losses import Mounting
+from sspinn_opensim.training.mounting import Mounting
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from sspinn_opensim.training.losses import Mounting
 from sspinn_opensim.training.motion import Decoder
+from sspinn_opensim.training.mounting import Mounting
 from sspinn_opensim.training.networks import DEFAULT, CausalNetwork, make_network
 from sspinn_opensim.training.outliers import ErrorScales
 from sspinn_opensim.training.signals import Signals

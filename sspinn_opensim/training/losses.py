@@ -9,23 +9,17 @@ other people.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Self
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from casadi_dynamics.compiled import TorchFunction
+from sspinn_opensim.training.loss_inputs import LossInputs, triples
 from sspinn_opensim.training.loss_terms import TERMS
-from sspinn_opensim.training.motion import Motion, RawMotion, columns
-from sspinn_opensim.training.outliers import ErrorScales, heavy_tailed
-from sspinn_opensim.training.signals import Signals, Windows
-from sspinn_opensim.training.subject import Subject
+from sspinn_opensim.training.motion import columns
+from sspinn_opensim.training.outliers import heavy_tailed
 
 #: A joint resists before the end of its range, this far inside it (rad).
 LIMIT_MARGIN_RAD = 0.1
@@ -37,222 +31,6 @@ LOAD_MOVES_S = 0.07
 SLOW_S = 0.1
 #: Cosine of 30 degrees: sensors that lack an axis closer to up than this do not feel how the trunk rises.
 _UPWARD = 0.87
-#: The upright trunk of walking and running leans forward a little, rad (rotation about z is backward).
-TRUNK_LEAN_RAD = -0.03
-#: Coefficients of sin(a) / a and (1 - cos(a)) / a^2 by powers of a^2: exact in double precision up to pi.
-_SINE = [(-1.0) ** k / math.factorial(2 * k + 1) for k in range(16)]
-_COSINE = [(-1.0) ** k / math.factorial(2 * k + 2) for k in range(16)]
-
-
-#: Sensors that stay on a person between two recordings slip by this part of what they were off their stated
-#: place: 0.03 rad (2 degrees) and 6 mm with the scales of `mounting`.
-SLIP_PER_SPREAD = 0.2
-
-
-class Mounting(nn.Module):
-    """How far each sensor sits from where it was said to sit: small turns and shifts, one set per person.
-
-    Attributes
-    ----------
-    rotation, shift : (sensors, 3) Parameter
-        In body axes, rad and m.
-    expected_rotation, expected_shift : (sensors, 3) Tensor
-        What the prior holds them against: zero, or what another recording of the same person found.
-    spread : float
-        The prior's deviations as a part of those of sensors that nobody knows yet.
-    """
-
-    expected_rotation: Tensor
-    expected_shift: Tensor
-
-    def __init__(self, sensors: int) -> None:
-        super().__init__()
-        self.rotation = nn.Parameter(torch.zeros(sensors, 3))
-        self.shift = nn.Parameter(torch.zeros(sensors, 3))
-        # Not in a checkpoint: whoever goes on with an adaptation is told anew what it began with.
-        for name in ("rotation", "shift"):
-            self.register_buffer(f"expected_{name}", torch.zeros(sensors, 3), persistent=False)
-        self.spread = 1.0
-
-    def expect(self, found: dict[str, Tensor]) -> None:
-        """Start from what another recording of the person found, and expect no more than a slip from it."""
-        self.load_state_dict(found)
-        self.expected_rotation.copy_(self.rotation.detach())
-        self.expected_shift.copy_(self.shift.detach())
-        self.spread = SLIP_PER_SPREAD
-
-    def axes(self) -> Tensor:
-        """Return the matrix (3 k, 3 k) that turns vectors in body axes into readings.
-
-        It multiplies rows (..., 3 k) of one sensor after another from the right.
-        """
-        turn, square = self.rotation[:, None].expand(-1, 3, -1), self.rotation.square().sum(-1)[:, None]
-        straight = torch.eye(3, dtype=turn.dtype)
-        skew = torch.linalg.cross(straight.expand_as(turn), turn)
-        # The exponential of a skew matrix K, after Rodrigues: I + K sin(a) / a + K^2 (1 - cos(a)) / a^2. The
-        # series in a^2 need no division by the angle, whose gradient would be none where nothing is turned.
-        powers = square ** torch.arange(len(_SINE), dtype=turn.dtype)
-        sine, cosine = ((powers @ torch.tensor(series, dtype=turn.dtype)) for series in (_SINE, _COSINE))
-        turned = straight + skew @ skew * cosine[:, None, None] + skew * sine[:, None, None]
-        return torch.block_diag(*turned)  # one product for all sensors
-
-
-@dataclass(frozen=True)
-class BodyConstants:
-    """Numbers of a body that no step changes, as tensors.
-
-    Attributes
-    ----------
-    parameters : (parameters,) Tensor
-        Those of the body's functions.
-    sensor_position : (3 k,) Tensor
-        Places of the sensors in body axes, m.
-    joint_range : (2, actuated) Tensor
-        Lowest and highest angle of each actuated coordinate, rad.
-    unfelt_default : (unfelt,) Tensor
-        Default of each coordinate of `Subject.unfelt`, rad.
-    trunk_lean : (turns,) Tensor
-        `TRUNK_LEAN_RAD` along each coordinate of `Subject.root_turns_backward`, rad.
-    modelled_force : (points, 3) bool Tensor
-        Components of the contact forces that the model has.
-    levers : (k, points) Tensor
-        `Subject.levers`.
-    soles : (k, points) Tensor
-        `Subject.soles`.
-    turned_by_tissue : (k, 3) bool Tensor
-        `Subject.turned_by_tissue`.
-    up_along_trunk : (k, 3) Tensor
-        `Subject.up_along_trunk`.
-    """
-
-    parameters: Tensor
-    sensor_position: Tensor
-    joint_range: Tensor
-    unfelt_default: Tensor
-    trunk_lean: Tensor
-    modelled_force: Tensor
-    levers: Tensor
-    soles: Tensor
-    turned_by_tissue: Tensor
-    up_along_trunk: Tensor
-
-    @cached_property
-    def levers_by_axis(self) -> Tensor:
-        """Return `levers` for forces (..., 3 points), to be multiplied from the right: (3 points, 3 k)."""
-        return torch.kron(self.levers.T.contiguous(), torch.eye(3, dtype=self.levers.dtype))
-
-    @classmethod
-    def of(cls, subject: Subject, dtype: torch.dtype = torch.float32) -> Self:
-        """Return the constants of a body in a precision."""
-        coordinates = subject.model.coordinates
-        ranges = np.array([coordinates[i].range for i in subject.roles.actuated])
-        return cls(
-            torch.as_tensor(subject.functions.parameters, dtype=dtype),
-            torch.as_tensor(subject.sensor_position, dtype=dtype),
-            torch.as_tensor(ranges.T, dtype=dtype),
-            torch.tensor([coordinates[i].default for i in subject.unfelt], dtype=dtype),
-            TRUNK_LEAN_RAD * torch.tensor(list(subject.root_turns_backward.values()), dtype=dtype),
-            torch.as_tensor(subject.modelled.force),
-            torch.as_tensor(subject.levers, dtype=dtype),
-            torch.as_tensor(subject.soles, dtype=dtype),
-            torch.as_tensor(subject.turned_by_tissue),
-            torch.as_tensor(subject.up_along_trunk, dtype=dtype),
-        )
-
-
-@dataclass(frozen=True)
-class LossInputs:
-    """What the terms look at, (batch, frames, ...) for the frames that are scored; heights from the floor.
-
-    Each frame is seen along the axes of the walking frame of that moment (see `motion`): x is ahead, z to the
-    right, whatever the person's heading.
-
-    Attributes
-    ----------
-    subject, signals, constants, mounting
-        The body, its recording's channels, its constants and how its sensors are mounted.
-    acceleration, angular_rate : (batch, frames, channels) Tensors
-        As recorded, m/s^2 and rad/s.
-    predicted_acceleration, predicted_rate : (batch, frames, channels) Tensors
-        As the body's motion would make them, m/s^2 and rad/s.
-    motion, raw : Motion, RawMotion
-        Coordinates with their derivatives, and the outputs of the network they come from.
-    tau : (batch, frames, coordinates) Tensor
-        Generalized forces that the motion needs beside the contact forces, N and N m.
-    force_bw : (batch, frames, points, 3) Tensor
-        Contact forces in the walking frame over body weight.
-    contact_position, contact_velocity : (batch, frames, points, 3) Tensors
-        Of the contact points, m and m/s, along the axes of the walking frame; the velocity is that in ground,
-        along forces that the model has.
-    on_the_way : (batch,) bool Tensor or None
-        Windows in which the person never stands; None: all.
-    still : (batch, frames) bool Tensor or None
-        Frames in which the person stands still; None: none.
-    sensor_velocity : (batch, frames, k, 3) Tensor or None
-        Of the sensors' places, in ground, m/s.
-    foot_speed : (batch, frames, k) Tensor or None
-        How fast sensors on feet move over the ground by dead reckoning, m/s; NaN where unknown.
-    rests : (batch, frames, k) bool Tensor or None
-        Frames in which a sensor on a walking foot hardly moves; None: none.
-    error_scales : ErrorScales or None
-        How large the errors of each channel usually are; None: no error is an outlier.
-    up, predicted_up : (batch, frames, k, 3) Tensors or None
-        Direction of up along the axes of each sensor, by its orientation filter (NaN where unknown) and as
-        the body's motion would make it; None where the model stays in the plane.
-    """
-
-    subject: Subject
-    signals: Signals
-    constants: BodyConstants
-    mounting: Mounting
-    acceleration: Tensor
-    angular_rate: Tensor
-    predicted_acceleration: Tensor
-    predicted_rate: Tensor
-    motion: Motion
-    raw: RawMotion
-    tau: Tensor
-    force_bw: Tensor
-    contact_position: Tensor
-    contact_velocity: Tensor
-    predicted_up: Tensor
-    on_the_way: Tensor | None = None
-    still: Tensor | None = None
-    sensor_velocity: Tensor | None = None
-    foot_speed: Tensor | None = None
-    rests: Tensor | None = None
-    error_scales: ErrorScales | None = None
-    up: Tensor | None = None
-
-    @cached_property
-    def force_axes(self) -> tuple[Tensor, ...]:
-        """Contact forces along each axis of ground, (batch, frames, points): one way for all gradients."""
-        with torch.enable_grad():  # a term that does not count may be the first to look
-            return self.force_bw.unbind(-1)
-
-    @property
-    def load(self) -> Tensor:
-        """Upward part of the contact forces over body weight."""
-        return self.force_axes[1]
-
-    @cached_property
-    def height(self) -> Tensor:
-        """Height of the contact points, (batch, frames, points), m."""
-        with torch.enable_grad():
-            return self.contact_position[..., 1]
-
-    @cached_property
-    def lever_force(self) -> Tensor:
-        """Contact forces at two points of each foot, over body weight, (batch, frames, k, 3)."""
-        with torch.enable_grad():
-            return _triples(self.force_bw.flatten(-2) @ self.constants.levers_by_axis)
-
-    @cached_property
-    def torques(self) -> Tensor:
-        """Torques of the actuated coordinates that the motion needs, (batch, frames, actuated), N m."""
-        with torch.enable_grad():
-            return columns(self.tau, self.subject.roles.actuated)
-
 
 #: Function of each term of `TERMS` by name: the mean square of a quantity over the scales it takes.
 FUNCTIONS: dict[str, Callable[..., Tensor]] = {}
@@ -324,7 +102,7 @@ def trunk_drive(e: LossInputs, acceleration: float) -> Tensor:
     if e.subject.planar or e.signals.runs or not chosen.any():
         return e.tau.new_zeros(())
     of_chosen = chosen[:, None].expand_as(worn)[worn]
-    error = _triples((e.predicted_acceleration - e.acceleration)[..., of_chosen])
+    error = triples((e.predicted_acceleration - e.acceleration)[..., of_chosen])
     felt = e.predicted_up[..., chosen, :]
     up = felt.detach()
     error = error - float(np.linalg.norm(e.subject.model.gravity)) * (felt - up)
@@ -559,64 +337,6 @@ def led_force(e: LossInputs, share: float, height: float) -> Tensor:
     return _mean_square(e.force_bw - target, share)
 
 
-def loss_inputs(
-    subject: Subject,
-    dynamics: TorchFunction,
-    signals: Signals,
-    constants: BodyConstants,
-    mounting: Mounting,
-    windows: Windows,
-    raw: RawMotion,
-    motion: Motion,
-    error_scales: ErrorScales | None = None,
-) -> LossInputs:
-    """Run the body model over the inner frames of a batch and return what the terms look at.
-
-    Parameters
-    ----------
-    raw : RawMotion
-        (batch, frames, ...).
-    motion : Motion
-        (batch, frames - 2, n): differences over time take the first and the last frame.
-    """
-    inner = RawMotion(*(x[:, 1:-1] for x in vars(raw).values()))
-    out = dynamics(
-        q=motion.q,
-        u=motion.u,
-        udot=motion.udot,
-        contact_force=inner.force.flatten(-2),
-        sensor_position=constants.sensor_position + mounting.shift.flatten(),
-        parameters=constants.parameters,
-    )
-    axes = mounting.axes()
-    floor = motion.q.new_tensor([0.0, subject.floor_m, 0.0])
-    return LossInputs(
-        subject=subject,
-        signals=signals,
-        constants=constants,
-        mounting=mounting,
-        acceleration=windows.acceleration[:, 1:-1],
-        angular_rate=windows.angular_rate[:, 1:-1],
-        predicted_acceleration=out["imu_acceleration"] @ columns(axes, signals.acceleration_places),
-        predicted_rate=out["imu_angular_rate"] @ columns(axes, signals.rate_places),
-        motion=motion,
-        raw=inner,
-        tau=out["tau"],
-        force_bw=inner.force / subject.body_weight,
-        contact_position=_triples(out["contact_position"]) - floor,
-        # Where no force is modelled, sideways in a planar estimate, nothing can stop a point either.
-        contact_velocity=_triples(out["contact_velocity"]) * constants.modelled_force,
-        on_the_way=windows.on_the_way,
-        still=None if windows.still is None else windows.still[:, 1:-1],
-        sensor_velocity=_triples(out["imu_velocity"]),
-        foot_speed=None if windows.foot_speed is None else windows.foot_speed[:, 1:-1],
-        rests=None if windows.rests is None else windows.rests[:, 1:-1],
-        error_scales=error_scales,
-        up=None if windows.up is None else windows.up[:, 1:-1],
-        predicted_up=_triples(out["imu_up"] @ axes),
-    )
-
-
 def _per_frame(x: Tensor, scale: float = 1.0) -> Tensor:
     """Return the mean over frames of the sum of squares of (batch, frames, ...) over a scale."""
     return _over_frames(_squares(x), x, scale)
@@ -634,7 +354,3 @@ def _mean_square(x: Tensor, scale: float = 1.0) -> Tensor:
 def _squares(x: Tensor) -> Tensor:
     """Return the sum of squares: of torch's operations the one that takes fewest, with its gradient."""
     return functional.mse_loss(x, x.new_zeros(()).expand_as(x), reduction="sum")
-
-
-def _triples(x: Tensor) -> Tensor:
-    return x.unflatten(-1, (-1, 3))

@@ -14,8 +14,9 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.training.batches import MemberBatch
 from sspinn_opensim.training.cohort import Cohort
 from sspinn_opensim.training.estimator import PersonNetwork
+from sspinn_opensim.training.loss_inputs import BodyConstants, loss_inputs
 from sspinn_opensim.training.loss_terms import TERMS, weights
-from sspinn_opensim.training.losses import BodyConstants, loss_inputs, term_value
+from sspinn_opensim.training.losses import term_value
 from sspinn_opensim.training.motion import differentiate
 from sspinn_opensim.training.processes import mean_over_processes
 from sspinn_opensim.training.settings import TrainingSettings

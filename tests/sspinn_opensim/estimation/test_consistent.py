@@ -27,7 +27,7 @@ from sspinn_opensim.estimation.write import write_estimate
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as tool
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.training.losses import Mounting
+from sspinn_opensim.training.mounting import Mounting
 from sspinn_opensim.training.subject import make_subject
 
 RATE_HZ, SECONDS = 100.0, 2.4

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from sspinn_opensim.estimation.fit import fit_of
-from sspinn_opensim.training.losses import Mounting
 from sspinn_opensim.training.motion import RawMotion, differentiate
+from sspinn_opensim.training.mounting import Mounting
 from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import make_signals
 

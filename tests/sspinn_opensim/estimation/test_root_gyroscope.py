@@ -11,7 +11,7 @@ from sspinn_opensim.estimation.path import Remembered, path_function
 from sspinn_opensim.estimation.root_gyroscope import RootGyroscope
 from sspinn_opensim.simulation.motion import Samples, through
 from sspinn_opensim.simulation.states import completed
-from sspinn_opensim.training.losses import Mounting
+from sspinn_opensim.training.mounting import Mounting
 from sspinn_opensim.training.signals import make_signals
 from sspinn_opensim.training.subject import make_subject
 

@@ -10,9 +10,11 @@ from torch.nn import functional
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.training import losses
+from sspinn_opensim.training.loss_inputs import TRUNK_LEAN_RAD, BodyConstants, loss_inputs
 from sspinn_opensim.training.loss_terms import TERMS, weights
-from sspinn_opensim.training.losses import BodyConstants, Mounting, loss_inputs, term_value
+from sspinn_opensim.training.losses import term_value
 from sspinn_opensim.training.motion import Decoder, RawMotion, differentiate
+from sspinn_opensim.training.mounting import Mounting
 from sspinn_opensim.training.signals import Windows, windows_at
 
 FRAMES = 12
@@ -44,10 +46,10 @@ def standing(body):
     functions, roles = subject.functions, subject.roles
     bend = {"hip_flexion": 0.3, "knee_angle": -0.6, "ankle_angle": 0.3}
     q = np.array([bend.get(name.removesuffix("_r").removesuffix("_l"), 0.0) for name in names])
-    q[names.index("pelvis_tilt")] = losses.TRUNK_LEAN_RAD
+    q[names.index("pelvis_tilt")] = TRUNK_LEAN_RAD
     # The feet turn with the pelvis; the ankles take it back.
     for side in "rl":
-        q[names.index(f"ankle_angle_{side}")] -= losses.TRUNK_LEAN_RAD
+        q[names.index(f"ankle_angle_{side}")] -= TRUNK_LEAN_RAD
     still = np.zeros(len(q))
 
     def dynamics(force):

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from sspinn_opensim.estimation.path import Remembered, in_ground, path_function
+from sspinn_opensim.training.loss_inputs import BodyConstants, loss_inputs
 from sspinn_opensim.training.loss_terms import TERMS
-from sspinn_opensim.training.losses import BodyConstants, Mounting, loss_inputs, term_value
+from sspinn_opensim.training.losses import term_value
 from sspinn_opensim.training.motion import Decoder, RawMotion, differentiate
+from sspinn_opensim.training.mounting import Mounting
 from sspinn_opensim.training.signals import Windows, make_signals
 from sspinn_opensim.training.subject import make_subject
 
