@@ -113,7 +113,8 @@ def require_seed(source: Path, seed: int) -> None:
 
 def refuse_own_network(source: Path, out: Path) -> None:
     """Refuse to adapt the networks of results in the same folder."""
-    if source.resolve() == out.resolve():
+    # Not `Path.resolve`, which fails on a link to itself.
+    if os.path.realpath(source) == os.path.realpath(out):
         raise InputError(
             "The network would be overwritten with what is made from it.",
             where=out,

@@ -307,8 +307,6 @@ def _with_body(overview: Overview, study: Study) -> Overview:
     """
     found = [*overview.findings, *odd_person(study.person)]
     if all(sensor.axes_known for sensor in overview.recording.sensors):
-        from sspinn_opensim.verbs.inputs import read_reference  # brings more along than a recording needs
-
         with contextlib.suppress(InputError):
             model = read_any_model(study.model.file)
             placed = on_model(overview.recording, model)
@@ -316,7 +314,10 @@ def _with_body(overview: Overview, study: Study) -> Overview:
             check_placement(placed.sensors, model)
             held = held_by_choice(study.coordinates, placed.sensors, model)
             weights(study.training.weights)
-            read_reference(study, model)
+            if not unaccepted(found, study.recording.accepted):  # else nothing opens it
+                from sspinn_opensim.verbs.inputs import read_reference
+
+                read_reference(study, model)
             found += on_body(placed, model, found, held)
     return dataclasses.replace(overview, findings=merged(found))
 

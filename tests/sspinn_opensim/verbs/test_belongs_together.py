@@ -205,6 +205,18 @@ def test_a_model_that_was_scaled_alone_is_not_replaced_by_another(study, tmp_pat
         assert "without a study" in refused(scale.scale, given, tmp_path / "model").found
 
 
+def test_a_source_that_is_a_link_to_itself_has_no_network(study, tmp_path):
+    source = tmp_path / "loop"
+    source.symlink_to(source)
+    for verb in (lambda: adapt.adapt(study, source, tmp_path / "out"), lambda: first_look_at(study, source)):
+        with pytest.raises(InputError, match="no network of seed 0"):
+            verb()
+
+
+def first_look_at(study, source):
+    first_look("adapt", study, source.with_name("out"), source=source)
+
+
 def test_a_link_out_of_the_folder_is_not_followed(study, out, tmp_path):
     """Pictures of old muscle groups are removed before new ones are drawn: in this folder, not elsewhere."""
     outside = tmp_path / "outside"
