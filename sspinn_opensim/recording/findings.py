@@ -39,6 +39,7 @@ KINDS = {
     "frozen": "a sensor stops in the middle of a movement, repeats its samples, or lies still in gait",
     "inconsistent": "a sensor's gyroscope does not turn as gravity in its accelerometer does",
     "place": "a sensor is placed where nobody wears one",
+    "held_joint": "sensors turn against each other across a joint that is held",
     "person": "height and mass are hardly those of one person",
     "speed": "the speed that is stated is not that of the feet",
     "alignment": "how sensors are turned is known worse than usual",

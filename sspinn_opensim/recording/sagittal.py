@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
+from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic.posture import posture
+from sspinn_opensim.anatomy.names import MIDDLE, segment_of
 from sspinn_opensim.anatomy.sagittal import root_stays_in_plane
 from sspinn_opensim.recording.findings import Finding
+from sspinn_opensim.recording.phases import GAIT, Phase
 from sspinn_opensim.recording.places import place
 from sspinn_opensim.recording.types import AXES, Recording
 
 #: A sensor's axis is in the sagittal plane if it is closer to it than to the z axis of ground.
 IN_PLANE = 0.5**0.5
+#: rad/s, root mean square: tissue lets sensors on one rigid part turn against each other by less than the
+#: first. Legs in gait turn by more than the second: a thigh against the pelvis by 1.8 in a walk at 1.26 m/s.
+_TISSUE_RATE, _JOINT_RATE = 0.5, 1.0
 
 
 @dataclass(frozen=True)
@@ -106,3 +112,67 @@ def lacking_channels(recording: Recording, model: Model, held: Container[str]) -
                 )
             )
     return tuple(found)
+
+
+def across_held_joints(
+    along: Recording, model: Model, held: Container[str], doing: Sequence[Phase]
+) -> tuple[Finding, ...]:
+    """Return which sensors turn against each other in the sagittal plane although nothing moves between them.
+
+    Parameters
+    ----------
+    along : Recording
+        Along the axes of the bodies.
+    held : container of str
+        Coordinates that do not move; those that are locked in the model are among them.
+    doing : sequence of Phase
+        What the person does: gait counts, if there is some.
+    """
+    parts, standing, time_s = _rigid_parts(model, held), posture(model).rotation, along.time_s
+    walks = [(time_s >= phase.from_s) & (time_s <= phase.to_s) for phase in doing if phase.kind in GAIT]
+    counts = np.any(walks, axis=0) if walks else np.ones(len(time_s), bool)
+    rates = {
+        k: along.angular_rate[counts, k] @ standing[sensor.body][2]
+        for k, sensor in enumerate(along.sensors)
+        if along.angular_rate_available[k][np.abs(standing[sensor.body][2]) > IN_PLANE].all()
+    }
+    return tuple(_against(along, parts, rates))
+
+
+def _against(
+    along: Recording, parts: Mapping[str, str], rates: Mapping[int, np.ndarray]
+) -> Iterator[Finding]:
+    for k, sensor in enumerate(along.sensors):
+        for other, rate in rates.items():
+            neighbour = along.sensors[other]
+            same = parts[sensor.body] == parts[neighbour.body] and sensor.body != neighbour.body
+            if other >= k or k not in rates or not same:
+                continue
+            apart = float(np.sqrt(np.mean((rates[k] - rate) ** 2)))
+            if apart < _TISSUE_RATE:
+                continue
+            told = [segment_of(body) for body in (sensor.body, neighbour.body)]
+            trunk = all(segment is not None and segment[0] in MIDDLE for segment in told)
+            yield Finding(
+                "serious" if apart > _JOINT_RATE and not trunk else "doubt",
+                "held_joint",
+                sensor.name,
+                f"it turns against '{neighbour.name}' by {apart:.2g} rad/s (root mean square), and the joint "
+                "between them is held.",
+                "let it move (fixed and estimate under [coordinates], locked in the model), or leave out one "
+                "of the sensors",
+            )
+
+
+def _rigid_parts(model: Model, held: Container[str]) -> dict[str, str]:
+    """Return for each body the one nearest to ground that nothing moves against it."""
+    joints, parts = {joint.child.body: joint for joint in model.joints}, {}
+    for body in (body.name for body in model.bodies):
+        part = body
+        while (joint := joints.get(part)) is not None and joint.parent.body != GROUND:
+            axes = (axis.coordinate for axis in (*joint.rotations, *joint.translations))
+            if joint.winging or any(name and name not in held for name in axes):
+                break
+            part = joint.parent.body
+        parts[body] = part
+    return parts

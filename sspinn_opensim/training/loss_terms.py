@@ -104,8 +104,12 @@ TERMS: Mapping[str, Term] = MappingProxyType(
 )
 
 
+#: Terms that compare the motion with the sensors, sample by sample: without both, priors say it all.
+_OF_SENSORS = ("acceleration", "angular_rate")
+
+
 def weights(overrides: Mapping[str, float]) -> dict[str, float]:
-    """Return the weight of every term; an unknown term, or none left, raises `InputError`."""
+    """Return the weight of every term; an unknown term, or none left of the sensors, raises `InputError`."""
     for name in overrides:
         if name not in TERMS:
             raise InputError(
@@ -121,6 +125,14 @@ def weights(overrides: Mapping[str, float]) -> dict[str, float]:
             "Every loss term has the weight 0: there is nothing to learn from.",
             where="[training.weights] of the study",
             fix="leave out the weights, or give at least one term a weight above 0",
+        )
+    if not any(chosen[name] for name in _OF_SENSORS):
+        raise InputError(
+            "No loss term compares the motion with the sensors: it would be anyone's.",
+            where="[training.weights] of the study",
+            expected=f"a weight above 0 of {' or '.join(_OF_SENSORS)}",
+            found=", ".join(f"{name} = 0" for name in _OF_SENSORS),
+            fix="leave one of them out",
         )
     return chosen
 

@@ -28,7 +28,7 @@ from sspinn_opensim.recording import (
 from sspinn_opensim.recording.findings import merged
 from sspinn_opensim.recording.places import odd_places
 from sspinn_opensim.recording.reader import Recorded
-from sspinn_opensim.recording.sagittal import lacking_channels
+from sspinn_opensim.recording.sagittal import across_held_joints, lacking_channels
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study.format import Person
 from sspinn_opensim.study.person import odd_person
@@ -102,7 +102,7 @@ def objections(
 def on_body(
     recording: Recording, model: Model, said: Iterable[Finding] = (), held: Container[str] = ()
 ) -> tuple[Finding, ...]:
-    """Return what a model says against the channels, places and clocks of the sensors that it carries.
+    """Return what a model says against channels, places, clocks and movement of the sensors that it carries.
 
     Parameters
     ----------
@@ -115,8 +115,11 @@ def on_body(
     """
     along = along_bodies(recording, model)
     mixed_up = any(f.is_serious and f.kind in (*CONTRADICTIONS, *_UNITS) for f in said)
-    late = () if mixed_up else late_sensors(along, model, phases(along))
-    return (*lacking_channels(recording, model, held), *odd_places(along.sensors, model), *late)
+    movement: list[Finding] = []
+    if not mixed_up:
+        doing = phases(along)
+        movement += [*across_held_joints(along, model, held, doing), *late_sensors(along, model, doing)]
+    return (*lacking_channels(recording, model, held), *odd_places(along.sensors, model), *movement)
 
 
 def along_segments(

@@ -40,6 +40,7 @@ from sspinn_opensim.training.belonging import (
 from sspinn_opensim.training.checkpoint_file import read_outline
 from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.training.loss_terms import lasting_weights, to_switch_off, weights
+from sspinn_opensim.training.roles import refuse_untrainable, roles_of
 from sspinn_opensim.training.settings import settings_from_network, settings_of
 from sspinn_opensim.verbs.axes import along_segments, as_chosen, objections
 from sspinn_opensim.verbs.muscles import muscle_settings, muscle_window
@@ -246,7 +247,10 @@ def _placed(study: Study, recording: Recording, model: Model | None, verb: str) 
     placed = on_model(recording, model)
     check_gravity(model.gravity, str(study.model.file))
     check_placement(placed.sensors, model, str(study.path))
-    held_by_choice(study.coordinates, placed.sensors, model)
+    held = held_by_choice(study.coordinates, placed.sensors, model)
+    if verb != "opensense":  # no network
+        refuse_untrainable(model, held)
+        roles_of(model, held)
     if verb in ("run", "evaluate"):  # no other may open the reference
         read_reference(study, model)
     return placed

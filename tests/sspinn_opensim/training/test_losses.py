@@ -808,3 +808,9 @@ def test_load_is_led_as_slowly_at_any_rate(inputs_at):
         still = changed(e, tau=torch.zeros_like(e.tau), force_bw=lower, contact_position=1.0 - lower)
         found[rate_hz] = value_of("led_force", still)
     assert found == {rate_hz: pytest.approx(found[100], rel=0.1) for rate_hz in found}
+
+
+def test_a_training_that_no_sensor_speaks_to_is_refused():
+    assert weights({"acceleration": 0.0})["angular_rate"] > 0
+    with pytest.raises(InputError, match="compares the motion with the sensors"):
+        weights({"acceleration": 0.0, "angular_rate": 0.0})

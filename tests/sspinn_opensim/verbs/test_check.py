@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+import osim_models
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import cli
+from sspinn_opensim.opensim_io.model.model_file import read_model_tree, write_model_tree
 from sspinn_opensim.recording import Recording, read_recording
 from sspinn_opensim.study import override, read_study
 from sspinn_opensim.study.draft import NewStudy
 from sspinn_opensim.verbs.check import check
+from sspinn_opensim.verbs.inputs import check_inputs
 from sspinn_opensim.verbs.prepared import prepare
 from sspinn_opensim.verbs.run import run
 from sspinn_opensim.verbs.scale import scale
@@ -336,6 +339,42 @@ def test_a_signal_of_the_plane_that_a_sensor_lacks_is_told(lost, evidence, repos
     scale(study, tmp_path / "out")
     notes = prepare(read_study(study), tmp_path / "out").notes
     assert sum(str(f) in notes for f in found) == len(lost)
+
+
+def lock(coordinate: str, model: Path) -> None:
+    """Write the built-in model with a coordinate locked."""
+    tree = read_model_tree(osim_models.path("planar_gait.osim"))
+    (found,) = (element for element in tree.iter("Coordinate") if element.get("name") == coordinate)
+    found.find("locked").text = "true"
+    write_model_tree(model, tree)
+
+
+@pytest.mark.parametrize("held", ["by the study", "in the model"])
+def test_sensors_that_turn_across_a_held_joint_are_told(held, repository, tmp_path):
+    """A knee that is held would give a stiff leg, and pretty curves."""
+    source = repository / "examples"
+    shutil.copytree(source / "demo", tmp_path / "demo")
+    text = (source / "demo.toml").read_text()
+    if held == "by the study":
+        text = text.replace("fixed = {", "fixed = { knee_angle_r = 0.0,")
+    else:
+        text = text.replace("builtin:planar_gait", "locked.osim")
+        lock("knee_angle_r", tmp_path / "locked.osim")
+    (tmp_path / "demo.toml").write_text(text)
+    result = check(tmp_path / "demo.toml")
+    (finding,) = (f for f in result.overview.findings if f.kind == "held_joint")
+    assert finding.key == "held_joint:tibia_r" and finding.is_serious and "'femur_r'" in finding.evidence
+    assert not result.ok
+    with pytest.raises(InputError, match="joint between them is held"):
+        check_inputs(read_study(tmp_path / "demo.toml"))
+
+
+def test_a_root_that_is_locked_is_refused_before_it_is_scaled(repository, tmp_path):
+    lock("pelvis_tx", tmp_path / "locked.osim")
+    shutil.copytree(repository / "examples" / "demo", tmp_path / "demo")
+    text = (repository / "examples" / "demo.toml").read_text().replace("builtin:planar_gait", "locked.osim")
+    (tmp_path / "demo.toml").write_text(text)
+    assert "cannot move forward and up" in check(tmp_path / "demo.toml").refused
 
 
 def test_the_written_study_trains(folder, where, tmp_path):
