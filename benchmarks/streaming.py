@@ -439,28 +439,6 @@ def mishaps(person: Person, options: argparse.Namespace) -> dict:
     return found
 
 
-def fuzzed(person: Person, options: argparse.Namespace) -> dict:
-    """Return what became of 10,000 damaged messages."""
-    del options
-    from sspinn_opensim.streaming.samples import RefusedError, message_of, read_message
-
-    random, names = np.random.default_rng(0), person.sensors.names
-    places, live = {name: k for k, name in enumerate(names)}, person.live(shared_clock=False)
-    read = refused = 0
-    for k in range(10_000):
-        data = bytearray(message_of([Sample(k % len(names), 0.01 * k, random.normal(size=6), k)], names))
-        for _ in range(int(random.integers(1, 8))):
-            data[int(random.integers(len(data)))] = int(random.integers(256))
-        try:
-            for sample in read_message(bytes(data), places):
-                live.take(sample, 0.01 * k)
-                read += 1
-        except RefusedError:
-            refused += 1
-        live.advance(0.01 * k)
-    return {"read": read, "refused": refused}
-
-
 def streamed(person: Person, case: Mishaps, seconds: float = _SPAN_S) -> tuple[list[LiveFrame], list[Event]]:
     """Return frames and events of a stream whose time is made."""
     live = person.live(shared_clock=not case.ppm)
@@ -517,7 +495,6 @@ _ROWS = {
     "memory": memory,
     "equality": equality,
     "mishaps": mishaps,
-    "fuzzed": fuzzed,
 }
 
 if __name__ == "__main__":

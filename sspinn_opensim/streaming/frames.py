@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 from dataclasses import dataclass
-from math import isnan
+from math import isfinite
 from operator import itemgetter
 
 import numpy as np
@@ -193,7 +193,8 @@ class FrameMaker:
         queue, health, signals = self._queues[sample.sensor], self.health[sample.sensor], sample.signals
         health.received += 1
         # A sum is quick, and no number if anything in it is none.
-        if isnan(sum(signals.tolist())) and np.isnan(signals[self._needed[sample.sensor]]).any():
+        needed = self._needed[sample.sensor]
+        if not isfinite(sum(signals.tolist())) and not np.isfinite(signals[needed]).all():
             health.strange += 1
             return
         delay_s = self._clocks[sample.sensor].delay_s(sample.time_s, arrived_s)
@@ -213,7 +214,9 @@ class FrameMaker:
         else:
             time_s = arrived_s - delay_s
             health.drift_ppm = self._clocks[sample.sensor].drift_ppm
-        if time_s < self._passed_s - _KEPT_S:  # the clock was set back, as where a sender starts again
+        newest_s = queue.samples[-1][0] if queue.samples else -np.inf
+        # The clock was set back, as where a sender starts again, or comes back from where it never was.
+        if time_s < max(self._passed_s, newest_s) - _KEPT_S:
             self._forget()
         if time_s < self._passed_s - _SAME * self._step_s:
             health.too_late += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from math import inf, isfinite
+from math import inf, isfinite, nan
 
 import numpy as np
 
@@ -11,8 +11,8 @@ import numpy as np
 _BLOCK_S, _BLOCKS = 1.0, 60
 #: With fewer blocks the clock is taken not to drift: 100 ppm are 1 ms in 10 s.
 _FEWEST = 10
-#: A sample this far, s, from where its clock should be is strange; after so many in a row the clock has been
-#: set anew.
+#: A sample this far, s, from where its clock should be is strange; after so many times in a row that agree with
+#: each other the clock has been set anew.
 _STRANGE_S, _STRANGE_IN_A_ROW = 1.0, 5
 
 
@@ -32,7 +32,7 @@ class SensorClock:
         self._block_from_s: float | None = None
         self._in_block: tuple[float, float] = (0.0, inf)
         self._offset_s, self._slope, self._about_s = inf, 0.0, 0.0
-        self._strange = 0
+        self._strange, self._strange_sample = 0, (nan, nan)
 
     @property
     def drift_ppm(self) -> float:
@@ -54,8 +54,7 @@ class SensorClock:
         """
         delay = arrived_s - time_s
         if isfinite(self._offset_s) and abs(delay - self._offset_at(time_s)) > _STRANGE_S:
-            self._strange += 1
-            if self._strange < _STRANGE_IN_A_ROW:
+            if not self._set_anew(time_s, delay):
                 return None
             self._start()
         self._strange = 0
@@ -68,6 +67,17 @@ class SensorClock:
             if len(self._quickest) < _FEWEST:
                 self._offset_s = min(self._offset_s, delay)
         return delay - self._offset_at(time_s)
+
+    def _set_anew(self, time_s: float, delay: float) -> bool:
+        """Take a strange sample; return whether there are enough of them, at several times, that agree."""
+        before_s, before = self._strange_sample
+        self._strange_sample = time_s, delay
+        if not abs(delay - before) <= _STRANGE_S:
+            self._strange = 0
+        elif self._strange and time_s == before_s:  # another sensor of the same clock, at the same time
+            return False
+        self._strange += 1
+        return self._strange >= _STRANGE_IN_A_ROW
 
     def _offset_at(self, time_s: float) -> float:
         return self._offset_s + self._slope * (time_s - self._about_s)

@@ -197,6 +197,34 @@ def test_a_sender_that_starts_again_is_followed(make_live, arrivals, play_to, wh
     )
 
 
+def test_rows_of_impossible_times_change_nothing(make_live, arrivals, play_to, whole):
+    """All sensors of one clock at once, and no two rows alike."""
+    odd = [
+        (
+            arrived + 1e-4,
+            dataclasses.replace(sample, time_s=sample.time_s + (-1) ** row * 1e9 + 5.0 * row, counter=None),
+        )
+        for row in range(500, 560, 2)
+        for arrived, sample in arrivals(from_row=row, to_row=row + 1)
+    ]
+    live = make_live()
+    frames, events = play_to(live, arrivals() + odd)
+    assert kinds(events) == ["began"]
+    assert_same(frames, whole)
+    assert sum(health.strange for health in live.health.values()) == len(odd)
+
+
+@pytest.mark.parametrize(("leap_s", "rows"), [(1e6, 40), (1e6, 7), (-500.0, 40)])
+def test_a_clock_that_leaps_and_comes_back_is_followed(make_live, arrivals, play_to, whole, leap_s, rows):
+    away = [
+        (arrived, dataclasses.replace(sample, time_s=sample.time_s + leap_s))
+        for arrived, sample in arrivals(from_row=600, to_row=600 + rows)
+    ]
+    frames, _ = play_to(make_live(), arrivals(to_row=600) + away + arrivals(from_row=600 + rows))
+    after = [frame.time_s for frame in frames if 10.0 < frame.time_s < 100.0]
+    assert after == pytest.approx(whole.time_s[-len(after) :]) and len(after) > 1000
+
+
 def test_standing_corrects_gyroscopes_and_moving_does_not(person, make_live, play_to, arrivals):
     bias, rows = 0.02, 300
     still = np.zeros((rows, 7, 6))
