@@ -29,14 +29,13 @@ from sspinn_opensim.streaming.replay import UdpPlayer
 from sspinn_opensim.streaming.run import Summary, run
 from sspinn_opensim.streaming.samples import Sample, message_of
 from sspinn_opensim.streaming.sinks import Sink
-from sspinn_opensim.streaming.sources import LslSource, RecordingSource, Source, UdpSource
+from sspinn_opensim.streaming.sources import Arrived, LslSource, RecordingSource, Source, UdpSource
 from sspinn_opensim.study import examples_folder
 
-#: Damaged messages between two frames; seconds of good samples before and after them.
-_A_FRAME, _BEFORE_S, _AFTER_S = 5, 2.0, 8.0
-#: Within the last of these seconds frames are to be estimated again, s.
-_LAST_S = 2.0
-_MOST_GROWTH_MB = 5.0
+#: Damaged messages between two frames; seconds of good samples before them, and after them until frames have
+#: been estimated for some time again, at most: a clock is known for a minute.
+_A_FRAME, _BEFORE_S, _AGAIN_S, _AFTER_S = 5, 2.0, 2.0, 75.0
+_PAUSE_S, _MOST_GROWTH_MB = 0.5, 5.0
 _KIND = "FUZZED"
 _PIECES = (b"9e999", b"null", b"{", b"[", b'"', b"-", b"1e308", b"NaN", b"\0", b"\xff\xfe", b'"samples":')
 _NUMBERS = (0.0, np.nan, np.inf, -np.inf, 1e300, -1e300, 1e12, 4999.0, -174.0, 5e-324)
@@ -122,7 +121,7 @@ def recording(person: Person, count: int, random: np.random.Generator) -> dict:
     sent = np.tile(person.sent, (1 + count // len(person.sent), 1, 1))[:count].copy()
     damaged = random.random(sent.shape) < 0.05
     sent[damaged] = random.choice(_NUMBERS, size=damaged.sum())
-    good = round((_BEFORE_S + _AFTER_S) / person.signals.step_s)
+    good = round(10.0 / person.signals.step_s)
     whole = np.concatenate([sent, np.tile(person.sent, (1 + good // len(person.sent), 1, 1))[:good]])
     steps = np.full(len(whole), person.signals.step_s)
     steps[:count] *= random.choice((0.0, 0.5, 1.0, 1.0, 1.0, 2.0, 30.0), size=count)
@@ -198,16 +197,39 @@ class _Passed:
         """Nothing is closed."""
 
 
+class _Until:
+    """A source until an event."""
+
+    def __init__(self, source: Source, ended: threading.Event) -> None:
+        self.shared_clock, self.same_clock = source.shared_clock, source.same_clock
+        self.refused, self.now_s, self.close = source.refused, source.now_s, source.close
+        self._source, self._ended, self.ended_s = source, ended, np.nan
+
+    def receive(self, timeout_s: float) -> list[Arrived] | None:
+        """Return what came; see `Source`."""
+        arrived = None if self._ended.is_set() else self._source.receive(timeout_s)
+        if arrived is None:
+            self.ended_s = time.monotonic()
+        return arrived
+
+
 class _Recent:
-    """A sink that takes note of when a frame was last estimated."""
+    """A sink that takes note of how long frames have been estimated."""
 
     def __init__(self) -> None:
-        self.last_s = -np.inf
+        self._since_s = self._last_s = -np.inf
 
     def take(self, frame: object) -> None:
         """Take note of a frame."""
         del frame
-        self.last_s = time.monotonic()
+        now = time.monotonic()
+        if now - self._last_s > _PAUSE_S:
+            self._since_s = now
+        self._last_s = now
+
+    def since_s(self, now_s: float) -> float:
+        """Return for how long frames have been estimated by now without a pause, s."""
+        return now_s - self._since_s if now_s - self._last_s <= _PAUSE_S else 0.0
 
     def tell(self, event: object) -> None:
         """Nothing is to be done."""
@@ -217,48 +239,46 @@ class _Recent:
 
 
 def _streamed(person: Person, source: Source, send: Callable[[int, int], None] | None, count: int) -> dict:
-    """Stream while `send` sends a row of good samples and so many damaged messages; None: the source has all."""
+    """Stream while `send` sends a good row and so many damaged messages; None: all is in the source."""
     live = person.live(shared_clock=source.shared_clock)
     recent, rows = _Recent(), -(-count // _A_FRAME)
     shown = LivePage(_about(person), live, source.refused, port=0)
     raised: list[BaseException] = []
-    summaries: list[Summary] = []
-    open_things: list[tuple[int, int]] = []
+    ended = threading.Event()
+    until = _Until(source, ended)
 
     def stream() -> None:
         try:
-            summaries.append(run(source, live, [recent, shown], seconds=seconds))
+            run(until, live, [recent, shown])
         except BaseException as error:
             raised.append(error)
 
     step_s = person.signals.step_s
-    before, after = round(_BEFORE_S / step_s), round(_AFTER_S / step_s)
-    seconds = None if send is None else (before + rows + after) * step_s + _LAST_S
-    streaming, sizes = threading.Thread(target=stream), []
+    streaming, sizes = threading.Thread(target=stream), [_settled_mb()]
+    open_things = [_open_things()]
     streaming.start()
-    if send is None:
-        open_things.append(_open_things())
-        while streaming.is_alive():
+    began, before, row, again_s = time.monotonic(), round(_BEFORE_S / step_s), 0, 0.0
+    while send is None and streaming.is_alive():
+        streaming.join(0.1)
+        sizes.append(_settled_mb())
+    while send is not None:
+        time.sleep(max(began + row * step_s - time.monotonic(), 0.0))
+        send(row, min(_A_FRAME, max(count - (row - before) * _A_FRAME, 0)) if row >= before else 0)
+        row += 1
+        if row == before:
+            open_things = [_open_things()]
+        if row % 200 == 0:
             sizes.append(_settled_mb())
-            streaming.join(0.5)
-    else:
-        began = time.monotonic()
-        for row in range(before + rows + after):
-            time.sleep(max(began + row * step_s - time.monotonic(), 0.0))
-            if row == before:
-                open_things.append(_open_things())
-            send(
-                row, min(_A_FRAME, count - (row - before) * _A_FRAME) if before <= row < before + rows else 0
-            )
-            if row % max((before + rows + after) // 10, 1) == 0:
-                sizes.append(_settled_mb())
-    ended_s = time.monotonic()
-    if send is not None:
-        open_things.append(_open_things())
-    streaming.join()
-    again = ended_s - recent.last_s < _LAST_S
+        again_s = (row - before - rows) * step_s
+        now = time.monotonic()
+        if again_s > _AFTER_S or (again_s > _AGAIN_S and recent.since_s(now) > _AGAIN_S):
+            break
     open_things.append(_open_things())
-    more = [max(after - before, 0) for before, after in zip(*open_things[:2], strict=True)]
+    ended.set()
+    streaming.join()
+    # Of a recording the good end is played in half a second.
+    again = recent.since_s(until.ended_s) > (_AGAIN_S if send else 0.0)
+    more = [max(after - before, 0) for before, after in zip(*open_things, strict=True)]
     settled = sizes[max(len(sizes) // 10, 1) :]
     growth = round(max(settled) - settled[0], 2)
     well = not raised and again and not any(more) and growth < _MOST_GROWTH_MB
@@ -266,9 +286,10 @@ def _streamed(person: Person, source: Source, send: Callable[[int, int], None] |
         "well": well,
         "damaged": count,
         "refused": dict(source.refused),
-        "strange": sum(health.strange for health in live.health.values() if isinstance(health.strange, int)),
+        "strange": sum(health.strange for health in live.health.values()),
         "estimated": live.estimated,
         "estimates_again": again,
+        "after_s": round(max(again_s - _AGAIN_S, 0.0), 1),
         "raised": [repr(error) for error in raised],
         "more_threads_and_files": more,
         "growth_mb": growth,

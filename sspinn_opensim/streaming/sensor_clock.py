@@ -11,8 +11,8 @@ import numpy as np
 _BLOCK_S, _BLOCKS = 1.0, 60
 #: With fewer blocks the clock is taken not to drift: 100 ppm are 1 ms in 10 s.
 _FEWEST = 10
-#: A sample this far, s, from where its clock should be is strange; after so many times in a row that agree with
-#: each other the clock has been set anew.
+#: A sample this far, s, from where its clock should be is strange; after so many times in a row that agree
+#: with each other the clock has been set anew.
 _STRANGE_S, _STRANGE_IN_A_ROW = 1.0, 5
 
 
