@@ -217,8 +217,9 @@ def disturb(study: Study, name: str, number: int, after_s: float) -> tuple[str, 
         return "never", [f"did not end within {_CLEANED_UP_S:g} s: {run.said()}"]
     said = run.said()
     if number == signal.SIGKILL:
-        wrong = [] if run.status == -number else [f"status {run.status}"]
-        return "killed", wrong
+        if run.status == 0:  # nobody ends so by this signal: it came a moment after the end
+            return "finished before the signal", []
+        return "killed", [] if run.status == -number else [f"status {run.status}"]
     # Python itself tells where it was interrupted, before anything of this project could say otherwise.
     if run.status == -number and "sspinn_opensim" not in said:
         return "ended by the system before the command began", []

@@ -160,6 +160,8 @@ def stream(
         for and the model's muscles cannot be used.
     """
     _refuse_unfit(study, source, to, adapt=adapt)
+    for address in (listen, send):  # also where it is not used: whoever gives one means it
+        address_of(address)
     start = start_of(study, out, network)
     prepared = start.prepared
     estimator = StreamingEstimator(start.network, prepared.subject, prepared.signals)

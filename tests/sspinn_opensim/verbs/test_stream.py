@@ -209,6 +209,12 @@ def test_what_a_stream_adapted_serves_later(study, scaled, unrecorded, tmp_path)
     assert np.isfinite(found.moments).all()
 
 
+@pytest.mark.parametrize("option", ["listen", "send"])
+def test_an_address_that_is_none_is_refused_before_anything_works(option, study, tmp_path):
+    with pytest.raises(InputError, match="no address"):
+        stream.stream(study, tmp_path / "out", source="recording", to=("files",), **{option: "nowhere"})
+
+
 def test_an_adaptation_of_no_steps_is_refused(study, scaled):
     none = replace(study, training=replace(study.training, adaptation_steps=0))
     with pytest.raises(InputError, match="no steps changes nothing"):
