@@ -132,7 +132,9 @@ def test_a_member_that_does_not_fit_is_named(finished, folder, tmp_path):
     text = (folder / "ben.toml").read_text().replace('"ben"', '"stiff"')
     held = "lumbar_extension = 0.0"
     assert held in text
-    (folder / "stiff.toml").write_text(text.replace(held, f"{held}, ankle_angle_r = 0.0"))
+    stiff = text.replace(held, f"{held}, ankle_angle_r = 0.0")
+    meant = '[recording]\naccepted = ["held_joint:foot_r"]'
+    (folder / "stiff.toml").write_text(stiff.replace("[recording]", meant))
     shutil.copytree(out / "people/ben", out / "people/stiff")
     (folder / "mixed.toml").write_text('members = ["anna.toml", "stiff.toml"]\n[training]\nsteps = 3\n')
     with pytest.raises(InputError, match="'stiff' cannot share a network with 'anna': "):
