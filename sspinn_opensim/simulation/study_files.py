@@ -127,6 +127,8 @@ def study_toml(
         "recording": {"format": "csv", "file": ResultsFolder.recording.name, "name": name},
         "sensors": {},
     }
+    if walk.start is not None:  # feet glide on the way into the motion: nobody is to be trained on that
+        study["recording"]["from_s"] = round(walk.from_s - walk.begins_s, 6)
     if walk.speed_m_s > _STANDS_M_S:
         study["recording"]["speed_m_s"] = round(walk.speed_m_s, 4)
     for sensor, (body, position) in placed.items():
