@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     person, well = make_person(examples_folder() / "demo.toml", None, None), True
+    recording(person, 0, np.random.default_rng(0))  # what a first stream makes stays: it is no growth
     for name in options.only:
         if name == "lsl" and find_spec("pylsl") is None:
             print(f"{name}: pylsl is not installed")
