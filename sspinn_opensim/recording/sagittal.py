@@ -127,8 +127,15 @@ def across_held_joints(
         Coordinates that do not move; those that are locked in the model are among them.
     doing : sequence of Phase
         What the person does: gait counts, if there is some.
+
+    Returns
+    -------
+    tuple of Finding
+        Empty of a model that is one rigid body: that no joint is estimated is refused by itself.
     """
     parts, standing, time_s = _rigid_parts(model, held), posture(model).rotation, along.time_s
+    if len(set(parts.values())) == 1:
+        return ()
     walks = [(time_s >= phase.from_s) & (time_s <= phase.to_s) for phase in doing if phase.kind in GAIT]
     counts = np.any(walks, axis=0) if walks else np.ones(len(time_s), bool)
     rates = {

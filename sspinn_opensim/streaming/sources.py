@@ -157,7 +157,13 @@ class RecordingSource:
         row, self._next = self._next, self._next + 1
         at = float(self._time_s[row])
         self._now_s = self._began_s + at - float(self._time_s[0])
-        return [(Sample(k, at, own, row), self._now_s) for k, own in enumerate(self._signals[row])]
+        found: list[Arrived] = []
+        for k, own in enumerate(self._signals[row]):
+            try:
+                found.append((checked_sample(k, at, own, row), self._now_s))
+            except RefusedError as error:
+                count_refused(self.refused, str(error))
+        return found
 
     def now_s(self) -> float:
         """Return when the last sample was due: however busy the machine, none of a recording is late."""
