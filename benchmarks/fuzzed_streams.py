@@ -120,8 +120,8 @@ def by_lsl(person: Person, count: int, random: np.random.Generator) -> dict:
 def recording(person: Person, count: int, random: np.random.Generator) -> dict:
     """Return what became of a recording with odd numbers, and with times that stand still or leap."""
     sent = np.tile(person.sent, (1 + count // len(person.sent), 1, 1))[:count].copy()
-    damaged = random.random(sent.shape) < 0.05
-    sent[damaged] = random.choice(_NUMBERS, size=damaged.sum())
+    odd = random.random(sent.shape) < 0.05
+    sent[odd] = random.choice(_NUMBERS, size=odd.sum())
     good = round(10.0 / person.signals.step_s)
     whole = np.concatenate([sent, np.tile(person.sent, (1 + good // len(person.sent), 1, 1))[:good]])
     steps = np.full(len(whole), person.signals.step_s)
@@ -161,7 +161,7 @@ def page(person: Person, count: int, random: np.random.Generator) -> dict:
         if k % max(count // 10, 1) == 0:
             sizes.append(_settled_mb())
         answer = _asked(
-            address, _damaged(random, random.choice(np.array(_REQUESTS, object)), (b"\r\n", b"/../"))
+            address, damaged(random, random.choice(np.array(_REQUESTS, object)), (b"\r\n", b"/../"))
         )
         told |= token in answer
         status = answer.split(b" ", 2)[1].decode(errors="replace") if answer[:5] == b"HTTP/" else "closed"
@@ -305,11 +305,17 @@ def _damaged_message(person: Person, random: np.random.Generator, now_s: float) 
     names = person.sensors.names
     place = int(random.integers(len(names)))
     sample = Sample(place, now_s + random.choice((0.0, 1e9, -1e9)), random.normal(size=6), 3)
-    return _damaged(random, message_of([sample], names), _PIECES)
+    return damaged(random, message_of([sample], names), _PIECES)
 
 
-def _damaged(random: np.random.Generator, whole: bytes, pieces: tuple[bytes, ...]) -> bytes:
-    """Return bytes that are nearly these, or nothing like them."""
+def damaged(random: np.random.Generator, whole: bytes, pieces: tuple[bytes, ...]) -> bytes:
+    """Return bytes that are nearly these, or nothing like them.
+
+    Parameters
+    ----------
+    pieces : tuple of bytes
+        What is put in between.
+    """
     kind, data = random.integers(5), bytearray(whole)
     if kind == 0:
         return random.bytes(int(random.integers(1, 400)))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import osim_models
+from benchmarks.fuzzed_streams import damaged
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.live_page import About, LivePage, figure_of, server
 from sspinn_opensim.live_page.board import Board
@@ -415,26 +416,6 @@ _BITS = (
 )
 
 
-def mangled(random):
-    """Return bytes that are nearly a request, or nothing like one."""
-    data = bytearray(_PIECES[random.integers(len(_PIECES))])
-    kind = random.integers(5)
-    if kind == 0:
-        return random.bytes(int(random.integers(1, 400)))
-    if kind == 1:
-        return bytes(data[: random.integers(1, len(data))])
-    for _ in range(int(random.integers(1, 6))):
-        place = int(random.integers(len(data)))
-        if kind == 2:
-            data[place] = random.integers(256)
-        elif kind == 3:
-            data[place:place] = _BITS[random.integers(len(_BITS))]
-        else:
-            del data[place : place + int(random.integers(1, 9))]
-            data = data or bytearray(b"x")
-    return bytes(data)
-
-
 @pytest.mark.slow
 def test_ten_thousand_damaged_requests_stop_nothing_and_learn_nothing(make_page, frames, capfd):
     """With a token, so that no answer may hold more than a number."""
@@ -446,7 +427,7 @@ def test_ten_thousand_damaged_requests_stop_nothing_and_learn_nothing(make_page,
             page.take(frames[k % len(frames)])
         with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
             try:
-                client.sendall(mangled(random))
+                client.sendall(damaged(random, _PIECES[random.integers(len(_PIECES))], _BITS))
                 client.shutdown(socket.SHUT_WR)
                 answer = b""
                 while data := client.recv(65536):
