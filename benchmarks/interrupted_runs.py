@@ -72,6 +72,14 @@ class Run:
                 time.sleep(0.002)
         return True
 
+    def halted(self) -> bool:
+        """Halt it; return whether it could be: a process that has ended, but was not asked yet, takes signals too."""
+        os.kill(self.pid, signal.SIGSTOP)
+        _, status = os.waitpid(self.pid, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            self.status = os.waitstatus_to_exitcode(status)
+        return self.status is None
+
     def said(self) -> str:
         """Return what it printed, once it has ended."""
         self.ended(float("inf"))
@@ -208,17 +216,16 @@ def undisturbed(study: Study) -> tuple[dict[str, str], list[str], float]:
 def disturb(study: Study, name: str, number: int, after_s: float) -> tuple[str, list[str]]:
     """End a run by a signal; return how it ended, and what is wrong with that."""
     run = study.start(name)
-    if run.ended(after_s):
+    if run.ended(after_s) or not run.halted():
         said = run.said()
         return "finished before the signal", [] if run.status == 0 else [f"ended by itself: {said}"]
     (os.killpg if SIGNALS[signal.Signals(number)] else os.kill)(run.pid, number)
+    os.kill(run.pid, signal.SIGCONT)
     if not run.ended(_CLEANED_UP_S):
         os.killpg(run.pid, signal.SIGKILL)
         return "never", [f"did not end within {_CLEANED_UP_S:g} s: {run.said()}"]
     said = run.said()
     if number == signal.SIGKILL:
-        if run.status == 0:  # nobody ends so by this signal: it came a moment after the end
-            return "finished before the signal", []
         return "killed", [] if run.status == -number else [f"status {run.status}"]
     # Python itself tells where it was interrupted, before anything of this project could say otherwise.
     if run.status == -number and "sspinn_opensim" not in said:

@@ -314,15 +314,18 @@ def _of_options() -> Iterator[tuple[str, str, Plant]]:
                 return ["demo", "--out", here / "out"] if verb == "demo" else _words(verb, _study(here), here)
 
             yield verb, "a file for --out", plant
-    wrong = {
-        "run": ("sensor", "--sensors", "none"),
-        "train": ("number of steps", "--steps", "0"),
-        "ablate": ("loss term", "--terms", "none"),
-        "locate-sensors": ("other results", "--network", "none"),
-        "replay": ("address", "--udp", "nowhere"),
-        "stream": ("address", "--listen", "nowhere"),
-    }
-    for verb, (what, *more) in wrong.items():
+    wrong = (
+        ("run", "sensor", "--sensors", "none"),
+        ("train", "number of steps", "--steps", "0"),
+        ("ablate", "loss term", "--terms", "none"),
+        ("locate-sensors", "other results", "--network", "none"),
+        ("replay", "address", "--udp", "nowhere"),
+        ("stream", "address", "--listen", "nowhere"),
+        # An address that no machine has: kept for documentation, RFC 5737.
+        ("stream", "address to listen at", "--from", "udp", "--listen", "192.0.2.1:5005"),
+        ("stream", "address of a page", "--view", "--view-host", "192.0.2.1"),
+    )
+    for verb, what, *more in wrong:
         yield verb, f"impossible {what}", lambda here, v=verb, m=more: [*_words(v, _study(here), here), *m]
     yield "adapt", "its own results", _of_itself
 

@@ -95,9 +95,10 @@ _OF_SSPINN_OPENSIM = _rooms(
         "simulation": "files study recording opensim_io dynamics",
         "training": "files study recording opensim_io",
         "estimation": "files gait study recording alignment opensim_io dynamics training",
-        "streaming": "files recording alignment opensim_io muscles training estimation",
+        "streaming.addresses": "",
+        "streaming": "files recording alignment opensim_io muscles training estimation streaming.addresses",
         "exported": "recording training estimation streaming",
-        "live_page": "viewer streaming estimation",
+        "live_page": "viewer streaming streaming.addresses estimation",
         "placement": "files study recording opensim_io training estimation",
         "evaluation": "files gait study recording opensim_io training dynamics.agreement",
         "report": "files text viewer gait study recording alignment opensim_io evaluation results.gui_steps",
@@ -109,10 +110,10 @@ _OF_SSPINN_OPENSIM = _rooms(
         # Its own gaits: nothing that reads what anyone recorded.
         "builtin_network.making": "files recording simulation training builtin_network",
         "verbs": "files text gait study recording alignment opensim_io dynamics muscles simulation "
-        "builtin_network training estimation streaming exported live_page placement evaluation "
-        "report "
+        "builtin_network training estimation streaming streaming.addresses exported live_page placement "
+        "evaluation report "
         "results.gui_steps results.manifest results.record",
-        "cli": "text study training verbs",
+        "cli": "text study training streaming.addresses verbs",
         "__main__": "cli",
     },
 )

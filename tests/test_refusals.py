@@ -36,7 +36,9 @@ def results(tmp_path):
 
 def test_no_refusal_waits_for_the_largest_libraries(repository, results):
     only = "(export|convert|scale): |(opensense|estimate|adapt|stream): .*(network|results)"
-    only += "|stream: .*frame|run: .*(model|reference|loss)|locate-sensors: .*network"
+    only += (
+        "|stream: .*(frame|address)|replay: .*address|run: .*(model|reference|loss)|locate-sensors: .*network"
+    )
     command = [sys.executable, "-m", "benchmarks.refusals", "--results", str(results), "--modules", "--json"]
     answer = subprocess.run(
         [*command, "--only", only], cwd=repository, capture_output=True, text=True, timeout=300, check=False

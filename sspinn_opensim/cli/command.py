@@ -26,6 +26,7 @@ from sspinn_opensim import __version__
 from sspinn_opensim.cli.console import Screen
 from sspinn_opensim.cli.verbs import VERBS, Verb
 from sspinn_opensim.interruption import Interrupted, as_exceptions
+from sspinn_opensim.streaming.addresses import address_of, bound_for_page, bound_for_samples
 from sspinn_opensim.study import Study, override, read_study
 from sspinn_opensim.study.cohort import CohortStudy, is_cohort, read_cohort
 from sspinn_opensim.text import printable
@@ -147,6 +148,11 @@ def _looked_at(verb: str, given: dict[str, Any]) -> object:
             shipped=shipped,
             terms=given.get("terms"),
         )
+    if verb == "stream":
+        if given["source"] == "udp":
+            bound_for_samples(*address_of(given["listen"])).close()
+        if given["view"]:
+            bound_for_page(given["view_host"], given["view_port"]).close()
     return study
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sspinn_opensim.cli.options import COUNT, Option, flag, names, number
+from sspinn_opensim.cli.options import COUNT, Option, address, flag, names, number
 from sspinn_opensim.settings.bounds import Bounds
 
 _SPEED = Bounds(0.01, 1000.0)
@@ -37,12 +37,7 @@ STREAM = (
         default="lsl",
     ),
     Option("--stream", "only this LSL stream; default: all of type IMU", metavar="NAME", default=""),
-    Option(
-        "--listen",
-        "address for UDP messages; default: 127.0.0.1:5005",
-        metavar="HOST:PORT",
-        default="127.0.0.1:5005",
-    ),
+    address("--listen", "address for UDP messages; default: 127.0.0.1:5005", default="127.0.0.1:5005"),
     flag("--one-clock", "the times in UDP messages are of one clock, not of each sensor's own"),
     Option(
         "--to",
@@ -51,12 +46,7 @@ STREAM = (
         metavar="A,B,...",
         default=("lsl", "files"),
     ),
-    Option(
-        "--send",
-        "address for estimates by UDP; default: 127.0.0.1:5006",
-        metavar="HOST:PORT",
-        default="127.0.0.1:5006",
-    ),
+    address("--send", "address for estimates by UDP; default: 127.0.0.1:5006", default="127.0.0.1:5006"),
     _SCOPE,
     number(
         "--standing",
@@ -123,7 +113,7 @@ STREAM = (
     ),
 )
 REPLAY = (
-    Option("--udp", "send messages to this address, not an LSL stream", metavar="HOST:PORT", default=""),
+    address("--udp", "send messages to this address, not an LSL stream"),
     number("--times", int, "N", "how often, one after the other; default: 1", COUNT, default=1),
     number(
         "--wait",

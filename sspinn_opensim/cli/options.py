@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from casadi_dynamics.errors import InputError
 from casadi_dynamics.input_files import not_a_file
 from sspinn_opensim.settings.bounds import LARGEST, Bounds
+from sspinn_opensim.streaming.addresses import address_of
 from sspinn_opensim.study.sensor_sets import ALL, PRESETS
 
 ANY = Bounds(-LARGEST, LARGEST)
@@ -90,6 +92,19 @@ def folder(typed: str, purpose: str, **settings: Any) -> Option:
 def flag(typed: str, purpose: str) -> Option:
     """Return an option that is there or not."""
     return Option(typed, purpose, action="store_true")
+
+
+def address(typed: str, purpose: str, **settings: Any) -> Option:
+    """Return an option that takes an address of the network, kept as it is typed."""
+
+    def named(text: str) -> str:
+        try:
+            address_of(text)
+        except InputError as error:
+            raise argparse.ArgumentTypeError(f"expected {error.expected}, found '{text[:80]}'") from None
+        return text
+
+    return Option(typed, purpose, type=named, metavar="HOST:PORT", **settings)
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ files is not there.
 from __future__ import annotations
 
 import socket
-import socketserver
 import sys
 import time
 from collections.abc import Mapping
@@ -17,9 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import BoundedSemaphore, Thread
 from typing import Any
 
-from casadi_dynamics.errors import InputError
 from sspinn_opensim.live_page.board import Board
 from sspinn_opensim.live_page.guard import Guard
+from sspinn_opensim.streaming.addresses import bound_for_page
 
 #: Connections and readers at once; more are turned away.
 _CONNECTIONS, _READERS = 32, 8
@@ -76,23 +75,12 @@ class PageServer(ThreadingHTTPServer):
         self.files, self.board, self.guard = files, board, guard
         self.streams = BoundedSemaphore(_READERS)
         self._due: dict[socket.socket, float] = {}
-        try:
-            family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            self.address_family = family
-            super().__init__((str(address[0]), port), _Handler)
-        except (OSError, OverflowError) as error:
-            raise InputError(
-                "The page cannot be shown at this address.",
-                where=f"{host}:{port}",
-                found=str(error),
-                fix="choose another --view-port, or 0 for any that is free",
-            ) from error
+        opened = bound_for_page(host, port)
+        super().__init__((host, port), _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket, self.server_address = opened, opened.getsockname()
+        self.server_activate()
         self._thread = Thread(target=self.serve_forever, args=(_POLL_S,), name="live page", daemon=True)
-
-    def server_bind(self) -> None:
-        """Listen, without asking the network for this machine's name."""
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
     @property
     def port(self) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording.units import ACCELERATION, ANGULAR_RATE, factor, unit_of
+from sspinn_opensim.streaming.addresses import bound_for_samples
 from sspinn_opensim.streaming.lsl import channels_of, lsl
 from sspinn_opensim.streaming.samples import (
     LARGEST_MESSAGE,
@@ -83,20 +84,9 @@ class UdpSource:
     ) -> None:
         self._places = {name: k for k, name in enumerate(names)}
         self.shared_clock, self.refused = shared_clock, Counter()
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KEPT_BYTES)
-            self._socket.setblocking(False)
-            self._socket.bind((host, port))
-        except (OSError, OverflowError) as error:
-            self._socket.close()
-            raise InputError(
-                "The port cannot be listened at.",
-                where=f"{host}:{port}",
-                found=str(error),
-                fix="choose another port, or end the program that has it",
-            ) from error
+        self._socket = bound_for_samples(host, port)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KEPT_BYTES)
+        self._socket.setblocking(False)
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
 
     def receive(self, timeout_s: float) -> list[Arrived]:

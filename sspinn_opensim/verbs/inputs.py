@@ -15,6 +15,7 @@ from sspinn_opensim.evaluation import read_reference
 from sspinn_opensim.files import require
 from sspinn_opensim.lock import owned
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
+from sspinn_opensim.opensim_io.scaling.choices import require_mass
 from sspinn_opensim.recording import (
     Recording,
     along_bodies,
@@ -220,8 +221,8 @@ def check_inputs(study: Study, known: Alignment | None = None) -> tuple[Recordin
     InputError
         A loss term, a body, an IMU frame or a coordinate is unknown; the recording or its output window
         cannot be used, or its movement contradicts what the study says of its sensors; height and mass are
-        hardly those of one person; the reference is no table. A model of an older version is not looked at:
-        only OpenSim reads it.
+        hardly those of one person; the model said to be scaled has another mass; the reference is no table. A
+        model of an older version is not looked at: only OpenSim reads it.
     """
     weights(study.training.weights)
     model, recording = _model_of(study), read_recording(study)
@@ -235,7 +236,12 @@ def check_inputs(study: Study, known: Alignment | None = None) -> tuple[Recordin
 
 def _model_of(study: Study) -> Model | None:
     """Return the model that a study starts from; None where it is of an older version."""
-    return None if is_older(study.model.file) else read_model(study.model.file)
+    if is_older(study.model.file):
+        return None
+    model = read_model(study.model.file)
+    if study.model.scaled:
+        require_mass(study.model.file, model.total_mass, study.person.mass_kg)
+    return model
 
 
 def _placed(study: Study, recording: Recording, model: Model | None, verb: str) -> Recording:

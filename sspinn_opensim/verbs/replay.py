@@ -32,7 +32,7 @@ class Replayed:
 def replay(
     study: Study | str | Path,
     *,
-    udp: str = "",
+    udp: str | None = None,
     times: int = 1,
     wait_s: float = 30.0,
     scope: str = "machine",
@@ -43,8 +43,8 @@ def replay(
     ----------
     study : Study, str or Path
         Names the recording and its sensors.
-    udp : str
-        Address HOST:PORT; empty: LSL.
+    udp : str, optional
+        Address HOST:PORT; by default LSL.
     times : int
         How often it is played, one after the other.
     wait_s : float
@@ -61,7 +61,7 @@ def replay(
     names, rate_hz = recording.sensor_names, recording.sampling_rate_hz
     rotation = np.array([rotation_from_angles(sensor.orientation) for sensor in recording.sensors])
     signals, time_s = own_axes(recording, rotation), recording.time_s
-    if udp:
+    if udp is not None:
         player, where = UdpPlayer(names, *address_of(udp)), udp
     else:
         player, where = LslPlayer(names, rate_hz, scope), f"the LSL stream '{REPLAY[0]}'"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
+from casadi_dynamics.errors import InputError
 from sspinn_opensim.settings.bounds import Bounds, Height, Mass, NonNegative
 
 LENGTH = Bounds(0.02, 1.5, "give lengths in metres")
@@ -39,6 +40,24 @@ def implausible_build(height_m: float | None, mass_kg: float | None) -> str:
     if height_m is None or mass_kg is None or 8.0 <= mass_kg / height_m**2 <= 120.0:
         return ""
     return f"{height_m:g} m and {mass_kg:g} kg: a body mass index of {mass_kg / height_m**2:.3g} kg/m^2"
+
+
+def require_mass(model: Path, found_kg: float, mass_kg: float) -> None:
+    """Refuse a model said to be scaled whose mass is not the person's, within 5 %.
+
+    Raises
+    ------
+    InputError
+        It is another one.
+    """
+    if abs(found_kg - mass_kg) > 0.05 * mass_kg:
+        raise InputError(
+            "the model said to be scaled has another mass than the person",
+            where=model,
+            expected=f"{mass_kg:g} kg",
+            found=f"{found_kg:g} kg",
+            fix="let the model be scaled, or correct the person's mass",
+        )
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from casadi_dynamics.osim.xml import fit_for_name
 from sspinn_opensim.files import draft_of, write_atomically
 from sspinn_opensim.opensim_io.model.model_file import contact_geometry, read_model_tree, write_model_tree
 from sspinn_opensim.opensim_io.scaling.anatomy import leg_doubts
-from sspinn_opensim.opensim_io.scaling.choices import PersonSize, implausible_build
+from sspinn_opensim.opensim_io.scaling.choices import PersonSize, implausible_build, require_mass
 from sspinn_opensim.opensim_io.scaling.finish import (
     TIMEOUT_S,
     changes,
@@ -203,14 +203,8 @@ def copy_scaled(model: Path, subject: Path, person: PersonSize) -> ScalingReport
     tree = read_model_tree(model)
     found = describe(model)
     mass = found["total_mass_kg"]
-    if person.mass_kg is not None and abs(mass - person.mass_kg) > 0.05 * person.mass_kg:
-        raise InputError(
-            "the model said to be scaled has another mass than the person",
-            where=str(model),
-            expected=f"{person.mass_kg:g} kg",
-            found=f"{mass:g} kg",
-            fix="let the model be scaled, or correct the person's mass",
-        )
+    if person.mass_kg is not None:
+        require_mass(model, mass, person.mass_kg)
     subject.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(subject, model.read_bytes())
     return ScalingReport(

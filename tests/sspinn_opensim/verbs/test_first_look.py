@@ -31,6 +31,13 @@ WRONG = {
         "every sample is zero",
     ),
     "window": ("run", ("to_s = 9.9", "to_s = 99.0"), None, "output window"),
+    "another mass": ("run", ("[model]", "[model]\nscaled = true"), None, "another mass than the person"),
+    "scaled to another": (
+        "scale",
+        ("[model]", "[model]\nscaled = true"),
+        None,
+        "another mass than the person",
+    ),
     "held coordinate": ("run", ("fixed = {", "fixed = { nope = 0.1,"), None, "nope"),
     "scaled coordinate": ("scale", ("fixed = {", "fixed = { nope = 0.1,"), None, "nope"),
     "reference": ("run", ("demo/reference_grf.mot", RECORDING), None, "no ground forces"),
