@@ -73,7 +73,7 @@ class Run:
         return True
 
     def halted(self) -> bool:
-        """Halt it; return whether it could be: a process that has ended, but was not asked yet, takes signals too."""
+        """Halt it; return whether it lived: one that has ended, but was not asked yet, takes signals too."""
         os.kill(self.pid, signal.SIGSTOP)
         _, status = os.waitpid(self.pid, os.WUNTRACED)
         if not os.WIFSTOPPED(status):
