@@ -35,6 +35,9 @@ _SMALLEST_RANGE = {"acceleration": 17.0, "angular_rate": 3.9}
 _FROZEN_S, _FROZEN_RUNS, _TURNS, _OFF_GRAVITY = 0.1, 4, 0.3, 2.0
 #: From this share of its time frozen a sensor says little.
 _MUCH_FROZEN = 0.05
+#: A stretch of so long, s, whose samples all came before, at least so long before, was pasted: noise repeats
+#: no row of several channels but by chance, and no two in a row.
+_PASTED_S = 0.5
 #: Accelerometers for shocks end at 2e5 m/s^2, gyroscopes at 350 rad/s; in any unit, this is none of both.
 _IMPOSSIBLE = 1e7
 #: Sensors that people wear end at 200 g (high-g ones) and at 70 rad/s (4000 deg/s): single samples beyond, in
@@ -63,6 +66,7 @@ def check_streams(streams: Mapping[str, Stream], recorded_rate_hz: float | None 
         found += _gaps(name, stream, recorded_rate_hz)
         others = [other for other in streams.values() if other is not stream and _same_rows(stream, other)]
         found += _frozen(name, stream, recorded_rate_hz, others)
+        found += _pasted(name, stream, recorded_rate_hz)
     signals = {name: (s.acceleration, s.angular_rate) for name, s in streams.items()}
     return found + check_channels(signals)
 
@@ -267,6 +271,35 @@ def _frozen(
             f"not at {rate:.4g}.",
             "export the recording at the rate at which it was recorded",
         )
+
+
+def _pasted(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator[Finding]:
+    signals = [s for s in (stream.acceleration, stream.angular_rate) if s is not None]
+    rate = recorded_rate_hz or stream.rate_hz or measured_rate_hz(stream)
+    if not signals or not rate:
+        return
+    rows = np.ascontiguousarray(np.nan_to_num(np.concatenate(signals, axis=1))).view(np.uint64)
+    odd = np.random.default_rng(0).integers(2**63, size=rows.shape[1], dtype=np.uint64) * 2 + 1
+    hashed = (rows * odd).sum(axis=1, dtype=np.uint64)
+    order = np.argsort(hashed, kind="stable")
+    same = hashed[order[1:]] == hashed[order[:-1]]
+    lag = np.zeros(len(rows), int)  # to the last row with the same values; 0: none
+    lag[order[1:][same]] = (order[1:] - order[:-1])[same]
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(lag)) + 1, [len(lag)]])
+    least = _PASTED_S * rate
+    pasted = [(a, b) for a, b in itertools.pairwise(edges) if b - a >= least and lag[a] >= least]
+    if not pasted:
+        return
+    first, last = max(pasted, key=lambda part: part[1] - part[0])
+    at = f"line {stream.lines[first]}" if stream.lines is not None else f"sample {first + 1}"
+    long_s, before_s = (last - first) / rate, lag[first] / rate
+    yield Finding(
+        "doubt",
+        "duplicate",
+        name,
+        f"{long_s:.3g} s of its samples from {at} on are those of {before_s:.3g} s before.",
+        "export the recording again: a part of it was written twice",
+    )
 
 
 def _turns(stream: Stream, rows: slice) -> bool:

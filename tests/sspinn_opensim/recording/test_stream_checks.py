@@ -97,6 +97,18 @@ def test_the_same_samples_under_two_names_are_told():
     assert check_channels({"a": (None, stream().angular_rate), "b": (stream().acceleration, None)}) == []
 
 
+def test_a_part_that_comes_twice_is_told():
+    rows = np.r_[0:400, 100:400, 400:700]  # 3 s, pasted behind themselves; the clock goes on
+    whole, short = stream(), np.r_[0:400, 380:400, 400:980]
+    pasted = {"acceleration": whole.acceleration[rows], "angular_rate": whole.angular_rate[rows]}
+    named = {"s": stream(**pasted)}
+    (found,) = check_streams(named)
+    assert (found.key, found.severity) == ("duplicate:s", "doubt")
+    assert "3 s of its samples from sample 401 on are those of 3 s before" in found.evidence
+    pasted = {"acceleration": whole.acceleration[short], "angular_rate": whole.angular_rate[short]}
+    assert keys(stream(**pasted)) == []  # 0.2 s of one sensor may come twice by a radio that sends again
+
+
 def test_a_number_that_no_sensor_measures_is_named_with_its_line():
     refuse_impossible([stream(), stream(acceleration=None)])
     damaged = stream().angular_rate.copy()
