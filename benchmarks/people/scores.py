@@ -53,8 +53,16 @@ def scores(folder: Path, measured: Measured, mass_kg: float, height_m: float) ->
     found |= timing(estimate, measured, weight)
     up = {side: (t, force[:, 1]) for side, (t, force) in measured.ground_force.items()}
     own_up = {side: force[:, 1] for side, force in estimate.ground_force.items()}
-    found |= _delay("angle", estimate.time_s, estimate.angles, measured.angles, 180.0 / np.pi)
-    found |= _delay("force_up", estimate.time_s, own_up, up, 100.0 / weight)
+    compared = {
+        "angle": (estimate.angles, measured.angles, 180.0 / np.pi),
+        "moment": (estimate.moments, measured.moments, 100.0 / (weight * height_m)),
+        "force_up": (own_up, up, 100.0 / weight),
+    }
+    for name in ("angle", "force_up"):
+        found |= _delay(name, estimate.time_s, *compared[name])
+    for name, curves in compared.items() if measured.lag_s else ():
+        for key, value in _errors("", estimate.time_s - measured.lag_s, *curves).items():
+            found |= {f"{name}_rmsd_at_stated_lag": value} if key == "_rmsd" else {}
     for name in SAGITTAL:
         if name.startswith("knee") and name in estimate.angles:
             found[f"range_{name}"] = float(np.degrees(np.ptp(np.percentile(estimate.angles[name], (1, 99)))))
