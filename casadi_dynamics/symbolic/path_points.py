@@ -88,3 +88,15 @@ def used_segments(points: Sequence[PlacedPoint]) -> Iterator[tuple[int, int, ca.
         for active in between:
             used = used * (1 - active)
         yield i, j, used
+
+
+def way_through(points: Sequence[PlacedPoint]) -> list[ca.SX]:
+    """Return where points of a path are; one that is not on it lies on the one before, or on the first."""
+    last = points[-1].position
+    for point in reversed(points):
+        last = ca.if_else(point.active, point.position, last)
+    way = []
+    for point in points:
+        last = ca.if_else(point.active, point.position, last)
+        way.append(last)
+    return way

@@ -10,7 +10,7 @@ import casadi as ca
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model.muscles import GeometryPath, Muscle
 from casadi_dynamics.symbolic.constraints import couple, independent_coordinates
-from casadi_dynamics.symbolic.path_points import PlacedPoint, place, segment, used_segments
+from casadi_dynamics.symbolic.path_points import place, segment, used_segments, way_through
 from casadi_dynamics.symbolic.tree import Tree, stack
 from casadi_dynamics.symbolic.wrapping.path import ARC_POINTS, wrapped_path, wrapped_way
 
@@ -88,7 +88,7 @@ def path_ways(tree: Tree, names: Sequence[str]) -> ca.Function:
     ways = []
     for own in muscles:
         points = [place(own.name, point, tree) for point in own.path.points]
-        ways.append(wrapped_way(points, own.path.wraps, tree) if own.path.wraps else _way(points))
+        ways.append(wrapped_way(points, own.path.wraps, tree) if own.path.wraps else way_through(points))
     return tree.function("ways", "q", {"position": stack(position for way in ways for position in way)})
 
 
@@ -110,17 +110,6 @@ def _muscles(tree: Tree, names: Sequence[str]) -> list[Muscle]:
                 fix=nearest(name, known) or "name a muscle of this model",
             )
     return [known[name] for name in names]
-
-
-def _way(points: Sequence[PlacedPoint]) -> list[ca.SX]:
-    last = points[-1].position
-    for point in reversed(points):
-        last = ca.if_else(point.active, point.position, last)
-    way = []
-    for point in points:
-        last = ca.if_else(point.active, point.position, last)
-        way.append(last)
-    return way
 
 
 def _with_couplers(arms: ca.SX, tree: Tree) -> ca.SX:

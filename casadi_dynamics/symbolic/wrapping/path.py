@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import casadi as ca
 
 from casadi_dynamics.model.muscles import PathWrap
 from casadi_dynamics.symbolic.kinematics import point_velocity
-from casadi_dynamics.symbolic.path_points import PlacedPoint, segment, used_segments
+from casadi_dynamics.symbolic.path_points import PlacedPoint, segment, used_segments, way_through
 from casadi_dynamics.symbolic.tree import Tree
 from casadi_dynamics.symbolic.wrapping.algebra import MANDATORY, every
 from casadi_dynamics.symbolic.wrapping.route import Obstacle, route
@@ -27,7 +28,7 @@ def wrapped_path(
     a surface nothing moves. The way is not differentiated for them, so that they hold where OpenSim's is not
     the shortest.
     """
-    if len(wraps) == 1 and wraps[0].surface.kind in ("WrapCylinder", "WrapSphere"):
+    if _is_formula(wraps):
         return _around_one(points, wraps[0], tree)
     return _around_several(points, wraps, tree)
 
@@ -52,32 +53,72 @@ def _ridden(body: str, position: ca.SX, tree: Tree) -> PlacedPoint:
     return PlacedPoint(body, position, motion.rotation @ point_velocity(motion, station), ca.SX(1))
 
 
-def _around_one(points: Sequence[PlacedPoint], wrap: PathWrap, tree: Tree):
-    """Return what `wrapped_path` does for one surface whose wrap is a formula: one expression, no calls."""
+@dataclass(frozen=True)
+class _Segment:
+    """A segment of a path around one surface.
+
+    Attributes
+    ----------
+    ends : (int, int)
+        Numbers of its points.
+    used, chosen : SX
+        Whether the path runs along it, and whether the arc is on it.
+    arc : tuple of SX
+        Both ends and the length of the arc that may be on it, in the frame of the surface; empty: none may.
+    """
+
+    ends: tuple[int, int]
+    used: ca.SX
+    chosen: ca.SX
+    arc: tuple[ca.SX, ...] = ()
+
+    def sums(self, points: Sequence[PlacedPoint], wrap: PathWrap, tree: Tree) -> tuple[ca.SX, ca.SX, ca.SX]:
+        """Return the `_sums` of the segment with the arc."""
+        start, end = (points[k] for k in self.ends)
+        axes, origin, _ = _place(wrap, tree)
+        near, far = (_ridden(wrap.body, origin + axes @ place, tree) for place in self.arc[:2])
+        length, *rates = _sums([(start, near), (far, end)])
+        return length + self.arc[2], *rates
+
+
+def _is_formula(wraps: Sequence[PathWrap]) -> bool:
+    """Return whether a path has one surface alone, whose wrap is a formula: one expression, no calls."""
+    return len(wraps) == 1 and wraps[0].surface.kind in ("WrapCylinder", "WrapSphere")
+
+
+def _segments(points: Sequence[PlacedPoint], wrap: PathWrap, tree: Tree) -> list[_Segment]:
+    """Return the segments of a path around one surface; the arc is on one of them, or on none."""
     axes, origin, dimensions = _place(wrap, tree)
     touch_of = wrap_function(wrap.surface, wrap.method, alone=True)
     first, last = _span(wrap, len(points))
     segments, least, settled = [], ca.SX.inf(), ca.SX(0)
     for i, j, used in used_segments(points):
-        straight = _sums([(points[i], points[j])])
-        chosen, bent = ca.SX(0), straight
+        part = _Segment((i, j), used, ca.SX(0))
         if wrap.surface.active and first <= i and j <= last:
             ends = (axes.T @ (points[k].position - origin) for k in (i, j))
-            action, found, near, far, arc = touch_of(*ends, dimensions)
-            near, far = (_ridden(wrap.body, origin + axes @ place, tree) for place in (near, far))
-            lines = _sums([(points[i], near), (far, points[j])])
-            bent = (lines[0] + arc, *lines[1:])
-            change = bent[0] - straight[0]
+            action, found, *arc = touch_of(*ends, dimensions)
+            part = replace(part, arc=tuple(arc))
+            change = part.sums(points, wrap, tree)[0] - _sums([(points[i], points[j])])[0]
             must = every(found, used, action == MANDATORY)
             better = ca.logic_or(must, change < least)
             chosen = every(found, used, ca.logic_not(settled), better)
             least, settled = ca.if_else(chosen, change, least), ca.logic_or(settled, must)
-            # a better segment takes the place of those before
-            segments = [(u, s, b, ca.logic_and(c, ca.logic_not(chosen))) for u, s, b, c in segments]
-        segments.append((used, straight, bent, chosen))
+            # a better one takes the place of those before
+            segments = [replace(s, chosen=ca.logic_and(s.chosen, ca.logic_not(chosen))) for s in segments]
+            part = replace(part, chosen=chosen)
+        segments.append(part)
+    return segments
+
+
+def _around_one(points: Sequence[PlacedPoint], wrap: PathWrap, tree: Tree):
+    """Return what `wrapped_path` does for one surface whose wrap is a formula."""
     totals = ca.SX.zeros(3)
-    for used, straight, bent, chosen in segments:
-        totals += ca.if_else(used, ca.if_else(chosen, ca.vertcat(*bent), ca.vertcat(*straight)), 0)
+    for part in _segments(points, wrap, tree):
+        start, end = (points[k] for k in part.ends)
+        sums = ca.vertcat(*_sums([(start, end)]))
+        if part.arc:
+            sums = ca.if_else(part.chosen, ca.vertcat(*part.sums(points, wrap, tree)), sums)
+        totals += ca.if_else(part.used, sums, 0)
     return totals[0], totals[1], -ca.jacobian(totals[2], tree.u)
 
 
@@ -132,10 +173,39 @@ def _routed(points: Sequence[PlacedPoint], wraps: Sequence[PathWrap], tree: Tree
 def wrapped_way(points: Sequence[PlacedPoint], wraps: Sequence[PathWrap], tree: Tree) -> list[ca.SX]:
     """Return where a path runs, to draw it: its points and, of each surface, `ARC_POINTS` along the arc.
 
-    From origin to insertion, in ground, m; where points or surfaces are not on the way, the last ones are the
-    insertion. The ends of arcs are OpenSim's; between them an arc of an ellipsoid runs in a plane through its
-    centre, and one of a torus straight on.
+    From origin to insertion, in ground, m. Points or surfaces that are not on the way lie on a neighbour, or
+    are the insertion once more at the end. The ends of arcs are OpenSim's; between them an arc of an
+    ellipsoid runs in a plane through its centre, and one of a torus straight on.
     """
+    return (
+        _way_around_one(points, wraps[0], tree)
+        if _is_formula(wraps)
+        else _way_around_several(points, wraps, tree)
+    )
+
+
+def _way_around_one(points: Sequence[PlacedPoint], wrap: PathWrap, tree: Tree) -> list[ca.SX]:
+    """Return what `wrapped_way` does for one surface whose wrap is a formula."""
+    axes, origin, dimensions = _place(wrap, tree)
+    through = way_through(points)
+    way = through + ARC_POINTS * through[-1:]
+    touching = [part for part in _segments(points, wrap, tree) if part.arc]
+    if not touching:
+        return way
+    arc = [ca.SX(part) for part in touching[0].arc]
+    for part in touching[1:]:
+        arc = [ca.if_else(part.chosen, new, old) for new, old in zip(part.arc, arc, strict=True)]
+    shares = (k / (ARC_POINTS - 1) for k in range(ARC_POINTS))
+    drawn = [origin + axes @ along_arc(wrap.surface.kind, dimensions, *arc, share) for share in shares]
+    for part in touching:
+        behind = part.ends[1]  # what lies between both ends and is not on the way lies on the first
+        bent = [*through[:behind], *drawn, *through[behind:]]
+        way = [ca.if_else(part.chosen, new, old) for new, old in zip(bent, way, strict=True)]
+    return way
+
+
+def _way_around_several(points: Sequence[PlacedPoint], wraps: Sequence[PathWrap], tree: Tree) -> list[ca.SX]:
+    """Return what `wrapped_way` does by the table of the way."""
     n, between = len(points), ARC_POINTS - 2
     way = _routed(points, wraps, tree)[-1]
     columns = [(way[:3, j], way[3, j]) for j in range(way.shape[1])]
