@@ -12,7 +12,7 @@ import time
 from sspinn_opensim.streaming.live import LiveEstimator
 from sspinn_opensim.streaming.samples import Sample
 
-#: From one rehearsal to the next, s; after so long about a tenth of what was near has gone.
+#: From one rehearsal to the next at least, s; after so long about a tenth of what was near has gone.
 _EVERY_S = 0.0005
 #: So many of them before a sample is due: the first takes long, and only after the second all is at hand.
 _BEFORE = 3
@@ -80,7 +80,8 @@ class Rehearsal:
         took_s = time.perf_counter() - began
         if self._first:
             self._first, self._first_s = False, self._first_s + _FORGETS * (took_s - self._first_s)
-        self._next_s = now_s + took_s + _EVERY_S
+        # A long way, as with many muscles, is not walked more than half of the time.
+        self._next_s = now_s + took_s + max(_EVERY_S, took_s)
         return took_s
 
     def _expects(self, now_s: float) -> bool:

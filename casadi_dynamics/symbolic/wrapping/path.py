@@ -77,8 +77,8 @@ class _Segment:
         start, end = (points[k] for k in self.ends)
         axes, origin, _ = _place(wrap, tree)
         near, far = (_ridden(wrap.body, origin + axes @ place, tree) for place in self.arc[:2])
-        length, *rates = _sums([(start, near), (far, end)])
-        return length + self.arc[2], *rates
+        length, speed, pull = _sums([(start, near), (far, end)])
+        return length + self.arc[2], speed, pull
 
 
 def _is_formula(wraps: Sequence[PathWrap]) -> bool:
@@ -177,11 +177,9 @@ def wrapped_way(points: Sequence[PlacedPoint], wraps: Sequence[PathWrap], tree: 
     are the insertion once more at the end. The ends of arcs are OpenSim's; between them an arc of an
     ellipsoid runs in a plane through its centre, and one of a torus straight on.
     """
-    return (
-        _way_around_one(points, wraps[0], tree)
-        if _is_formula(wraps)
-        else _way_around_several(points, wraps, tree)
-    )
+    if _is_formula(wraps):
+        return _way_around_one(points, wraps[0], tree)
+    return _way_around_several(points, wraps, tree)
 
 
 def _way_around_one(points: Sequence[PlacedPoint], wrap: PathWrap, tree: Tree) -> list[ca.SX]:
@@ -192,11 +190,13 @@ def _way_around_one(points: Sequence[PlacedPoint], wrap: PathWrap, tree: Tree) -
     touching = [part for part in _segments(points, wrap, tree) if part.arc]
     if not touching:
         return way
-    arc = [ca.SX(part) for part in touching[0].arc]
+    near, far, length = touching[0].arc
     for part in touching[1:]:
-        arc = [ca.if_else(part.chosen, new, old) for new, old in zip(part.arc, arc, strict=True)]
+        arcs = zip(part.arc, (near, far, length), strict=True)
+        near, far, length = (ca.if_else(part.chosen, new, old) for new, old in arcs)
     shares = (k / (ARC_POINTS - 1) for k in range(ARC_POINTS))
-    drawn = [origin + axes @ along_arc(wrap.surface.kind, dimensions, *arc, share) for share in shares]
+    arc = [along_arc(wrap.surface.kind, dimensions, near, far, length, share) for share in shares]
+    drawn = [origin + axes @ place for place in arc]
     for part in touching:
         behind = part.ends[1]  # what lies between both ends and is not on the way lies on the first
         bent = [*through[:behind], *drawn, *through[behind:]]
