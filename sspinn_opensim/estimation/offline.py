@@ -15,6 +15,7 @@ from sspinn_opensim.estimation.applied import applied
 from sspinn_opensim.estimation.frame import Frames
 from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.estimation.path import in_ground
+from sspinn_opensim.estimation.strands import Strands
 from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.lead_in import LEAD_IN_S, lead_in_frames
@@ -23,8 +24,8 @@ from sspinn_opensim.training.subject import Subject
 
 log = logging.getLogger(__name__)
 
-#: Frames that the network and the dynamics take at once: memory does not grow with the recording.
-_PIECE = 8192
+#: Frames that are worked on at once: what lies between inputs and estimate does not grow with the recording.
+_PIECE = 65536
 
 
 @dataclass(frozen=True)
@@ -80,17 +81,17 @@ def estimate(
     """
     count, estimator = len(time_s), applied(estimator)
     frames, whole = Frames(subject, estimator, signals), {}
-    state, leads = None, _led_in(signals)
+    network, state, leads = Strands(estimator.network), (), _led_in(signals)
     with torch.inference_mode():
         for start, end in _parts(sorted(leads), count):
             if start in leads:
                 state = estimator.network.settle(_lead_in(signals, start, leads[start])[None])
             part = slice(start, end)
             acceleration, rates = signals.acceleration[part].double(), signals.angular_rate[part].double()
-            outputs, state = estimator.network(signals.inputs(acceleration, rates)[None], state)
+            outputs, state = network(signals.inputs(acceleration, rates), state)
             if posture is not None:
-                outputs = estimator.decoder.with_posture(outputs, torch.from_numpy(posture[part])[None])
-            for name, values in frames.following(outputs[0].numpy(), rates.numpy()).items():
+                outputs = estimator.decoder.with_posture(outputs, torch.from_numpy(posture[part]))
+            for name, values in frames.following(outputs.numpy(), rates.numpy()).items():
                 whole.setdefault(name, np.empty((count, values.shape[1])))[part] = values
             if count > _PIECE:
                 log.info(f"estimated {end} of {count} frames")
@@ -133,8 +134,9 @@ def _lead_in(signals: Signals, first: int, length: int) -> Tensor:
 def _parts(starts: Sequence[int], frames: int) -> Iterator[tuple[int, int]]:
     """Give parts that the network takes at once: none reaches over a start, none is longer than a piece."""
     for first, last in itertools.pairwise([*starts, frames]):
-        for start in range(first, last, _PIECE):
-            yield start, min(start + _PIECE, last)
+        size = -(-(last - first) // -(-(last - first) // _PIECE))  # all of about one length
+        for start in range(first, last, size):
+            yield start, min(start + size, last)
 
 
 def at_times(estimate: Estimate, subject: Subject, time_s: np.ndarray) -> Estimate:

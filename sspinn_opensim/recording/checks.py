@@ -135,7 +135,7 @@ def longest_standing(found: Sequence[Phase], at_least_s: float) -> Phase | None:
 
 def _rms(signal: np.ndarray) -> np.ndarray:
     """Root mean square magnitude of each sensor, (k,)."""
-    return np.sqrt((signal**2).sum(axis=2).mean(axis=0))
+    return np.sqrt(np.einsum("nki,nki->k", signal, signal) / len(signal))
 
 
 def _mean_magnitude(recording: Recording) -> float:
@@ -335,9 +335,12 @@ def _not_worn(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
             walks |= (time_s >= phase.from_s) & (time_s <= phase.to_s)
     if not walks.any():
         return []
-    turning, force = recording.angular_rate[walks], recording.acceleration[walks]
+    sensors = range(len(recording.sensors))
+    turning = np.concatenate([_rms(recording.angular_rate[walks, k : k + 1]) for k in sensors])
+    force = (recording.acceleration[walks, k : k + 1] for k in sensors)
+    shaken = np.concatenate([_rms(own - own.mean(axis=0)) for own in force])
     measured = recording.angular_rate_available.any(axis=1) & recording.acceleration_available.any(axis=1)
-    lies = measured & (_rms(turning) < _LIES_RATE) & (_rms(force - force.mean(axis=0)) < _LIES_FORCE)
+    lies = measured & (turning < _LIES_RATE) & (shaken < _LIES_FORCE)
     return [
         Finding(
             "serious",
@@ -346,7 +349,7 @@ def _not_worn(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
             f"it lies still while others move in gait: it turns by {rate:.2g} rad/s (root mean square).",
             "leave it out if it was not worn",
         )
-        for sensor, rate, still in zip(recording.sensors, _rms(turning), lies, strict=True)
+        for sensor, rate, still in zip(recording.sensors, turning, lies, strict=True)
         if still
     ]
 

@@ -192,8 +192,8 @@ def _reckoned(
         force, rate = (signal[np.minimum(at, len(signal) - 1)] for signal in (acceleration, angular_rate))
         middle = 0.5 * (rate[:, :-1] + rate[:, 1:]) / rate_hz
         turns = Rotation.from_rotvec(middle.reshape(-1, 3)).as_matrix().reshape(*middle.shape, 3)
-        rest = [acceleration[max(first - 2, 0) : first + 3].mean(axis=0) for first, _ in some]
-        attitude, level = np.stack([_level(own) for own in rest]), np.empty(force.shape)
+        rest = np.stack([acceleration[max(first - 2, 0) : first + 3].mean(axis=0) for first, _ in some])
+        attitude, level = _level(rest), np.empty(force.shape)
         for i in range(at.shape[1]):
             level[:, i] = (attitude @ force[:, i, :, None])[..., 0]
             if i < turns.shape[1]:
@@ -237,9 +237,11 @@ def _still(
 
 
 def _level(rest: np.ndarray) -> np.ndarray:
-    """Return a rotation (3, 3) from axes of the sensor to level ones whose third is up, heading left open."""
-    up = rest / np.linalg.norm(rest)
-    aside = np.eye(3)[int(np.argmin(np.abs(up)))]
-    x = np.cross(up, aside)
-    x /= np.linalg.norm(x)
-    return np.stack([x, np.cross(up, x), up])
+    """Return rotations (n, 3, 3) from axes of the sensor to level ones whose third is up, of forces (n, 3).
+
+    Where ahead is stays open.
+    """
+    up = rest / np.linalg.norm(rest, axis=1, keepdims=True)
+    x = np.cross(up, np.eye(3)[np.abs(up).argmin(axis=1)])
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    return np.stack([x, np.cross(up, x), up], axis=1)

@@ -130,11 +130,12 @@ def lost_samples(stream: Stream, rate_hz: float | None) -> tuple[int, int]:
     """Return how many samples of a stream are missing, and how many in the longest stretch of them."""
     holes: list[int] = []
     if stream.counter is not None:
-        holes += [int(step) - 1 for step in np.diff(stream.counter) if step > 1]
+        counts = np.diff(stream.counter)
+        holes += [int(count) - 1 for count in counts[counts > 1]]
     elif stream.time_s is not None and rate_hz:
         steps = np.diff(stream.time_s) * rate_hz
         # A late sample is followed by an early one: only what is more than a whole step late is lost.
-        holes += [round(float(step)) - 1 for step in steps if np.isfinite(step) and step > 1.75]
+        holes += [round(step) - 1 for step in steps[np.isfinite(steps) & (steps > 1.75)].tolist()]
     signals = [s for s in (stream.acceleration, stream.angular_rate) if s is not None]
     # An axis that was never measured is no gap.
     blank = [np.isnan(s[:, ~np.all(np.isnan(s), axis=0)]).any(axis=1) for s in signals]

@@ -96,11 +96,15 @@ def objections(
     on_frames, along = along, along if model is None else along_bodies(along, model)
     said = contradictions(along) if alignment is None else alignment.findings
     said = merged((*find_faults(along), *said, *(odd_person(person) if person else ())))
-    return said if model is None else merged((*said, *on_body(on_frames, model, said, held)))
+    return said if model is None else merged((*said, *on_body(on_frames, along, model, said, held)))
 
 
 def on_body(
-    recording: Recording, model: Model, said: Iterable[Finding] = (), held: Container[str] = ()
+    recording: Recording,
+    along: Recording,
+    model: Model,
+    said: Iterable[Finding] = (),
+    held: Container[str] = (),
 ) -> tuple[Finding, ...]:
     """Return what a model says against channels, places, clocks and movement of the sensors that it carries.
 
@@ -108,12 +112,13 @@ def on_body(
     ----------
     recording : Recording
         Along the axes of the bodies and IMU frames.
+    along : Recording
+        The same along the axes of the bodies, as `along_bodies` has it.
     said : iterable of Finding
         What is known already: where axes or units are wrong, joints tell no lag.
     held : container of str
         Coordinates of the model that do not move.
     """
-    along = along_bodies(recording, model)
     mixed_up = any(f.is_serious and f.kind in (*CONTRADICTIONS, *_UNITS) for f in said)
     movement: list[Finding] = []
     if not mixed_up:

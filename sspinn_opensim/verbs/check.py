@@ -20,6 +20,7 @@ from sspinn_opensim.files import write_atomically, write_json
 from sspinn_opensim.opensim_io.model.upgraded_model import read_any_model
 from sspinn_opensim.recording import (
     Recording,
+    along_bodies,
     check_placement,
     on_model,
     unaccepted,
@@ -318,7 +319,7 @@ def _with_body(overview: Overview, study: Study) -> Overview:
                 from sspinn_opensim.verbs.inputs import read_reference
 
                 read_reference(study, model)
-            found += on_body(placed, model, found, held)
+            found += on_body(placed, along_bodies(placed, model), model, found, held)
     return dataclasses.replace(overview, findings=merged(found))
 
 
