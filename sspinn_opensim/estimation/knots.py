@@ -12,6 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from scipy.linalg import solve_banded
 
+from sspinn_opensim.estimation.band_sums import add_motion
 from sspinn_opensim.estimation.banded import factor
 
 #: Value and first to fourth derivative at a knot, by the five coefficients around it.
@@ -134,17 +135,7 @@ class Band:
 
     def add_motion(self, hessian: np.ndarray, weights: np.ndarray) -> None:
         """Add Hessians (n, 3 c, 3 c) by value, speed and acceleration of each knot inside."""
-        orders, c, blocks = len(weights), self.c, self._blocks()
-        pairs = [(left, right) for right in range(WIDTH) for left in range(right, WIDTH)]
-        products = np.array([np.outer(weights[:, left], weights[:, right]).ravel() for left, right in pairs])
-        for first in range(0, len(hessian), _CHUNK):
-            some = hessian[first : first + _CHUNK]
-            n = len(some)
-            planes = some.reshape(n, orders, c, orders, c).transpose(1, 3, 0, 4, 2)
-            summed = (products @ planes.reshape(orders**2, -1)).reshape(len(pairs), n, c, c)
-            for (left, right), block in zip(pairs, summed, strict=True):
-                at = (left - right) * c
-                blocks[first + right : first + right + n, :, at : at + c] += block
+        add_motion(self._columns, hessian, weights)
 
     def add_stiffness(self, stiffness: float, end_weight: float) -> None:
         """Add that of the squares of fourth differences, and at both ends of third and fourth ones."""

@@ -19,6 +19,7 @@ from sspinn_opensim.estimation.strands import Strands
 from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.lead_in import LEAD_IN_S, lead_in_frames
+from sspinn_opensim.training.processes import shared_cores
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject
 
@@ -82,7 +83,7 @@ def estimate(
     count, estimator = len(time_s), applied(estimator)
     frames, whole = Frames(subject, estimator, signals), {}
     network, state, leads = Strands(estimator.network), (), _led_in(signals)
-    with torch.inference_mode():
+    with shared_cores(devices=1), torch.inference_mode():
         for start, end in _parts(sorted(leads), count):
             if start in leads:
                 state = estimator.network.settle(_lead_in(signals, start, leads[start])[None])
