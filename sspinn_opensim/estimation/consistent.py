@@ -113,7 +113,7 @@ def consistent(
         return estimate
     q, force = found
     whole, moments = estimate.q.copy(), np.empty_like(estimate.moments)
-    grounds = []
+    ground = {name: np.empty_like(estimate.ground.force) for name in ("force", "point", "torque")}
     spline = knots.coefficients(q) if every == 1 else natural_quintic(some[0].time_s, q)
     for start in range(0, frames, _PIECE * every):
         part = slice(start, min(start + _PIECE * every, frames))
@@ -127,12 +127,11 @@ def consistent(
             forces = forces_between(balance, motion, solved, _directions(subject), every)
         values = balance.values(motion, forces)
         moments[part] = values.moment
-        grounds.append(ground_forces(subject, values.position, forces))
-    ground = GroundForces(
-        grounds[0].feet,
-        *(np.concatenate([getattr(own, n) for own in grounds]) for n in ("force", "point", "torque")),
-    )
-    return replace(estimate, q=subject.completed(whole), moments=moments, ground=ground)
+        on_feet = ground_forces(subject, values.position, forces)
+        for name, own in ground.items():
+            own[part] = getattr(on_feet, name)
+    on_feet = GroundForces(estimate.ground.feet, **ground)
+    return replace(estimate, q=subject.completed(whole), moments=moments, ground=on_feet)
 
 
 def _solved(
@@ -280,6 +279,7 @@ class _Problem:
         curvature, by_guesses = self._curvature(motion, amount), True
         for round_ in range(_ROUNDS):
             if round_ and (round_ < _FULL_ROUNDS or last > min(_CLOSE, _FAST * before)):
+                program = curvature = None  # the largest arrays there are: not twice at once
                 curvature = self._curvature(motion, amount)
             program = self._program(curvature, coefficients, motion, amount, aims)
             found = program.solve_by_guesses(bound >= amount) if by_guesses else None

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from sspinn_opensim.dynamics.inverse_dynamics import LoadedMotion, inverse_dynamics
-from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ, differentiated, filter_margin_s
+from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ, differentiated, filter_margin_s, inside
 from sspinn_opensim.estimation.offline import Estimate
 from sspinn_opensim.estimation.uncertainty import Deviations
 from sspinn_opensim.gait.events import THRESHOLD_BW
@@ -21,6 +21,9 @@ MOST_PERCENT = 1.0
 MOST_DEVIATIONS = 2.0
 #: At both ends, where a motion is differentiated poorly, nothing is said of the root, s.
 _ENDS_S = 0.1
+#: Frames that are looked at together, and how far beyond them the motion is known, s: from there on nothing
+#: is left of it in splines and filters.
+_PIECE, _BEYOND_S = 20_000, 5.0
 
 
 @dataclass(frozen=True)
@@ -165,14 +168,21 @@ def root_residuals(estimate: Estimate, subject: Subject, lowpass_hz: float = 0.0
     window = time_s[0] + margin, time_s[-1] - margin
     if window[0] >= window[1]:
         window = float(time_s[0]), float(time_s[-1])
-    motion = differentiated(time_s, estimate.q, lowpass_hz, window)
-    chosen = (time_s >= motion.time_s[0] - 1e-9) & (time_s <= motion.time_s[-1] + 1e-9)
-    loads = {
-        name: getattr(ground, name)[chosen].reshape(len(motion.time_s), -1)
-        for name in ("force", "point", "torque")
-    }
-    trial = LoadedMotion(motion.time_s, motion.q, motion.qdot, motion.qddot, loads, ground.feet)
-    return inverse_dynamics(subject.functions, trial, passive=False)[:, list(subject.roles.root)]
+    chosen = np.flatnonzero(inside(time_s, *window))
+    beyond = round(_BEYOND_S * (len(time_s) - 1) / (time_s[-1] - time_s[0]))
+    found = []
+    for some in np.split(chosen, range(_PIECE, len(chosen), _PIECE)):
+        first, end = some[0], some[-1] + 1
+        known = slice(max(first - beyond, 0), end + beyond)
+        own = float(time_s[first]), float(time_s[end - 1])
+        motion = differentiated(time_s[known], estimate.q[known], lowpass_hz, own)
+        loads = {
+            name: getattr(ground, name)[first:end].reshape(end - first, -1)
+            for name in ("force", "point", "torque")
+        }
+        trial = LoadedMotion(motion.time_s, motion.q, motion.qdot, motion.qddot, loads, ground.feet)
+        found.append(inverse_dynamics(subject.functions, trial, passive=False)[:, list(subject.roles.root)])
+    return np.concatenate(found)
 
 
 def _moved(

@@ -37,16 +37,19 @@ def along_bodies(recording: Recording, model: Model) -> Recording:
     stays; see `check_placement`.
     """
     frames = {frame.name: frame for frame in model.imu_frames}
-    force, rate = recording.acceleration.copy(), recording.angular_rate.copy()
-    force_known, rate_known = recording.acceleration_available.copy(), recording.angular_rate_available.copy()
-    sensors = list(recording.sensors)
+    sensors, turns = list(recording.sensors), {}
     for k, sensor in enumerate(sensors):
         frame = frames.get(sensor.imu_frame)
         if frame is not None:
-            turn = np.array(frame.rotation)
-            force[:, k], force_known[k] = rotate(force[:, k], force_known[k], turn)
-            rate[:, k], rate_known[k] = rotate(rate[:, k], rate_known[k], turn)
+            turns[k] = np.array(frame.rotation)
             sensors[k] = replace(sensor, body=frame.body, position=frame.position, imu_frame="")
+    if all((turn == np.eye(3)).all() for turn in turns.values()):  # an hour has no place in memory twice
+        return replace(recording, sensors=tuple(sensors))
+    force, rate = recording.acceleration.copy(), recording.angular_rate.copy()
+    force_known, rate_known = recording.acceleration_available.copy(), recording.angular_rate_available.copy()
+    for k, turn in turns.items():
+        force[:, k], force_known[k] = rotate(force[:, k], force_known[k], turn)
+        rate[:, k], rate_known[k] = rotate(rate[:, k], rate_known[k], turn)
     return replace(
         recording,
         sensors=tuple(sensors),

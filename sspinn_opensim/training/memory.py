@@ -1,4 +1,4 @@
-"""Memory of a step, kept for the next one."""
+"""Memory that was given back: kept for the next step of a training, or handed to the system."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def memory_kept() -> Iterator[None]:
     A step gives back tens of megabytes and asks for as many at the next. From the system they come as empty
     pages, and to get those takes a tenth of a step. Other C libraries than glibc are left alone.
     """
-    library = ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
+    library = _glibc()
     if library is None:
         yield
         return
@@ -32,6 +32,16 @@ def memory_kept() -> Iterator[None]:
     finally:
         _set(library, _USUALLY_KEPT, 0)
         library.malloc_trim(0)
+
+
+def hand_over() -> None:
+    """Hand all memory that was given back to the system, which glibc does not do in between blocks in use."""
+    if (library := _glibc()) is not None:
+        library.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
 
 
 def _set(library: ctypes.CDLL, kept: int, at_once: int) -> None:

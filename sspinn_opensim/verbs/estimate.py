@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
@@ -14,7 +15,7 @@ from sspinn_opensim.builtin_network.shipped import FILE
 from sspinn_opensim.estimation import Estimate, write_estimate
 from sspinn_opensim.estimation.consistent import consistent
 from sspinn_opensim.estimation.correction import Correction, correction_of
-from sspinn_opensim.estimation.fit import fit_of
+from sspinn_opensim.estimation.fit import Fit, fit_of
 from sspinn_opensim.estimation.gait import Gait, gait_of, write_gait
 from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.linked import estimate_by_sensors
@@ -25,6 +26,7 @@ from sspinn_opensim.estimation.write import write_deviations
 from sspinn_opensim.files import sha256, write_json
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.staging import written_together
+from sspinn_opensim.recording import Phase
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study
@@ -32,8 +34,11 @@ from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.checkpoint import adapted_from, identity, load_estimator, load_member
 from sspinn_opensim.training.checkpoint_file import read_outline
 from sspinn_opensim.training.cohort import member_topology, single_person_cohort
+from sspinn_opensim.training.coverage import Uncovered
 from sspinn_opensim.training.estimator import PersonNetwork
+from sspinn_opensim.training.memory import hand_over
 from sspinn_opensim.training.settings import settings_of
+from sspinn_opensim.training.subject import Subject
 from sspinn_opensim.verbs.adapt import adapt
 from sspinn_opensim.verbs.on_study import OfPeople, on_study, people_of, person_folder
 from sspinn_opensim.verbs.prepared import Prepared, prepare, write_reading
@@ -137,8 +142,10 @@ def estimate(
         known = prepared if isinstance(prepared, Mapping) else {}
         people = _estimate_people(study, known, out)
         return OfPeople({name: replace(found, strict=strict) for name, found in people})
-    prepared = prepared if isinstance(prepared, Prepared) else prepare(study, out)
-    return replace(estimate_seeds(study, prepared, out), strict=strict)
+    if isinstance(prepared, Prepared):
+        return replace(estimate_seeds(study, prepared, out), strict=strict)
+    # What nobody holds here goes as soon as it has been estimated.
+    return replace(estimate_seeds(study, prepare(study, out), out), strict=strict)
 
 
 def _take_builtin(study: Study | CohortStudy, out: Path, network: str) -> Prepared | None:
@@ -193,7 +200,7 @@ def _estimate_people(
         networks = [ResultsFolder(out).checkpoint(seed) for seed in cohort.training.seeds]
         with recorded(folder, "estimate", study=study, networks=networks) as keep:
             write_reading(own, folder)
-            found = write_results(study, folder, own, network_of)
+            found = _write_results(study, folder, _estimated(study, own, network_of))
             keep(found.notes)
         log.info(f"{study.name}: {'trained on' if seen else 'never seen'}, {folder.relative_to(out)}")
         yield study.name, found
@@ -206,8 +213,10 @@ def estimate_seeds(study: Study, prepared: Prepared, out: Path) -> Estimation:
         known["state"]["step"] == 0 and known["identity"]["training"].get("adapted_from") == sha256(FILE)
         for known in networks
     )
-    advice = ADVICE_AS_SHIPPED if shipped else ADVICE
-    return write_results(study, out, prepared, lambda seed: _network_of(study, prepared, out, seed), advice)
+    found = _estimated(study, prepared, partial(_network_of, study, prepared, out))
+    del prepared  # a long recording takes as much memory as what follows
+    hand_over()
+    return _write_results(study, out, found, ADVICE_AS_SHIPPED if shipped else ADVICE)
 
 
 def _network_of(study: Study, prepared: Prepared, out: Path, seed: int) -> PersonNetwork:
@@ -219,32 +228,48 @@ def _network_of(study: Study, prepared: Prepared, out: Path, seed: int) -> Perso
     return load_estimator(file, subject, prepared.signals, belongs_to, same_training=True)
 
 
-def write_results(
-    study: Study,
-    out: Path,
-    prepared: Prepared,
-    network_of: Callable[[int], PersonNetwork],
-    advice: str = ADVICE,
-) -> Estimation:
-    """Write the estimate of every seed, and the first seed's, with its uncertainty and gait, for OpenSim."""
-    subject, results, fits, gyroscopes = prepared.subject, {}, {}, {}
+@dataclass(frozen=True)
+class _Estimated:
+    """What networks make of a recording, which nothing in here holds."""
+
+    subject: Subject
+    phases: tuple[Phase, ...]
+    uncovered: tuple[Uncovered, ...]
+    estimates: dict[int, Estimate]
+    gyroscopes: dict[int, Gyroscopes]
+    fits: dict[int, Fit | None]
+    deviations: Deviations
+
+
+def _estimated(study: Study, prepared: Prepared, network_of: Callable[[int], PersonNetwork]) -> _Estimated:
+    """Return the estimate of every seed, as the networks give them."""
+    subject, estimates, fits, gyroscopes = prepared.subject, {}, {}, {}
+    hand_over()
     for seed in study.training.seeds:
         network = network_of(seed)
-        results[seed] = _estimate_of(network, prepared)
+        estimates[seed] = _estimate_of(network, prepared)
         gyroscopes[seed] = Gyroscopes.of(prepared.recording, subject, network.mounting)
         fits[seed] = fit_of(network, subject, prepared.signals, settings_of(study.training, seed))
+    hand_over()
+    deviations = deviations_of(list(estimates.values()), subject, prepared.alignment)
+    return _Estimated(subject, prepared.phases, prepared.uncovered, estimates, gyroscopes, fits, deviations)
+
+
+def _write_results(study: Study, out: Path, found: _Estimated, advice: str = ADVICE) -> Estimation:
+    """Write the estimate of every seed, and the first seed's, with its uncertainty and gait, for OpenSim."""
+    subject, results, deviations, fits = found.subject, found.estimates, found.deviations, found.fits
     verdict = replace(judge(fits), advice=advice)
     raw, *_ = results.values()
-    deviations = deviations_of(list(results.values()), subject, prepared.alignment)
     correction = None
     if study.output.consistent:
         results = {
-            seed: consistent(result, subject, deviations, gyroscopes[seed])
+            seed: consistent(result, subject, deviations, found.gyroscopes[seed])
             for seed, result in results.items()
         }
+        hand_over()
         correction = correction_of(raw, next(iter(results.values())), deviations, subject)
     first, *_ = results.values()
-    gait = gait_of(first, subject, prepared.phases, prepared.uncovered)
+    gait = gait_of(first, subject, found.phases, found.uncovered)
     with written_together(out) as folder:
         for seed, result in results.items():
             name = f"{study.name} seed {seed}"
@@ -259,7 +284,7 @@ def write_results(
             write_json(ResultsFolder(folder).consistency, correction.to_json())
     if not correction:
         ResultsFolder(out).consistency.unlink(missing_ok=True)
-    notes = (*verdict.notes(), *(correction.notes if correction else ()), *map(str, prepared.uncovered))
+    notes = (*verdict.notes(), *(correction.notes if correction else ()), *map(str, found.uncovered))
     return Estimation(out, results, deviations, gait, verdict, notes, correction)
 
 

@@ -13,6 +13,7 @@ from sspinn_opensim.recording import (
     PROXIMAL,
     Recording,
     Sensor,
+    along_bodies,
     check_placement,
     moved_sensors,
     on_model,
@@ -95,3 +96,15 @@ def test_other_things_of_a_recording_stay(spatial):
     recording = dataclasses.replace(recorded(Sensor("foot_r", "foot_r")), speed_m_s=1.2)
     found = on_model(recording, spatial)
     assert found.speed_m_s == 1.2 and found.name == recording.name
+
+
+def test_frames_along_their_bodies_copy_no_signal(planar):
+    recording = recorded(Sensor("foot", "foot", imu_frame="foot_r_imu"))
+    placed = along_bodies(recording, planar)
+    assert placed.sensors[0].body == "foot_r" and not placed.sensors[0].imu_frame
+    assert placed.acceleration is recording.acceleration
+    turned = dataclasses.replace(
+        planar, imu_frames=[dataclasses.replace(f, rotation=np.eye(3)[[1, 2, 0]]) for f in planar.imu_frames]
+    )
+    moving = dataclasses.replace(recording, acceleration=np.arange(6.0).reshape(2, 1, 3))
+    assert along_bodies(moving, turned).acceleration[1, 0].tolist() == [4.0, 5.0, 3.0]
