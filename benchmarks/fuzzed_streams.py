@@ -92,9 +92,10 @@ def by_lsl(person: Person, count: int, random: np.random.Generator) -> dict:
     odd: list = []
 
     def send(row: int, bad: int) -> None:
-        if not bad:
+        if not bad and row:
             odd.clear()
         elif row % 200 == 0:  # of no unit, of text, of no labels, of a sensor that is there already
+            # Those of row 0 come before anything is counted: what LSL opens once stays.
             odd[:] = [
                 module.StreamOutlet(
                     stream_info(module, f"unit{row}", _KIND, labels, ["furlong"] * 42, 100.0)
@@ -256,7 +257,8 @@ def _streamed(person: Person, source: Source, send: Callable[[int, int], None] |
 
     step_s = person.signals.step_s
     streaming, sizes = threading.Thread(target=stream), [_settled_mb()]
-    open_things = [_open_things()]
+    # The look-out of LSL opens a file now and then: the most there were before, the fewest after.
+    open_before, open_after = [_open_things()], []
     streaming.start()
     began, before, row, again_s = time.monotonic(), round(_BEFORE_S / step_s), 0, 0.0
     while send is None and streaming.is_alive():
@@ -266,20 +268,22 @@ def _streamed(person: Person, source: Source, send: Callable[[int, int], None] |
         time.sleep(max(began + row * step_s - time.monotonic(), 0.0))
         send(row, min(_A_FRAME, max(count - (row - before) * _A_FRAME, 0)) if row >= before else 0)
         row += 1
-        if row == before:
-            open_things = [_open_things()]
+        if before / 2 < row <= before:
+            open_before.append(_open_things())
         if row % 200 == 0:
             sizes.append(_settled_mb())
         again_s = (row - before - rows) * step_s
+        if again_s > _AGAIN_S / 2:
+            open_after.append(_open_things())
         now = time.monotonic()
         if again_s > _AFTER_S or (again_s > _AGAIN_S and recent.since_s(now) > _AGAIN_S):
             break
-    open_things.append(_open_things())
+    open_after.append(_open_things())
     ended.set()
     streaming.join()
     # Of a recording the good end is played in half a second.
     again = recent.since_s(until.ended_s) > (_AGAIN_S if send else 0.0)
-    more = [max(after - before, 0) for before, after in zip(*open_things, strict=True)]
+    more = np.maximum(np.min(open_after, axis=0) - np.max(open_before, axis=0), 0).tolist()
     settled = sizes[max(len(sizes) // 10, 1) :]
     growth = round(max(settled) - settled[0], 2)
     well = not raised and again and not any(more) and growth < _MOST_GROWTH_MB

@@ -9,6 +9,12 @@ import numpy as np
 
 #: Of each block of this length, s, the sample that was quickest counts; so many blocks are known at once.
 _BLOCK_S, _BLOCKS = 1.0, 60
+#: This share of a block comes within so many seconds after its quickest sample. One before them has a wrong
+#: stamp: it would have come before it was measured.
+_SHARE, _WITHIN_S = 0.05, 0.05
+#: Once a block is known, a sample is strange that is quicker than the quickest by more than that, and so many
+#: times what these usually differ by.
+_SPREADS = 6.0
 #: With fewer blocks the clock is taken not to drift: 100 ppm are 1 ms in 10 s.
 _FEWEST = 10
 #: A sample this far, s, from where its clock should be is strange; after so many times in a row that agree
@@ -30,8 +36,9 @@ class SensorClock:
     def _start(self) -> None:
         self._quickest: deque[tuple[float, float]] = deque(maxlen=_BLOCKS)
         self._block_from_s: float | None = None
-        self._in_block: tuple[float, float] = (0.0, inf)
+        self._in_block: list[tuple[float, float]] = []
         self._offset_s, self._slope, self._about_s = inf, 0.0, 0.0
+        self._soonest_s = -_STRANGE_S
         self._strange, self._strange_sample = 0, (nan, nan)
 
     @property
@@ -53,7 +60,8 @@ class SensorClock:
             None for a sample whose time does not belong to the others'.
         """
         delay = arrived_s - time_s
-        if isfinite(self._offset_s) and abs(delay - self._offset_at(time_s)) > _STRANGE_S:
+        beyond = delay - self._offset_at(time_s) if isfinite(self._offset_s) else 0.0
+        if not self._soonest_s <= beyond <= _STRANGE_S:
             if not self._set_anew(time_s, delay):
                 return None
             self._start()
@@ -62,10 +70,11 @@ class SensorClock:
             self._block_from_s, self._offset_s, self._about_s = arrived_s, delay, time_s
         if arrived_s - self._block_from_s >= _BLOCK_S:
             self._close_block(arrived_s)
-        if delay < self._in_block[1]:
-            self._in_block = (time_s, delay)
-            if len(self._quickest) < _FEWEST:
-                self._offset_s = min(self._offset_s, delay)
+        # Of sensors of one clock the first one of a time is quickest.
+        if not self._in_block or time_s != self._in_block[-1][1]:
+            self._in_block.append((delay, time_s))
+        if delay < self._offset_s and not self._quickest:
+            self._offset_s = delay
         return delay - self._offset_at(time_s)
 
     def _set_anew(self, time_s: float, delay: float) -> bool:
@@ -83,14 +92,26 @@ class SensorClock:
         return self._offset_s + self._slope * (time_s - self._about_s)
 
     def _close_block(self, arrived_s: float) -> None:
-        if isfinite(self._in_block[1]):
-            self._quickest.append(self._in_block)
-        self._block_from_s, self._in_block = arrived_s, (0.0, inf)
-        if len(self._quickest) < _FEWEST:
-            return
-        times, delays = np.array(self._quickest).T
-        # The line of least squares about the mean time.
-        self._about_s, self._offset_s = float(times.mean()), float(delays.mean())
-        off = times - self._about_s
-        spread = float(off @ off)
-        self._slope = float(off @ delays) / spread if spread > 0 else 0.0  # a clock may stand still
+        if self._in_block:
+            self._quickest.append(_quickest(self._in_block))
+        self._block_from_s, self._in_block = arrived_s, []
+        delays, times = np.array(self._quickest).T
+        if len(times) < _FEWEST:
+            self._offset_s, line = float(delays.min()), float(np.median(delays))
+        else:
+            # The line of least squares about the mean time.
+            self._about_s, self._offset_s = float(times.mean()), float(delays.mean())
+            off = times - self._about_s
+            spread = float(off @ off)
+            self._slope = float(off @ delays) / spread if spread > 0 else 0.0  # a clock may stand still
+            line = self._offset_s + self._slope * off
+        usual_s = float(np.median(np.abs(delays - line)))
+        self._soonest_s = -min(_WITHIN_S + _SPREADS * usual_s, _STRANGE_S)
+
+
+def _quickest(block: list[tuple[float, float]]) -> tuple[float, float]:
+    """Return delay and time of the quickest sample of a block whose stamp others bear out."""
+    ordered = sorted(block)
+    delays = np.array([delay for delay, _ in ordered])
+    followed = np.searchsorted(delays, delays + _WITHIN_S) - np.arange(len(delays))
+    return ordered[int(np.argmax(followed >= _SHARE * len(delays)))]

@@ -141,6 +141,32 @@ def test_a_clock_that_drifts_is_followed():
     assert clock.drift_ppm == pytest.approx(-100, abs=15) or clock.drift_ppm == pytest.approx(100, abs=15)
 
 
+@pytest.mark.parametrize(("share", "within_s"), [(0.01, 0.005), (0.2, 0.05)])
+def test_stamps_ahead_of_time_do_not_move_a_clock(share, within_s):
+    """Up to a second, from the first sample on: those that are right bear each other out."""
+    clock, random, errors, passed = SensorClock(), np.random.default_rng(1), [], []
+    for true_s in np.arange(0.0, 60.0, 0.01):
+        arrived, ahead_s = true_s + 0.02 * random.random(), random.random() * (random.random() < share)
+        delay = clock.delay_s(true_s * (1 - 1e-4) + ahead_s, arrived)
+        if ahead_s and delay is not None:
+            passed.append((true_s, ahead_s))
+        elif not ahead_s and true_s > 10.0:
+            assert delay is not None
+            errors.append(arrived - delay - true_s)
+    assert np.abs(errors).max() < within_s
+    assert max(ahead_s for true_s, ahead_s in passed if true_s > 10.0) < 0.2
+
+
+def test_a_clock_that_is_set_ahead_by_little_is_followed():
+    clock, random = SensorClock(), np.random.default_rng(2)
+    delays = []
+    for true_s in np.arange(0.0, 40.0, 0.01):
+        arrived = true_s + 0.02 * random.random()
+        delays.append(clock.delay_s(true_s + 0.4 * (true_s > 20.0), arrived))
+    assert sum(delay is None for delay in delays) == 4
+    assert max(delay for delay in delays[3000:] if delay is not None) < 0.03
+
+
 def test_a_clock_that_stands_still_gives_numbers():
     clock = SensorClock()
     delays = [clock.delay_s(5.0, 100.0 + 0.01 * k) for k in range(3000)]
@@ -207,6 +233,23 @@ def test_rows_of_impossible_times_change_nothing(make_live, arrivals, play_to, w
         for row in range(500, 560, 2)
         for arrived, sample in arrivals(from_row=row, to_row=row + 1)
     ]
+    live = make_live()
+    frames, events = play_to(live, arrivals() + odd)
+    assert kinds(events) == ["began"]
+    assert_same(frames, whole)
+    assert sum(health.strange for health in live.health.values()) == len(odd)
+
+
+def test_rows_ahead_of_time_do_not_silence_a_stream(make_live, arrivals, play_to, whole):
+    """One row in ten once more, stamped up to a second ahead: nothing but their own times is lost."""
+    random = np.random.default_rng(0)
+    odd = []
+    for row in range(500, 2000, 10):
+        ahead_s = 0.2 + 0.8 * random.random()
+        odd += [
+            (arrived + 1e-4, dataclasses.replace(sample, time_s=sample.time_s + ahead_s, counter=None))
+            for arrived, sample in arrivals(from_row=row, to_row=row + 1)
+        ]
     live = make_live()
     frames, events = play_to(live, arrivals() + odd)
     assert kinds(events) == ["began"]
