@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ from sspinn_opensim.estimation.quadratic import Curvature, QuadraticProgram
 from sspinn_opensim.estimation.uncertainty import Deviations
 from sspinn_opensim.recording.filters import low_pass
 from sspinn_opensim.recording.runs import true_runs
+from sspinn_opensim.training.memory import hand_over
 from sspinn_opensim.training.subject import Subject
 
 log = logging.getLogger(__name__)
@@ -163,6 +165,7 @@ def _solved(
         q[part] += share[:, None] * values
         force[part] += share[:, None, None] * forces
         if len(pieces) > 1:
+            hand_over()  # threads come and go with what they leave between blocks in use
             log.info(f"motion and forces made to agree: {part.stop} of {frames} frames")
     return q, force
 
@@ -174,10 +177,10 @@ def _in_order(solved: Callable[[slice], _Found | None], parts: Sequence[slice]) 
     cores = min(usable_cores(), len(parts))
     # Matrices are small: threads of BLAS wait for each other, and take the cores from the other pieces.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
-        waiting = [pool.submit(solved, part) for part in parts]
+        waiting = deque(pool.submit(solved, part) for part in parts)
         try:
-            for future in waiting:
-                yield future.result()
+            while waiting:  # none is held when it has been given
+                yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

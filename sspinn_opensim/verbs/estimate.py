@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.builtin_network.beginning import begin
 from sspinn_opensim.builtin_network.known_model import BUILTIN
 from sspinn_opensim.builtin_network.shipped import FILE
@@ -233,12 +234,12 @@ class _Estimated:
     """What networks make of a recording, which nothing in here holds."""
 
     subject: Subject
+    alignment: Alignment | None
     phases: tuple[Phase, ...]
     uncovered: tuple[Uncovered, ...]
     estimates: dict[int, Estimate]
     gyroscopes: dict[int, Gyroscopes]
     fits: dict[int, Fit | None]
-    deviations: Deviations
 
 
 def _estimated(study: Study, prepared: Prepared, network_of: Callable[[int], PersonNetwork]) -> _Estimated:
@@ -250,16 +251,16 @@ def _estimated(study: Study, prepared: Prepared, network_of: Callable[[int], Per
         estimates[seed] = _estimate_of(network, prepared)
         gyroscopes[seed] = Gyroscopes.of(prepared.recording, subject, network.mounting)
         fits[seed] = fit_of(network, subject, prepared.signals, settings_of(study.training, seed))
-    hand_over()
-    deviations = deviations_of(list(estimates.values()), subject, prepared.alignment)
-    return _Estimated(subject, prepared.phases, prepared.uncovered, estimates, gyroscopes, fits, deviations)
+    of_recording = prepared.alignment, prepared.phases, prepared.uncovered
+    return _Estimated(subject, *of_recording, estimates, gyroscopes, fits)
 
 
 def _write_results(study: Study, out: Path, found: _Estimated, advice: str = ADVICE) -> Estimation:
     """Write the estimate of every seed, and the first seed's, with its uncertainty and gait, for OpenSim."""
-    subject, results, deviations, fits = found.subject, found.estimates, found.deviations, found.fits
+    subject, results, fits = found.subject, found.estimates, found.fits
     verdict = replace(judge(fits), advice=advice)
     raw, *_ = results.values()
+    deviations = deviations_of(list(results.values()), subject, found.alignment)
     correction = None
     if study.output.consistent:
         results = {
