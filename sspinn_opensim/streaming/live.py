@@ -475,7 +475,12 @@ class LiveEstimator:
             if missing and missing != self._missing_told and now_s - self._idle_since_s >= _PATIENT_S:
                 self._missing_told = missing
                 names = self._named(missing)
-                found.append(Event(newest, "missing", f"The estimate waits for {_listed(names)}.", names))
+                text = f"The estimate waits for {_listed(names)}."
+                health = self.frames.health
+                if useless := [k for k in missing if 0 < health[k].received == health[k].strange]:
+                    text += f" Of {_listed(self._named(useless))} no sample can be used: axes are missing, "
+                    text += "or their time is impossible."
+                found.append(Event(newest, "missing", text, names))
         if self.shared_clock and self._live:
             delays = np.array([health.delay_s for health in self.frames.health])
             for k in np.flatnonzero(delays - np.median(delays) > _LATE_S).tolist():

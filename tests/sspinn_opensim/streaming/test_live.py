@@ -113,6 +113,16 @@ def test_a_sensor_that_joins_late_is_waited_for(make_live, arrivals, play_to, wh
     assert frames[0].time_s == pytest.approx(5.0)
 
 
+def test_a_sensor_that_lacks_an_axis_is_told_from_one_that_is_silent(make_live, arrivals, play_to):
+    lacking = [
+        (arrived, dataclasses.replace(sample, signals=np.where(sample.sensor == 1, np.nan, sample.signals)))
+        for arrived, sample in arrivals(dead=[(2, 0.0, 5.0)], to_row=450)
+    ]
+    _, (event,) = play_to(make_live(), lacking)
+    assert event.kind == "missing" and event.sensors == ("femur_r", "tibia_r")
+    assert "Of sensor 'femur_r' no sample can be used: axes are missing" in event.text
+
+
 def test_clocks_of_their_own_are_put_on_one(make_live, arrivals, play_to, whole):
     """Origins minutes apart, 100 ppm between the quickest and the slowest, 50 ms of jitter."""
     live = make_live(shared_clock=False)
