@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import weakref
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy.optimize import lsq_linear
 from scipy.spatial.transform import Rotation
 
 import osim_models
+from casadi_dynamics.compiled.program import usable_cores
 from casadi_dynamics.model import Linear, TransformAxis
 from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from sspinn_opensim.dynamics.trial import natural_quintic
@@ -512,3 +514,17 @@ def test_readings_are_turned_as_the_sensors_sit(walker):
     assert np.array_equal(found.angular_rate, walker.recording.angular_rate[..., 2])
     assert found.measured.all()
     assert (found.deviation == 0.5).all()
+
+
+def test_a_piece_is_not_held_once_it_was_given():
+    """What one piece leaves in memory would grow with the recording."""
+
+    class Found:
+        pass
+
+    given = []
+    for (found,) in step._in_order(lambda _: (Found(),), [slice(k, k + 1) for k in range(50)]):
+        given.append(weakref.ref(found))
+        del found
+        # A thread may not have let go of its last one yet.
+        assert sum(one() is not None for one in given) <= 2 * usable_cores() + 1
