@@ -36,7 +36,7 @@ from sspinn_opensim.estimation.quadratic import Curvature, QuadraticProgram
 from sspinn_opensim.estimation.uncertainty import Deviations
 from sspinn_opensim.recording.filters import low_pass
 from sspinn_opensim.recording.runs import true_runs
-from sspinn_opensim.training.memory import hand_over
+from sspinn_opensim.training.memory import memory_kept
 from sspinn_opensim.training.subject import Subject
 
 log = logging.getLogger(__name__)
@@ -165,7 +165,6 @@ def _solved(
         q[part] += share[:, None] * values
         force[part] += share[:, None, None] * forces
         if len(pieces) > 1:
-            hand_over()  # threads come and go with what they leave between blocks in use
             log.info(f"motion and forces made to agree: {part.stop} of {frames} frames")
     return q, force
 
@@ -176,7 +175,7 @@ def _in_order(solved: Callable[[slice], _Found | None], parts: Sequence[slice]) 
 
     cores = min(usable_cores(), len(parts))
     # Matrices are small: threads of BLAS wait for each other, and take the cores from the other pieces.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
+    with memory_kept(), threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
         waiting = deque(pool.submit(solved, part) for part in parts)
         try:
             while waiting:  # none is held when it has been given

@@ -19,8 +19,9 @@ _ALL, _AT_ONCE = (1 << 31) - 1, 64 << 20
 def memory_kept() -> Iterator[None]:
     """Keep the memory that is given back instead of handing it to the system, and hand it over at the end.
 
-    A step gives back tens of megabytes and asks for as many at the next. From the system they come as empty
-    pages, and to get those takes a tenth of a step. Other C libraries than glibc are left alone.
+    A step, or a round of a correction, gives back tens of megabytes and asks for as many at the next. From
+    the system they come as empty pages, and to get those takes a tenth of the time. Other C libraries than
+    glibc are left alone.
     """
     library = _glibc()
     if library is None:

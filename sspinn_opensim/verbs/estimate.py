@@ -267,7 +267,6 @@ def _write_results(study: Study, out: Path, found: _Estimated, advice: str = ADV
             seed: consistent(result, subject, deviations, found.gyroscopes[seed])
             for seed, result in results.items()
         }
-        hand_over()
         correction = correction_of(raw, next(iter(results.values())), deviations, subject)
     first, *_ = results.values()
     gait = gait_of(first, subject, found.phases, found.uncovered)
