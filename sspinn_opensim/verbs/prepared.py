@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,8 @@ from sspinn_opensim.verbs.on_study import subject_file
 if TYPE_CHECKING:
     from sspinn_opensim.training.signals import Signals
     from sspinn_opensim.training.subject import Subject
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,11 @@ def prepare(
     """
     model = read_model(subject_file(out))
     check_gravity(model.gravity, str(subject_file(out)))
-    as_read = read_recording(study) if recording is None else recording
+    as_read = recording
+    if as_read is None:
+        log.info(f"reading {study.recording.file}")
+        as_read = read_recording(study)
+    log.info(f"checking {as_read.time_s[-1] - as_read.time_s[0]:.0f} s of {len(as_read.sensors)} sensors")
     recording = on_model(as_read, model)
     check_placement(recording.sensors, model, str(study.path))
     recording, alignment = along_segments(study, recording, model, out, known=alignment)
