@@ -61,8 +61,8 @@ def scores(folder: Path, measured: Measured, mass_kg: float, height_m: float) ->
     for name in ("angle", "force_up"):
         found |= _delay(name, estimate.time_s, *compared[name])
     for name, curves in compared.items() if measured.lag_s else ():
-        for key, value in _errors("", estimate.time_s - measured.lag_s, *curves).items():
-            found |= {f"{name}_rmsd_at_stated_lag": value} if key == "_rmsd" else {}
+        if errors := _errors("", estimate.time_s - measured.lag_s, *curves):
+            found[f"{name}_rmsd_at_stated_lag"] = errors["_rmsd"]
     for name in SAGITTAL:
         if name.startswith("knee") and name in estimate.angles:
             found[f"range_{name}"] = float(np.degrees(np.ptp(np.percentile(estimate.angles[name], (1, 99)))))

@@ -13,7 +13,6 @@ from functools import cache
 import numpy as np
 
 from casadi_dynamics.compiled.llvm import machine
-from casadi_dynamics.disk_cache import loaded
 
 #: Numbers of a vector; LLVM makes several of one where the processor's are shorter.
 _LANES = 8
@@ -39,12 +38,8 @@ def add_motion(columns: np.ndarray, hessian: np.ndarray, weights: np.ndarray) ->
 
 @cache
 def _compiled(*shape: int) -> Callable[[int, int, int, int], None]:
-    text = module_text(*shape)
-    key = "\n".join((text, *machine.surroundings()))
-    code = loaded(key, lambda: machine.compiled(text), lambda code: machine.linked(code, "add_motion"))
-    function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64)(code.address["add_motion"])
-    function.code = code  # pyright: ignore[reportAttributeAccessIssue] - it has to live as long
-    return function
+    code = machine.cached(module_text(*shape), "add_motion")
+    return code.function("add_motion", None, *[ctypes.c_void_p] * 3, ctypes.c_int64)
 
 
 def module_text(c: int, orders: int, width: int, height: int) -> str:

@@ -13,7 +13,6 @@ from functools import cache
 import numpy as np
 
 from casadi_dynamics.compiled.llvm import machine
-from casadi_dynamics.disk_cache import loaded
 
 #: Numbers of a vector; LLVM makes two or four of one where the processor's are shorter.
 _LANES = 8
@@ -41,13 +40,8 @@ def factor(columns: np.ndarray, rows: int) -> np.ndarray:
 
 @cache
 def _compiled(rows: int) -> Callable[[int, int, int, int], int]:
-    text = module_text(rows)
-    key = "\n".join((text, *machine.surroundings()))
-    code = loaded(key, lambda: machine.compiled(text), lambda code: machine.linked(code, "factor"))
     addresses, sizes = [ctypes.c_void_p] * 2, [ctypes.c_int64] * 2
-    function = ctypes.CFUNCTYPE(ctypes.c_int64, *addresses, *sizes)(code.address["factor"])
-    function.code = code  # pyright: ignore[reportAttributeAccessIssue] - it has to live as long
-    return function
+    return machine.cached(module_text(rows), "factor").function("factor", ctypes.c_int64, *addresses, *sizes)
 
 
 def module_text(rows: int) -> str:

@@ -35,6 +35,8 @@ _SMALLEST_RANGE = {"acceleration": 17.0, "angular_rate": 3.9}
 _FROZEN_S, _FROZEN_RUNS, _TURNS, _OFF_GRAVITY = 0.1, 4, 0.3, 2.0
 #: From this share of its time frozen a sensor says little.
 _MUCH_FROZEN = 0.05
+#: Fewer samples say nothing of how a sensor repeats itself.
+_FEWEST = 10
 #: A stretch of so long, s, whose samples all came before, at least so long before, was pasted: noise repeats
 #: no row of several channels but by chance, and no two in a row.
 _PASTED_S = 0.5
@@ -64,9 +66,13 @@ def check_streams(streams: Mapping[str, Stream], recorded_rate_hz: float | None 
         found += _rate(name, stream, recorded_rate_hz)
         found += _jitter(name, stream)
         found += _gaps(name, stream, recorded_rate_hz)
-        others = [other for other in streams.values() if other is not stream and _same_rows(stream, other)]
-        found += _frozen(name, stream, recorded_rate_hz, others)
-        found += _pasted(name, stream, recorded_rate_hz)
+        measured = [s for s in (stream.acceleration, stream.angular_rate) if s is not None]
+        rate_hz = recorded_rate_hz or stream.rate_hz or measured_rate_hz(stream)
+        if measured and rate_hz and len(stream) >= _FEWEST:
+            rows = np.ascontiguousarray(np.nan_to_num(np.concatenate(measured, axis=1)), float)
+            others = [one for one in streams.values() if one is not stream and _same_rows(stream, one)]
+            found += _frozen(name, stream, rows, rate_hz, others)
+            found += _pasted(name, stream, rows, rate_hz)
     signals = {name: (s.acceleration, s.angular_rate) for name, s in streams.items()}
     return found + check_channels(signals)
 
@@ -226,13 +232,8 @@ def _same_rows(one: Stream, other: Stream) -> bool:
 
 
 def _frozen(
-    name: str, stream: Stream, recorded_rate_hz: float | None, others: Sequence[Stream]
+    name: str, stream: Stream, rows: np.ndarray, rate: float, others: Sequence[Stream]
 ) -> Iterator[Finding]:
-    signals = [s for s in (stream.acceleration, stream.angular_rate) if s is not None]
-    rate = recorded_rate_hz or stream.rate_hz or measured_rate_hz(stream)
-    if not signals or not rate or len(stream) < 10:
-        return
-    rows = np.nan_to_num(np.concatenate(signals, axis=1))
     edges = np.flatnonzero(np.any(rows[1:] != rows[:-1], axis=1)) + 1
     starts = np.concatenate([[0], edges])
     lengths = np.diff(np.concatenate([starts, [len(rows)]]))
@@ -274,26 +275,20 @@ def _frozen(
         )
 
 
-def _pasted(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator[Finding]:
-    signals = [s for s in (stream.acceleration, stream.angular_rate) if s is not None]
-    rate = recorded_rate_hz or stream.rate_hz or measured_rate_hz(stream)
-    if not signals or not rate:
-        return
-    rows = np.ascontiguousarray(np.nan_to_num(np.concatenate(signals, axis=1))).view(np.uint64)
+def _pasted(name: str, stream: Stream, rows: np.ndarray, rate: float) -> Iterator[Finding]:
     odd = np.random.default_rng(0).integers(2**63, size=rows.shape[1], dtype=np.uint64) * 2 + 1
-    hashed = (rows * odd).sum(axis=1, dtype=np.uint64)
+    hashed = rows.view(np.uint64) @ odd
     order = np.argsort(hashed, kind="stable")
     same = hashed[order[1:]] == hashed[order[:-1]]
     lag = np.zeros(len(rows), int)  # to the last row with the same values; 0: none
     lag[order[1:][same]] = (order[1:] - order[:-1])[same]
     edges = np.concatenate([[0], np.flatnonzero(np.diff(lag)) + 1, [len(lag)]])
-    least = _PASTED_S * rate
-    pasted = [(a, b) for a, b in itertools.pairwise(edges) if b - a >= least and lag[a] >= least]
-    if not pasted:
+    lengths = np.where(lag[edges[:-1]] >= _PASTED_S * rate, np.diff(edges), 0)
+    first, long = edges[lengths.argmax()], lengths.max()
+    if long < _PASTED_S * rate:
         return
-    first, last = max(pasted, key=lambda part: part[1] - part[0])
     at = f"line {stream.lines[first]}" if stream.lines is not None else f"sample {first + 1}"
-    long_s, before_s = (last - first) / rate, lag[first] / rate
+    long_s, before_s = long / rate, lag[first] / rate
     yield Finding(
         "doubt",
         "duplicate",

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
 
-from casadi_dynamics.disk_cache import sources_hash
+from casadi_dynamics.disk_cache import loaded, sources_hash
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,18 @@ class Linked:
 
     address: Mapping[str, int]
     _keep_alive: object
+
+    def function(self, symbol: str, gives: Any, *takes: Any) -> Callable[..., Any]:
+        """Return an exported function, by ctypes of what it gives and takes; it keeps the code in memory."""
+        found = ctypes.CFUNCTYPE(gives, *takes)(self.address[symbol])
+        found.code = self  # pyright: ignore[reportAttributeAccessIssue]
+        return found
+
+
+def cached(text: str, *symbols: str) -> Linked:
+    """Return the machine code of an LLVM module, from the cache on disk or compiled and stored there."""
+    key = "\n".join((text, *surroundings()))
+    return loaded(key, lambda: compiled(text), lambda code: linked(code, *symbols))
 
 
 def compiled(text: str) -> bytes:

@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from casadi_dynamics.compiled.llvm import machine
-from casadi_dynamics.disk_cache import loaded
 from sspinn_opensim.training.networks.cores import shared_in_blocks
 from sspinn_opensim.training.networks.lstm_code import GATES, block_of, module_text, vectors_together
 
@@ -209,7 +208,6 @@ class _Code:
     lanes: int
     rows: int
     _functions: Mapping[str, Callable[..., None]]
-    _keep_alive: object
 
     def forward_weights(self, weights: Tensor) -> Tensor:
         """Return weights (4 width, inputs + width) by vectors of the memory, the four gates side by side."""
@@ -251,13 +249,9 @@ def _block() -> tuple[int, int]:
 
 @cache
 def _made(width: int, lanes: int, rows: int) -> _Code:
-    text = module_text(width, lanes, rows)
-    key = "\n".join((text, *machine.surroundings()))
-    found = loaded(key, lambda: machine.compiled(text), lambda code: machine.linked(code, *_TAKES))
+    code = machine.cached(module_text(width, lanes, rows), *_TAKES)
     functions = {
-        name: ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arrays, *[ctypes.c_int64] * (sizes + 2))(
-            found.address[name]
-        )
+        name: code.function(name, None, *[ctypes.c_void_p] * arrays, *[ctypes.c_int64] * (sizes + 2))
         for name, (arrays, sizes) in _TAKES.items()
     }
-    return _Code(width, lanes, rows, functions, found)
+    return _Code(width, lanes, rows, functions)

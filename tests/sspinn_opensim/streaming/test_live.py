@@ -233,33 +233,21 @@ def test_a_sender_that_starts_again_is_followed(make_live, arrivals, play_to, wh
     )
 
 
-def test_rows_of_impossible_times_change_nothing(make_live, arrivals, play_to, whole):
-    """All sensors of one clock at once, and no two rows alike."""
+@pytest.mark.parametrize(
+    "ahead_s",
+    [
+        {row: (-1) ** row * 1e9 + 5.0 * row for row in range(500, 560, 2)},
+        {row: 0.2 + 0.8 * np.random.default_rng(row).random() for row in range(500, 2000, 10)},
+    ],
+    ids=["impossible", "up to a second ahead"],
+)
+def test_rows_with_wrong_times_change_nothing(make_live, arrivals, play_to, whole, ahead_s):
+    """Rows that came once more: all sensors of one clock at once, and no two rows alike."""
     odd = [
-        (
-            arrived + 1e-4,
-            dataclasses.replace(sample, time_s=sample.time_s + (-1) ** row * 1e9 + 5.0 * row, counter=None),
-        )
-        for row in range(500, 560, 2)
+        (arrived + 1e-4, dataclasses.replace(sample, time_s=sample.time_s + wrong_s, counter=None))
+        for row, wrong_s in ahead_s.items()
         for arrived, sample in arrivals(from_row=row, to_row=row + 1)
     ]
-    live = make_live()
-    frames, events = play_to(live, arrivals() + odd)
-    assert kinds(events) == ["began"]
-    assert_same(frames, whole)
-    assert sum(health.strange for health in live.health.values()) == len(odd)
-
-
-def test_rows_ahead_of_time_do_not_silence_a_stream(make_live, arrivals, play_to, whole):
-    """One row in ten once more, stamped up to a second ahead: nothing but their own times is lost."""
-    random = np.random.default_rng(0)
-    odd = []
-    for row in range(500, 2000, 10):
-        ahead_s = 0.2 + 0.8 * random.random()
-        odd += [
-            (arrived + 1e-4, dataclasses.replace(sample, time_s=sample.time_s + ahead_s, counter=None))
-            for arrived, sample in arrivals(from_row=row, to_row=row + 1)
-        ]
     live = make_live()
     frames, events = play_to(live, arrivals() + odd)
     assert kinds(events) == ["began"]
