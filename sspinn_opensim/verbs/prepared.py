@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: A recording this long, s, takes seconds to check: it is said.
+_LONG_S = 600.0
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -114,7 +117,8 @@ def prepare(
     if as_read is None:
         log.info(f"reading {study.recording.file}")
         as_read = read_recording(study)
-    log.info(f"checking {as_read.time_s[-1] - as_read.time_s[0]:.0f} s of {len(as_read.sensors)} sensors")
+    if (lasts_s := as_read.time_s[-1] - as_read.time_s[0]) >= _LONG_S:
+        log.info(f"checking {lasts_s / 60:.0f} minutes of {len(as_read.sensors)} sensors")
     recording = on_model(as_read, model)
     check_placement(recording.sensors, model, str(study.path))
     recording, alignment = along_segments(study, recording, model, out, known=alignment)

@@ -29,9 +29,11 @@ def test_a_recording_is_let_go_before_its_estimate_is_corrected(study, scaled, t
     assert held == [False, False], "what the caller holds is the caller's"
 
 
-def test_what_takes_long_before_the_network_is_said(study, scaled, caplog):
+def test_what_takes_long_before_the_network_is_said(study, scaled, caplog, monkeypatch):
     with caplog.at_level("INFO", "sspinn_opensim"):
         made = prepared.prepare(study, scaled)
+        monkeypatch.setattr(prepared, "_LONG_S", 1.0)
+        prepared.prepare(study, scaled)
         prepared.prepare(study, scaled, made.recording)
     said = [record.message.partition(" ")[0] for record in caplog.records]
-    assert said == ["reading", "checking", "checking"]
+    assert said == ["reading", "reading", "checking", "checking"]
