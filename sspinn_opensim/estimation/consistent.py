@@ -53,6 +53,9 @@ SHORTEST_LOAD_S = 0.06
 SNAP = 1e5
 #: What is faster in the gyroscopes, Hz, is more of tissue than of the motion.
 GYROSCOPES_HZ = 6.0
+#: What is faster in a network's forces and moments, Hz, is more of its noise, and of tissue that shakes the
+#: sensors of pelvis and trunk, half of the body, than of the ground.
+FORCES_HZ = 8.0
 #: Fewer frames have no second derivative worth balancing.
 FEWEST_FRAMES = 6
 #: Directions of the cone of friction in space: its flat sides hold 0.87 of it and more.
@@ -134,6 +137,26 @@ def consistent(
             own[part] = getattr(on_feet, name)
     on_feet = GroundForces(estimate.ground.feet, **ground)
     return replace(estimate, q=subject.completed(whole), moments=moments, ground=on_feet)
+
+
+def without_shaking(estimate: Estimate, subject: Subject) -> Estimate:
+    """Return the estimate of a network without what is faster than `FORCES_HZ` in its forces and moments.
+
+    Feet without load stay without, so that no filter makes them strike earlier or leave later.
+    """
+    time_s, ground = estimate.time_s, estimate.ground
+    if len(time_s) < FEWEST_FRAMES:
+        return estimate
+    rate_hz = (len(time_s) - 1) / float(time_s[-1] - time_s[0])
+    force, torque, moments = (
+        low_pass(values, FORCES_HZ, rate_hz) for values in (ground.force, ground.torque, estimate.moments)
+    )
+    loaded = ground.force[..., 1:2] > LEAST_LOAD * subject.body_weight
+    kept = {
+        name: np.where(loaded, new, getattr(ground, name))
+        for name, new in (("force", force), ("torque", torque))
+    }
+    return replace(estimate, moments=moments, ground=replace(ground, **kept))
 
 
 def _solved(

@@ -10,7 +10,7 @@ from casadi_dynamics.osim import read_model
 from sspinn_opensim.alignment.align import aligned
 from sspinn_opensim.alignment.files import check_sensors, read_alignment
 from sspinn_opensim.alignment.types import Alignment
-from sspinn_opensim.estimation.consistent import consistent
+from sspinn_opensim.estimation.consistent import consistent, without_shaking
 from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.linked import estimate_by_sensors
 from sspinn_opensim.estimation.offline import Estimate, at_times
@@ -101,7 +101,9 @@ class Estimator:
         if not agreeing:
             return estimate
         gyroscopes = Gyroscopes.of(recording, subject, network.mounting)
-        return consistent(estimate, subject, deviations_of([estimate], subject, found), gyroscopes)
+        return consistent(
+            without_shaking(estimate, subject), subject, deviations_of([estimate], subject, found), gyroscopes
+        )
 
     def _as_recorded(self, recording: Recording, found: Alignment) -> Recording:
         """Return a recording in which stated axes that the training refined are not known.

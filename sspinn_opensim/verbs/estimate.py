@@ -14,7 +14,7 @@ from sspinn_opensim.builtin_network.beginning import begin
 from sspinn_opensim.builtin_network.known_model import BUILTIN
 from sspinn_opensim.builtin_network.shipped import FILE
 from sspinn_opensim.estimation import Estimate, write_estimate
-from sspinn_opensim.estimation.consistent import consistent
+from sspinn_opensim.estimation.consistent import consistent, without_shaking
 from sspinn_opensim.estimation.correction import Correction, correction_of
 from sspinn_opensim.estimation.fit import Fit, fit_of
 from sspinn_opensim.estimation.gait import Gait, gait_of, write_gait
@@ -264,7 +264,7 @@ def _write_results(study: Study, out: Path, found: _Estimated, advice: str = ADV
     correction = None
     if study.output.consistent:
         results = {
-            seed: consistent(result, subject, deviations, found.gyroscopes[seed])
+            seed: consistent(without_shaking(result, subject), subject, deviations, found.gyroscopes[seed])
             for seed, result in results.items()
         }
         correction = correction_of(raw, next(iter(results.values())), deviations, subject)
