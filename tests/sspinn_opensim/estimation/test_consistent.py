@@ -19,7 +19,7 @@ from sspinn_opensim.estimation import consistent as step
 from sspinn_opensim.estimation import knots, quadratic
 from sspinn_opensim.estimation.balance import RATE_RAD_S, Balance, Values
 from sspinn_opensim.estimation.correction import correction_of
-from sspinn_opensim.estimation.ground import GroundForces
+from sspinn_opensim.estimation.ground import LEAST_LOAD, GroundForces
 from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.hessians import Hessians
 from sspinn_opensim.estimation.offline import Estimate, at_times
@@ -146,6 +146,29 @@ def test_pieces_are_cut_where_it_does_not_show(walker, corrected, monkeypatch):
     assert (np.abs(parts.q - whole.q) / deviations.q).max() < 1e-3
     told = correction_of(longer, parts, deviations, subject)
     assert max(r.after_percent for r in told.residuals.values()) < 0.1
+
+
+def test_what_shakes_is_left_out_and_feet_strike_when_they_did(walker):
+    """At 25 Hz a filter of the second order and 8 Hz, run both ways, leaves a fortieth."""
+    subject, still = walker.subject, unbalanced(walker.subject)
+    loaded = still.ground.force[..., 1] > LEAST_LOAD * subject.body_weight
+    wave = np.sin(2 * np.pi * 25 * still.time_s)[:, None]
+    up = np.zeros_like(still.ground.force)
+    up[..., 1] = np.where(loaded, 50 * wave, 0.0)
+    ground = dataclasses.replace(still.ground, force=still.ground.force + up)
+    shaking = dataclasses.replace(still, moments=still.moments + 10 * wave, ground=ground)
+    before, after = (step.without_shaking(each, subject) for each in (still, shaking))
+    assert 0.2 < np.mean(~loaded[:, 0]) < 0.5
+    np.testing.assert_array_equal(after.ground.force[~loaded], still.ground.force[~loaded])
+    inner = slice(10, -10)
+    assert np.std((after.moments - before.moments)[inner]) < 0.05 * np.std(10 * wave)
+    stands = np.convolve(loaded[:, 1], np.ones(21), "same") > 20  # 0.1 s from a strike, which is no wave
+    left = (after.ground.force - before.ground.force)[stands, 1, 1]
+    assert np.std(left) < 0.05 * np.std(up[stands, 1, 1])
+    slow = (before.ground.force - still.ground.force)[loaded]
+    assert np.sqrt(np.mean(slow**2)) < 0.02 * subject.body_weight
+    short = dataclasses.replace(still, time_s=still.time_s[:1])
+    assert step.without_shaking(short, subject) is short
 
 
 def test_held_coordinates_stay(walker):
