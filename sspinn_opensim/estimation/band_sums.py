@@ -18,7 +18,7 @@ from casadi_dynamics.compiled.llvm import machine
 _LANES = 8
 
 
-def add_motion(columns: np.ndarray, hessian: np.ndarray, weights: np.ndarray) -> None:
+def add_motion(columns: np.ndarray, hessian: np.ndarray, weights: np.ndarray, at: np.ndarray) -> None:
     """Add symmetric Hessians, each by the coefficients of a knot and of the next ones.
 
     Parameters
@@ -29,24 +29,27 @@ def add_motion(columns: np.ndarray, hessian: np.ndarray, weights: np.ndarray) ->
         By o derivatives of c coordinates, one after the other.
     weights : (o, k) ndarray
         Of k coefficients, one knot each, in the derivatives.
+    at : (n,) ndarray
+        The first knot that each Hessian is of.
     """
     orders, width = weights.shape
     hessian, weights = (np.ascontiguousarray(array, float) for array in (hessian, weights))
+    at = np.ascontiguousarray(at, np.int64)
     run = _compiled(hessian.shape[1] // orders, orders, width, columns.shape[1])
-    run(columns.ctypes.data, hessian.ctypes.data, weights.ctypes.data, len(hessian))
+    run(columns.ctypes.data, hessian.ctypes.data, weights.ctypes.data, at.ctypes.data, len(hessian))
 
 
 @cache
-def _compiled(*shape: int) -> Callable[[int, int, int, int], None]:
+def _compiled(*shape: int) -> Callable[[int, int, int, int, int], None]:
     code = machine.cached(module_text(*shape), "add_motion")
-    return code.function("add_motion", None, *[ctypes.c_void_p] * 3, ctypes.c_int64)
+    return code.function("add_motion", None, *[ctypes.c_void_p] * 4, ctypes.c_int64)
 
 
 def module_text(c: int, orders: int, width: int, height: int) -> str:
-    """Return an LLVM module with ``add_motion(columns, hessian, weights, count)``.
+    """Return an LLVM module with ``add_motion(columns, hessian, weights, at, count)``.
 
-    Its loops are over knots ``%k`` and the coordinates ``%j`` that columns are of: ``%column`` is where that
-    of the knot's own coefficient begins, less what would be above the diagonal.
+    Its loops are over Hessians ``%k`` and the coordinates ``%j`` that columns are of: ``%column`` is where
+    that of the knot's own coefficient begins, less what would be above the diagonal.
     """
     size, text = orders * c, _Text()
     weight = [[text.load("double", "%weights", a * width + k) for k in range(width)] for a in range(orders)]
@@ -68,7 +71,9 @@ def module_text(c: int, orders: int, width: int, height: int) -> str:
                 text.store(kind, text.sum(kind, pairs, known), "%column", place)
     body = "\n  ".join(text.lines)
     return f"""
-define void @add_motion(ptr noalias %columns, ptr noalias %hessian, ptr noalias %weights, i64 %count) {{
+define void @add_motion(
+  ptr noalias %columns, ptr noalias %hessian, ptr noalias %weights, ptr noalias %at, i64 %count
+) {{
 entry:
   br label %next
 next:
@@ -78,7 +83,9 @@ next:
 knot:
   %own_at = mul i64 %k, {size**2}
   %own = getelementptr double, ptr %hessian, i64 %own_at
-  %block_at = mul i64 %k, {c * height}
+  %place_at = getelementptr i64, ptr %at, i64 %k
+  %place = load i64, ptr %place_at, align 8
+  %block_at = mul i64 %place, {c * height}
   %block = getelementptr double, ptr %columns, i64 %block_at
   br label %head
 head:

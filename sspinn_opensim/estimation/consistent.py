@@ -76,12 +76,16 @@ _GIVEN_UP = 0.05
 _CLOSE, _FAST = 1e-3, 0.1
 #: But for the first rounds, in which forces and motion are far from each other.
 _FULL_ROUNDS = 2
+#: Share of the samples whose bounds may still be wrong before that: the next round mends them.
+_FEW = 0.01
 #: Parts of a step that are tried, until the residual falls.
 _LENGTHS = (1.0, 0.5, 0.25)
 #: How closely the first program, which is only a start, and the others are solved.
 _ROUGHLY, _CLOSELY = 1e-4, 1e-7
+#: Frames whose Hessians are made at once, so that they stay in the second cache.
+_AT_ONCE = 256
 #: Frames solved together, and how far they reach into their neighbours, s: corrections are forgotten before.
-_PIECE, _OVERLAP_S = 2000, 2.5
+_PIECE, _OVERLAP_S = 3000, 2.5
 
 
 def consistent(
@@ -298,20 +302,23 @@ class _Problem:
         coefficients = knots.coefficients(self._q)
         motion = knots.at_knots(coefficients, self._weights)
         amount = self._first_amounts()
-        bound, held = np.zeros_like(amount), np.zeros((len(self._q), len(self._subject.roles.root)))
+        zero, bound = amount <= 0, np.zeros_like(amount)
+        held = np.zeros((len(self._q), len(self._subject.roles.root)))
         reading = self._balance.values(motion, self._forces(amount)).reading
         aims, last, before = _Aims(reading, self._followed(reading), held), np.inf, np.inf
         curvature, by_guesses = self._curvature(motion, amount), True
         for round_ in range(_ROUNDS):
             if round_ and (round_ < _FULL_ROUNDS or last > min(_CLOSE, _FAST * before)):
-                program = curvature = None  # the largest arrays there are: not twice at once
+                program = curvature = None  # large arrays: not twice at once
                 curvature = self._curvature(motion, amount)
             program = self._program(curvature, coefficients, motion, amount, aims)
-            found = program.solve_by_guesses(bound >= amount) if by_guesses else None
-            if found is None:
-                by_guesses = False
-                found = program.solve(amount, bound, _CLOSELY if round_ else _ROUGHLY)
-            step, aim, bound = found
+            few = _FEW if last > _CLOSE else 0.0
+            found = program.solve_by_guesses(zero, few) if by_guesses else None
+            if found is not None:
+                step, aim, zero = found
+            else:
+                by_guesses, few = False, 0.0
+                step, aim, bound = program.solve(amount, bound, _CLOSELY if round_ else _ROUGHLY)
             before = last
             for length in _LENGTHS:
                 motion = knots.at_knots(coefficients + length * step, self._weights)
@@ -320,13 +327,13 @@ class _Problem:
                 if np.abs(left).max() < max(last, _NEARLY):
                     break
             coefficients, amount, last = coefficients + length * step, between, float(np.abs(left).max())
-            if last < _BALANCED:
+            if last < _BALANCED and not few:
                 break
             if last < _NEARLY:
                 aims = replace(aims, held=aims.held + _STIFFNESS * left)
         if not last < _GIVEN_UP:
             return None
-        return motion[:, : self._q.shape[1]], self._forces(amount)
+        return motion[:, : self._q.shape[1]], self._forces(np.maximum(amount, 0.0))
 
     def _forces(self, amount: np.ndarray) -> np.ndarray:
         each = amount.reshape(*self._on.shape, -1) @ self._directions.T
@@ -356,8 +363,14 @@ class _Problem:
         )
 
     def _curvature(self, motion: np.ndarray, amount: np.ndarray) -> Curvature:
-        found = self._hessians.at(motion, amount, self._on, self._point, self._precision, self._gyroscopes)
-        return Curvature(self._weights, stiffness=self._stiffness, **found)
+        frames, count = self._q.shape
+        found = Curvature(frames, count, amount.shape[1], self._weights, self._stiffness)
+        for first in range(0, frames, _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            followed = self._gyroscopes.part(part) if self._gyroscopes else None
+            known = motion[part], amount[part], self._on[part], self._point[part], self._precision[part]
+            found.put(first, **self._hessians.at(*known, followed))
+        return found
 
     def _slopes(self, motion: np.ndarray, amount: np.ndarray, aims: _Aims) -> tuple[np.ndarray, np.ndarray]:
         """Return the gradient of all but the fourth differences, (n, 3 c) by motion and (n, a) by amounts."""

@@ -9,8 +9,7 @@ and fourth derivative at its ends it is the spline by which OpenSim differentiat
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided, sliding_window_view
-from scipy.linalg import solve_banded
+from scipy.linalg import get_blas_funcs, solve_banded
 
 from sspinn_opensim.estimation.band_sums import add_motion
 from sspinn_opensim.estimation.banded import factor
@@ -26,8 +25,6 @@ AT_KNOT = (
 #: So many coefficients tell a sample; there are so many more of them than samples.
 WIDTH = 5
 MORE = WIDTH - 1
-#: Samples whose products are summed while they are in the second cache.
-_CHUNK = 128
 
 
 def derivative_weights(step_s: float) -> np.ndarray:
@@ -78,29 +75,6 @@ def bending(found: np.ndarray) -> np.ndarray:
     return total
 
 
-def windows(found: np.ndarray) -> np.ndarray:
-    """Return a view (n, 5 c) of coefficients (n + 4, c): for each knot those that tell it."""
-    rows, c = np.ascontiguousarray(found).shape
-    return sliding_window_view(found.ravel(), WIDTH * c)[::c][: rows - MORE]
-
-
-def onto_windows(of_windows: np.ndarray) -> np.ndarray:
-    """Return a gradient by coefficients (n + 4, c) of one by the coefficients of each knot, (n, 5 c)."""
-    n = len(of_windows)
-    parts = of_windows.reshape(n, WIDTH, -1)
-    total = np.zeros((n + MORE, parts.shape[2]))
-    for j in range(WIDTH):
-        total[j : j + n] += parts[:, j]
-    return total
-
-
-def by_window(of_motion: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return derivatives (n, m, 5 c) by the coefficients of a knot of those (n, m, 3 c) by its motion."""
-    n, m = of_motion.shape[:2]
-    parts = of_motion.reshape(n * m, len(weights), -1)
-    return (weights.T @ parts).reshape(n, m, -1)
-
-
 class Band:
     """The lower band of a symmetric matrix by coefficients, column by column; those of a knot side by side.
 
@@ -114,48 +88,52 @@ class Band:
     """
 
     def __init__(self, knots: int, c: int) -> None:
-        self.c, self._height = c, WIDTH * c + c - 1
-        self._columns = np.zeros((knots * c, self._height))
+        self.c = c
+        self._columns = np.zeros((knots * c, WIDTH * c + c - 1))
 
     def copy(self) -> Band:
         """Return another one of the same numbers."""
         other = Band.__new__(Band)
-        other.c, other._height, other._columns = self.c, self._height, self._columns.copy()
+        other.c, other._columns = self.c, self._columns.copy()
         return other
 
-    def subtract_squares(self, left: np.ndarray, right: np.ndarray, at: np.ndarray | None = None) -> None:
-        """Subtract at each knot, or at some, the product, symmetric, of (n, a, 5 c) by (n, a, 5 c)."""
-        c, blocks = self.c, self._blocks()
-        for first in range(0, len(left), _CHUNK):
-            some = slice(first, first + _CHUNK)
-            for k in range(WIDTH):
-                square = left[some, :, k * c : k * c + c].swapaxes(1, 2) @ right[some, :, k * c :]
-                place = slice(first + k, first + k + len(square)) if at is None else at[some] + k
-                blocks[place, :, : (WIDTH - k) * c] -= square
+    def add_motion(self, hessian: np.ndarray, weights: np.ndarray, at: np.ndarray) -> None:
+        """Add Hessians (n, 3 c, 3 c) by value, speed and acceleration of samples (n,)."""
+        add_motion(self._columns, hessian, weights, at)
 
-    def add_motion(self, hessian: np.ndarray, weights: np.ndarray) -> None:
-        """Add Hessians (n, 3 c, 3 c) by value, speed and acceleration of each knot inside."""
-        add_motion(self._columns, hessian, weights)
-
-    def add_stiffness(self, stiffness: float, end_weight: float) -> None:
-        """Add that of the squares of fourth differences, and at both ends of third and fourth ones."""
-        n = len(self._columns) // self.c - MORE
-        columns = self._columns.reshape(n + MORE, self.c, -1)
+    def add_stiffness(self, stiffness: float) -> None:
+        """Add that of the squares of fourth differences."""
+        columns = self._of_knots()
+        n = len(columns) - MORE
         for right in range(WIDTH):
             for left in range(right, WIDTH):
                 at = (left - right) * self.c
                 columns[right : right + n, :, at] += stiffness * AT_KNOT[4][left] * AT_KNOT[4][right]
-                for ending in AT_KNOT[3:]:
-                    for end in (0, n - 1):
-                        columns[end + right, :, at] += end_weight * ending[left] * ending[right]
 
-    def factor(self) -> np.ndarray:
-        """Return the factor of the matrix (5 c, columns), as `scipy.linalg.cho_solve_banded` takes it."""
-        return factor(self._columns, WIDTH * self.c)
+    def times(self, found: np.ndarray) -> np.ndarray:
+        """Return the matrix times coefficients (knots, c)."""
+        size, (times,) = WIDTH * self.c, get_blas_funcs(["sbmv"], [found])
+        return times(size - 1, 1.0, self._columns.T[:size], found.ravel(), lower=1).reshape(found.shape)
 
-    def _blocks(self) -> np.ndarray:
-        """Return as [i, k, p] the entry of row p below the first of knot i, in the k-th column of knot i."""
-        step = self._columns.itemsize
-        shape = (len(self._columns) // self.c, self.c, WIDTH * self.c)
-        strides = (self.c * self._height * step, (self._height - 1) * step, step)
-        return as_strided(self._columns, shape, strides)
+    def factor(self, end_weight: float) -> np.ndarray:
+        """Return the factor of the matrix (5 c, columns), as `scipy.linalg.cho_solve_banded` takes it.
+
+        Squares of third and fourth derivatives at both ends are added with a weight, so large that the matrix
+        does not keep them: digits of its own would be lost.
+        """
+        columns = self._of_knots()
+        ends = [slice(0, WIDTH), slice(len(columns) - WIDTH, None)]
+        kept = [columns[end].copy() for end in ends]
+        for end in ends:
+            for right in range(WIDTH):
+                for left in range(right, WIDTH):
+                    for ending in AT_KNOT[3:]:
+                        at = (left - right) * self.c
+                        columns[end][right, :, at] += end_weight * ending[left] * ending[right]
+        found = factor(self._columns, WIDTH * self.c)
+        for end, own in zip(ends, kept, strict=True):
+            columns[end] = own
+        return found
+
+    def _of_knots(self) -> np.ndarray:
+        return self._columns.reshape(-1, self.c, self._columns.shape[1])

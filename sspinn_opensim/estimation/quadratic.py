@@ -29,89 +29,86 @@ _ALMOST = 0.99
 _WHOLE = 0.9
 #: Each iteration gains a factor of 2 to 100. What is not solved then is at least better than before.
 _MOST = 60
-#: Keeps the ends of the spline free (`knots.Band.add_stiffness`).
+#: Samples whose products are summed while they are in the second cache.
+_CHUNK = 128
+#: Keeps the ends of the spline free (`knots.Band.factor`).
 _END_WEIGHT = 1e14
 
 
 class Curvature:
-    """The Hessian of a program; what follows from it is made once, and kept for other slopes.
+    """The Hessian of a program, with the amounts eliminated that are free at present.
+
+    Hessians by the motion are summed onto a band as they come: whole they are the largest arrays there are.
+    At first all amounts are held.
 
     Parameters
     ----------
+    frames, coordinates, amounts : int
+        Samples of the motion, and of each its coordinates and its amounts.
     weights : (3, 5) ndarray
         `knots.derivative_weights`.
-    motion, amount : (n, k, k) and (n, a, a) ndarrays
-        By the step of value, speed and acceleration, and by the amounts.
-    mixed : (n, a, k) ndarray
-        By both.
     stiffness : float
         Of the squares of the spline's fourth differences.
+
+    Attributes
+    ----------
+    amount, mixed : (n, a, a) and (n, a, k) ndarrays
+        By the amounts, and by these and the motion.
+    inverse, follows : (n, a, a) and (n, a, k) ndarrays
+        Of the Hessian by the amounts that are free, and how these follow the motion.
     """
 
     def __init__(
-        self, weights: np.ndarray, motion: np.ndarray, amount: np.ndarray, mixed: np.ndarray, stiffness: float
+        self, frames: int, coordinates: int, amounts: int, weights: np.ndarray, stiffness: float
     ) -> None:
-        self.weights, self.stiffness = weights, stiffness
-        self.motion, self.amount, self.mixed = motion, amount, mixed
-        #: Of both, by the coefficients of each knot, (n, a, 5 c).
-        self.by_window = knots.by_window(mixed, weights)
-        self._guess: _Guess | None = None
+        self.weights, states = weights, coordinates * len(weights)
+        self.amount, self.mixed = np.empty((frames, amounts, amounts)), np.empty((frames, amounts, states))
+        self.inverse, self.follows = np.zeros_like(self.amount), np.zeros_like(self.mixed)
+        self._zero = np.ones((frames, amounts), bool)
+        self._band = knots.Band(frames + knots.MORE, coordinates)
+        self._band.add_stiffness(stiffness)
+        self._factor: np.ndarray | None = None
 
-    def band(self) -> knots.Band:
-        """Return the Hessian by the coefficients where the amounts are held."""
-        frames, states = self.motion.shape[:2]
-        band = knots.Band(frames + knots.MORE, states // len(self.weights))
-        band.add_motion(self.motion, self.weights)
-        band.add_stiffness(self.stiffness, _END_WEIGHT)
-        return band
+    def put(self, first: int, motion: np.ndarray, amount: np.ndarray, mixed: np.ndarray) -> None:
+        """Take the Hessians of samples from one on: by value, speed and acceleration, amounts, and both."""
+        part = slice(first, first + len(motion))
+        self._band.add_motion(motion, self.weights, np.arange(part.start, part.stop))
+        self.amount[part], self.mixed[part] = amount, mixed
 
-    def where_zero(self, zero: np.ndarray) -> _Guess:
-        """Return the systems where some amounts, (n, a) bool, are zero; only where that changed anew."""
-        if self._guess is None:
-            self._guess = _Guess(self, zero)
-        else:
-            self._guess.change(zero)
-        return self._guess
-
-
-class _Guess:
-    """The systems of a Hessian where some amounts are zero and the others free."""
-
-    def __init__(self, curvature: Curvature, zero: np.ndarray) -> None:
-        # Not the curvature itself, which holds this: in a circle memory is not given back at once.
-        self._amount, self._by_window = curvature.amount, curvature.by_window
-        self._band, self._zero = curvature.band(), zero
-        #: Of the Hessian by the amounts that are free, and how these follow the coefficients.
-        self.inverse = self._inverse(slice(None))
-        self.follows = self.inverse @ self._by_window
-        self._band.subtract_squares(self._by_window, self.follows)
-        self._factor = self._band.factor()
-
-    def change(self, zero: np.ndarray) -> None:
-        """Go on to another guess."""
+    def free_but(self, zero: np.ndarray) -> None:
+        """Hold amounts (n, a), bool, and free the others; only where that changes there is work."""
         changed = np.flatnonzero((zero != self._zero).any(axis=1))
-        if not len(changed):
-            return
-        self._zero, mixed = zero, self._by_window[changed]
-        self.inverse[changed] = self._inverse(changed)
-        follows = self.inverse[changed] @ mixed
-        self._band.subtract_squares(mixed, follows - self.follows[changed], changed)
-        self.follows[changed] = follows
-        self._factor = self._band.factor()
+        for first in range(0, len(changed), _CHUNK):
+            some = changed[first : first + _CHUNK]
+            mixed, self.inverse[some] = self.mixed[some], _inverse(self.amount[some], zero[some])
+            follows = self.inverse[some] @ mixed
+            lost = mixed.swapaxes(1, 2) @ (self.follows[some] - follows)
+            self._band.add_motion(lost, self.weights, some)
+            self.follows[some] = follows
+        if len(changed):
+            self._zero, self._factor = zero, None
 
     def solve(self, right: np.ndarray) -> np.ndarray:
-        """Return the coefficients (n + 4, c) of the reduced system."""
+        """Return the coefficients (n + 4, c) of the band's system."""
+        if self._factor is None:
+            self._factor = self._band.factor(_END_WEIGHT)
         return cho_solve_banded((self._factor, True), right.ravel(), check_finite=False).reshape(right.shape)
 
-    def _inverse(self, frames: slice | np.ndarray) -> np.ndarray:
-        held, inner = self._zero[frames], self._amount[frames].copy()
-        inner[held] = 0.0
-        inner.swapaxes(1, 2)[held] = 0.0
-        diagonal = np.arange(inner.shape[1])
-        inner[:, diagonal, diagonal] += held
-        inverse = np.linalg.inv(inner)
-        inverse[:, diagonal, diagonal] -= held
-        return inverse
+    def held(self) -> knots.Band:
+        """Return the Hessian by the coefficients where all amounts are held."""
+        self.free_but(np.ones_like(self._zero))
+        return self._band
+
+
+def _inverse(matrices: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """Return the inverses of what is not held, (n, a) bool, of matrices (n, a, a), and zeros there."""
+    inner, diagonal = matrices.copy(), np.arange(matrices.shape[1])
+    inner[held] = 0.0
+    inner.swapaxes(1, 2)[held] = 0.0
+    inner[:, diagonal, diagonal] += held
+    inverse = np.linalg.inv(inner)
+    inverse[:, diagonal, diagonal] -= held
+    return inverse
 
 
 @dataclass(frozen=True)
@@ -133,35 +130,38 @@ class QuadraticProgram:
     amount_slope: np.ndarray
     spline_slope: np.ndarray
 
-    def solve_by_guesses(self, zero: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """Return the step of the coefficients (n + 4, c), the amounts, and the multipliers of their bounds.
+    def solve_by_guesses(
+        self, zero: np.ndarray, few: float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """Return the step of the coefficients (n + 4, c), the amounts, and which are best taken as zero next.
 
         Parameters
         ----------
         zero : (n, a) bool ndarray
             The first guess: which amounts are zero.
+        few : float
+            Share of the samples at which a guess may be wrong; there amounts may be negative.
 
         Returns
         -------
         tuple of ndarrays or None
-            None where guesses go in circles.
+            None where guesses go in circles. Without `few`, the next guess is the one that was right.
         """
-        known, mixed = self.curvature, self.curvature.by_window
+        known, mixed = self.curvature, self.curvature.mixed
         back = mixed.swapaxes(1, 2)
-        slope = knots.onto_coefficients(self.motion_slope, known.weights) + self.spline_slope
         nothing = _ROUNDING_OF_PULL * np.einsum("nii->ni", known.amount)
         for _ in range(_GUESSES):
-            guess = known.where_zero(zero)
-            own = -_times(guess.inverse, self.amount_slope)
-            step = guess.solve(-slope - knots.onto_windows(_times(back, own)))
-            moved = knots.windows(step)
-            amount = own - _times(guess.follows, moved)
+            known.free_but(zero)
+            own = -_times(known.inverse, self.amount_slope)
+            slope = knots.onto_coefficients(self.motion_slope + _times(back, own), known.weights)
+            step = known.solve(-slope - self.spline_slope)
+            moved = knots.at_knots(step, known.weights)
+            amount = own - _times(known.follows, moved)
             pull = _times(known.amount, amount) + _times(mixed, moved) + self.amount_slope
             wrong = np.where(zero, pull < -nothing, amount < -_ROUNDING)
-            if not wrong.any():
-                multiplier = np.where(zero, np.maximum(pull, 0.0), 0.0)
-                return step, np.maximum(amount, 0.0), multiplier
             zero = zero ^ wrong
+            if wrong.any(axis=1).sum() <= few * len(wrong):
+                return step, np.where(wrong, amount, np.maximum(amount, 0.0)), zero
         return None
 
     def solve(
@@ -177,11 +177,9 @@ class QuadraticProgram:
             Mean product of amount and multiplier that is small enough.
         """
         amount, multiplier = np.maximum(amount, _INSIDE), np.maximum(multiplier, _INSIDE)
-        frames, states = self.motion_slope.shape
-        step = np.zeros((frames + knots.MORE, states // len(self.curvature.weights)))
-        band = self.curvature.band()
+        band, step = self.curvature.held(), np.zeros_like(self.spline_slope)
         for _ in range(_MOST):
-            newton = _Newton(self, band.copy(), step, amount, multiplier)
+            newton = _Newton(self, band, step, amount, multiplier)
             gap = float(np.mean(amount * multiplier))
             _, more, pull = newton.direction(-amount * multiplier)
             ahead = amount + _longest(amount, more) * more
@@ -197,13 +195,7 @@ class QuadraticProgram:
 
 
 class _Newton:
-    """Newton's step from one point, with its matrices factorised once.
-
-    Parameters
-    ----------
-    band : Band
-        Of the program; it is used up.
-    """
+    """Newton's step from one point, with its matrices factorised once."""
 
     def __init__(
         self,
@@ -213,30 +205,33 @@ class _Newton:
         amount: np.ndarray,
         multiplier: np.ndarray,
     ) -> None:
-        known, mixed = program.curvature, program.curvature.by_window
-        self._amount, self._multiplier, self._back = amount, multiplier, mixed.swapaxes(1, 2)
-        moved = knots.at_knots(step, known.weights)
-        self._by_amount = _times(known.amount, amount) + _times(known.mixed, moved)
+        known, mixed = program.curvature, program.curvature.mixed
+        self._amount, self._multiplier = amount, multiplier
+        self._weights, self._back = known.weights, mixed.swapaxes(1, 2)
+        self._by_amount = _times(known.amount, amount) + _times(mixed, knots.at_knots(step, known.weights))
         self._by_amount += program.amount_slope - multiplier
-        by_motion = _times(known.motion, moved) + program.motion_slope
-        self._by_spline = knots.onto_coefficients(by_motion, known.weights)
-        self._by_spline += knots.onto_windows(_times(self._back, amount))
-        self._by_spline += program.spline_slope + known.stiffness * knots.bending(step)
+        self._by_motion = program.motion_slope + _times(self._back, amount)
+        self._by_spline = program.spline_slope + band.times(step)
         inner, diagonal = known.amount.copy(), np.arange(amount.shape[1])
         inner[:, diagonal, diagonal] += multiplier / amount
         self._inverse = np.linalg.inv(inner)
-        #: How the amounts follow the coefficients.
+        #: How the amounts follow the motion.
         self._follows = self._inverse @ mixed
-        band.subtract_squares(mixed, self._follows)
-        self._factor = band.factor()
+        reduced = band.copy()
+        for first in range(0, len(mixed), _CHUNK):
+            some = slice(first, min(first + _CHUNK, len(mixed)))
+            lost = -self._back[some] @ self._follows[some]
+            reduced.add_motion(lost, known.weights, np.arange(some.start, some.stop))
+        self._factor = reduced.factor(_END_WEIGHT)
 
     def direction(self, products: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the steps of spline, amounts and multipliers to given changes of amount times multiplier."""
         own = _times(self._inverse, products / self._amount - self._by_amount)
-        right = -self._by_spline - knots.onto_windows(_times(self._back, own))
+        slope = knots.onto_coefficients(self._by_motion + _times(self._back, own), self._weights)
+        right = -slope - self._by_spline
         change = cho_solve_banded((self._factor, True), right.ravel(), check_finite=False)
         change = change.reshape(right.shape)
-        more = own - _times(self._follows, knots.windows(change))
+        more = own - _times(self._follows, knots.at_knots(change, self._weights))
         return change, more, (products - self._multiplier * more) / self._amount
 
 

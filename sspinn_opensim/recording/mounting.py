@@ -118,5 +118,8 @@ def rotate(signal: np.ndarray, available: np.ndarray, rotation: np.ndarray) -> t
     # Below a millionth of a radian a mounting angle is rounding, not a mixture of axes.
     needed = np.abs(rotation) > 1e-6
     rotated_available = ~np.any(needed & ~available, axis=1)
-    # Of one sensor among many the rows lie apart, which a product of matrices is slow on.
-    return np.where(rotated_available, np.ascontiguousarray(signal) @ rotation.T, 0.0), rotated_available
+    rotated = np.zeros(signal.shape)
+    # Products of matrices are slow on three columns.
+    for row, column in np.argwhere((rotation != 0) & rotated_available[:, None]):
+        rotated[:, row] += rotation[row, column] * signal[:, column]
+    return rotated, rotated_available

@@ -19,12 +19,10 @@ def test_hessians_by_motion_are_those_by_the_coefficients(c):
         by_window = np.kron(weights, np.eye(c))
         place = slice(k * c, (k + knots.WIDTH) * c)
         expected[place, place] += by_window.T @ own @ by_window
-    band = knots.Band(n + knots.MORE, c)
-    band.add_motion(hessian, weights)
-    band.add_motion(hessian, weights)  # adds to what is there
-    size = knots.WIDTH * c
-    found = np.zeros_like(expected)
-    for column, numbers in enumerate(band._columns):
-        rows = min(size - column % c, len(found) - column)  # of a knot and the next ones
-        found[column : column + rows, column] = numbers[:rows]
-    assert np.abs(found - 2 * np.tril(expected)).max() < TOLERANCE * np.abs(expected).max()
+    band, half = knots.Band(n + knots.MORE, c), np.arange(3)
+    band.add_motion(hessian, weights, np.arange(n))
+    band.add_motion(-hessian[half], weights, half)
+    band.add_motion(2 * hessian[half[::-1]], weights, half[::-1])  # some, in any order
+    band.add_motion(hessian[3:], weights, np.arange(3, n))
+    found = [band.times(one.reshape(-1, c)).ravel() for one in np.eye(len(expected))]
+    assert np.abs(np.array(found) - 2 * expected).max() < TOLERANCE * np.abs(expected).max()
