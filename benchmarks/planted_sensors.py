@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
     clean = []
     for name in options.only:
         study = study_of(name, options.data)
-        recording = _part(as_chosen(study, read_recording(study)), options.seconds)
+        recording = beginning(as_chosen(study, read_recording(study)), options.seconds)
         aligned, _ = along_segments(study, recording, refuse=False)
         forms = {"stated": aligned, "planar": aligned, "own": _own(aligned, recording)}
         for axes in options.axes:
@@ -233,7 +233,7 @@ def _own(aligned: Recording, recording: Recording) -> Recording:
     return replace(aligned, sensors=tuple(replace(s, axes_known=False) for s in aligned.sensors), **signals)
 
 
-def _part(recording: Recording, seconds: float) -> Recording:
+def beginning(recording: Recording, seconds: float) -> Recording:
     """Return the beginning of a recording."""
     n = int(np.searchsorted(recording.time_s - recording.time_s[0], seconds))
     names = ("time_s", "acceleration", "angular_rate", "usable")

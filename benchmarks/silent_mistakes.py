@@ -33,6 +33,7 @@ Change = Callable[[Table, str, random.Random], tuple[Table, str]]
 
 _SENSORS = ("pelvis", "femur_r", "tibia_r", "foot_r", "femur_l", "tibia_l", "foot_l")
 _LEGS = _SENSORS[1:]
+_LOWER = ("tibia_r", "foot_r", "tibia_l", "foot_l")
 #: What becomes of a mistake.
 REFUSED, TOLD, SILENT, ACCEPTED = "refused", "told", "silent", "accepted"
 
@@ -166,8 +167,14 @@ MISTAKES: dict[str, tuple[Change, bool]] = {
     "acceleration too small": (_scaled("acc", 0.35, 0.7), True),
     "acceleration of one sensor in another unit": (_scaled("acc", 0.02, 0.4, _SENSORS), True),
     "acceleration of one sensor too large": (_scaled("acc", 1.5, 3.0, _SENSORS), True),
+    "accelerometer of another range": (_scaled("acc", 1.15, 1.5, _SENSORS), False),
+    "accelerations of another range": (_scaled("acc", 1.1, 1.5), True),
     "angular rate in degrees": (_scaled("gyro", 50.0, 60.0), True),
     "angular rate of one sensor in degrees": (_scaled("gyro", 50.0, 60.0, _SENSORS), True),
+    "gyroscopes of a larger range": (_scaled("gyro", 1.3, 4.0), True),
+    "gyroscopes of a smaller range": (_scaled("gyro", 0.25, 0.7), True),
+    "gyroscope of a shank or foot of a larger range": (_scaled("gyro", 1.4, 4.0, _LOWER), False),
+    "gyroscope of a shank or foot of a smaller range": (_scaled("gyro", 0.25, 0.7, _LOWER), False),
     "angular rate taken as degrees": (_scaled("gyro", 0.01, 0.02), True),
     "gyroscope with the wrong sign": (_negative("gyro", _LEGS), True),
     "all gyroscopes with the wrong sign": (_negative("gyro", ("",)), True),

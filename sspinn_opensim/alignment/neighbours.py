@@ -117,34 +117,56 @@ def joint_lags(recording: Recording, model: Model, doing: Sequence[Phase]) -> li
     last = int(np.searchsorted(recording.time_s, min(bout.to_s, bout.from_s + _LONGEST_S)))
     step_s, good = every / rate_hz, recording.usable[first:last:every]
     found = []
-    for parent, child, usual_s, sd_s in _pairs(recording.sensors):
+    for parent, child, ways in joints_between(recording, model):
         axes = _shared_axes(recording, parent, child)
-        if axes is None:
-            continue
-        frames = [place(recording.sensors[k], model) for k in (parent, child)]
-        joint = joint_above(model, frames[1].body)
-        if joint is None or frames[0].body == frames[1].body:
-            continue
-        both = []
-        for k, frame in zip((parent, child), frames, strict=True):
-            way = joint_centre(model, joint, frame.body) - np.array(frame.position)
-            both.append(_at_joint(recording, k, slice(first, last), every, way, axes))
+        assert axes is not None
+        both = [
+            _at_joint(recording, k, slice(first, last), every, way, axes)
+            for k, way in zip((parent, child), ways, strict=True)
+        ]
         lag_s = _best_lag(both[0], both[1], good, step_s)
         if lag_s is not None:
+            site = site_of(recording.sensors[child])
+            assert site is not None
+            _, usual_s, sd_s = _CARRIED_BY[site[0]]
             found.append(_Lag(parent, child, lag_s, usual_s, sd_s))
     return found
 
 
-def _pairs(sensors: Sequence[Sensor]) -> Iterator[tuple[int, int, float, float]]:
-    """Return sensors on neighbouring segments, the carrying one first, and what is known of their lag, s."""
+def joints_between(recording: Recording, model: Model) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Return the joints with a sensor on both sides, as far as both have the channels of the sagittal plane.
+
+    Parameters
+    ----------
+    recording : Recording
+        Along the axes of the bodies; sensors whose axes are not known are passed over.
+    model : Model
+        Carries the sensors.
+
+    Yields
+    ------
+    tuple of int, int, (2, 3) array
+        The sensor on the carrying segment, the other one, and the ways from both to the centre of the joint,
+        in the axes of their bodies, m.
+    """
+    for parent, child in _pairs(recording.sensors):
+        frames = [place(recording.sensors[k], model) for k in (parent, child)]
+        joint = joint_above(model, frames[1].body)
+        if joint is None or frames[0].body == frames[1].body or not _shared_axes(recording, parent, child):
+            continue
+        yield parent, child, np.array([joint_centre(model, joint, f.body) - f.position for f in frames])
+
+
+def _pairs(sensors: Sequence[Sensor]) -> Iterator[tuple[int, int]]:
+    """Return sensors on neighbouring segments, the carrying one first."""
     sites = [site_of(sensor) if sensor.axes_known else None for sensor in sensors]
     for child, site in enumerate(sites):
         if site is None or site[0] not in _CARRIED_BY:
             continue
-        segment, usual_s, sd_s = _CARRIED_BY[site[0]]
+        segment = _CARRIED_BY[site[0]][0]
         for parent, other in enumerate(sites):
             if other in ((segment, site[1]), (segment, "")):
-                yield parent, child, usual_s, sd_s
+                yield parent, child
 
 
 def _shared_axes(recording: Recording, one: int, other: int) -> list[int] | None:

@@ -30,6 +30,7 @@ KINDS = {
     "free_acceleration": "gravity was removed from the accelerations",
     "acceleration_unit": "the accelerations are in another unit",
     "angular_rate_unit": "the angular rates are in another unit",
+    "scale": "a gyroscope or an accelerometer reads too much or too little, or with an offset",
     "gyroscope_bias": "a gyroscope turns while the sensor rests",
     "gravity_direction": "gravity does not point down a segment that is upright on average",
     "upside_down": "a sensor is turned by half a turn against what the study says",

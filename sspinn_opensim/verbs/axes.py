@@ -14,6 +14,7 @@ from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.alignment.doubts import doubts_of_file
 from sspinn_opensim.alignment.files import check_sensors, read_alignment
 from sspinn_opensim.alignment.neighbours import late_sensors
+from sspinn_opensim.alignment.scales import odd_scales
 from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.recording import (
     Finding,
@@ -115,15 +116,17 @@ def on_body(
     along : Recording
         The same along the axes of the bodies, as `along_bodies` has it.
     said : iterable of Finding
-        What is known already: where axes or units are wrong, joints tell no lag.
+        What is known already: where axes, units or scales are wrong, joints tell no lag.
     held : container of str
         Coordinates of the model that do not move.
     """
-    mixed_up = any(f.is_serious and f.kind in (*CONTRADICTIONS, *_UNITS) for f in said)
+    wrong = {f.kind for f in said if f.is_serious}
     movement: list[Finding] = []
-    if not mixed_up:
+    if not wrong & {*CONTRADICTIONS, *_UNITS} - {"inconsistent"}:
         doing = phases(along)
-        movement += [*across_held_joints(along, model, held, doing), *late_sensors(along, model, doing)]
+        movement += odd_scales(along, model, doing)
+        if "inconsistent" not in wrong and not any(f.is_serious for f in movement):
+            movement += [*across_held_joints(along, model, held, doing), *late_sensors(along, model, doing)]
     return (*lacking_channels(recording, model, held), *odd_places(along.sensors, model), *movement)
 
 
