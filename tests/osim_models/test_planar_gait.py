@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.opensim_process.worker.models import describe_model
 from casadi_dynamics.osim import read_model
+from casadi_dynamics.symbolic.build import build
 from osim_models import bodies, geometry, muscles, tables, write
 from sspinn_opensim.opensim_io.model import stored_answers
 
@@ -215,3 +217,39 @@ def test_opensim_loads_the_model_without_a_warning():
     assert result.log_warnings == []
     assert "Parameter update" not in result.log
     assert result.values["total_mass_kg"] == pytest.approx(75.0, rel=1e-12)
+
+
+def test_a_motion_with_its_legs_exchanged_is_one_of_the_same_body():
+    """So sensors of both sides, wholly exchanged, cannot be told by any signal in the plane."""
+    model = read_model(MODEL)
+    functions = build(model, model.imu_frames)
+    rng = np.random.default_rng(0)
+    inputs = {
+        "q": rng.uniform(-0.5, 0.5, (5, len(functions.coordinates))),
+        "u": rng.normal(size=(5, len(functions.coordinates))),
+        "udot": 10 * rng.normal(size=(5, len(functions.coordinates))),
+        "contact_force": 300 * rng.normal(size=(5, 3 * len(functions.contact_points))),
+    }
+    inputs["contact_force"][:, 2::3] = 0.0
+    places = {"sensor_position": np.concatenate([frame.position for frame in model.imu_frames])}
+
+    sides = {"_r": "_l", "_l": "_r"}
+
+    def exchange(names, size=1):
+        """Return the places in an axis of what the other side has."""
+        other = [re.sub(r"_[rl](?=_|$)", lambda side: sides[side[0]], name) for name in names]
+        at = np.array([list(names).index(name) for name in other])
+        return (size * at[:, None] + np.arange(size)).ravel()
+
+    coordinates, points = exchange(functions.coordinates), exchange(functions.contact_points, 3)
+    sensors = exchange(functions.sensors, 3)
+    found = functions.at("dynamics", **inputs, **places)
+    mirrored = {name: value[:, coordinates] for name, value in inputs.items() if name != "contact_force"}
+    mirrored["contact_force"] = inputs["contact_force"][:, points]
+    other = functions.at("dynamics", **mirrored, **places)
+    in_plane = [k for k in range(len(sensors)) if k % 3 < 2]
+    np.testing.assert_allclose(other["tau"], found["tau"][:, coordinates], atol=1e-9)
+    np.testing.assert_allclose(
+        other["imu_acceleration"][:, in_plane], found["imu_acceleration"][:, sensors][:, in_plane], atol=1e-9
+    )
+    np.testing.assert_allclose(other["imu_angular_rate"], found["imu_angular_rate"][:, sensors], atol=1e-12)

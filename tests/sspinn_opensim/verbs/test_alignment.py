@@ -11,6 +11,7 @@ import osim_models
 import sspinn_opensim as so
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.alignment.files import read_alignment
+from sspinn_opensim.alignment.strides import attitudes
 from sspinn_opensim.alignment.usual import QUIET_STANDING, usual_gaits
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.results.folder import ResultsFolder
@@ -59,12 +60,21 @@ def csv(bodies=tuple(SITES), turned=None):
             np.einsum("hi,ht->ti", curves.signal(kind, side), turns).real for kind in ("rate", "force")
         )
         force = np.vstack([np.tile(9.81 * QUIET_STANDING[segment].up(side), (n_stand, 1)), force])
-        force[n_stand:] += 9.81 * curves.lean.up(side)
+        force[n_stand:] += mean_force(rate, force[n_stand:], curves.lean.up(side))
         rate = np.vstack([np.zeros((n_stand, 3)), rate])
         for kind, signal in (("acc", force), ("gyro", rate)):
             columns |= {f"{name}_{kind}_{axis}": (signal @ turn)[:, i] for i, axis in enumerate("xyz")}
     rows = np.column_stack(list(columns.values()))
     return "\n".join([",".join(columns), *(",".join(f"{v:.6g}" for v in row) for row in rows)]) + "\n"
+
+
+def mean_force(rate, force, up):
+    """Return the mean of a specific force whose harmonics are known, so that it is gravity over a stride."""
+    stride = slice(round(STRIDE_S * RATE_HZ))
+    attitude = attitudes(rate[None, stride, None] / RATE_HZ)[0, :-1, 0]
+    start = np.linalg.solve(attitude.mean(axis=0).T, up)
+    felt = np.einsum("tij,tj->i", attitude, force[stride]) / len(attitude)
+    return np.linalg.solve(attitude.mean(axis=0), 9.81 * start / np.linalg.norm(start) - felt)
 
 
 @pytest.fixture
