@@ -56,8 +56,8 @@ _USUAL: Mapping[Kind, float] = {"rate": 0.5, "force": 0.5, "offset": 5.0}
 #: An offset has two directions, and explains by chance so much more.
 _SECOND_DIRECTION = 2.0
 #: What a fault explains, in squares of standard deviations, from which it is told, and from which it may stop
-#: a training. Without a fault, scales of gyroscopes explain 5.9 at most (51 recordings of 20 people who walk or
-#: run), offsets 5.2, scales of accelerometers in walking 5.0, of all of them in running 10.9.
+#: a training. In 51 recordings of 20 people without one, scales of gyroscopes explain 4.0 at most, offsets
+#: and scales of accelerometers 5.2 in walking and 10.9 in running, but for one that is off at rest, too.
 _TOLD: Mapping[Kind, float] = {"rate": 8.0, "force": 14.0, "offset": 14.0}
 _REFUSED = 20.0
 #: What another sensor's fault may explain less to be named as well.
