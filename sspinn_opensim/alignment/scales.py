@@ -49,6 +49,8 @@ _GRAVITY_SD, _SCALE_SD = 0.12, 0.04
 _REST_SD = 0.2
 #: Where deviations are smaller than these, so are faults that count: but not below this part of the squares.
 _LEAST_SPREAD = 0.5
+#: By what rates are mended at first, how often they are mended then, and by how much at once.
+_RANGES, _TURNS, _MENDED_AT_ONCE = (1.0, 0.5, 2.0, 0.25, 4.0), 3, (0.7, 1.5)
 #: Less is no force, m/s^2.
 _NOTHING = 1e-6
 #: Sizes of faults that are looked for: parts, parts, m/s^2.
@@ -65,6 +67,8 @@ _RIVAL = 4.0
 #: Smaller scales are none: without a fault those of gyroscopes are within 0.1, but for thighs, and those of
 #: accelerometers of walkers within 0.023.
 _SMALLEST: Mapping[Kind, float] = {"rate": 0.12, "force": 0.03, "offset": 0.0}
+#: Accelerometers that are farther off are told by what they read on average, and it may be the gyroscope.
+_LARGEST: Mapping[Kind, float] = {"rate": np.inf, "force": 0.75, "offset": 6.0}
 #: Smaller faults stop no training.
 _LARGE: Mapping[Kind, float] = {"rate": 0.12, "force": 0.08, "offset": 1.5}
 
@@ -174,8 +178,38 @@ def odd_scales(recording: Recording, model: Model, doing: Sequence[Phase]) -> li
     sums = sums_of(recording, model, doing)
     if sums is None:
         return []
-    names = recording.sensor_names
-    return [_finding(fault, sums, names) for fault in scale_faults(sums)]
+    found = []
+    for fault in scale_faults(sums):
+        factor = fault.factor
+        if fault.kind == "rate":
+            factor = _rate_factor(recording, model, doing, fault.sensors)
+        found.append(_finding(fault, factor, sums, recording.sensor_names))
+    return found
+
+
+def _rate_factor(
+    recording: Recording, model: Model, doing: Sequence[Phase], sensors: tuple[int, ...]
+) -> float:
+    """Return how many times too large the angular rates of sensors are.
+
+    What is seen is linear in small faults only, so it is asked again with the rates mended: by that power of
+    two which leaves least, as ranges of sensors are, and from there on.
+    """
+    wrong = list(sensors)
+
+    def with_rates(by: float) -> Sums:
+        mended = np.ones(len(recording.sensors))
+        mended[wrong] = by
+        sums = sums_of(recording, model, doing, mended)
+        assert sums is not None
+        return sums
+
+    by = min(_RANGES, key=lambda by: with_rates(by).cost)
+    for _ in range(_TURNS):
+        sums = with_rates(by)
+        size = -sums.slope[wrong].sum() / sums.square[np.ix_(wrong, wrong)].sum()
+        by *= float(np.clip(1.0 + size, *_MENDED_AT_ONCE))
+    return 1.0 / by
 
 
 def scale_faults(sums: Sums) -> list[Fault]:
@@ -191,7 +225,7 @@ def scale_faults(sums: Sums) -> list[Fault]:
             known = columns.T @ square @ columns + np.eye(columns.shape[1]) / _USUAL[kind] ** 2
             size = -np.linalg.solve(known, columns.T @ slope)
             explains = float(size @ known @ size) - (len(size) - 1) * _SECOND_DIRECTION
-            if np.abs(size).max() > _SMALLEST[kind]:
+            if _SMALLEST[kind] < np.abs(size).max() < _LARGEST[kind]:
                 tried.append((explains, kind, sensors, size, known, columns))
         if not tried:
             break
@@ -223,13 +257,17 @@ def _possible(sums: Sums) -> Iterator[tuple[Kind, tuple[int, ...], np.ndarray]]:
         yield "force", sums.sensors, one[:, [count + k for k in sums.sensors]].sum(axis=1, keepdims=True)
 
 
-def sums_of(recording: Recording, model: Model, doing: Sequence[Phase]) -> Sums | None:
+def sums_of(
+    recording: Recording, model: Model, doing: Sequence[Phase], mended: np.ndarray | None = None
+) -> Sums | None:
     """Return what scales and offsets of sensors would change, and how far off what is seen is; None: no gait.
 
     Parameters
     ----------
     recording, model, doing
         As for `odd_scales`.
+    mended : (k,) array, optional
+        By what the angular rates of each sensor are multiplied.
     """
     windows = _windows(recording, doing)
     force, rate = recording.acceleration_available, recording.angular_rate_available
@@ -240,7 +278,8 @@ def sums_of(recording: Recording, model: Model, doing: Sequence[Phase]) -> Sums 
         return None
     part, every, at = windows
     step_s, count = every / recording.sampling_rate_hz, len(recording.sensors)
-    seen = {k: _sensor(recording, k, part, every, at) for k in sensors}
+    mended = np.ones(count) if mended is None else mended
+    seen = {k: _sensor(recording, k, part, every, at, mended[k]) for k in sensors}
     joints = list(joints_between(recording, model))
     columns = 4 * count + 5 * len(joints)
     rows, off = [], []
@@ -302,8 +341,8 @@ def _part(recording: Recording, phase: Phase, longest_s: float) -> slice:
     return slice(first, last)
 
 
-def _sensor(recording: Recording, k: int, part: slice, every: int, at: np.ndarray) -> _Sensor:
-    """Return what a sensor says over windows."""
+def _sensor(recording: Recording, k: int, part: slice, every: int, at: np.ndarray, mended: float) -> _Sensor:
+    """Return what a sensor says over windows, with its angular rates times a factor."""
     from scipy.ndimage import uniform_filter1d  # takes long to import
 
     step_s = every / recording.sampling_rate_hz
@@ -311,6 +350,7 @@ def _sensor(recording: Recording, k: int, part: slice, every: int, at: np.ndarra
         uniform_filter1d(signal[part, k], every, axis=0, mode="nearest")[::every]
         for signal in (recording.acceleration, recording.angular_rate)
     )
+    rate = mended * rate
     plane, about = (force[:, 0] + 1j * force[:, 1])[at], rate[:, 2][at]
     # Who walks is as upright after a stride as before: the rest is bias.
     about = about - about.mean(axis=1, keepdims=True)
@@ -407,17 +447,17 @@ def _gravity(sensor: _Sensor, rest: Rest | None) -> tuple[np.ndarray, np.ndarray
     return np.array(slopes), np.array(off)
 
 
-def _finding(fault: Fault, sums: Sums, names: Sequence[str]) -> Finding:
-    """Return a fault in words."""
+def _finding(fault: Fault, factor: float, sums: Sums, names: Sequence[str]) -> Finding:
+    """Return a fault in words, with how many times too large readings are."""
     alone = len(fault.sensors) == 1
     signal = "angular rates" if fault.kind == "rate" else "accelerations"
     if fault.kind == "rate":
         who = "Its gyroscope turns" if alone else "all gyroscopes turn"
-        says = f"{who} about {fault.factor:.2f} times as far as gravity and the joints between sensors say"
+        says = f"{who} about {factor:.2f} times as far as gravity and the joints between sensors say"
     else:
         gravity = float(np.median([sums.gravity[k] for k in fault.sensors]))
         who = "Its accelerometer reads" if alone else "all accelerometers read"
-        how = f"about {fault.factor:.2f} times"
+        how = f"about {factor:.2f} times"
         if fault.kind == "offset":
             forward, up = -fault.size
             how = f"{forward:+.1f} m/s^2 forward and {up:+.1f} up beside"

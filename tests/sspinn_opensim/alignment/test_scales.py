@@ -52,23 +52,23 @@ def test_nothing_is_said_of_good_sensors_nor_where_nobody_walks(demo):
     assert odd_scales(wrong, model, standing) == []
 
 
-@pytest.mark.parametrize("rate", [1.3, 0.7])
+@pytest.mark.parametrize("rate", [2.0, 1.3, 0.7, 0.5])
 @pytest.mark.parametrize("name", ["tibia_l", "foot_r"])
 def test_a_gyroscope_of_another_range_is_named_alone(demo, name, rate):
     recording, model = demo
     (finding,) = told(planted(recording, [name], rate=rate), model)
     assert finding.key == f"scale:{name}" and "Its gyroscope" in finding.evidence
-    # What is linear in a fault of this size: a third of it.
-    assert factor(finding) == pytest.approx(rate, abs=0.1)
+    # Steps of the sampling and noise: an estimate of a scale without a fault is off by as much.
+    assert factor(finding) == pytest.approx(rate, rel=0.06)
 
 
-@pytest.mark.parametrize("rate", [1.3, 0.7])
+@pytest.mark.parametrize("rate", [2.0, 1.3, 0.7, 0.5])
 def test_all_gyroscopes_of_another_range_are_one_serious_finding(demo, rate):
     recording, model = demo
     wrong = planted(recording, recording.sensor_names, rate=rate)
     (finding,) = told(wrong, model)
     assert finding.key == "scale" and finding.is_serious
-    assert factor(finding) == pytest.approx(rate, abs=0.1)
+    assert factor(finding) == pytest.approx(rate, rel=0.06)
     assert "scale" in {f.key for f in objections(wrong, None, model) if f.is_serious}
 
 
