@@ -137,7 +137,7 @@ class TrainingChoice:
     weights: dict[str, NonNegative] = field(default_factory=dict)
     patience: CountOrNone = 0
     devices: Annotated[int, Bounds(1, 1024)] = 1
-    adaptation_steps: CountOrNone = 300
+    adaptation_steps: CountOrNone = 400
     start: Literal["random", "builtin"] = "random"
     network: Literal["lstm", "gated"] = "lstm"
     rate_hz: Annotated[float, Bounds(50.0, 400.0, "give the rate in samples a second; 100 is usual")] = 100.0
