@@ -37,7 +37,9 @@ class SensorFit:
     sensor, body : str
         Its name, and the body that it sits on.
     acceleration_m_s2, angular_rate_rad_s : float or None
-        Root mean square of what is not explained, over the axes that the model feels; None without one.
+        Root mean square of what is not explained, over the axes that the model feels; None without one. Of a
+        gyroscope on a leg that is the axis to the right: about others it is turned by tissue, and in joints
+        that models lack (`Subject.turned_by_tissue`).
     acceleration_share, angular_rate_share : float or None
         The same over the standard deviation of what was recorded.
     turned_deg, moved_m : float
@@ -163,11 +165,12 @@ def _sensors(e: LossInputs, signals: Signals) -> Iterator[SensorFit]:
         (signals.acceleration_channels, e.predicted_acceleration, e.acceleration),
         (signals.rate_channels, e.predicted_rate, e.angular_rate),
     )
+    of_tissue = (torch.zeros_like(e.constants.turned_by_tissue), e.constants.turned_by_tissue)
     turned, moved = e.mounting.rotation.norm(dim=-1), e.mounting.shift.norm(dim=-1)
     for k, frame in enumerate(e.subject.functions.imu_frames):
         misfit, share, both = [], [], []
-        for channels, predicted, recorded in kinds:
-            own = _columns(channels, k)
+        for (channels, predicted, recorded), loose in zip(kinds, of_tissue, strict=True):
+            own = _columns(channels, k, loose)
             if not len(own):
                 misfit.append(None)
                 share.append(None)
@@ -190,10 +193,10 @@ def _sensors(e: LossInputs, signals: Signals) -> Iterator[SensorFit]:
         )
 
 
-def _columns(channels: Tensor, sensor: int) -> list[int]:
-    """Return where the channels of a sensor stand among those that are used."""
+def _columns(channels: Tensor, sensor: int, left_out: Tensor) -> list[int]:
+    """Return where the channels of a sensor stand among those that are used, without some."""
     owner = torch.arange(len(channels))[:, None].expand_as(channels)[channels]
-    return torch.nonzero(owner == sensor).flatten().tolist()
+    return torch.nonzero((owner == sensor) & ~left_out[channels]).flatten().tolist()
 
 
 def _delay_s(signals: list[tuple[Tensor, Tensor]], step_s: float) -> float:

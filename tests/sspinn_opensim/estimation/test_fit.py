@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from sspinn_opensim.estimation.fit import fit_of
+from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.motion import RawMotion, differentiate
 from sspinn_opensim.training.mounting import Mounting
 from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import make_signals
+from sspinn_opensim.training.subject import make_subject
 
 SETTINGS = TrainingSettings()
 #: Central differences over 20 ms of a motion of 1 Hz miss a part of (2 pi 0.01)^2 / 6 of a rate, 0.1 %, and
@@ -119,3 +121,21 @@ def test_a_training_may_follow(walker, knows_the_motion):
 def test_a_recording_without_a_window_has_no_fit(walker, knows_the_motion, record):
     short = record(walker.model, seconds=0.5)
     assert fit_to(walker, knows_the_motion, short) is None
+
+
+def test_how_tissue_turns_a_leg_is_not_held_against_its_gyroscope(walker, spatial_model):
+    """In space, a network that says the same of all signals: other axes count at the pelvis alone."""
+    subject = make_subject(spatial_model, walker.recording, {}, height_m=1.8)
+    estimator = PersonNetwork(subject, make_signals(walker.recording, subject)).eval()
+    with torch.no_grad():
+        estimator.network.head[-1].weight.zero_()
+
+    def misfits(sensor, axis):
+        shaken = 3.0 * np.sin(30 * walker.recording.time_s)[:, None] * np.eye(3)[axis]
+        recording = changed(walker.recording, sensor, lambda name, x: x + shaken * (name == "angular_rate"))
+        fit = fit_of(estimator, subject, make_signals(recording, subject), SETTINGS)
+        return next(own.angular_rate_rad_s for own in fit.sensors if own.body == sensor)
+
+    about_x, about_y, about_z = (misfits("tibia_r", axis) for axis in range(3))
+    assert about_x == about_y < about_z
+    assert min(misfits("pelvis", axis) for axis in range(3)) > 1.5
