@@ -9,10 +9,8 @@ from typing import Self
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from casadi_dynamics.compiled import TorchFunction, compile_torch
-from sspinn_opensim.anatomy.rolling import AHEAD
+from casadi_dynamics.compiled import TorchFunction
 from sspinn_opensim.training.motion import Motion, RawMotion, columns
 from sspinn_opensim.training.mounting import Mounting
 from sspinn_opensim.training.outliers import ErrorScales
@@ -21,8 +19,6 @@ from sspinn_opensim.training.subject import Subject
 
 #: The upright trunk of walking and running leans forward a little, rad (rotation about z is backward).
 TRUNK_LEAN_RAD = -0.03
-#: A force rolls along the circle of its shank until that leans forward by so much: then the heel is off.
-MOST_LEAN_RAD = 0.35
 
 
 @dataclass(frozen=True)
@@ -51,10 +47,6 @@ class BodyConstants:
         `Subject.turned_by_tissue`.
     up_along_trunk : (k, 3) Tensor
         `Subject.up_along_trunk`.
-    points_on_circles : (circles, points) Tensor
-        `Subject.points_on_circles`.
-    on_circles : TorchFunction or None
-        `Subject.on_circles`; None where there are no circles.
     """
 
     parameters: Tensor
@@ -67,8 +59,6 @@ class BodyConstants:
     soles: Tensor
     turned_by_tissue: Tensor
     up_along_trunk: Tensor
-    points_on_circles: Tensor
-    on_circles: TorchFunction | None
 
     @cached_property
     def levers_by_axis(self) -> Tensor:
@@ -91,8 +81,6 @@ class BodyConstants:
             torch.as_tensor(subject.soles, dtype=dtype),
             torch.as_tensor(subject.turned_by_tissue),
             torch.as_tensor(subject.up_along_trunk, dtype=dtype),
-            torch.as_tensor(subject.points_on_circles, dtype=dtype),
-            compile_torch(subject.on_circles, dtype) if subject.circles else None,
         )
 
 
@@ -128,9 +116,6 @@ class LossInputs:
         Of the sensors' places, in ground, m/s.
     foot_speed : (batch, frames, k) Tensor or None
         How fast sensors on feet move over the ground by dead reckoning, m/s; NaN where unknown.
-    rolls_over : (batch, frames, circles) Tensor or None
-        How far ahead the force under each walking foot acts by the circle on its shank, m, held constant; NaN
-        where the shank leans too far; None where the person runs, or the model leaves the plane.
     rests : (batch, frames, k) bool Tensor or None
         Frames in which a sensor on a walking foot hardly moves; None: none.
     error_scales : ErrorScales or None
@@ -159,7 +144,6 @@ class LossInputs:
     still: Tensor | None = None
     sensor_velocity: Tensor | None = None
     foot_speed: Tensor | None = None
-    rolls_over: Tensor | None = None
     rests: Tensor | None = None
     error_scales: ErrorScales | None = None
     up: Tensor | None = None
@@ -245,25 +229,11 @@ def loss_inputs(
         still=None if windows.still is None else windows.still[:, 1:-1],
         sensor_velocity=triples(out["imu_velocity"]),
         foot_speed=None if windows.foot_speed is None else windows.foot_speed[:, 1:-1],
-        rolls_over=None if signals.runs else rolls_over(subject, constants, motion.q),
         rests=None if windows.rests is None else windows.rests[:, 1:-1],
         error_scales=error_scales,
         up=None if windows.up is None else windows.up[:, 1:-1],
         predicted_up=triples(out["imu_up"] @ axes),
     )
-
-
-@torch.no_grad()
-def rolls_over(subject: Subject, constants: BodyConstants, q: Tensor) -> Tensor | None:
-    """Return the place ahead under the centre of each circle, (batch, frames, circles)."""
-    if constants.on_circles is None:
-        return None
-    ankle, top = triples(constants.on_circles(q=q)["place"]).unflatten(-2, (-1, 2)).unbind(-2)
-    axis = functional.normalize(top - ankle, dim=-1)
-    lean = torch.atan2(axis[..., 0], axis[..., 1])
-    # Ahead of the axis, at a right angle to it.
-    centre = top[..., 0] + AHEAD * subject.height_m * axis[..., 1]
-    return centre.masked_fill(lean > MOST_LEAN_RAD, torch.nan)
 
 
 def triples(x: Tensor) -> Tensor:

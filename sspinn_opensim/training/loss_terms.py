@@ -81,8 +81,6 @@ TERMS: Mapping[str, Term] = MappingProxyType(
         "load_transfer": Term(
             (0.1,), ("of it in 10 ms, a step of a tenth of a second",), 0.5, needs_force=True
         ),
-        # Points of force of people who walk are 0.6 to 1.9 cm off such circles (docs/measured.md).
-        "rolling": Term((0.02,), ("m",), 0.5, needs_force=True),
         "torque": Term((0.03,), (_BWBH,), 0.2, needs_force=True),
         "joint_limits": Term((0.05,), ("rad",), 1.0),
         "unfelt_joints": Term((1.0,), ("rad",), 1.0),

@@ -195,21 +195,6 @@ def load_transfer(e: LossInputs, part: float) -> Tensor:
 
 
 @_of_a_term
-def rolling(e: LossInputs, off: float) -> Tensor:
-    """Points of walking feet's forces against circles on the shanks, in models that stay in the plane."""
-    if e.rolls_over is None:
-        return e.tau.new_zeros(())
-    known, on_foot = ~e.rolls_over.isnan(), e.constants.points_on_circles.T
-    if e.still is not None:
-        known = known & ~e.still.unsqueeze(-1)
-    load = e.load @ on_foot
-    # Neither is a motion to change for the sake of its force's place, nor is a foot to carry less.
-    arm = (e.load * e.contact_position[..., 0].detach()) @ on_foot - load * e.rolls_over.nan_to_num()
-    off_it = arm / load.clamp(min=0.05)
-    return _over_frames((load.detach() * off_it.square() * known).sum(), load, off)
-
-
-@_of_a_term
 def torque(e: LossInputs, share: float) -> Tensor:
     """Effort."""
     return _mean_square(e.torques, share * e.subject.moment_scale)

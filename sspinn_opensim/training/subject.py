@@ -20,7 +20,6 @@ from casadi_dynamics.symbolic.heading import RootHeading, root_heading
 from casadi_dynamics.symbolic.posture import moving_coordinates, posture, without_forces
 from sspinn_opensim.anatomy.feet import foot_of
 from sspinn_opensim.anatomy.names import MIDDLE, segment_of
-from sspinn_opensim.anatomy.rolling import Circle, circles
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording.places import place
 from sspinn_opensim.recording.sagittal import IN_PLANE
@@ -91,41 +90,6 @@ class Subject:
         """Ones and zeros, (feet, points): which contact points are on which foot."""
         feet = np.array(self.feet)
         return (np.array(list(dict.fromkeys(self.feet)))[:, None] == feet).astype(float)
-
-    @cached_property
-    def circles(self) -> tuple[Circle, ...]:
-        """Circles on the shanks that forces under walking feet roll along, in models that stay in the plane.
-
-        In space they would cost kuopio2024_walk moments of the hip (docs/measured.md).
-        """
-        return circles(self.model, self.height_m) if self.planar else ()
-
-    @cached_property
-    def points_on_circles(self) -> np.ndarray:
-        """Ones and zeros, (circles, points): which contact points are on which foot, toes included."""
-        bodies = [sphere.body for sphere in self.model.contact_spheres]
-        on = [float(body in one.foot) for one in self.circles for body in bodies]
-        return np.reshape(on, (len(self.circles), len(bodies)))
-
-    @cached_property
-    def on_circles(self) -> ca.Function:
-        """Ankle and top of each circle in ground, `place` (6 per circle), of all coordinates `q`."""
-        functions, still = self.functions, ca.SX.zeros(len(self.functions.coordinates))
-        q = ca.SX.sym("q", len(functions.coordinates))
-        known = ca.SX(q)
-        for name, value in self.fixed.items():
-            known[functions.coordinates.index(name)] = value
-        if self.roles.dependent:
-            independent = [functions.coordinates.index(name) for name in functions.independent]
-            slow = ca.SX.zeros(len(independent))
-            driven = {"u_independent": slow, "udot_independent": slow, "parameters": functions.parameters}
-            known = functions.coupling(q_independent=known[independent], **driven)["q"]
-        shanks = [one.shank for one in self.circles for _ in range(2)]
-        station = np.ravel([(one.ankle, one.top) for one in self.circles])
-        moved = functions.stations(shanks)(
-            q=known, u=still, udot=still, station=station, parameters=functions.parameters
-        )
-        return ca.Function("on_circles", [q], [ca.cse(moved["position"])], ["q"], ["place"])
 
     @cached_property
     def farthest_on_foot(self) -> tuple[int, ...]:

@@ -262,15 +262,6 @@ def term_cases(e, spatial_model):
         ),
         # A mean over the four points, of which one changes.
         "force_change": (changed(e, force_bw=rising), 1),
-        "rolling": (
-            changed(
-                e,
-                force_bw=loaded,
-                contact_position=lambda p: 0 * p,
-                rolls_over=filled(loaded[..., :2, 0], (..., 0), only["rolling"]),
-            ),
-            1,
-        ),
         # One point gives what another takes, at a total of one body weight.
         "load_transfer": (changed(e, force_bw=passing), 2),
         "torque": (changed(e, tau=filled(e.tau, (..., actuated), only["torque"] * moment)), 1),
