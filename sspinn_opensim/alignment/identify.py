@@ -123,7 +123,7 @@ def _fit(
     measured: dict[str, np.ndarray], counted: dict[str, np.ndarray], gait: UsualGait, size: float
 ) -> Fit:
     sites = sites_of(gait)
-    turn = np.exp(1j * np.arange(1, measured["rate"].shape[1] + 1) * PHASES[:, None])
+    turn = np.exp(1j * np.arange(1, measured["rate"].shape[1] + 1)[:, None] * PHASES)
     cost = np.zeros((len(PHASES), len(measured["rate"]), len(sites)))
     along, across = np.zeros_like(cost), np.zeros_like(cost)
     for m, (segment, side) in enumerate(sites):
@@ -132,13 +132,14 @@ def _fit(
             usual = size * curves.signal(kind, side)
             variance = departures(curves, kind, size)
             weight = 1 / variance
-            shifted = usual * turn[:, :, None]  # (p, h, 3)
+            shifted = (usual[:, :, None] * turn[:, None]).reshape(len(turn), -1)  # (h, 3 p)
             cost[:, :, m] += 0.5 * np.einsum("h,kh->k", weight, (np.abs(own) ** 2).sum(axis=2))
             cost[:, :, m] += counted[kind] @ (0.5 * weight @ np.abs(usual) ** 2 + np.log(variance).sum())
-            product = np.einsum("h,khi,phj->pkij", weight, own.conj(), shifted).real
-            cost[:, :, m] -= product[..., 1, 1]
-            along[:, :, m] += product[..., 0, 0] + product[..., 2, 2]
-            across[:, :, m] += product[..., 0, 2] - product[..., 2, 0]
+            weighted = (weight[:, None] * own.conj()).transpose(0, 2, 1).reshape(-1, len(turn))
+            product = (weighted @ shifted).real.reshape(len(own), 3, 3, -1).T  # (p, j, i, k)
+            cost[:, :, m] -= product[:, 1, 1]
+            along[:, :, m] += product[:, 0, 0] + product[:, 2, 2]
+            across[:, :, m] += product[:, 2, 0] - product[:, 0, 2]
     fitting = np.hypot(along, across)
     return Fit(
         gait, size, sites, (cost - fitting) / TOGETHER, np.arctan2(across, along), 2 * fitting / TOGETHER

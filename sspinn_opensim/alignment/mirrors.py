@@ -115,19 +115,24 @@ def _of_windows(force: np.ndarray, turns: np.ndarray) -> tuple[np.ndarray, ...]:
     tuple of array
         Mean up (m, s, k, 3), size of gravity (m, s, k), up at the start and at the end (m, s, k, 3).
     """
-    length = turns.shape[1]
-    by_hand = {handed: attitudes(handed * turns) for handed in (1, -1)}
+    by_hand = {}
+    for handed in (1, -1):
+        attitude = attitudes(handed * turns)
+        # What every axis of the force adds to each axis of the mean, which the signs then add up.
+        felt_by_axis = (attitude[:, :-1] * force[:, :, :, None]).mean(axis=1)
+        by_hand[handed] = felt_by_axis, attitude[:, :-1].mean(axis=1), attitude[:, -1]
     found = []
     for signs in SIGNS:
         # With axes turned by half a turn, or by half a turn and inverted, the attitude is E R E.
         handed = int(np.prod(signs))
         signed = handed * np.array(signs, float)
-        attitude = by_hand[handed]
-        felt = signed * np.einsum("stkij,stkj->ski", attitude[:, :-1], signed * force) / length
+        felt_by_axis, mean_attitude, last = by_hand[handed]
+        felt = signed * (felt_by_axis @ signed)
         gravity = np.linalg.norm(felt, axis=-1)
         start = felt / np.maximum(gravity, 1e-9)[..., None]
-        up = signed * np.einsum("stkji,skj->stki", attitude, signed * start)
-        mean = up[:, :-1].mean(axis=1)
+        mean, end = (
+            signed * np.einsum("skji,skj->ski", turned, signed * start) for turned in (mean_attitude, last)
+        )
         mean = mean / np.maximum(np.linalg.norm(mean, axis=-1, keepdims=True), 1e-9)
-        found.append((mean, gravity, start, up[:, -1]))
+        found.append((mean, gravity, start, end))
     return tuple(np.stack(parts) for parts in zip(*found, strict=True))

@@ -306,18 +306,20 @@ def _stated(
 
 def _raw(seen: _Seen, gait: UsualGait, size: float) -> np.ndarray:
     """Return the cost (m, p, k, sites) of `RAW` with axes that the alignment has yet to find."""
-    found = []
-    for mistake in RAW:
-        signs = np.array(SIGNS[mistake.signs], float)
-        mended = replace(
-            seen.strides,
-            up=mistake.inverted * seen.mirrors.up[mistake.signs],
-            force=mistake.inverted * seen.strides.force,
-            rate=signs * seen.strides.rate,
-            turning=signs * seen.strides.turning,
-        )
-        found.append(fits(mended, (gait,), (size,))[0].cost)
-    return np.stack(found) + _of_mirrors(seen, RAW)[:, None, :, None]
+    # Each mistake as sensors of its own: what is usual is worked out once for all of them.
+    signs = np.array([SIGNS[mistake.signs] for mistake in RAW], float)
+    inverted = np.array([mistake.inverted for mistake in RAW])[:, None, None]
+    up = inverted * seen.mirrors.up[[mistake.signs for mistake in RAW]]
+    mended = replace(
+        seen.strides,
+        up=np.concatenate(up),
+        force=np.concatenate(inverted[..., None] * seen.strides.force),
+        rate=np.concatenate(signs[:, None, None] * seen.strides.rate),
+        turning=np.concatenate(signs[:, None] * seen.strides.turning),
+    )
+    cost = fits(mended, (gait,), (size,))[0].cost
+    cost = cost.reshape(len(cost), len(RAW), len(seen.sensors), -1).swapaxes(0, 1)
+    return cost + _of_mirrors(seen, RAW)[:, None, :, None]
 
 
 def _of_mirrors(seen: _Seen, mistakes: Sequence[Mistake]) -> np.ndarray:

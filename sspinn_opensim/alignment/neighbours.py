@@ -19,6 +19,7 @@ import numpy as np
 from casadi_dynamics.model import Model
 from sspinn_opensim.anatomy.joint_centres import joint_centre
 from sspinn_opensim.anatomy.sensor_places import joint_above
+from sspinn_opensim.recording.filters import both_ways, butterworth
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.phases import GAIT, Phase
 from sspinn_opensim.recording.placement import site_of
@@ -42,6 +43,8 @@ _LARGEST_S, _STEP_S = 0.2, 0.02
 _LONGEST_S, _SHORTEST_S, _ENOUGH_HZ = 20.0, 2.0, 100.0
 #: Tissue swings above this, Hz.
 _LOWPASS_HZ = 10.0
+#: Samples by which signals are continued at either end before they are filtered.
+_PADDING = 9
 #: Standard deviation of the ways from sensors to joints, m, and of the difference of both forces, m/s^2, so
 #: many samples of which count as one.
 _WAY_SD_M, _FORCE_SD, _TOGETHER = 0.05, 1.0, 10.0
@@ -68,7 +71,7 @@ class _Lag:
 
 @dataclass(frozen=True, eq=False)
 class _Joint:
-    """What one sensor says of a joint: the force (n, 3) at its place, what a way adds (n, 3, 3), the way."""
+    """What one sensor says of a joint: the force (3, n) at its place, what a way adds (3, 3, n), the way."""
 
     force: np.ndarray
     per_way: np.ndarray
@@ -181,18 +184,20 @@ def _at_joint(
     recording: Recording, k: int, part: slice, every: int, way: np.ndarray, axes: list[int]
 ) -> _Joint:
     """Return what a sensor says of a joint in a part of a recording."""
-    from scipy.signal import butter, sosfiltfilt  # takes long to import
-
-    corner = min(2 * _LOWPASS_HZ / recording.sampling_rate_hz, 0.8)
-    lowpass = butter(2, corner, output="sos")
-    force = sosfiltfilt(lowpass, recording.acceleration[part, k], axis=0)
-    rate = sosfiltfilt(lowpass, recording.angular_rate[part, k], axis=0)
-    turning = np.gradient(rate, 1.0 / recording.sampling_rate_hz, axis=0)
+    rate_hz = recording.sampling_rate_hz
+    lowpass = butterworth(min(_LOWPASS_HZ, 0.4 * rate_hz), rate_hz=rate_hz)
+    force, rate = (
+        both_ways(lowpass, signal[part, k], _PADDING)
+        for signal in (recording.acceleration, recording.angular_rate)
+    )
+    turning = np.gradient(rate, 1.0 / rate_hz, axis=0)
     force, rate, turning = force[::every], rate[::every].copy(), turning[::every].copy()
     if len(axes) == 2:
         rate[:, :2] = turning[:, :2] = 0.0
     spin = _cross(rate)
-    return _Joint(force[:, axes], (_cross(turning) + spin @ spin)[:, axes], way)
+    per_way = (_cross(turning) + spin @ spin)[:, axes]
+    # Samples last: operations on few axes of many of them are quick then.
+    return _Joint(force[:, axes].T.copy(), per_way.transpose(1, 2, 0).copy(), way)
 
 
 def _cross(vectors: np.ndarray) -> np.ndarray:
@@ -219,7 +224,7 @@ def _best_lag(parent: _Joint, child: _Joint, good: np.ndarray, step_s: float) ->
     best = min(range(max(best - stride + 1, -widest), min(best + stride, widest + 1)), key=cost)
     if abs(best) >= widest:
         return None
-    magnitude = np.linalg.norm(child.force[at + best], axis=1)
+    magnitude = np.linalg.norm(child.force[:, at + best], axis=0)
     if cost(best) > _EXPLAINED * float(magnitude.var()):
         return None
     before, here, after = cost(best - 1), cost(best), cost(best + 1)
@@ -229,7 +234,7 @@ def _best_lag(parent: _Joint, child: _Joint, good: np.ndarray, step_s: float) ->
 
 def _cost(parent: _Joint, child: _Joint, at: np.ndarray, lag: int) -> float:
     """Return the mean square difference of both forces at the joint, m^2/s^4, with the ways that fit best."""
-    both = [(parent.force[at], parent.per_way[at]), (child.force[at + lag], child.per_way[at + lag])]
+    both = [(joint.force[:, i], joint.per_way[:, :, i]) for joint, i in ((parent, at), (child, at + lag))]
     stated = np.concatenate([parent.way, child.way])
     ways, count = stated.copy(), len(at)
     # What the ways cost beside the samples, so many of which count as one.
@@ -237,16 +242,16 @@ def _cost(parent: _Joint, child: _Joint, at: np.ndarray, lag: int) -> float:
     for fitted in range(_FITS + 1):
         size, slope = [], []
         for (force, per_way), way, sign in zip(both, (ways[:3], ways[3:]), (1.0, -1.0), strict=True):
-            whole = force + per_way @ way
-            norm = np.maximum(np.linalg.norm(whole, axis=1), 1e-9)
+            whole = force + way @ per_way
+            norm = np.maximum(np.sqrt((whole**2).sum(axis=0)), 1e-9)
             size.append(norm)
-            slope.append(sign * np.einsum("na,nai->ni", whole / norm[:, None], per_way))
+            slope.append(sign * (whole[:, None] / norm * per_way).sum(axis=0))
         off = size[0] - size[1]
         if fitted == _FITS:
             break
-        slopes = np.hstack(slope)
-        matrix = slopes.T @ slopes / count + weight * np.eye(6)
-        ways = ways - np.linalg.solve(matrix, slopes.T @ off / count + weight * (ways - stated))
+        slopes = np.concatenate(slope)
+        matrix = slopes @ slopes.T / count + weight * np.eye(6)
+        ways = ways - np.linalg.solve(matrix, slopes @ off / count + weight * (ways - stated))
     return float((off**2).mean() + weight * ((ways - stated) ** 2).sum())
 
 

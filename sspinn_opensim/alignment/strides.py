@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sspinn_opensim.recording.filters import both_ways, butterworth
 from sspinn_opensim.recording.phases import GAIT, Phase
 
 #: Harmonics of the stride that are kept.
@@ -95,18 +96,17 @@ def find_strides(
         False where a stride must not be taken from; default: nowhere.
     """
     from scipy.ndimage import uniform_filter1d  # takes long to import
-    from scipy.signal import butter, sosfiltfilt  # takes long to import
 
     good = np.ones(len(time_s), bool) if usable is None else usable
     step_s = float(time_s[-1] - time_s[0]) / (len(time_s) - 1)
     every = max(int(1 / (_ENOUGH_HZ * step_s)), 1)
-    lowpass = butter(2, min(2 * _LOWPASS_HZ * step_s, 0.8), output="sos")
+    lowpass = butterworth(min(_LOWPASS_HZ, 0.4 / step_s), rate_hz=1 / step_s)
     time_s, good, step_s = time_s[::every], good[::every], every * step_s
     # Sensor by sensor, as an hour of all of them has no place in memory several times.
     smooth, force = np.empty((2, len(time_s), *angular_rate.shape[1:]))
     for k in range(angular_rate.shape[1]):
         padding = min(30 * every, len(angular_rate) - 1)
-        smooth[:, k] = sosfiltfilt(lowpass, angular_rate[:, k], axis=0, padlen=padding)[::every]
+        smooth[:, k] = both_ways(lowpass, angular_rate[:, k], padding)[::every]
         force[:, k] = uniform_filter1d(acceleration[:, k], every, axis=0, mode="nearest")[::every]
     bouts = [
         (int(np.searchsorted(time_s, p.from_s)), int(np.searchsorted(time_s, p.to_s)) + 1, stride_s / step_s)
@@ -173,10 +173,17 @@ def _swing(rate: np.ndarray, bouts: Sequence[tuple[int, int, float]]) -> np.ndar
 
 
 def _at_stride(signal: np.ndarray, stride: float) -> np.ndarray:
-    from scipy.signal import butter, sosfiltfilt  # takes long to import
+    # From 0.6 to 1.5 times the frequency of the stride; a sample is the unit of time.
+    band = butterworth(0.6 / stride, 1.5 / stride, rate_hz=1.0)
+    return both_ways(band, signal, min(round(3 * stride), len(signal) - 1))
 
-    band = butter(2, (1.2 / stride, 3.0 / stride), "bandpass", output="sos")
-    return sosfiltfilt(band, signal, axis=0, padlen=min(round(3 * stride), len(signal) - 1))
+
+def _phase(swing: np.ndarray) -> np.ndarray:
+    """Return the phase (n,) of a signal that swings, rad: that of its analytic signal."""
+    frequency = np.fft.fftfreq(len(swing))
+    # As often as it can be told there is no other sign of the frequency.
+    kept = 1.0 + np.sign(np.where(frequency == -0.5, 0.0, frequency))
+    return np.unwrap(np.angle(np.fft.ifft(np.fft.fft(swing) * kept)))
 
 
 def _windows(
@@ -190,12 +197,11 @@ def _windows(
 ) -> dict[str, np.ndarray]:
     """Return what each whole stride of one bout of gait tells, by name, with strides on the first axis."""
     from scipy.ndimage import uniform_filter1d  # takes long to import
-    from scipy.signal import hilbert  # takes long to import
     from scipy.spatial.transform import Rotation  # takes long to import
 
     first, last, stride = bout
     length = round(stride)
-    phase = np.unwrap(np.angle(np.asarray(hilbert(_at_stride(swing[first:last], stride)))))
+    phase = _phase(_at_stride(swing[first:last], stride))
     starts = np.arange(0, last - first - length, max(length // _OVERLAP, 1))
     at = starts[:, None] + np.arange(length)
     at = at[usable[first + at].all(axis=1)]
