@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
@@ -23,6 +24,8 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?nan|", re.IGNO
 _MISSING = ("", "nan", "NaN", "NAN", "-nan", "-NaN")
 #: Spellings that the parser would take for the numbers 1 and 0.
 _TRUTH = (b"rue", b"RUE", b"alse", b"ALSE")
+#: Rows with fewer bytes, of these letters and the separator, are read without pandas.
+_SMALL_BYTES, _PLAIN = 8_000_000, b"0123456789+-.eE\n"
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,7 +264,10 @@ def _checked_rows(
 
 def _at_once(body: bytes, mark: str, width: int, kept: Sequence[int]) -> np.ndarray | None:
     """Return the numbers; None where a cell is none."""
-    import pandas as pd  # takes longer to import than a short recording to read
+    if width > 1 and kept and len(body) < _SMALL_BYTES and not body.translate(None, _PLAIN + mark.encode()):
+        with contextlib.suppress(ValueError):  # a cell is none
+            return np.loadtxt(io.BytesIO(body), delimiter=mark, comments=None, usecols=kept, ndmin=2)
+    import pandas as pd  # takes longer to import than rows of a few megabytes to read without it
 
     try:
         return pd.read_csv(

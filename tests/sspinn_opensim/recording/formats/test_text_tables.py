@@ -102,3 +102,14 @@ def test_no_names_or_no_rows_is_refused(read, text):
 
 def test_a_column_that_is_there_twice_is_refused(read):
     assert "Two columns are named 'b'" in refused(read, "a,b,b\n1,2,3\n").what
+
+
+def test_few_rows_are_the_numbers_that_many_are(read, monkeypatch):
+    rows = np.random.default_rng(0).normal(size=(50, 3)) * [1.0, 1e-4, 1e5]
+    text = "a,b,c\n" + "".join(",".join(f"{cell:.9g}" for cell in row) + "\n" for row in rows)
+    few = read(text).values
+    monkeypatch.setattr("sspinn_opensim.recording.formats.text_tables._SMALL_BYTES", 0)
+    many = read(text).values
+    for name, k in (("a", 0), ("b", 1)):
+        np.testing.assert_array_equal(few[name], many[name])
+        np.testing.assert_allclose(few[name], rows[:, k], rtol=1e-8)
