@@ -25,6 +25,8 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 import osim_models
 from sspinn_opensim.cli import main as sspinn
 from sspinn_opensim.cli.verbs import VERBS
@@ -32,6 +34,7 @@ from sspinn_opensim.study import examples_folder
 
 Words = list[str | Path]
 Plant = Callable[[Path], Words]
+Made = Callable[[Path], Path]
 
 #: Libraries that take long to load: no refusal needs one of the first two to find out.
 LARGE = ("torch", "onnx", "onnxruntime", "matplotlib", "casadi", "llvmlite", "scipy", "pandas")
@@ -39,6 +42,8 @@ LARGE = ("torch", "onnx", "onnxruntime", "matplotlib", "casadi", "llvmlite", "sc
 LATEST_S = 2.0
 #: What is no refusal by then is none, s.
 LONGEST_S = 30.0
+#: A recording that is long to look at, s.
+LONG_S = 60.0
 
 _TRAINED = "training/seed_0/checkpoint.pt"
 
@@ -58,13 +63,70 @@ def _broken(here: Path, name: str, text: str = "<OpenSimDocument") -> Path:
     return here / name
 
 
+def _moved(change: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]], lasts_s: float = 0.0) -> Made:
+    """Return how a study of the demo is made whose columns (n,), by their names, are changed.
+
+    Parameters
+    ----------
+    lasts_s : float
+        The recording goes on with its last strides for so long, s, with noise.
+    """
+
+    def made(here: Path) -> Path:
+        study, file = _study(here), here / "demo/imu.csv"
+        table = np.genfromtxt(file, delimiter=",", names=True)
+        rows = np.array(table.tolist())
+        step_s, missing = rows[1, 0] - rows[0, 0], 0
+        if lasts_s:
+            missing = round(lasts_s / step_s) - len(rows)
+            signals = rows[-600:, 1:]
+            stride = min(range(60, 300), key=lambda n: float(((signals[n:] - signals[:-n]) ** 2).mean()))
+            more = np.resize(rows[-2 * stride :], (missing, rows.shape[1]))
+            rows = np.concatenate([rows, more])
+            rows[:, 1:] += np.random.default_rng(0).normal(0.0, 0.02, rows[:, 1:].shape)
+            rows[:, 0] = step_s * np.arange(len(rows))
+        assert table.dtype.names is not None
+        columns = change(dict(zip(table.dtype.names, rows.T, strict=True)))
+        header = ",".join(columns)
+        np.savetxt(file, np.transpose([*columns.values()]), "%.6f", ",", header=header, comments="")
+        return study
+
+    return made
+
+
+def _times(factor: float, pattern: str) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
+    return lambda of: {name: of[name] * (factor if re.match(pattern, name) else 1.0) for name in of}
+
+
+def _exchanged(one: str, other: str) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
+    names = {one: other, other: one}
+    return lambda of: {name: of[re.sub(f"{one}|{other}", lambda at: names[at[0]], name)] for name in of}
+
+
+def _late(of: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: np.roll(of[name], 6 if name.startswith("tibia_r") else 0) for name in of}
+
+
+#: What the movement in a recording says against the study.
+_MOVEMENTS = {
+    "sensor upside down": _times(-1.0, "tibia_r_acc"),
+    "turned sensor": _times(-1.0, "tibia_r_(acc_x|gyro)"),
+    "mirrored sensor": _times(-1.0, "femur_r_acc_x"),
+    "sensors of two sides": _exchanged("femur_r", "femur_l"),
+    "sensors of two segments": _exchanged("tibia_r", "foot_r"),
+    "sensor of a wrong scale": _times(2.0, "foot_r_gyro"),
+    "sensors of a wrong scale": _times(1.5, ".*gyro"),
+    "late sensor": _late,
+}
+
+
 def _cohort(here: Path, study: Path, more: str = "") -> Path:
     (here / "cohort.toml").write_text(f'name = "all"\nmembers = ["{study.name}"]\n{more}')
     return here / "cohort.toml"
 
 
 #: Wrong studies: what is changed in the demo's.
-_STUDIES: dict[str, Callable[[Path], Path]] = {
+_STUDIES: dict[str, Made] = {
     "no study": lambda here: here / "study.toml",
     "no TOML": lambda here: _study(here, "[person]", "[person"),
     "an unknown key": lambda here: _study(here, "height_m", "hight_m"),
@@ -87,6 +149,8 @@ _STUDIES: dict[str, Callable[[Path], Path]] = {
     "no reference": lambda here: _study(here, "reference_grf", "none"),
     "damaged reference": lambda here: _changed(_study(here), here / "demo/reference_grf.mot", b"Coordinates"),
     "late output": lambda here: _study(here, "to_s = 9.9", "to_s = 99.0"),
+    **{name: _moved(change) for name, change in _MOVEMENTS.items()},
+    **{f"{name}, {LONG_S:g} s": _moved(change, LONG_S) for name, change in _MOVEMENTS.items()},
 }
 _OF_STUDIES = (
     *("run", "check", "scale", "convert", "train", "estimate", "muscles", "evaluate", "adapt", "ablate"),
@@ -107,6 +171,8 @@ _LOOKED_AT = {
     "opensense": _STUDIES.keys() - {"late output", "no reference", "damaged reference"},
     "replay": {*_TEXTS, "no recording", "damaged recording", "no reference"},
     "stream": _STUDIES.keys() - {"late output", "damaged reference"},
+    # It asks which sensor is where.
+    "locate-sensors": {name for name in _STUDIES if name.split(",")[0] not in _MOVEMENTS},
 }
 
 

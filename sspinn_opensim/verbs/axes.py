@@ -38,6 +38,8 @@ from sspinn_opensim.study.person import odd_person
 _UNITS = ("acceleration_unit", "angular_rate_unit", "free_acceleration", "missing_signal", "duplicate")
 #: Findings of an alignment about what a study says.
 CONTRADICTIONS = ("swapped_sides", "swapped_segments", "upside_down", "mirrored", "inconsistent")
+#: Findings about which sensor sits where: none to who asks just that.
+OF_PLACES = (*CONTRADICTIONS, "speed", "time_offset", "place")
 
 
 class Alignable(Recorded, Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from casadi_dynamics.errors import InputWarning
@@ -18,9 +19,7 @@ from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.opensim_io.scaling.choices import require_mass
 from sspinn_opensim.recording import (
     Recording,
-    along_bodies,
     check_placement,
-    find_faults,
     on_model,
     read_recording,
     refuse_serious,
@@ -30,7 +29,6 @@ from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import refuse_other_study, refuse_own_network, refuse_stale, require_seed
 from sspinn_opensim.study import Study, TrainingChoice
 from sspinn_opensim.study.cohort import CohortStudy
-from sspinn_opensim.study.person import odd_person
 from sspinn_opensim.training.belonging import (
     SAME_NETWORK,
     START_OVER,
@@ -39,16 +37,17 @@ from sspinn_opensim.training.belonging import (
     require_finished,
 )
 from sspinn_opensim.training.checkpoint_file import read_outline
-from sspinn_opensim.training.coordinates import held_by_choice
+from sspinn_opensim.training.coordinates import held_by_choice, held_in
 from sspinn_opensim.training.loss_terms import lasting_weights, to_switch_off, weights
 from sspinn_opensim.training.roles import refuse_untrainable, roles_of
 from sspinn_opensim.training.settings import settings_from_network, settings_of
-from sspinn_opensim.verbs.axes import along_segments, as_chosen, objections
+from sspinn_opensim.verbs.axes import OF_PLACES, along_segments, objections
 from sspinn_opensim.verbs.muscles import muscle_settings, muscle_window
-from sspinn_opensim.verbs.on_study import people_of, person_folder
+from sspinn_opensim.verbs.on_study import people_of, person_folder, subject_file
 
-#: The first look reads recordings of so many bytes in all; larger ones are read once, when a stage works.
-_QUICKLY_READ = 10_000_000
+#: The first look takes recordings of so many bytes in all, a minute of a suit's XML; larger ones are read
+#: once, when a stage works.
+_QUICKLY_READ = 50_000_000
 _SCALED = ("subject", "run sspinn scale first; sspinn run does all stages")
 #: File of the results folder that a verb cannot begin without, and how one gets it.
 _NEEDED = {
@@ -84,7 +83,7 @@ def first_look(
 ) -> None:
     """Refuse in a moment what can be seen of a study and a folder before a verb loads and works.
 
-    What takes longer, `check_inputs` and the stages themselves look at.
+    Of a large recording that is left to `check_inputs` and the stages themselves.
 
     Parameters
     ----------
@@ -106,8 +105,8 @@ def first_look(
     InputError
         Another command has the folder; a file of an earlier stage is missing there or was made from something
         else; a network is missing, damaged or of another model; a loss term is unknown, or a name is none of
-        the model's; the shipped network does not know the model; or a recording, a reference or an output
-        window cannot be used.
+        the model's; the shipped network does not know the model; a recording, a reference or an output
+        window cannot be used; or the movement contradicts what the study says of a sensor.
     """
     if isinstance(study, CohortStudy) and verb not in _OF_COHORTS:
         return  # refused by the verb
@@ -131,7 +130,10 @@ def first_look(
         return
     quick = sum(map(_bytes_of, (person.recording.file for person in people))) <= _QUICKLY_READ
     for person in people if quick else ():
-        _look_at(person, verb, networks)
+        folder = person_folder(out, person) if isinstance(study, CohortStudy) else out
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InputWarning)  # they are told when it is read to be used
+            _look_at(person, verb, networks, folder if verb in _NEEDED and not begins else None)
 
 
 def _look_at_model(person: Study, verb: str, *, shipped: bool) -> None:
@@ -142,24 +144,47 @@ def _look_at_model(person: Study, verb: str, *, shipped: bool) -> None:
         refuse_other_model(person.model.file, str(person.path))
 
 
-def _look_at(person: Study, verb: str, networks: Mapping[Path, dict]) -> None:
-    """Refuse a recording that cannot be used, or that is of other sensors than networks were trained with."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", InputWarning)  # they are told when it is read to be used
-        recording = read_recording(person)
-        model = _model_of(person)
-        placed = as_chosen(person, _placed(person, recording, model, verb))
+def _look_at(
+    person: Study,
+    verb: str,
+    networks: Mapping[Path, dict] | None = None,
+    scaled: Path | None = None,
+    known: Alignment | None = None,
+) -> tuple[Recording, Alignment | None]:
+    """Return the recording of a study and its alignment; refuse what cannot be used for a verb.
+
+    Parameters
+    ----------
+    networks : mapping of Path to dict, optional
+        Outlines of networks that must be of the same sensors and coordinates.
+    scaled : Path, optional
+        Results folder whose model is taken, where that of the study is scaled already.
+    known : Alignment, optional
+        One that was made already.
+    """
+    model, recording = _model_of(person), read_recording(person)
+    placed = _placed(person, recording, model, verb)
     if networks and model is not None:
-        known = {
+        now = {
             "sensors": [place(sensor, model).body for sensor in placed.sensors],
             "coordinates": [coordinate.name for coordinate in model.coordinates],
         }
         for file, content in networks.items():
-            compare_network(file, content, content["identity"]["network"] | known, SAME_NETWORK)
-    if all(sensor.axes_known for sensor in placed.sensors):
-        placed = placed if model is None else along_bodies(placed, model)
-        said = (*odd_person(person.person), *find_faults(placed))
-        refuse_serious(said, person.recording.accepted, str(person.path))
+            compare_network(file, content, content["identity"]["network"] | now, SAME_NETWORK)
+    if scaled is not None:
+        model = read_model(subject_file(scaled))
+        placed = on_model(recording, model)
+    if verb == "locate-sensors":
+        accepted = (*person.recording.accepted, *OF_PLACES)
+        person = replace(person, recording=replace(person.recording, accepted=accepted))
+    along, alignment = along_segments(person, placed, model, scaled, known=known)
+    held = {}
+    if model is not None:
+        chosen = person.coordinates, along.sensors, model
+        held = held_by_choice(*chosen) if scaled is None else held_in(scaled, *chosen)
+    said = objections(along, alignment, model, person.person, held)
+    refuse_serious(said, person.recording.accepted, str(person.path))
+    return recording, alignment
 
 
 def _given_networks(verb: str, source: Path | None, out: Path, seeds: Sequence[int]) -> dict[Path, dict]:
@@ -225,13 +250,7 @@ def check_inputs(study: Study, known: Alignment | None = None) -> tuple[Recordin
         model of an older version is not looked at: only OpenSim reads it.
     """
     weights(study.training.weights)
-    model, recording = _model_of(study), read_recording(study)
-    placed = _placed(study, recording, model, "run")
-    along, alignment = along_segments(study, placed, model, known=known)
-    held = () if model is None else held_by_choice(study.coordinates, along.sensors, model)
-    said = objections(along, alignment, model, study.person, held)
-    refuse_serious(said, study.recording.accepted, str(study.path))
-    return recording, alignment
+    return _look_at(study, "run", known=known)
 
 
 def _model_of(study: Study) -> Model | None:

@@ -29,7 +29,7 @@ from sspinn_opensim.training.checkpoint import identity, load_estimator, load_me
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.settings import settings_of
 from sspinn_opensim.training.signals import Signals
-from sspinn_opensim.verbs.axes import CONTRADICTIONS
+from sspinn_opensim.verbs.axes import OF_PLACES
 from sspinn_opensim.verbs.on_study import on_study
 from sspinn_opensim.verbs.prepared import prepare
 
@@ -105,7 +105,7 @@ def locate_sensors(
     study = study if isinstance(study, Study) else read_study(study)
     out, network = Path(out).absolute(), None if network is None else Path(network).absolute()
     # Which sensor is where is what is asked: movement, speed of feet, lags by joints and places say nothing.
-    accepted = (*study.recording.accepted, *CONTRADICTIONS, "speed", "time_offset", "place")
+    accepted = (*study.recording.accepted, *OF_PLACES)
     prepared = prepare(replace(study, recording=replace(study.recording, accepted=accepted)), out)
     subject = prepared.subject
 

@@ -13,13 +13,11 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.files import require
 from sspinn_opensim.gait import mean_cycles, most_typical
 from sspinn_opensim.gait.files import read_strides, write_cycles
-from sspinn_opensim.muscles import FastOptimizer
 from sspinn_opensim.opensim_io.static_optimization import preparation
 from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import Recording, output_window
-from sspinn_opensim.report.muscle_charts import write_group_figures
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import OutputChoice, Study
 from sspinn_opensim.verbs.laboratory_muscles import (
@@ -75,7 +73,10 @@ def muscles(
         return analyse_trials(study, out, workers=workers, fast=fast)
     if not isinstance(study, Study):
         return compare_folders(study, out)
-    from sspinn_opensim.verbs.prepared import prepare  # brings torch, which a laboratory's trial does without
+    # These bring much along, and others ask this module only for the window.
+    from sspinn_opensim.muscles import FastOptimizer
+    from sspinn_opensim.report.muscle_charts import write_group_figures
+    from sspinn_opensim.verbs.prepared import prepare
 
     log.info("muscles", extra={"heading": True})
     require(ResultsFolder(out).kinematics, "run sspinn estimate first")

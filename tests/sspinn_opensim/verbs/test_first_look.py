@@ -2,10 +2,12 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import osim_models
@@ -50,6 +52,43 @@ WRONG = {
     ),
     "no study": ("train", ("name", "nam"), None, "Unknown key 'nam'"),
 }
+
+
+def _columns(change):
+    """Return rows of the demo with columns changed, each a (n,) array by its name."""
+    known = np.genfromtxt(EXAMPLE.parent / RECORDING, delimiter=",", names=True)
+    columns = {name: known[name] for name in known.dtype.names}
+    return [",".join(f"{cell:.6f}" for cell in row) for row in np.transpose([*change(columns).values()])]
+
+
+def _times(factor, pattern):
+    return lambda rows: _columns(
+        lambda of: {name: factor * of[name] if re.match(pattern, name) else of[name] for name in of}
+    )
+
+
+def _exchanged(one, other):
+    names = {one: other, other: one}
+    return lambda rows: _columns(
+        lambda of: {name: of[re.sub(f"{one}|{other}", lambda at: names[at[0]], name)] for name in of}
+    )
+
+
+#: What the movement says against a sensor -> the recording anew, words of the refusal.
+MOVEMENTS = {
+    "turned": (_times(-1, "tibia_r_(acc_x|gyro)"), "turned by 180 degrees about the segment's y"),
+    "upside down": (_times(-1, "tibia_r_acc"), "degrees off the y axis"),
+    "mirrored": (_times(-1, "femur_r_acc_x"), "x of its accelerometer with the wrong sign"),
+    "exchanged sides": (_exchanged("femur_r", "femur_l"), "moves like a sensor on the left thigh"),
+    "exchanged segments": (_exchanged("tibia_r", "foot_r"), "moves like a sensor on the right"),
+    "scale": (_times(2, "foot_r_gyro"), "turned upright by its gyroscope"),
+    "all scales": (_times(1.5, ".*gyro"), "gyroscope"),
+    "late": (
+        lambda rows: _columns(lambda of: {n: np.roll(of[n], 6 * n.startswith("tibia_r")) for n in of}),
+        "its signals come 60 ms after",
+    ),
+}
+WRONG |= {name: ("run", None, rows, words) for name, (rows, words) in MOVEMENTS.items()}
 SCRIPT = """
 import json, sys
 from sspinn_opensim.cli.command import main
@@ -98,18 +137,33 @@ def test_refusals_come_before_pytorch_loads(tmp_path):
     assert not list(tmp_path.glob("*_out")), "nothing is left of a folder that was not begun"
 
 
-def test_only_run_and_evaluate_open_the_reference(tmp_path, monkeypatch):
-    monkeypatch.setattr("sspinn_opensim.verbs.inputs.read_reference", lambda *_: pytest.fail("opened"))
+@pytest.fixture
+def scaled(tmp_path, monkeypatch):
+    """Return a results folder that looks as if all earlier stages were done."""
     monkeypatch.setattr("sspinn_opensim.verbs.inputs.refuse_stale", lambda *_, **__: None)
     monkeypatch.setattr("sspinn_opensim.verbs.inputs._networks", lambda *_, **__: {})
-    study, out = read_study(_write(tmp_path, "study", None, None)), tmp_path / "out"
+    out = tmp_path / "out"
     out.mkdir()
-    ResultsFolder(out).subject.write_text("there")
+    shutil.copy(osim_models.path("planar_gait.osim"), ResultsFolder(out).subject)
     ResultsFolder(out).kinematics.write_text("there")
+    return out
+
+
+def test_every_verb_on_a_recording_looks_at_its_movement_first(tmp_path, scaled):
+    study = read_study(_write(tmp_path, "study", None, _exchanged("femur_r", "femur_l")))
+    for verb in set(LOOKING) - {"scale", "convert", "locate-sensors"}:
+        with pytest.raises(InputError, match="moves like a sensor on the left thigh"):
+            first_look(verb, study, scaled)
+    first_look("locate-sensors", study, scaled)  # it asks which sensor is where
+
+
+def test_only_run_and_evaluate_open_the_reference(tmp_path, scaled, monkeypatch):
+    monkeypatch.setattr("sspinn_opensim.verbs.inputs.read_reference", lambda *_: pytest.fail("opened"))
+    study = read_study(_write(tmp_path, "study", None, None))
     for verb in set(LOOKING) - {"run", "evaluate"}:
-        first_look(verb, study, out)
+        first_look(verb, study, scaled)
     with pytest.raises(pytest.fail.Exception):
-        first_look("run", study, out)
+        first_look("run", study, scaled)
 
 
 @pytest.mark.parametrize(("verb", "begins"), [("adapt", False), ("estimate", True), ("stream", True)])
