@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from casadi_dynamics.compiled import TorchFunction
+from casadi_dynamics.compiled import TorchFunction, compile_torch
+from sspinn_opensim.training.contact_points import farthest_on_foot, levers, slopes_of_soles
 from sspinn_opensim.training.motion import Motion, RawMotion, columns
 from sspinn_opensim.training.mounting import Mounting
 from sspinn_opensim.training.outliers import ErrorScales
@@ -39,14 +40,20 @@ class BodyConstants:
         `TRUNK_LEAN_RAD` along each coordinate of `Subject.root_turns_backward`, rad.
     modelled_force : (points, 3) bool Tensor
         Components of the contact forces that the model has.
+    farthest_on_foot : tuple of int
+        Of `contact_points.farthest_on_foot`.
     levers : (k, points) Tensor
-        `Subject.levers`.
+        Of `contact_points.levers`.
     soles : (k, points) Tensor
-        `Subject.soles`.
+        Of `contact_points.slopes_of_soles`, for all sensors.
     turned_by_tissue : (k, 3) bool Tensor
         `Subject.turned_by_tissue`.
     up_along_trunk : (k, 3) Tensor
         `Subject.up_along_trunk`.
+    points_below_shanks : (shanks, points) Tensor
+        `Subject.points_below_shanks`.
+    ends_of_shanks : TorchFunction or None
+        `Subject.ends_of_shanks`; None where there are no shanks.
     """
 
     parameters: Tensor
@@ -55,10 +62,13 @@ class BodyConstants:
     unfelt_default: Tensor
     trunk_lean: Tensor
     modelled_force: Tensor
+    farthest_on_foot: tuple[int, ...]
     levers: Tensor
     soles: Tensor
     turned_by_tissue: Tensor
     up_along_trunk: Tensor
+    points_below_shanks: Tensor
+    ends_of_shanks: TorchFunction | None
 
     @cached_property
     def levers_by_axis(self) -> Tensor:
@@ -70,6 +80,7 @@ class BodyConstants:
         """Return the constants of a body in a precision."""
         coordinates = subject.model.coordinates
         ranges = np.array([coordinates[i].range for i in subject.roles.actuated])
+        places, feet = subject.contact_in_default_posture, subject.feet
         return cls(
             torch.as_tensor(subject.functions.parameters, dtype=dtype),
             torch.as_tensor(subject.sensor_position, dtype=dtype),
@@ -77,10 +88,13 @@ class BodyConstants:
             torch.tensor([coordinates[i].default for i in subject.unfelt], dtype=dtype),
             TRUNK_LEAN_RAD * torch.tensor(list(subject.root_turns_backward.values()), dtype=dtype),
             torch.as_tensor(subject.modelled.force),
-            torch.as_tensor(subject.levers, dtype=dtype),
-            torch.as_tensor(subject.soles, dtype=dtype),
+            farthest_on_foot(places, feet),
+            torch.as_tensor(levers(places, feet, planar=subject.planar), dtype=dtype),
+            torch.as_tensor(slopes_of_soles(places, feet, subject.feet_of_sensors), dtype=dtype),
             torch.as_tensor(subject.turned_by_tissue),
             torch.as_tensor(subject.up_along_trunk, dtype=dtype),
+            torch.as_tensor(subject.points_below_shanks, dtype=dtype),
+            compile_torch(subject.ends_of_shanks, dtype) if subject.shanks else None,
         )
 
 
@@ -116,6 +130,9 @@ class LossInputs:
         Of the sensors' places, in ground, m/s.
     foot_speed : (batch, frames, k) Tensor or None
         How fast sensors on feet move over the ground by dead reckoning, m/s; NaN where unknown.
+    ankle_ahead, shank_lean : (batch, frames, shanks) Tensor or None
+        Place of ankles forward, m, and lean of the shanks above them forward, rad, held constant; None where
+        the person runs, or the model leaves the plane.
     rests : (batch, frames, k) bool Tensor or None
         Frames in which a sensor on a walking foot hardly moves; None: none.
     error_scales : ErrorScales or None
@@ -144,6 +161,8 @@ class LossInputs:
     still: Tensor | None = None
     sensor_velocity: Tensor | None = None
     foot_speed: Tensor | None = None
+    ankle_ahead: Tensor | None = None
+    shank_lean: Tensor | None = None
     rests: Tensor | None = None
     error_scales: ErrorScales | None = None
     up: Tensor | None = None
@@ -209,6 +228,9 @@ def loss_inputs(
     )
     axes = mounting.axes()
     floor = motion.q.new_tensor([0.0, subject.floor_m, 0.0])
+    ankle_ahead = shank_lean = None
+    if constants.ends_of_shanks is not None and not signals.runs:
+        ankle_ahead, shank_lean = ankles_and_lean(constants.ends_of_shanks, motion.q)
     return LossInputs(
         subject=subject,
         signals=signals,
@@ -229,11 +251,21 @@ def loss_inputs(
         still=None if windows.still is None else windows.still[:, 1:-1],
         sensor_velocity=triples(out["imu_velocity"]),
         foot_speed=None if windows.foot_speed is None else windows.foot_speed[:, 1:-1],
+        ankle_ahead=ankle_ahead,
+        shank_lean=shank_lean,
         rests=None if windows.rests is None else windows.rests[:, 1:-1],
         error_scales=error_scales,
         up=None if windows.up is None else windows.up[:, 1:-1],
         predicted_up=triples(out["imu_up"] @ axes),
     )
+
+
+@torch.no_grad()
+def ankles_and_lean(ends_of_shanks: TorchFunction, q: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how far ahead ankles are, m, and shanks lean, rad, (batch, frames, shanks) each."""
+    ankle, knee = triples(ends_of_shanks(q=q)["place"]).unflatten(-2, (-1, 2)).unbind(-2)
+    along = knee - ankle
+    return ankle[..., 0], torch.atan2(along[..., 0], along[..., 1])
 
 
 def triples(x: Tensor) -> Tensor:

@@ -81,6 +81,7 @@ TERMS: Mapping[str, Term] = MappingProxyType(
         "load_transfer": Term(
             (0.1,), ("of it in 10 ms, a step of a tenth of a second",), 0.5, needs_force=True
         ),
+        "rolling": Term((0.02,), ("m",), 0.5, needs_force=True),
         "torque": Term((0.03,), (_BWBH,), 0.2, needs_force=True),
         "joint_limits": Term((0.05,), ("rad",), 1.0),
         "unfelt_joints": Term((1.0,), ("rad",), 1.0),

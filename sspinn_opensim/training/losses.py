@@ -25,6 +25,8 @@ from sspinn_opensim.training.outliers import heavy_tailed
 LIMIT_MARGIN_RAD = 0.1
 #: Friction between shoe and floor: what a foot may pull for a given load.
 FRICTION = 0.6
+#: Forces roll along a circle on the shank until the heel is off the floor: until it leans forward by so much.
+HEEL_OFF_RAD = 0.35
 #: Load does not move between contact points within this time, s.
 LOAD_MOVES_S = 0.07
 #: Tissue shakes a sensor for less than this; what is slower is the body's own motion, s.
@@ -154,7 +156,7 @@ def _squared_turning_speed(e: LossInputs) -> Tensor:
 
     Held constant: a foot is not to turn for the sake of forgiveness.
     """
-    other = e.subject.farthest_on_foot
+    other = e.constants.farthest_on_foot
     with torch.no_grad():
         apart, parting = (
             (x - columns(x, other, -2)).square().sum(-1) for x in (e.contact_position, e.contact_velocity)
@@ -192,6 +194,30 @@ def load_transfer(e: LossInputs, part: float) -> Tensor:
     # What hardly carries anything has nothing to pass.
     carried = torch.minimum(total[:, 1:], total[:, :-1])
     return _over_frames((carried * passed.square()).sum(), passed, part * e.signals.step_s / 0.01)
+
+
+@_of_a_term
+def rolling(e: LossInputs, off: float) -> Tensor:
+    """Points of walking feet's forces against circles that shanks roll on, in the plane."""
+    if e.ankle_ahead is None or e.shank_lean is None:
+        return e.tau.new_zeros(())
+    rolls, on_foot = e.shank_lean < HEEL_OFF_RAD, e.constants.points_below_shanks.T
+    if e.still is not None:
+        rolls = rolls & ~e.still.unsqueeze(-1)
+    load = e.load @ on_foot
+    weight = load.detach() * rolls
+    total = weight.sum((0, 1)).clamp(min=1e-6)
+
+    def from_mean(x: Tensor) -> Tensor:
+        return x - (weight * x).sum((0, 1)) / total
+
+    # Neither is a motion to change for the sake of its force's place, nor is a foot to carry less.
+    arm = (e.load * e.contact_position[..., 0].detach()) @ on_foot - load * e.ankle_ahead
+    ahead, lean = from_mean(arm / load.clamp(min=0.05)), from_mean(e.shank_lean.sin())
+    # A circle touches the floor below its centre, which a lean takes ahead by its sine times the height above
+    # the ankle. The circle is the one that fits the batch best.
+    height = (weight * lean * ahead).sum((0, 1)) / (weight * lean.square()).sum((0, 1)).clamp(min=1e-6)
+    return _over_frames((weight * (ahead - height * lean).square()).sum(), load, off)
 
 
 @_of_a_term

@@ -20,6 +20,7 @@ from casadi_dynamics.symbolic.heading import RootHeading, root_heading
 from casadi_dynamics.symbolic.posture import moving_coordinates, posture, without_forces
 from sspinn_opensim.anatomy.feet import foot_of
 from sspinn_opensim.anatomy.names import MIDDLE, segment_of
+from sspinn_opensim.anatomy.shanks import Shank, shanks
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording.places import place
 from sspinn_opensim.recording.sagittal import IN_PLANE
@@ -86,55 +87,50 @@ class Subject:
         return tuple(foot_of(self.model, body, bodies, self.fixed) for body in bodies)
 
     @cached_property
+    def feet_of_sensors(self) -> tuple[str, ...]:
+        """For each sensor the body of the foot it is on, or its own body if that is no foot."""
+        bodies = list(self.feet)
+        return tuple(
+            foot_of(self.model, frame.body, bodies, self.fixed) for frame in self.functions.imu_frames
+        )
+
+    @cached_property
     def points_on_feet(self) -> np.ndarray:
         """Ones and zeros, (feet, points): which contact points are on which foot."""
         feet = np.array(self.feet)
         return (np.array(list(dict.fromkeys(self.feet)))[:, None] == feet).astype(float)
 
     @cached_property
-    def farthest_on_foot(self) -> tuple[int, ...]:
-        """For each contact point the one of its foot that is farthest away; itself, if alone."""
-        places, feet = self.contact_in_default_posture, np.array(self.feet)
-        apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
-        apart[feet[:, None] != feet[None]] = -1.0
-        return tuple(int(i) for i in apart.argmax(axis=1))
+    def shanks(self) -> tuple[Shank, ...]:
+        """Shanks that lean in the plane of walking; none in models that leave it."""
+        return shanks(self.model) if self.planar else ()
 
     @cached_property
-    def levers(self) -> np.ndarray:
-        """Map from forces at the contact points to those of feet with two points each, (k, points).
-
-        Each foot gives two rows: the forces at its rearmost and foremost point that together have the same
-        sum and the same moment. In a model that leaves the plane there is a third, the moment sideways over
-        the length of the foot. So it does not matter into how many points a foot is divided; one that has
-        two points keeps them. Places are those of the default posture.
-        """
-        places, feet = self.contact_in_default_posture, np.array(self.feet)
-        rows = []
-        for foot in dict.fromkeys(self.feet):
-            on = feet == foot
-            forward, right = places[:, 0], places[:, 2]
-            rear, length = forward[on].min(), np.ptp(forward[on])
-            front = np.where(on, (forward - rear) / length, 0.0) if length else np.zeros(len(on))
-            rows += [on - front, front]
-            if not self.planar and length:
-                rows.append(np.where(on, (right - right[on].mean()) / length, 0.0))
-        return np.array(rows)
+    def points_below_shanks(self) -> np.ndarray:
+        """Ones and zeros, (shanks, points): which contact points are on the foot below, toes included."""
+        bodies = [sphere.body for sphere in self.model.contact_spheres]
+        below = [float(body in one.foot) for one in self.shanks for body in bodies]
+        return np.reshape(below, (len(self.shanks), len(bodies)))
 
     @cached_property
-    def soles(self) -> np.ndarray:
-        """Map from the heights of contact points to the slopes of soles under sensors, (k, points).
-
-        The slope is that of the line from heel to toes which fits the points of the sensor's foot best, by
-        their places in the default posture; zeros for a sensor on no foot that has a length.
-        """
-        forward, feet, bodies = self.contact_in_default_posture[:, 0], np.array(self.feet), list(self.feet)
-        found = np.zeros((len(self.functions.imu_frames), len(feet)))
-        for k, frame in enumerate(self.functions.imu_frames):
-            on = feet == foot_of(self.model, frame.body, bodies, self.fixed)
-            from_middle = np.where(on, forward - forward[on].mean(), 0.0) if on.any() else np.zeros(len(on))
-            if from_middle.any():
-                found[k] = from_middle / (from_middle**2).sum()
-        return found
+    def ends_of_shanks(self) -> ca.Function:
+        """Ankle and knee of each shank in ground, `place` (6 per shank), of all coordinates `q`."""
+        functions, still = self.functions, ca.SX.zeros(len(self.functions.coordinates))
+        q = ca.SX.sym("q", len(functions.coordinates))
+        known = ca.SX(q)
+        for name, value in self.fixed.items():
+            known[functions.coordinates.index(name)] = value
+        if self.roles.dependent:
+            independent = [functions.coordinates.index(name) for name in functions.independent]
+            slow = ca.SX.zeros(len(independent))
+            driven = {"u_independent": slow, "udot_independent": slow, "parameters": functions.parameters}
+            known = functions.coupling(q_independent=known[independent], **driven)["q"]
+        bodies = [one.body for one in self.shanks for _ in range(2)]
+        station = np.ravel([(one.ankle, one.knee) for one in self.shanks])
+        moved = functions.stations(bodies)(
+            q=known, u=still, udot=still, station=station, parameters=functions.parameters
+        )
+        return ca.Function("ends_of_shanks", [q], [ca.cse(moved["position"])], ["q"], ["place"])
 
     @cached_property
     def turned_by_tissue(self) -> np.ndarray:

@@ -262,6 +262,17 @@ def term_cases(e, spatial_model):
         ),
         # A mean over the four points, of which one changes.
         "force_change": (changed(e, force_bw=rising), 1),
+        # A foot's point of force goes to and fro under a shank that stays upright.
+        "rolling": (
+            changed(
+                e,
+                force_bw=loaded,
+                contact_position=filled(loaded, (..., 0, 0), only["rolling"] * (-1) ** frames),
+                ankle_ahead=loaded[..., :2, 0],
+                shank_lean=loaded[..., :2, 0],
+            ),
+            1,
+        ),
         # One point gives what another takes, at a total of one body weight.
         "load_transfer": (changed(e, force_bw=passing), 2),
         "torque": (changed(e, tau=filled(e.tau, (..., actuated), only["torque"] * moment)), 1),
@@ -504,7 +515,7 @@ def test_a_foot_that_rolls_over_its_toes_stands(standing):
     """A point that moves as its foot turns about a place ahead costs a quarter of one that slides."""
     toe = standing.subject.functions.contact_points.index("toe_r")
     heel = standing.subject.functions.contact_points.index("heel_r")
-    assert standing.subject.farthest_on_foot[toe] == heel
+    assert standing.constants.farthest_on_foot[toe] == heel
     places = standing.contact_position[0, 0, :, 0].detach()
     length = float(abs(places[toe] - places[heel]))
     rate, ahead = 6.0, 0.05
@@ -814,3 +825,28 @@ def test_a_training_that_no_sensor_speaks_to_is_refused():
     assert weights({"acceleration": 0.0})["angular_rate"] > 0
     with pytest.raises(InputError, match="compares the motion with the sensors"):
         weights({"acceleration": 0.0, "angular_rate": 0.0})
+
+
+def rolling_leg(e, point_ahead, lean):
+    """Return inputs of a right foot that carries the body while its shank leans, its ankle at zero."""
+    load = filled(e.force_bw, (..., 0, 1), 1.0)
+    upright = torch.zeros_like(load[..., :2, 0])
+    return changed(
+        e,
+        force_bw=load,
+        contact_position=filled(load, (..., 0, 0), point_ahead),
+        ankle_ahead=upright,
+        shank_lean=filled(upright, (..., 0), lean),
+    )
+
+
+def test_a_force_that_rolls_along_any_circle_costs_nothing(standing):
+    lean = torch.linspace(-0.3, 0.3, standing.force_bw.shape[1], dtype=torch.float64)
+    for height, centre in ((0.2, 0.0), (0.3, 0.05), (0.0, -0.02)):
+        on_circle = rolling_leg(standing, height * lean.sin() + centre, lean)
+        assert value_of("rolling", on_circle) == pytest.approx(0, abs=1e-12)
+    waiting = rolling_leg(standing, torch.where(lean < 0, -0.05, 0.15).double(), lean)
+    assert value_of("rolling", waiting) > 1
+    # Behind the heel's rise nothing rolls: the same jump costs nothing there.
+    raised = rolling_leg(standing, torch.where(lean < 0, -0.05, 0.15).double(), lean + 1.0)
+    assert value_of("rolling", raised) == 0

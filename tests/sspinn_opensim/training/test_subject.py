@@ -244,20 +244,6 @@ def test_a_trunk_that_is_felt_or_held_elsewhere_is_not_taken_to_be_upright(on_ga
     assert felt.upright == () and felt.fixed["lumbar_extension"] == 0.0
 
 
-def test_soles_slope_as_their_points_do(walker):
-    """Of two points the slope is their difference in height over their distance; only feet have a sole."""
-    subject = walker.subject
-    places, feet = subject.contact_in_default_posture, np.array(subject.feet)
-    bodies = [frame.body for frame in subject.functions.imu_frames]
-    for body, row in zip(bodies, subject.soles, strict=True):
-        on = np.flatnonzero(feet == body)
-        assert (row[feet != body] == 0).all() and len(on) == (2 if body.startswith("foot") else 0)
-        if len(on):
-            rear, front = sorted(on, key=lambda k: places[k, 0])
-            length = places[front, 0] - places[rear, 0]
-            np.testing.assert_allclose(row[[rear, front]], [-1 / length, 1 / length])
-
-
 @pytest.mark.parametrize("floor_m", [0.0, 0.3])
 def test_standing_height_puts_the_lowest_point_on_the_floor(walker, floor_m):
     (floor,) = walker.model.half_spaces
@@ -277,56 +263,6 @@ def test_standing_height_puts_the_lowest_point_on_the_floor(walker, floor_m):
         parameters=functions.parameters,
     )
     assert np.array(out["contact_position"]).reshape(-1, 3)[:, 1].min() == pytest.approx(floor_m, abs=1e-12)
-
-
-def test_the_farthest_contact_point_is_on_the_same_foot(walker):
-    places = {
-        "a": (0, 0, 0),
-        "b": (0.1, 0, 0),
-        "c": (0.3, 0, 0),
-        "d": (0, 0, 1),
-        "e": (0.2, 0, 1),
-        "f": (5, 0, 0),
-    }
-
-    class Placed(type(walker.subject)):
-        feet = ("r", "r", "r", "l", "l", "toe")
-        contact_in_default_posture = np.array(list(places.values()), float)
-
-    subject = Placed(**{f.name: getattr(walker.subject, f.name) for f in dataclasses.fields(walker.subject)})
-    assert subject.farthest_on_foot == (2, 2, 0, 4, 3, 5)
-
-
-def test_levers_keep_the_sum_and_the_moment_of_a_foot(walker):
-    """Any forces at any points, as two a foot; out of the plane the moment sideways is a third."""
-    places = np.array(
-        [(0.1, 0, 0), (0.2, 0, 0.04), (0.4, 0, -0.03), (0.5, 0, 1.0), (0.2, 0, 1.1), (3.0, 0, 0)]
-    )
-    force = np.array([0.3, 0.5, 0.1, 0.7, 0.2, 0.9])
-
-    class Placed(type(walker.subject)):
-        feet = ("r", "r", "r", "l", "l", "toe")
-        contact_in_default_posture = places
-        planar = True
-
-    subject = Placed(**{f.name: getattr(walker.subject, f.name) for f in dataclasses.fields(walker.subject)})
-    two = subject.levers @ force
-    assert two.shape == (6,)
-    for chosen, (rear, front), ends in (
-        ([0, 1, 2], two[:2], (0.1, 0.4)),
-        ([3, 4], two[2:4], (0.2, 0.5)),
-        ([5], two[4:], (3.0, 3.0)),
-    ):
-        assert rear + front == pytest.approx(force[chosen].sum())
-        assert rear * ends[0] + front * ends[1] == pytest.approx(force[chosen] @ places[chosen, 0])
-
-    Placed.planar = False
-    subject = Placed(**{f.name: getattr(walker.subject, f.name) for f in dataclasses.fields(walker.subject)})
-    three = subject.levers @ force
-    assert three.shape == (8,)
-    np.testing.assert_allclose(three[[0, 1, 3, 4, 6, 7]], two)
-    sideways = force[:3] @ (places[:3, 2] - places[:3, 2].mean())
-    assert three[2] * 0.3 == pytest.approx(sideways)
 
 
 @pytest.mark.parametrize("estimate", [("pelvis_tx", "pelvis_ty", "pelvis_tilt"), "all"])
