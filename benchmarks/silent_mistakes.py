@@ -103,6 +103,25 @@ def _stopped(value: Callable[[float], float]) -> Change:
     return _of_table(changed)
 
 
+def _slipped(table: Table, chance: random.Random) -> Table:
+    """Return the recording with a sensor turned in the sagittal plane from somewhere in the middle on."""
+    sensor, angle = chance.choice(_SENSORS), np.radians(chance.choice((-1, 1)) * chance.uniform(25.0, 60.0))
+    first = chance.randrange(len(table["time"]) * 2 // 5, len(table["time"]) * 3 // 5)
+    x, y = (table[f"{sensor}_acc_{axis}"].copy() for axis in "xy")
+    turned = (x + 1j * y)[first:] * np.exp(1j * angle)
+    x[first:], y[first:] = turned.real, turned.imag
+    return table | {f"{sensor}_acc_x": x, f"{sensor}_acc_y": y}
+
+
+def _fallen(table: Table, chance: random.Random) -> Table:
+    """Return the recording with a sensor that lies on the floor from the middle on."""
+    first, noise = len(table["time"]) // 2, np.random.default_rng(chance.randrange(10**6))
+    lying = {name: table[name].copy() for name in _columns(table, chance.choice(_LEGS))}
+    for name, column in lying.items():
+        column[first:] = 9.81 * name.endswith("acc_x") + noise.normal(0.0, 0.02, len(column) - first)
+    return table | lying
+
+
 def _late(low_s: float, high_s: float) -> Change:
     """Return a change of the clock of one sensor, by whole samples."""
 
@@ -175,6 +194,9 @@ MISTAKES: dict[str, tuple[Change, bool]] = {
     "gyroscopes of a smaller range": (_scaled("gyro", 0.25, 0.7), True),
     "gyroscope of a shank or foot of a larger range": (_scaled("gyro", 1.4, 4.0, _LOWER), False),
     "gyroscope of a shank or foot of a smaller range": (_scaled("gyro", 0.25, 0.7, _LOWER), False),
+    "angular rate of the pelvis taken as degrees": (_scaled("gyro", 0.01, 0.02, ("pelvis",)), True),
+    "sensor that slips": (_of_table(_slipped), True),
+    "sensor that falls off": (_of_table(_fallen), True),
     "angular rate taken as degrees": (_scaled("gyro", 0.01, 0.02), True),
     "gyroscope with the wrong sign": (_negative("gyro", _LEGS), True),
     "all gyroscopes with the wrong sign": (_negative("gyro", ("",)), True),

@@ -38,6 +38,7 @@ KINDS = {
     "swapped_sides": "sensors of the left and the right side are exchanged",
     "swapped_segments": "a sensor moves like another segment than the one the study names",
     "frozen": "a sensor stops in the middle of a movement, repeats its samples, or lies still in gait",
+    "slipped": "a sensor leans otherwise in one part of the gait than in the other",
     "inconsistent": "a sensor's gyroscope does not turn as gravity in its accelerometer does",
     "place": "a sensor is placed where nobody wears one",
     "held_joint": "sensors turn against each other across a joint that is held",

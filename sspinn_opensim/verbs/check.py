@@ -39,7 +39,7 @@ from sspinn_opensim.study.placed_sensors import check_segments, is_sure, segment
 from sspinn_opensim.text import text_table
 from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.training.loss_terms import weights
-from sspinn_opensim.verbs.axes import on_body
+from sspinn_opensim.verbs.axes import contradictions, on_body
 from sspinn_opensim.verbs.vendor_files import Recorded, look_at, read_files, write_study
 
 
@@ -260,7 +260,7 @@ def check(
             source = read_study(new_study.file)
     overview, alignment = looked or look_at(source)
     if isinstance(source, Study):
-        overview = _with_body(overview, source)
+        overview = _with_body(overview, source, alignment)
     result = RecordingCheck(
         path,
         name,
@@ -301,7 +301,7 @@ def _refuse_options_of_files(path: Path, *options: object) -> None:
         )
 
 
-def _with_body(overview: Overview, study: Study) -> Overview:
+def _with_body(overview: Overview, study: Study, alignment: Alignment | None) -> Overview:
     """Return an overview with what person and model of a study say against it.
 
     A model that cannot be used says nothing: that is why the study is refused.
@@ -319,7 +319,10 @@ def _with_body(overview: Overview, study: Study) -> Overview:
                 from sspinn_opensim.verbs.inputs import read_reference
 
                 read_reference(study, model)
-            found += on_body(placed, along_bodies(placed, model), model, found, held)
+            along = along_bodies(placed, model)
+            if alignment is None and any(sensor.imu_frame for sensor in placed.sensors):
+                found += contradictions(along)  # which way a frame points is not known before
+            found += on_body(placed, along, model, found, held)
     return dataclasses.replace(overview, findings=merged(found))
 
 

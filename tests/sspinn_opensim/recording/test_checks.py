@@ -269,6 +269,45 @@ def test_a_sensor_that_lies_on_the_table_is_named():
     gait = (Phase("standing", 0.0, 2.0), Phase("walking", 2.0, 10.0, 120.0))
     assert [f.key for f in find_faults(both, gait) if f.kind == "frozen"] == ["frozen:t"]
     assert not [f for f in find_faults(both, gait[:1]) if f.kind == "frozen"]
+    # One that falls off lies still for a part of it.
+    fell = np.where(time_s[:, None] < 6.0, both.acceleration[:, 0], both.acceleration[:, 1])
+    turned = np.where(time_s[:, None] < 6.0, rate[:, 0], rate[:, 1])
+    late = changed(
+        both,
+        acceleration=np.stack([acceleration[:, 0], fell], axis=1),
+        angular_rate=np.stack([rate[:, 0], turned], axis=1),
+    )
+    assert [f.key for f in find_faults(late, gait) if f.kind == "frozen"] == ["frozen:t"]
+
+
+def test_a_gyroscope_that_hardly_turns_in_gait_is_named():
+    worn = walking()
+    both = changed(
+        worn,
+        sensors=(Sensor("s", "b"), Sensor("t", "c")),
+        acceleration=np.repeat(worn.acceleration, 2, axis=1),
+        angular_rate=worn.angular_rate * [[1.0], [np.pi / 180]] / 3.0,
+        acceleration_available=np.ones((2, 3), bool),
+        angular_rate_available=np.ones((2, 3), bool),
+        acceleration_variance=np.zeros((2, 3)),
+        angular_rate_variance=np.zeros((2, 3)),
+    )
+    gait = (Phase("standing", 0.0, 2.0), Phase("walking", 2.0, 10.0, 120.0))
+    assert [f.key for f in find_faults(both, gait) if f.is_serious] == ["angular_rate_unit:t"]
+
+
+@pytest.mark.parametrize(("angle_deg", "severities"), [(8.0, []), (15.0, ["doubt"]), (30.0, ["serious"])])
+@pytest.mark.parametrize("channels", [3, 2])
+def test_a_sensor_that_slips_is_named(angle_deg, severities, channels):
+    worn = walking(channels=channels)
+    turn = np.eye(3)
+    cosine, sine = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
+    turn[:2, :2] = [[cosine, -sine], [sine, cosine]]
+    slipped = worn.acceleration.copy()
+    slipped[600:] = slipped[600:] @ turn.T
+    gait = (Phase("standing", 0.0, 2.0), Phase("walking", 2.0, 10.0, 120.0))
+    found = find_faults(changed(worn, acceleration=slipped), gait)
+    assert [f.severity for f in found if f.key == "slipped:s"] == severities
 
 
 def test_what_is_the_same_of_several_sensors_is_said_once():

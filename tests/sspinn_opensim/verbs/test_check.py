@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -367,6 +368,23 @@ def test_sensors_that_turn_across_a_held_joint_are_told(held, repository, tmp_pa
     assert not result.ok
     with pytest.raises(InputError, match="joint between them is held"):
         check_inputs(read_study(tmp_path / "demo.toml"))
+
+
+def test_exchanged_sensors_in_imu_frames_are_told_by_name(repository, tmp_path):
+    """Frames of a model say how they are turned: no other finding, and no error, comes in its place."""
+    source = repository / "examples"
+    shutil.copytree(source / "demo", tmp_path / "demo")
+    shutil.copy(source / "demo.toml", tmp_path / "demo.toml")
+    head, *rows = (source / "demo" / "imu.csv").read_text().splitlines()
+    sides = {"femur_r": "femur_l", "femur_l": "femur_r"}
+    head = re.sub("femur_[rl]", lambda at: sides[at[0]], head)
+    (tmp_path / "demo" / "imu.csv").write_text("\n".join([head, *rows]) + "\n")
+    result = check(tmp_path / "demo.toml")
+    assert [f.key for f in result.overview.findings if f.severity != "note"] == [
+        "swapped_sides:femur_r",
+        "swapped_sides:femur_l",
+    ]
+    assert not result.refused
 
 
 def test_a_root_that_is_locked_is_refused_before_it_is_scaled(repository, tmp_path):
