@@ -385,7 +385,8 @@ def _not_worn(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
 def _slipped(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
     """Return sensors that feel gravity along other axes in one part of the gait than in the other.
 
-    Which axes are known does not matter: over whole strides the mean specific force is gravity.
+    Which axes are known does not matter: over whole strides the mean specific force is gravity. Where most
+    sensors do so the person may walk otherwise, uphill or bent, and none is refused.
     """
     worst: dict[int, tuple[float, float]] = {}
     for kind in GAIT:
@@ -397,9 +398,12 @@ def _slipped(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
             for sensor, angle_deg in enumerate(turned.tolist()):
                 known = worst.get(sensor, (0.0, 0.0))
                 worst[sensor] = max(known, (angle_deg, float(recording.time_s[pieces[k].start])))
+    if not worst:
+        return []
+    alone = np.median([angle_deg for angle_deg, _ in worst.values()]) < _SLIP_DOUBTED_DEG
     return [
         Finding(
-            "serious" if angle_deg > _SLIP_REFUSED_DEG else "doubt",
+            "serious" if alone and angle_deg > _SLIP_REFUSED_DEG else "doubt",
             "slipped",
             recording.sensors[sensor].name,
             f"from about {at_s:.0f} s on it leans by {angle_deg:.0f} degrees otherwise than before.",

@@ -296,18 +296,32 @@ def test_a_gyroscope_that_hardly_turns_in_gait_is_named():
     assert [f.key for f in find_faults(both, gait) if f.is_serious] == ["angular_rate_unit:t"]
 
 
-@pytest.mark.parametrize(("angle_deg", "severities"), [(8.0, []), (15.0, ["doubt"]), (30.0, ["serious"])])
+@pytest.mark.parametrize(
+    ("angle_deg", "others", "severity"),
+    [(8.0, 2, None), (15.0, 2, "doubt"), (30.0, 2, "serious"), (30.0, 0, "doubt")],
+)
 @pytest.mark.parametrize("channels", [3, 2])
-def test_a_sensor_that_slips_is_named(angle_deg, severities, channels):
-    worn = walking(channels=channels)
+def test_a_sensor_that_slips_is_named(angle_deg, others, severity, channels):
+    """Where all lean otherwise, the person walks otherwise."""
+    worn, count = walking(channels=channels), 1 + others
     turn = np.eye(3)
     cosine, sine = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
     turn[:2, :2] = [[cosine, -sine], [sine, cosine]]
-    slipped = worn.acceleration.copy()
-    slipped[600:] = slipped[600:] @ turn.T
+    slipped = np.repeat(worn.acceleration, count, axis=1)
+    slipped[600:, 0] = slipped[600:, 0] @ turn.T
+    recording = changed(
+        worn,
+        sensors=tuple(Sensor(name, "b") for name in "str"[:count]),
+        acceleration=slipped,
+        angular_rate=np.repeat(worn.angular_rate, count, axis=1),
+        acceleration_available=np.repeat(worn.acceleration_available, count, axis=0),
+        angular_rate_available=np.ones((count, 3), bool),
+        acceleration_variance=np.zeros((count, 3)),
+        angular_rate_variance=np.zeros((count, 3)),
+    )
     gait = (Phase("standing", 0.0, 2.0), Phase("walking", 2.0, 10.0, 120.0))
-    found = find_faults(changed(worn, acceleration=slipped), gait)
-    assert [f.severity for f in found if f.key == "slipped:s"] == severities
+    found = {f.key: f.severity for f in find_faults(recording, gait) if f.kind == "slipped"}
+    assert found == ({} if severity is None else {"slipped:s": severity})
 
 
 def test_what_is_the_same_of_several_sensors_is_said_once():
