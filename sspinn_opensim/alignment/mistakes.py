@@ -296,11 +296,12 @@ def _stated(
         own = getattr(strides, kind)[j] * channels
         usual = size * curves.signal(kind, site[1])
         variance = departures(curves, kind, size)
-        product = np.einsum("h,hi,ph,hj->pij", 1 / variance, own.conj(), turn, usual).real
+        pairs = (own.conj() / variance[:, None])[:, :, None] * usual[:, None]
+        product = (turn @ pairs.reshape(len(pairs), -1)).real  # (p, 9)
         square = 0.5 * (np.abs(usual) ** 2 / variance[:, None]).sum(axis=0)
         fixed = 0.5 * (np.abs(own) ** 2 / variance[:, None]).sum() + channels.sum() * np.log(variance).sum()
         cost += (fixed + applied**2 @ square @ channels)[:, None] / TOGETHER
-        cost -= np.einsum("pij,mij->mp", product, applied) / TOGETHER
+        cost -= applied.reshape(len(applied), -1) @ product.T / TOGETHER
     return cost + _of_mirrors(seen, mistakes)[:, j, None]
 
 
