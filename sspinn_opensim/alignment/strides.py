@@ -178,14 +178,6 @@ def _at_stride(signal: np.ndarray, stride: float) -> np.ndarray:
     return both_ways(band, signal, min(round(3 * stride), len(signal) - 1))
 
 
-def _phase(swing: np.ndarray) -> np.ndarray:
-    """Return the phase (n,) of a signal that swings, rad: that of its analytic signal."""
-    frequency = np.fft.fftfreq(len(swing))
-    # As often as it can be told there is no other sign of the frequency.
-    kept = 1.0 + np.sign(np.where(frequency == -0.5, 0.0, frequency))
-    return np.unwrap(np.angle(np.fft.ifft(np.fft.fft(swing) * kept)))
-
-
 def _windows(
     acceleration: np.ndarray,
     rate: np.ndarray,
@@ -197,11 +189,12 @@ def _windows(
 ) -> dict[str, np.ndarray]:
     """Return what each whole stride of one bout of gait tells, by name, with strides on the first axis."""
     from scipy.ndimage import uniform_filter1d  # takes long to import
+    from scipy.signal import hilbert  # takes long to import
     from scipy.spatial.transform import Rotation  # takes long to import
 
     first, last, stride = bout
     length = round(stride)
-    phase = _phase(_at_stride(swing[first:last], stride))
+    phase = np.unwrap(np.angle(np.asarray(hilbert(_at_stride(swing[first:last], stride)))))
     starts = np.arange(0, last - first - length, max(length // _OVERLAP, 1))
     at = starts[:, None] + np.arange(length)
     at = at[usable[first + at].all(axis=1)]
