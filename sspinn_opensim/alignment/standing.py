@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sspinn_opensim.alignment.strides import middle_direction
+from sspinn_opensim.recording.magnitude import magnitudes
 from sspinn_opensim.recording.phases import Phase
 
 #: The ends of a phase are known to about this, s, and are left out, but no more than a quarter at each.
@@ -66,6 +67,6 @@ def find_standing(
     for from_s, to_s in sorted(parts, key=lambda part: part[0] - part[1]):
         chosen = acceleration[good & (time_s >= from_s) & (time_s <= to_s)]
         if len(chosen):
-            gravity = np.linalg.norm(chosen, axis=2).mean(axis=0)
+            gravity = magnitudes(chosen).mean(axis=0)
             found.append(Standing(from_s, to_s, middle_direction(chosen), gravity))
     return tuple(found)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sspinn_opensim.recording.filters import both_ways, butterworth
+from sspinn_opensim.recording.magnitude import magnitudes
 from sspinn_opensim.recording.phases import GAIT, Phase
 
 #: Harmonics of the stride that are kept.
@@ -204,7 +205,7 @@ def _windows(
     felt = np.einsum("stkij,stkj->ski", attitude, force) / length
     up = np.einsum("stkji,skj->stki", attitude, _unit(felt))
     turned = Rotation.from_matrix(attitude[:, -1].reshape(-1, 3, 3)).as_rotvec().reshape(felt.shape)
-    moved = force - np.linalg.norm(felt, axis=2)[:, None, :, None] * up
+    moved = force - magnitudes(felt)[:, None, :, None] * up
     moving = (rate**2).sum(axis=3) + (moved**2).sum(axis=3) / _STILL_M_S2**2
     still = uniform_filter1d(moving, max(round(_FLAT_S / step_s), 1), axis=1, mode="wrap")
     window, sensor = np.indices(felt.shape[:2])
@@ -229,11 +230,11 @@ def middle_direction(vectors: np.ndarray) -> np.ndarray:
     """
     middle = vectors.mean(axis=0)
     for _ in range(_MEDIAN_STEPS):
-        distance = np.linalg.norm(vectors - middle, axis=2, keepdims=True)
+        distance = magnitudes(vectors - middle)[..., None]
         weight = 1 / np.maximum(distance, 1e-9)
         middle = (weight * vectors).sum(axis=0) / weight.sum(axis=0)
     return _unit(middle)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return vectors / np.maximum(magnitudes(vectors), 1e-12)[..., None]

@@ -14,6 +14,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.foot_speed import speed_estimate
+from sspinn_opensim.recording.magnitude import magnitudes
 from sspinn_opensim.recording.phases import GAIT, Phase, phases
 from sspinn_opensim.recording.rest import GRAVITY
 from sspinn_opensim.recording.types import AXES, Recording
@@ -152,13 +153,13 @@ def _mean_magnitude(recording: Recording) -> float:
     complete = np.count_nonzero(recording.acceleration_available, axis=1) >= 2
     if not np.any(complete):
         return GRAVITY
-    return float(np.median(np.linalg.norm(recording.acceleration[:, complete], axis=2).mean(axis=0)))
+    return float(np.median(magnitudes(recording.acceleration[:, complete]).mean(axis=0)))
 
 
 def _gravity_shares(recording: Recording) -> np.ndarray:
     """Return how much of each sensor's mean magnitude its mean is, (k,); NaN where axes are missing."""
     mean = np.linalg.norm(recording.acceleration.mean(axis=0), axis=1)
-    magnitude = np.linalg.norm(recording.acceleration, axis=2).mean(axis=0)
+    magnitude = magnitudes(recording.acceleration).mean(axis=0)
     whole = np.all(recording.acceleration_available, axis=1) & (magnitude > 0)
     return np.where(whole, mean / np.where(magnitude > 0, magnitude, 1.0), np.nan)
 
@@ -261,7 +262,7 @@ def _units(recording: Recording) -> list[Finding]:
 
 def _weak(recording: Recording) -> list[Finding]:
     """Return sensors that feel less than gravity on average, where others do not."""
-    magnitude = np.linalg.norm(recording.acceleration, axis=2).mean(axis=0)
+    magnitude = magnitudes(recording.acceleration).mean(axis=0)
     axes = np.count_nonzero(recording.acceleration_available, axis=1)
     weak = [
         k

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sspinn_opensim.recording.magnitude import magnitudes
 from sspinn_opensim.recording.phases import Phase
 from sspinn_opensim.recording.placement import site_of
 from sspinn_opensim.recording.types import Recording
@@ -225,7 +226,7 @@ def _still(
         return [], np.zeros(0)
     ones = np.ones(width) / width
     turning, force = (
-        np.convolve(np.linalg.norm(signal, axis=1), ones, "same") for signal in (angular_rate, acceleration)
+        np.convolve(magnitudes(signal), ones, "same") for signal in (angular_rate, acceleration)
     )
     usual = float(np.median(force[turning <= np.percentile(turning, 20)]))
     moving = turning + _FORCE_WEIGHT * np.abs(force - usual)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sspinn_opensim.recording.filters import running_mean
+from sspinn_opensim.recording.magnitude import magnitudes
 from sspinn_opensim.recording.provenance import GyroBias
 from sspinn_opensim.recording.runs import true_runs
 
@@ -86,9 +87,9 @@ def _rests(acceleration: np.ndarray, angular_rate: np.ndarray, step_s: float) ->
     width = max(round(_REST_S / step_s), 2)
     if len(angular_rate) < width:
         return []
-    magnitude = np.linalg.norm(acceleration, axis=1)
+    magnitude = magnitudes(acceleration)
     mean, spread = _running(angular_rate, width)
-    still = (spread < _SPREAD).all(axis=1) & (np.linalg.norm(mean, axis=1) < _LARGEST)
+    still = (spread < _SPREAD).all(axis=1) & (magnitudes(mean) < _LARGEST)
     if magnitude.any():
         still &= _running(magnitude[:, None], width)[1][:, 0] < _FORCE_SPREAD
     found = []

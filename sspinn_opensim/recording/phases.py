@@ -20,6 +20,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from sspinn_opensim.anatomy.names import MIDDLE
+from sspinn_opensim.recording.magnitude import magnitudes
 from sspinn_opensim.recording.placement import site_of
 from sspinn_opensim.recording.runs import runs_of, true_runs
 from sspinn_opensim.recording.types import Recording
@@ -117,20 +118,38 @@ def phases(recording: Recording) -> tuple[Phase, ...]:
     """
     found = _known.get(recording)
     if found is None:
-        found = _known[recording] = _phases(recording)
+        # Sensors are put on other bodies on the way through the stages, and their signals stay.
+        alike = (told for other, told in _known.items() if _has_signals_of(recording, other))
+        found = _known[recording] = next(alike, None) or _phases(recording)
     return found
 
 
 def _phases(recording: Recording) -> tuple[Phase, ...]:
-    sites = [site_of(sensor) for sensor in recording.sensors]
     channels = np.hstack([recording.acceleration_available, recording.angular_rate_available])
     return phases_of_signals(
         recording.time_s,
         recording.acceleration,
         recording.angular_rate,
-        trunk=[i for i, site in enumerate(sites) if site and site[0] in MIDDLE],
+        trunk=_on_trunk(recording),
         turns_known=[bool(all(known)) for known in channels],
     )
+
+
+def _on_trunk(recording: Recording) -> list[int]:
+    sites = [site_of(sensor) for sensor in recording.sensors]
+    return [i for i, site in enumerate(sites) if site and site[0] in MIDDLE]
+
+
+def _has_signals_of(recording: Recording, other: Recording) -> bool:
+    names = (
+        "time_s",
+        "acceleration",
+        "angular_rate",
+        "acceleration_available",
+        "angular_rate_available",
+    )
+    same = all(getattr(recording, name) is getattr(other, name) for name in names)
+    return same and _on_trunk(recording) == _on_trunk(other)
 
 
 def phases_of_signals(
@@ -161,7 +180,7 @@ def phases_of_signals(
         Cover the time without a gap.
     """
     step_s = float(time_s[-1] - time_s[0]) / (len(time_s) - 1)
-    rate = np.linalg.norm(angular_rate, axis=2)
+    rate = magnitudes(angular_rate)
     activity = _smooth(rate.mean(axis=1), _STEP_S, step_s)
     moving = activity > _STILL_RATE
     middle = list(trunk) or [int(np.argmin((rate**2).mean(axis=0)))]
@@ -208,7 +227,7 @@ def slow_repeats(recording: Recording, found: Sequence[Phase]) -> list[tuple[Pha
     found : sequence of Phase
         Its phases.
     """
-    rate = np.linalg.norm(recording.angular_rate, axis=2)
+    rate = magnitudes(recording.angular_rate)
     step_s = 1.0 / recording.sampling_rate_hz
     slow = []
     for phase in found:
@@ -303,7 +322,7 @@ def _periods(correlations: np.ndarray, within_s: tuple[float, float], step_s: fl
 def _turning(acceleration: np.ndarray, angular_rate: np.ndarray, step_s: float) -> np.ndarray:
     """Return where the person turns, (n,) bool; gravity is along the mean of the specific force."""
     up = _smooth(acceleration, 4 * _STEP_S, step_s)
-    up /= np.maximum(np.linalg.norm(up, axis=2, keepdims=True), 1e-9)
+    up /= np.maximum(magnitudes(up), 1e-9)[..., None]
     yaw_rate = _smooth((angular_rate * up).sum(axis=2).mean(axis=1), 2 * _STEP_S, step_s)
     turning = np.abs(yaw_rate) > _TURN_RATE
     for first, last in true_runs(turning):
@@ -313,7 +332,7 @@ def _turning(acceleration: np.ndarray, angular_rate: np.ndarray, step_s: float) 
 
 def _unloaded(acceleration: np.ndarray, step_s: float) -> np.ndarray:
     """Return the part of the time around each sample in which hardly anything carries the trunk, (n,)."""
-    force = np.linalg.norm(_smooth(acceleration, _IMPACT_S, step_s), axis=2).mean(axis=1)
+    force = magnitudes(_smooth(acceleration, _IMPACT_S, step_s)).mean(axis=1)
     return _smooth((force < _UNLOADED).astype(float), _WINDOW_S / 2, step_s)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from sspinn_opensim.recording.filters import running_mean
 from sspinn_opensim.recording.findings import Finding
+from sspinn_opensim.recording.magnitude import magnitudes
 from sspinn_opensim.recording.types import Recording
 
 Correction = Literal["offset", "scale", "none"]
@@ -72,8 +73,8 @@ def rest_of(acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float) 
     width = max(round(_WINDOW_S * rate_hz), 3)
     if len(acceleration) < width + _FEWEST:
         return None
-    magnitude = np.linalg.norm(acceleration, axis=1)
-    turning = np.linalg.norm(angular_rate, axis=1)
+    magnitude = magnitudes(acceleration)
+    turning = magnitudes(angular_rate)
     mean = running_mean(magnitude, width)
     half = width // 2
     fastest = maximum_filter1d(turning, width)[half : half + len(mean)]

@@ -226,8 +226,8 @@ def _check_unique(names: Sequence[str], where: str) -> None:
 
 
 def _check_finite(signal: np.ndarray, time_s: np.ndarray, sensors: tuple[Sensor, ...], where: str) -> None:
-    bad = np.argwhere(~np.isfinite(signal))
-    if bad.size:
+    if not np.isfinite(signal).all():
+        bad = np.argwhere(~np.isfinite(signal))
         row, sensor, axis = bad[0]
         raise InputError(
             "A sample is not a number.",

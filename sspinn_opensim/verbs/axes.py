@@ -96,9 +96,11 @@ def objections(
     held : container of str
         Coordinates of the model that do not move.
     """
+    # Who is in use after this keeps them, and most sensors need no turn.
+    doing = phases(along)
     on_frames, along = along, along if model is None else along_bodies(along, model)
     said = contradictions(along) if alignment is None else alignment.findings
-    said = merged((*find_faults(along), *said, *(odd_person(person) if person else ())))
+    said = merged((*find_faults(along, doing), *said, *(odd_person(person) if person else ())))
     return said if model is None else merged((*said, *on_body(on_frames, along, model, said, held)))
 
 

@@ -220,3 +220,20 @@ def test_running_is_told_with_and_without_a_pelvis(dorschky2019):
             **kept,
         )
         assert [phase.kind for phase in phases(legs_alone)] == [kind]
+
+
+def test_signals_that_are_put_on_other_bodies_are_looked_at_once(monkeypatch):
+    looked = []
+    monkeypatch.setitem(
+        phases.__globals__,
+        "phases_of_signals",
+        lambda *given, **more: looked.append(given) or phases_of_signals(*given, **more),
+    )
+    one = record(*movement(COURSE[:2]))
+    moved = [dataclasses.replace(sensor, position=(0.0, 0.1, 0.0)) for sensor in one.sensors]
+    found = phases(one)
+    assert phases(dataclasses.replace(one, sensors=tuple(moved))) == found and len(looked) == 1
+    # What stands for the pelvis is another sensor now.
+    swapped = (dataclasses.replace(one.sensors[0], name="hand", body="hand"), *one.sensors[1:])
+    phases(dataclasses.replace(one, sensors=swapped))
+    assert len(looked) == 2
