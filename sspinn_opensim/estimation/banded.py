@@ -20,7 +20,7 @@ _VECTOR = f"<{_LANES} x double>"
 
 
 def factor(columns: np.ndarray, rows: int) -> np.ndarray:
-    """Return the factor (rows, n) of a symmetric matrix, as `scipy.linalg.cho_solve_banded` takes it.
+    """Return the factor (rows + 8, n) of a symmetric matrix, as `scipy.linalg.cho_solve_banded` takes it.
 
     As with LAPACK there is a `numpy.linalg.LinAlgError` where the matrix is not positive definite.
 
@@ -30,12 +30,12 @@ def factor(columns: np.ndarray, rows: int) -> np.ndarray:
         Of each column, in the first `rows` numbers, the diagonal and what is below it.
     """
     columns = np.ascontiguousarray(columns, float)
-    # Beyond the band are zeros for what vectors read there.
+    # Beyond the band are zeros for what vectors read there; LAPACK would copy what has none of them.
     found = np.zeros((len(columns), rows + _LANES))
     failed = _compiled(rows)(columns.ctypes.data, found.ctypes.data, *columns.shape)
     if failed:
         raise np.linalg.LinAlgError(f"the matrix is not positive definite in its first {failed} columns")
-    return found[:, :rows].T
+    return found.T
 
 
 @cache
