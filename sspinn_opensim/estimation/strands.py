@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 
 from sspinn_opensim.training.networks import CausalNetwork
+from sspinn_opensim.training.networks.cores import shared_in_ranges
 from sspinn_opensim.training.networks.state import State
 
-#: Strands side by side: with more, what lies between the layers leaves the cache.
-_STRANDS = 16
+#: Strands, and so many of them side by side on one core: with more, what lies between the layers leaves the
+#: cache.
+_STRANDS, _TOGETHER = 16, 8
 #: Frames in which a network is to forget that it began without a memory.
 _FORGOTTEN = 1024
 #: Fewer frames than this are not worth an early start of each strand.
@@ -51,32 +53,50 @@ class Strands:
             return self._one(seen, state)
         length = len(seen) // _STRANDS
         starts = range(0, _STRANDS * length, length)
-        early = torch.stack([seen[start - _FORGOTTEN : start] for start in starts[1:]])
-        settled = self._network.settle(early)
-        begun = tuple(torch.cat(both) for both in zip(state, settled, strict=True))
-        parts, ended = [], begun
-        for first in range(0, length, _AT_ONCE):
-            last = min(first + _AT_ONCE, length)
-            outputs, ended = self._network(
-                torch.stack([seen[start + first : start + last] for start in starts]), ended
-            )
-            parts.append(outputs)
-        found, again = [*torch.cat(parts, dim=1)], 0
+        outputs: list[Tensor] = [seen] * _STRANDS
+        begun, ended = [state] * _STRANDS, [state] * _STRANDS
+
+        def run(first: int, last: int) -> None:
+            some = slice(first, last)
+            # The first strand of all goes on from the part before.
+            early = torch.stack([seen[start - _FORGOTTEN : start] for start in starts[some] if start])
+            settled = self._network.settle(early)
+            if first == 0:
+                settled = tuple(torch.cat(both) for both in zip(state, settled, strict=True))
+            begun[some] = _one_by_one(settled)
+            found, after = self._side_by_side([seen[s : s + length] for s in starts[some]], settled)
+            outputs[some] = found.unbind()
+            ended[some] = _one_by_one(after)
+
+        shared_in_ranges(run, _STRANDS, _TOGETHER)
+        again = 0
         for k, start in enumerate(starts):
-            if all(_same(own, part[k]) for own, part in zip(state, begun, strict=True)):
-                state = tuple(part[k : k + 1] for part in ended)
+            if all(_same(own, early) for own, early in zip(state, begun[k], strict=True)):
+                state = ended[k]
             else:
-                found[k], state = self._one(seen[start : start + length], state)
+                outputs[k], state = self._one(seen[start : start + length], state)
                 again += 1
         self._forgets = again < _STRANDS // 2
         if rest := len(seen) - starts.stop:
-            outputs, state = self._one(seen[-rest:], state)
-            found.append(outputs)
-        return torch.cat(found), state
+            last, state = self._one(seen[-rest:], state)
+            outputs.append(last)
+        return torch.cat(outputs), state
+
+    def _side_by_side(self, strands: list[Tensor], state: State) -> tuple[Tensor, State]:
+        parts = []
+        for each in zip(*(strand.split(_AT_ONCE) for strand in strands), strict=True):
+            found, state = self._network(torch.stack(each), state)
+            parts.append(found)
+        return torch.cat(parts, dim=1), state
 
     def _one(self, seen: Tensor, state: State) -> tuple[Tensor, State]:
         outputs, state = self._network(seen[None], state)
         return outputs[0], state
+
+
+def _one_by_one(state: State) -> list[State]:
+    """Return the states (1, ...) of strands, of all of them (strands, ...)."""
+    return list(zip(*(part.split(1) for part in state), strict=True))
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
