@@ -15,7 +15,7 @@ from sspinn_opensim.alignment.evidence import Observed, evidence_of, stated_axes
 from sspinn_opensim.alignment.identify import SAGITTAL, fits, identify
 from sspinn_opensim.alignment.mistakes import find_mistakes
 from sspinn_opensim.alignment.standing import Standing, find_standing
-from sspinn_opensim.alignment.strides import Strides, find_strides
+from sspinn_opensim.alignment.strides import Strides, find_strides, of_sensors
 from sspinn_opensim.alignment.types import Alignment, SensorAlignment
 from sspinn_opensim.alignment.usual import (
     QUIET_STANDING,
@@ -195,9 +195,10 @@ def _observe(
     observed = Observed(tuple(site_of(recording.sensors[k]) for k in used), tuple(planar.tolist()))
     if not used:
         return observed, [], []
-    acceleration, rate = recording.acceleration[:, used], recording.angular_rate[:, used]
-    for signal, axes in ((acceleration, SAGITTAL["force"]), (rate, SAGITTAL["rate"])):
-        signal[:, planar] *= axes
+    acceleration, rate = of_sensors(recording.acceleration, used), of_sensors(recording.angular_rate, used)
+    if planar.any():
+        acceleration = np.where(planar[:, None], SAGITTAL["force"], 1.0) * acceleration
+        rate = np.where(planar[:, None], SAGITTAL["rate"], 1.0) * rate
     sitting, findings = [], []
     strides = find_strides(recording.time_s, acceleration, rate, doing, recording.usable)
     if strides is None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from sspinn_opensim.alignment.identify import PHASES, SIZES, TOGETHER, departures, fits
 from sspinn_opensim.alignment.mirrors import SIGNS, Mirrors, find_mirrors
-from sspinn_opensim.alignment.strides import Strides, find_strides
+from sspinn_opensim.alignment.strides import Strides, find_strides, of_sensors
 from sspinn_opensim.alignment.types import words
 from sspinn_opensim.alignment.usual import Site, UsualGait, sites_of
 from sspinn_opensim.recording.findings import Finding
@@ -124,7 +124,8 @@ def find_mistakes(recording: Recording, doing: Sequence[Phase], gaits: Sequence[
     used = [k for k, site in enumerate(sites) if site in sites_of(gaits[0]) and _enough(recording, k)]
     if not used:
         return []
-    signals = recording.time_s, recording.acceleration[:, used], recording.angular_rate[:, used]
+    both = (of_sensors(signal, used) for signal in (recording.acceleration, recording.angular_rate))
+    signals = recording.time_s, *both
     strides = find_strides(*signals, doing, recording.usable)
     sensors = [recording.sensors[k] for k in used]
     if strides is None:

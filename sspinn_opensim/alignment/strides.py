@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from casadi_dynamics.compiled.program import side_by_side
 from sspinn_opensim.recording.filters import both_ways, butterworth
 from sspinn_opensim.recording.magnitude import magnitudes
 from sspinn_opensim.recording.phases import GAIT, Phase
@@ -105,10 +106,13 @@ def find_strides(
     time_s, good, step_s = time_s[::every], good[::every], every * step_s
     # Sensor by sensor, as an hour of all of them has no place in memory several times.
     smooth, force = np.empty((2, len(time_s), *angular_rate.shape[1:]))
-    for k in range(angular_rate.shape[1]):
-        padding = min(30 * every, len(angular_rate) - 1)
+    padding = min(30 * every, len(angular_rate) - 1)
+
+    def filter_sensor(k: int) -> None:
         smooth[:, k] = both_ways(lowpass, angular_rate[:, k], padding)[::every]
         force[:, k] = uniform_filter1d(acceleration[:, k], every, axis=0, mode="nearest")[::every]
+
+    side_by_side(filter_sensor, range(angular_rate.shape[1]))
     bouts = [
         (int(np.searchsorted(time_s, p.from_s)), int(np.searchsorted(time_s, p.to_s)) + 1, stride_s / step_s)
         for p, stride_s in bouts_of(phases)
@@ -141,6 +145,11 @@ def find_strides(
         flat=middle_direction(of["flat"]),
         samples=samples[:: max(len(samples) // _SAMPLES, 1)],
     )
+
+
+def of_sensors(signal: np.ndarray, used: Sequence[int]) -> np.ndarray:
+    """Return a signal (n, k, 3) of some of the sensors; that of all is no copy, for an hour is large."""
+    return signal if len(used) == signal.shape[1] else signal[:, used]
 
 
 def bouts_of(phases: Sequence[Phase]) -> list[tuple[Phase, float]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 
+from casadi_dynamics.compiled.program import side_by_side
 from sspinn_opensim.dynamics.inverse_dynamics import LoadedMotion, inverse_dynamics
 from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ, differentiated, filter_margin_s, inside
 from sspinn_opensim.estimation.offline import Estimate
@@ -137,11 +139,9 @@ def correction_of(before: Estimate, after: Estimate, deviations: Deviations, sub
     deviations : Deviations
         Of `before`.
     """
-    told = [
-        (before, root_residuals(before, subject)),
-        (after, root_residuals(after, subject)),
-        (after, root_residuals(after, subject, USUAL_LOWPASS_HZ)),
-    ]
+    told = [(before, root_residuals(before, subject))]  # compiles what the others share
+    filters_hz = (0.0, USUAL_LOWPASS_HZ)
+    told += [(after, tau) for tau in side_by_side(partial(root_residuals, after, subject), filters_hz)]
     residuals = {}
     for k, i in enumerate(subject.roles.root):
         coordinate = subject.model.coordinates[i]

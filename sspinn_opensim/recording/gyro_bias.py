@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from casadi_dynamics.compiled.program import side_by_side
 from sspinn_opensim.recording.filters import running_mean
 from sspinn_opensim.recording.magnitude import magnitudes
 from sspinn_opensim.recording.provenance import GyroBias
@@ -49,18 +50,19 @@ def gyro_biases(
         When the person stands still, s. By default that is found for each sensor.
     """
     step_s = float(time_s[-1] - time_s[0]) / (len(time_s) - 1)
-    stated = None
     if standing_s is not None:
         inside = np.flatnonzero(
             (time_s >= standing_s[0] - step_s / 2) & (time_s <= standing_s[1] + step_s / 2)
         )
-        stated = [(int(inside[0]), int(inside[-1]) + 1)] if inside.size > 2 else []
-    found = []
-    for k, name in enumerate(names):
-        rests = stated if stated is not None else _rests(acceleration[:, k], angular_rate[:, k], step_s)
-        if rests:
-            found.append(_bias(name, [angular_rate[a:b, k] for a, b in rests], step_s))
-    return tuple(found)
+        rests = [[(int(inside[0]), int(inside[-1]) + 1)] if inside.size > 2 else []] * len(names)
+    else:
+        sensors = range(len(names))
+        rests = side_by_side(lambda k: _rests(acceleration[:, k], angular_rate[:, k], step_s), sensors)
+    return tuple(
+        _bias(name, [angular_rate[a:b, k] for a, b in own], step_s)
+        for k, (name, own) in enumerate(zip(names, rests, strict=True))
+        if own
+    )
 
 
 def describe_biases(biases: Sequence[GyroBias]) -> list[str]:

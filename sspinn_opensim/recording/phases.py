@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from casadi_dynamics.compiled.program import side_by_side
 from sspinn_opensim.anatomy.names import MIDDLE
 from sspinn_opensim.recording.magnitude import magnitudes
 from sspinn_opensim.recording.placement import site_of
@@ -286,7 +287,8 @@ def _with_themselves(rate: np.ndarray, first: np.ndarray, size: int) -> np.ndarr
     """Return how windows (m,) of signals (n, k) correlate with themselves at lags from 0 on, (m, lags)."""
     lags = np.arange(int(_LONGEST_LAG * size) + 1)
     windows, found = sliding_window_view(rate, size, axis=0), np.empty((len(first), len(lags)))
-    for k in range(0, len(first), _WINDOWS_AT_ONCE):
+
+    def correlate(k: int) -> None:
         some = windows[first[k : k + _WINDOWS_AT_ONCE]]
         centred = some - some.mean(axis=2, keepdims=True)
         spectrum = np.fft.rfft(centred, 2 * size)
@@ -294,6 +296,8 @@ def _with_themselves(rate: np.ndarray, first: np.ndarray, size: int) -> np.ndarr
         energy = np.pad((centred**2).sum(axis=1).cumsum(axis=1), ((0, 0), (1, 0)))
         both = energy[:, size - lags] * (energy[:, size:] - energy[:, lags])
         found[k : k + _WINDOWS_AT_ONCE] = products / np.sqrt(both + 1e-30)
+
+    side_by_side(correlate, range(0, len(first), _WINDOWS_AT_ONCE))
     return found
 
 

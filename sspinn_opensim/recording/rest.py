@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from casadi_dynamics.compiled.program import side_by_side
 from sspinn_opensim.recording.filters import running_mean
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.magnitude import magnitudes
@@ -93,12 +94,12 @@ def rest_of(acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float) 
 def rests_of(recording: Recording) -> tuple[Rest | None, ...]:
     """Return the rest of each sensor; None also where a channel is missing, for a part is no magnitude."""
     known = np.all(recording.acceleration_available & recording.angular_rate_available, axis=1)
-    return tuple(
-        rest_of(recording.acceleration[:, k], recording.angular_rate[:, k], recording.sampling_rate_hz)
-        if known[k]
-        else None
-        for k in range(len(recording.sensors))
-    )
+
+    def of(k: int) -> Rest | None:
+        signals = recording.acceleration[:, k], recording.angular_rate[:, k]
+        return rest_of(*signals, recording.sampling_rate_hz) if known[k] else None
+
+    return tuple(side_by_side(of, range(len(recording.sensors))))
 
 
 def corrected_at_rest(recording: Recording, correction: Correction) -> Recording:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from casadi_dynamics.compiled.program import side_by_side
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.findings import Finding, Severity
 from sspinn_opensim.recording.rest import GRAVITY
@@ -61,11 +62,14 @@ def check_streams(streams: Mapping[str, Stream], recorded_rate_hz: float | None 
     recorded_rate_hz : float, optional
         Rate that the study states, Hz.
     """
-    found: list[Finding] = []
-    for name, stream in streams.items():
-        found += _rate(name, stream, recorded_rate_hz)
-        found += _jitter(name, stream)
-        found += _gaps(name, stream, recorded_rate_hz)
+
+    def of(named: tuple[str, Stream]) -> list[Finding]:
+        name, stream = named
+        found = [
+            *_rate(name, stream, recorded_rate_hz),
+            *_jitter(name, stream),
+            *_gaps(name, stream, recorded_rate_hz),
+        ]
         measured = [s for s in (stream.acceleration, stream.angular_rate) if s is not None]
         rate_hz = recorded_rate_hz or stream.rate_hz or measured_rate_hz(stream)
         if measured and rate_hz and len(stream) >= _FEWEST:
@@ -73,8 +77,10 @@ def check_streams(streams: Mapping[str, Stream], recorded_rate_hz: float | None 
             others = [one for one in streams.values() if one is not stream and _same_rows(stream, one)]
             found += _frozen(name, stream, rows, rate_hz, others)
             found += _pasted(name, stream, rows, rate_hz)
+        return found
+
     signals = {name: (s.acceleration, s.angular_rate) for name, s in streams.items()}
-    return found + check_channels(signals)
+    return [*itertools.chain(*side_by_side(of, streams.items())), *check_channels(signals)]
 
 
 def check_channels(signals: Mapping[str, tuple[np.ndarray | None, np.ndarray | None]]) -> list[Finding]:

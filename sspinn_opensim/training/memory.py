@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 #: Options of glibc's `mallopt` (malloc.h).
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
-#: The largest blocks that glibc keeps by itself, and twice that, as it sets its own limits (mallopt(3)).
-_LARGEST_BLOCK, _USUALLY_KEPT = 32 << 20, 64 << 20
+#: The largest blocks that glibc can keep; and those from which on all are handed over, where nothing is said.
+_LARGEST_BLOCK, _LARGE = 32 << 20, 4 << 20
 #: More than a step ever needs: all that it gives back is kept.
 _ALL, _AT_ONCE = (1 << 31) - 1, 64 << 20
 
@@ -27,17 +27,21 @@ def memory_kept() -> Iterator[None]:
     if library is None:
         yield
         return
-    _set(library, _ALL, _AT_ONCE)
+    _set(library, _LARGEST_BLOCK, _ALL, _AT_ONCE)
     try:
         yield
     finally:
-        _set(library, _USUALLY_KEPT, 0)
-        library.malloc_trim(0)
+        hand_over()
 
 
 def hand_over() -> None:
-    """Hand all memory that was given back to the system, which glibc does not do in between blocks in use."""
+    """Hand all memory that was given back to the system, and from now on large blocks as soon as they are.
+
+    By itself glibc keeps blocks of up to 32 MB once it has seen some, and nothing goes back from between
+    blocks in use: a long recording's signals and what is made of them lie there with holes as large as they.
+    """
     if (library := _glibc()) is not None:
+        _set(library, _LARGE, 2 * _LARGE, 0)
         library.malloc_trim(0)
 
 
@@ -45,9 +49,9 @@ def _glibc() -> ctypes.CDLL | None:
     return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
 
 
-def _set(library: ctypes.CDLL, kept: int, at_once: int) -> None:
+def _set(library: ctypes.CDLL, largest: int, kept: int, at_once: int) -> None:
     for option, value in (
-        (_MMAP_THRESHOLD, _LARGEST_BLOCK),
+        (_MMAP_THRESHOLD, largest),
         (_TRIM_THRESHOLD, kept),
         (_TOP_PAD, at_once),
     ):

@@ -139,6 +139,7 @@ def estimate(
     if network is not None:
         prepared = _take_builtin(study, out, network)
     log.info("estimate", extra={"heading": True})
+    hand_over()
     if isinstance(study, CohortStudy):
         known = prepared if isinstance(prepared, Mapping) else {}
         people = _estimate_people(study, known, out)

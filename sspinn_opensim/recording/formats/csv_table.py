@@ -27,9 +27,11 @@ def read_csv(choice: RecordingChoice) -> tuple[Stream, ...]:
     """
     options = choice.options or CsvOptions()
     sheet = read_sheet(choice.file, options)
-    plan = plan_of(sheet.header, choice, options, sheet.rate_hz)
+    rate_hz = sheet.rate_hz
+    plan = plan_of(sheet.header, choice, options, rate_hz)
     column, lines, notes = sheet.numbers(plan.columns)
-    return streams_of(plan, column, choice.file, choice.recorded_rate_hz, sheet.rate_hz, lines, notes)
+    del sheet  # of an hour more than the numbers
+    return streams_of(plan, column, choice.file, choice.recorded_rate_hz, rate_hz, lines, notes)
 
 
 def is_csv(path: Path, head: bytes) -> bool:

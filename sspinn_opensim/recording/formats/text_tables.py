@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from casadi_dynamics.compiled.program import side_by_side
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.input_files import read_input, refuse_long_lines
 
 #: So many lines may stand before the column names.
 MOST_LINES = 500
-#: Rows whose cells are counted at once.
-_ROWS_AT_ONCE = 20_000
+#: Rows whose cells are counted at once, and bytes that are parsed at once, about.
+_ROWS_AT_ONCE, _BYTES_AT_ONCE = 20_000, 8_000_000
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?nan|", re.IGNORECASE | re.ASCII)
 #: Cells that say that nothing was measured.
 _MISSING = ("", "nan", "NaN", "NAN", "-nan", "-NaN")
@@ -267,25 +268,40 @@ def _at_once(body: bytes, mark: str, width: int, kept: Sequence[int]) -> np.ndar
     if width > 1 and kept and len(body) < _SMALL_BYTES and not body.translate(None, _PLAIN + mark.encode()):
         with contextlib.suppress(ValueError):  # a cell is none
             return np.loadtxt(io.BytesIO(body), delimiter=mark, comments=None, usecols=kept, ndmin=2)
-    import pandas as pd  # takes longer to import than rows of a few megabytes to read without it
+    edges, rows = [0], [0]
+    while (start := edges[-1]) < len(body):
+        edges.append(body.find(b"\n", min(start + _BYTES_AT_ONCE, len(body) - 1)) + 1)
+        rows.append(rows[-1] + body.count(b"\n", start, edges[-1]))
+    values = np.empty((rows[-1], len(kept)))
+
+    def read(k: int) -> None:
+        values[rows[k] : rows[k + 1]] = _numbers(body[edges[k] : edges[k + 1]], mark, width, kept)
 
     try:
-        return pd.read_csv(
-            io.BytesIO(body),
-            sep=mark,
-            header=None,
-            names=range(width),
-            usecols=list(kept),
-            dtype=np.float64,
-            index_col=False,
-            keep_default_na=False,
-            na_values=list(_MISSING),
-            quoting=csv.QUOTE_NONE,
-            encoding="latin-1",
-            skip_blank_lines=False,
-        ).to_numpy()
+        side_by_side(read, range(len(rows) - 1))
     except (ValueError, OverflowError):
         return None
+    return values
+
+
+def _numbers(body: bytes, mark: str, width: int, kept: Sequence[int]) -> np.ndarray:
+    """Return the numbers of rows."""
+    import pandas as pd  # takes longer to import than rows of a few megabytes to read without it
+
+    return pd.read_csv(
+        io.BytesIO(body),
+        sep=mark,
+        header=None,
+        names=range(width),
+        usecols=list(kept),
+        dtype=np.float64,
+        index_col=False,
+        keep_default_na=False,
+        na_values=list(_MISSING),
+        quoting=csv.QUOTE_NONE,
+        encoding="latin-1",
+        skip_blank_lines=False,
+    ).to_numpy()
 
 
 def _truths(values: np.ndarray, body: bytes) -> bool:
