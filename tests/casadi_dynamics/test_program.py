@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from casadi_dynamics.compiled import program
-from casadi_dynamics.compiled.program import run
+from casadi_dynamics.compiled.program import run, side_by_side
 
 NOTHING = (ctypes.c_int64 * 0)()
 
@@ -98,3 +98,13 @@ def test_where_no_more_threads_can_be_had_one_does_it_all(monkeypatch):
 
 def test_a_pool_is_made_once():
     assert program._pool() is program._pool()
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_what_is_found_side_by_side_is_in_order(cores, monkeypatch):
+    monkeypatch.setattr(program, "usable_cores", lambda: cores)
+    waits_s = [0.02, 0.0, 0.01, 0.0]
+    assert side_by_side(lambda k: (time.sleep(waits_s[k]), k)[1], range(4)) == [0, 1, 2, 3]
+    assert side_by_side(str, []) == []
+    with pytest.raises(ZeroDivisionError):
+        side_by_side(lambda k: 1 // k, [2, 1, 0, 3])

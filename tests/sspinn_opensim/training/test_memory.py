@@ -6,7 +6,7 @@ import statistics
 import pytest
 import torch
 
-from sspinn_opensim.training.memory import memory_kept
+from sspinn_opensim.training.memory import hand_over, memory_kept
 
 resource = pytest.importorskip("resource", reason="the system counts no pages")
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library is left alone")
@@ -43,3 +43,14 @@ def test_memory_is_given_back_in_the_end():
         during = in_use_kb()
     assert during - before > 20 * 1024  # of 39 MB: some was lying there
     assert in_use_kb() - before < 10 * 1024
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="the system does not tell what is in use")
+def test_large_blocks_go_back_from_between_others():
+    with memory_kept():
+        step()
+    hand_over()
+    before = in_use_kb()
+    blocks = [torch.ones(6 << 18) for _ in range(20)]
+    del blocks[::2]
+    assert in_use_kb() - before < 70 * 1024  # of 126 MB half

@@ -113,3 +113,15 @@ def test_few_rows_are_the_numbers_that_many_are(read, monkeypatch):
     for name, k in (("a", 0), ("b", 1)):
         np.testing.assert_array_equal(few[name], many[name])
         np.testing.assert_allclose(few[name], rows[:, k], rtol=1e-8)
+
+
+def test_rows_that_are_parsed_at_once_change_no_number(read, monkeypatch):
+    rows = np.random.default_rng(0).normal(size=(50, 3))
+    text = "a,b,c\n" + "".join(",".join(f"{cell:.17g}" for cell in row) + "\n" for row in rows)
+    monkeypatch.setattr("sspinn_opensim.recording.formats.text_tables._SMALL_BYTES", 0)
+    whole = read(text).values
+    for size in (1, 60, 1000):
+        monkeypatch.setattr("sspinn_opensim.recording.formats.text_tables._BYTES_AT_ONCE", size)
+        for name, column in read(text).values.items():
+            np.testing.assert_array_equal(column, whole[name])
+    assert "line 40" in refused(read, text.replace(f"{rows[38, 1]:.17g}", "much")).where
