@@ -88,7 +88,8 @@ def align(
         if sensor.axes_known:
             own = replace(own, rotation=np.eye(3), sd_deg=(0.0, 0.0, 0.0), evidence=(), facing=1.0)
         sensors.append(own)
-    findings = merged((*findings, *find_mistakes(_as_stated(recording), doing, gaits)))
+    strides = observed.strides if complete.all() else None
+    findings = merged((*findings, *find_mistakes(_as_stated(recording), doing, gaits, strides)))
     return Alignment(tuple(sensors), findings, fingerprint(recording, choice, standing_s), recording.name)
 
 

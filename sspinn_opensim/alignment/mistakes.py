@@ -105,7 +105,12 @@ STATED = (_NO_MISTAKE, *_turned(), *_mirrored())
 RAW = (_NO_MISTAKE, *_mirrored())
 
 
-def find_mistakes(recording: Recording, doing: Sequence[Phase], gaits: Sequence[UsualGait]) -> list[Finding]:
+def find_mistakes(
+    recording: Recording,
+    doing: Sequence[Phase],
+    gaits: Sequence[UsualGait],
+    strides: Strides | None = None,
+) -> list[Finding]:
     """Return the mistakes that the signals of a recording show.
 
     Without straight gait that is only whether gyroscopes and accelerometers fit each other, where a movement
@@ -119,6 +124,8 @@ def find_mistakes(recording: Recording, doing: Sequence[Phase], gaits: Sequence[
         What the person does.
     gaits : sequence of UsualGait
         How people move.
+    strides : Strides, optional
+        Those of all sensors, where they are at hand.
     """
     sites = [site_of(sensor) for sensor in recording.sensors]
     used = [k for k, site in enumerate(sites) if site in sites_of(gaits[0]) and _enough(recording, k)]
@@ -126,7 +133,8 @@ def find_mistakes(recording: Recording, doing: Sequence[Phase], gaits: Sequence[
         return []
     both = (of_sensors(signal, used) for signal in (recording.acceleration, recording.angular_rate))
     signals = recording.time_s, *both
-    strides = find_strides(*signals, doing, recording.usable)
+    if strides is None or len(used) < len(sites):
+        strides = find_strides(*signals, doing, recording.usable)
     sensors = [recording.sensors[k] for k in used]
     if strides is None:
         # Nobody walks, it seems: a clock that is too slow makes a stride as long as no stride is.
