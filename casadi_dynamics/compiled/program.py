@@ -10,7 +10,8 @@ from contextlib import suppress
 from functools import cache, partial
 from typing import Protocol, TypeVar
 
-_Item, _Found = TypeVar("_Item"), TypeVar("_Found")
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
 
 #: Operations that keep a thread busy for long enough (about 0.1 ms) to be worth waking it.
 _WORTH_A_THREAD = 2_000_000

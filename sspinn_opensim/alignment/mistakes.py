@@ -131,8 +131,8 @@ def find_mistakes(
     used = [k for k, site in enumerate(sites) if site in sites_of(gaits[0]) and _enough(recording, k)]
     if not used:
         return []
-    both = (of_sensors(signal, used) for signal in (recording.acceleration, recording.angular_rate))
-    signals = recording.time_s, *both
+    force, rate = of_sensors(recording.acceleration, used), of_sensors(recording.angular_rate, used)
+    signals = recording.time_s, force, rate
     if strides is None or len(used) < len(sites):
         strides = find_strides(*signals, doing, recording.usable)
     sensors = [recording.sensors[k] for k in used]

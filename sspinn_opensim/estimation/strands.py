@@ -24,8 +24,9 @@ _FORGOTTEN = 1024
 _FEWEST = 2 * _FORGOTTEN * _STRANDS
 #: Memories are the same if no number differs by more; they are of the size of one.
 _SAME = 1e-12
-#: Frames of each strand that the network takes at once: memory does not grow with the recording.
-_AT_ONCE = 512
+#: Frames of each strand that the network takes at once: what lies between the layers is small enough to be
+#: kept for the next ones (`training.memory`).
+_AT_ONCE = 128
 
 
 class Strands:
