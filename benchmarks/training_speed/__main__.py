@@ -20,7 +20,7 @@ from statistics import median
 import torch
 
 from benchmarks.machine import processor
-from casadi_dynamics.compiled.program import usable_cores
+from casadi_dynamics.cores import usable_cores
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.study import examples_folder, read_study
 

@@ -10,8 +10,9 @@ import casadi as ca
 import numpy as np
 
 from casadi_dynamics.compiled.backends import check_backend, program_of
-from casadi_dynamics.compiled.program import run, usable_cores
+from casadi_dynamics.compiled.program import run
 from casadi_dynamics.compiled.source import Source
+from casadi_dynamics.cores import usable_cores
 from casadi_dynamics.errors import InputError
 
 _SCALAR = "double"

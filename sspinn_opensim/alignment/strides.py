@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from casadi_dynamics.compiled.program import side_by_side
+from casadi_dynamics.cores import side_by_side
 from sspinn_opensim.recording.filters import both_ways, butterworth
 from sspinn_opensim.recording.magnitude import magnitudes
 from sspinn_opensim.recording.phases import GAIT, Phase

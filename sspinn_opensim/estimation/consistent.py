@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from casadi_dynamics.compiled.program import usable_cores
+from casadi_dynamics.cores import usable_cores
 from sspinn_opensim.dynamics.trial import natural_quintic
 from sspinn_opensim.estimation import knots
 from sspinn_opensim.estimation.balance import RATE_RAD_S, Balance, Values

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from casadi_dynamics.compiled.program import side_by_side
+from casadi_dynamics.cores import side_by_side
 from sspinn_opensim.dynamics.inverse_dynamics import LoadedMotion, inverse_dynamics
 from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ, differentiated, filter_margin_s, inside
 from sspinn_opensim.estimation.offline import Estimate

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from casadi_dynamics.compiled.program import side_by_side
+from casadi_dynamics.cores import side_by_side
 from sspinn_opensim.recording.filters import running_mean
 from sspinn_opensim.recording.magnitude import magnitudes
 from sspinn_opensim.recording.provenance import GyroBias

@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from casadi_dynamics.compiled.program import side_by_side
+from casadi_dynamics.cores import side_by_side
 from sspinn_opensim.anatomy.names import MIDDLE
 from sspinn_opensim.recording.magnitude import magnitudes
 from sspinn_opensim.recording.placement import site_of

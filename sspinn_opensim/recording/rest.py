@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from casadi_dynamics.compiled.program import side_by_side
+from casadi_dynamics.cores import side_by_side
 from sspinn_opensim.recording.filters import running_mean
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.magnitude import magnitudes

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from casadi_dynamics.compiled.program import side_by_side
+from casadi_dynamics.cores import side_by_side
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.findings import Finding, Severity
 from sspinn_opensim.recording.rest import GRAVITY

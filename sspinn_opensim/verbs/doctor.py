@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
-from casadi_dynamics.compiled.program import usable_cores
+from casadi_dynamics.cores import usable_cores
 from casadi_dynamics.errors import InputError
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from casadi_dynamics.compiled import program
-from casadi_dynamics.compiled.program import run, side_by_side
+from casadi_dynamics import cores
+from casadi_dynamics.compiled.program import run
+from casadi_dynamics.cores import side_by_side
 
 NOTHING = (ctypes.c_int64 * 0)()
 
@@ -90,21 +91,38 @@ def test_where_no_more_threads_can_be_had_one_does_it_all(monkeypatch):
     # So it is for a thread that outlives the main one.
     ended = ThreadPoolExecutor(1)
     ended.shutdown()
-    monkeypatch.setattr(program, "_pool", lambda: ended)
+    monkeypatch.setattr(cores, "_pool", lambda: ended)
     noted = Recorded()
     run(noted, NOTHING, NOTHING, 1000, 3)
     assert sum(last - first for first, last, _ in noted.ranges) == 1000
 
 
 def test_a_pool_is_made_once():
-    assert program._pool() is program._pool()
+    assert cores._pool() is cores._pool()
 
 
-@pytest.mark.parametrize("cores", [1, 3])
-def test_what_is_found_side_by_side_is_in_order(cores, monkeypatch):
-    monkeypatch.setattr(program, "usable_cores", lambda: cores)
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_is_found_side_by_side_is_in_order(count, monkeypatch):
+    monkeypatch.setattr(cores, "usable_cores", lambda: count)
     waits_s = [0.02, 0.0, 0.01, 0.0]
     assert side_by_side(lambda k: (time.sleep(waits_s[k]), k)[1], range(4)) == [0, 1, 2, 3]
     assert side_by_side(str, []) == []
     with pytest.raises(ZeroDivisionError):
         side_by_side(lambda k: 1 // k, [2, 1, 0, 3])
+
+
+def test_work_within_work_within_work_ends(monkeypatch):
+    """No thread waits for work that has no thread to begin it."""
+    pool = ThreadPoolExecutor(2)
+    monkeypatch.setattr(cores, "_pool", lambda: pool)
+    monkeypatch.setattr(cores, "usable_cores", lambda: 2)
+
+    def depth(left):
+        time.sleep(0.01)
+        return 1 + sum(side_by_side(depth, [left - 1] * 2)) if left else 1
+
+    found = []
+    thread = threading.Thread(target=lambda: found.append(depth(4)), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert found == [31]

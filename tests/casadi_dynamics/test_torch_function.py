@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from casadi_dynamics import cores
 from casadi_dynamics.compiled import TorchFunction, compile_torch, program
 from casadi_dynamics.compiled.llvm import text as llvm_text
 from casadi_dynamics.errors import InputError
@@ -679,7 +680,7 @@ def test_two_threads_give_the_same_bits(planar, two_threads, monkeypatch, dtype)
         )
 
     torch.set_num_threads(1)
-    monkeypatch.setattr(program, "_pool", None)  # one thread needs no others
+    monkeypatch.setattr(cores, "_pool", None)  # one thread needs no others
     alone = both()
     monkeypatch.undo()
     monkeypatch.setattr(program, "_WORTH_A_THREAD", 1000)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from casadi_dynamics.compiled.program import usable_cores
+from casadi_dynamics.cores import usable_cores
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import Job, JobResult, run_jobs
 from casadi_dynamics.opensim_process.temporary import temporary_folder

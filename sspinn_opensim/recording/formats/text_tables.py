@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from casadi_dynamics.compiled.program import side_by_side
+from casadi_dynamics.cores import side_by_side
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.input_files import read_input, refuse_long_lines
 

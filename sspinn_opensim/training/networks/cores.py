@@ -13,7 +13,7 @@ from contextvars import ContextVar
 
 import torch
 
-from casadi_dynamics.compiled.program import in_ranges
+from casadi_dynamics.cores import in_ranges
 
 #: Threads that share the work; as many as torch has, where nothing else is said.
 _threads: ContextVar[int | None] = ContextVar("threads that share a layer", default=None)

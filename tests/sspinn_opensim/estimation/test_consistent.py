@@ -11,7 +11,7 @@ from scipy.optimize import lsq_linear
 from scipy.spatial.transform import Rotation
 
 import osim_models
-from casadi_dynamics.compiled.program import usable_cores
+from casadi_dynamics.cores import usable_cores
 from casadi_dynamics.model import Linear, TransformAxis
 from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from sspinn_opensim.dynamics.trial import natural_quintic
