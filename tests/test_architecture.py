@@ -13,7 +13,7 @@ PACKAGES = ("casadi_dynamics", "osim_models", "sspinn_opensim")
 
 _WORKER = "opensim_process.worker"
 _CASADI = (
-    f"errors input_files disk_cache opensim_process {_WORKER} model osim symbolic compiled "
+    f"errors input_files disk_cache cores opensim_process {_WORKER} model osim symbolic compiled "
     "simbody_defect verify"
 ).split()
 _DYNAMICS = {"casadi_dynamics"} | {f"casadi_dynamics.{room}" for room in (*_CASADI, _WORKER)}
@@ -56,13 +56,14 @@ _OF_CASADI_DYNAMICS = _rooms(
         "errors": "",
         "input_files": "errors",
         "disk_cache": "",
+        "cores": "",
         "opensim_process": "errors disk_cache",
         # What runs in the process of OpenSim: others import its jobs, to name them.
         _WORKER: "opensim_process",
         "model": "errors",
         "osim": "errors input_files model",
         "symbolic": "errors model",
-        "compiled": "errors disk_cache model symbolic",
+        "compiled": "errors disk_cache cores model symbolic",
         "simbody_defect": "model symbolic",
         "verify": "errors model osim symbolic compiled simbody_defect",
         "__main__": f"errors opensim_process {_WORKER} model osim symbolic compiled simbody_defect verify",

@@ -15,3 +15,8 @@ def magnitudes(vectors: np.ndarray) -> np.ndarray:
     total += y**2
     total += z**2
     return np.sqrt(total)
+
+
+def rms_magnitudes(vectors: np.ndarray) -> np.ndarray:
+    """Return the root mean square magnitude over time of vectors (n, k, 3), (k,)."""
+    return np.sqrt(np.einsum("nki,nki->k", vectors, vectors) / len(vectors))
