@@ -20,6 +20,7 @@ from scipy.spatial.transform import Rotation
 from benchmarks.people.recordings import study_of
 from sspinn_opensim.estimation.fit import Fit, fit_of
 from sspinn_opensim.recording import Recording
+from sspinn_opensim.recording.placement import site_of
 from sspinn_opensim.study.read import override
 from sspinn_opensim.training.cohort import single_person_cohort
 from sspinn_opensim.training.estimator import PersonNetwork
@@ -29,25 +30,25 @@ from sspinn_opensim.training.trainer import Trainer
 from sspinn_opensim.verbs.prepared import prepare
 
 
-def turned(recording: Recording, bodies: tuple[str, ...], axis: str, degrees: float) -> Recording:
-    """Return a recording whose sensors on some bodies sit turned about an axis of their body."""
+def turned(recording: Recording, segments: tuple[str, ...], axis: str, degrees: float) -> Recording:
+    """Return a recording whose sensors on some segments of the right leg sit turned about an axis."""
     turn = Rotation.from_euler(axis, degrees, degrees=True).as_matrix()
     acceleration, rate = recording.acceleration.copy(), recording.angular_rate.copy()
-    for k in _on(recording, bodies):
+    for k in (_on(recording, segment) for segment in segments):
         acceleration[:, k], rate[:, k] = acceleration[:, k] @ turn, rate[:, k] @ turn
     return replace(recording, acceleration=acceleration, angular_rate=rate)
 
 
-def mirrored(recording: Recording, body: str) -> Recording:
+def mirrored(recording: Recording, segment: str) -> Recording:
     """Return a recording in which one gyroscope counts the other way round."""
     rate = recording.angular_rate.copy()
-    rate[:, _on(recording, (body,))] *= -1
+    rate[:, _on(recording, segment)] *= -1
     return replace(recording, angular_rate=rate)
 
 
-def swapped(recording: Recording, first: str, second: str) -> Recording:
-    """Return a recording in which two sensors are mistaken for each other."""
-    (a,), (b,) = _on(recording, (first,)), _on(recording, (second,))
+def swapped(recording: Recording, segment: str) -> Recording:
+    """Return a recording in which the sensors of both legs are mistaken for each other."""
+    a, b = _on(recording, segment), _on(recording, segment, "left")
     order = np.arange(len(recording.sensors))
     order[[a, b]] = b, a
     return replace(
@@ -57,27 +58,28 @@ def swapped(recording: Recording, first: str, second: str) -> Recording:
     )
 
 
-def late(recording: Recording, body: str, by_s: float) -> Recording:
+def late(recording: Recording, segment: str, by_s: float) -> Recording:
     """Return a recording in which the clock of one sensor is late."""
-    (k,), samples = _on(recording, (body,)), round(by_s * recording.sampling_rate_hz)
+    k, samples = _on(recording, segment), round(by_s * recording.sampling_rate_hz)
     acceleration, rate = recording.acceleration.copy(), recording.angular_rate.copy()
     for values in (acceleration, rate):
         values[samples:, k] = values[:-samples, k].copy()
     return replace(recording, acceleration=acceleration, angular_rate=rate)
 
 
-def _on(recording: Recording, bodies: tuple[str, ...]) -> list[int]:
-    return [k for k, sensor in enumerate(recording.sensors) if sensor.body in bodies]
+def _on(recording: Recording, segment: str, side: str = "right") -> int:
+    """Return which sensor sits on a segment, whatever the model calls its body."""
+    return [site_of(sensor) for sensor in recording.sensors].index((segment, side))
 
 
 FAULTS: Mapping[str, Callable[[Recording], Recording]] = {
     "none": lambda r: r,
-    "thigh and shank turned by 180 deg": lambda r: turned(r, ("femur_r", "tibia_r"), "y", 180.0),
-    "mirrored foot": lambda r: mirrored(r, "foot_r"),
-    "swapped shanks": lambda r: swapped(r, "tibia_r", "tibia_l"),
-    "thigh 15 deg off": lambda r: turned(r, ("femur_r",), "z", 15.0),
-    "shank 50 ms late": lambda r: late(r, "tibia_r", 0.05),
-    "foot 50 ms late": lambda r: late(r, "foot_r", 0.05),
+    "thigh and shank turned by 180 deg": lambda r: turned(r, ("thigh", "shank"), "y", 180.0),
+    "mirrored foot": lambda r: mirrored(r, "foot"),
+    "swapped shanks": lambda r: swapped(r, "shank"),
+    "thigh 15 deg off": lambda r: turned(r, ("thigh",), "z", 15.0),
+    "shank 50 ms late": lambda r: late(r, "shank", 0.05),
+    "foot 50 ms late": lambda r: late(r, "foot", 0.05),
     "speed half as high again": lambda r: replace(r, speed_m_s=1.5 * (r.speed_m_s or 1.3)),
 }
 
