@@ -10,6 +10,7 @@ from sspinn_opensim.gait import Stride, measured
 from sspinn_opensim.gait.files import read_cycles, write_strides
 from sspinn_opensim.opensim_io.static_optimization.choices import MuscleChoice
 from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
+from sspinn_opensim.report import muscle_charts
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import OutputChoice
 from sspinn_opensim.verbs import muscles as verb
@@ -37,7 +38,7 @@ def asked(tmp_path, walker, monkeypatch):
 
     monkeypatch.setattr(verb.preparation, "prepare", lambda out, window, **_: windows.append(window))
     monkeypatch.setattr(verb.static_optimization, "run", solved)
-    monkeypatch.setattr(verb, "write_group_figures", lambda out: None)
+    monkeypatch.setattr(muscle_charts, "write_group_figures", lambda out: None)
     recording = dataclasses.replace(walker.recording, **signals(walker.recording))
 
     def ask(cycle_s=None, output=None, muscles=None, **arguments):
