@@ -42,6 +42,11 @@ def body(walker):
 @pytest.fixture(scope="module")
 def standing(body):
     """Return loss inputs of a body that stands still on slightly bent knees, held up by the floor alone."""
+    return stand(body)
+
+
+def stand(body, **of_signals):
+    """Return those inputs, with some fields of the signals replaced."""
     subject, names = body.subject, body.subject.model.coordinate_names
     functions, roles = subject.functions, subject.roles
     bend = {"hip_flexion": 0.3, "knee_angle": -0.6, "ankle_angle": 0.3}
@@ -77,7 +82,7 @@ def standing(body):
     )
     felt = answers["imu_acceleration"].reshape(7, 3)[subject.modelled.acceleration]
     turned = answers["imu_angular_rate"].reshape(7, 3)[subject.modelled.angular_rate]
-    signals = dataclasses.replace(body.signals, speed_m_s=None)
+    signals = dataclasses.replace(body.signals, speed_m_s=None, **of_signals)
     windows = Windows(frames(felt), frames(turned), frames([0.0]))
     motion = differentiate(raw, subject, signals.step_s)
     return loss_inputs(subject, body.dynamics, signals, body.constants, body.mounting, windows, raw, motion)
@@ -850,3 +855,12 @@ def test_a_force_that_rolls_along_any_circle_costs_nothing(standing):
     # Behind the heel's rise nothing rolls: the same jump costs nothing there.
     raised = rolling_leg(standing, torch.where(lean < 0, -0.05, 0.15).double(), lean + 1.0)
     assert value_of("rolling", raised) == 0
+    still = torch.ones(waiting.tau.shape[:2], dtype=torch.bool)
+    assert value_of("rolling", changed(waiting, still=still)) == 0
+
+
+def test_only_who_walks_in_the_plane_rolls(body, spatial_model):
+    walks, runs = stand(body, runs=False), stand(body, runs=True)
+    assert walks.ankle_ahead.shape == walks.shank_lean.shape == (*walks.tau.shape[:2], 2)
+    assert runs.ankle_ahead is None and value_of("rolling", runs) == 0
+    assert dataclasses.replace(body.subject, model=spatial_model).shanks == ()
