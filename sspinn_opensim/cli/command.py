@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from casadi_dynamics.errors import InputError
+from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim import __version__
 from sspinn_opensim.cli.console import Screen
 from sspinn_opensim.cli.verbs import VERBS, Verb
@@ -54,10 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # what the locale cannot show is escaped, not an error
             stream.reconfigure(errors="backslashreplace")
     parser, screen = build_parser(), Screen()
-    options = parser.parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and not arguments[0].startswith("-"):
+        _refuse_unknown_verb(arguments[0], parser)
+    options, unknown = parser.parse_known_args(arguments)
     if "verb" not in options:
         parser.print_help(sys.stderr)
         parser.exit(2)
+    if unknown:
+        _refuse_unknown_words(unknown, options.verb, options.parser)
     try:
         with as_exceptions(), screen.attached():
             result = call(options.verb, options, screen)
@@ -92,8 +97,23 @@ def build_parser() -> argparse.ArgumentParser:
         own = verbs.add_parser(verb.name, help=verb.purpose, description=description)
         for option in verb.options:
             own.add_argument(option.typed, **option.settings)
-        own.set_defaults(verb=verb)
+        own.set_defaults(verb=verb, parser=own)
     return parser
+
+
+def _refuse_unknown_verb(word: str, parser: argparse.ArgumentParser) -> None:
+    names = [verb.name for verb in VERBS]
+    if word not in names:
+        parser.error(
+            f"there is no verb '{printable(word)}': {nearest(word, names) or 'sspinn --help lists all'}"
+        )
+
+
+def _refuse_unknown_words(words: Sequence[str], verb: Verb, parser: argparse.ArgumentParser) -> None:
+    """Refuse what a verb does not take, under the usage of that verb."""
+    options = [option.typed.lstrip("-") for option in verb.options if option.typed.startswith("-")]
+    near = nearest(words[0].partition("=")[0].lstrip("-"), options) if words[0].startswith("-") else ""
+    parser.error(f"'{verb.name}' does not take {printable(' '.join(words))}" + (f": {near}" if near else ""))
 
 
 def call(verb: Verb, options: argparse.Namespace, screen: Screen) -> object:

@@ -33,12 +33,15 @@ class Table:
         Whether the last row sums up the others.
     wrap : int or None
         The column whose text may break over lines.
+    left : int
+        So many columns, from the first, are texts, set to the left; the others are numbers, set to the right.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     bold_last: bool = False
     wrap: int | None = None
+    left: int = 1
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,11 @@ SENSOR_COLUMNS = (
     *("at rest, m/s²", "bias, deg/s", "peak, m/s²", "peak, deg/s"),
 )
 PHASE_COLUMNS = ("phase", "from, s", "to, s", "steps/min")
-TURN_COLUMNS = (
+_TURN_COLUMNS = (
     *("sensor", "axes of", "angles x y z, deg", "moves like (probability)"),
     *("sagittal, ± deg", "frontal, ± deg", "heading, ± deg"),
 )
+_LIKE_COLUMNS = (_TURN_COLUMNS[0], _TURN_COLUMNS[3])
 #: Standard deviation of an alignment of which nothing is known, degrees.
 _UNKNOWN_DEG = 180.0
 #: s of gait whose channels are shown one by one.
@@ -56,10 +57,10 @@ def sensor_rows(overview: Overview) -> list[list[str]]:
     ]
 
 
-def turn_rows(alignment: Alignment) -> list[list[str]]:
-    """Return how sensors sit as texts under `TURN_COLUMNS`, those of which the signals tell something.
+def turn_table(alignment: Alignment) -> tuple[Sequence[str], list[list[str]]]:
+    """Return headings and rows of how sensors sit, those of which the signals tell something.
 
-    A dash stands for what is not known.
+    A dash stands for what is not known; where it is known of none, what they move like stands alone.
     """
     rows = []
     for own in alignment.sensors:
@@ -78,7 +79,9 @@ def turn_rows(alignment: Alignment) -> list[list[str]]:
                 *(fixed(sd, 1) if known else "\u2013" for sd in (z, x, y)),
             ]
         )
-    return rows
+    if all(max(own.sd_deg) >= _UNKNOWN_DEG for own in alignment.sensors):
+        return _LIKE_COLUMNS, [[row[0], row[3]] for row in rows]
+    return _TURN_COLUMNS, rows
 
 
 def phase_rows(phases: Sequence[Phase]) -> list[list[str]]:
@@ -124,12 +127,18 @@ def recording_page(
     content = {"ok": ok, "verdict": sentence, "groups": groups}
     sections = [
         Section("findings", "Can it be used?", "findings.html", content),
-        Section("sensors", "Sensors", "table.html", {"table": Table(SENSOR_COLUMNS, sensor_rows(overview))}),
+        Section(
+            "sensors",
+            "Sensors",
+            "table.html",
+            {"table": Table(SENSOR_COLUMNS, sensor_rows(overview), left=4)},
+        ),
     ]
-    turns = [] if alignment is None else turn_rows(alignment)
+    columns, turns = ((), ()) if alignment is None else turn_table(alignment)
     if turns:
-        content = {"table": Table(TURN_COLUMNS, turns)}
-        sections.append(Section("turns", "How they are turned", "table.html", content))
+        heading = "How they are turned" if len(columns) > len(_LIKE_COLUMNS) else "What they move like"
+        content = {"table": Table(columns, turns, left=4)}
+        sections.append(Section("turns", heading, "table.html", content))
     if picture is not None:
         hint = "Where each sensor is taken to sit, in some stride: not the posture of the person."
         sections.append(

@@ -144,12 +144,12 @@ class RecordingCheck:
         return [f"by how they move, sensors sit at: --where {said}"] if said else []
 
     def _turns(self) -> list[str]:
-        from sspinn_opensim.report.recording_page import TURN_COLUMNS, turn_rows
+        from sspinn_opensim.report.recording_page import turn_table
 
         if self.alignment is None:
             return []
-        rows = turn_rows(self.alignment)
-        return [text_table(TURN_COLUMNS, rows, left=4), ""] if rows else []
+        columns, rows = turn_table(self.alignment)
+        return [text_table(columns, rows, left=4), ""] if rows else []
 
     def _next(self) -> list[str]:
         """Return what to do next, where that is one thing."""

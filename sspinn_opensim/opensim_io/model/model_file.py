@@ -21,6 +21,8 @@ from sspinn_opensim.opensim_io.documents import child_text
 # OpenSim writes tags such as <HuntCrossleyForce::ContactParameters>, which XML reserves for namespaces.
 _DOUBLE_COLON, _STAND_IN = b"::", b"..double-colon.."
 _FIRST_VERSION_WITH_SOCKETS = 40000
+#: Digits of a version: those of OpenSim have five.
+_LONGEST_VERSION = 9
 
 CONTACT_FORCES = frozenset(
     {
@@ -86,12 +88,13 @@ def read_model_tree(path: Path) -> etree._ElementTree:
             "not an OpenSim model", where=str(path), expected="<OpenSimDocument><Model>", found=root.tag
         )
     version = root.get("Version", "")
-    if not version.isdigit() or int(version) < _FIRST_VERSION_WITH_SOCKETS:
+    known = version.isdecimal() and len(version) <= _LONGEST_VERSION
+    if not known or int(version) < _FIRST_VERSION_WITH_SOCKETS:
         raise InputError(
             "the model was saved by an OpenSim before 4.0",
             where=str(path),
             expected=f"Version {_FIRST_VERSION_WITH_SOCKETS} or later",
-            found=version,
+            found=version[: _LONGEST_VERSION + 1],
             fix="open it in OpenSim 4 and save it",
         )
     return root.getroottree()
@@ -216,17 +219,32 @@ def coordinate_actuators(tree: etree._ElementTree) -> dict[str, list[str]]:
 
 
 def base_body(tree: etree._ElementTree, socket: str) -> str:
-    """Return the body (or ``ground``) that a frame's path leads to, through any offset frames."""
-    words = [word for word in socket.split("/") if word not in ("", "..")]
-    if "bodyset" in words:
-        return words[words.index("bodyset") + 1]
-    name = words[-1]
-    if name == "ground":
-        return name
-    for frame in tree.iter("PhysicalOffsetFrame"):
-        if frame.get("name") == name:
-            return base_body(tree, child_text(frame, "socket_parent"))
-    return name
+    """Return the body (or ``ground``) that a frame's path leads to, through any offset frames.
+
+    Raises
+    ------
+    InputError
+        The path is empty, or offset frames lead back to one another.
+    """
+    passed: list[str] = []
+    while True:
+        words = [word for word in socket.split("/") if word not in ("", "..")]
+        if "bodyset" in words[:-1]:
+            return words[words.index("bodyset") + 1]
+        if not words or words[-1] in passed:
+            raise InputError(
+                "a frame leads to no body",
+                where=" > ".join(passed) or tree.find("Model").get("name", ""),
+                expected="the path of a body, of ground, or of an offset frame on one",
+                found=socket or "an empty path",
+                fix="connect the frame to a body in the model file",
+            )
+        name = words[-1]
+        offset = next((f for f in tree.iter("PhysicalOffsetFrame") if f.get("name") == name), None)
+        if name == "ground" or offset is None:
+            return name
+        passed.append(name)
+        socket = child_text(offset, "socket_parent")
 
 
 def _drivers(tree: etree._ElementTree) -> dict[str, list[str]]:

@@ -285,6 +285,23 @@ def test_what_is_no_number_is_told_apart_from_one_out_of_bounds(arguments, says,
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["demo", "--steps", "20"], ("usage: sspinn demo", "'demo' does not take --steps 20\n")),
+        (["compare", "a", "b", "--shfit", "1"], ("usage: sspinn compare", "did you mean 'shift'?")),
+        (["compare", "a", "b", "c"], ("usage: sspinn compare", "'compare' does not take c")),
+        (["rum"], ("there is no verb 'rum': did you mean 'run'?",)),
+        (["new"], ("there is no verb 'new': sspinn --help lists all",)),
+    ],
+)
+def test_unknown_words_are_refused_under_the_usage_of_their_verb(arguments, says, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    said = capsys.readouterr().err
+    assert caught.value.code == 2 and all(text in said for text in says), said
+
+
 def test_version(capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main(["--version"])

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
@@ -56,6 +57,7 @@ def test_contact_switched_off_stays_off_in_opensim(model_file, tmp_path):
         ("<OpenSimDocument Version='40600'><Model>", "not well-formed XML"),
         ("<OpenSimDocument Version='40600'><ScaleTool/></OpenSimDocument>", "not an OpenSim model"),
         ("<OpenSimDocument Version='30000'><Model/></OpenSimDocument>", "before 4.0"),
+        (f"<OpenSimDocument Version='{'4' * 5000}'><Model/></OpenSimDocument>", "before 4.0"),
     ],
 )
 def test_refuses_what_is_no_model_of_opensim_4(tmp_path, text, message):
@@ -64,6 +66,22 @@ def test_refuses_what_is_no_model_of_opensim_4(tmp_path, text, message):
         path.write_text(text)
     with pytest.raises(InputError, match=message):
         read_model_tree(path)
+
+
+@pytest.mark.parametrize(
+    ("socket", "offset_on"), [("", "/bodyset/pelvis"), ("a_frame", "a_frame"), ("/bodyset", "/")]
+)
+def test_a_frame_that_leads_to_no_body_is_refused(model_file, socket, offset_on):
+    tree = read_model_tree(model_file)
+    joint = tree.find("Model/JointSet/objects")[1]
+    joint.find("socket_child_frame").text = socket
+    other = tree.find("Model/JointSet/objects")[0]
+    frame = etree.SubElement(etree.SubElement(other, "frames"), "PhysicalOffsetFrame", name="a_frame")
+    etree.SubElement(frame, "socket_parent").text = offset_on
+    if socket == "/bodyset":
+        frame.set("name", "bodyset")
+    with pytest.raises(InputError, match="a frame leads to no body"):
+        coordinate_facts(tree)
 
 
 def test_muscles_outside_the_force_set_are_refused(model_file, tmp_path):
