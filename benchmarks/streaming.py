@@ -35,14 +35,16 @@ from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.streaming.adaptation import Adaptation
 from sspinn_opensim.streaming.channels import Channels, channels_of_estimate
+from sspinn_opensim.streaming.events import Event
 from sspinn_opensim.streaming.lateness import shared_joints
 from sspinn_opensim.streaming.learner import Task
-from sspinn_opensim.streaming.live import Event, LiveEstimator, LiveFrame, StreamedSensors
+from sspinn_opensim.streaming.live import LiveEstimator, LiveFrame
 from sspinn_opensim.streaming.lsl import lsl, stream_info
 from sspinn_opensim.streaming.muscles import LiveMuscles
 from sspinn_opensim.streaming.replay import UdpPlayer
 from sspinn_opensim.streaming.run import run
 from sspinn_opensim.streaming.samples import Sample
+from sspinn_opensim.streaming.sensors import StreamedSensors
 from sspinn_opensim.streaming.sinks import UdpSink
 from sspinn_opensim.streaming.sources import UdpSource, own_axes
 from sspinn_opensim.study import Study, TrainingChoice, examples_folder, read_study
@@ -54,7 +56,7 @@ from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject, make_subject
 from sspinn_opensim.verbs.on_study import subject_file
 from sspinn_opensim.verbs.prepared import prepare
-from sspinn_opensim.verbs.stream import frame_solver_of
+from sspinn_opensim.verbs.stream_parts import frame_solver_of
 
 PERCENTILES = (50, 95, 99)
 _WARM_UP, _FORTH = 300, 0.002

@@ -14,7 +14,7 @@ from sspinn_opensim.exported.model_file import exported_model
 from sspinn_opensim.recording import Recording, Sensor
 from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.streaming.channels import channels_of_estimate
-from sspinn_opensim.streaming.live import StreamedSensors
+from sspinn_opensim.streaming.sensors import StreamedSensors
 from sspinn_opensim.training.checkpoint import load_estimator, read_body, read_speed
 from sspinn_opensim.training.signals import make_signals
 from sspinn_opensim.training.subject import make_subject

@@ -14,7 +14,7 @@ from sspinn_opensim.estimation.path import Remembered
 from sspinn_opensim.exported.network_graph import memory_size, network_step
 from sspinn_opensim.exported.runtime import FORMAT
 from sspinn_opensim.streaming.channels import Channels
-from sspinn_opensim.streaming.live import StreamedSensors
+from sspinn_opensim.streaming.sensors import StreamedSensors
 from sspinn_opensim.training.lead_in import lead_in_frames
 from sspinn_opensim.training.signals import ACCELERATION_SCALE, RATE_SCALE, Signals
 

@@ -21,8 +21,9 @@ from sspinn_opensim.live_page.guard import guard_of
 from sspinn_opensim.live_page.server import PageFile, PageServer
 from sspinn_opensim.live_page.status import Status
 from sspinn_opensim.streaming.channels import Channels
+from sspinn_opensim.streaming.events import Event
 from sspinn_opensim.streaming.latency import FEEDBACK_LIMIT_S, PARTS
-from sspinn_opensim.streaming.live import Event, LiveEstimator, LiveFrame
+from sspinn_opensim.streaming.live import LiveEstimator, LiveFrame
 from sspinn_opensim.viewer import scripts
 
 log = logging.getLogger(__name__)

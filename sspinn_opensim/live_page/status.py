@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sspinn_opensim.streaming.live import Event, LiveEstimator
+from sspinn_opensim.streaming.events import Event
+from sspinn_opensim.streaming.live import LiveEstimator
 
 #: Over so many looks, half a second from one to the next, rates are told.
 _LOOKS = 4

@@ -3,73 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from sspinn_opensim.estimation import FrameEstimate, StreamingEstimator
 from sspinn_opensim.muscles import MuscleFrame
-from sspinn_opensim.recording.gyro_bias import gyro_biases
 from sspinn_opensim.streaming.adaptation import Adaptation
 from sspinn_opensim.streaming.aligning import Aligning
+from sspinn_opensim.streaming.calibration import Inclined, along_turned, calibrated, tilted
 from sspinn_opensim.streaming.events import Event
 from sspinn_opensim.streaming.frames import Frame, FrameMaker, Patience, SensorHealth, Silence
 from sspinn_opensim.streaming.latency import Latency
-from sspinn_opensim.streaming.lateness import LateSensor, LateSensors, SharedJoint
+from sspinn_opensim.streaming.lateness import LateSensors, SharedJoint
 from sspinn_opensim.streaming.muscles import LiveMuscles
 from sspinn_opensim.streaming.samples import Sample
+from sspinn_opensim.streaming.sensors import StreamedSensors, listed
+from sspinn_opensim.streaming.watch import SensorWatch
 from sspinn_opensim.training.settings import LEAD_IN_S
-
-#: Whoever stands still has at most these deviations (m/s^2, rad/s), and sensors upright within degrees.
-_STILL_M_S2, _STILL_RAD_S, _UPRIGHT_DEG = 0.5, 0.2, 45.0
-#: After so long without an estimate, s, it is said which sensors are missing; delays are looked at as often.
-_PATIENT_S, _LOOK_S = 3.0, 2.0
-#: A sensor whose packets come so much later than those of the others is named, s.
-_LATE_S = 0.015
-
-
-@dataclass(frozen=True, eq=False)
-class StreamedSensors:
-    """The sensors of a study as they stream.
-
-    Attributes
-    ----------
-    names, bodies : tuple of k str
-        In the order of the study.
-    rotation : (k, 3, 3) ndarray
-        From the axes of each sensor to those of its body.
-    used : (k, 6) bool ndarray
-        Axes of the bodies that the network sees, accelerations first.
-    """
-
-    names: tuple[str, ...]
-    bodies: tuple[str, ...]
-    rotation: np.ndarray
-    used: np.ndarray
-
-    @cached_property
-    def needed(self) -> np.ndarray:
-        """Own axes of the sensors (k, 6) that these are made of."""
-        mixed = np.abs(self.rotation) > 1e-6  # less than a millionth of a radian is rounding
-        acceleration, rate = np.split(self.used, 2, axis=1)
-        return np.hstack([(used[:, :, None] & mixed).any(axis=1) for used in (acceleration, rate)])
-
-    def along_bodies(self, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return acceleration and angular rate (k, 3) along the axes of the bodies."""
-        both = np.where(self.needed, signals, 0.0).reshape(-1, 2, 3)
-        turned = both @ self.rotation.transpose(0, 2, 1)
-        return turned[:, 0], turned[:, 1]
-
-    def whole(self, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the same of signals (..., k, 6), and of all axes, not only of those that the network sees.
-
-        What is not measured is zero.
-        """
-        both = np.nan_to_num(signals).reshape(*signals.shape[:-1], 2, 3)
-        turned = both @ self.rotation.transpose(0, 2, 1)
-        return turned[..., 0, :], turned[..., 1, :]
 
 
 @dataclass(frozen=True)
@@ -145,7 +97,7 @@ class LiveEstimator:
         speed: float = 1.0,
         adaptation: Adaptation | None = None,
         network: str = "",
-        inclined: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+        inclined: Inclined | None = None,
         joints: Sequence[SharedJoint] = (),
     ) -> None:
         self._streaming, self.sensors, self._same_clock = streaming, sensors, same_clock
@@ -174,12 +126,9 @@ class LiveEstimator:
         self._live, self._began = False, False
         self._withdrawn_s: float | None = None
         self._late_sensors = LateSensors(joints, streaming.step_s, self._whole)
-        self._late_told: set[int] = set()
+        self._watch = SensorWatch(sensors, self.frames)
         #: Whether nothing has come since `advance` was called.
         self._quiet = False
-        self._missing_told: tuple[int, ...] = ()
-        self._idle_since_s: float | None = None
-        self._looked_s = -np.inf
         self._aligning_s = 0.0
         self.latency = Latency()
         self.estimated = 0
@@ -243,7 +192,7 @@ class LiveEstimator:
         """Return what there is to say at a time of this machine's monotonic clock."""
         found: list[LiveFrame | Event] = []
         if self._quiet:  # the next frame is not yet on its way
-            found += self._tell_late(self._late_sensors.work(), now_s - self.frames.ahead_s)
+            found += self._watch.late(self._late_sensors.work(), now_s - self.frames.ahead_s)
         self._quiet = True
         while True:
             began = time.perf_counter()
@@ -251,7 +200,7 @@ class LiveEstimator:
             self._aligning_s += time.perf_counter() - began
             if frame is None:
                 break
-            self._idle_since_s, self._missing_told = None, ()
+            self._watch.frame_came()
             if isinstance(frame, Silence):
                 found += self._withdraw(frame)
             elif self.aligning is not None:
@@ -260,16 +209,13 @@ class LiveEstimator:
                 found += self._step(frame, now_s)
             else:
                 found += self._enter(frame)
-        return found + self._look(now_s)
+        return found + self._watch.look(now_s, estimating=self._live, packets_tell=self.shared_clock)
 
     def close(self) -> list[Event]:
         """End what goes on beside the stream; return what there is to say of it."""
         if self.aligning is not None:
             self.aligning.close()
         return [] if self.adaptation is None else self.adaptation.close()
-
-    def _named(self, places: Sequence[int]) -> tuple[str, ...]:
-        return tuple(self.sensors.names[k] for k in places)
 
     def _due_s(self, time_s: float) -> float:
         return time_s if self._same_clock else time_s + self.frames.ahead_s
@@ -295,7 +241,8 @@ class LiveEstimator:
                     aligning.stood(len(standing), self._bias)
                 found += events
         if alignment is not None:
-            self._turn(np.array([own.rotation for own in alignment.sensors]))
+            turns = np.array([own.rotation for own in alignment.sensors])
+            self.sensors, self._bias = self.sensors.turned(turns), along_turned(turns, self._bias)
             aligning.close()
             self.aligning = None
         return found
@@ -343,22 +290,22 @@ class LiveEstimator:
 
     def _late(self, frame: Frame) -> list[Event]:
         """Return which sensor's signals are late, if that is found now."""
-        return self._tell_late(self._late_sensors.take(frame.signals, frame.held), frame.time_s)
+        return self._watch.late(self._late_sensors.take(frame.signals, frame.held), frame.time_s)
 
     def _whole(self, signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return acceleration and angular rate (n, k, 3) of frames along the bodies, without bias."""
         acceleration, rate = self.sensors.whole(signals)
         return acceleration, rate - self._bias
 
-    def _tell_late(self, late: LateSensor | None, time_s: float) -> list[Event]:
-        if late is None or late.sensor in self._late_told:
-            return []
-        self._late_told.add(late.sensor)
-        name, when = self.sensors.names[late.sensor], "after" if late.delay_s > 0 else "before"
-        text = (
-            f"Sensor '{name}': its signals come {1000 * abs(late.delay_s):.0f} ms {when} those of the others."
-        )
-        return [Event(time_s, "late", text, (name,))]
+    def _calibrate(self, standing: Sequence[Frame]) -> list[Event]:
+        """Correct gyroscopes, and inclinations, by what sensors read while the person stands."""
+        found = calibrated(self.sensors, standing, self._inclined, axes_known=self.aligning is None)
+        self._bias = found.bias
+        if found.turns is not None:
+            self.sensors = self.sensors.turned(found.turns)
+        if found.up is None or self.aligning is not None:  # where up should be is not known yet
+            return [found.event]
+        return [found.event, *tilted(self.sensors, found.event.time_s, found.up)]
 
     def _estimated(
         self, frame: Frame, acceleration: np.ndarray, rate: np.ndarray, *, late: bool
@@ -375,7 +322,7 @@ class LiveEstimator:
             began = time.perf_counter()
             events += self._adapted(self.adaptation, frame)
             spent["adaptation"] = time.perf_counter() - began
-        held, machine_s = self._named(frame.held), self._machine_s(frame.time_s)
+        held, machine_s = self.sensors.named(frame.held), self._machine_s(frame.time_s)
         return [LiveFrame(frame.time_s, machine_s, estimate, held, late, spent, muscles), *events]
 
     def _adapted(self, adaptation: Adaptation, frame: Frame) -> list[Event]:
@@ -403,94 +350,7 @@ class LiveEstimator:
         if not self._live:
             return []
         self._live, self._withdrawn_s = False, silence.time_s
-        names = self._named(silence.sensors)
-        whom = "any sensor" if len(names) == len(self.sensors.names) else _listed(names)
+        names = self.sensors.named(silence.sensors)
+        whom = "any sensor" if len(names) == len(self.sensors.names) else listed(names)
         text = f"Nothing comes from {whom}: the estimate is withdrawn."
         return [Event(silence.time_s, "withdrawn", text, names)]
-
-    def _calibrate(self, standing: Sequence[Frame]) -> list[Event]:
-        """Correct gyroscopes by what they read while the person stands."""
-        # What is still to be turned needs all axes.
-        turned = self._inclined is not None or self.aligning is not None
-        along = self.sensors.whole if turned else self.sensors.along_bodies
-        signals = [along(frame.signals) for frame in standing]
-        acceleration, rate = (np.array([pair[i] for pair in signals]) for i in (0, 1))
-        time_s, names = np.array([frame.time_s for frame in standing]), self.sensors.names
-        used_a, used_r = np.split(self.sensors.used | turned, 2, axis=1)
-        spread_a = np.where(used_a, acceleration.std(axis=0), 0.0).max(axis=1)
-        spread_r = np.where(used_r, rate.std(axis=0), 0.0).max(axis=1)
-        moving = self._named(np.flatnonzero((spread_a > _STILL_M_S2) | (spread_r > _STILL_RAD_S)).tolist())
-        if moving:
-            text = f"Nobody stood still at the start ({_listed(moving)} moved): gyroscopes stay as they are."
-            return [Event(time_s[-1], "not_standing", text, moving)]
-        biases = gyro_biases(names, time_s, acceleration, rate, (time_s[0], time_s[-1]))
-        for bias in biases:
-            if bias.subtracted:
-                self._bias[names.index(bias.sensor)] = np.where(
-                    used_r[names.index(bias.sensor)], bias.bias_rad_s, 0.0
-                )
-        corrected = sum(bias.subtracted for bias in biases)
-        text = f"The person stands: {corrected} of {len(names)} gyroscopes are corrected by what they read."
-        if self._inclined is not None:
-            turns = self._inclined(acceleration, rate - self._bias)
-            text += f" By where they feel up, sensors are turned by {self._turn(turns)} degrees."
-            acceleration = np.einsum("kij,nkj->nki", turns, acceleration)
-        told = [Event(time_s[-1], "standing", text)]
-        if self.aligning is not None:  # where up should be is not known yet
-            return told
-        return [*told, *self._tilted(time_s[-1], acceleration.mean(axis=0))]
-
-    def _turn(self, turns: np.ndarray) -> str:
-        """Turn the sensors (k, 3, 3) from where they are said to sit; return the degrees in words."""
-        self.sensors = replace(self.sensors, rotation=turns @ self.sensors.rotation)
-        self._bias = np.einsum("kij,kj->ki", turns, self._bias)
-        angles = np.degrees(np.arccos(np.clip((np.trace(turns, axis1=1, axis2=2) - 1) / 2, -1, 1)))
-        most = self.sensors.names[int(angles.argmax())]
-        return f"{np.median(angles):.0f}, at most {angles.max():.0f} ({most})"
-
-    def _tilted(self, time_s: float, up: np.ndarray) -> list[Event]:
-        whole = self.sensors.used[:, 0] & self.sensors.used[:, 1]
-        angles = np.degrees(np.arccos(np.clip(up[:, 1] / np.linalg.norm(up, axis=1).clip(1e-9), -1, 1)))
-        turned = [(int(k), angles[k]) for k in np.flatnonzero(whole & (angles > _UPRIGHT_DEG))]
-        return [
-            Event(
-                time_s,
-                "tilted",
-                f"Sensor '{self.sensors.names[k]}' feels up {angle:.0f} degrees from where it should be: it "
-                "sits otherwise than in the study.",
-                (self.sensors.names[k],),
-            )
-            for k, angle in turned
-        ]
-
-    def _look(self, now_s: float) -> list[Event]:
-        """Return which sensors the estimate waits for, and whose packets come late."""
-        if now_s - self._looked_s < _LOOK_S:
-            return []
-        self._looked_s, found = now_s, []
-        newest = now_s - self.frames.ahead_s
-        if not self._live:
-            missing = self.frames.missing()
-            self._idle_since_s = now_s if self._idle_since_s is None else self._idle_since_s
-            if missing and missing != self._missing_told and now_s - self._idle_since_s >= _PATIENT_S:
-                self._missing_told = missing
-                names = self._named(missing)
-                text = f"The estimate waits for {_listed(names)}."
-                health = self.frames.health
-                if useless := [k for k in missing if 0 < health[k].received == health[k].strange]:
-                    text += f" Of {_listed(self._named(useless))} no sample can be used: axes are missing, "
-                    text += "or their time is impossible."
-                found.append(Event(newest, "missing", text, names))
-        if self.shared_clock and self._live:
-            delays = np.array([health.delay_s for health in self.frames.health])
-            for k in np.flatnonzero(delays - np.median(delays) > _LATE_S).tolist():
-                if k not in self._late_told:
-                    self._late_told.add(k)
-                    name, later = self.sensors.names[k], 1000 * (delays[k] - np.median(delays))
-                    text = f"Sensor '{name}': its packets come {later:.0f} ms after those of the others."
-                    found.append(Event(newest, "late", text, (name,)))
-        return found
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ("sensors " if len(names) > 1 else "sensor ") + ", ".join(f"'{name}'" for name in names)

@@ -2,53 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.opensim_process.temporary import temporary_folder
 from sspinn_opensim.alignment.align import aligned
 from sspinn_opensim.alignment.files import write_alignment
 from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.files import sha256, write_atomically, write_json
-from sspinn_opensim.live_page import About, LivePage, figure_of
-from sspinn_opensim.muscles import FrameSolver, MuscleSolver
-from sspinn_opensim.opensim_io.static_optimization.preparation import settings_of_estimate, write_model
-from sspinn_opensim.recording.mounting import rotation_from_angles
+from sspinn_opensim.live_page import LivePage
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.streaming.adaptation import FIRST_S, Adaptation
 from sspinn_opensim.streaming.addresses import address_of
 from sspinn_opensim.streaming.aligning import FIRST_S as ALIGN_AFTER_S
 from sspinn_opensim.streaming.aligning import Aligning, Unaligned
-from sspinn_opensim.streaming.channels import Channels, channels_of_estimate
 from sspinn_opensim.streaming.frames import Patience
 from sspinn_opensim.streaming.latency import described
 from sspinn_opensim.streaming.lateness import shared_joints
 from sspinn_opensim.streaming.learner import Task
-from sspinn_opensim.streaming.live import LiveEstimator, StreamedSensors
+from sspinn_opensim.streaming.live import LiveEstimator
 from sspinn_opensim.streaming.muscles import LiveMuscles
 from sspinn_opensim.streaming.run import Summary, run
+from sspinn_opensim.streaming.sensors import StreamedSensors
 from sspinn_opensim.streaming.sinks import LslSink, RollingFiles, Sink, UdpSink
 from sspinn_opensim.streaming.sources import LslSource, RecordingSource, Source, UdpSource, own_axes
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.settings import adaptation_settings
-from sspinn_opensim.training.subject import Subject
 from sspinn_opensim.verbs.on_study import on_study, subject_file
 from sspinn_opensim.verbs.prepared import Prepared
+from sspinn_opensim.verbs.stream_parts import about_page, channels_of, frame_solver_of, streamed_sensors
 from sspinn_opensim.verbs.stream_start import Start, adapted_folder, inclination, start_of, unaligned
 
 log = logging.getLogger(__name__)
 
 SOURCES, SINKS = ("lsl", "udp", "recording"), ("lsl", "files", "udp")
-#: A joint whose moments stay below this share of body weight times height is hardly loaded: reserves there
-#: are judged as if it had that much.
-_LOADED = 0.01
 LISTEN, SEND = "127.0.0.1:5005", "127.0.0.1:5006"
 
 
@@ -169,36 +161,35 @@ def stream(
     solver = frame_solver_of(study, prepared.subject, subject_file(out)) if muscles else None
     channels = channels_of(prepared, estimator, solver)
     folder = ResultsFolder(out).stream / datetime.now().strftime("%Y-%m-%d_%H%M%S")
-    opened = _source(source, sensors, prepared, stream, listen, scope, one_clock, speed)
     standing = (0.0 if source == "recording" else 1.0) if standing_s is None else standing_s
-    live = LiveEstimator(
-        estimator,
-        sensors,
-        shared_clock=opened.shared_clock,
-        same_clock=opened.same_clock,
-        patience=Patience(window_ms / 1000, hold_ms / 1000),
-        standing_s=standing,
-        muscles=None if solver is None else LiveMuscles(solver, estimator.step_s),
-        speed=speed if source == "recording" else 1.0,
-        network=start.told,
-        inclined=inclination(study, prepared),
-        joints=shared_joints(prepared.subject.model, prepared.subject.functions.imu_frames),
-    )
-    sinks: list[Sink] = []
-    page: LivePage | None = None
-    try:
+    with contextlib.ExitStack() as opening:  # what is open is closed where the next cannot be had
+        opened = _source(source, sensors, prepared, stream, listen, scope, one_clock, speed)
+        opening.callback(opened.close)
+        live = LiveEstimator(
+            estimator,
+            sensors,
+            shared_clock=opened.shared_clock,
+            same_clock=opened.same_clock,
+            patience=Patience(window_ms / 1000, hold_ms / 1000),
+            standing_s=standing,
+            muscles=None if solver is None else LiveMuscles(solver, estimator.step_s),
+            speed=speed if source == "recording" else 1.0,
+            network=start.told,
+            inclined=inclination(study, prepared),
+            joints=shared_joints(prepared.subject.model, prepared.subject.functions.imu_frames),
+        )
+        sinks: list[Sink] = []
         if "lsl" in to:
             sinks.append(LslSink(channels, 1 / estimator.step_s, scope))
+            opening.callback(sinks[-1].close)
         if "udp" in to:
             sinks.append(UdpSink(channels, *address_of(send)))
+            opening.callback(sinks[-1].close)
+        page: LivePage | None = None
         if view:
             about = about_page(study, prepared, channels, estimator, out, standing)
             page = LivePage(about, live, opened.refused, host=view_host, port=view_port)
-    except InputError:
-        for sink in sinks:
-            sink.close()
-        opened.close()
-        raise
+        opening.pop_all()
     folder.mkdir(parents=True, exist_ok=True)
     if "files" in to:
         sinks.append(RollingFiles(folder, channels, study.name, kept_s=60 * kept_minutes))
@@ -284,96 +275,6 @@ def _adaptation(study: Study, start: Start, out: Path, first_s: float) -> Adapta
             write_atomically(copy, source.read_bytes())
 
     return Adaptation(task, prepared.signals, first_s=first_s, keep=keep)
-
-
-def streamed_sensors(prepared: Prepared) -> StreamedSensors:
-    """Return the sensors of a study, which stream along their own axes."""
-    sensors, signals = prepared.recording.sensors, prepared.signals
-    return StreamedSensors(
-        tuple(sensor.name for sensor in sensors),
-        tuple(frame.body for frame in prepared.subject.functions.imu_frames),
-        np.array([rotation_from_angles(sensor.orientation) for sensor in sensors]),
-        np.hstack([signals.acceleration_channels.numpy(), signals.rate_channels.numpy()]),
-    )
-
-
-def frame_solver_of(study: Study, subject: Subject, model_file: Path) -> FrameSolver:
-    """Return the solver of the muscles of single frames, with reserves as in `sspinn muscles`.
-
-    Parameters
-    ----------
-    study : Study
-        Its settings of static optimization.
-    subject : Subject
-        Whose moments are known.
-    model_file : Path
-        The same model, with muscles.
-
-    Raises
-    ------
-    InputError
-        The muscles of the model cannot be used.
-    """
-    log.info("The functions of the muscles are built; this takes a moment once for a model.")
-    model = subject.model
-    with temporary_folder("muscles") as folder:
-        files = write_model(
-            model_file,
-            Path(folder),
-            motions={coordinate.name: coordinate.motion for coordinate in model.coordinates},
-            body_weight_n=subject.body_weight,
-            held={name: value for name, value in subject.fixed.items() if not model.coordinate(name).locked},
-        )
-        settings = settings_of_estimate(study.muscles, consistent=study.output.consistent)
-        solver = MuscleSolver(files[0], actuators=files[1:], settings=settings)
-        actuated = [model.coordinate_names[k] for k in subject.roles.actuated]
-        return FrameSolver(solver, actuated, least_moment=_LOADED * subject.moment_scale)
-
-
-def channels_of(
-    prepared: Prepared, estimator: StreamingEstimator, solver: FrameSolver | None = None
-) -> Channels:
-    """Return the channels of the estimates of a study, with those of muscles if they are solved."""
-    motion = {coordinate.name: coordinate.motion for coordinate in prepared.subject.model.coordinates}
-    channels = channels_of_estimate(
-        estimator.coordinates, list(motion.values()), estimator.actuated, estimator.feet
-    )
-    if solver is None:
-        return channels
-    units = tuple("N m" if motion[name] == "rotational" else "N" for name in solver.driven)
-    return replace(channels, muscles=solver.muscles, actuators=solver.actuators, actuator_units=units)
-
-
-def about_page(
-    study: Study,
-    prepared: Prepared,
-    channels: Channels,
-    estimator: StreamingEstimator,
-    out: Path,
-    standing_s: float,
-) -> About:
-    """Return what the live page says of a stream."""
-    subject = prepared.subject
-    figure = figure_of(
-        subject.model,
-        subject_file(out),
-        [study.model.file.parent],
-        sensors=subject.functions.imu_frames,
-        feet=estimator.feet,
-        muscles=channels.muscles,
-        planar=subject.heading is None,
-    )
-    for note in figure.notes:
-        log.info(note)
-    return About(
-        study.name,
-        subject.model.name,
-        1 / estimator.step_s,
-        channels,
-        subject.body_weight,
-        standing_s,
-        figure,
-    )
 
 
 def _source(

@@ -13,7 +13,7 @@ from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.exported.model_file import exported_model
 from sspinn_opensim.exported.runtime import ExportedEstimator
 from sspinn_opensim.streaming.channels import channels_of_estimate
-from sspinn_opensim.streaming.live import StreamedSensors
+from sspinn_opensim.streaming.sensors import StreamedSensors
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.networks import NETWORKS
 from sspinn_opensim.training.signals import make_signals

@@ -11,7 +11,7 @@ def person(walker, planar_model, record):
     """Return subject, signals, a recording of 24 s, a loud network, and the streamed sensors."""
     import torch
 
-    from sspinn_opensim.streaming.live import StreamedSensors
+    from sspinn_opensim.streaming.sensors import StreamedSensors
     from sspinn_opensim.streaming.sources import own_axes
     from sspinn_opensim.training.estimator import PersonNetwork
     from sspinn_opensim.training.signals import make_signals

@@ -20,7 +20,7 @@ from sspinn_opensim.live_page.curves import groups_of, numbers
 from sspinn_opensim.live_page.guard import Guard, guard_of
 from sspinn_opensim.live_page.status import Status
 from sspinn_opensim.streaming.channels import channels_of_estimate
-from sspinn_opensim.streaming.live import Event
+from sspinn_opensim.streaming.events import Event
 from sspinn_opensim.streaming.run import run
 from sspinn_opensim.streaming.sources import RecordingSource
 
