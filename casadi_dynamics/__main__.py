@@ -20,7 +20,8 @@ from casadi_dynamics.opensim_process.worker.models import upgrade
 from casadi_dynamics.osim import is_older, read_model
 from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
-from casadi_dynamics.verify import answer_sensors, compare, muscle_spans, states_left_out
+from casadi_dynamics.symbolic.moment_arms import muscle_spans
+from casadi_dynamics.verify import answer_sensors, compare, states_left_out
 
 #: Largest relative error that is still rounding.
 LARGEST_ERROR = 1e-9

@@ -14,32 +14,24 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.recording.choices import RecordingChoice
+from sspinn_opensim.recording.clock_notes import clock_notes
+from sspinn_opensim.recording.grid import LONGEST_FILLED_S, Grid, on_grid
 from sspinn_opensim.recording.impact_offsets import impact_offsets
 from sspinn_opensim.recording.provenance import Clocks, ImpactOffset, SensorClock
-from sspinn_opensim.recording.resample import interpolate
 from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.recording.stream_clock import (
     EXACT,
     LARGEST_DRIFT,
-    MOST_MISSING,
     StreamClock,
     stream_clock,
 )
 from sspinn_opensim.recording.streams import Stream
 
-#: Missing time that a spline bridges, s: half a period of 10 Hz, above which movement has little power
-#: (Antonsson and Mann 1985, J Biomech 18:39-47: 99 % of the power of gait lies below 15 Hz).
-LONGEST_FILLED_S = 0.05
-#: Samples on either side of a gap that its spline goes through: those further away sway it by 1e-7, for each
-#: sample sways a spline by a quarter of what the one beside it does.
-_BESIDE = 12
 #: Counters, or time stamps, that start within this of each other count from one origin, s.
 _SAME_ORIGIN_S = 5.0
 #: What sensors have in common -> how far apart their clocks may be by what they feel, s. Counters of one
 #: origin are those of sensors that are synchronized.
 _OFFSET_WITHIN_S = {"start": 10.0, "time": 2.0}
-#: Stamps are doubted if impacts depart from them by so many standard deviations.
-_DOUBTED = 5.0
 #: A time stamp beyond this counts from an epoch, not from a moment of the recording's day, s.
 _EPOCH_S = 86400.0
 
@@ -74,19 +66,6 @@ class Common:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Grid:
-    """The common clock: its first sample on the time that the sensors share, s, its step, its length."""
-
-    start_s: float
-    step_s: float
-    count: int
-
-    @property
-    def time_s(self) -> np.ndarray:
-        return self.start_s + self.step_s * np.arange(self.count)
-
-
 @dataclass(frozen=True, eq=False)
 class _Placed:
     """All k sensors on the common clock: both signals (n, k, 3), and of each sensor what was done to it.
@@ -94,7 +73,7 @@ class _Placed:
     Of the time (n,) that is missing around each sample, s, the longest of all sensors is kept.
     """
 
-    grid: _Grid
+    grid: Grid
     acceleration: np.ndarray
     angular_rate: np.ndarray
     available: np.ndarray
@@ -162,7 +141,7 @@ def on_one_clock(
         left_out_s=tuple((float(time_s[a]), float(time_s[b - 1])) for a, b in true_runs(~usable)),
     )
     readers = (note for stream in streams for note in stream.notes)
-    notes = dict.fromkeys((*readers, *_notes(clocks, streams, stream_clocks, times)))
+    notes = dict.fromkeys((*readers, *clock_notes(clocks, streams, stream_clocks, times)))
     return Common(
         time_s,
         placed.acceleration,
@@ -195,13 +174,14 @@ def _all_on_grid(
         interpolated=[],
     )
     for k, (stream, clock, time) in enumerate(zip(streams, stream_clocks, times, strict=True)):
-        values, placed.available[k], missing_s, on_grid = _on_grid(stream, clock, time, grid)
-        placed.acceleration[:, k], placed.angular_rate[:, k] = values[:, :3], values[:, 3:]
-        long = missing_s > LONGEST_FILLED_S + 1e-9
-        placed.filled.append(int(np.sum((missing_s > 0) & ~long)))
+        own = on_grid(stream, clock, time, grid)
+        placed.acceleration[:, k], placed.angular_rate[:, k] = own.values[:, :3], own.values[:, 3:]
+        placed.available[k] = own.available
+        long = own.missing_s > LONGEST_FILLED_S + 1e-9
+        placed.filled.append(int(np.sum((own.missing_s > 0) & ~long)))
         placed.left_out.append(int(np.sum(long)))
-        placed.interpolated.append(not on_grid)
-        np.maximum(placed.missing_s, missing_s, out=placed.missing_s)
+        placed.interpolated.append(own.interpolated)
+        np.maximum(placed.missing_s, own.missing_s, out=placed.missing_s)
     return placed
 
 
@@ -277,7 +257,7 @@ def _grid(
     times: Sequence[np.ndarray],
     streams: Sequence[Stream],
     choice: RecordingChoice,
-) -> _Grid:
+) -> Grid:
     """Return the common clock: the samples of one sensor in the time that all have in common."""
     highest = max(clock.rate_hz for clock in stream_clocks)
     # Of sensors that are meant to have one rate the middle one leads; slower ones follow.
@@ -297,164 +277,4 @@ def _grid(
             ),
             fix="name files of one recording",
         )
-    return _Grid(zero + first * step, step, last - first + 1)
-
-
-def _on_grid(
-    stream: Stream, clock: StreamClock, time_s: np.ndarray, grid: _Grid
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
-    """Return a stream on the common clock: its own samples where they lie on it, else a spline.
-
-    Returns
-    -------
-    (n, 6) array, (6,) array, (n,) array, bool
-        Both signals, which channels were measured, the time that is missing around each sample, s, and
-        whether its own samples lie on the clock.
-    """
-    both = [stream.acceleration, stream.angular_rate]
-    signal = np.hstack([np.full((len(stream), 3), np.nan) if s is None else s for s in both])
-    if clock.repeated:
-        signal = signal[clock.kept]
-    finite = np.isfinite(signal)
-    available = np.asarray(finite.any(axis=0))
-    if not available.any():
-        raise InputError(
-            f"The sensor '{stream.name}' has neither acceleration nor angular rate.", where=stream.file
-        )
-    valid = finite[:, available].all(axis=1)
-    if valid.sum() < max(2.0, (1 - MOST_MISSING) * (clock.number[-1] + 1)):
-        raise InputError(
-            f"Most samples of the sensor '{stream.name}' are missing.",
-            where=stream.file,
-            expected=f"at least half of {clock.number[-1] + 1}",
-            found=f"{valid.sum()} that are complete",
-            fix="leave the sensor out, or use another recording",
-        )
-    at_s = grid.time_s
-    position = (time_s - grid.start_s) / grid.step_s
-    nearest = np.round(position).astype(np.int64)
-    on_it = clock.even and bool(np.max(np.abs(position - nearest)) <= EXACT)
-    missing_s = _missing(time_s[valid], at_s, clock)
-    if on_it:
-        values = np.full((grid.count, 6), np.nan)
-        inside = (nearest >= 0) & (nearest < grid.count)
-        values[nearest[inside]] = signal[inside]
-        for columns in _alike(finite, available):
-            holes = np.flatnonzero(~np.isfinite(values[:, columns[0]]))
-            if holes.size:
-                known = np.flatnonzero(finite[:, columns[0]])
-                beside = np.searchsorted(time_s[known], at_s[holes])[:, None] + np.arange(-_BESIDE, _BESIDE)
-                near = known[np.unique(np.clip(beside, 0, len(known) - 1))]
-                filled = interpolate(time_s[near], signal[near][:, columns], at_s[holes])
-                values[holes[:, None], columns] = filled
-    else:
-        values = np.zeros((grid.count, 6))
-        values[:, available] = interpolate(time_s[valid], signal[valid][:, available], at_s)
-    long = np.flatnonzero(missing_s > LONGEST_FILLED_S + 1e-9)
-    if long.size:
-        for column in np.flatnonzero(available):
-            values[long, column] = np.interp(at_s[long], time_s[valid], signal[valid, column])
-    values[:, ~available] = 0.0
-    return values, available, missing_s, on_it
-
-
-def _alike(finite: np.ndarray, available: np.ndarray) -> list[list[int]]:
-    """Return available columns, those together that miss the same samples."""
-    groups: dict[bytes, list[int]] = {}
-    for column in np.flatnonzero(available):
-        groups.setdefault(finite[:, column].tobytes(), []).append(int(column))
-    return list(groups.values())
-
-
-def _missing(time_s: np.ndarray, at_s: np.ndarray, clock: StreamClock) -> np.ndarray:
-    """Return for each time how long nothing was measured around it beyond one step, s; 0 on a sample.
-
-    Before the first and after the last sample it is without end: nothing says how it goes on.
-    """
-    step_s = clock.step_s
-    if len(time_s) == len(at_s) and np.allclose(time_s, at_s, rtol=0.0, atol=EXACT * step_s):
-        return np.zeros(len(at_s))
-    after = np.clip(np.searchsorted(time_s, at_s - EXACT * step_s), 1, len(time_s) - 1)
-    steps = (time_s[after] - time_s[after - 1]) / step_s
-    missing = np.where(steps < clock.latest_steps, 0.0, np.round(steps) - 1.0) * step_s
-    close = np.minimum(np.abs(time_s[after] - at_s), np.abs(time_s[after - 1] - at_s))
-    missing[close <= EXACT * step_s] = 0.0
-    outside = (at_s < time_s[0] - EXACT * step_s) | (at_s > time_s[-1] + EXACT * step_s)
-    missing[outside] = np.inf
-    return missing
-
-
-def _notes(
-    clocks: Clocks,
-    streams: Sequence[Stream],
-    stream_clocks: Sequence[StreamClock],
-    times: Sequence[np.ndarray],
-) -> list[str]:
-    """Return what was done in sentences."""
-    one = clocks.common_from == "one clock"
-    found = []
-    for sensor, clock in zip(clocks.sensors, stream_clocks, strict=True):
-        who = "" if one else f"Sensor '{sensor.sensor}': "
-        found += [who + note for note in clock.notes]
-        if sensor.repeated:
-            found.append(f"{who}{sensor.repeated} samples that repeat the one before are dropped.")
-    for sensor in clocks.sensors:
-        if sensor.lost or sensor.filled:
-            found.append(
-                f"Sensor '{sensor.sensor}': {sensor.lost} samples are missing in its file; "
-                f"{sensor.filled} in gaps of up to {1000 * LONGEST_FILLED_S:g} ms are filled by a spline."
-            )
-    if clocks.left_out_s:
-        parts = ", ".join(f"{a:.2f}-{b:.2f}" for a, b in clocks.left_out_s[:5])
-        more = f" and {len(clocks.left_out_s) - 5} more" if len(clocks.left_out_s) > 5 else ""
-        found.append(f"Longer gaps are left out: {parts}{more} s.")
-    return found if one else [*found, *_notes_on_several(clocks, streams, stream_clocks, times)]
-
-
-def _notes_on_several(
-    clocks: Clocks,
-    streams: Sequence[Stream],
-    stream_clocks: Sequence[StreamClock],
-    times: Sequence[np.ndarray],
-) -> list[str]:
-    """Return what became of clocks that differ."""
-    found = []
-    if clocks.common_from == "start":
-        found.append("The files share no clock: sensors are taken to have started together.")
-    starts, ends = [time[0] for time in times], [time[-1] for time in times]
-    seen_s = 1.5 / clocks.rate_hz
-    for stream, start, end in zip(streams, starts, ends, strict=True):
-        late_s, early_s = start - min(starts), max(ends) - end
-        edges = [f"starts {late_s:.3g} s after the first"] if late_s > seen_s else []
-        edges += [f"ends {early_s:.3g} s before the last"] if early_s > seen_s else []
-        if edges:
-            found.append(f"Sensor '{stream.name}' {' and '.join(edges)}; the common part is used.")
-    rates = [clock.rate_hz for clock in stream_clocks]
-    if max(rates) / min(rates) - 1.0 > 1e-6:
-        found.append(
-            f"The sensors' clocks run at {min(rates):.6g} to {max(rates):.6g} Hz; "
-            f"all are interpolated to {clocks.rate_hz:.6g} Hz."
-        )
-    return [*found, *_notes_on_offsets(clocks)]
-
-
-def _notes_on_offsets(clocks: Clocks) -> list[str]:
-    """Return how clocks differ by what sensors feel."""
-    found = []
-    offsets = [sensor.impact_offset for sensor in clocks.sensors if sensor.impact_offset is not None]
-    for one in offsets:
-        by = f"by the impacts that both feel (+- {one.deviation_s:.2f} s)"
-        late = f"{abs(one.offset_s):.3f} s {'late' if one.offset_s > 0 else 'early'}"
-        if one.corrected:
-            drift = "" if one.drift_ppm is None else f"; drift {one.drift_ppm:.0f} ppm"
-            found.append(f"Sensor '{one.sensor}' is {late} to '{one.other}' {by}: corrected{drift}.")
-        elif clocks.common_from == "time" and abs(one.offset_s) > _DOUBTED * one.deviation_s:
-            found.append(
-                f"The time stamps of '{one.sensor}' are {late} to those of '{one.other}' {by}; they are left "
-                "as they are."
-            )
-    linked = {name for one in offsets for name in (one.sensor, one.other)}
-    unsure = [f"'{sensor.sensor}'" for sensor in clocks.sensors if sensor.sensor not in linked]
-    if clocks.common_from == "start" and unsure:
-        found.append(f"Impacts do not tell for sure when these started: {', '.join(unsure)}.")
-    return found
+    return Grid(zero + first * step, step, last - first + 1)

@@ -17,7 +17,8 @@ from casadi_dynamics.opensim_process.temporary import temporary_folder
 from casadi_dynamics.opensim_process.worker.answers import model_answers
 from casadi_dynamics.simbody_defect import with_defect
 from casadi_dynamics.symbolic import build
-from casadi_dynamics.verify import compare, muscle_spans
+from casadi_dynamics.symbolic.moment_arms import muscle_spans
+from casadi_dynamics.verify import compare
 from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.files import write_json
 from sspinn_opensim.opensim_io.model.gravity import gravity_doubt

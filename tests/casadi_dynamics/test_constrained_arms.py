@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from casadi_dynamics.verify import compare, muscle_spans
+from casadi_dynamics.symbolic.moment_arms import muscle_spans
+from casadi_dynamics.verify import compare
 
 ENDS = (
     "<socket_body_1>/ground</socket_body_1><socket_body_2>/bodyset/body3</socket_body_2>"

@@ -1,0 +1,303 @@
+"""Sums for `scales`: gravity over strides, forces at joints, and how faults of sensors change them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from casadi_dynamics.model import Model
+from sspinn_opensim.alignment.neighbours import joints_between
+from sspinn_opensim.alignment.strides import attitudes
+from sspinn_opensim.anatomy.names import MIDDLE
+from sspinn_opensim.recording.phases import GAIT, Phase
+from sspinn_opensim.recording.placement import site_of
+from sspinn_opensim.recording.rest import GRAVITY, Rest, rest_of
+from sspinn_opensim.recording.types import Recording
+
+#: What is looked at: so much of the longest gait and of the longest standing, s, at so many samples a second,
+#: in windows of a stride at every half of one, three at least.
+_LONGEST_S, _STANDING_S, _ENOUGH_HZ, _FEWEST = 20.0, 5.0, 100.0, 3
+#: Harmonics of the stride, on either side of zero: soft tissue swings faster.
+_HARMONICS = 4
+#: Standard deviation of the difference between both forces at a joint in each harmonic: m/s^2, and as a part
+#: of that harmonic. Root mean squares of what is left over these: 0.5 to 1.3 in nine recordings of seven
+#: people who walk and 21 virtual ones, 1 to 2.4 in running.
+_FORCE_SD, _FORCE_SHARE = 0.35, 0.12
+#: Of ways from sensors to joints, m, and of lags between neighbours, s.
+_WAY_SD_M, _LAG_SD_S = 0.06, 0.012
+#: Of gravity over strides, m/s^2, and as a part, what an error of a gyroscope's scale that is none adds.
+#: Sensors of seven people who walk: -2.4 to 2.4 %, but for two whose accelerometers are off at rest, too.
+_GRAVITY_SD, _SCALE_SD = 0.12, 0.04
+#: Of the magnitude in the stillest moments, m/s^2.
+_REST_SD = 0.2
+#: Less is no force, m/s^2.
+_NOTHING = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Normal equations of what is seen for faults of k sensors, with ways and lags fitted.
+
+    Attributes
+    ----------
+    sensors : tuple of int
+        That are looked at.
+    turning : tuple of int
+        Those of them that turn enough to tell a scale of their rates: on legs.
+    gravity : dict of int to float
+        Over strides, by each of them, m/s^2.
+    square, slope : (4 k, 4 k) and (4 k,) array
+        For scales of the rates, scales of the forces, and offsets forward and up of all sensors in turn.
+    cost, count : float
+        Sum of squares without a fault, and how many.
+    """
+
+    sensors: tuple[int, ...]
+    turning: tuple[int, ...]
+    gravity: dict[int, float]
+    square: np.ndarray
+    slope: np.ndarray
+    cost: float
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Sensor:
+    """What a sensor says over w windows of t samples, in the sagittal plane: complex, forward and up.
+
+    Attributes
+    ----------
+    force, per_way : (w, t) complex array
+        Specific force, and what a way from the sensor adds to it, along the axes of the segment.
+    angle, rate : (w, t) array
+        How far it has turned, rad, and turns, rad/s.
+    gravity : float
+        Mean of the force over windows in axes that stand still, m/s^2.
+    """
+
+    force: np.ndarray
+    per_way: np.ndarray
+    angle: np.ndarray
+    rate: np.ndarray
+    gravity: float
+
+    @property
+    def changes(self) -> tuple[np.ndarray, ...]:
+        """How the force in axes that stand still changes with each scale and offset, but by its way."""
+        world = self.force * self.turned
+        return 1j * self.angle * world, world, self.turned, 1j * self.turned
+
+    @property
+    def turned(self) -> np.ndarray:
+        """Attitude."""
+        return np.exp(1j * self.angle)
+
+
+def sums_of(
+    recording: Recording, model: Model, doing: Sequence[Phase], mended: np.ndarray | None = None
+) -> Sums | None:
+    """Return what scales and offsets of sensors would change, and how far off what is seen is; None: no gait.
+
+    Parameters
+    ----------
+    recording, model, doing
+        As for `odd_scales`.
+    mended : (k,) array, optional
+        By what the angular rates of each sensor are multiplied.
+    """
+    windows = _windows(recording, doing)
+    force, rate = recording.acceleration_available, recording.angular_rate_available
+    sagittal = force[:, :2].all(axis=1) & rate[:, 2]
+    sites = [site_of(sensor) if sensor.axes_known else None for sensor in recording.sensors]
+    sensors = tuple(k for k, site in enumerate(sites) if site and sagittal[k])
+    if windows is None or not sensors:
+        return None
+    part, every, at = windows
+    step_s, count = every / recording.sampling_rate_hz, len(recording.sensors)
+    mended = np.ones(count) if mended is None else mended
+    seen = {k: _sensor(recording, k, part, every, at, mended[k]) for k in sensors}
+    joints = list(joints_between(recording, model))
+    columns = 4 * count + 5 * len(joints)
+    rows, off = [], []
+    for j, (parent, child, ways) in enumerate(joints):
+        slopes, differences = _at_joint((seen[parent], seen[child]), ways, step_s)
+        whole = np.zeros((len(differences), columns))
+        for end, k in enumerate((parent, child)):
+            whole[:, k : 4 * count : count] = slopes[:, 4 * end : 4 * end + 4]
+        whole[:, 4 * count + 5 * j : 4 * count + 5 * j + 5] = slopes[:, 8:]
+        rows.append(whole)
+        off.append(differences)
+    # How strides differ says nothing: all of them together count as one.
+    seen_once = sum(len(part) for part in off) // len(at)
+    rests = _rests(recording, sensors, part, doing)
+    for k in sensors:
+        slopes, differences = _gravity(seen[k], rests.get(k))
+        whole = np.zeros((len(differences), columns))
+        whole[:, k : 4 * count : count] = slopes
+        rows.append(whole)
+        off.append(differences)
+        seen_once += len(differences)
+    slopes, differences = np.concatenate(rows), np.concatenate(off)
+    prior = np.tile([_WAY_SD_M] * 4 + [_LAG_SD_S], len(joints))
+    return Sums(
+        sensors,
+        tuple(k for k in sensors if (site := sites[k]) and site[0] not in MIDDLE),
+        {k: seen[k].gravity for k in sensors},
+        *_eliminated(slopes, differences, prior),
+        seen_once,
+    )
+
+
+def _eliminated(
+    slopes: np.ndarray, differences: np.ndarray, prior: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return normal equations of the first columns, the others fitted, and the sum of squares that is left.
+
+    Parameters
+    ----------
+    slopes, differences : (m, f + p) and (m,) array
+        By faults and what is fitted along, and what is off, in standard deviations.
+    prior : (p,) array
+        Standard deviations of what is fitted.
+    """
+    square, slope = slopes.T @ slopes, slopes.T @ differences
+    faults = np.arange(len(slope)) < len(slope) - len(prior)
+    fitted = ~faults
+    inner = square[np.ix_(fitted, fitted)] + np.diag(1 / prior**2)
+    share = np.linalg.solve(inner, np.column_stack([square[np.ix_(fitted, faults)], slope[fitted]]))
+    across = square[np.ix_(faults, fitted)]
+    return (
+        square[np.ix_(faults, faults)] - across @ share[:, :-1],
+        slope[faults] - across @ share[:, -1],
+        float(differences @ differences - slope[fitted] @ share[:, -1]),
+    )
+
+
+def _windows(recording: Recording, doing: Sequence[Phase]) -> tuple[slice, int, np.ndarray] | None:
+    """Return a part of gait, the step in it, and samples (w, t) of windows of a stride in that."""
+    bouts = [(phase, s) for phase in doing if phase.kind in GAIT and (s := phase.stride_s) is not None]
+    if not bouts:
+        return None
+    bout, stride_s = max(bouts, key=lambda each: each[0].duration_s)
+    every = max(int(recording.sampling_rate_hz / _ENOUGH_HZ), 1)
+    part = _part(recording, bout, _LONGEST_S)
+    length = round(stride_s * recording.sampling_rate_hz / every)
+    usable = recording.usable[part][::every]
+    at = np.arange(0, max(len(usable) - length, 0), max(length // 2, 1))[:, None] + np.arange(length)
+    at = at[usable[at].all(axis=1)]
+    return (part, every, at) if len(at) >= _FEWEST and length > 2 * _HARMONICS else None
+
+
+def _part(recording: Recording, phase: Phase, longest_s: float) -> slice:
+    """Return the first seconds of a phase."""
+    until_s = min(phase.to_s, phase.from_s + longest_s)
+    first, last = (int(np.searchsorted(recording.time_s, t)) for t in (phase.from_s, until_s))
+    return slice(first, last)
+
+
+def _sensor(recording: Recording, k: int, part: slice, every: int, at: np.ndarray, mended: float) -> _Sensor:
+    """Return what a sensor says over windows, with its angular rates times a factor."""
+    from scipy.ndimage import uniform_filter1d  # takes long to import
+
+    step_s = every / recording.sampling_rate_hz
+    force, rate = (
+        uniform_filter1d(signal[part, k], every, axis=0, mode="nearest")[::every]
+        for signal in (recording.acceleration, recording.angular_rate)
+    )
+    rate = mended * rate
+    plane, about = (force[:, 0] + 1j * force[:, 1])[at], rate[:, 2][at]
+    # Who walks is as upright after a stride as before: the rest is bias.
+    about = about - about.mean(axis=1, keepdims=True)
+    angle = step_s * (np.cumsum(about, axis=1) - 0.5 * about)
+    angle -= angle.mean(axis=1, keepdims=True)
+    if recording.acceleration_available[k].all() and recording.angular_rate_available[k].all():
+        attitude = attitudes(step_s * rate[at][:, :-1, None])[:, :, 0]
+        mean = np.einsum("wtij,wtj->wi", attitude, force[at]) / at.shape[1]
+    else:
+        mean = (plane * np.exp(1j * angle)).mean(axis=1, keepdims=True)
+    gravity = float(np.median(np.linalg.norm(mean, axis=1)))
+    per_way = 1j * np.gradient(rate[:, 2], step_s)[at] - about**2
+    return _Sensor(plane, per_way, angle, about, gravity)
+
+
+def _rests(
+    recording: Recording, sensors: Sequence[int], gait: slice, doing: Sequence[Phase]
+) -> dict[int, Rest]:
+    """Return the stillest moments of sensors with all channels."""
+    still = [phase for phase in doing if phase.kind == "standing"]
+    longest = sorted(still, key=lambda phase: -phase.duration_s)[:1]
+    parts = [gait, *(_part(recording, phase, _STANDING_S) for phase in longest)]
+    known = np.all(recording.acceleration_available & recording.angular_rate_available, axis=1)
+    found = {}
+    for k in sensors:
+        if not known[k]:
+            continue
+        force, rate = (
+            np.concatenate([signal[part, k] for part in parts])
+            for signal in (recording.acceleration, recording.angular_rate)
+        )
+        rest = rest_of(force, rate, recording.sampling_rate_hz)
+        if rest is not None:
+            found[k] = rest
+    return found
+
+
+def _at_joint(
+    both: tuple[_Sensor, _Sensor], ways: np.ndarray, step_s: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far harmonics of the force at a joint differ between sensors, in standard deviations.
+
+    Returns
+    -------
+    (m, 13) and (m,) array
+        Slopes of the differences, by the four faults of either sensor, their ways forward and up, and the lag
+        of the second; and the differences.
+    """
+    length = both[0].angle.shape[1]
+    order = np.concatenate([np.arange(-_HARMONICS, 0), np.arange(1, _HARMONICS + 1)])
+    project = np.exp(-2j * np.pi * np.outer(np.arange(length), order) / length) / length
+    faults, fitted, felt = [], [], []
+    for sensor, way, sign in zip(both, ways, (1, -1), strict=True):
+        at = complex(way[0], way[1])
+        world = (sensor.force + sensor.per_way * at) * sensor.turned
+        mean = world.mean(axis=1, keepdims=True)
+        weight = np.maximum(np.abs(mean), _NOTHING)
+        upright = 1j * np.conj(mean) / weight  # turns the mean up, however the sensor leans
+        of_way = sensor.turned * sensor.per_way
+        rate, scale, *offset = sensor.changes
+        # Accelerations at the joint change with the scale of the rates, too.
+        rate = rate + (1j * sensor.angle * of_way + sensor.turned * (sensor.per_way - sensor.rate**2)) * at
+        for slopes, changes in ((faults, (rate, scale, *offset)), (fitted, (of_way, 1j * of_way))):
+            for change in changes:
+                leans = (np.conj(mean) * change.mean(axis=1, keepdims=True)).imag / weight**2
+                slopes.append(sign * (upright * (change - 1j * leans * world)) @ project)
+        felt.append((upright * world) @ project)
+    slopes = np.stack([*faults, *fitted, 2j * np.pi * order / (length * step_s) * felt[1]], axis=-1)
+    size = np.sqrt(np.mean([np.abs(each) ** 2 for each in felt], axis=(0, 1)))
+    weight = 1 / (np.hypot(_FORCE_SD, _FORCE_SHARE * size) * np.sqrt(len(felt[0])))
+    difference = ((felt[0] - felt[1]) * weight).ravel()
+    slopes = (slopes * weight[:, None]).reshape(len(difference), -1)
+    return np.concatenate([slopes.real, slopes.imag]), np.concatenate([difference.real, difference.imag])
+
+
+def _gravity(sensor: _Sensor, rest: Rest | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far gravity is off over strides, and at rest, in standard deviations.
+
+    Returns
+    -------
+    (m, 4) and (m,) array
+        Slopes, by the four faults of the sensor, and what is off.
+    """
+    mean = (sensor.force * sensor.turned).mean(axis=1)
+    size = np.maximum(np.abs(mean), _NOTHING)
+    changes = [(np.conj(mean) * change.mean(axis=1)).real / size for change in sensor.changes]
+    slope = np.median(changes, axis=1)
+    sd = float(np.hypot(_GRAVITY_SD, _SCALE_SD * slope[0]))
+    slopes, off = [slope / sd], [(sensor.gravity - GRAVITY) / sd]
+    if rest is not None:
+        force = float(np.linalg.norm(rest.acceleration))
+        slopes.append(np.array([0.0, force, *(rest.acceleration[:2] / force)]) / _REST_SD)
+        off.append(rest.error / _REST_SD)
+    return np.array(slopes), np.array(off)
