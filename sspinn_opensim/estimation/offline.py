@@ -25,8 +25,9 @@ from sspinn_opensim.training.subject import Subject
 
 log = logging.getLogger(__name__)
 
-#: Frames that are worked on at once: what lies between inputs and estimate does not grow with the recording.
-_PIECE = 65536
+#: Frames that the network takes at once, and those that are made of its outputs at once: what lies between
+#: inputs and estimate does not grow with the recording.
+_PIECE, _FRAMES = 131072, 8192
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,11 @@ def estimate(
             outputs, state = network(signals.inputs(acceleration, rates), state)
             if posture is not None:
                 outputs = estimator.decoder.with_posture(outputs, torch.from_numpy(posture[part]))
-            for name, values in frames.following(outputs.numpy(), rates.numpy()).items():
-                whole.setdefault(name, np.empty((count, values.shape[1])))[part] = values
+            for first in range(start, end, _FRAMES):
+                some = slice(first, min(first + _FRAMES, end))
+                own = slice(some.start - start, some.stop - start)
+                for name, values in frames.following(outputs[own].numpy(), rates[own].numpy()).items():
+                    whole.setdefault(name, np.empty((count, values.shape[1])))[some] = values
             if count > _PIECE:
                 log.info(f"estimated {end} of {count} frames")
     feet = tuple(dict.fromkeys(subject.feet))

@@ -51,48 +51,44 @@ class Strands:
             (1, ...), after the frame before the first.
         """
         if len(seen) < _FEWEST or not self._forgets:
-            return self._one(seen, state)
+            outputs, state = self._network(seen[None], state)
+            return outputs[0], state
         length = len(seen) // _STRANDS
         starts = range(0, _STRANDS * length, length)
-        outputs: list[Tensor] = [seen] * _STRANDS
+        outputs = seen.new_empty(len(seen), self._network.head.outputs)
+        given, found = (whole[: starts.stop].unflatten(0, (_STRANDS, length)) for whole in (seen, outputs))
         begun, ended = [state] * _STRANDS, [state] * _STRANDS
 
         def run(first: int, last: int) -> None:
             some = slice(first, last)
             # The first strand of all goes on from the part before.
             early = torch.stack([seen[start - _FORGOTTEN : start] for start in starts[some] if start])
-            settled = self._network.settle(early)
+            settled = self._network.start(early)
+            for each in early.split(_AT_ONCE, dim=1):
+                settled = self._network.remember(each, settled)[1]
             if first == 0:
                 settled = tuple(torch.cat(both) for both in zip(state, settled, strict=True))
             begun[some] = _one_by_one(settled)
-            found, after = self._side_by_side([seen[s : s + length] for s in starts[some]], settled)
-            outputs[some] = found.unbind()
-            ended[some] = _one_by_one(after)
+            ended[some] = _one_by_one(self._run(given[some], settled, found[some]))
 
         shared_in_ranges(run, _STRANDS, _TOGETHER)
         again = 0
-        for k, start in enumerate(starts):
+        for k in range(_STRANDS):
             if all(_same(own, early) for own, early in zip(state, begun[k], strict=True)):
                 state = ended[k]
             else:
-                outputs[k], state = self._one(seen[start : start + length], state)
+                state = self._run(given[k, None], state, found[k, None])
                 again += 1
         self._forgets = again < _STRANDS // 2
-        if rest := len(seen) - starts.stop:
-            last, state = self._one(seen[-rest:], state)
-            outputs.append(last)
-        return torch.cat(outputs), state
+        if starts.stop < len(seen):
+            state = self._run(seen[None, starts.stop :], state, outputs[None, starts.stop :])
+        return outputs, state
 
-    def _side_by_side(self, strands: list[Tensor], state: State) -> tuple[Tensor, State]:
-        parts = []
-        for each in zip(*(strand.split(_AT_ONCE) for strand in strands), strict=True):
-            found, state = self._network(torch.stack(each), state)
-            parts.append(found)
-        return torch.cat(parts, dim=1), state
-
-    def _one(self, seen: Tensor, state: State) -> tuple[Tensor, State]:
-        outputs, state = self._network(seen[None], state)
-        return outputs[0], state
+    def _run(self, seen: Tensor, state: State, outputs: Tensor) -> State:
+        """Put what the network gives of strands (strands, frames, ...) into outputs; return the state."""
+        for given, found in zip(seen.split(_AT_ONCE, dim=1), outputs.split(_AT_ONCE, dim=1), strict=True):
+            found[:], state = self._network(given.contiguous(), state)
+        return state
 
 
 def _one_by_one(state: State) -> list[State]:

@@ -34,6 +34,7 @@ class ReadingHead(nn.Sequential):
     def __init__(self, memory: int, inputs: int, outputs: int, width: int) -> None:
         first, last = nn.Linear(memory + inputs, width), nn.Linear(width, outputs)
         super().__init__(first, nn.GELU(), last)
+        self.outputs = outputs
         # The first estimate is the default posture, moving forward.
         nn.init.zeros_(last.bias)
         last.weight.data *= 0.1
