@@ -20,15 +20,10 @@ from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import Recording, output_window
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import OutputChoice, Study
-from sspinn_opensim.verbs.laboratory_muscles import (
-    LaboratoryTrials,
-    MuscleComparison,
-    analyse_trials,
-    compare_folders,
-)
 from sspinn_opensim.verbs.on_study import on_study
 
 if TYPE_CHECKING:
+    from sspinn_opensim.verbs.laboratory_muscles import LaboratoryTrials, MuscleComparison
     from sspinn_opensim.verbs.prepared import Prepared
 
 log = logging.getLogger(__name__)
@@ -67,17 +62,18 @@ def muscles(
     InputError
         There is no estimate, or static optimization cannot use it.
     """
+    # These bring much along, and others ask this module only for the window.
+    from sspinn_opensim.muscles import FastOptimizer
+    from sspinn_opensim.report.muscle_charts import write_group_figures
+    from sspinn_opensim.verbs.laboratory_muscles import LaboratoryTrials, analyse_trials, compare_folders
+    from sspinn_opensim.verbs.prepared import prepare
+
     if workers is not None and workers < 1:
         raise InputError("workers is no number of processes.", expected="1 or more", found=str(workers))
     if isinstance(study, LaboratoryTrials):
         return analyse_trials(study, out, workers=workers, fast=fast)
     if not isinstance(study, Study):
         return compare_folders(study, out)
-    # These bring much along, and others ask this module only for the window.
-    from sspinn_opensim.muscles import FastOptimizer
-    from sspinn_opensim.report.muscle_charts import write_group_figures
-    from sspinn_opensim.verbs.prepared import prepare
-
     log.info("muscles", extra={"heading": True})
     require(ResultsFolder(out).kinematics, "run sspinn estimate first")
     settings = muscle_settings(study)
