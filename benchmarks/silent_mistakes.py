@@ -317,8 +317,8 @@ def outcome_of(change: Change, folder: Path, chance: random.Random) -> str:
         warnings.simplefilter("ignore")
         try:
             read = read_study(folder / "study.toml")
-            recording, alignment = check_inputs(read)
-            said = objections(recording, alignment, read_model(read.model.file), read.person)
+            recording, alignment, said = check_inputs(read)
+            said = objections(recording, alignment, read_model(read.model.file), read.person, said=said)
         except InputError:
             return REFUSED
     return TOLD if any(f.severity == "doubt" for f in said) else SILENT

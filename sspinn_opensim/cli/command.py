@@ -126,12 +126,13 @@ def call(verb: Verb, options: argparse.Namespace, screen: Screen) -> object:
         given = {option.name: getattr(options, option.name) for option in verb.options}
     if isinstance(given.get("study"), Path):
         given["study"] = _study(given["study"], {name: given.pop(name) for name in [*given] if "." in name})
+    seen = {}
     if "study" in given:
-        given["study"] = _looked_at(verb.name, given)
+        given["study"], seen = _looked_at(verb.name, given)
     function = getattr(importlib.import_module(f"sspinn_opensim.verbs.{verb.function}"), verb.function)
-    if "progress" in inspect.signature(function).parameters:
-        given["progress"] = screen.progress
-    return function(**given)
+    more = {"progress": screen.progress, "inputs": seen}
+    taken = inspect.signature(function).parameters
+    return function(**given, **{name: value for name, value in more.items() if name in taken})
 
 
 def _study(path: Path, changes: dict[str, Any]) -> object:
@@ -143,11 +144,15 @@ def _study(path: Path, changes: dict[str, Any]) -> object:
     return override(study, **own)
 
 
-def _looked_at(verb: str, given: dict[str, Any]) -> object:
-    """Return the study of a verb, read, and refuse what can be seen at once; what is no study stays."""
+def _looked_at(verb: str, given: dict[str, Any]) -> tuple[object, dict[str, Any]]:
+    """Return the study of a verb, read, and what `first_look` saw of it; what is no study stays.
+
+    What can be seen at once is refused.
+    """
     from sspinn_opensim.verbs.inputs import LOOKING, first_look  # brings more along than --help needs
     from sspinn_opensim.verbs.on_study import as_study
 
+    seen = {}
     study = as_study(given["study"], scaling=verb == "scale", unrecorded=verb == "stream")
     if verb in LOOKING and isinstance(study, Study | CohortStudy):
         network = given.get("network")
@@ -158,7 +163,7 @@ def _looked_at(verb: str, given: dict[str, Any]) -> object:
         shipped = verb != "locate-sensors" and "builtin" in (str(source), str(network))
         source = None if source is None or shipped else source
         restart = given.get("restart", False)
-        first_look(
+        seen = first_look(
             verb,
             study,
             given["out"],
@@ -173,7 +178,7 @@ def _looked_at(verb: str, given: dict[str, Any]) -> object:
             bound_for_samples(*address_of(given["listen"])).close()
         if given["view"]:
             bound_for_page(given["view_host"], given["view_port"]).close()
-    return study
+    return study, seen
 
 
 def _explain(error: OSError) -> str:

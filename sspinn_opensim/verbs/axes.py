@@ -81,6 +81,7 @@ def objections(
     model: Model | None = None,
     person: Person | None = None,
     held: Container[str] = (),
+    said: tuple[Finding, ...] | None = None,
 ) -> tuple[Finding, ...]:
     """Return all that signals, model and person say against a recording and its axes.
 
@@ -95,13 +96,25 @@ def objections(
         Who was recorded, as the study says.
     held : container of str
         Coordinates of the model that do not move.
+    said : tuple of Finding, optional
+        What `without_joints` returned of this recording on a model of the same frames, before it was scaled.
     """
+    if said is None:
+        said = without_joints(along, alignment, model, person)
+    if model is None:
+        return said
+    return merged((*said, *on_body(along, along_bodies(along, model), model, said, held)))
+
+
+def without_joints(
+    along: Recording, alignment: Alignment | None, model: Model | None = None, person: Person | None = None
+) -> tuple[Finding, ...]:
+    """Return what signals and person say for themselves: `objections` without those of places and joints."""
     # Who is in use after this keeps them, and most sensors need no turn.
     doing = phases(along)
-    on_frames, along = along, along if model is None else along_bodies(along, model)
+    along = along if model is None else along_bodies(along, model)
     said = contradictions(along) if alignment is None else alignment.findings
-    said = merged((*find_faults(along, doing), *said, *(odd_person(person) if person else ())))
-    return said if model is None else merged((*said, *on_body(on_frames, along, model, said, held)))
+    return merged((*find_faults(along, doing), *said, *(odd_person(person) if person else ())))
 
 
 def on_body(

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from casadi_dynamics.errors import InputWarning
 from casadi_dynamics.model import Model
@@ -18,6 +19,7 @@ from sspinn_opensim.lock import owned
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.opensim_io.scaling.choices import require_mass
 from sspinn_opensim.recording import (
+    Finding,
     Recording,
     check_placement,
     on_model,
@@ -41,7 +43,7 @@ from sspinn_opensim.training.coordinates import held_by_choice, held_in
 from sspinn_opensim.training.loss_terms import lasting_weights, to_switch_off, weights
 from sspinn_opensim.training.roles import refuse_untrainable, roles_of
 from sspinn_opensim.training.settings import settings_from_network, settings_of
-from sspinn_opensim.verbs.axes import OF_PLACES, along_segments, objections
+from sspinn_opensim.verbs.axes import OF_PLACES, along_segments, objections, without_joints
 from sspinn_opensim.verbs.muscles import muscle_settings, muscle_window
 from sspinn_opensim.verbs.on_study import people_of, person_folder, subject_file
 
@@ -70,6 +72,24 @@ _ON_MODELS = ("scale", "convert")
 LOOKING = (*_OF_COHORTS, *_ON_MODELS, "muscles", "locate-sensors", "opensense", "stream", "adapt", "ablate")
 
 
+class Inputs(NamedTuple):
+    """The recording of a study, checked; `prepare` goes on from it.
+
+    Attributes
+    ----------
+    recording : Recording
+        As it was read.
+    alignment : Alignment or None
+        Of its sensors, where they had to be aligned.
+    said : tuple of Finding or None
+        As of `without_joints`; None where no model said how its IMU frames are turned.
+    """
+
+    recording: Recording
+    alignment: Alignment | None
+    said: tuple[Finding, ...] | None
+
+
 def first_look(
     verb: str,
     study: Study | CohortStudy,
@@ -80,7 +100,7 @@ def first_look(
     source: Path | None = None,
     shipped: bool = False,
     terms: Sequence[str] | None = None,
-) -> None:
+) -> dict[str, Inputs]:
     """Refuse in a moment what can be seen of a study and a folder before a verb loads and works.
 
     Of a large recording that is left to `check_inputs` and the stages themselves.
@@ -100,6 +120,11 @@ def first_look(
     terms : sequence of str, optional
         Loss terms to switch off.
 
+    Returns
+    -------
+    dict of str to Inputs
+        By person, as far as `run` need not check them again.
+
     Raises
     ------
     InputError
@@ -109,7 +134,7 @@ def first_look(
         window cannot be used; or the movement contradicts what the study says of a sensor.
     """
     if isinstance(study, CohortStudy) and verb not in _OF_COHORTS:
-        return  # refused by the verb
+        return {}  # refused by the verb
     people = [one for one, _ in people_of(study)] if isinstance(study, CohortStudy) else [study]
     active = lasting_weights(study.training.weights)
     if verb == "ablate":
@@ -127,13 +152,16 @@ def first_look(
     for person in people:
         _look_at_model(person, verb, shipped=shipped)
     if verb in _ON_MODELS or (isinstance(study, Study) and not study.recording.there):
-        return
+        return {}
     quick = sum(map(_bytes_of, (person.recording.file for person in people))) <= _QUICKLY_READ
+    found = {}
     for person in people if quick else ():
         folder = person_folder(out, person) if isinstance(study, CohortStudy) else out
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InputWarning)  # they are told when it is read to be used
-            _look_at(person, verb, networks, folder if verb in _NEEDED and not begins else None)
+            scaled = folder if verb in _NEEDED and not begins else None
+            found[person.name] = _look_at(person, verb, networks, scaled)
+    return found if verb == "run" else {}
 
 
 def _look_at_model(person: Study, verb: str, *, shipped: bool) -> None:
@@ -150,7 +178,7 @@ def _look_at(
     networks: Mapping[Path, dict] | None = None,
     scaled: Path | None = None,
     known: Alignment | None = None,
-) -> tuple[Recording, Alignment | None]:
+) -> Inputs:
     """Return the recording of a study and its alignment; refuse what cannot be used for a verb.
 
     Parameters
@@ -182,9 +210,10 @@ def _look_at(
     if model is not None:
         chosen = person.coordinates, along.sensors, model
         held = held_by_choice(*chosen) if scaled is None else held_in(scaled, *chosen)
-    said = objections(along, alignment, model, person.person, held)
-    refuse_serious(said, person.recording.accepted, str(person.path))
-    return recording, alignment
+    said = without_joints(along, alignment, model, person.person)
+    found = objections(along, alignment, model, person.person, held, said)
+    refuse_serious(found, person.recording.accepted, str(person.path))
+    return Inputs(recording, alignment, None if model is None else said)
 
 
 def _given_networks(verb: str, source: Path | None, out: Path, seeds: Sequence[int]) -> dict[Path, dict]:
@@ -231,7 +260,7 @@ def _refuse_other_settings(out: Path, choice: TrainingChoice) -> None:
             compare(checkpoint, {"settings": found}, {"settings": own}, START_OVER)
 
 
-def check_inputs(study: Study, known: Alignment | None = None) -> tuple[Recording, Alignment | None]:
+def check_inputs(study: Study, known: Alignment | None = None) -> Inputs:
     """Return the recording of a study whose every input can be used, and its alignment if it has one.
 
     No stage has to work for it.

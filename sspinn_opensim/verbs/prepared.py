@@ -13,6 +13,7 @@ from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.files import write_json
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import (
+    Finding,
     Phase,
     Recording,
     check_placement,
@@ -96,7 +97,11 @@ def write_reading(prepared: Prepared, out: Path) -> None:
 
 
 def prepare(
-    study: Study, out: Path, recording: Recording | None = None, alignment: Alignment | None = None
+    study: Study,
+    out: Path,
+    recording: Recording | None = None,
+    alignment: Alignment | None = None,
+    said: tuple[Finding, ...] | None = None,
 ) -> Prepared:
     """Return the recording of a study, the body in its results folder with the sensors, and the signals.
 
@@ -110,6 +115,8 @@ def prepare(
         The study's, where it is at hand; else it is read.
     alignment : Alignment, optional
         That of the recording, where it is at hand; else it is made.
+    said : tuple of Finding, optional
+        As for `objections`.
     """
     model = read_model(subject_file(out))
     check_gravity(model.gravity, str(subject_file(out)))
@@ -123,7 +130,7 @@ def prepare(
     check_placement(recording.sensors, model, str(study.path))
     recording, alignment = along_segments(study, recording, model, out, known=alignment)
     held = held_in(out, study.coordinates, recording.sensors, model)
-    findings = objections(recording, alignment, model, study.person, held)
+    findings = objections(recording, alignment, model, study.person, held, said)
     refuse_serious(findings, study.recording.accepted, str(study.path))
 
     # These bring PyTorch along, which takes seconds: what is wrong comes first.

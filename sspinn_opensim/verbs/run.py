@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from sspinn_opensim.training.settings import Progress
 from sspinn_opensim.verbs.convert import Conversion, convert
 from sspinn_opensim.verbs.estimate import Estimation, estimate
 from sspinn_opensim.verbs.evaluate import Evaluation, PeopleEvaluation, evaluate
-from sspinn_opensim.verbs.inputs import check_inputs
+from sspinn_opensim.verbs.inputs import Inputs, check_inputs
 from sspinn_opensim.verbs.muscles import muscles
 from sspinn_opensim.verbs.on_study import as_study, people_of, person_folder
 from sspinn_opensim.verbs.prepared import prepare
@@ -76,6 +76,7 @@ def run(
     restart: bool = False,
     strict: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    inputs: Mapping[str, Inputs] | None = None,
 ) -> Run | PeopleEvaluation:
     """Do all stages, from scaling to the report.
 
@@ -91,6 +92,8 @@ def run(
         As for `estimate`: what follows is done all the same.
     progress : callable, optional
         Told of each step of the training.
+    inputs : mapping of str to Inputs, optional
+        What a first look returned; who is not among them is checked.
 
     Raises
     ------
@@ -103,20 +106,19 @@ def run(
     with owned(out, "sspinn run"):
         refuse_other_study(out, study=known, restart=restart)
         if isinstance(known, CohortStudy):
-            return _run_cohort(known, out, restart, strict, progress)
-        return run_study(known, out, restart=restart, strict=strict, progress=progress)
+            return _run_cohort(known, out, restart, strict, progress, inputs or {})
+        return _run_study(known, out, restart, strict, progress, inputs or {})
 
 
-def run_study(
+def _run_study(
     study: Study,
     out: Path,
-    *,
-    restart: bool = False,
-    strict: bool = False,
-    progress: Callable[[Progress], None] | None = None,
+    restart: bool,
+    strict: bool,
+    progress: Callable[[Progress], None] | None,
+    known: Mapping[str, Inputs],
 ) -> Run:
-    """Do all stages for one person; see `run`."""
-    inputs = check_inputs(study)
+    inputs = known.get(study.name) or check_inputs(study)
     scaling = _told(scale(study, out), Scaling)
     conversion = _told(convert(study, out), Conversion)
     prepared = prepare(study, out, *inputs)
@@ -134,9 +136,10 @@ def _run_cohort(
     restart: bool,
     strict: bool,
     progress: Callable[[Progress], None] | None,
+    known: Mapping[str, Inputs],
 ) -> PeopleEvaluation:
     people = [study for study, _ in people_of(cohort)]
-    inputs = {person.name: check_inputs(person) for person in people}
+    inputs = {person.name: known.get(person.name) or check_inputs(person) for person in people}
     scale(cohort, out)
     prepared = {
         person.name: prepare(person, person_folder(out, person), *inputs[person.name]) for person in people

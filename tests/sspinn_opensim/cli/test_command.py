@@ -83,6 +83,17 @@ def test_every_module_of_a_verb_is_in_the_table(repository):
     assert modules - shared == {verb.function for verb in VERBS}
 
 
+@pytest.mark.usefixtures("fake")
+def test_a_verb_is_told_what_the_first_look_saw(study, tmp_path, monkeypatch):
+    seen, told = {"walk": object()}, []
+    looking = SimpleNamespace(LOOKING=("run",), first_look=lambda *_, **__: seen)
+    monkeypatch.setitem(sys.modules, "sspinn_opensim.verbs.inputs", looking)
+    verb = SimpleNamespace(run=lambda inputs=None, **_: told.append(inputs))
+    monkeypatch.setitem(sys.modules, "sspinn_opensim.verbs.run", verb)
+    assert cli.main(["run", str(study), "--out", str(tmp_path / "results")]) == 0
+    assert told == [seen]
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_each_stage_calls_its_verb(stage, study, fake, tmp_path, capsys):
     fake.result = "what came of it"

@@ -166,10 +166,10 @@ def test_standing_outside_the_part_that_is_used_counts(study):
 
 def test_the_alignment_of_a_run_is_made_once(study, monkeypatch):
     known, out = study()
-    recording, alignment = check_inputs(known)
+    inputs = check_inputs(known)
     monkeypatch.setattr(axes, "align", None)  # it must not be made again
-    made = prepare(known, out, recording, alignment)
-    assert made.alignment.source == alignment.source and made.alignment.recording == "walk"
+    made = prepare(known, out, *inputs)
+    assert made.alignment.source == inputs.alignment.source and made.alignment.recording == "walk"
 
 
 def test_a_trained_network_takes_the_sensors_as_its_training_found_them(study):

@@ -24,7 +24,8 @@ from sspinn_opensim.study import override, read_study
 from sspinn_opensim.study import read as study_reader
 from sspinn_opensim.training import coordinates, subject
 from sspinn_opensim.training.networks.causal import CausalNetwork
-from sspinn_opensim.verbs import convert, estimate, evaluate, muscles, run, train
+from sspinn_opensim.verbs import axes, convert, estimate, evaluate, muscles, run, train
+from sspinn_opensim.verbs.inputs import first_look
 from sspinn_opensim.verbs.open import open as open_folder
 
 STEPS, SECONDS = 6, 3.5
@@ -88,11 +89,13 @@ def whole(study, tmp_path_factory):
             (study_reader, "load", "study files"),
             (subject, "make_subject", "subjects"),
             (evaluate, "read_evaluation_data", "evaluations"),
+            (axes, "find_faults", "checks of signals"),
         ):
             patch.setattr(module, name, counted(getattr(module, name), what))
         forward = CausalNetwork.forward
         patch.setattr(CausalNetwork, "forward", counted(forward, "passes", of_recording))
-        return run.run(study.path, out), counts
+        known = read_study(study.path)
+        return run.run(known, out, inputs=first_look("run", known, out)), counts
 
 
 @pytest.fixture(scope="module")
@@ -127,9 +130,12 @@ def test_a_run_leaves_all_files_and_nothing_else(finished, only_files_of_the_tab
 
 
 def test_a_run_does_once_what_takes_long(whole):
-    """Signals, study and the evaluation's data are read, the subject is built, the network is run: once."""
+    """Signals, study and the evaluation's data are read, the subject is built, the network is run: once.
+
+    So are signals checked, at the first look.
+    """
     _, counts = whole
-    once = ("tables of signals", "study files", "subjects", "evaluations", "passes")
+    once = ("tables of signals", "study files", "subjects", "evaluations", "passes", "checks of signals")
     assert counts == dict.fromkeys(once, 1)
 
 
