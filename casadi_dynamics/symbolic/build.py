@@ -15,17 +15,19 @@ from casadi_dynamics.model.forces import HuntCrossleyForce
 from casadi_dynamics.symbolic.constraints import (
     acceleration_errors,
     constraint_equations,
-    couple,
     independent_coordinates,
     position_errors,
     velocity_errors,
 )
 from casadi_dynamics.symbolic.contact import ContactPoint, center_of, lowest_point
+from casadi_dynamics.symbolic.coupled import coupled_dynamics, coupling, independent_dynamics
 from casadi_dynamics.symbolic.dynamics import (
     Wrench,
+    center_of_mass,
     generalized_forces,
     kinetic_energy,
     mass_matrix,
+    potential_energy,
     wrench_at,
 )
 from casadi_dynamics.symbolic.forces import Action, action, generalized, in_ground
@@ -33,6 +35,7 @@ from casadi_dynamics.symbolic.kinematics import point_acceleration, point_veloci
 from casadi_dynamics.symbolic.parameters import Parameters
 from casadi_dynamics.symbolic.paths import muscle_paths, path_ways
 from casadi_dynamics.symbolic.rates import coordinate_accelerations, coordinate_rates, speeds
+from casadi_dynamics.symbolic.samples import at_samples
 from casadi_dynamics.symbolic.tree import Tree, build_tree, stack
 
 
@@ -78,22 +81,7 @@ class BodyFunctions:
             If an input is missing, or the function has none of that name.
         """
         chosen = getattr(self, function) if isinstance(function, str) else function
-        names = chosen.name_in()
-        given = {"parameters": self.parameters} | {name: np.asarray(x, float) for name, x in inputs.items()}
-        wrong = set(names) - set(given) | set(given) - set(names) - {"q", "u", "udot", "parameters"}
-        if wrong:
-            asked = f"'{chosen.name()}' takes {', '.join(names)}, not {', '.join(inputs) or 'nothing'}"
-            raise TypeError(f"{asked}: see {', '.join(sorted(wrong))}")
-        samples = next((len(x) for x in given.values() if x.ndim == 2), 1)
-        columns = {name: np.broadcast_to(given[name], (samples, chosen.numel_in(name))).T for name in names}
-        shapes = {name: (samples, *chosen.size_out(name)[::-1]) for name in chosen.name_out()}
-        if samples == 0:
-            outputs = {name: np.zeros((chosen.size1_out(name), 0)) for name in shapes}
-        else:
-            outputs = chosen.map(samples).call(columns)
-        # CasADi sets the samples of a matrix beside one another.
-        stacked = {name: np.array(outputs[name]).T.reshape(shape) for name, shape in shapes.items()}
-        return {name: x[:, 0] if x.shape[1] == 1 else x.swapaxes(1, 2) for name, x in stacked.items()}
+        return at_samples(chosen, {"parameters": self.parameters} | inputs, unused=("q", "u", "udot"))
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -245,25 +233,12 @@ class BodyFunctions:
         (n each) and `C` (n, independent), the Jacobian of `q`: C^T tau are the forces on the independent
         coordinates that do the work of tau.
         """
-        parameters, names = self.tree.parameters, ("q", "u", "udot")
-        given = {f"{name}_independent": ca.SX.sym(name, len(self.independent)) for name in names}
-        whole = couple(self.tree.model, parameters, *given.values())
-        given["parameters"] = parameters.vector
-        outputs = [whole.q, whole.u, whole.udot, ca.densify(whole.jacobian)]
-        return ca.Function("coupling", list(given.values()), outputs, list(given), [*names, "C"])
+        return coupling(self.tree, self.independent)
 
     @cached_property
     def independent_dynamics(self) -> ca.Function:
         """`dynamics` of the independent coordinates: `q`, `u`, `udot` and `tau` have their axes alone."""
-        names = self.dynamics.name_in()
-        given = {name: ca.SX.sym(name, self.dynamics.numel_in(name)) for name in names}
-        given |= {name: ca.SX.sym(name, len(self.independent)) for name in ("q", "u", "udot")}
-        whole = couple(self.tree.model, self.tree.parameters, given["q"], given["u"], given["udot"])
-        given["parameters"] = self.tree.parameters.vector
-        outputs = self.dynamics(**{**given, "q": whole.q, "u": whole.u, "udot": whole.udot})
-        outputs["tau"] = whole.jacobian.T @ outputs["tau"]
-        dense = ca.cse([ca.densify(value) for value in outputs.values()])
-        return ca.Function("independent_dynamics", list(given.values()), dense, names, list(outputs))
+        return independent_dynamics(self.dynamics, self.tree, self.independent)
 
     @cached_property
     def coupled_dynamics(self) -> ca.Function:
@@ -272,15 +247,8 @@ class BodyFunctions:
         What `q`, `u` and `udot` say of them is not used, and their `tau` is zero: couplers drive them, and
         what that takes is part of the `tau` of the coordinates they follow.
         """
-        names = self.dynamics.name_in()
-        given = {name: ca.SX.sym(name, self.dynamics.numel_in(name)) for name in names}
         places = [self.coordinates.index(name) for name in self.independent]
-        reduced = {name: given[name][places] for name in ("q", "u", "udot")}
-        outputs = self.independent_dynamics(**{**given, **reduced})
-        tau, outputs["tau"] = outputs["tau"], ca.SX.zeros(len(self.coordinates))
-        outputs["tau"][places] = tau
-        dense = ca.cse([ca.densify(value) for value in outputs.values()])
-        return ca.Function("dynamics", list(given.values()), dense, names, list(outputs))
+        return coupled_dynamics(self.dynamics, self.independent_dynamics, places)
 
     @property
     def constraint_equations(self) -> tuple[str, ...]:
@@ -316,29 +284,13 @@ class BodyFunctions:
 
         A model without mass has none; like OpenSim it then gives zeros.
         """
-        tree, total = self.tree, 0
-        position, velocity, acceleration = (ca.SX.zeros(3) for _ in range(3))
-        for name in self.bodies:
-            motion, mass = tree.motions[name], tree.parameters[f"{name}.mass"]
-            center = tree.parameters[f"{name}.mass_center"]
-            total += mass
-            position += mass * (motion.position + motion.rotation @ center)
-            velocity += mass * (motion.rotation @ point_velocity(motion, center))
-            acceleration += mass * (motion.rotation @ point_acceleration(motion, center))
-        parts = {"position": position, "velocity": velocity, "acceleration": acceleration}
-        outputs = parts if ca.SX(total).is_zero() else {name: part / total for name, part in parts.items()}
-        return tree.function("center_of_mass", "q u udot", outputs)
+        return self.tree.function("center_of_mass", "q u udot", center_of_mass(self.tree))
 
     @cached_property
     def energy(self) -> ca.Function:
         """`kinetic` and `potential` energy (J) of `q` and `u`; the potential is zero at ground's origin."""
-        tree, potential = self.tree, ca.SX(0)
-        for name in self.bodies:
-            motion, center = tree.motions[name], tree.parameters[f"{name}.mass_center"]
-            place = motion.position + motion.rotation @ center
-            potential -= tree.parameters[f"{name}.mass"] * ca.dot(ca.DM(tree.model.gravity), place)
-        outputs = {"kinetic": kinetic_energy(tree), "potential": potential}
-        return tree.function("energy", "q u", outputs)
+        outputs = {"kinetic": kinetic_energy(self.tree), "potential": potential_energy(self.tree)}
+        return self.tree.function("energy", "q u", outputs)
 
     @cached_property
     def contact(self) -> ca.Function:

@@ -1,4 +1,4 @@
-"""Inverse dynamics and the mass matrix, from the tips of the tree to ground."""
+"""Inverse dynamics and the mass matrix, from the tips of the tree to ground; mass centre and energies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import casadi as ca
 
 from casadi_dynamics.model import Joint
 from casadi_dynamics.model.types import GROUND, Vector3
-from casadi_dynamics.symbolic.kinematics import BodyMotion, JointMotion, point_velocity
+from casadi_dynamics.symbolic.kinematics import (
+    BodyMotion,
+    JointMotion,
+    point_acceleration,
+    point_velocity,
+)
 from casadi_dynamics.symbolic.parameters import Parameters
 from casadi_dynamics.symbolic.tree import Tree
 
@@ -150,6 +155,34 @@ def kinetic_energy(tree: Tree) -> ca.SX:
         total += tree.parameters[f"{body.name}.mass"] * ca.sumsqr(velocity) / 2
         total += ca.dot(motion.omega, _central_inertia(tree.parameters, body.name) @ motion.omega) / 2
     return total
+
+
+def potential_energy(tree: Tree) -> ca.SX:
+    """Return the potential energy of all bodies, J: zero at ground's origin."""
+    total = ca.SX(0)
+    for body in tree.model.bodies:
+        motion, center = tree.motions[body.name], tree.parameters[f"{body.name}.mass_center"]
+        place = motion.position + motion.rotation @ center
+        total -= tree.parameters[f"{body.name}.mass"] * ca.dot(ca.DM(tree.model.gravity), place)
+    return total
+
+
+def center_of_mass(tree: Tree) -> dict[str, ca.SX]:
+    """Return position, velocity and acceleration of the mass centre of all bodies, by these names.
+
+    A model without mass has none; like OpenSim it then gives zeros.
+    """
+    total = 0
+    position, velocity, acceleration = (ca.SX.zeros(3) for _ in range(3))
+    for body in tree.model.bodies:
+        motion, mass = tree.motions[body.name], tree.parameters[f"{body.name}.mass"]
+        center = tree.parameters[f"{body.name}.mass_center"]
+        total += mass
+        position += mass * (motion.position + motion.rotation @ center)
+        velocity += mass * (motion.rotation @ point_velocity(motion, center))
+        acceleration += mass * (motion.rotation @ point_acceleration(motion, center))
+    parts = {"position": position, "velocity": velocity, "acceleration": acceleration}
+    return parts if ca.SX(total).is_zero() else {name: part / total for name, part in parts.items()}
 
 
 def _at_joint(joint: Joint, across: JointMotion, parameters: Parameters, wrench: Wrench):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import tomlkit
 
-from sspinn_opensim.recording.formats.named_columns import KINDS, column_names
+from sspinn_opensim.recording.formats.column_options import KINDS, column_names
 from sspinn_opensim.recording.mounting import angles_from_rotation
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.simulation.settings import SimulationSettings, StudySettings

@@ -14,7 +14,7 @@ from casadi_dynamics.compiled import TorchFunction, compile_torch
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import ImuFrame, Model
 from casadi_dynamics.model.types import GROUND
-from casadi_dynamics.symbolic import BodyFunctions, build, fix_coordinates
+from casadi_dynamics.symbolic import BodyFunctions, build
 from casadi_dynamics.symbolic.constraints import independent_coordinates
 from casadi_dynamics.symbolic.heading import RootHeading, root_heading
 from casadi_dynamics.symbolic.posture import moving_coordinates, posture, without_forces
@@ -24,10 +24,10 @@ from sspinn_opensim.anatomy.shanks import Shank, shanks
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording.places import place
 from sspinn_opensim.recording.sagittal import IN_PLANE
+from sspinn_opensim.training.modelled import Modelled, dynamics_with_held, modelled
 from sspinn_opensim.training.roles import ALIGNED, Roles, refuse_followers, refuse_untrainable, roles_of
+from sspinn_opensim.training.segment_map import segment_map, turning
 
-#: Turns that are none, over speeds of one.
-_ROUNDING = 1e-9
 _LEGS = ("thigh", "shank", "foot")
 #: Frames of coordinates that couplers complete at once.
 _PIECE = 8192
@@ -230,7 +230,7 @@ class Subject:
     @cached_property
     def modelled(self) -> Modelled:
         """Which sensor channels and contact forces the model can feel."""
-        return _modelled(self)
+        return modelled(self.model, self.dynamics, self.functions.imu_frames, planar=self.planar)
 
     def describe(self) -> str:
         """Return which coordinates are estimated, held and driven by others, in one sentence."""
@@ -253,7 +253,7 @@ class Subject:
         Inputs and outputs are those of `BodyFunctions.dynamics` of the whole model. What `q`, `u` and `udot`
         say of fixed and dependent coordinates is not used, and their `tau` is zero.
         """
-        return _dynamics(self.functions, self.fixed)
+        return dynamics_with_held(self.functions, self.fixed)
 
     def completed(self, q: np.ndarray) -> np.ndarray:
         """Return coordinates (frames, n) with the dependent ones where their couplers put them."""
@@ -271,65 +271,14 @@ class Subject:
         return coupled
 
     def segment_map(self) -> np.ndarray:
-        """Return the map from orientations of segments to posture coordinates, (posture, segments).
-
-        A sensor feels the orientation of its segment, not a joint angle; a network that speaks of segments
-        finds the angles more easily. The map is the pseudo-inverse of the Jacobian of all angular velocities
-        in the default posture; in a planar model it is exact everywhere. A model that is held in the sagittal
-        plane may have joints a little off it: there, only turns about z count. A trunk that nobody feels is
-        `upright`: its joints are told by the orientation of the root.
-        """
-        turning, own = self.turning(), self._own_turns()
-        told = turning @ own
-        told = told[:, 2] if self.planar else told.reshape(-1, own.shape[1])
-        return own @ np.linalg.pinv(told[np.abs(told).max(axis=1) > _ROUNDING])
-
-    def _own_turns(self) -> np.ndarray:
-        """Return the map to posture coordinates from those among them that are not `upright`."""
+        """Return the map from orientations of segments to posture coordinates (`segment_map`)."""
         posture = self.roles.posture
-        back = [k for k, i in enumerate(posture) if i in self.upright]
-        rest = [k for k in range(len(posture)) if k not in back]
-        found = np.eye(len(posture))[:, rest]
-        if back:
-            turning = self.turning()
-            # The trunk is the first of the bodies that they turn: what it carries comes after it.
-            trunk = turning[np.abs(turning[:, :, back]).max(axis=(1, 2)) > 0][0]
-            found[back] = -np.linalg.pinv(trunk[:, back]) @ trunk[:, rest]
-        return found
+        upright = [k for k, i in enumerate(posture) if i in self.upright]
+        return segment_map(self.turning(), upright, planar=self.planar)
 
     def turning(self) -> np.ndarray:
-        """Return the angular velocities of bodies in ground by the posture's speeds, (bodies, 3, posture).
-
-        In the default posture; bodies are those of `functions`.
-        """
-        functions, independent = self.functions, self.functions.independent
-        q, u = (ca.SX.sym(name, len(independent)) for name in "qu")
-        still = ca.SX.zeros(len(independent))
-        inputs = {"q_independent": q, "u_independent": u, "udot_independent": still}
-        whole = functions.coupling(**inputs, parameters=functions.parameters)
-        whole.pop("C")
-        omega = functions.kinematics(**whole, parameters=functions.parameters)["omega"]
-        jacobian = ca.Function("omega_u", [q], [ca.jacobian(omega, u)])
-        columns = [independent.index(functions.coordinates[i]) for i in self.roles.posture]
-        default = [self.model.coordinate(name).default for name in independent]
-        return np.array(jacobian(default))[:, columns].reshape(-1, 3, len(columns))
-
-
-@dataclass(frozen=True)
-class Modelled:
-    """What the model's equations depend on; a planar model, for one, has no sideways channel.
-
-    Attributes
-    ----------
-    acceleration, angular_rate : (k, 3) bool arrays
-        Channels of the virtual IMUs that depend on the motion.
-    force : (p, 3) bool array
-        Components of the contact forces that move the model.
-    """
-
-    acceleration: np.ndarray
-    angular_rate: np.ndarray
-    force: np.ndarray
+        """Return the angular velocities of bodies by the speeds of the posture (`turning`)."""
+        return turning(self.functions, [self.functions.coordinates[i] for i in self.roles.posture])
 
 
 def make_subject(
@@ -401,42 +350,3 @@ def _trunk_joints(model: Model) -> set[str]:
         and joint.speeds == "rates"
     }
     return {c.name for c in model.coordinates if c.joint in on_root and c.motion == "rotational"}
-
-
-def _dynamics(functions: BodyFunctions, fixed: dict[str, float]) -> ca.Function:
-    """Return the dynamics of the moving part of a model, in the clothes of those of the whole."""
-    model = functions.tree.model
-    part = build(fix_coordinates(model, fixed), functions.imu_frames) if fixed else functions
-    inner = part.dynamics if len(part.independent) == len(part.coordinates) else part.coupled_dynamics
-    if not fixed:
-        return inner
-    given = {name: ca.SX.sym(name, functions.dynamics.numel_in(name)) for name in inner.name_in()}
-    places = [functions.coordinates.index(name) for name in part.coordinates]
-    numbers = [functions.parameter_names.index(name) for name in part.parameter_names]
-    picked = {name: given[name][places] for name in ("q", "u", "udot")}
-    outputs = inner(**{**given, **picked, "parameters": given["parameters"][numbers]})
-    moving, outputs["tau"] = outputs["tau"], ca.SX.zeros(len(functions.coordinates))
-    outputs["tau"][places] = moving
-    dense = ca.cse([ca.densify(outputs[name]) for name in inner.name_out()])
-    return ca.Function("dynamics", list(given.values()), dense, inner.name_in(), inner.name_out())
-
-
-def _modelled(subject: Subject) -> Modelled:
-    dynamics = subject.dynamics
-    inputs, outputs = dynamics.name_in(), dynamics.name_out()
-
-    def depends(output: str, on: str) -> np.ndarray:
-        pattern = dynamics.jac_sparsity(outputs.index(output), inputs.index(on))
-        return np.array(ca.DM(pattern, 1)) > 0
-
-    acceleration = depends("imu_acceleration", "udot").any(axis=1).reshape(-1, 3)
-    angular_rate = depends("imu_angular_rate", "u").any(axis=1).reshape(-1, 3)
-    force = depends("tau", "contact_force").any(axis=0).reshape(-1, 3)
-    if subject.planar:
-        # Joints a little off the plane feel what is sideways, but nothing there could explain it.
-        standing, frames = posture(subject.model).rotation, subject.functions.imu_frames
-        across = np.abs([(standing[frame.body] @ np.array(frame.rotation))[2] for frame in frames])
-        acceleration &= across < IN_PLANE
-        angular_rate &= across > IN_PLANE
-        force &= np.array([True, True, False])
-    return Modelled(acceleration, angular_rate, force)

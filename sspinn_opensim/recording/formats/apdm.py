@@ -24,8 +24,10 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.input_files import check_unpacked
 from sspinn_opensim.recording.choices import Format, NoOptions, RecordingChoice
 from sspinn_opensim.recording.formats.channels import ACCELERATION, ANGULAR_RATE, UNITS, SensorChannels
+from sspinn_opensim.recording.formats.column_options import TableOptions
+from sspinn_opensim.recording.formats.column_streams import Plan, streams_of
 from sspinn_opensim.recording.formats.folders import head_of
-from sspinn_opensim.recording.formats.named_columns import Header, Plan, TableOptions, streams_of
+from sspinn_opensim.recording.formats.named_columns import Header
 from sspinn_opensim.recording.formats.text_layout import Sheet, read_sensors, with_orientation
 from sspinn_opensim.recording.formats.text_tables import read_bytes, words
 from sspinn_opensim.recording.streams import Stream

@@ -17,13 +17,9 @@ from sspinn_opensim.recording import units
 from sspinn_opensim.recording.choices import Format, RecordingChoice
 from sspinn_opensim.recording.formats.c3d_file import read_c3d_file
 from sspinn_opensim.recording.formats.channels import channel_of
-from sspinn_opensim.recording.formats.named_columns import (
-    Header,
-    SensorColumns,
-    TableOptions,
-    plan_of,
-    streams_of,
-)
+from sspinn_opensim.recording.formats.column_options import SensorColumns, TableOptions
+from sspinn_opensim.recording.formats.column_streams import streams_of
+from sspinn_opensim.recording.formats.named_columns import Header, plan_of
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.settings.bounds import OneOf
 

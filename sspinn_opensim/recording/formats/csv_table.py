@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sspinn_opensim.recording.choices import Format, RecordingChoice
-from sspinn_opensim.recording.formats.named_columns import TableOptions, names_columns, plan_of, streams_of
+from sspinn_opensim.recording.formats.column_options import TableOptions
+from sspinn_opensim.recording.formats.column_streams import streams_of
+from sspinn_opensim.recording.formats.named_columns import names_columns, plan_of
 from sspinn_opensim.recording.formats.text_layout import MARKS, cells_of_line, read_sheet
 from sspinn_opensim.recording.formats.text_tables import MOST_LINES, words
 from sspinn_opensim.recording.streams import Stream

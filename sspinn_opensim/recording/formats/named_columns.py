@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Annotated
-
-import numpy as np
 
 from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.recording import units
@@ -23,69 +19,15 @@ from sspinn_opensim.recording.formats.channels import (
     sensors_of,
     without_unit,
 )
-from sspinn_opensim.recording.streams import Stream
+from sspinn_opensim.recording.formats.column_options import SensorColumns, TableOptions, column_names
+from sspinn_opensim.recording.formats.column_streams import Plan
 from sspinn_opensim.recording.types import AXES
-from sspinn_opensim.settings.bounds import Names, OneOf
 
-#: Kinds of signals in the names of columns: specific force, angular rate.
-KINDS = ("acc", "gyro")
 #: What a column of time is called where the study does not say, without its unit.
 _TIME_NAMES = ("time", "timestamp", "time stamp", "t")
 _TIME_UNIT = re.compile(r"(?P<name>.+?)[ _](?P<unit>s|sec|ms|us|µs|seconds|milliseconds|microseconds)", re.I)
 #: Columns that a message lists.
 _SHOWN = 12
-
-
-def column_names(sensor: str, kind: str) -> tuple[str, str, str]:
-    """Return the columns of x, y and z of one of `KINDS` that belong to a sensor by their names."""
-    return f"{sensor}_{kind}_x", f"{sensor}_{kind}_y", f"{sensor}_{kind}_z"
-
-
-@dataclass(frozen=True)
-class SensorColumns:
-    """``[recording.FORMAT.columns.NAME]``: columns of sensor NAME that are not found by their names.
-
-    Parameters
-    ----------
-    name : str
-        The NAME of the table.
-    acceleration, angular_rate : tuple of 3 str or None
-        Columns of the sensor's x, y, z signal; ``""`` = not measured. Default: those that are found.
-    """
-
-    name: str
-    acceleration: Names | None = None
-    angular_rate: Names | None = None
-
-
-@dataclass(frozen=True)
-class TableOptions:
-    """Keys of formats that are tables: what their columns do not say of themselves.
-
-    Parameters
-    ----------
-    time_column : str
-        Column of time.
-    time_unit : str
-        Its unit; empty: what its name says, else s.
-    counter_column : str
-        Column that counts samples, so that lost ones are known; empty: none.
-    acceleration_unit, angular_rate_unit : str
-        Units in the file; empty: what the names of the columns or a line below say, else SI.
-    acceleration_pattern, angular_rate_pattern : str
-        How columns are called, with ``{sensor}`` and ``{axis}`` in it; empty: as vendors do.
-    columns : tuple of SensorColumns
-        Columns of sensors that have other names still.
-    """
-
-    time_column: str = "time"
-    time_unit: Annotated[str, OneOf(units.TIME)] = ""
-    counter_column: str = ""
-    acceleration_unit: Annotated[str, OneOf(units.ACCELERATION)] = ""
-    angular_rate_unit: Annotated[str, OneOf(units.ANGULAR_RATE)] = ""
-    acceleration_pattern: str = ""
-    angular_rate_pattern: str = ""
-    columns: tuple[SensorColumns, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,36 +50,6 @@ class Header:
     names: tuple[str, ...]
     units: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which columns are needed, by their places, and what for.
-
-    Parameters
-    ----------
-    sensors : tuple of SensorChannels
-        The sensors.
-    time, counter : int or None
-        Columns of time and of the number of each sample.
-    time_unit : str
-        Unit of time, a key of `units.TIME`; empty: it is not stated.
-    """
-
-    sensors: tuple[SensorChannels, ...]
-    time: int | None
-    counter: int | None
-    time_unit: str
-
-    def in_seconds(self) -> Plan:
-        """Return the plan with time in s."""
-        return replace(self, time_unit="s")
-
-    @property
-    def columns(self) -> list[int]:
-        """Columns to read, in rising order."""
-        own = {place for sensor in self.sensors for place in sensor.columns}
-        return sorted(own | {place for place in (self.time, self.counter) if place is not None})
 
 
 def names_columns(cells: Sequence[str], options: TableOptions) -> bool:
@@ -227,72 +139,6 @@ def _sensors(
                     named[place] = Channel(own.name, quantity, axis, _unit_at(header, place))
         found += sensors_of(named, stated, header.where, keys)
     return tuple(sensor for sensor in found if sensor.columns)
-
-
-def streams_of(
-    plan: Plan,
-    column: Mapping[int, np.ndarray],
-    path: Path,
-    recorded_rate_hz: float | None,
-    rate_hz: float | None = None,
-    lines: Sequence[int] | None = None,
-    notes: tuple[str, ...] = (),
-) -> tuple[Stream, ...]:
-    """Return a stream for each sensor of a plan.
-
-    Parameters
-    ----------
-    column : mapping of int to (n,) array
-        Numbers of the columns that the plan asks for.
-    recorded_rate_hz : float or None
-        Rate that the study states.
-    rate_hz : float or None
-        Rate that the file states beside its table; a column of time says it better.
-    lines : sequence of n int, optional
-        Line of the file of each row.
-    notes : tuple of str
-        What the reader mended.
-    """
-    time_s = None if plan.time is None else column[plan.time] * units.TIME.get(plan.time_unit, 1.0)
-    counter = None if plan.counter is None else _whole(column[plan.counter], path, lines)
-    if counter is None and time_s is not None and not plan.time_unit and _counts(time_s):
-        # Without a rate these are handed on as times, and the clocks say what is wrong with them.
-        stated = recorded_rate_hz or rate_hz
-        if stated:
-            time_s, counter = None, time_s.astype(np.int64)
-            notes = (*notes, f"The column of time counts samples, which were taken at {stated:g} Hz.")
-    return tuple(
-        Stream(
-            sensor.name or path.stem,
-            path,
-            sensor.signal(ACCELERATION, column),
-            sensor.signal(ANGULAR_RATE, column),
-            time_s=time_s,
-            counter=counter,
-            rate_hz=rate_hz if time_s is None else None,
-            notes=notes,
-            lines=lines,
-        )
-        for sensor in plan.sensors
-    )
-
-
-def _counts(time_s: np.ndarray) -> bool:
-    """Say whether a column counts samples: whole numbers, most of them one apart."""
-    steps = np.diff(time_s)
-    return len(steps) > 0 and float(np.median(steps)) == 1.0 and bool(np.all(time_s == np.round(time_s)))
-
-
-def _whole(numbers: np.ndarray, path: Path, lines: Sequence[int] | None) -> np.ndarray:
-    bad = np.flatnonzero(~(np.isfinite(numbers) & (numbers == np.round(numbers)) & (np.abs(numbers) < 2**53)))
-    if bad.size:
-        row = int(bad[0])
-        raise InputError(
-            "The counter of the samples is not a whole number.",
-            where=f"{path}, " + (f"line {lines[row]}" if lines is not None else f"row {row + 1}"),
-            found=f"{numbers[row]:g}",
-        )
-    return numbers.astype(np.int64)
 
 
 def _named(own: SensorColumns) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from pathlib import Path
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.choices import Format, NoOptions, RecordingChoice
 from sspinn_opensim.recording.formats import xio_tables
+from sspinn_opensim.recording.formats.column_options import TableOptions
 from sspinn_opensim.recording.formats.folders import files_of, head_of, listed
-from sspinn_opensim.recording.formats.named_columns import TableOptions
 from sspinn_opensim.recording.formats.text_layout import read_sensors
 from sspinn_opensim.recording.formats.text_tables import words
 from sspinn_opensim.recording.streams import Stream

@@ -11,8 +11,10 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.input_files import check_unpacked
 from sspinn_opensim.recording.choices import Format, RecordingChoice
+from sspinn_opensim.recording.formats.column_options import TableOptions
+from sspinn_opensim.recording.formats.column_streams import streams_of
 from sspinn_opensim.recording.formats.extras import library
-from sspinn_opensim.recording.formats.named_columns import Header, TableOptions, plan_of, streams_of
+from sspinn_opensim.recording.formats.named_columns import Header, plan_of
 from sspinn_opensim.recording.streams import Stream
 
 

@@ -16,13 +16,9 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import units
 from sspinn_opensim.recording.choices import RecordingChoice
-from sspinn_opensim.recording.formats.named_columns import (
-    Header,
-    TableOptions,
-    names_columns,
-    plan_of,
-    streams_of,
-)
+from sspinn_opensim.recording.formats.column_options import TableOptions
+from sspinn_opensim.recording.formats.column_streams import streams_of
+from sspinn_opensim.recording.formats.named_columns import Header, names_columns, plan_of
 from sspinn_opensim.recording.formats.text_tables import MOST_LINES, read_bytes, read_numbers, words
 from sspinn_opensim.recording.streams import Stream
 

@@ -10,8 +10,10 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.choices import RecordingChoice
+from sspinn_opensim.recording.formats.column_options import TableOptions
+from sspinn_opensim.recording.formats.column_streams import streams_of
 from sspinn_opensim.recording.formats.folders import files_inside, files_of
-from sspinn_opensim.recording.formats.named_columns import TableOptions, plan_of, streams_of
+from sspinn_opensim.recording.formats.named_columns import plan_of
 from sspinn_opensim.recording.formats.text_layout import read_sheet
 from sspinn_opensim.recording.formats.text_tables import words
 from sspinn_opensim.recording.streams import Stream

@@ -9,7 +9,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import RecordingChoice, recognise
 from sspinn_opensim.recording.formats.c3d_analog import C3dOptions, read_c3d
 from sspinn_opensim.recording.formats.c3d_file import read_c3d_file
-from sspinn_opensim.recording.formats.named_columns import SensorColumns
+from sspinn_opensim.recording.formats.column_options import SensorColumns
 
 RNG = np.random.default_rng(0)
 LABELS = [f"IM EMG{k}.{name} {axis}" for k in (1, 2) for name in ("ACC", "GYRO") for axis in "XYZ"]

@@ -5,8 +5,8 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import RecordingChoice, SensorChoice, read_recording
+from sspinn_opensim.recording.formats.column_options import SensorColumns
 from sspinn_opensim.recording.formats.csv_table import FORMAT, CsvOptions, is_csv, read_csv
-from sspinn_opensim.recording.formats.named_columns import SensorColumns
 
 CHANNELS = [f"{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz"]
 

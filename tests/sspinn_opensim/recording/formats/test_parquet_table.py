@@ -5,7 +5,7 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import RecordingChoice, recognise
-from sspinn_opensim.recording.formats.named_columns import SensorColumns
+from sspinn_opensim.recording.formats.column_options import SensorColumns
 from sspinn_opensim.recording.formats.parquet_table import ParquetOptions, read_parquet
 
 pa = pytest.importorskip("pyarrow", reason="the extra 'parquet' is not installed")

@@ -1,0 +1,114 @@
+"""Streams of sensors from columns of numbers, by a plan that says what each column is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from casadi_dynamics.errors import InputError
+from sspinn_opensim.recording import units
+from sspinn_opensim.recording.formats.channels import (
+    ACCELERATION,
+    ANGULAR_RATE,
+    SensorChannels,
+)
+from sspinn_opensim.recording.streams import Stream
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which columns are needed, by their places, and what for.
+
+    Parameters
+    ----------
+    sensors : tuple of SensorChannels
+        The sensors.
+    time, counter : int or None
+        Columns of time and of the number of each sample.
+    time_unit : str
+        Unit of time, a key of `units.TIME`; empty: it is not stated.
+    """
+
+    sensors: tuple[SensorChannels, ...]
+    time: int | None
+    counter: int | None
+    time_unit: str
+
+    def in_seconds(self) -> Plan:
+        """Return the plan with time in s."""
+        return replace(self, time_unit="s")
+
+    @property
+    def columns(self) -> list[int]:
+        """Columns to read, in rising order."""
+        own = {place for sensor in self.sensors for place in sensor.columns}
+        return sorted(own | {place for place in (self.time, self.counter) if place is not None})
+
+
+def streams_of(
+    plan: Plan,
+    column: Mapping[int, np.ndarray],
+    path: Path,
+    recorded_rate_hz: float | None,
+    rate_hz: float | None = None,
+    lines: Sequence[int] | None = None,
+    notes: tuple[str, ...] = (),
+) -> tuple[Stream, ...]:
+    """Return a stream for each sensor of a plan.
+
+    Parameters
+    ----------
+    column : mapping of int to (n,) array
+        Numbers of the columns that the plan asks for.
+    recorded_rate_hz : float or None
+        Rate that the study states.
+    rate_hz : float or None
+        Rate that the file states beside its table; a column of time says it better.
+    lines : sequence of n int, optional
+        Line of the file of each row.
+    notes : tuple of str
+        What the reader mended.
+    """
+    time_s = None if plan.time is None else column[plan.time] * units.TIME.get(plan.time_unit, 1.0)
+    counter = None if plan.counter is None else _whole(column[plan.counter], path, lines)
+    if counter is None and time_s is not None and not plan.time_unit and _counts(time_s):
+        # Without a rate these are handed on as times, and the clocks say what is wrong with them.
+        stated = recorded_rate_hz or rate_hz
+        if stated:
+            time_s, counter = None, time_s.astype(np.int64)
+            notes = (*notes, f"The column of time counts samples, which were taken at {stated:g} Hz.")
+    return tuple(
+        Stream(
+            sensor.name or path.stem,
+            path,
+            sensor.signal(ACCELERATION, column),
+            sensor.signal(ANGULAR_RATE, column),
+            time_s=time_s,
+            counter=counter,
+            rate_hz=rate_hz if time_s is None else None,
+            notes=notes,
+            lines=lines,
+        )
+        for sensor in plan.sensors
+    )
+
+
+def _counts(time_s: np.ndarray) -> bool:
+    """Say whether a column counts samples: whole numbers, most of them one apart."""
+    steps = np.diff(time_s)
+    return len(steps) > 0 and float(np.median(steps)) == 1.0 and bool(np.all(time_s == np.round(time_s)))
+
+
+def _whole(numbers: np.ndarray, path: Path, lines: Sequence[int] | None) -> np.ndarray:
+    bad = np.flatnonzero(~(np.isfinite(numbers) & (numbers == np.round(numbers)) & (np.abs(numbers) < 2**53)))
+    if bad.size:
+        row = int(bad[0])
+        raise InputError(
+            "The counter of the samples is not a whole number.",
+            where=f"{path}, " + (f"line {lines[row]}" if lines is not None else f"row {row + 1}"),
+            found=f"{numbers[row]:g}",
+        )
+    return numbers.astype(np.int64)
