@@ -421,10 +421,16 @@ def all_cases(results: Path) -> Iterator[tuple[str, str, Plant]]:
 def cold(words: list[str], here: Path) -> tuple[int, str, float, float]:
     """Start a command anew; return its status, what it said, and the wall and CPU time it took, s."""
     log = here.parent / "said.txt"
+    # What is installed has its bytecode.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     started = time.monotonic()
     with log.open("wb") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sspinn_opensim", *words], cwd=here, stdout=said, stderr=said
+            [sys.executable, "-m", "sspinn_opensim", *words],
+            cwd=here,
+            stdout=said,
+            stderr=said,
+            env=environment,
         )
         guard = threading.Timer(LONGEST_S, process.kill)
         guard.start()

@@ -306,18 +306,18 @@ class _Problem:
         held = np.zeros((len(self._q), len(self._subject.roles.root)))
         reading = self._balance.values(motion, self._forces(amount)).reading
         aims, last, before = _Aims(reading, self._followed(reading), held), np.inf, np.inf
-        curvature, by_guesses = self._curvature(motion, amount), True
+        curvature, by_guesses = self._curvature(motion, amount, zero), True
         for round_ in range(_ROUNDS):
             if round_ and (round_ < _FULL_ROUNDS or last > min(_CLOSE, _FAST * before)):
                 program = curvature = None  # large arrays: not twice at once
-                curvature = self._curvature(motion, amount)
+                curvature = self._curvature(motion, amount, zero)
             program = self._program(curvature, coefficients, motion, amount, aims)
             few = _FEW if last > _CLOSE else 0.0
             found = program.solve_by_guesses(zero, few) if by_guesses else None
             if found is not None:
                 step, aim, zero = found
             else:
-                by_guesses, few = False, 0.0
+                by_guesses, few, zero = False, 0.0, np.ones_like(zero)  # it holds them all
                 step, aim, bound = program.solve(amount, bound, _CLOSELY if round_ else _ROUGHLY)
             before = last
             for length in _LENGTHS:
@@ -362,14 +362,14 @@ class _Problem:
             spline_slope=self._stiffness * knots.bending(coefficients),
         )
 
-    def _curvature(self, motion: np.ndarray, amount: np.ndarray) -> Curvature:
+    def _curvature(self, motion: np.ndarray, amount: np.ndarray, zero: np.ndarray) -> Curvature:
         frames, count = self._q.shape
         found = Curvature(frames, count, amount.shape[1], self._weights, self._stiffness)
         for first in range(0, frames, _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
             followed = self._gyroscopes.part(part) if self._gyroscopes else None
             known = motion[part], amount[part], self._on[part], self._point[part], self._precision[part]
-            found.put(first, **self._hessians.at(*known, followed))
+            found.put(first, **self._hessians.at(*known, followed), zero=zero[part])
         return found
 
     def _slopes(self, motion: np.ndarray, amount: np.ndarray, aims: _Aims) -> tuple[np.ndarray, np.ndarray]:

@@ -39,7 +39,6 @@ class Curvature:
     """The Hessian of a program, with the amounts eliminated that are free at present.
 
     Hessians by the motion are summed onto a band as they come: whole they are the largest arrays there are.
-    At first all amounts are held.
 
     Parameters
     ----------
@@ -64,16 +63,25 @@ class Curvature:
         self.weights, states = weights, coordinates * len(weights)
         self.amount, self.mixed = np.empty((frames, amounts, amounts)), np.empty((frames, amounts, states))
         self.inverse, self.follows = np.zeros_like(self.amount), np.zeros_like(self.mixed)
-        self._zero = np.ones((frames, amounts), bool)
+        self._zero = np.empty((frames, amounts), bool)
         self._band = knots.Band(frames + knots.MORE, coordinates)
         self._band.add_stiffness(stiffness)
         self._factor: np.ndarray | None = None
 
-    def put(self, first: int, motion: np.ndarray, amount: np.ndarray, mixed: np.ndarray) -> None:
-        """Take the Hessians of samples from one on: by value, speed and acceleration, amounts, and both."""
+    def put(
+        self, first: int, motion: np.ndarray, amount: np.ndarray, mixed: np.ndarray, zero: np.ndarray
+    ) -> None:
+        """Take the Hessians of samples from one on: by value, speed and acceleration, amounts, and both.
+
+        Amounts that are not `zero` (n, a), bool, are free at once.
+        """
         part = slice(first, first + len(motion))
+        self.amount[part], self.mixed[part], self._zero[part] = amount, mixed, zero
+        if not zero.all():
+            self.inverse[part] = _inverse(amount, zero)
+            self.follows[part] = self.inverse[part] @ mixed
+            motion = motion - mixed.swapaxes(1, 2) @ self.follows[part]
         self._band.add_motion(motion, self.weights, np.arange(part.start, part.stop))
-        self.amount[part], self.mixed[part] = amount, mixed
 
     def free_but(self, zero: np.ndarray) -> None:
         """Hold amounts (n, a), bool, and free the others; only where that changes there is work."""

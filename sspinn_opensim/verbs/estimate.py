@@ -27,6 +27,7 @@ from sspinn_opensim.estimation.write import write_deviations
 from sspinn_opensim.files import sha256, write_json
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.staging import written_together
+from sspinn_opensim.opensim_io.tables.storage import write_under_title
 from sspinn_opensim.recording import Phase
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded
@@ -262,6 +263,7 @@ def _write_results(study: Study, out: Path, found: _Estimated, advice: str = ADV
     verdict = replace(judge(fits), advice=advice)
     raw, *_ = results.values()
     deviations = deviations_of(list(results.values()), subject, found.alignment)
+    hand_over()
     correction = None
     if study.output.consistent:
         results = {
@@ -275,7 +277,9 @@ def _write_results(study: Study, out: Path, found: _Estimated, advice: str = ADV
         for seed, result in results.items():
             name = f"{study.name} seed {seed}"
             write_estimate(result, subject.model, ResultsFolder(folder).seed(seed).estimate, name)
-        write_estimate(first, subject.model, ResultsFolder(folder).estimate, study.name)
+        written = ResultsFolder(folder).seed(next(iter(results))).estimate
+        for file, own in zip(ResultsFolder(folder).estimate, written, strict=True):
+            write_under_title(file, own, study.name)
         write_external_loads(ResultsFolder(folder).external_loads, first.ground.feet, ResultsFolder.grf.name)
         title = f"{study.name} standard deviations{_OF_ONE_SEED if len(results) == 1 else ''}"
         write_deviations(deviations, subject.model, ResultsFolder(folder).deviations, title)

@@ -24,8 +24,8 @@ from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.tables.storage_header import Header, split_header, to_lines, unusual_bytes
 from sspinn_opensim.opensim_io.tables.storage_rows import TableRows, read_body, read_labels, read_plain
 
-#: Rows that are text at the same time, and bytes in which a usual head ends.
-_ROWS_AT_ONCE, _LONGEST_HEAD = 10_000, 2**18
+#: Rows that are text at the same time, letters that are copied at once, and bytes in which a usual head ends.
+_ROWS_AT_ONCE, _AT_ONCE, _LONGEST_HEAD = 10_000, 2**20, 2**18
 #: All lines to the end of the header, and those up to the labels.
 _HEAD = re.compile(rb"(?is)(?:[^\n]*\n){0,500}?[ \t,;]*endheader[ \t,;]*\r?\n(?:[ \t,;\r]*\n)*[^\n]*\n")
 
@@ -108,6 +108,14 @@ def write_storage(path: Path, table: Table) -> Path:
         in_degrees=bool(table.in_degrees),
     )
     return write_atomically(path, itertools.chain([head], _rows(time_s, values)))
+
+
+def write_under_title(path: Path, written: Path, title: str) -> Path:
+    """Write a table once more that `write_storage` wrote, under another title: its numbers stay text."""
+    with written.open(encoding="utf-8", newline="") as text:
+        text.readline()
+        head = (" ".join(title.split()) or path.stem) + "\n"
+        return write_atomically(path, itertools.chain([head], iter(lambda: text.read(_AT_ONCE), "")))
 
 
 def storage_head(title: str, names: Sequence[str], rows: int, *, in_degrees: bool) -> str:

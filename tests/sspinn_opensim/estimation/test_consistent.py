@@ -452,7 +452,8 @@ def test_programs_have_the_answer_of_scipy(monkeypatch):
     for part in (slice(0, 4), slice(4, n)):
         motion, amount = by_motion[part], by_amount[part]
         back = amount.swapaxes(1, 2)
-        curvature.put(part.start, motion.swapaxes(1, 2) @ motion, back @ amount, back @ motion)
+        free = np.zeros((len(motion), a), bool)
+        curvature.put(part.start, motion.swapaxes(1, 2) @ motion, back @ amount, back @ motion, free)
     program = QuadraticProgram(
         curvature,
         np.einsum("nij,ni->nj", by_motion, value),

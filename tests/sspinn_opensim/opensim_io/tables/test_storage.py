@@ -13,6 +13,7 @@ from sspinn_opensim.opensim_io.tables.storage import (
     read_storage,
     storage_labels,
     write_storage,
+    write_under_title,
 )
 
 ROWS = "0\t1\t2\n0.01\t3\t4\n"
@@ -37,6 +38,15 @@ def test_round_trip_restores_every_bit(tmp_path, suffix, in_degrees):
     assert read.names == written.names and read.in_degrees is in_degrees and read.header == "a title"
     np.testing.assert_array_equal(read.time_s, written.time_s)
     np.testing.assert_array_equal(read.values, written.values)
+
+
+@pytest.mark.parametrize("title", ["of\nAnna", ""])
+def test_a_table_under_another_title_is_the_same_to_the_byte(tmp_path, monkeypatch, title):
+    monkeypatch.setattr(storage, "_AT_ONCE", 100)
+    once = write_storage(tmp_path / "once.sto", table())
+    anew = write_storage(tmp_path / "x.sto", dataclasses.replace(table(), header=title)).read_bytes()
+    assert once.read_bytes() != anew
+    assert write_under_title(tmp_path / "x.sto", once, title).read_bytes() == anew
 
 
 def test_columns_in_any_order_of_memory_are_written(tmp_path):
