@@ -16,10 +16,10 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation import StreamingEstimator
-from sspinn_opensim.streaming.beside import Beside, EndedError
 from sspinn_opensim.streaming.events import Event
 from sspinn_opensim.streaming.learner import Answer, Lesson, Task, learn
 from sspinn_opensim.streaming.recent import Recent
+from sspinn_opensim.streaming.task_process import EndedError, TaskProcess
 from sspinn_opensim.training.checkpoint import body_identity, load_estimator
 from sspinn_opensim.training.settings import LEAD_IN_S
 from sspinn_opensim.training.signals import Signals
@@ -72,7 +72,7 @@ class Adaptation:
         self._successor: StreamingEstimator | None = None
         self._followed: int | None = None
         self.busy = False
-        self._beside = Beside(learn, task, "adaptation")
+        self._beside = TaskProcess(learn, task, "adaptation")
 
     def take(
         self, time_s: float, acceleration: np.ndarray, angular_rate: np.ndarray

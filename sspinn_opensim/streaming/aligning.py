@@ -19,9 +19,9 @@ from sspinn_opensim.alignment.align import align, aligned
 from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.recording import Recording, find_faults, refuse_serious
-from sspinn_opensim.streaming.beside import Beside, EndedError, serve
 from sspinn_opensim.streaming.events import Event
 from sspinn_opensim.streaming.recent import Recent, recording_of
+from sspinn_opensim.streaming.task_process import EndedError, TaskProcess, serve
 
 #: The first attempt is made of so many seconds, the next ones of up to so many, each so many seconds later.
 FIRST_S, KEPT_S, _AGAIN_S = 20.0, 60.0, 10.0
@@ -120,7 +120,7 @@ class Aligning:
         self._stood: tuple[int, int] | None = None
         self._bias = np.zeros((len(unaligned.like.sensors), 3))
         self._busy, self._ended, self._why = False, False, ""
-        self._beside = Beside(find_axes, unaligned, "alignment")
+        self._beside = TaskProcess(find_axes, unaligned, "alignment")
 
     @property
     def told(self) -> str:

@@ -16,8 +16,8 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation.fit import fit_of
 from sspinn_opensim.recording import Recording, along_bodies, find_faults, phases, refuse_serious
-from sspinn_opensim.streaming.beside import serve
 from sspinn_opensim.streaming.recent import recording_of
+from sspinn_opensim.streaming.task_process import serve
 from sspinn_opensim.training.checkpoint import identity, save
 from sspinn_opensim.training.cohort import single_person_cohort
 from sspinn_opensim.training.estimator import PersonNetwork

@@ -12,7 +12,7 @@ from typing import Literal
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import __version__
 from sspinn_opensim.recording import Recording, Sensor
-from sspinn_opensim.training.belonging import (
+from sspinn_opensim.training.checkpoint_checks import (
     SAME_NETWORK,
     START_OVER,
     compare,

@@ -13,8 +13,8 @@ from sspinn_opensim.files import sha256
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded, refuse_other_study, refuse_own_network, require_seed
 from sspinn_opensim.study import Study, read_study
-from sspinn_opensim.training.belonging import require_finished
 from sspinn_opensim.training.checkpoint import identity, load_mounting, load_network, network_kind
+from sspinn_opensim.training.checkpoint_checks import require_finished
 from sspinn_opensim.training.checkpoint_file import read_outline
 from sspinn_opensim.training.cohort import single_person_cohort
 from sspinn_opensim.training.loss_terms import weights

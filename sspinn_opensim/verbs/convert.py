@@ -157,6 +157,6 @@ def _not_used(notes: Sequence[str]) -> list[str]:
         element, _, reason = note.partition(": ")
         groups.setdefault((element.partition(" ")[0], reason), []).append(element)
     return [
-        f"{members[0] if len(members) == 1 else f'{len(members)} {kind}s'}: {reason}"
+        f"{members[0] if len(members) == 1 else f'each of {len(members)} {kind}s'}: {reason}"
         for (kind, reason), members in groups.items()
     ]

@@ -9,7 +9,7 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.training.belonging import require_finished
+from sspinn_opensim.training.checkpoint_checks import require_finished
 from sspinn_opensim.training.checkpoint_file import read_outline
 from sspinn_opensim.verbs.on_study import subject_file
 

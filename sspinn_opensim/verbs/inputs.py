@@ -31,7 +31,7 @@ from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import refuse_other_study, refuse_own_network, refuse_stale, require_seed
 from sspinn_opensim.study import Study, TrainingChoice
 from sspinn_opensim.study.cohort import CohortStudy
-from sspinn_opensim.training.belonging import (
+from sspinn_opensim.training.checkpoint_checks import (
     SAME_NETWORK,
     START_OVER,
     compare,

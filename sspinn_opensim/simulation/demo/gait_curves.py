@@ -83,9 +83,8 @@ FORWARD_FORCE = Curve(
     ("winter2009",),
 )
 
-#: Phases (first and last, %) of swing in which heel and toe stay at least so high above the floor, m.
+#: Phases (first and last, %) of swing in which heel and toe are at least so high, m (Winter 1992).
 CLEARANCE = {"heel": (65, 95, 0.012), "toe": (68, 95, 0.012)}
-CLEARANCE_SOURCE = "winter1992"
 
 #: Curve of each kind of coordinate; `_r` and `_l` share one, half a cycle apart.
 ANGLES = {

@@ -16,7 +16,7 @@ from sspinn_opensim.live_page.status import Status
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.recording.gyro_bias import gyro_biases
 from sspinn_opensim.recording.resample import resample
-from sspinn_opensim.streaming import beside
+from sspinn_opensim.streaming import task_process
 from sspinn_opensim.streaming.aligning import Aligning, Part, Unaligned, find_axes
 from sspinn_opensim.streaming.live import LiveEstimator
 from sspinn_opensim.streaming.recent import recording_of
@@ -171,7 +171,7 @@ def test_turned_sensors_of_a_walk_are_streamed_as_they_are_aligned_offline(
     like = replace(recording, sensors=unaligned.like.sensors)
     offline = align(recording_of(like, signals[0][:2000], signals[1][:2000]), AlignmentChoice())
     # Waited for here; beside other tests it would be let run last.
-    monkeypatch.setattr(beside, "yield_to_all", lambda _: None)
+    monkeypatch.setattr(task_process, "yield_to_all", lambda _: None)
     streaming = StreamingEstimator(person.estimator, person.subject, person.signals)
     bare = replace(person.sensors, rotation=np.tile(np.eye(3), (7, 1, 1)))
     live = LiveEstimator(streaming, bare, shared_clock=True)

@@ -40,7 +40,7 @@ def test_the_defect_of_simbody_is_no_difference(public_models, tmp_path):
 
 def test_what_is_not_used_is_said_once_per_class():
     notes = ("Marker 'a': seen", "Marker 'b': seen", "CMC 'c': not run")
-    assert convert._not_used(notes) == ["2 Markers: seen", "CMC 'c': not run"]
+    assert convert._not_used(notes) == ["each of 2 Markers: seen", "CMC 'c': not run"]
 
 
 def test_a_model_that_cannot_be_converted_leaves_nothing(tmp_path):

@@ -1,4 +1,4 @@
-"""Belonging of a checkpoint to a training, held against what it is to be used for, without PyTorch."""
+"""Checks of a checkpoint: is it finished, and of the training that it is to be used for; without PyTorch."""
 
 from __future__ import annotations
 

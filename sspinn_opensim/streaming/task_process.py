@@ -26,7 +26,7 @@ class EndedError(Exception):
     """The process has ended by itself; the text says how."""
 
 
-class Beside:
+class TaskProcess:
     """A process that is started at once, so that it has imported what it needs when the first task comes.
 
     Parameters
