@@ -23,6 +23,7 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
+from sspinn_opensim.recording.filters import both_ways, butterworth
 from sspinn_opensim.study import examples_folder, read_study
 from sspinn_opensim.verbs.axes import objections
 from sspinn_opensim.verbs.inputs import check_inputs
@@ -135,6 +136,32 @@ def _late(low_s: float, high_s: float) -> Change:
     return _of_table(changed)
 
 
+def _gyroscope_late(table: Table, chance: random.Random) -> Table:
+    """Return the recording with the gyroscope of a shank or foot behind, or before, its accelerometer."""
+    steps = chance.choice((-1, 1)) * round(
+        chance.uniform(0.03, 0.05) / float(table["time"][1] - table["time"][0])
+    )
+    return table | {
+        name: np.roll(table[name], steps) for name in _columns(table, chance.choice(_LOWER), "gyro")
+    }
+
+
+def _smoothed(table: Table, chance: random.Random) -> Table:
+    """Return the recording with a sensor that went through a low-pass filter, as its vendor may have it."""
+    rate_hz = 1 / float(table["time"][1] - table["time"][0])
+    lowpass = butterworth(chance.uniform(2.0, 4.0), rate_hz=rate_hz)
+    columns = _columns(table, chance.choice(_SENSORS))
+    return table | {name: both_ways(lowpass, table[name][:, None], 9)[:, 0] for name in columns}
+
+
+def _dropped(table: Table, chance: random.Random) -> Table:
+    """Return the recording without some frames of its gait, with its clock counted anew."""
+    rate_hz = 1 / float(table["time"][1] - table["time"][0])
+    first, count = chance.randrange(400, 1000), round(chance.uniform(0.15, 0.5) * rate_hz)
+    left = {name: np.delete(column, slice(first, first + count)) for name, column in table.items()}
+    return left | {"time": table["time"][: len(left["time"])]}
+
+
 def _spiked(table: Table, chance: random.Random) -> Table:
     name = chance.choice(_columns(table))
     spiked = table[name].copy()
@@ -238,6 +265,9 @@ MISTAKES: dict[str, tuple[Change, bool]] = {
         False,
     ),
     "one sensor late or early": (_late(0.04, 0.08), True),
+    "gyroscope late or early": (_of_table(_gyroscope_late), False),
+    "sensor smoothed": (_of_table(_smoothed), False),
+    "frames dropped, time counted anew": (_of_table(_dropped), False),
     "root that cannot travel": (_held("pelvis_tx"), True),
     "root that cannot rise": (_held("pelvis_ty"), True),
     "place on the wrong side": (

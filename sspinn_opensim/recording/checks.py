@@ -12,11 +12,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.recording.closed_gaps import check_closed_gaps
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.foot_speed import speed_estimate
 from sspinn_opensim.recording.magnitude import magnitudes, rms_magnitudes
 from sspinn_opensim.recording.phases import GAIT, Phase, phases
 from sspinn_opensim.recording.rest import GRAVITY
+from sspinn_opensim.recording.shocks import check_shocks
 from sspinn_opensim.recording.types import Recording
 from sspinn_opensim.recording.units import ACCELERATION
 from sspinn_opensim.recording.wear import check_slips, check_worn
@@ -118,6 +120,8 @@ def find_faults(recording: Recording, found_phases: tuple[Phase, ...] | None = N
         *_no_rotation(recording),
         *check_worn(recording, found_phases),
         *check_slips(recording, found_phases),
+        *check_closed_gaps(recording, found_phases),
+        *check_shocks(recording, found_phases),
         *_speed(recording, found_phases),
         *_cadence(found_phases),
         *_not_upright(recording),

@@ -38,6 +38,7 @@ KINDS = {
     "swapped_sides": "sensors of the left and the right side are exchanged",
     "swapped_segments": "a sensor moves like another segment than the one the study names",
     "frozen": "a sensor stops in the middle of a movement, repeats its samples, or lies still in gait",
+    "smoothed": "a sensor's signals were smoothed, those of the others were not",
     "slipped": "a sensor leans otherwise in one part of the gait than in the other",
     "inconsistent": "a sensor's gyroscope does not turn as gravity in its accelerometer does",
     "place": "a sensor is placed where nobody wears one",

@@ -68,6 +68,30 @@ def test_lags_as_soft_tissue_has_them_are_no_finding(demo):
     assert late_sensors(shifted(recording, {"foot_r": 0.1}), model, standing) == []
 
 
+def with_late_gyroscope(recording, name, late_s):
+    """Return a recording in which the gyroscope of a sensor comes late, with noise as real ones have."""
+    k, recording = recording.sensor_names.index(name), shifted(recording, {})
+    rate = recording.angular_rate.copy()
+    rate[:, k] = np.roll(rate[:, k], round(late_s * recording.sampling_rate_hz), axis=0)
+    return dataclasses.replace(recording, angular_rate=rate)
+
+
+@pytest.mark.parametrize("late_s", [0.03, -0.03, 0.05])
+@pytest.mark.parametrize("name", ["tibia_r", "foot_l"])
+def test_a_gyroscope_behind_its_own_accelerometer_is_named_alone(demo, name, late_s):
+    recording, model = demo
+    (finding,) = late_sensors(with_late_gyroscope(recording, name, late_s), model, phases(recording))
+    assert finding.key == f"time_offset:{name}" and finding.is_serious
+    said = re.search(r"gyroscope comes (\d+) ms (after|before) its own accelerometer", finding.evidence)
+    assert int(said[1]) == pytest.approx(1000 * abs(late_s), abs=3)
+    assert said[2] == ("after" if late_s > 0 else "before")
+
+
+def test_a_gyroscope_as_late_as_filters_in_sensors_make_it_is_no_finding(demo):
+    recording, model = demo
+    assert late_sensors(with_late_gyroscope(recording, "foot_l", 0.01), model, phases(recording)) == []
+
+
 def test_real_sensors_in_space_come_together_until_one_is_shifted(shared, repository):
     study = read_study(repository / "examples" / "kuopio2024_walk.toml")
     model = read_model(study.model.file)
@@ -75,5 +99,6 @@ def test_real_sensors_in_space_come_together_until_one_is_shifted(shared, reposi
     doing = phases(along)
     assert late_sensors(along, model, doing) == []
     name = next(name for name in along.sensor_names if "calcn" in name or "foot" in name)
-    (finding,) = late_sensors(shifted(along, {name: 0.05}), model, doing)
-    assert finding.key == f"time_offset:{name}" and finding.is_serious
+    for planted in (shifted(along, {name: 0.05}), with_late_gyroscope(along, name, 0.03)):
+        (finding,) = late_sensors(planted, model, doing)
+        assert finding.key == f"time_offset:{name}" and finding.is_serious
