@@ -41,11 +41,12 @@ _DOUBTED_S, _REFUSED_S = 0.025, 0.032
 #: looked, and from which on they count, s; at so many samples a second.
 _GYROSCOPE_TRIED_S, _GYROSCOPE_LARGEST_S, _GYROSCOPE_SMALLEST_S = 0.03, 0.07, 0.018
 _GYROSCOPE_ENOUGH_HZ = 50.0
-#: What it gains, a logarithm of what is left at the joints of the sensor, where it is doubted; twice that is
-#: refused, and half of the least worth a look. Without a fault, in space and in the plane, in 23 recordings
-#: of 20 people, lags of feet and shanks from 11 ms on gain 0.24 at most, those of thighs from 18 ms on 0.47.
-#: Pelvis and trunk hardly turn, and tell none: up to 0.5 at 70 ms.
-_GYROSCOPE_DOUBTED = {"foot": 0.4, "shank": 0.4, "thigh": 0.7}
+#: What it gains, a logarithm of what is left at the joints of the sensor, from which on it is worth a look,
+#: doubted, and refused. Without a fault, in 43 recordings of 20 people, lags of 12 ms and more gain 0.25 at
+#: most in space, and 0.48 in the plane (a foot at 5 m/s, thighs).
+_GYROSCOPE_HINTS, _GYROSCOPE_DOUBTED, _GYROSCOPE_REFUSED = 0.2, 0.7, 1.4
+#: Pelvis and trunk turn too little: theirs gain up to 0.4 at 70 ms.
+_GYROSCOPE_ON = ("foot", "shank", "thigh")
 #: Lags up to this are looked for, s, at first in steps of this, s.
 _LARGEST_S, _STEP_S = 0.2, 0.02
 #: Gait that is looked at, s, at so many samples a second: the first of the longest phase.
@@ -140,22 +141,22 @@ def _late_gyroscopes(recording: Recording, shared: Sequence[_Shared]) -> list[Fi
     tried = round(_GYROSCOPE_TRIED_S / step_s)
     costs = _GyroscopeCosts(shared, widest=round(_GYROSCOPE_LARGEST_S / step_s))
     sites = [site_of(sensor) for sensor in recording.sensors]
-    least = {k: _GYROSCOPE_DOUBTED.get(site[0], 0.0) if site else 0.0 for k, site in enumerate(sites)}
+    told = [k for k, site in enumerate(sites) if site and site[0] in _GYROSCOPE_ON and costs.of(k)]
     # One step to either side says whether it is worth while to look at all.
-    gains = {k: max(costs.gain(k, lag) for lag in (-tried, tried)) for k in least if least[k] and costs.of(k)}
-    if max(gains.values(), default=0.0) < 0.5 * min(_GYROSCOPE_DOUBTED.values()):
+    gains = {k: max(costs.gain(k, lag) for lag in (-tried, tried)) for k in told}
+    if max(gains.values(), default=0.0) < _GYROSCOPE_HINTS:
         return []
     worst = max(gains, key=lambda k: gains[k])
     lag = max(range(-costs.widest, costs.widest + 1), key=lambda lag: costs.gain(worst, lag))
     gain, late_s = costs.gain(worst, lag), step_s * costs.between(worst, lag)
     # The whole sensor, or another one, may be what is late.
     otherwise = max(costs.gain_whole(k) for k in range(len(sites)) if costs.of(k))
-    if gain < max(least[worst], otherwise) or abs(late_s) < _GYROSCOPE_SMALLEST_S:
+    if gain < max(_GYROSCOPE_DOUBTED, otherwise) or abs(late_s) < _GYROSCOPE_SMALLEST_S:
         return []
     less = 100 * (1 - np.exp(-gain))
     return [
         Finding(
-            "serious" if gain > 2 * least[worst] else "doubt",
+            "serious" if gain > _GYROSCOPE_REFUSED else "doubt",
             "time_offset",
             recording.sensors[worst].name,
             f"Its gyroscope comes {1000 * abs(late_s):.0f} ms {'after' if late_s > 0 else 'before'} its own "
