@@ -1,4 +1,4 @@
-"""What shocks tell of sensors: signals that were smoothed, and axes in another unit than the others.
+"""Shocks of steps: by them, signals that were smoothed and axes in another unit than the others are told.
 
 Every step shocks the whole body in all directions, so each sensor has some of its power above 10 Hz, beside
 that of the movement below 4 Hz, and each axis of its accelerometer feels some of it. A low-pass filter takes
