@@ -34,7 +34,8 @@ from sspinn_opensim.text import printable
 _DESCRIPTION = "Joint angles, moments, ground forces and muscle forces from IMUs, for OpenSim models."
 _EPILOG = (
     "Start with: sspinn demo; with files of your own: sspinn check FILE_OR_FOLDER. A study file names model, "
-    "person, recording and sensors; see docs/study.md."
+    "person, recording and sensors; see docs/study.md. 'run' does scale, convert, train, estimate, muscles "
+    "and evaluate, which can also be done one by one."
 )
 #: Options with this in front of their name replace what the study says.
 _OF_STUDY = "study."

@@ -47,7 +47,7 @@ def comparison_page(a: str, b: str, groups: Sequence[Group]) -> str:
             "legend": [("reference", f"A {group.sources[0]}"), ("estimate", f"B {group.sources[1]}")],
             "charts": charts,
             "style": "charts small",
-            "tables": [("", Table(COLUMNS, rows))],
+            "tables": [("", Table(COLUMNS, rows, left=2))],
         }
         sections.append(Section(f"group-{k}", group.title, "curves.html", content))
     return Page(f"{a} and {b}", sections).html()

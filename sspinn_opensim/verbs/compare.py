@@ -104,11 +104,18 @@ def compare(
             fix="compare two results folders, or two tables of the same kind",
         )
     out.mkdir(parents=True, exist_ok=True)
-    names = {"a": a.absolute().name, "b": b.absolute().name, "shift_s": shift_s}
-    content = names | {"groups": [group.to_json() for group in groups]}
+    name_a, name_b = _names(a.absolute(), b.absolute())
+    content = {"a": name_a, "b": name_b, "shift_s": shift_s, "groups": [group.to_json() for group in groups]}
     write_json(ResultsFolder(out).comparison, content)
-    page = write_atomically(ResultsFolder(out).comparison_page, comparison_page(a.name, b.name, groups))
+    page = write_atomically(ResultsFolder(out).comparison_page, comparison_page(name_a, name_b, groups))
     return Comparison(tuple(groups), tuple(refused), page)
+
+
+def _names(a: Path, b: Path) -> tuple[str, str]:
+    """Return the names of two paths, with the folders they are in where they have one name."""
+    if a.name != b.name:
+        return a.name, b.name
+    return f"{a.parent.name}/{a.name}", f"{b.parent.name}/{b.name}"
 
 
 def _read_side(path: Path, model: Path | None) -> dict[tuple[str, str], Series]:

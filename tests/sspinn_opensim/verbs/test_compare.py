@@ -143,6 +143,8 @@ def test_two_files_by_the_command(tmp_path, capsys, only_files_of_the_table):
     assert cli.main(["compare", *files, *model]) == 0
     assert "knee_angle_r  deg   1.000      \u22121.000" in capsys.readouterr().out
     only_files_of_the_table(tmp_path / "out", "compare")
+    page = (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
+    assert "<title>a/kinematics.mot and b/kinematics.mot" in page  # files of one name are told apart
     late = ["--shift", "0.5"]
     assert cli.main(["compare", *files, *model, *late]) == 0
     assert "0.500 to 1.000 s, 51 samples" in capsys.readouterr().out
