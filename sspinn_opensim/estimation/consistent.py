@@ -121,9 +121,9 @@ def consistent(
     if found is None:  # half a correction would be worse than none; the account of it says what is left
         return estimate
     q, force = found
+    spline = knots.coefficients(q) if every == 1 else natural_quintic(some[0].time_s, q)
     whole, moments = estimate.q.copy(), np.empty_like(estimate.moments)
     ground = {name: np.empty_like(estimate.ground.force) for name in ("force", "point", "torque")}
-    spline = knots.coefficients(q) if every == 1 else natural_quintic(some[0].time_s, q)
     for start in range(0, frames, _PIECE * every):
         part = slice(start, min(start + _PIECE * every, frames))
         if isinstance(spline, np.ndarray):
