@@ -25,6 +25,8 @@ _USUAL_PART, _USUAL_OF_RATE, _LEAST, _MOST = 0.95, 0.1, 0.05, 4.5
 #: The geometric mean over sensors, so many at least: 1.03 at most in ten recordings of seven people (15 min)
 #: and 0.98 in 13 virtual ones; 1.3 with the four of feet and thighs. It is doubted, or refused.
 _FEWEST, _DOUBTED, _REFUSED = 4, 1.5, 2.0
+#: So long before and after standing nothing is said, s: it may have been put in front of a walk.
+_STANDING_S = 0.5
 #: Jumps that are named.
 _NAMED = 3
 
@@ -35,11 +37,13 @@ def check_closed_gaps(recording: Recording, found: tuple[Phase, ...]) -> list[Fi
     every = max(int(recording.sampling_rate_hz / _ENOUGH_HZ), 1)
     count = len(recording.time_s) // every * every
     time_s, usable = recording.time_s[:count:every], recording.usable[:count:every]
-    gait, moves = np.zeros((2, len(time_s)), bool)
+    gait, stands = np.zeros((2, len(time_s)), bool)
     for phase in found:
-        inside = slice(*np.searchsorted(time_s, (phase.from_s, phase.to_s)).tolist())
-        gait[inside] |= phase.kind in GAIT
-        moves[inside] |= phase.kind != "standing"
+        if phase.kind in GAIT:
+            gait[slice(*np.searchsorted(time_s, (phase.from_s, phase.to_s)).tolist())] = True
+        elif phase.kind == "standing":
+            ends = phase.from_s - _STANDING_S, phase.to_s + _STANDING_S
+            stands[slice(*np.searchsorted(time_s, ends).tolist())] = True
     if len(measured) < _FEWEST or np.count_nonzero(gait) < _ENOUGH_HZ:
         return []
     apart = np.column_stack([_disagreement(recording.angular_rate[:count, k], every) for k in measured])
@@ -50,7 +54,7 @@ def check_closed_gaps(recording: Recording, found: tuple[Phase, ...]) -> list[Fi
     usual = np.maximum(usual, _USUAL_OF_RATE * rms_magnitudes(recording.angular_rate[:, measured]))
     jump = np.exp(np.log(np.clip(apart / np.maximum(usual, 1e-9), _LEAST, _MOST)).mean(axis=1))
     whole = np.lib.stride_tricks.sliding_window_view(usable, len(_DISAGREE)).all(axis=1)
-    jump[~(whole & moves[before])] = 0.0
+    jump[~whole | stands[before]] = 0.0
     at = [k for k in np.flatnonzero(jump > _DOUBTED).tolist() if jump[k] >= jump[max(k - 3, 0) : k + 4].max()]
     if not at:
         return []
