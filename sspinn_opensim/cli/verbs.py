@@ -68,7 +68,7 @@ _SENSORS = Option(
 )
 _OF_STUDY = (_STEPS, _SEEDS, _SENSORS)
 _RESTART = flag("--restart", "train from the start, not from the last checkpoint")
-_STRICT = flag("--strict", "end with status 3 if the training is not like those of good recordings")
+_STRICT = flag("--strict", "end with status 3 if the estimate does not fit as those of good recordings do")
 _SCALED = (
     number("--mass", float, "KG", "mass of the person, kg; default: the set-up's", dest="mass_kg"),
     number("--height", float, "M", "height of the person, m", dest="height_m"),

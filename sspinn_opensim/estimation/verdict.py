@@ -141,9 +141,9 @@ class FitVerdict:
 
     def __str__(self) -> str:
         if self.ok and not self.warnings:
-            return "the training fits as those of good recordings do"
-        head = "the training is NOT like those of good recordings; do not trust the estimate"
-        told = "the training fits as those of good recordings do, with something unusual"
+            return "the estimate fits the signals as those of good recordings do"
+        head = "the estimate does NOT fit the signals as those of good recordings do; do not trust it"
+        told = "the estimate fits the signals as those of good recordings do, with something unusual"
         notes = self.notes()
         more = [f"  and {len(notes) - _TOLD} more findings, in fit.json"] if len(notes) > _TOLD else []
         more += [] if self.ok else [f"  what to do: {self.advice}"]

@@ -53,7 +53,7 @@ def test_what_is_like_the_good_is_good():
 def test_what_is_far_from_the_good_is_named(changes, says):
     verdict = judge({0: fit_of(**changes)}, LEVELS)
     assert not verdict.ok and any(says in text for text in verdict.failures), verdict
-    assert "do not trust the estimate" in str(verdict) and "what to do: train for as many" in str(verdict)
+    assert "do not trust it" in str(verdict) and "what to do: train for as many" in str(verdict)
     assert all(text.startswith("fit: ") for text in verdict.notes()[: len(verdict.failures)])
 
 
