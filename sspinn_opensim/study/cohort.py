@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
@@ -11,6 +11,9 @@ from sspinn_opensim.settings import Location, load, read_tables
 from sspinn_opensim.study.checks import check_seeds
 from sspinn_opensim.study.format import Study, TrainingChoice
 from sspinn_opensim.study.read import read_study
+
+#: Optimizer steps where a cohort file states none: people share them.
+_STEPS = 1500
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,9 @@ def read_cohort(path: str | Path, *, sensors: str | Iterable[str] | None = None)
     def studies(files: Iterable[Path]) -> tuple[Study, ...]:
         return tuple(read_study(file, sensors=sensors) for file in files)
 
+    training = table.training if table.training.steps else replace(table.training, steps=_STEPS)
     cohort = CohortStudy(
-        path, table.name or path.stem, studies(table.members), studies(table.unseen), table.training
+        path, table.name or path.stem, studies(table.members), studies(table.unseen), training
     )
     _check_names(cohort)
     _check_apart(cohort)

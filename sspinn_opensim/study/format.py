@@ -111,7 +111,8 @@ class TrainingChoice:
     Parameters
     ----------
     steps : int or None
-        Optimizer steps; None: 1500 from random numbers, `adaptation_steps` from the built-in network.
+        Optimizer steps; None: 1000 from random numbers (1500 of a cohort), `adaptation_steps` from the
+        built-in network.
     seeds : tuple of int
         One training for each seed; the first one's estimate is the one written for OpenSim.
     weights : dict of str to float

@@ -44,7 +44,7 @@ class TrainingSettings(TrainingChoice):
         How many people of a cohort share a step, at most.
     """
 
-    steps: int = 1500
+    steps: int = 1000
     start: Literal["builtin", "random"] = "random"
     seed: int = 0
     batch: int = 24

@@ -6,6 +6,7 @@ import pytest
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.study import cohort as cohort_file
 from sspinn_opensim.study.cohort import is_cohort, read_cohort
+from sspinn_opensim.training.settings import TrainingSettings
 
 STUDY = """
 [model]
@@ -46,6 +47,11 @@ def test_a_cohort_is_read(write):
     assert [study.name for study in cohort.members] == ["anna", "ben"]
     assert cohort.training.steps == 7
     assert all([s.name for s in study.sensors] == ["foot_r"] for study in cohort.people)
+
+
+def test_people_of_a_cohort_share_its_steps_so_it_takes_more(write):
+    cohort = read_cohort(write('members = ["anna.toml", "ben.toml"]'))
+    assert cohort.training.steps == 1500 > TrainingSettings.steps
 
 
 def test_what_is_no_cohort(write, tmp_path):
