@@ -95,6 +95,10 @@ def scored_frames(covered: np.ndarray, most: int, least: int) -> int:
 def window_starts(covered: np.ndarray, frames: int, lead_in: int = 0) -> np.ndarray:
     """Return where windows of so many frames begin that touch nothing uncovered, (m, 3) int.
 
+    The first and the last window of a piece are there so often that the frames at its ends are scored half as
+    often as others at least: of all other windows only one holds the last frame, and what people do there
+    (they stop) they do nowhere else.
+
     Parameters
     ----------
     lead_in : int
@@ -105,9 +109,9 @@ def window_starts(covered: np.ndarray, frames: int, lead_in: int = 0) -> np.ndar
     (m, 3) array
         First frame of each window, first frame of its piece, and frames of the piece.
     """
-    found = [
-        (start, first, last - first)
-        for first, last in true_runs(covered)
-        for start in range(first - lead_in, last - frames + 1)
-    ]
+    scored, found = frames - lead_in, []
+    for first, last in true_runs(covered):
+        starts = range(first - lead_in, last - frames + 1)
+        ends = [*starts[:1], *starts[-1:]] * (scored // 2)
+        found += [(start, first, last - first) for start in (*starts, *ends)]
     return np.array(found, int).reshape(-1, 3)
