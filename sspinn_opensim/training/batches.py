@@ -9,7 +9,7 @@ import torch
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.training.cohort import Cohort, Member
-from sspinn_opensim.training.coverage import scored_frames, window_starts
+from sspinn_opensim.training.coverage import scored_frames, window_starts, with_ends
 from sspinn_opensim.training.lead_in import lead_in_frames
 from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import Windows, draw_windows
@@ -26,8 +26,9 @@ class MemberBatch:
 class WindowSource:
     """Draws the batch of any step: windows of a few members, their number split evenly.
 
-    No window touches a frame that the method does not cover. At the start of a piece windows begin with its
-    lead-in, and in recordings of short pieces windows are shorter.
+    No window touches a frame that the method does not cover; the first and the last one of a piece are drawn
+    more often than others. At the start of a piece windows begin with its lead-in, and in recordings of short
+    pieces windows are shorter.
 
     Raises
     ------
@@ -42,10 +43,8 @@ class WindowSource:
         scored = [_scored(member, most, least, len(cohort.members)) for member in cohort.members]
         self.frames = unscored + min(scored)
         lead_in = lead_in_frames(step_s, settings.unscored_s)
-        self._starts = [
-            torch.as_tensor(window_starts(member.signals.covered.numpy(), self.frames, lead_in))
-            for member in cohort.members
-        ]
+        starts = (window_starts(one.signals.covered.numpy(), self.frames, lead_in) for one in cohort.members)
+        self._starts = [torch.as_tensor(with_ends(one, min(scored))) for one in starts]
 
     def draw(self, step: int, rank: int = 0) -> tuple[MemberBatch, ...]:
         """Return the batch of a step; the members are the same on all ranks, the windows differ."""

@@ -95,10 +95,6 @@ def scored_frames(covered: np.ndarray, most: int, least: int) -> int:
 def window_starts(covered: np.ndarray, frames: int, lead_in: int = 0) -> np.ndarray:
     """Return where windows of so many frames begin that touch nothing uncovered, (m, 3) int.
 
-    The first and the last window of a piece are there so often that the frames at its ends are scored half as
-    often as others at least: of all other windows only one holds the last frame, and what people do there
-    (they stop) they do nowhere else.
-
     Parameters
     ----------
     lead_in : int
@@ -109,9 +105,28 @@ def window_starts(covered: np.ndarray, frames: int, lead_in: int = 0) -> np.ndar
     (m, 3) array
         First frame of each window, first frame of its piece, and frames of the piece.
     """
-    scored, found = frames - lead_in, []
-    for first, last in true_runs(covered):
-        starts = range(first - lead_in, last - frames + 1)
-        ends = [*starts[:1], *starts[-1:]] * (scored // 2)
-        found += [(start, first, last - first) for start in (*starts, *ends)]
+    found = [
+        (start, first, last - first)
+        for first, last in true_runs(covered)
+        for start in range(first - lead_in, last - frames + 1)
+    ]
     return np.array(found, int).reshape(-1, 3)
+
+
+def with_ends(starts: np.ndarray, scored: int) -> np.ndarray:
+    """Return starts with the first and the last window of each piece half as often as a frame can be scored.
+
+    Only one window holds the last frame of a piece, and what people do there (they stop) they do nowhere
+    else. So it is scored half as often as a frame in the middle.
+
+    Parameters
+    ----------
+    starts : (m, 3) array
+        As of `window_starts`.
+    scored : int
+        Frames of a window that are scored.
+    """
+    firsts = np.flatnonzero(np.diff(starts[:, 1], prepend=-1))
+    lasts = np.append(firsts[1:], len(starts)) - 1
+    ends = np.tile(np.stack([firsts, lasts], axis=1).ravel(), scored // 2)
+    return np.concatenate([starts, starts[ends]])
