@@ -127,6 +127,6 @@ def with_ends(starts: np.ndarray, scored: int) -> np.ndarray:
         Frames of a window that are scored.
     """
     firsts = np.flatnonzero(np.diff(starts[:, 1], prepend=-1))
-    lasts = np.append(firsts[1:], len(starts)) - 1
+    lasts = np.flatnonzero(np.diff(starts[:, 1], append=-1))
     ends = np.tile(np.stack([firsts, lasts], axis=1).ravel(), scored // 2)
     return np.concatenate([starts, starts[ends]])

@@ -74,6 +74,7 @@ def test_the_ends_of_a_piece_are_scored_nearly_as_often_as_its_middle(lengths):
         times[start : start + scored] += 1
     assert times[covered].min() > scored / 2 and not times[~covered].any()
     assert lengths[0] < 1000 or times[500] == scored
+    assert with_ends(once[:0], scored).shape == (0, 3)
 
 
 def test_where_all_is_covered_every_window_may_be_drawn(walker):
