@@ -27,7 +27,7 @@ from sspinn_opensim.live_page import About, LivePage
 from sspinn_opensim.streaming.lsl import lsl, stream_info
 from sspinn_opensim.streaming.replay import UdpPlayer
 from sspinn_opensim.streaming.run import Summary, run
-from sspinn_opensim.streaming.samples import Sample, message_of
+from sspinn_opensim.streaming.samples import Sample, SampleClock, message_of
 from sspinn_opensim.streaming.sinks import Sink
 from sspinn_opensim.streaming.sources import Arrived, LslSource, RecordingSource, Source, UdpSource
 from sspinn_opensim.study import examples_folder
@@ -203,8 +203,8 @@ class _Until:
     """A source until an event."""
 
     def __init__(self, source: Source, ended: threading.Event) -> None:
-        self.shared_clock, self.same_clock = source.shared_clock, source.same_clock
-        self.refused, self.now_s, self.close = source.refused, source.now_s, source.close
+        self.clock, self.refused = source.clock, source.refused
+        self.now_s, self.close = source.now_s, source.close
         self._source, self._ended, self.ended_s = source, ended, np.nan
 
     def receive(self, timeout_s: float) -> list[Arrived] | None:
@@ -242,7 +242,7 @@ class _Recent:
 
 def _streamed(person: Person, source: Source, send: Callable[[int, int], None] | None, count: int) -> dict:
     """Stream while `send` sends a good row and so many damaged messages; None: all is in the source."""
-    live = person.live(shared_clock=source.shared_clock)
+    live = person.live(SampleClock(shared=source.clock.shared))
     recent, rows = _Recent(), -(-count // _A_FRAME)
     shown = LivePage(_about(person), live, source.refused, port=0)
     raised: list[BaseException] = []

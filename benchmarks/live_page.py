@@ -27,7 +27,7 @@ from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.live_page import About, LivePage, figure_of
 from sspinn_opensim.streaming.live import LiveEstimator
 from sspinn_opensim.streaming.run import run
-from sspinn_opensim.streaming.samples import Sample
+from sspinn_opensim.streaming.samples import Sample, SampleClock
 from sspinn_opensim.streaming.sinks import LslSink, RollingFiles, Sink, UdpSink
 from sspinn_opensim.streaming.sources import Arrived
 from sspinn_opensim.study import examples_folder, read_study
@@ -56,7 +56,7 @@ class Endless:
         After so many it ends.
     """
 
-    shared_clock, same_clock = True, False
+    clock = SampleClock()
 
     def __init__(self, person: Person, speed: float, frames: int) -> None:
         self._sent, self._step_s = person.sent, person.signals.step_s

@@ -43,7 +43,7 @@ from sspinn_opensim.streaming.lsl import lsl, stream_info
 from sspinn_opensim.streaming.muscles import LiveMuscles
 from sspinn_opensim.streaming.replay import UdpPlayer
 from sspinn_opensim.streaming.run import run
-from sspinn_opensim.streaming.samples import Sample
+from sspinn_opensim.streaming.samples import Sample, SampleClock
 from sspinn_opensim.streaming.sensors import StreamedSensors
 from sspinn_opensim.streaming.sinks import UdpSink
 from sspinn_opensim.streaming.sources import UdpSource, own_axes
@@ -79,13 +79,13 @@ class Person:
     training: TrainingChoice
     solver: FrameSolver | None = None
 
-    def live(self, *, shared_clock: bool = True) -> LiveEstimator:
+    def live(self, clock: SampleClock | None = None) -> LiveEstimator:
         """Return a live estimator."""
         streaming = StreamingEstimator(self.network, self.subject, self.signals)
         muscles = self.solver and LiveMuscles(self.solver, self.signals.step_s)
         joints = shared_joints(self.subject.model, self.subject.functions.imu_frames)
         return LiveEstimator(
-            streaming, self.sensors, shared_clock=shared_clock, muscles=muscles, joints=joints
+            streaming, self.sensors, clock=clock or SampleClock(), muscles=muscles, joints=joints
         )
 
 
@@ -373,7 +373,8 @@ def channels_of_person(person: Person) -> Channels:
 
 def memory(person: Person, options: argparse.Namespace) -> dict:
     """Return how much the memory of the process grew over a long replay, MB."""
-    live, count, step_s = person.live(shared_clock=False), len(person.recording.time_s), person.signals.step_s
+    live = person.live(SampleClock(shared=False))
+    count, step_s = len(person.recording.time_s), person.signals.step_s
     sizes = []
     total = round(60 * options.minutes / step_s)
     for k in range(total):
@@ -443,7 +444,7 @@ def mishaps(person: Person, options: argparse.Namespace) -> dict:
 
 def streamed(person: Person, case: Mishaps, seconds: float = _SPAN_S) -> tuple[list[LiveFrame], list[Event]]:
     """Return frames and events of a stream whose time is made."""
-    live = person.live(shared_clock=not case.ppm)
+    live = person.live(SampleClock(shared=not case.ppm))
     arrivals = sorted(_arrivals(person, case, seconds), key=lambda pair: pair[0])
     frames, events, now = [], [], arrivals[0][0]
     for arrived, sample in arrivals:

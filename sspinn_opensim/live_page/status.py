@@ -92,7 +92,7 @@ class Status:
             "state": state,
             "text": text,
             "sensors": sensors,
-            "one_clock": live.shared_clock,
+            "one_clock": live.clock.shared,
             "estimated": live.estimated,
             "frames_hz": round((look.estimated - first.estimated) / lasted_s, 1),
             "latency_ms": live.latency.percentiles_ms(),

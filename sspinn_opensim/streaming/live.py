@@ -18,7 +18,7 @@ from sspinn_opensim.streaming.frames import Frame, FrameMaker, Patience, SensorH
 from sspinn_opensim.streaming.latency import Latency
 from sspinn_opensim.streaming.lateness import LateSensors, SharedJoint
 from sspinn_opensim.streaming.muscles import LiveMuscles
-from sspinn_opensim.streaming.samples import Sample
+from sspinn_opensim.streaming.samples import Sample, SampleClock
 from sspinn_opensim.streaming.sensors import StreamedSensors, listed
 from sspinn_opensim.streaming.watch import SensorWatch
 from sspinn_opensim.training.settings import LEAD_IN_S
@@ -63,16 +63,12 @@ class LiveEstimator:
     ----------
     streaming : StreamingEstimator
         Of the person, with the same sensors.
-    shared_clock : bool
-        Whether the times of all samples are of one clock; else each sensor has its own.
+    clock : SampleClock
+        What the times of the samples are of, as of the `Source` that they come from.
     standing_s : float
         The person stands for so long at the start: gyroscopes are then corrected by what they read. 0: no.
-    same_clock : bool
-        Whether the samples' clock is this machine's monotonic one.
     muscles : LiveMuscles, optional
         Solves the muscles of each frame.
-    speed : float
-        How many times faster than they were measured the samples come: of a recording.
     adaptation : Adaptation, optional
         Adapts the network to the person meanwhile.
     network : str
@@ -89,20 +85,17 @@ class LiveEstimator:
         streaming: StreamingEstimator,
         sensors: StreamedSensors,
         *,
-        shared_clock: bool,
+        clock: SampleClock,
         patience: Patience | None = None,
         standing_s: float = 0.0,
-        same_clock: bool = False,
         muscles: LiveMuscles | None = None,
-        speed: float = 1.0,
         adaptation: Adaptation | None = None,
         network: str = "",
         inclined: Inclined | None = None,
         joints: Sequence[SharedJoint] = (),
     ) -> None:
-        self._streaming, self.sensors, self._same_clock = streaming, sensors, same_clock
+        self._streaming, self.sensors, self.clock = streaming, sensors, clock
         self._patience = patience or Patience()
-        self._speed = speed
         self._first_due_s: float | None = None
         self.muscles, self.adaptation = muscles, adaptation
         #: Which network estimates now, in words.
@@ -110,7 +103,7 @@ class LiveEstimator:
         self.frames = FrameMaker(
             len(sensors.names),
             streaming.step_s,
-            shared_clock=shared_clock,
+            shared_clock=clock.shared,
             patience=self._patience,
             # Whatever is turned is mixed of all axes.
             needed=sensors.needed if inclined is None else np.ones_like(sensors.needed),
@@ -120,7 +113,7 @@ class LiveEstimator:
         self.aligning: Aligning | None = None
         #: The last one that was estimated.
         self.last_frame: Frame | None = None
-        self.shared_clock, self._standing_s = shared_clock, standing_s
+        self._standing_s = standing_s
         self._bias = np.zeros((len(sensors.names), 3))
         self._entering: list[Frame] = []
         self._live, self._began = False, False
@@ -141,7 +134,7 @@ class LiveEstimator:
     @property
     def machine_step_s(self) -> float:
         """The same on this machine's clock, on which a recording may be faster or slower."""
-        return self.step_s / self._speed
+        return self.step_s / self.clock.speed
 
     @property
     def next_due_s(self) -> float | None:
@@ -168,7 +161,7 @@ class LiveEstimator:
         twin = LiveEstimator(
             self._streaming.twin(),
             self.sensors,
-            shared_clock=self.shared_clock,
+            clock=SampleClock(shared=self.clock.shared),
             patience=self._patience,
             muscles=None if self.muscles is None else self.muscles.twin(),
             network=self.network,
@@ -209,7 +202,7 @@ class LiveEstimator:
                 found += self._step(frame, now_s)
             else:
                 found += self._enter(frame)
-        return found + self._watch.look(now_s, estimating=self._live, packets_tell=self.shared_clock)
+        return found + self._watch.look(now_s, estimating=self._live, packets_tell=self.clock.shared)
 
     def close(self) -> list[Event]:
         """End what goes on beside the stream; return what there is to say of it."""
@@ -218,14 +211,14 @@ class LiveEstimator:
         return [] if self.adaptation is None else self.adaptation.close()
 
     def _due_s(self, time_s: float) -> float:
-        return time_s if self._same_clock else time_s + self.frames.ahead_s
+        return time_s if self.clock.of_machine else time_s + self.frames.ahead_s
 
     def _machine_s(self, time_s: float) -> float:
         """Return the time of a frame on this machine's clock, on which samples may come faster or slower."""
         due_s = self._due_s(time_s)
         if self._first_due_s is None:
             self._first_due_s = due_s
-        return self._first_due_s + (due_s - self._first_due_s) / self._speed
+        return self._first_due_s + (due_s - self._first_due_s) / self.clock.speed
 
     def _align(self, aligning: Aligning, frame: Frame) -> list[LiveFrame | Event]:
         """Let the axes be found; the estimate begins once they are."""

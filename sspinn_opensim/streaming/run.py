@@ -27,6 +27,8 @@ _LONGEST_WAIT_S = 0.005
 _PAUSES_S = 0.002
 #: A thread that computes lets this one go on after so long, s; Python's own 5 ms are the way of ten samples.
 _TURN_S = 0.0005
+#: Latency and health are logged so often, s.
+_REPORT_S = 10.0
 #: Events that are kept for the summary.
 _EVENTS = 1000
 
@@ -75,7 +77,6 @@ def run(
     sinks: Sequence[Sink],
     *,
     seconds: float | None = None,
-    report_s: float = 10.0,
     rehearse: bool = True,
 ) -> Summary:
     """Stream until the source or the time ends, or the user interrupts (Ctrl-C), which is no error.
@@ -84,8 +85,6 @@ def run(
     ----------
     seconds : float, optional
         How long; by default until one of the others.
-    report_s : float
-        How often latency and health are logged.
     rehearse : bool
         Whether the way of a sample is rehearsed in the pauses, see `rehearsal`; not of a recording that is
         played so fast that there are none.
@@ -109,7 +108,7 @@ def run(
                 if rehearsal is not None:
                     rehearsal.taken(time.monotonic())
                     rehearsal.rehearse(time.monotonic())
-                if time.monotonic() - reported >= report_s:
+                if time.monotonic() - reported >= _REPORT_S:
                     reported, lost = time.monotonic(), _report(live, lost)
         except KeyboardInterrupt:
             log.info("The stream ends.")

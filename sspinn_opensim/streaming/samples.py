@@ -29,6 +29,25 @@ _LARGEST_TIME_S = 1e12
 _LARGEST_COUNTER = 2**63
 
 
+@dataclass(frozen=True)
+class SampleClock:
+    """The clock that the times of samples are of.
+
+    Attributes
+    ----------
+    shared : bool
+        Whether all sensors have this one; else each has its own.
+    of_machine : bool
+        Whether it is this machine's monotonic clock.
+    speed : float
+        Seconds that pass on it in one second of this machine: not 1 where a recording is played faster.
+    """
+
+    shared: bool = True
+    of_machine: bool = False
+    speed: float = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What one sensor measured at one time.

@@ -22,6 +22,7 @@ from sspinn_opensim.streaming.samples import (
     LARGEST_MESSAGE,
     RefusedError,
     Sample,
+    SampleClock,
     checked_sample,
     read_message,
 )
@@ -45,14 +46,13 @@ class Source(Protocol):
 
     Attributes
     ----------
-    shared_clock, same_clock : bool
-        Whether the times of all sensors are of one clock, and whether that is this machine's monotonic one.
+    clock : SampleClock
+        What the times of its samples are of.
     refused : Counter
         How much was refused, by the reason.
     """
 
-    shared_clock: bool
-    same_clock: bool
+    clock: SampleClock
     refused: Counter[str]
 
     def receive(self, timeout_s: float) -> list[Arrived] | None:
@@ -77,13 +77,11 @@ class UdpSource:
         Address to listen at; of this machine alone by default.
     """
 
-    same_clock = False
-
     def __init__(
         self, names: Sequence[str], host: str = "127.0.0.1", port: int = 0, *, shared_clock: bool = False
     ) -> None:
         self._places = {name: k for k, name in enumerate(names)}
-        self.shared_clock, self.refused = shared_clock, Counter()
+        self.clock, self.refused = SampleClock(shared=shared_clock), Counter()
         self._socket = bound_for_samples(host, port)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KEPT_BYTES)
         self._socket.setblocking(False)
@@ -125,10 +123,8 @@ class RecordingSource:
         How many times faster than it was recorded.
     """
 
-    shared_clock, same_clock = True, False
-
     def __init__(self, recording: Recording, signals: np.ndarray, speed: float = 1.0) -> None:
-        self._time_s, self._signals, self._speed = recording.time_s, signals, speed
+        self._time_s, self._signals, self.clock = recording.time_s, signals, SampleClock(speed=speed)
         self._next, self._began_s, self._now_s = 0, 0.0, 0.0
         self.refused: Counter[str] = Counter()
 
@@ -138,7 +134,7 @@ class RecordingSource:
             return None
         if not self._began_s:  # it begins when someone looks: what is made before that takes its time
             self._began_s = self._now_s = time.monotonic()
-        due = self._began_s + (self._time_s - self._time_s[0])[self._next] / self._speed
+        due = self._began_s + (self._time_s - self._time_s[0])[self._next] / self.clock.speed
         now = time.monotonic()
         if due > now:
             time.sleep(min(due - now, timeout_s))
@@ -187,7 +183,7 @@ class LslSource:
         Type of the streams.
     """
 
-    shared_clock, same_clock = True, True
+    clock = SampleClock(of_machine=True)
 
     def __init__(
         self, names: Sequence[str], *, stream: str = "", kind: str = "IMU", scope: str = "machine"

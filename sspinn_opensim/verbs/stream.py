@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
@@ -16,6 +17,7 @@ from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.files import sha256, write_atomically, write_json
 from sspinn_opensim.live_page import LivePage
+from sspinn_opensim.recording import Recording
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.streaming.adaptation import FIRST_S, Adaptation
 from sspinn_opensim.streaming.addresses import address_of
@@ -34,7 +36,6 @@ from sspinn_opensim.streaming.sources import LslSource, RecordingSource, Source,
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.settings import adaptation_settings
 from sspinn_opensim.verbs.on_study import on_study, subject_file
-from sspinn_opensim.verbs.prepared import Prepared
 from sspinn_opensim.verbs.stream_parts import about_page, channels_of, frame_solver_of, streamed_sensors
 from sspinn_opensim.verbs.stream_start import Start, adapted_folder, inclination, start_of, unaligned
 
@@ -104,46 +105,53 @@ def stream(
     Parameters
     ----------
     study : Study, str or Path
-        Sensors of the same names stream. Its recording says how they sit; without one, the study does, or
-        it is found of the stream.
+        Its sensors stream under their names. How they sit is known of its recording; without one the study
+        says it, or it is found of the stream.
+    out : str or Path
+        Results folder; the stream's own files are in ``stream/`` and the time it began.
     network : {'builtin', 'adapted'}, optional
-        As `start_of`.
+        The network that is shipped, or that an earlier stream adapted; by default the one that was trained in
+        the folder. See `stream_start.start_of`.
     adapt : bool
         Whether the network is adapted to the person meanwhile, and kept in ``adapted/``.
     adapt_after_s : float
-        So much of the stream the first adaptation learns from.
+        Length of stream that the first adaptation learns from, s.
     source : {'lsl', 'udp', 'recording'}
-        Where samples come from; the last is the study's own recording at its speed.
+        Where samples come from; the last is the study's own recording.
     stream : str
-        Name of the only LSL stream to read.
-    listen, send : str
-        Addresses for UDP.
+        LSL: name of the only stream to read; empty: all of the sensors.
+    listen : str
+        UDP: address HOST:PORT that samples come to.
     one_clock : bool
-        Whether the times in UDP messages are of one clock.
-    to : sequence of str
-        Where estimates go: ``lsl``, ``files``, ``udp``.
+        UDP: whether the times in all messages are of one clock; else each sensor has its own.
+    to : sequence of {'lsl', 'files', 'udp'}
+        Where estimates go.
+    send : str
+        UDP: address HOST:PORT that estimates go to.
     scope : {'machine', 'network'}
         How far LSL streams are looked for and announced.
     standing_s : float, optional
-        So long the person stands at the start; by default 1 s, and none in a recording.
-    window_ms, hold_ms : float
-        As `Patience`.
+        How long the person stands at the start, s; by default 1 s, and 0 in a recording.
+    window_ms : float
+        How long a frame waits for a sensor, ms.
+    hold_ms : float
+        How long a sensor that is silent may be bridged, ms. See `streaming.frames.Patience`.
     kept_minutes : float
-        So much of the stream is kept in files.
+        How much of the stream is kept in files, minutes.
     speed : float
-        Of the recording.
+        How many times faster than it was measured a recording is played.
     seconds : float, optional
-        How long; by default until Ctrl-C, or the end of the recording.
+        How long to stream, s; by default until Ctrl-C, or the end of the recording.
     view : bool
         Whether a page shows the estimate in a browser.
     view_host, view_port : str, int
-        Where; beyond this machine its address holds a token. Port 0: any that is free.
+        Address of the page; beyond this machine it holds a token. Port 0: any that is free.
     muscles : bool
         Whether muscle forces are estimated too, with the settings of the study.
     align_after_s : float
-        Where nothing says how a sensor sits: so much of the stream the first alignment is made of.
+        Length of stream that the first alignment is made of, s, where nothing says how a sensor sits.
     no_rehearsal : bool
-        Whether the way of a sample is not rehearsed in the pauses.
+        Leave out the rehearsals in the pauses that keep the way of a sample quick (`streaming.rehearsal`).
 
     Raises
     ------
@@ -163,17 +171,24 @@ def stream(
     folder = ResultsFolder(out).stream / datetime.now().strftime("%Y-%m-%d_%H%M%S")
     standing = (0.0 if source == "recording" else 1.0) if standing_s is None else standing_s
     with contextlib.ExitStack() as opening:  # what is open is closed where the next cannot be had
-        opened = _source(source, sensors, prepared, stream, listen, scope, one_clock, speed)
+        opened = _source(
+            source,
+            sensors,
+            prepared.recording,
+            stream=stream,
+            listen=listen,
+            scope=scope,
+            one_clock=one_clock,
+            speed=speed,
+        )
         opening.callback(opened.close)
         live = LiveEstimator(
             estimator,
             sensors,
-            shared_clock=opened.shared_clock,
-            same_clock=opened.same_clock,
+            clock=opened.clock,
             patience=Patience(window_ms / 1000, hold_ms / 1000),
             standing_s=standing,
             muscles=None if solver is None else LiveMuscles(solver, estimator.step_s),
-            speed=speed if source == "recording" else 1.0,
             network=start.told,
             inclined=inclination(study, prepared),
             joints=shared_joints(prepared.subject.model, prepared.subject.functions.imu_frames),
@@ -199,7 +214,7 @@ def stream(
         f"Estimates {1 / estimator.step_s:.0f} times a second by {start.told}; "
         f"a frame waits at most {window_ms:g} ms"
     )
-    adapting = None if not adapt else lambda known: _adaptation(study, known, out, adapt_after_s)
+    adapting = partial(_adaptation, study, out=out, first_s=adapt_after_s) if adapt else None
     if unknown is None:
         live.adaptation = adapting and adapting(start)
     else:
@@ -280,18 +295,19 @@ def _adaptation(study: Study, start: Start, out: Path, first_s: float) -> Adapta
 def _source(
     source: str,
     sensors: StreamedSensors,
-    prepared: Prepared,
+    recording: Recording,
+    *,
     stream: str,
     listen: str,
     scope: str,
     one_clock: bool,
     speed: float,
 ) -> Source:
+    """Open the source of samples; the parameters are those of `stream`."""
     if source == "udp":
         opened = UdpSource(sensors.names, *address_of(listen), shared_clock=one_clock)
         log.info(f"Listening at {opened.address[0]}:{opened.address[1]}")
         return opened
     if source == "lsl":
         return LslSource(sensors.names, stream=stream, scope=scope)
-    recording = prepared.recording
     return RecordingSource(recording, own_axes(recording, sensors.rotation), speed)

@@ -49,11 +49,13 @@ def make_live(person):
     from sspinn_opensim.estimation import StreamingEstimator
     from sspinn_opensim.streaming.lateness import shared_joints
     from sspinn_opensim.streaming.live import LiveEstimator
+    from sspinn_opensim.streaming.samples import SampleClock
 
     def make(**settings):
         streaming = StreamingEstimator(person.estimator, person.subject, person.signals)
         joints = shared_joints(person.subject.model, person.subject.functions.imu_frames)
-        return LiveEstimator(streaming, person.sensors, **{"shared_clock": True, "joints": joints} | settings)
+        usual = {"clock": SampleClock(), "joints": joints}
+        return LiveEstimator(streaming, person.sensors, **usual | settings)
 
     return make
 

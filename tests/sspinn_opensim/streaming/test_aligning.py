@@ -20,7 +20,7 @@ from sspinn_opensim.streaming import task_process
 from sspinn_opensim.streaming.aligning import Aligning, Part, Unaligned, find_axes
 from sspinn_opensim.streaming.live import LiveEstimator
 from sspinn_opensim.streaming.recent import recording_of
-from sspinn_opensim.streaming.samples import Sample
+from sspinn_opensim.streaming.samples import Sample, SampleClock
 from sspinn_opensim.study import read_study
 
 #: The machine may be busy.
@@ -44,7 +44,7 @@ def live(person, turns, unaligned):
     """Return a live estimator of sensors whose axes nothing says, and its alignment of 3 s."""
     everything = replace(person.sensors, rotation=np.einsum("kij,kjl->kil", turns, person.sensors.rotation))
     streaming = StreamingEstimator(person.estimator, person.subject, person.signals)
-    live = LiveEstimator(streaming, everything, shared_clock=True)
+    live = LiveEstimator(streaming, everything, clock=SampleClock())
     aligning = Aligning(unaligned, first_s=3.0)
     live.await_axes(aligning)
     yield live
@@ -81,7 +81,7 @@ def test_nothing_is_estimated_until_the_axes_are_found(live, person, turns, unal
     frames, events = play_to(live, arrivals(from_row=600))
     assert kinds(events) == ["aligned", "began"] and live.aligning is None
     streaming = StreamingEstimator(person.estimator, person.subject, person.signals)
-    known = LiveEstimator(streaming, person.sensors, shared_clock=True)
+    known = LiveEstimator(streaming, person.sensors, clock=SampleClock())
     first = round(frames[0].time_s * 100)
     expected, _ = play_to(known, arrivals(from_row=first))
     assert len(frames) == len(expected) > 1000
@@ -174,7 +174,7 @@ def test_turned_sensors_of_a_walk_are_streamed_as_they_are_aligned_offline(
     monkeypatch.setattr(task_process, "yield_to_all", lambda _: None)
     streaming = StreamingEstimator(person.estimator, person.subject, person.signals)
     bare = replace(person.sensors, rotation=np.tile(np.eye(3), (7, 1, 1)))
-    live = LiveEstimator(streaming, bare, shared_clock=True)
+    live = LiveEstimator(streaming, bare, clock=SampleClock())
     live.await_axes(Aligning(Unaligned(like, AlignmentChoice()), first_s=first_s))
     pipe = live.aligning._beside._pipe
     frames, events = play_to(live, samples[: 2000 * 7], until_s=0.001)
@@ -185,7 +185,7 @@ def test_turned_sensors_of_a_walk_are_streamed_as_they_are_aligned_offline(
     np.testing.assert_array_equal(live.sensors.rotation, rotation)
     first = round(frames[0].time_s * 100)
     streaming = StreamingEstimator(person.estimator, person.subject, person.signals)
-    known = LiveEstimator(streaming, replace(bare, rotation=rotation), shared_clock=True)
+    known = LiveEstimator(streaming, replace(bare, rotation=rotation), clock=SampleClock())
     expected, _ = play_to(known, samples[first * 7 :])
     moments, there = (np.array([f.estimate.moments for f in each]) for each in (frames, expected))
     np.testing.assert_allclose(moments, there, atol=1e-9 * np.abs(there).max())

@@ -9,7 +9,7 @@ import pytest
 
 from sspinn_opensim.estimation import estimate
 from sspinn_opensim.streaming.frames import FrameMaker, Patience
-from sspinn_opensim.streaming.samples import Sample
+from sspinn_opensim.streaming.samples import Sample, SampleClock
 from sspinn_opensim.streaming.sensor_clock import SensorClock
 
 
@@ -47,7 +47,7 @@ def test_a_stream_is_the_estimate_of_the_whole_recording(make_live, arrivals, pl
 
 def test_a_replay_at_another_speed_is_as_late_as_at_its_own(make_live, arrivals, play_to):
     """Four seconds of this machine pass in one of the recording: no frame is behind by the other three."""
-    frames, _ = play_to(make_live(speed=0.25), arrivals())
+    frames, _ = play_to(make_live(clock=SampleClock(speed=0.25)), arrivals())
     passed_s, recorded_s = (np.array([getattr(f, name) for f in frames]) for name in ("machine_s", "time_s"))
     np.testing.assert_allclose(passed_s - passed_s[0], 4 * (recorded_s - recorded_s[0]), atol=1e-9)
 
@@ -125,7 +125,7 @@ def test_a_sensor_that_lacks_an_axis_is_told_from_one_that_is_silent(make_live, 
 
 def test_clocks_of_their_own_are_put_on_one(make_live, arrivals, play_to, whole):
     """Origins minutes apart, 100 ppm between the quickest and the slowest, 50 ms of jitter."""
-    live = make_live(shared_clock=False)
+    live = make_live(clock=SampleClock(shared=False))
     ppm = np.linspace(-50, 50, 7) + 30
     frames, events = play_to(live, arrivals(ppm=ppm, jitter_s=0.05))
     assert kinds(events) == ["began"] and len(frames) > 0.98 * len(whole.time_s)
@@ -193,7 +193,7 @@ def test_a_sensor_whose_packets_come_late_is_named(make_live, arrivals, play_to,
 @pytest.mark.parametrize(("sensor", "name"), [(2, "tibia_r"), (6, "foot_l"), (4, "femur_l")])
 def test_a_sensor_whose_signals_come_late_is_named(make_live, arrivals, play_to, sensor, name):
     """By 30 ms, hidden by its clock: nothing but the joints tell it."""
-    live = make_live(shared_clock=False)
+    live = make_live(clock=SampleClock(shared=False))
     _, events = play_to(live, arrivals(ppm=np.full(7, 1.0), signal_late=[(sensor, 3)], jitter_s=0.01))
     late = [event for event in events if event.kind == "late"]
     assert [event.sensors for event in late] == [(name,)]
@@ -204,7 +204,7 @@ def test_a_sensor_whose_signals_come_late_is_named(make_live, arrivals, play_to,
 @pytest.mark.parametrize("late", [(), [(2, 3)], [(5, -3)]])
 def test_it_is_named_whatever_else_goes_wrong(make_live, arrivals, play_to, person, late):
     """Losses, jitter, clocks 100 ppm apart, a sensor that is dead for a time; and nobody where nobody is."""
-    live = make_live(shared_clock=False)
+    live = make_live(clock=SampleClock(shared=False))
     ppm = np.linspace(-50, 50, 7)
     sent = arrivals(loss=0.05, jitter_s=0.05, ppm=ppm, dead=[(6, 5.0, 12.0)], signal_late=late, to_row=1800)
     told = [event for event in play_to(live, sent)[1] if event.kind == "late"]
@@ -215,7 +215,7 @@ def test_it_is_named_whatever_else_goes_wrong(make_live, arrivals, play_to, pers
 
 def test_nobody_is_late_in_a_good_stream(make_live, arrivals, play_to):
     for shared in (True, False):
-        live = make_live(shared_clock=shared)
+        live = make_live(clock=SampleClock(shared=shared))
         _, events = play_to(live, arrivals(jitter_s=0.05, ppm=None if shared else np.full(7, 1.0)))
         assert kinds(events) == ["began"]
 

@@ -16,6 +16,7 @@ from sspinn_opensim.streaming.channels import channels_of_estimate
 from sspinn_opensim.streaming.lsl import THIS_MACHINE, channels_of, lsl
 from sspinn_opensim.streaming.replay import LslPlayer, UdpPlayer, play
 from sspinn_opensim.streaming.run import run
+from sspinn_opensim.streaming.samples import SampleClock
 from sspinn_opensim.streaming.sinks import LslSink, RollingFiles, UdpSink
 from sspinn_opensim.streaming.sources import LslSource, RecordingSource, UdpSource
 
@@ -59,7 +60,7 @@ def test_by_lsl_from_replay_to_outlets(pylsl, person, make_live, channels):
     names = person.sensors.names
     player = LslPlayer(names, 100.0)
     source, sink = LslSource(names, stream="sspinn_replay"), LslSink(channels, 100.0)
-    live = make_live(same_clock=True)
+    live = make_live(clock=SampleClock(of_machine=True))
     (info,) = pylsl.resolve_byprop("name", "sspinn_moments", minimum=1, timeout=5.0)
     inlet = pylsl.StreamInlet(info)
     described = channels_of(inlet.info(timeout=5.0))
@@ -90,7 +91,7 @@ def test_by_udp_from_replay_to_a_socket(person, make_live, channels):
     receiver.settimeout(2.0)
     source = UdpSource(person.sensors.names)
     player = UdpPlayer(person.sensors.names, *source.address)
-    live = make_live(shared_clock=False)
+    live = make_live(clock=SampleClock(shared=False))
     sink = UdpSink(channels, *receiver.getsockname())
     sent = in_background(play, player, person.recording.time_s[:200], person.sent[:200])
     got = []

@@ -5,7 +5,14 @@ import socket
 import numpy as np
 import pytest
 
-from sspinn_opensim.streaming.samples import LARGEST_MESSAGE, RefusedError, Sample, message_of, read_message
+from sspinn_opensim.streaming.samples import (
+    LARGEST_MESSAGE,
+    RefusedError,
+    Sample,
+    SampleClock,
+    message_of,
+    read_message,
+)
 from sspinn_opensim.streaming.sources import UdpSource, columns_of
 
 NAMES = ("pelvis", "shank_r")
@@ -101,7 +108,8 @@ def mutated(random):
 
 def test_ten_thousand_damaged_messages_stop_nothing(make_live):
     """What can be read is read, all else is counted, and a good message is read after it."""
-    source, random, live = UdpSource(NAMES), np.random.default_rng(3), make_live(shared_clock=False)
+    source, random = UdpSource(NAMES), np.random.default_rng(3)
+    live = make_live(clock=SampleClock(shared=False))
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     read = 0
     for start in range(0, 10_000, 100):
