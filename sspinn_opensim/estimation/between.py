@@ -54,18 +54,9 @@ def thinned(
         some[-1] += beyond * (values[-1] - values[-2])
         return some
 
-    ground = {name: getattr(estimate.ground, name)[chosen] for name in ("force", "point", "torque")}
     time_s = estimate.time_s[0] + step_s * places
-    some = replace(
-        estimate,
-        time_s=time_s,
-        q=going_on(estimate.q),
-        moments=estimate.moments[chosen],
-        ground=replace(estimate.ground, **ground),
-        heading_rad=estimate.heading_rad[chosen],
-    )
-    names = ("q", "moments", "force", "point")
-    told = replace(deviations, time_s=time_s, **{name: getattr(deviations, name)[chosen] for name in names})
+    some = replace(estimate.part(chosen), time_s=time_s, q=going_on(estimate.q))
+    told = replace(deviations.part(chosen), time_s=time_s)
     if gyroscopes is not None:
         rate = anti_aliased(gyroscopes.angular_rate, 1.0 / step_s, 1.0 / (every * step_s))
         gyroscopes = replace(

@@ -31,6 +31,10 @@ class GroundForces:
     point: np.ndarray
     torque: np.ndarray
 
+    def part(self, chosen: slice | np.ndarray) -> GroundForces:
+        """Return those of some of the frames."""
+        return GroundForces(self.feet, self.force[chosen], self.point[chosen], self.torque[chosen])
+
 
 def ground_forces(subject: Subject, position: np.ndarray, force: np.ndarray) -> GroundForces:
     """Return the wrench on each foot that equals the forces at its contact points.

@@ -15,7 +15,7 @@ from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 
 
 class Hessians:
-    """The compiled function of one subject.
+    """The compiled function of one subject; what it is made of are its attributes.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ class Hessians:
     def __init__(
         self, balance: Balance, directions: np.ndarray, stiffness: float, axes: list[int], turns: list[int]
     ) -> None:
-        self._balance, self._directions, self._stiffness = balance, directions, stiffness
-        self._axes, self._turns = axes, turns
+        self.balance, self.directions, self.stiffness = balance, directions, stiffness
+        self.axes, self.turns = axes, turns
         self._compiled = compile_numpy(self._function())
 
     def at(
@@ -60,7 +60,7 @@ class Hessians:
         gyroscopes : Gyroscopes or None
             What the motion follows.
         """
-        frames, rates = len(motion), self._balance.sizes[2] - self._accelerations
+        frames, rates = len(motion), self.balance.sizes[2] - self._accelerations
         follow, measured = np.zeros((rates, rates)), np.zeros((frames, 1))
         if gyroscopes is not None:
             follow = (gyroscopes.turn / gyroscopes.deviation**2) @ gyroscopes.turn.T
@@ -73,7 +73,7 @@ class Hessians:
             precision=precision,
             measured=measured,
             follow=follow[self._same_sensor],
-            **self._balance.constants,
+            **self.balance.constants,
         )
         states, amounts = motion.shape[1], amount.shape[1]
         return {
@@ -84,18 +84,18 @@ class Hessians:
 
     @property
     def _accelerations(self) -> int:
-        return int(self._balance.subject.modelled.acceleration.sum())
+        return int(self.balance.subject.modelled.acceleration.sum())
 
     @property
     def _same_sensor(self) -> tuple[np.ndarray, np.ndarray]:
         """Pairs of angular rates that a gyroscope mixes."""
-        rates = self._balance.subject.modelled.angular_rate
+        rates = self.balance.subject.modelled.angular_rate
         sensor = np.repeat(np.arange(len(rates)), rates.sum(axis=1))
         rows, columns = np.nonzero(sensor[:, None] == sensor)
         return rows, columns
 
     def _function(self) -> ca.Function:
-        balance, subject = self._balance, self._balance.subject
+        balance, subject = self.balance, self.balance.subject
         known, values = balance.expressions
         motion, force, given = (
             known["motion"],
@@ -103,7 +103,7 @@ class Hessians:
             {name: known[name] for name in balance.constants},
         )
         root, moment, reading, position = ca.vertsplit(values, np.cumsum([0, *balance.sizes]).tolist())
-        feet, points, ways = len(set(subject.feet)), len(subject.feet), self._directions.shape[1]
+        feet, points, ways = len(set(subject.feet)), len(subject.feet), self.directions.shape[1]
         amount, on = ca.SX.sym("amount", points * ways), ca.SX.sym("on", points)
         point, measured = ca.SX.sym("point", 3 * feet), ca.SX.sym("measured")
         rows, columns = self._same_sensor
@@ -114,9 +114,9 @@ class Hessians:
         of_q, of_amounts, of_moments, of_feet = ca.vertsplit(precision, np.cumsum([0, *sizes]).tolist())
 
         # Forces are amounts along directions, where the point may push.
-        cone = ca.SX(ca.diagcat(*[ca.DM(self._directions)] * points))
+        cone = ca.SX(ca.diagcat(*[ca.DM(self.directions)] * points))
         cone = cone @ ca.diag(ca.vec(ca.repmat(on.T, ways, 1)))
-        told, weight = ca.vertcat(root, moment, reading, on_feet), self._stiffness / balance.root_scale**2
+        told, weight = ca.vertcat(root, moment, reading, on_feet), self.stiffness / balance.root_scale**2
         slopes = ca.jacobian(told, ca.vertcat(motion, force))
         slopes = ca.substitute(slopes, force, cone @ amount)
         weights = ca.diag(ca.vertcat(weight, of_moments, balance.reading_scale**-2.0, of_feet))
@@ -149,14 +149,14 @@ class Hessians:
 
     def _of_feet(self, force: ca.SX, position: ca.SX, point: ca.SX) -> ca.SX:
         """Return the told components of each foot's force, and then of each foot's moment about its point."""
-        subject, forces, moments = self._balance.subject, [], []
+        subject, forces, moments = self.balance.subject, [], []
         for k, foot in enumerate(dict.fromkeys(subject.feet)):
             total, turning = ca.SX.zeros(3), ca.SX.zeros(3)
             for i in (i for i, own in enumerate(subject.feet) if own == foot):
                 total += force[:, i]
                 turning += ca.cross(position[:, i] - point[3 * k : 3 * k + 3], force[:, i])
-            forces.append(total[self._axes])
-            moments.append(turning[self._turns])
+            forces.append(total[self.axes])
+            moments.append(turning[self.turns])
         return ca.vertcat(*forces, *moments)
 
 

@@ -60,6 +60,12 @@ class Estimate:
     ground: GroundForces
     heading_rad: np.ndarray
 
+    def part(self, chosen: slice | np.ndarray) -> Estimate:
+        """Return some of the frames."""
+        names = ("time_s", "q", "moments", "heading_rad")
+        some = {name: getattr(self, name)[chosen] for name in names}
+        return replace(self, ground=self.ground.part(chosen), **some)
+
 
 def estimate(
     estimator: PersonNetwork,

@@ -11,7 +11,7 @@ too, where sensors are aligned worse than those people's were.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -137,6 +137,11 @@ class Deviations:
     feet: tuple[str, ...]
     force: np.ndarray
     point: np.ndarray
+
+    def part(self, chosen: slice | np.ndarray) -> Deviations:
+        """Return those of some of the frames."""
+        names = ("time_s", "q", "moments", "force", "point")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in names})
 
 
 def standard_deviations(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +19,7 @@ def window(estimate: Estimate, from_s: float, to_s: float) -> Estimate:
     # A slice, so that nothing of a long recording is copied.
     first = int(np.searchsorted(estimate.time_s, from_s - step / 2, "left"))
     chosen = slice(first, int(np.searchsorted(estimate.time_s, to_s + step / 2, "right")))
-    ground = estimate.ground
-    ground = replace(
-        ground, force=ground.force[chosen], point=ground.point[chosen], torque=ground.torque[chosen]
-    )
-    names = ("time_s", "q", "moments", "heading_rad")
-    return replace(estimate, ground=ground, **{name: getattr(estimate, name)[chosen] for name in names})
+    return estimate.part(chosen)
 
 
 def write_estimate(estimate: Estimate, model: Model, files: tuple[Path, Path, Path], title: str) -> None:

@@ -19,6 +19,7 @@ from sspinn_opensim.estimation import consistent as step
 from sspinn_opensim.estimation import knots, quadratic
 from sspinn_opensim.estimation.balance import RATE_RAD_S, Balance, Values
 from sspinn_opensim.estimation.correction import correction_of
+from sspinn_opensim.estimation.correction_problem import BALANCED, cone_of_friction, told_of_feet
 from sspinn_opensim.estimation.ground import LEAST_LOAD, GroundForces
 from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.hessians import Hessians
@@ -29,6 +30,7 @@ from sspinn_opensim.estimation.write import write_estimate
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tools import inverse_dynamics as tool
 from sspinn_opensim.results.folder import ResultsFolder
+from sspinn_opensim.training.losses import FRICTION
 from sspinn_opensim.training.mounting import Mounting
 from sspinn_opensim.training.subject import make_subject
 
@@ -87,7 +89,7 @@ def test_opensim_finds_nothing_at_the_pelvis(corrected, by_opensim):
     for i in subject.roles.root:
         name = subject.model.coordinate_names[i]
         scale = subject.moment_scale if name == "pelvis_tilt" else subject.body_weight
-        assert np.abs(by_opensim.tau(name)).max() < 2 * step._BALANCED * scale, name
+        assert np.abs(by_opensim.tau(name)).max() < 2 * BALANCED * scale, name
     told = correction_of(before, after, deviations, subject)
     assert max(r.before_percent for r in told.residuals.values()) > 5
     assert max(r.after_percent for r in told.residuals.values()) < 1e-3
@@ -108,7 +110,7 @@ def test_forces_push_within_friction_and_sole_and_only_where_there_is_load(corre
     assert not loaded[round(0.9 * RATE_HZ) + 1, 0] and 0.2 < np.mean(~loaded[:, 0]) < 0.5
     assert (force[~loaded] == 0).all() and (force[..., 1] >= 0).all()
     # Many are on the cone: to rounding.
-    assert (np.abs(force[..., 0]) <= step.FRICTION * force[..., 1] + 1e-12 * subject.body_weight).all()
+    assert (np.abs(force[..., 0]) <= FRICTION * force[..., 1] + 1e-12 * subject.body_weight).all()
     balance = Balance(subject)
     motion = knots.at_knots(
         knots.coefficients(after.q[:, list(balance.free)]), knots.derivative_weights(1 / RATE_HZ)
@@ -116,7 +118,7 @@ def test_forces_push_within_friction_and_sole_and_only_where_there_is_load(corre
     place = balance.values(motion, np.zeros((len(motion), 4, 3))).position[..., 0].reshape(-1, 2, 2)
     pressed = force[..., 1] > 0.05 * subject.body_weight
     # The point is told at the floor; forces act at the height of the points, so friction shifts it.
-    shift = step.FRICTION * 0.05
+    shift = FRICTION * 0.05
     low, high = place.min(axis=-1) - shift, place.max(axis=-1) + shift
     assert ((ground.point[..., 0] >= low) & (ground.point[..., 0] <= high))[pressed].all()
 
@@ -268,8 +270,8 @@ def test_hessians_are_products_of_differences(walker, coupled, which):
     """Gauss and Newton by the book: weighted products of all derivatives, each by differences."""
     subject = walker.subject if which == "in the plane" else coupled
     balance, random = Balance(subject), np.random.default_rng(5)
-    planar, directions = subject.planar, step._directions(subject)
-    axes, turns = step._told_of_feet(subject)
+    planar, directions = subject.planar, cone_of_friction(subject)
+    axes, turns = told_of_feet(subject)
     motion = random.normal(0, 0.3, (1, 3 * len(balance.free)))
     count, ways, on = len(balance.free), directions.shape[1], np.array([[True, True, False, True]])
     amount = random.uniform(0, 0.3, (1, 4 * ways))
@@ -347,7 +349,7 @@ def test_corrections_do_not_depend_on_the_sampling_rate(walker, corrected, rate_
     assert max(r.after_percent for r in told.residuals.values()) < 1
     force = after.ground.force
     assert (force[..., 1] >= 0).all()
-    assert (np.abs(force[..., 0]) <= step.FRICTION * force[..., 1] + 1e-9 * subject.body_weight).all()
+    assert (np.abs(force[..., 0]) <= FRICTION * force[..., 1] + 1e-9 * subject.body_weight).all()
 
 
 def test_in_space_nothing_holds_the_root_and_couplers_hold(coupled):
@@ -368,7 +370,7 @@ def test_in_space_nothing_holds_the_root_and_couplers_hold(coupled):
     assert max(r.before_percent for r in told.residuals.values()) > 5
     assert max(r.after_percent for r in told.residuals.values()) < 1e-3
     force = after.ground.force
-    assert (np.hypot(force[..., 0], force[..., 2]) <= step.FRICTION * force[..., 1] + 1e-9).all()
+    assert (np.hypot(force[..., 0], force[..., 2]) <= FRICTION * force[..., 1] + 1e-9).all()
 
 
 @pytest.fixture(scope="module")
@@ -550,7 +552,7 @@ def test_a_piece_is_not_held_once_it_was_given():
         pass
 
     given = []
-    for (found,) in step._in_order(lambda _: (Found(),), [slice(k, k + 1) for k in range(50)]):
+    for found in step._in_order(lambda _: Found(), [slice(k, k + 1) for k in range(50)]):
         given.append(weakref.ref(found))
         del found
         # A thread may not have let go of its last one yet.
