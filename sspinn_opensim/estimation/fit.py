@@ -17,7 +17,6 @@ from sspinn_opensim.training.lead_in import lead_in_frames
 from sspinn_opensim.training.loss_inputs import BodyConstants, LossInputs, loss_inputs
 from sspinn_opensim.training.loss_terms import TERMS
 from sspinn_opensim.training.losses import beyond_limits, term_value
-from sspinn_opensim.training.motion import differentiate
 from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import Signals, Windows, windows_at
 from sspinn_opensim.training.subject import Subject
@@ -145,19 +144,10 @@ def _inputs(
     # The first derivatives need the frame before the first that is scored.
     settling = unscored - 1
     state = estimator.network.settle(windows.inputs[:, :settling])
-    windows = windows.after(settling)
+    windows = windows.part(slice(settling, None))
     raw = estimator.decoder(estimator.network(windows.inputs, state)[0])
-    motion = differentiate(raw, subject, signals.step_s)
-    return loss_inputs(
-        subject,
-        subject.compiled(),
-        signals,
-        BodyConstants.of(subject),
-        estimator.mounting,
-        windows,
-        raw,
-        motion,
-    )
+    constants = BodyConstants.of(subject)
+    return loss_inputs(subject, subject.compiled(), signals, constants, estimator.mounting, windows, raw)
 
 
 def _sensors(e: LossInputs, signals: Signals) -> Iterator[SensorFit]:

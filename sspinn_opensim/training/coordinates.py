@@ -69,7 +69,7 @@ def held_by_choice(choice: CoordinateChoice, sensors: Sequence, model: Model) ->
 
 
 def to_store(choice: CoordinateChoice, sensors: Sequence, model: Model) -> dict[str, Any]:
-    """Return the same for `scaling.json`, with what it was decided from."""
+    """Return `held_by_choice` with what it was decided from, for `scaling.json`; `held_in` reads it."""
     return _decided_from(choice, sensors, model) | {"held": held_by_choice(choice, sensors, model)}
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from casadi_dynamics.compiled import TorchFunction, compile_torch
 from sspinn_opensim.training.contact_points import farthest_on_foot, levers, slopes_of_soles
-from sspinn_opensim.training.motion import Motion, RawMotion, columns
+from sspinn_opensim.training.motion import Motion, RawMotion, columns, differentiate
 from sspinn_opensim.training.mounting import Mounting
 from sspinn_opensim.training.outliers import ErrorScales
 from sspinn_opensim.training.signals import Signals, Windows
@@ -20,6 +20,8 @@ from sspinn_opensim.training.subject import Subject
 
 #: The upright trunk of walking and running leans forward a little, rad (rotation about z is backward).
 TRUNK_LEAN_RAD = -0.03
+#: Frames of a window that have a derivative.
+_INNER = slice(1, -1)
 
 
 @dataclass(frozen=True)
@@ -205,19 +207,25 @@ def loss_inputs(
     mounting: Mounting,
     windows: Windows,
     raw: RawMotion,
-    motion: Motion,
     error_scales: ErrorScales | None = None,
 ) -> LossInputs:
     """Run the body model over the inner frames of a batch and return what the terms look at.
 
     Parameters
     ----------
-    raw : RawMotion
-        (batch, frames, ...).
-    motion : Motion
-        (batch, frames - 2, n): differences over time take the first and the last frame.
+    dynamics : TorchFunction
+        `Subject.compiled`; one serves all people of a topology.
+    windows, raw : Windows, RawMotion
+        What was recorded, and what the network made of it, (batch, frames, ...). Differences over time take
+        the first and the last frame.
+
+    Returns
+    -------
+    LossInputs
+        (batch, frames - 2, ...).
     """
-    inner = RawMotion(*(x[:, 1:-1] for x in vars(raw).values()))
+    motion = differentiate(raw, subject, signals.step_s)
+    inner, recorded = raw.part(_INNER), windows.part(_INNER)
     out = dynamics(
         q=motion.q,
         u=motion.u,
@@ -236,8 +244,8 @@ def loss_inputs(
         signals=signals,
         constants=constants,
         mounting=mounting,
-        acceleration=windows.acceleration[:, 1:-1],
-        angular_rate=windows.angular_rate[:, 1:-1],
+        acceleration=recorded.acceleration,
+        angular_rate=recorded.angular_rate,
         predicted_acceleration=out["imu_acceleration"] @ columns(axes, signals.acceleration_places),
         predicted_rate=out["imu_angular_rate"] @ columns(axes, signals.rate_places),
         motion=motion,
@@ -247,15 +255,15 @@ def loss_inputs(
         contact_position=triples(out["contact_position"]) - floor,
         # Where no force is modelled, sideways in a planar estimate, nothing can stop a point either.
         contact_velocity=triples(out["contact_velocity"]) * constants.modelled_force,
-        on_the_way=windows.on_the_way,
-        still=None if windows.still is None else windows.still[:, 1:-1],
+        on_the_way=recorded.on_the_way,
+        still=recorded.still,
         sensor_velocity=triples(out["imu_velocity"]),
-        foot_speed=None if windows.foot_speed is None else windows.foot_speed[:, 1:-1],
+        foot_speed=recorded.foot_speed,
         ankle_ahead=ankle_ahead,
         shank_lean=shank_lean,
-        rests=None if windows.rests is None else windows.rests[:, 1:-1],
+        rests=recorded.rests,
         error_scales=error_scales,
-        up=None if windows.up is None else windows.up[:, 1:-1],
+        up=recorded.up,
         predicted_up=triples(out["imu_up"] @ axes),
     )
 

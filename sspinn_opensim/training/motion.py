@@ -50,6 +50,10 @@ class RawMotion:
     force: Tensor
     torque: Tensor
 
+    def part(self, frames: slice) -> RawMotion:
+        """Return some frames of a batch (batch, frames, size)."""
+        return RawMotion(*(x[:, frames] for x in vars(self).values()))
+
 
 class Decoder(nn.Module):
     """Numbers of the order of one to a motion in physical units.

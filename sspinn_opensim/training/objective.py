@@ -17,7 +17,6 @@ from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.loss_inputs import BodyConstants, loss_inputs
 from sspinn_opensim.training.loss_terms import TERMS, weights
 from sspinn_opensim.training.losses import term_value
-from sspinn_opensim.training.motion import differentiate
 from sspinn_opensim.training.processes import mean_over_processes
 from sspinn_opensim.training.settings import TrainingSettings
 
@@ -78,7 +77,7 @@ class Objective(nn.Module):
         # The first derivatives need the frame before the first that is scored.
         settling = self._unscored - 1
         outputs, _ = network(inputs, unread=settling)
-        batch = [MemberBatch(part.member, part.windows.after(settling)) for part in batch]
+        batch = [MemberBatch(part.member, part.windows.part(slice(settling, None))) for part in batch]
         split = outputs.split([len(part.windows.inputs) for part in batch])
         found = [self._of_member(part, out, ramp) for part, out in zip(batch, split, strict=True)]
         averaged = _mean(found)
@@ -97,8 +96,8 @@ class Objective(nn.Module):
             self._members[member].error_scales.follow(*errors)
 
     def _of_member(self, part: MemberBatch, outputs: Tensor, ramp: float) -> dict[str, Tensor]:
+        """Return the terms of a member's windows; its sensors' errors are kept for `follow_errors`."""
         member, estimator = self._cohort.members[part.member], self._members[part.member]
-        raw = estimator.decoder(outputs)
         outliers = not (member.signals.runs or bool((member.signals.acceleration_variance > 0).all()))
         inputs = loss_inputs(
             member.subject,
@@ -107,8 +106,7 @@ class Objective(nn.Module):
             self._constants[part.member],
             estimator.mounting,
             part.windows,
-            raw,
-            differentiate(raw, member.subject, member.signals.step_s),
+            estimator.decoder(outputs),
             estimator.error_scales if outliers and ramp >= 1 else None,
         )
         moves = part.windows.on_the_way

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import torch
@@ -189,14 +190,7 @@ def make_signals(
     """
     told = phases(recording) if told is None else told
     spans = uncovered(recording, told, turns=subject.heading is not None)
-    time_s = recording.time_s
-    standing, still = np.zeros((2, len(time_s)), bool)
-    for phase in told:
-        if phase.kind == "standing":
-            standing |= (time_s >= phase.from_s) & (time_s <= phase.to_s)
-            from_s = phase.from_s + (WEIGHT_SHIFT_S if phase.from_s > time_s[0] else 0.0)
-            to_s = phase.to_s - (WEIGHT_SHIFT_S if phase.to_s < time_s[-1] else 0.0)
-            still |= (time_s >= from_s) & (time_s <= to_s)
+    standing, still = _standing(told, recording.time_s)
     accelerometer, gyroscope = channels(recording, subject)
     for kind, has in (("accelerometer", accelerometer), ("gyroscope", gyroscope)):
         if not has.any():  # a mean over none is no number, and would look like a training that diverged
@@ -242,6 +236,18 @@ def make_signals(
     )
 
 
+def _standing(told: Sequence[Phase], time_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return at which times (n,) the person stands, and at which of these no step is near; bool."""
+    standing, still = np.zeros((2, len(time_s)), bool)
+    for phase in told:
+        if phase.kind == "standing":
+            standing |= (time_s >= phase.from_s) & (time_s <= phase.to_s)
+            from_s = phase.from_s + (WEIGHT_SHIFT_S if phase.from_s > time_s[0] else 0.0)
+            to_s = phase.to_s - (WEIGHT_SHIFT_S if phase.to_s < time_s[-1] else 0.0)
+            still |= (time_s >= from_s) & (time_s <= to_s)
+    return standing, still
+
+
 def _axes(used: Tensor) -> float:
     return float(used.sum()) / max(int(used.any(-1).sum()), 1)
 
@@ -256,7 +262,25 @@ def _deviation(variance: np.ndarray, unknown: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Windows:
-    """A batch of windows: signals as recorded, inputs of a network, which hold no standing, frames of it."""
+    """A batch of windows of a recording.
+
+    Attributes
+    ----------
+    acceleration, angular_rate : (batch, frames, channels) Tensors
+        As recorded, m/s^2 and rad/s.
+    inputs : (batch, frames, inputs) Tensor
+        What the network sees of them: in training, disturbed as sensors and strides are.
+    on_the_way : (batch,) bool Tensor or None
+        Windows in which the person never stands; None: all.
+    still : (batch, frames) bool Tensor or None
+        `Signals.still`; None: nobody stands still.
+    foot_speed : (batch, frames, k) Tensor or None
+        `Signals.foot_speed`, m/s; None: unknown.
+    up : (batch, frames, k, 3) Tensor or None
+        `Signals.up`.
+    rests : (batch, frames, k) bool Tensor or None
+        `Signals.rests`; None: no foot rests.
+    """
 
     acceleration: Tensor
     angular_rate: Tensor
@@ -267,15 +291,10 @@ class Windows:
     up: Tensor | None = None
     rests: Tensor | None = None
 
-    def after(self, frames: int) -> Windows:
-        """Return the windows without their first frames."""
-        still, speed, up, rests = (
-            None if x is None else x[:, frames:] for x in (self.still, self.foot_speed, self.up, self.rests)
-        )
-        acceleration, angular_rate, inputs = (
-            x[:, frames:] for x in (self.acceleration, self.angular_rate, self.inputs)
-        )
-        return Windows(acceleration, angular_rate, inputs, self.on_the_way, still, speed, up, rests)
+    def part(self, frames: slice) -> Self:
+        """Return some frames of each window."""
+        of_frames = {name: x for name, x in vars(self).items() if torch.is_tensor(x) and name != "on_the_way"}
+        return replace(self, **{name: x[:, frames] for name, x in of_frames.items()})
 
 
 def draw_windows(
@@ -310,21 +329,20 @@ def windows_at(
         seen_a = acceleration + _noise(acceleration, signals.acceleration_deviation, disturbed_by)
         bias = GYRO_BIAS * torch.randn(len(rows), 1, rate.shape[-1], generator=disturbed_by)
         seen_r = rate + _noise(rate, signals.rate_deviation, disturbed_by) + bias
-    on_the_way = ~signals.standing[rows].any(dim=1)
     return Windows(
-        acceleration,
-        rate,
-        signals.inputs(seen_a, seen_r),
-        on_the_way,
-        signals.still[rows],
-        signals.foot_speed[rows],
-        None if signals.up is None else signals.up[rows],
-        signals.rests[rows],
+        acceleration=acceleration,
+        angular_rate=rate,
+        inputs=signals.inputs(seen_a, seen_r),
+        on_the_way=~signals.standing[rows].any(dim=1),
+        still=signals.still[rows],
+        foot_speed=signals.foot_speed[rows],
+        up=None if signals.up is None else signals.up[rows],
+        rests=signals.rests[rows],
     )
 
 
 def _noise(like: Tensor, deviation: Tensor, generator: torch.Generator) -> Tensor:
-    """Half of the power changes from stride to stride, half from sample to sample."""
+    """Return noise, half of whose power changes from stride to stride, half from sample to sample."""
     slow = torch.randn(like.shape[0], 1, like.shape[2], generator=generator)
     fast = torch.randn(like.shape, generator=generator)
     return NOISE_SHARE * deviation * (slow + fast) / 2**0.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from sspinn_opensim.interruption import held_back
-from sspinn_opensim.training.batches import WindowSource
+from sspinn_opensim.training.batches import MemberBatch, WindowSource
 from sspinn_opensim.training.cohort import Cohort, Member
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.memory import memory_kept
@@ -111,51 +111,48 @@ class Trainer:
         with shared_cores(self.settings.devices), together(self.settings.devices, _follow, *given) as rank:
             self._loop(rank, report, save, every)
 
-    def _loop(self, rank: int, report: Callable, save: Callable, every: int) -> None:
-        """Train; an interruption is kept until a step is whole and saved."""
-        with memory_kept(), ThreadPoolExecutor(1) as drawing, held_back() as interrupted:
-            self._steps(drawing, rank, report, save, every, interrupted)
-
-    def _steps(
-        self,
-        drawing: Executor,
-        rank: int,
-        report: Callable,
-        save: Callable,
-        every: int,
-        interrupted: Callable,
+    def _loop(
+        self, rank: int, report: Callable[[Progress], None], save: Callable[[Trainer], None], every: int
     ) -> None:
+        """Train; an interruption is kept until a step is whole and saved."""
         settings, objective = self.settings, self._parallel()
-        parameters = list(self.estimators.parameters())
         started, first = time.monotonic(), self.step
-        drawn = drawing.submit(self.source.draw, self.step, rank)
-        while not self.finished:
-            where = f"step {self.step + 1}, seed {settings.seed}"
-            batch = drawn.result()
-            loss = objective(batch, self.step)
-            row = _row(loss, where)
-            self.optimizer.zero_grad()
-            # The gradient of the loss terms keeps one core busy, so another draws the next windows meanwhile.
-            drawn = drawing.submit(self.source.draw, self.step + 1, rank)
-            loss.total.backward()
-            if not nn.utils.clip_grad_norm_(parameters, settings.clip).isfinite():
-                refuse_gradient(self.objective(batch, self.step), parameters, where)
-            self.optimizer.step()
-            self.schedule.step()
-            self.objective.follow_errors()
-            self.step += 1
-            self.history.append({"step": self.step, **row})
-            self.stopped = no_longer_falls(
-                self.history, settings.patience, settings.force_full * settings.steps
-            )
-            if rank == 0:
-                left_s = (time.monotonic() - started) / (self.step - first) * (settings.steps - self.step)
-                total = row.pop("total")
-                report(Progress(settings.seed, self.step, settings.steps, row, self.weights, total, left_s))
-                if self.step % every == 0 or self.finished or interrupted():
-                    save(self)
-            if interrupted():
-                return
+        with memory_kept(), ThreadPoolExecutor(1) as drawing, held_back() as interrupted:
+            drawn = drawing.submit(self.source.draw, self.step, rank)
+            while not self.finished:
+                where = f"step {self.step + 1}, seed {settings.seed}"
+                batch = drawn.result()
+                loss = objective(batch, self.step)
+                row = _row(loss, where)
+                # The gradient of the loss terms keeps one core busy, so another draws the next windows.
+                drawn = drawing.submit(self.source.draw, self.step + 1, rank)
+                self._descend(loss, batch, where)
+                self.step += 1
+                self.history.append({"step": self.step, **row})
+                self.stopped = no_longer_falls(
+                    self.history, settings.patience, settings.force_full * settings.steps
+                )
+                if rank == 0:
+                    left_s = (time.monotonic() - started) / (self.step - first) * (settings.steps - self.step)
+                    total = row.pop("total")
+                    report(
+                        Progress(settings.seed, self.step, settings.steps, row, self.weights, total, left_s)
+                    )
+                    if self.step % every == 0 or self.finished or interrupted():
+                        save(self)
+                if interrupted():
+                    return
+
+    def _descend(self, loss: Loss, batch: Sequence[MemberBatch], where: str) -> None:
+        """Take one step of the optimizer; a gradient that is not finite is refused before."""
+        parameters = list(self.estimators.parameters())
+        self.optimizer.zero_grad()
+        loss.total.backward()
+        if not nn.utils.clip_grad_norm_(parameters, self.settings.clip).isfinite():
+            refuse_gradient(self.objective(batch, self.step), parameters, where)
+        self.optimizer.step()
+        self.schedule.step()
+        self.objective.follow_errors()
 
     def _parallel(self) -> nn.Module:
         """Return the objective; of several processes the gradients are averaged."""

@@ -192,14 +192,7 @@ def _estimate_people(
     for study, seen in people_of(cohort):
         folder = person_folder(out, study)
         own = prepared.get(study.name) or prepare(study, folder)
-
-        def network_of(
-            seed: int, name: str | None = study.name if seen else None, own: Prepared = own
-        ) -> PersonNetwork:
-            belongs_to = identity(own.subject, own.trained_on, settings_of(cohort.training, seed))
-            file = ResultsFolder(out).checkpoint(seed)
-            return load_member(file, own.subject, own.signals, belongs_to, name, same_training=True)
-
+        network_of = partial(_network_of_cohort, cohort, own, out, study.name if seen else None)
         networks = [ResultsFolder(out).checkpoint(seed) for seed in cohort.training.seeds]
         with recorded(folder, "estimate", study=study, networks=networks) as keep:
             write_reading(own, folder)
@@ -207,6 +200,16 @@ def _estimate_people(
             keep(found.notes)
         log.info(f"{study.name}: {'trained on' if seen else 'never seen'}, {folder.relative_to(out)}")
         yield study.name, found
+
+
+def _network_of_cohort(
+    cohort: CohortStudy, prepared: Prepared, out: Path, member: str | None, seed: int
+) -> PersonNetwork:
+    """Return the network of a cohort for one of its people; `member` is None if it never saw the person."""
+    subject, recording = prepared.subject, prepared.trained_on
+    belongs_to = identity(subject, recording, settings_of(cohort.training, seed))
+    file = ResultsFolder(out).checkpoint(seed)
+    return load_member(file, subject, prepared.signals, belongs_to, member, same_training=True)
 
 
 def estimate_seeds(study: Study, prepared: Prepared, out: Path) -> Estimation:

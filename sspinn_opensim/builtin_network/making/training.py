@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -37,11 +37,10 @@ class OwnWindows(Windows):
 
     truth: RawMotion | None = None
 
-    def after(self, frames: int) -> OwnWindows:
-        """Return the windows without their first frames."""
+    def part(self, frames: slice) -> OwnWindows:
+        """Return some frames of each window."""
         assert self.truth is not None
-        truth = RawMotion(*(x[:, frames:] for x in vars(self.truth).values()))
-        return OwnWindows(**vars(super().after(frames)), truth=truth)
+        return replace(super().part(frames), truth=self.truth.part(frames))
 
 
 class OwnSource(WindowSource):

@@ -13,7 +13,7 @@ from sspinn_opensim.training import losses
 from sspinn_opensim.training.loss_inputs import TRUNK_LEAN_RAD, BodyConstants, loss_inputs
 from sspinn_opensim.training.loss_terms import TERMS, weights
 from sspinn_opensim.training.losses import term_value
-from sspinn_opensim.training.motion import Decoder, RawMotion, differentiate
+from sspinn_opensim.training.motion import Decoder, RawMotion
 from sspinn_opensim.training.mounting import Mounting
 from sspinn_opensim.training.signals import Windows, windows_at
 
@@ -84,8 +84,7 @@ def stand(body, **of_signals):
     turned = answers["imu_angular_rate"].reshape(7, 3)[subject.modelled.angular_rate]
     signals = dataclasses.replace(body.signals, speed_m_s=None, **of_signals)
     windows = Windows(frames(felt), frames(turned), frames([0.0]))
-    motion = differentiate(raw, subject, signals.step_s)
-    return loss_inputs(subject, body.dynamics, signals, body.constants, body.mounting, windows, raw, motion)
+    return loss_inputs(subject, body.dynamics, signals, body.constants, body.mounting, windows, raw)
 
 
 def changed(e, **changes):
@@ -119,8 +118,7 @@ def test_frames_of_motion_and_signals_are_the_same_ones(body):
     raw = decoder(torch.zeros(1, FRAMES, decoder.size, dtype=torch.float64))
     raw = dataclasses.replace(raw, posture=count.expand(1, FRAMES, 8), torque=count.expand(1, FRAMES, 7))
     windows = Windows(count.expand(1, FRAMES, 14), count.expand(1, FRAMES, 7), count)
-    motion = differentiate(raw, subject, 0.01)
-    e = loss_inputs(subject, body.dynamics, body.signals, body.constants, body.mounting, windows, raw, motion)
+    e = loss_inputs(subject, body.dynamics, body.signals, body.constants, body.mounting, windows, raw)
     expected = torch.arange(1, FRAMES - 1, dtype=torch.float64)
     for found in (e.acceleration, e.angular_rate, e.raw.torque, e.motion.q[..., [0]]):
         assert (found[0, :, 0] == expected).all()
@@ -135,13 +133,12 @@ def test_speeds_of_feet_reach_the_loss_frame_by_frame(body):
     decoder = Decoder(body.subject, None).double()
     outputs = torch.zeros(1, FRAMES, decoder.size, dtype=torch.float64, requires_grad=True)
     raw = decoder(outputs)
-    motion = differentiate(raw, body.subject, 0.01)
-    e = loss_inputs(body.subject, body.dynamics, signals, body.constants, body.mounting, windows, raw, motion)
+    e = loss_inputs(body.subject, body.dynamics, signals, body.constants, body.mounting, windows, raw)
     assert torch.equal(e.foot_speed[0], count[21 : 19 + FRAMES])
     (pull,) = torch.autograd.grad(term_value("foot_speed", e), outputs)
     assert pull.abs().max() > 0
     assert e.sensor_velocity[..., 0].min() > 0.9  # it starts forward, at 1 m/s, and turns nowhere
-    assert windows.after(3).foot_speed.shape == (1, FRAMES - 3, 7)
+    assert windows.part(slice(3, None)).foot_speed.shape == (1, FRAMES - 3, 7)
 
 
 def test_standing_still_costs_nothing_but_effort(standing):
@@ -629,7 +626,6 @@ def test_heights_count_from_the_floor(body):
         model = dataclasses.replace(body.subject.model, half_spaces=half_spaces)
         subject = dataclasses.replace(body.subject, model=model)
         raw = Decoder(subject, None).double()(outputs)
-        motion = differentiate(raw, subject, body.signals.step_s)
         e = loss_inputs(
             subject,
             body.dynamics,
@@ -638,7 +634,6 @@ def test_heights_count_from_the_floor(body):
             body.mounting,
             windows,
             raw,
-            motion,
         )
         costs.append({name: value_of(name, e) for name in TERMS})
     assert costs[0]["contact_height"] > 0.01
@@ -711,7 +706,7 @@ def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
     subject, signals = body.subject, body.signals
     decoder, mounting = Decoder(subject, signals.speed_m_s).double(), Mounting(7).double()
     windows = Windows(
-        signals.acceleration[None, :FRAMES], signals.angular_rate[None, :FRAMES], torch.zeros(1)
+        signals.acceleration[None, :FRAMES], signals.angular_rate[None, :FRAMES], torch.zeros(1, FRAMES, 1)
     )
     start, end = 0.3 * torch.randn(2, decoder.size, dtype=torch.float64)
     share = torch.linspace(0, 0.2, FRAMES, dtype=torch.float64)[:, None]
@@ -723,8 +718,7 @@ def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
 
     def loss():
         raw = decoder(outputs)
-        motion = differentiate(raw, subject, signals.step_s)
-        e = loss_inputs(subject, body.dynamics, signals, body.constants, mounting, windows, raw, motion)
+        e = loss_inputs(subject, body.dynamics, signals, body.constants, mounting, windows, raw)
         used = [name for name in TERMS if name not in ("torque_output", "contact_speed", "led_force")]
         return sum(weights({})[name] * term_value(name, e) for name in used)
 
@@ -798,8 +792,7 @@ def inputs_at(body):
         raw = Decoder(subject, 1.2).double()(torch.tensor(outputs)[None])
         recorded = [torch.zeros(1, len(time_s), n, dtype=torch.float64) for n in (14, 7, 1)]
         windows = Windows(*recorded, still=torch.ones(1, len(time_s), dtype=torch.bool))
-        motion = differentiate(raw, subject, signals.step_s)
-        given = (signals, body.constants, body.mounting, windows, raw, motion)
+        given = (signals, body.constants, body.mounting, windows, raw)
         return loss_inputs(subject, body.dynamics, *given)
 
     return found

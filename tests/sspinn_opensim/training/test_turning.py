@@ -141,10 +141,9 @@ def test_every_term_has_a_gradient_in_the_yaw_rate_or_does_not_depend_on_it(subj
     yaw_rate = raw.yaw_rate.detach().requires_grad_()
     raw = RawMotion(**{**vars(raw), "yaw_rate": yaw_rate})
     windows = Windows(signals.acceleration[None, :12], signals.angular_rate[None, :12], outputs)
-    motion = differentiate(raw, subject, signals.step_s)
     mounting = Mounting(len(subject.functions.sensors)).double()
     dynamics = subject.compiled(torch.float64)
-    e = loss_inputs(subject, dynamics, signals, constants, mounting, windows, raw, motion)
+    e = loss_inputs(subject, dynamics, signals, constants, mounting, windows, raw)
     moved = {
         name
         for name in TERMS
