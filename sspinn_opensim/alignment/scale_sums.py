@@ -230,6 +230,7 @@ def _rests(
     longest = sorted(still, key=lambda phase: -phase.duration_s)[:1]
     parts = [gait, *(_part(recording, phase, _STANDING_S) for phase in longest)]
     known = np.all(recording.acceleration_available & recording.angular_rate_available, axis=1)
+    usable = np.concatenate([recording.usable[part] for part in parts])
     found = {}
     for k in sensors:
         if not known[k]:
@@ -238,7 +239,7 @@ def _rests(
             np.concatenate([signal[part, k] for part in parts])
             for signal in (recording.acceleration, recording.angular_rate)
         )
-        rest = rest_of(force, rate, recording.sampling_rate_hz)
+        rest = rest_of(force, rate, recording.sampling_rate_hz, usable)
         if rest is not None:
             found[k] = rest
     return found

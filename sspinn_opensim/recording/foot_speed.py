@@ -18,6 +18,7 @@ import numpy as np
 from sspinn_opensim.recording.magnitude import magnitudes
 from sspinn_opensim.recording.phases import Phase
 from sspinn_opensim.recording.placement import site_of
+from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.recording.types import Recording
 
 #: Angular rate and specific force are averaged over this before stance is looked for, s.
@@ -163,7 +164,7 @@ def _walks_in_plane(
 def _walks(
     recording: Recording, k: int, found: Sequence[Phase]
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Yield the first sample and the signals of each walk of a sensor; none of one that is on no foot."""
+    """Yield the first sample and the signals of each walk without a gap; none of a sensor on no foot."""
     site = site_of(recording.sensors[k])
     if site is None or site[0] != "foot":
         return
@@ -171,7 +172,10 @@ def _walks(
         if phase.kind == "walking":
             begin = int(np.searchsorted(recording.time_s, phase.from_s))
             end = int(np.searchsorted(recording.time_s, phase.to_s, side="right"))
-            yield begin, recording.acceleration[begin:end, k], recording.angular_rate[begin:end, k]
+            # What fills a gap is no stride.
+            for first, last in true_runs(recording.usable[begin:end]):
+                part = slice(begin + first, begin + last)
+                yield part.start, recording.acceleration[part, k], recording.angular_rate[part, k]
 
 
 def _strides(acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float) -> list[tuple[int, int]]:

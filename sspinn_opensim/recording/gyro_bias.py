@@ -35,6 +35,7 @@ def gyro_biases(
     acceleration: np.ndarray,
     angular_rate: np.ndarray,
     standing_s: tuple[float, float] | None = None,
+    usable: np.ndarray | None = None,
 ) -> tuple[GyroBias, ...]:
     """Return the bias of every gyroscope that rests at some time.
 
@@ -48,16 +49,19 @@ def gyro_biases(
         Along the sensors' axes, m/s^2 and rad/s.
     standing_s : pair of float, optional
         When the person stands still, s. By default that is found for each sensor.
+    usable : (n,) array of bool, optional
+        Samples that are no gap that was filled. By default all.
     """
+    usable = np.ones(len(time_s), bool) if usable is None else usable
     step_s = float(time_s[-1] - time_s[0]) / (len(time_s) - 1)
     if standing_s is not None:
-        inside = np.flatnonzero(
-            (time_s >= standing_s[0] - step_s / 2) & (time_s <= standing_s[1] + step_s / 2)
-        )
-        rests = [[(int(inside[0]), int(inside[-1]) + 1)] if inside.size > 2 else []] * len(names)
+        inside = (time_s >= standing_s[0] - step_s / 2) & (time_s <= standing_s[1] + step_s / 2)
+        rests = [[run for run in true_runs(inside & usable) if run[1] - run[0] > 2]] * len(names)
     else:
         sensors = range(len(names))
-        rests = side_by_side(lambda k: _rests(acceleration[:, k], angular_rate[:, k], step_s), sensors)
+        rests = side_by_side(
+            lambda k: _rests(acceleration[:, k], angular_rate[:, k], usable, step_s), sensors
+        )
     return tuple(
         _bias(name, [angular_rate[a:b, k] for a, b in own], step_s)
         for k, (name, own) in enumerate(zip(names, rests, strict=True))
@@ -84,7 +88,9 @@ def describe_biases(biases: Sequence[GyroBias]) -> list[str]:
     return found
 
 
-def _rests(acceleration: np.ndarray, angular_rate: np.ndarray, step_s: float) -> list[tuple[int, int]]:
+def _rests(
+    acceleration: np.ndarray, angular_rate: np.ndarray, usable: np.ndarray, step_s: float
+) -> list[tuple[int, int]]:
     """Return the stretches in which a sensor rests, first index and index after the last."""
     width = max(round(_REST_S / step_s), 2)
     if len(angular_rate) < width:
@@ -94,6 +100,8 @@ def _rests(acceleration: np.ndarray, angular_rate: np.ndarray, step_s: float) ->
     still = (spread < _SPREAD).all(axis=1) & (magnitudes(mean) < _LARGEST)
     if magnitude.any():
         still &= _running(magnitude[:, None], width)[1][:, 0] < _FORCE_SPREAD
+    for first, last in true_runs(~usable):
+        still[max(first - width + 1, 0) : last] = False
     found = []
     edge = round(_EDGE_S / step_s)
     for first, last in true_runs(still):

@@ -118,7 +118,8 @@ def _recording(
     named = [dataclasses.replace(one, name=sensor.name) for one, sensor in zip(chosen, sensors, strict=True)]
     common = on_one_clock(named, choice, [site_of(sensor) for sensor in sensors])
     names = [sensor.name for sensor in sensors]
-    biases = gyro_biases(names, common.time_s, common.acceleration, common.angular_rate, choice.standing_s)
+    signals = common.acceleration, common.angular_rate
+    biases = gyro_biases(names, common.time_s, *signals, choice.standing_s, common.usable)
     for bias in biases:
         if bias.subtracted:
             k = names.index(bias.sensor)

@@ -12,6 +12,7 @@ from casadi_dynamics.cores import side_by_side
 from sspinn_opensim.recording.filters import running_mean
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.magnitude import magnitudes
+from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.recording.types import Recording
 
 Correction = Literal["offset", "scale", "none"]
@@ -59,7 +60,9 @@ class Rest:
         return self.magnitude - GRAVITY
 
 
-def rest_of(acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float) -> Rest | None:
+def rest_of(
+    acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float, usable: np.ndarray | None = None
+) -> Rest | None:
     """Return the stillest moments of a sensor; None if it never rests.
 
     Parameters
@@ -68,6 +71,8 @@ def rest_of(acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float) 
         Specific force, m/s^2, and angular rate, rad/s, along any axes that turn with the sensor.
     rate_hz : float
         Sampling rate, Hz.
+    usable : (n,) array of bool, optional
+        Samples that are no gap that was filled. By default all.
     """
     from scipy.ndimage import maximum_filter1d  # takes long to import, and a study needs none of it
 
@@ -80,7 +85,10 @@ def rest_of(acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float) 
     half = width // 2
     fastest = maximum_filter1d(turning, width)[half : half + len(mean)]
     spread = running_mean(magnitude**2, width) - mean**2
-    still = np.flatnonzero((spread < _SPREAD**2) & (fastest < _RATE) & (mean > _FALLING))
+    still = (spread < _SPREAD**2) & (fastest < _RATE) & (mean > _FALLING)
+    for first, last in true_runs(~usable) if usable is not None else ():
+        still[max(first - width + 1, 0) : last] = False
+    still = np.flatnonzero(still)
     if len(still) < _FEWEST:
         return None
     vector, rate = running_mean(acceleration, width), running_mean(angular_rate, width)
@@ -97,7 +105,7 @@ def rests_of(recording: Recording) -> tuple[Rest | None, ...]:
 
     def of(k: int) -> Rest | None:
         signals = recording.acceleration[:, k], recording.angular_rate[:, k]
-        return rest_of(*signals, recording.sampling_rate_hz) if known[k] else None
+        return rest_of(*signals, recording.sampling_rate_hz, recording.usable) if known[k] else None
 
     return tuple(side_by_side(of, range(len(recording.sensors))))
 

@@ -73,9 +73,11 @@ def check_streams(streams: Mapping[str, Stream], recorded_rate_hz: float | None 
         measured = [s for s in (stream.acceleration, stream.angular_rate) if s is not None]
         rate_hz = recorded_rate_hz or stream.rate_hz or measured_rate_hz(stream)
         if measured and rate_hz and len(stream) >= _FEWEST:
-            rows = np.ascontiguousarray(np.nan_to_num(np.concatenate(measured, axis=1)), float)
+            values = np.concatenate(measured, axis=1)
+            rows = np.ascontiguousarray(np.nan_to_num(values), float)
             others = [one for one in streams.values() if one is not stream and _same_rows(stream, one)]
-            found += _frozen(name, stream, rows, rate_hz, others)
+            # Cells that are empty are a gap.
+            found += _frozen(name, stream, rows, np.isnan(values).all(axis=1), rate_hz, others)
             found += _pasted(name, stream, rows, rate_hz)
         return found
 
@@ -138,8 +140,8 @@ def measured_rate_hz(stream: Stream) -> float | None:
     return 1.0 / float(np.median(step)) if len(step) else None
 
 
-def lost_samples(stream: Stream, rate_hz: float | None) -> tuple[int, int]:
-    """Return how many samples of a stream are missing, and how many in the longest stretch of them."""
+def lost_samples(stream: Stream, rate_hz: float | None) -> tuple[int, int, int]:
+    """Return how many samples of a stream are missing, of how many, and the longest stretch of them."""
     holes: list[int] = []
     if stream.counter is not None:
         counts = np.diff(stream.counter)
@@ -151,9 +153,10 @@ def lost_samples(stream: Stream, rate_hz: float | None) -> tuple[int, int]:
     signals = [s for s in (stream.acceleration, stream.angular_rate) if s is not None]
     # An axis that was never measured is no gap.
     blank = [np.isnan(s[:, ~np.all(np.isnan(s), axis=0)]).any(axis=1) for s in signals]
+    of = len(stream) + sum(holes)
     if blank:
         holes += [last - first for first, last in true_runs(np.any(blank, axis=0))]
-    return sum(holes), max(holes, default=0)
+    return sum(holes), of, max(holes, default=0)
 
 
 def _rate(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator[Finding]:
@@ -211,10 +214,10 @@ def _jitter(name: str, stream: Stream) -> Iterator[Finding]:
 
 def _gaps(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator[Finding]:
     rate = recorded_rate_hz or stream.rate_hz or measured_rate_hz(stream)
-    lost, longest = lost_samples(stream, rate)
+    lost, of, longest = lost_samples(stream, rate)
     if not lost:
         return
-    share, stretch_s = lost / (lost + len(stream)), longest / (rate or 100.0)
+    share, stretch_s = lost / of, longest / (rate or 100.0)
     severity: Severity = "note"
     if stretch_s > _LONG_GAP_S:
         severity = "doubt"
@@ -224,7 +227,7 @@ def _gaps(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator
         severity,
         "gaps",
         name,
-        f"{lost} of {lost + len(stream)} samples are missing, {longest} of them in a row.",
+        f"{lost} of {of} samples are missing, {longest} of them in a row.",
         "" if severity == "note" else "use a part without gaps, or keep the sensors near their receiver",
     )
 
@@ -238,7 +241,7 @@ def _same_rows(one: Stream, other: Stream) -> bool:
 
 
 def _frozen(
-    name: str, stream: Stream, rows: np.ndarray, rate: float, others: Sequence[Stream]
+    name: str, stream: Stream, rows: np.ndarray, empty: np.ndarray, rate: float, others: Sequence[Stream]
 ) -> Iterator[Finding]:
     edges = np.flatnonzero(np.any(rows[1:] != rows[:-1], axis=1)) + 1
     starts = np.concatenate([[0], edges])
@@ -254,7 +257,7 @@ def _frozen(
         force = np.linalg.norm(np.nan_to_num(stream.acceleration[starts]), axis=1)
         off = np.abs(force - GRAVITY) if known.all() else force - GRAVITY
         moves |= (off > _OFF_GRAVITY) | (force == 0.0)
-    long = lengths > max(_FROZEN_S * rate, _FROZEN_RUNS * usual)
+    long = (lengths > max(_FROZEN_S * rate, _FROZEN_RUNS * usual)) & ~empty[starts]
     held = long & moves
     for k in np.flatnonzero(long & ~moves):
         held[k] = any(_turns(other, slice(starts[k], starts[k] + lengths[k])) for other in others)

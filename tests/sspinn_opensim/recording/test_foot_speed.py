@@ -1,5 +1,6 @@
 """Speed by dead reckoning: a foot on a known path, and treadmills whose speed is known."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -100,6 +101,22 @@ def test_the_speed_of_a_foot_is_unknown_where_it_never_rests_or_never_was():
     beside = [Phase("walking", 0.0, 4.0, 109.0), Phase("standing", 4.0, end_s, None)]
     found = foot_speed(recording, beside)[:, 0]
     assert np.isnan(found[recording.time_s > 4.0]).all() and not np.isnan(found[150:250]).any()
+
+
+def test_no_stride_goes_over_a_gap():
+    recording = of_feet(*foot(1.3))
+    walking = [Phase("walking", 0.0, float(recording.time_s[-1]), 109.0)]
+    usable = np.ones(len(recording.time_s), bool)
+    acceleration = recording.acceleration.copy()
+    for begin in (190, 410, 630):  # in swing
+        usable[begin : begin + 15] = False
+        acceleration[begin : begin + 15] = acceleration[begin - 1]
+    recording = dataclasses.replace(recording, acceleration=acceleration, usable=usable)
+    found = foot_speed(recording, walking)
+    assert np.isnan(found[~usable, 0]).all()
+    # Of the strides between gaps those from stance to stance; their mean is of all of a stride.
+    assert np.isfinite(found[:, 0]).sum() > 2 * 1.1 * RATE_HZ
+    assert np.nanmean(found[:, 0]) == pytest.approx(1.3, rel=0.03)
 
 
 def test_a_foot_rests_where_it_is_flat_on_the_floor():

@@ -66,3 +66,13 @@ def test_a_bias_that_changes_is_said():
     assert any("changes by 0." in note for note in describe_biases([found]))
     (steady,) = bias_of(*person(standing_s=8.0, ends_standing=True))
     np.testing.assert_array_equal(steady.drift_rad_s, 0.0)
+
+
+def test_what_fills_a_gap_is_no_rest():
+    time_s, acceleration, rate = (signal.copy() for signal in person(standing_s=0.0))
+    gap = time_s > time_s[-1] - 2.0
+    acceleration[gap], rate[gap] = acceleration[~gap][-1], 0.05
+    assert bias_of(time_s, acceleration, rate)
+    assert bias_of(time_s, acceleration, rate, usable=~gap) == ()
+    stated = {"standing_s": (float(time_s[gap][0]), float(time_s[-1])), "usable": ~gap}
+    assert bias_of(time_s, acceleration, rate, **stated) == ()

@@ -1,5 +1,7 @@
 """Accelerometers at rest: planted errors are found and taken away, good sensors stay as they are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,17 @@ def test_what_is_no_accelerometer_out_of_order_is_not_corrected(planted):
     """A missing axis leaves no magnitude; another unit or free acceleration is another finding."""
     recording = leg(**planted)
     assert corrected_at_rest(recording, "offset") is recording
+
+
+def test_what_fills_a_gap_is_no_rest():
+    recording = leg()
+    gap = recording.time_s > 18.0
+    acceleration, rate = recording.acceleration.copy(), recording.angular_rate.copy()
+    acceleration[gap], rate[gap] = [0.0, 12.0, 0.0], 0.0
+    held = replace(recording, acceleration=acceleration, angular_rate=rate)
+    assert corrected_at_rest(held, "offset").findings
+    held = replace(held, usable=~gap)
+    assert corrected_at_rest(held, "offset") is held
 
 
 def test_free_fall_is_no_rest():

@@ -65,10 +65,13 @@ def test_missing_samples_are_told_however_they_are_missing(lost, severity):
     cut = {"acceleration": whole.acceleration[left], "angular_rate": whole.angular_rate[left]}
     by_counter = stream(**cut, time_s=None, counter=left)
     by_time = stream(**cut, time_s=left / 100)
-    blank = whole.acceleration.copy()
-    blank[lost] = np.nan
-    for made in (by_counter, by_time, stream(acceleration=blank)):
-        assert ("gaps:s0", severity) in keys(made)
+    blank = {name: getattr(whole, name).copy() for name in ("acceleration", "angular_rate")}
+    for signal in blank.values():
+        signal[lost] = np.nan
+    for made in (by_counter, by_time, stream(acceleration=blank["acceleration"]), stream(**blank)):
+        (finding,) = check_streams({"s0": made})  # empty cells are no sensor that stopped
+        assert (finding.key, finding.severity) == ("gaps:s0", severity)
+        assert finding.evidence.startswith(f"{N - len(left)} of {N} samples are missing")
 
 
 @pytest.mark.parametrize("kind", ["acceleration", "angular_rate"])
