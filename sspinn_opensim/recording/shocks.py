@@ -28,6 +28,8 @@ _DOUBTED, _REFUSED, _FEWEST = 70.0, 300.0, 3
 #: part of the power of the movement (0.016 and more there), nor where the sensor turns so much less about one
 #: axis than about another (0.044 and more) that its motion stays in a plane, as simulated ones may.
 _LEAST_OF_AXIS, _SHOCKED, _OUT_OF_PLANE = 0.18, 0.005, 0.03
+#: What has less than this part of the others' power, or axis of their shocks, never changes: it is told as dead.
+_DEAD = 1e-6
 
 
 def check_shocks(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
@@ -49,6 +51,7 @@ def check_shocks(recording: Recording, found: tuple[Phase, ...]) -> list[Finding
             _of_band(power, frequency, band).sum(axis=1) for band in (_MOVEMENT_HZ, _SHOCKS_HZ)
         )
         measured = np.flatnonzero(available.any(axis=1))
+        measured = measured[movement[measured] > _DEAD * np.median(movement[measured])]
         share = shocks[measured] / np.maximum(movement[measured], 1e-12)
         findings += _smoothed(share, what, [recording.sensors[k].name for k in measured])
     movement, shocks = (_of_band(force, frequency, band) for band in (_MOVEMENT_HZ, _ALL_AXES_HZ))
@@ -70,7 +73,7 @@ def _smoothed(share: np.ndarray, what: str, names: list[str]) -> Iterator[Findin
         less = float(np.median(np.delete(share, k))) / max(float(share[k]), 1e-12)
         if less > _DOUBTED:
             says = (
-                f"beside the movement its {what} have {less:.0f} times less power above {_SHOCKS_HZ[0]:g} Hz "
+                f"beside the movement its {what} have {_times(less)} less power above {_SHOCKS_HZ[0]:g} Hz "
                 "than those of the other sensors; 29 times is the most that is usual."
             )
             advice = "export it without smoothing, as the others"
@@ -81,13 +84,18 @@ def _of_axes(shocks: np.ndarray, name: str) -> Iterator[Finding]:
     """Return whether an axis of a sensor feels too little of the shocks along all three."""
     others = np.sqrt(np.maximum(np.roll(shocks, 1) * np.roll(shocks, -1), 1e-12))
     axis = int((shocks / others).argmin())
-    if 0.0 < shocks[axis] < _LEAST_OF_AXIS * others[axis]:
+    if _DEAD < shocks[axis] / others[axis] < _LEAST_OF_AXIS:
         says = (
-            f"along its {AXES[axis]} it feels {others[axis] / shocks[axis]:.0f} times less of the shocks of "
+            f"along its {AXES[axis]} it feels {_times(others[axis] / shocks[axis])} less of the shocks of "
             "steps than along its other axes; 3 times is the most that is usual."
         )
         advice = "look at the unit of that axis: what is in g, beside others in m/s^2, is 9.8 times too small"
         yield Finding("doubt", "acceleration_unit", name, says, advice)
+
+
+def _times(less: float) -> str:
+    """Return a factor in words."""
+    return f"{less:.0f} times" if less < 1000 else "more than 1000 times"
 
 
 def _power(signal: np.ndarray) -> np.ndarray:

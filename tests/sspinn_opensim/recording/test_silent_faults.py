@@ -81,6 +81,15 @@ def test_a_sensor_that_was_smoothed_is_named_alone(walk, name, signal):
     assert told(dataclasses.replace(walk, **every)) == []
 
 
+@pytest.mark.parametrize("signal", ["acceleration", "angular_rate"])
+def test_what_never_changes_is_not_told_as_smoothed_or_in_another_unit(walk, signal):
+    made, k = getattr(walk, signal).copy(), walk.sensor_names.index("femur_l")
+    made[:, k, 0] = 0.3
+    assert told(dataclasses.replace(walk, **{signal: made})) == []
+    made[:, k] = 0.3
+    assert not [f for f in told(dataclasses.replace(walk, **{signal: made})) if f.kind == "smoothed"]
+
+
 @pytest.fixture(scope="module")
 def real(shared, repository):
     return read_recording(read_study(repository / "examples" / "kuopio2024_walk.toml"))
