@@ -197,11 +197,14 @@ def _finding(fault: Fault, factor: float, sums: Sums, names: Sequence[str]) -> F
     if fault.rivals:
         others = " or ".join(f"'{names[k]}'" for k in fault.rivals)
         says += f"; that {others} is wrong explains it nearly as well"
+    # Of a clock that runs too fast or too slowly all seem to turn otherwise than they do.
+    first = "" if alone or fault.kind != "rate" else "sampling rate, the "
     sure = fault.gain > _REFUSED and not fault.rivals and np.abs(fault.size).max() > _LARGE[fault.kind]
     return Finding(
         "serious" if sure else "doubt",
         "scale",
         names[fault.sensors[0]] if alone else "",
         f"{says}.",
-        f"look at the unit, the full-scale range and the calibration of the {signal}, and export them anew",
+        f"look at the {first}unit, the full-scale range and the calibration of the {signal}, and export them "
+        "anew",
     )

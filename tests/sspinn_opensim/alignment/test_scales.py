@@ -67,7 +67,7 @@ def test_all_gyroscopes_of_another_range_are_one_serious_finding(demo, rate):
     recording, model = demo
     wrong = planted(recording, recording.sensor_names, rate=rate)
     (finding,) = told(wrong, model)
-    assert finding.key == "scale" and finding.is_serious
+    assert finding.key == "scale" and finding.is_serious and "sampling rate" in finding.advice
     assert factor(finding) == pytest.approx(rate, rel=0.06)
     assert "scale" in {f.key for f in objections(wrong, None, model) if f.is_serious}
 
