@@ -68,7 +68,10 @@ def align(
         postures = UPRIGHT if choice.posture == "upright" else QUIET_STANDING
     complete, sagittal = _channels(recording)
     nearly = np.array([sensor.stated_within_deg is not None for sensor in recording.sensors])
-    used = [int(k) for k in np.flatnonzero(complete | (sagittal & nearly))]
+    # A copy of which nobody says where it sits would take the place of another sensor.
+    copies = {f.sensor for f in recording.findings if f.kind == "duplicate" and f.is_serious}
+    lost = np.array([s.name in copies and site_of(s) is None for s in recording.sensors])
+    used = [int(k) for k in np.flatnonzero((complete | (sagittal & nearly)) & ~lost)]
     gaits, doing = usual_gaits() if gaits is None else gaits, phases(recording)
     observed, sitting, findings = _observe(recording, used, postures, standing_s, gaits, doing)
     evidence = evidence_of(observed, postures, choice)

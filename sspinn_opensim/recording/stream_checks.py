@@ -15,6 +15,7 @@ from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.recording.stream_clock import apart
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.recording.types import AXES
+from sspinn_opensim.text import toml_table
 
 #: Below this rate, Hz, impacts of the foot are not seen (walking has its power below 20 Hz: Antonsson and
 #: Mann 1985, J Biomech 18, 98 % of it below 10 Hz, 99 % below 15).
@@ -370,5 +371,6 @@ def _duplicates(signals: Mapping[str, Sequence[np.ndarray | None]]) -> Iterator[
                 "duplicate",
                 other,
                 f"its samples are those of '{one}'.",
-                "leave one of them out: a file was copied or exported twice",
+                f"remove {toml_table('sensors', other)} from the study, or its file from the folder: it was "
+                "copied or exported twice",
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from casadi_dynamics.errors import InputError, nearest
@@ -88,7 +88,7 @@ def place_streams(
 
 
 def _placed_by_user(streams: Sequence[Stream], where: Mapping[str, str], model: Model) -> list[Placed]:
-    by_user = {stream_called(name, streams).name: segment for name, segment in where.items()}
+    by_user = {stream_called(name, streams, where).name: segment for name, segment in where.items()}
     placed = []
     for name, said in by_user.items():
         body = _body(said, model)
@@ -160,9 +160,11 @@ def _refuse_none(placed: Sequence[Placed], streams: Sequence[Stream]) -> None:
         )
 
 
-def stream_called(name: str, streams: Sequence[Stream]) -> Stream:
-    """Return the sensor that ``--where`` names; what is none is refused as `stream_of` does."""
-    return stream_of(streams, name, "--where", nearest(name, [s.name for s in streams]))
+def stream_called(name: str, streams: Sequence[Stream], where: Collection[str]) -> Stream:
+    """Return the sensor that ``--where`` names beside others; what is none is refused as `stream_of` does."""
+    named = {other.lower() for other in where}
+    near = nearest(name, [s.name for s in streams if s.name.lower() not in named])
+    return stream_of(streams, name, "--where", near or f"leave {name} out, if that sensor was not worn")
 
 
 def _body(said: str, model: Model) -> str | None:

@@ -135,12 +135,13 @@ class RecordingCheck:
         if self.study or any(own.site for own in told):
             return []
         still = {f.sensor for f in self.overview.findings if f.kind == "frozen"}
-        likely = [
-            own
-            for own in told
-            if own.name not in still and own.found and is_sure(own.found[0], own.probability)
-        ]
-        said = " ".join(f"{own.name}={segment_name(own.found)}" for own in likely if own.found)
+        surest: dict[tuple[str, str], str] = {}  # of the sensors that move alike
+        for own in sorted(told, key=lambda own: -own.probability):
+            if own.name not in still and own.found and is_sure(own.found[0], own.probability):
+                surest.setdefault(own.found, own.name)
+        order = [own.name for own in told]
+        places = sorted(surest.items(), key=lambda item: order.index(item[1]))
+        said = " ".join(f"{name}={segment_name(place)}" for place, name in places)
         return [f"by how they move, sensors sit at: --where {said}"] if said else []
 
     def _turns(self) -> list[str]:

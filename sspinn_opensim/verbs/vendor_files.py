@@ -141,7 +141,7 @@ def read_files(
             fix="--rate HZ",
         )
     for name in where:
-        stream_called(name, streams)  # refuses what no sensor is called
+        stream_called(name, streams, where)  # refuses what no sensor is called
     return VendorFiles(choice, streams, where, tuple(options or ()))
 
 

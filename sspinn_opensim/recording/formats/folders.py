@@ -83,12 +83,14 @@ def of_one_trial(trials: Mapping[Path, str], trial: str, where: Path) -> list[Pa
     chosen = chosen or [file for file in trials if file.name.startswith(trial)]
     known = sorted({trials[file] for file in (chosen or trials)})
     if not chosen or len(known) > 1:
+        renamed = listed([file.name for file in (chosen or trials) if not trials[file]])
         raise InputError(
             "The folder holds several trials." if chosen else f"No file of the folder starts with '{trial}'.",
             where=where,
-            expected="one of " + ", ".join(known),
+            expected="one of " + ", ".join(filter(None, known)),
+            found=f"also files whose names tell no trial: {renamed}" if renamed else "",
             fix=f'choose one: trial = "{known[-1]}" in the table of the format, or for sspinn check '
-            f"--option trial={known[-1]}",
+            f"--option trial={known[-1]}" + ("; or name the files of one recording alike" if renamed else ""),
         )
     return chosen
 

@@ -114,6 +114,7 @@ def test_the_command_has_three_ends(folder, recording, tmp_path, capsys):
     assert cli.main(["check", str(write_folder(tmp_path / "copied", copied)), "--json"]) == 1
     found = json.loads(capsys.readouterr().out)["findings"]
     assert [(f["key"], f["severity"]) for f in found] == [("duplicate:00B4A002", "serious")]
+    assert found[0]["advice"].startswith("remove [sensors.00B4A002] from the study, or its file")
     assert cli.main(["check", str(tmp_path / "nothing")]) == 2
     (tmp_path / "notes.csv").write_text("subject,age,height\nA,30,1.7\n")
     assert cli.main(["check", str(tmp_path / "notes.csv")]) == 2
@@ -257,6 +258,13 @@ def test_where_sensors_sit_is_told_by_how_they_move(kuopio, tmp_path):
     assert seen.ok and "00B42D53=shank_l" in str(seen)
     told = json.loads(json.dumps(seen.to_json()))["alignment"]
     assert {own["name"]: own["moves_like"] for own in told}["00B42D48"] == "right foot"
+    # Of a sensor whose file was copied one is proposed.
+    again = shutil.copytree(kuopio, tmp_path / "again", ignore=shutil.ignore_patterns("*.xml"))
+    copied = (again / "l_comf_01-000_00B42D53.txt").read_text(encoding="utf-8")
+    copied = copied.replace("00B42D53", "00B42D54")
+    (again / "l_comf_01-000_00B42D54.txt").write_text(copied, encoding="utf-8")
+    proposed = str(check(again, recorded_rate_hz=100.0))
+    assert "00B42D53=shank_l" in proposed and "00B42D54=" not in proposed
 
 
 @pytest.mark.parametrize(
@@ -439,6 +447,7 @@ def test_options_for_files_do_not_go_with_a_study(repository):
         (["--rate", "0"], "--rate"),
         (["--rate", "-5"], "--rate"),
         (["--where", "00B4AXXX=pelvis"], "no sensor '00B4AXXX'"),
+        (["--where", *(f"00B4A00{k}=pelvis" for k in range(8))], "leave 00B4A007 out"),
         (["--where", "00B4A000=pelvsi"], "did you mean 'pelvis'"),
         (["--where", "00B4A001=tihgh_r"], "did you mean 'thigh_r'"),
         (["--where", "00B4A001=thigh"], "thigh_r, thigh_l"),

@@ -227,6 +227,10 @@ def test_of_several_trials_one_is_chosen(write, tmp_path):
     assert "several trials" in error.what and "walk-000, walk-001" in error.expected
     assert [s.file.name for s in read(tmp_path, trial="walk-001")] == ["walk-001_00B40001.txt"]
     assert "'run'" in refused(tmp_path, trial="run").what
+    write(columns(), "pelvis", header=HEADER.format(name="00B40002", rate="100.0Hz"))
+    error = refused(tmp_path)
+    assert error.expected == "one of walk-000, walk-001" and "pelvis.txt" in error.found
+    (tmp_path / "pelvis.txt").unlink()
     mapping = tmp_path / "mapping.xml"
     mapping.write_text(MAPPING.format(trial="walk-000"))
     assert read(tmp_path)[0].file.name == "walk-000_00B40001.txt"
