@@ -28,7 +28,7 @@ _DOUBTED, _REFUSED, _FEWEST = 70.0, 300.0, 3
 #: part of the power of the movement (0.016 and more there), nor where the sensor turns so much less about one
 #: axis than about another (0.044 and more) that its motion stays in a plane, as simulated ones may.
 _LEAST_OF_AXIS, _SHOCKED, _OUT_OF_PLANE = 0.18, 0.005, 0.03
-#: What has less than this part of the others' power, or axis of their shocks, never changes: it is told as dead.
+#: What has less than this part of the others' power, or axis of their shocks, never changes: told as dead.
 _DEAD = 1e-6
 
 

@@ -78,7 +78,7 @@ def check_streams(streams: Mapping[str, Stream], recorded_rate_hz: float | None 
             rows = np.ascontiguousarray(np.nan_to_num(values), float)
             others = [one for one in streams.values() if one is not stream and _same_rows(stream, one)]
             # Cells that are empty are a gap.
-            found += _frozen(name, stream, rows, np.isnan(values).all(axis=1), rate_hz, others)
+            found += _frozen(name, stream, rows, np.asarray(np.isnan(values).all(axis=1)), rate_hz, others)
             found += _pasted(name, stream, rows, rate_hz)
         return found
 
