@@ -251,7 +251,7 @@ def _between_bodies(functions: BodyFunctions, answers, state, order):
 def _muscles(model: Model, functions: BodyFunctions, answers, order):
     """Compare the muscles' paths; where OpenSim finds none around a surface, there is nothing to compare."""
     names = [str(name) for name in answers["musc_names"]]
-    _places(functions.muscle_names(), names, "muscle")
+    _places(functions.muscle_names, names, "muscle")
     if not names:
         return
     q = answers["q"][:, order]

@@ -31,7 +31,7 @@ from casadi_dynamics.symbolic.dynamics import (
     wrench_at,
 )
 from casadi_dynamics.symbolic.forces import Action, action, generalized, in_ground
-from casadi_dynamics.symbolic.kinematics import point_acceleration, point_velocity
+from casadi_dynamics.symbolic.kinematics import BodyMotion, point_acceleration, point_velocity
 from casadi_dynamics.symbolic.parameters import Parameters
 from casadi_dynamics.symbolic.paths import muscle_paths, path_ways
 from casadi_dynamics.symbolic.rates import coordinate_accelerations, coordinate_rates, speeds
@@ -114,6 +114,11 @@ class BodyFunctions:
         return tuple(self._actions)
 
     @property
+    def muscle_names(self) -> tuple[str, ...]:
+        """Names of all muscles, in the order of `muscles`."""
+        return tuple(m.name for m in self.tree.model.muscles)
+
+    @property
     def parameter_names(self) -> tuple[str, ...]:
         """Names along the axis of `parameters`."""
         return tuple(self.tree.parameters.names)
@@ -147,7 +152,7 @@ class BodyFunctions:
             in_body = tree.motions[sphere.body].rotation.T @ force[3 * i : 3 * i + 3]
             # By the arm, not by two positions in ground: far from the origin their difference loses digits.
             wrench = Wrench(in_body, ca.cross(points[sphere.name].arm, in_body))
-            _add(external, sphere.body, wrench)
+            _add_wrench(external, sphere.body, wrench)
         placement = ca.SX.sym("sensor_position", 3 * len(self.imu_frames))
         places = [placement[3 * i : 3 * i + 3] for i in range(len(self.imu_frames))]
         readings = _virtual_imus(tree, self.imu_frames, places)
@@ -169,19 +174,12 @@ class BodyFunctions:
         `velocity`, `omega`, `acceleration`, `alpha` (3 each; of the origin) and `mass_center` (3).
         """
         tree = self.tree
-        each = [tree.motions[name] for name in self.bodies]
+        motions = [tree.motions[name] for name in self.bodies]
         centers = [tree.parameters[f"{name}.mass_center"] for name in self.bodies]
-        outputs = {
-            "position": stack(m.position for m in each),
-            "rotation": stack(ca.vec(m.rotation.T) for m in each),
-            "velocity": stack(m.rotation @ m.velocity for m in each),
-            "omega": stack(m.rotation @ m.omega for m in each),
-            "acceleration": stack(m.rotation @ m.acceleration for m in each),
-            "alpha": stack(m.rotation @ m.alpha for m in each),
-            "mass_center": stack(
-                m.position + m.rotation @ center for m, center in zip(each, centers, strict=True)
-            ),
-        }
+        outputs = _motion_of_frames([(motion, ca.SX(3, 1), ca.DM.eye(3)) for motion in motions])
+        outputs["mass_center"] = stack(
+            m.position + m.rotation @ center for m, center in zip(motions, centers, strict=True)
+        )
         return tree.function("kinematics", "q u udot", outputs)
 
     @cached_property
@@ -341,7 +339,7 @@ class BodyFunctions:
         external: dict[str, Wrench] = {}
         for i, body in enumerate(bodies):
             wrench = wrench_at(self._motion(body), point[:, i], force[:, i], torque[:, i])
-            _add(external, body, wrench)
+            _add_wrench(external, body, wrench)
         inputs = {"force": ca.vec(force), "point": ca.vec(point), "torque": ca.vec(torque)} if bodies else {}
         outputs = {"tau": generalized_forces(tree, external)}
         return tree.function("inverse_dynamics", "q u udot", outputs, **inputs)
@@ -377,16 +375,8 @@ class BodyFunctions:
         InputError
             If the model has no such body.
         """
-        each = [(self._motion(f.body), ca.SX(ca.DM(f.translation)), ca.DM(f.rotation)) for f in frames]
-        outputs = {
-            "position": stack(m.position + m.rotation @ p for m, p, _ in each),
-            "rotation": stack(ca.vec((m.rotation @ r).T) for m, _, r in each),
-            "velocity": stack(m.rotation @ point_velocity(m, p) for m, p, _ in each),
-            "omega": stack(m.rotation @ m.omega for m, _, _ in each),
-            "acceleration": stack(m.rotation @ point_acceleration(m, p) for m, p, _ in each),
-            "alpha": stack(m.rotation @ m.alpha for m, _, _ in each),
-        }
-        return self.tree.function("frames", "q u udot", outputs)
+        on_bodies = [(self._motion(f.body), ca.SX(ca.DM(f.translation)), ca.DM(f.rotation)) for f in frames]
+        return self.tree.function("frames", "q u udot", _motion_of_frames(on_bodies))
 
     @cached_property
     def imus(self) -> ca.Function:
@@ -421,7 +411,7 @@ class BodyFunctions:
 
         See `casadi_dynamics.symbolic.paths.muscle_paths`.
         """
-        wanted = self.muscle_names() if names is None else tuple(names)
+        wanted = self.muscle_names if names is None else tuple(names)
         if wanted not in self._muscle_functions:
             self._muscle_functions[wanted] = muscle_paths(self.tree, wanted)
         return self._muscle_functions[wanted]
@@ -432,15 +422,12 @@ class BodyFunctions:
 
     @cached_property
     def _muscle_functions(self) -> dict[tuple[str, ...], ca.Function]:
-        """Those that were asked for: of many wrapped muscles they take seconds to build."""
+        """Names -> function, of those that were asked for: with many wrapped muscles one takes seconds."""
         return {}
-
-    def muscle_names(self) -> tuple[str, ...]:
-        """Return the names of all muscles."""
-        return tuple(m.name for m in self.tree.model.muscles)
 
     @cached_property
     def _actions(self) -> dict[str, Action]:
+        """Force -> what it does to bodies and coordinates."""
         model = self.tree.model
         return {force.name: action(force, self.tree) for force in (*model.contact_forces, *model.forces)}
 
@@ -456,11 +443,13 @@ class BodyFunctions:
 
     @cached_property
     def _points(self) -> dict[str, ContactPoint]:
+        """Contact sphere -> its lowest point."""
         tree = self.tree
         spheres = tree.model.contact_spheres
         return {s.name: lowest_point(tree.motions[s.body], *center_of(s, tree.parameters)) for s in spheres}
 
-    def _motion(self, body: str):
+    def _motion(self, body: str) -> BodyMotion:
+        """Return the motion of a body, or of ground."""
         if body not in self.tree.motions:
             self.tree.model.body(body)  # raises, with the names there are
         return self.tree.motions[body]
@@ -495,16 +484,30 @@ def sensor_positions(sensors: tuple[ImuFrame, ...]) -> np.ndarray:
     return np.array([x for sensor in sensors for x in sensor.position])
 
 
-def _add(external: dict[str, Wrench], body: str, wrench: Wrench) -> None:
+def _add_wrench(external: dict[str, Wrench], body: str, wrench: Wrench) -> None:
+    """Add to the wrench that already acts on a body, if one does."""
     external[body] = external[body] + wrench if body in external else wrench
 
 
 def _at_rest(tree: Tree, expression: ca.SX) -> ca.SX:
+    """Return an expression where speeds and their derivatives are zero."""
     rest = [ca.SX.zeros(tree.u.shape)] * 2
     return ca.substitute([expression], [tree.u, tree.udot], rest)[0]
 
 
-def _virtual_imus(tree: Tree, frames: Sequence[ImuFrame], places) -> dict[str, ca.SX]:
+def _motion_of_frames(frames: Sequence[tuple[BodyMotion, ca.SX, ca.DM]]) -> dict[str, ca.SX]:
+    """Return the motion in ground of frames: body, origin (3,) and axes (3, 3) of each, along the body's."""
+    return {
+        "position": stack(m.position + m.rotation @ p for m, p, _ in frames),
+        "rotation": stack(ca.vec((m.rotation @ r).T) for m, _, r in frames),
+        "velocity": stack(m.rotation @ point_velocity(m, p) for m, p, _ in frames),
+        "omega": stack(m.rotation @ m.omega for m, _, _ in frames),
+        "acceleration": stack(m.rotation @ point_acceleration(m, p) for m, p, _ in frames),
+        "alpha": stack(m.rotation @ m.alpha for m, _, _ in frames),
+    }
+
+
+def _virtual_imus(tree: Tree, frames: Sequence[ImuFrame], places: Sequence[ca.SX]) -> dict[str, ca.SX]:
     """Return specific force R^T (a - g) and angular rate R^T omega at places on bodies, in sensor axes."""
     accelerations, rates = [], []
     for frame, place in zip(frames, places, strict=True):
@@ -516,6 +519,7 @@ def _virtual_imus(tree: Tree, frames: Sequence[ImuFrame], places) -> dict[str, c
 
 
 def _points_motion(points: dict[str, ContactPoint]) -> dict[str, ca.SX]:
+    """Return positions and velocities of contact points in ground."""
     return {
         "contact_position": stack(p.position for p in points.values()),
         "contact_velocity": stack(p.velocity for p in points.values()),

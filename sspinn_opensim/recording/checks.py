@@ -1,60 +1,23 @@
-"""Checks of a recording: what cannot be true, and what is odd.
-
-The bounds are far from what walking and running give (mean specific force 10 to 32 m/s^2, angular rate 0.3 to
-8 rad/s root mean square, for sensors from trunk to foot at 0.7 to 3.5 m/s), so that only a wrong unit
-crosses them.
-"""
+"""Checks of a recording: everything that its signals say is odd or wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.closed_gaps import check_closed_gaps
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.foot_speed import speed_estimate
-from sspinn_opensim.recording.magnitude import magnitudes, rms_magnitudes
-from sspinn_opensim.recording.phases import GAIT, Phase, phases
-from sspinn_opensim.recording.rest import GRAVITY
+from sspinn_opensim.recording.phases import GAIT, Phase, longest_standing, phases
 from sspinn_opensim.recording.shocks import check_shocks
 from sspinn_opensim.recording.types import Recording
-from sspinn_opensim.recording.units import ACCELERATION
+from sspinn_opensim.recording.unit_checks import check_units
 from sspinn_opensim.recording.wear import check_slips, check_worn
 
-#: Mean magnitude of the specific force over all sensors, m/s^2: below, it is in g or without gravity; above,
-#: it was m/s^2 already, or is in a smaller unit.
-_FORCE_BOUNDS = (4.0, 60.0)
-#: Over any time that begins and ends on the ground the mean specific force is gravity, so its mean magnitude
-#: is no less: of one sensor below these parts of it the unit or a range is wrong. With two axes some of
-#: gravity may lie along the third.
-_LEAST_IN_G = {3: 0.8, 2: 0.6}
 #: Dead reckoning is within 3 % of the belts of six treadmill recordings, within 12 % on the others of the
 #: public ones; a stated speed that is off by more than these parts of it is doubted, or refused.
 _SPEED_DOUBTED, _SPEED_REFUSED = 0.25, 0.5
 #: Nobody takes more steps a minute: sprinters take 300 (5 Hz; Salo et al. 2011, Med Sci Sports Exerc 43).
 _MOST_STEPS_PER_MIN = 330.0
-#: Units in which a magnitude near gravity may stand in a file, as m/s^2.
-_OTHER_UNITS = {
-    "g": GRAVITY,
-    "mg": GRAVITY / 1000,
-    "cm/s^2": 0.01,
-    "mm/s^2": 0.001,
-    "ft/s^2": 0.3048,
-}
-#: Mean magnitude of moving sensors, in units of gravity: standing to running.
-_MEAN_IN_G = (0.85, 3.3)
-#: Root mean square angular rate that no sensor on a person reaches, rad/s (2900 deg/s, beyond usual sensor
-#: ranges); and that only feet of a sprinter reach.
-_HIGHEST_RATE, _HIGH_RATE = 50.0, 20.0
-#: Movement without rotation: specific force varies by more than this (m/s^2) ...
-_MOVING_FORCE = 2.0
-#: ... while no sensor turns faster than this (rad/s, root mean square).
-_HARDLY_TURNING = 0.15
-#: With gravity, the mean of the specific force along a sensor's own axes is most of its mean magnitude: 0.75
-#: to 1 for walking, all sensors; without it the share is below 0.3.
-_GRAVITY_SHARE = 0.5
 #: Mean inclination against gravity that segments stay below in walking and running, feet included, degrees
 #: (P01 of Dorschky et al. 2019: at most 37, the foot in running); and from which a sensor is upside down.
 _LARGEST_LEAN_DEG, _UPSIDE_DOWN_DEG = 60.0, 120.0
@@ -65,40 +28,6 @@ _LARGE_BIAS = np.radians(5.0)
 _CERTAIN_OFFSET, _SMALL_OFFSET_S = 5.0, 0.1
 #: Shorter standing leaves an alignment by gravity to chance, and is too short for a gyroscope's bias, s.
 _SHORTEST_STANDING_S, _BIAS_STANDING_S = 0.5, 1.0
-
-
-def refuse_implausible(recording: Recording, where: str, unit: str | None = None) -> None:
-    """Refuse a recording whose unit must be wrong.
-
-    Parameters
-    ----------
-    where : str
-        File or study, for the message.
-    unit : str, optional
-        Unit of acceleration that the study states; empty: it states none; None: the format has none to state.
-    """
-    complete = np.count_nonzero(recording.acceleration_available, axis=1) >= 2
-    if np.any(complete):
-        magnitude = _mean_magnitude(recording)
-        low, high = _FORCE_BOUNDS
-        if not low <= magnitude <= high:
-            raise InputError(
-                "The unit of the accelerations cannot be right.",
-                where=where if unit is None else f"{where}, acceleration_unit",
-                expected="about 9.8 m/s^2 on average: accelerometers feel gravity",
-                found=f"{magnitude:.3g} m/s^2" + (f' with acceleration_unit = "{unit}"' if unit else ""),
-                fix=_unit_advice(recording, magnitude, unit or ""),
-            )
-    rate = rms_magnitudes(recording.angular_rate)
-    if rate.max() > _HIGHEST_RATE:
-        sensor = recording.sensors[int(rate.argmax())].name
-        raise InputError(
-            "The unit of the angular rates cannot be right.",
-            where=f"{where}, sensor '{sensor}', angular_rate_unit",
-            expected=f"below {_HIGHEST_RATE:g} rad/s (root mean square)",
-            found=f"{rate.max():.3g} rad/s",
-            fix='angular_rate_unit = "deg/s"',
-        )
 
 
 def find_faults(recording: Recording, found_phases: tuple[Phase, ...] | None = None) -> tuple[Finding, ...]:
@@ -115,9 +44,7 @@ def find_faults(recording: Recording, found_phases: tuple[Phase, ...] | None = N
         *notes,
         *recording.findings,
         *_missing(recording),
-        *_units(recording),
-        *_weak(recording),
-        *_no_rotation(recording),
+        *check_units(recording),
         *check_worn(recording, found_phases),
         *check_slips(recording, found_phases),
         *check_closed_gaps(recording, found_phases),
@@ -129,51 +56,6 @@ def find_faults(recording: Recording, found_phases: tuple[Phase, ...] | None = N
         *_bias(recording, found_phases),
         *_movement(recording, found_phases),
     )
-
-
-def longest_standing(found: Sequence[Phase], at_least_s: float) -> Phase | None:
-    """Return the longest phase of standing, if it lasts so long."""
-    standing = [p for p in found if p.kind == "standing" and p.duration_s > at_least_s]
-    return max(standing, key=lambda phase: phase.duration_s, default=None)
-
-
-def _mean_magnitude(recording: Recording) -> float:
-    """Return the median over time of the mean magnitude over sensors, m/s^2; gravity if unknown."""
-    complete = np.count_nonzero(recording.acceleration_available, axis=1) >= 2
-    if not np.any(complete):
-        return GRAVITY
-    return float(np.median(magnitudes(recording.acceleration[:, complete]).mean(axis=0)))
-
-
-def _gravity_shares(recording: Recording) -> np.ndarray:
-    """Return how much of each sensor's mean magnitude its mean is, (k,); NaN where axes are missing."""
-    mean = np.linalg.norm(recording.acceleration.mean(axis=0), axis=1)
-    magnitude = magnitudes(recording.acceleration).mean(axis=0)
-    whole = np.all(recording.acceleration_available, axis=1) & (magnitude > 0)
-    return np.where(whole, mean / np.where(magnitude > 0, magnitude, 1.0), np.nan)
-
-
-def _without_gravity(recording: Recording) -> bool:
-    shares = _gravity_shares(recording)
-    return bool(np.isfinite(shares).any() and np.nanmedian(shares) < _GRAVITY_SHARE)
-
-
-def _unit_advice(recording: Recording, magnitude: float, unit: str) -> str:
-    """Return what mends a magnitude that no unit of the study explains."""
-    if _without_gravity(recording):
-        return "export the acceleration with gravity: free or linear acceleration cannot be used"
-    if magnitude == 0.0:
-        return "every sample is zero: export the recording again, with the acceleration"
-    low, high = _MEAN_IN_G
-    raw = magnitude / ACCELERATION.get(unit, 1.0)
-    for name, factor in {"m/s^2": 1.0, **_OTHER_UNITS}.items():
-        if name != unit and low <= raw * factor / GRAVITY <= high:
-            return (
-                f'acceleration_unit = "{name}"'
-                if name in ACCELERATION
-                else f"the file seems to be in {name}: convert it to m/s^2 or g"
-            )
-    return "neither m/s^2 nor g fits: find out the unit of the file and convert it to m/s^2"
 
 
 def _missing(recording: Recording) -> list[Finding]:
@@ -207,69 +89,6 @@ def _missing(recording: Recording) -> list[Finding]:
             if lacks
         ]
     return found
-
-
-def _units(recording: Recording) -> list[Finding]:
-    found = []
-    magnitude = _mean_magnitude(recording)
-    low, high = _FORCE_BOUNDS
-    if _without_gravity(recording):
-        share = float(np.nanmedian(_gravity_shares(recording)))
-        found.append(
-            Finding(
-                "serious",
-                "free_acceleration",
-                "",
-                f"the accelerations hold no gravity: their mean is {100 * share:.0f} % of their mean "
-                f"magnitude of {magnitude:.3g} m/s^2.",
-                "export the acceleration with gravity, not free or linear acceleration",
-            )
-        )
-    elif not low <= magnitude <= high:
-        found.append(
-            Finding(
-                "serious",
-                "acceleration_unit",
-                "",
-                f"the accelerations are {magnitude:.3g} m/s^2 on average instead of about {GRAVITY:.1f}.",
-                _unit_advice(recording, magnitude, ""),
-            )
-        )
-    for sensor, rate in zip(recording.sensors, rms_magnitudes(recording.angular_rate), strict=True):
-        if rate > _HIGH_RATE:
-            found.append(
-                Finding(
-                    "serious",
-                    "angular_rate_unit",
-                    sensor.name,
-                    f"it turns at {rate:.3g} rad/s (root mean square), faster than anybody moves.",
-                    "say that the angular rates are in deg/s (angular_rate_unit)",
-                )
-            )
-    return found
-
-
-def _weak(recording: Recording) -> list[Finding]:
-    """Return sensors that feel less than gravity on average, where others do not."""
-    magnitude = magnitudes(recording.acceleration).mean(axis=0)
-    axes = np.count_nonzero(recording.acceleration_available, axis=1)
-    weak = [
-        k
-        for k, sensor in enumerate(recording.sensors)
-        if magnitude[k] < GRAVITY * _LEAST_IN_G.get(int(axes[k]), 0.0) and (axes[k] == 3 or sensor.axes_known)
-    ]
-    if _without_gravity(recording) or not _FORCE_BOUNDS[0] <= _mean_magnitude(recording) <= _FORCE_BOUNDS[1]:
-        return []  # told of all sensors
-    return [
-        Finding(
-            "serious",
-            "acceleration_unit",
-            recording.sensors[k].name,
-            f"its specific force is {magnitude[k]:.3g} m/s^2 on average: gravity alone is {GRAVITY:.1f}.",
-            "look at its unit and scale, and whether it stopped on the way: export it anew",
-        )
-        for k in weak
-    ]
 
 
 def _speed(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
@@ -307,22 +126,6 @@ def _cadence(found: tuple[Phase, ...]) -> list[Finding]:
             "find out the sampling rate, and the unit of time: the clock runs too fast",
         )
     ]
-
-
-def _no_rotation(recording: Recording) -> list[Finding]:
-    moves = np.any(np.std(recording.acceleration, axis=0) > _MOVING_FORCE)
-    turns = float(rms_magnitudes(recording.angular_rate).max())
-    if moves and np.any(recording.angular_rate_available) and turns < _HARDLY_TURNING:
-        return [
-            Finding(
-                "serious",
-                "angular_rate_unit",
-                "",
-                f"the person moves but no sensor turns faster than {turns:.2g} rad/s (root mean square).",
-                "say that the angular rates are in rad/s (angular_rate_unit): they were taken as deg/s",
-            )
-        ]
-    return []
 
 
 def _not_upright(recording: Recording) -> list[Finding]:

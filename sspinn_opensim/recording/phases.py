@@ -368,3 +368,9 @@ def _without_short_ones(kinds: np.ndarray, step_s: float) -> np.ndarray:
         neighbours = [i for i in neighbours if i not in rested] or neighbours
         beside = max(neighbours, key=lambda i: lengths[i])
         kinds[slice(*runs[run])] = kinds[runs[beside][0]]
+
+
+def longest_standing(found: Sequence[Phase], at_least_s: float) -> Phase | None:
+    """Return the longest phase of standing, if it lasts so long."""
+    standing = [p for p in found if p.kind == "standing" and p.duration_s > at_least_s]
+    return max(standing, key=lambda phase: phase.duration_s, default=None)

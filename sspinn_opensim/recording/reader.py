@@ -9,7 +9,6 @@ from typing import Protocol
 
 import numpy as np
 
-from sspinn_opensim.recording.checks import refuse_implausible
 from sspinn_opensim.recording.choices import Format, RecordingChoice, SensorChoice
 from sspinn_opensim.recording.clocks import on_one_clock
 from sspinn_opensim.recording.formats import (
@@ -37,6 +36,7 @@ from sspinn_opensim.recording.stream_checks import check_channels, check_streams
 from sspinn_opensim.recording.streams import Stream, stream_of
 from sspinn_opensim.recording.tiled import tiled
 from sspinn_opensim.recording.types import Recording
+from sspinn_opensim.recording.unit_checks import refuse_implausible
 
 #: In the order in which a file is held against them: tables of any origin come last.
 _MODULES = (

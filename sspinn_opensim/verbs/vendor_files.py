@@ -17,9 +17,9 @@ from sspinn_opensim.files import draft_of
 from sspinn_opensim.opensim_io.model.upgraded_model import read_any_model
 from sspinn_opensim.opensim_io.scaling.scale import known_height
 from sspinn_opensim.recording import Format, RecordingChoice, SensorChoice, find_faults, read_recording
-from sspinn_opensim.recording.checks import longest_standing
 from sspinn_opensim.recording.findings import merged
 from sspinn_opensim.recording.overview import Overview, overview_of
+from sspinn_opensim.recording.phases import longest_standing
 from sspinn_opensim.recording.recognise import recognised
 from sspinn_opensim.recording.rest import corrected_at_rest
 from sspinn_opensim.recording.streams import Stream

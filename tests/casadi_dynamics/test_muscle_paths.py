@@ -173,7 +173,7 @@ WRAPPED = muscle(
 
 def test_a_muscle_that_is_not_there_is_refused(tiny):
     model = tiny(WRAPPED, WRAP)
-    assert build(model).muscle_names() == ("puller",) and model.muscles[0].path.bodies == ("ground", "rod")
+    assert build(model).muscle_names == ("puller",) and model.muscles[0].path.bodies == ("ground", "rod")
     for function in (build(model).muscles, build(model).muscle_ways):
         with pytest.raises(InputError, match="no muscle named 'pul'"):
             function(["pul"])
@@ -183,7 +183,7 @@ def test_a_muscle_that_is_not_there_is_refused(tiny):
 def test_paths_agree_with_opensim(public_models, with_answers, name):
     """Independent and coupled coordinates, conditional and moving points, surfaces."""
     _model, functions, answers = with_answers(public_models, f"{name}.osim", f"{name}.npz")
-    muscles = functions.muscle_names()
+    muscles = functions.muscle_names
     order = [list(answers["coord_names"]).index(c) for c in functions.coordinates]
     columns = [list(answers["musc_names"]).index(m) for m in muscles]
     q = answers["q"][:, order]
