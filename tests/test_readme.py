@@ -10,12 +10,13 @@ import pytest
 from casadi_dynamics import __main__ as dynamics
 from casadi_dynamics.osim import support
 from sspinn_opensim import cli
-from sspinn_opensim.recording import read_recording
+from sspinn_opensim.alignment import neighbours
+from sspinn_opensim.recording import checks, places, read_recording, wear
 from sspinn_opensim.recording.choices import RecordingChoice
 from sspinn_opensim.recording.findings import KINDS
 from sspinn_opensim.recording.formats import npz_archive
 from sspinn_opensim.results.folder import FILES
-from sspinn_opensim.study import TrainingChoice, read_study
+from sspinn_opensim.study import TrainingChoice, person, read_study
 from sspinn_opensim.training import loss_inputs, losses, motion, settings, signals
 from sspinn_opensim.training.loss_terms import TERMS
 
@@ -124,10 +125,39 @@ def findings() -> list[str]:
     return [row(f"`{kind}`", meaning) for kind, meaning in KINDS.items()]
 
 
+def bounds() -> list[str]:
+    """Return the rows of the bounds from which a recording is doubted, and refused."""
+    grown, child = person._GROWN, person._CHILD
+    stated = {
+        "lag of a sensor to its neighbours across a joint, ms": (
+            1000 * neighbours._DOUBTED_S,
+            1000 * neighbours._REFUSED_S,
+        ),
+        "change of gravity's direction in a sensor during the gait, degrees": (
+            wear._SLIP_DOUBTED_DEG,
+            wear._SLIP_REFUSED_DEG,
+        ),
+        "`speed_m_s` over the speed of the feet, or the reverse": (
+            1 + checks._SPEED_DOUBTED,
+            1 + checks._SPEED_REFUSED,
+        ),
+        "body mass index too low, kg/m²": (grown.doubted[0], grown.refused[0]),
+        "body mass index too high": (grown.doubted[1], grown.refused[1]),
+        f"too low under {person._GROWN_M:g} m of height": (child.doubted[0], child.refused[0]),
+        f"too high under {person._GROWN_M:g} m of height": (child.doubted[1], child.refused[1]),
+    }
+    for segment, girth in places._GIRTHS.items():
+        stated[f"place off the bones of the {segment}, cm"] = 100 * girth.doubted_m, 100 * girth.refused_m
+    inward = 100 * places._INWARD.doubted_m, 100 * places._INWARD.refused_m
+    stated["place on a leg towards the other leg, cm"] = inward
+    return [row(name, f"{doubted:g}", f"{refused:g}") for name, (doubted, refused) in stated.items()]
+
+
 @pytest.mark.parametrize(
     ("document", "header", "expected"),
     [
         ("docs/study.md", "| kind | meaning |", findings),
+        ("docs/study.md", "| looked at | doubt from | serious from |", bounds),
         ("README.md", "| | OpenSim class | why, or what to do |", capabilities),
         ("README.md", "| file | what it holds | written by |", files),
         ("docs/method.md", "| term | quantity | scale | weight | counts |", loss_terms),
