@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 from casadi_dynamics.errors import InputWarning
 from casadi_dynamics.model import Model
@@ -72,7 +71,8 @@ _ON_MODELS = ("scale", "convert")
 LOOKING = (*_OF_COHORTS, *_ON_MODELS, "muscles", "locate-sensors", "opensense", "stream", "adapt", "ablate")
 
 
-class Inputs(NamedTuple):
+@dataclass(frozen=True)
+class CheckedRecording:
     """The recording of a study, checked; `prepare` goes on from it.
 
     Attributes
@@ -100,7 +100,7 @@ def first_look(
     source: Path | None = None,
     shipped: bool = False,
     terms: Sequence[str] | None = None,
-) -> dict[str, Inputs]:
+) -> dict[str, CheckedRecording]:
     """Refuse in a moment what can be seen of a study and a folder before a verb loads and works.
 
     Of a large recording that is left to `check_inputs` and the stages themselves.
@@ -122,7 +122,7 @@ def first_look(
 
     Returns
     -------
-    dict of str to Inputs
+    dict of str to CheckedRecording
         By person, as far as `run` need not check them again.
 
     Raises
@@ -178,7 +178,7 @@ def _look_at(
     networks: Mapping[Path, dict] | None = None,
     scaled: Path | None = None,
     known: Alignment | None = None,
-) -> Inputs:
+) -> CheckedRecording:
     """Return the recording of a study and its alignment; refuse what cannot be used for a verb.
 
     Parameters
@@ -213,7 +213,7 @@ def _look_at(
     said = without_joints(along, alignment, model, person.person)
     found = objections(along, alignment, model, person.person, held, said)
     refuse_serious(found, person.recording.accepted, str(person.path))
-    return Inputs(recording, alignment, None if model is None else said)
+    return CheckedRecording(recording, alignment, None if model is None else said)
 
 
 def _given_networks(verb: str, source: Path | None, out: Path, seeds: Sequence[int]) -> dict[Path, dict]:
@@ -260,7 +260,7 @@ def _refuse_other_settings(out: Path, choice: TrainingChoice) -> None:
             compare(checkpoint, {"settings": found}, {"settings": own}, START_OVER)
 
 
-def check_inputs(study: Study, known: Alignment | None = None) -> Inputs:
+def check_inputs(study: Study, known: Alignment | None = None) -> CheckedRecording:
     """Return the recording of a study whose every input can be used, and its alignment if it has one.
 
     No stage has to work for it.

@@ -19,7 +19,7 @@ from sspinn_opensim.training.settings import Progress
 from sspinn_opensim.verbs.convert import Conversion, convert
 from sspinn_opensim.verbs.estimate import Estimation, estimate
 from sspinn_opensim.verbs.evaluate import Evaluation, PeopleEvaluation, evaluate
-from sspinn_opensim.verbs.inputs import Inputs, check_inputs
+from sspinn_opensim.verbs.inputs import CheckedRecording, check_inputs
 from sspinn_opensim.verbs.muscles import muscles
 from sspinn_opensim.verbs.on_study import as_study, people_of, person_folder
 from sspinn_opensim.verbs.prepared import prepare
@@ -76,7 +76,7 @@ def run(
     restart: bool = False,
     strict: bool = False,
     progress: Callable[[Progress], None] | None = None,
-    inputs: Mapping[str, Inputs] | None = None,
+    inputs: Mapping[str, CheckedRecording] | None = None,
 ) -> Run | PeopleEvaluation:
     """Do all stages, from scaling to the report.
 
@@ -92,7 +92,7 @@ def run(
         As for `estimate`: what follows is done all the same.
     progress : callable, optional
         Told of each step of the training.
-    inputs : mapping of str to Inputs, optional
+    inputs : mapping of str to CheckedRecording, optional
         What a first look returned; who is not among them is checked.
 
     Raises
@@ -116,12 +116,12 @@ def _run_study(
     restart: bool,
     strict: bool,
     progress: Callable[[Progress], None] | None,
-    known: Mapping[str, Inputs],
+    known: Mapping[str, CheckedRecording],
 ) -> Run:
-    inputs = known.get(study.name) or check_inputs(study)
+    checked = known.get(study.name) or check_inputs(study)
     scaling = _told(scale(study, out), Scaling)
     conversion = _told(convert(study, out), Conversion)
-    prepared = prepare(study, out, *inputs)
+    prepared = prepare(study, out, checked.recording, checked.alignment, checked.said)
     training = _told(train(study, out, restart=restart, progress=progress, prepared=prepared), Training)
     estimation = _told(estimate(study, out, strict=strict, prepared=prepared), Estimation)
     verdict = _told(muscles(study, out, prepared=prepared), Verdict)
@@ -136,14 +136,16 @@ def _run_cohort(
     restart: bool,
     strict: bool,
     progress: Callable[[Progress], None] | None,
-    known: Mapping[str, Inputs],
+    known: Mapping[str, CheckedRecording],
 ) -> PeopleEvaluation:
     people = [study for study, _ in people_of(cohort)]
-    inputs = {person.name: known.get(person.name) or check_inputs(person) for person in people}
+    checked = {person.name: known.get(person.name) or check_inputs(person) for person in people}
     scale(cohort, out)
-    prepared = {
-        person.name: prepare(person, person_folder(out, person), *inputs[person.name]) for person in people
-    }
+    prepared = {}
+    for person in people:
+        own = checked[person.name]
+        folder = person_folder(out, person)
+        prepared[person.name] = prepare(person, folder, own.recording, own.alignment, own.said)
     _told(train(cohort, out, restart=restart, progress=progress, prepared=prepared), Training)
     people_estimated = estimate(cohort, out, strict=strict, prepared=prepared)
     evaluation = evaluate(cohort, out)

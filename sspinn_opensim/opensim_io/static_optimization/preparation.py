@@ -114,8 +114,6 @@ def actuator_name(coordinate: CoordinateFacts) -> str:
 def prepare(
     results: Path,
     *,
-    model: str = ResultsFolder.subject.name,
-    kinematics: str = ResultsFolder.kinematics.name,
     external_loads: str | None = ResultsFolder.external_loads.name,
     window: tuple[float, float] | None = None,
     settings: Settings | None = None,
@@ -129,9 +127,9 @@ def prepare(
     Parameters
     ----------
     results : Path
-        The folder; the files named below are in it.
-    model, kinematics, external_loads : str
-        Files in `results`; no external loads where nothing touches the body (an arm, a flight phase).
+        The folder, with `subject.osim` and `kinematics.mot`.
+    external_loads : str or None
+        File in it; None where nothing touches the body (an arm, a flight phase).
     window : (float, float), optional
         From and to, s; by default all of the kinematics less the margin the filter needs.
     settings : Settings, optional
@@ -154,30 +152,29 @@ def prepare(
         The model cannot be used or has no muscles in its ForceSet, the motion is too short, or the folder
         cannot be written to. The other inputs are checked when the optimization runs.
     """
-    results, settings = Path(results), settings or Settings()
-    tree = _analysed_model(results / model, held or {})
+    files, settings = ResultsFolder(results), settings or Settings()
+    tree = _analysed_model(files.subject, held or {})
     if seen is None:
-        described = run_job(describe_model, {"model": results / model}, timeout_s=120.0).values
+        described = run_job(describe_model, {"model": files.subject}, timeout_s=120.0).values
         motions = described["motions"]
         body_weight = described["total_mass_kg"] * float(np.linalg.norm(described["gravity"]))
     else:
         motions, body_weight = seen.motions, seen.body_weight_n
     if window is None:
-        time_s = read_storage(results / kinematics).time_s
+        time_s = read_storage(files.kinematics).time_s
         margin = max(settings.margin_s, _EDGE_FRAMES * (time_s[-1] - time_s[0]) / max(len(time_s) - 1, 1))
         window = (float(time_s[0] + margin), float(time_s[-1] - margin))
     if not window[0] < window[1]:
         raise InputError(
             "no time is left to analyse",
-            where=str(results / kinematics),
+            where=str(files.kinematics),
             expected=f"more than {2 * settings.margin_s:g} s of motion",
             found=f"from {window[0]:g} s to {window[1]:g} s",
             fix="give a longer recording or another window",
         )
-    _remove_outcome(results)
-    files = ResultsFolder(results)
+    _remove_outcome(files)
     _write_model(files, tree, motions, body_weight)
-    setup = _setup(kinematics, external_loads, window, settings)
+    setup = _setup(external_loads, window, settings)
     return write_atomically(files.static_optimization_setup, setup)
 
 
@@ -283,8 +280,7 @@ def usable_muscles(tree: etree._ElementTree, where: Path) -> tuple[str, ...]:
     return names
 
 
-def _remove_outcome(results: Path) -> None:
-    files = ResultsFolder(results)
+def _remove_outcome(files: ResultsFolder) -> None:
     for file in (files.muscle_forces, files.muscle_activations, files.static_optimization_frames):
         file.unlink(missing_ok=True)
     files.static_optimization_verdict.unlink(missing_ok=True)
@@ -313,9 +309,7 @@ def _actuators(facts: tuple[CoordinateFacts, ...], motions: Mapping[str, str], b
     return to_xml(document)
 
 
-def _setup(
-    kinematics: str, external_loads: str | None, window: tuple[float, float], settings: Settings
-) -> bytes:
+def _setup(external_loads: str | None, window: tuple[float, float], settings: Settings) -> bytes:
     document = etree.Element("OpenSimDocument", Version=OPENSIM_DOCUMENT_VERSION)
     tool = etree.SubElement(document, "AnalyzeTool", name=TOOL_NAME)
     lowpass = settings.lowpass_hz if settings.lowpass_hz > 0 else -1.0
@@ -329,7 +323,7 @@ def _setup(
         ("final_time", repr(float(window[1]))),
         ("solve_for_equilibrium_for_auxiliary_states", "false"),
         ("external_loads_file", external_loads or UNASSIGNED),
-        ("coordinates_file", kinematics),
+        ("coordinates_file", ResultsFolder.kinematics.name),
         ("lowpass_cutoff_frequency_for_coordinates", repr(float(lowpass))),
     ):
         etree.SubElement(tool, tag).text = text

@@ -35,8 +35,6 @@ __all__ = ["Settings", "Verdict", "prepare", "run", "write_outcome"]
 def run(
     results: Path,
     *,
-    moments: str = ResultsFolder.moments.name,
-    timeout_s: float | None = None,
     workers: int | None = None,
     unit_is_stated: bool = False,
     measured: bool = True,
@@ -50,12 +48,8 @@ def run(
     Parameters
     ----------
     results : Path
-        A folder in which `prepare` wrote the set-up.
-    moments : str
-        Table in `results` with the joint moments that reserves are compared with. Where it is not there,
-        OpenSim's inverse dynamics of the set-up's motion and loads, with the same filter, makes it.
-    timeout_s : float, optional
-        Time limit of each slice of time, s; by default 2 minutes and 5 s a frame.
+        A folder in which `prepare` wrote the set-up. Reserves are compared with its `moments.sto`; where it
+        has none, OpenSim's inverse dynamics of the set-up's motion and loads, with the same filter, makes it.
     workers : int, optional
         Processes that share the frames; by default as many as the machine carries.
     unit_is_stated : bool
@@ -78,17 +72,16 @@ def run(
         An input would lead to wrong forces without a word from OpenSim, or a job failed.
     """
     results = Path(results)
+    moments = ResultsFolder(results).moments
     setup = read_setup(ResultsFolder(results).static_optimization_setup)
     inputs = check_inputs(setup, unit_is_stated=unit_is_stated, measured=measured, seen=seen)
-    if not (results / moments).is_file():
+    if not moments.is_file():
         window = setup.from_s, setup.to_s
         table = joint_moments(setup.model, setup.kinematics, setup.external_loads, window, setup.lowpass_hz)
-        write_storage(results / moments, table)
-    peaks = peak_moments(results / moments, setup, inputs)
+        write_storage(moments, table)
+    peaks = peak_moments(moments, setup, inputs)
     if optimizer is None:
-        solution = time_slices.solve(
-            setup, inputs.kinematics.time_s, inputs.muscles, workers=workers, timeout_s=timeout_s
-        )
+        solution = time_slices.solve(setup, inputs.kinematics.time_s, inputs.muscles, workers=workers)
     else:
         solution = optimizer(setup)
     return write_outcome(results, setup, inputs, peaks, solution)

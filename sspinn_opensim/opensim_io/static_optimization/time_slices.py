@@ -102,7 +102,6 @@ def solve(
     muscles: tuple[str, ...],
     *,
     workers: int | None = None,
-    timeout_s: float | None = None,
 ) -> Solution:
     """Run a checked set-up and join the slices; OpenSim's two tables go to the set-up's folder of results.
 
@@ -115,8 +114,6 @@ def solve(
         Frames of the motion, s.
     workers : int, optional
         Processes at once; by default as many as the machine carries.
-    timeout_s : float, optional
-        Time limit of each slice, s; by default 2 minutes and 5 s a frame.
 
     Raises
     ------
@@ -125,12 +122,12 @@ def solve(
     """
     workers, start = workers or usual_workers(), time.monotonic()
     slices = plan(time_s, setup.from_s, setup.to_s, workers)
-    found = _run(setup, slices, workers, timeout_s)
+    found = _run(setup, slices, workers)
     relaxed = np.zeros(len(found.time_s), bool)
     for looser in _LOOSER:
         if not found.failed.any():
             break
-        again = _run(setup, _slices_of(found.time_s, found.failed), workers, timeout_s, looser)
+        again = _run(setup, _slices_of(found.time_s, found.failed), workers, looser)
         relaxed |= _take_over(found, again)
     setup.raw_folder.mkdir(parents=True, exist_ok=True)
     for kind, names, values in (
@@ -172,11 +169,9 @@ class _Raw:
     objective: np.ndarray
 
 
-def _run(
-    setup: Setup, slices: list[Slice], workers: int, timeout_s: float | None, looser: float = 1.0
-) -> _Raw:
+def _run(setup: Setup, slices: list[Slice], workers: int, looser: float = 1.0) -> _Raw:
     with temporary_folder("static_optimization") as folder:
-        jobs = [_job(setup, part, Path(folder), timeout_s, looser) for part in slices]
+        jobs = [_job(setup, part, Path(folder), looser) for part in slices]
         results = run_jobs(jobs, at_once=workers)
         tables = [[read_storage(path) for path in job.outputs] for job in jobs]
     forces, activations = (_joined(slices, [pair[k] for pair in tables]) for k in range(2))
@@ -242,13 +237,13 @@ def _available_memory_bytes() -> int:
     return 0
 
 
-def _job(setup: Setup, part: Slice, folder: Path, timeout_s: float | None, looser: float) -> Job:
+def _job(setup: Setup, part: Slice, folder: Path, looser: float) -> Job:
     own = folder / f"slice_{part.number}"
     raw = own / "results"
     raw.mkdir(parents=True)
     file = write_slice(setup, own / "setup.xml", raw, part.runs_from_s, part.runs_to_s, looser)
     outputs = [raw / f"{setup.tool_name}_StaticOptimization_{kind}.sto" for kind in ("force", "activation")]
-    limit = timeout_s or _TIMEOUT_S + _TIMEOUT_PER_FRAME_S * part.frames
+    limit = _TIMEOUT_S + _TIMEOUT_PER_FRAME_S * part.frames
     return Job(static_optimization, {"setup": file}, limit, outputs, place=str(part))
 
 

@@ -65,8 +65,6 @@ class InverseDynamics:
 def prepare(
     folder: Path,
     *,
-    model: str = ResultsFolder.subject.name,
-    kinematics: str = ResultsFolder.kinematics.name,
     external_loads: str = ResultsFolder.external_loads.name,
     window: tuple[float, float] | None = None,
     lowpass_hz: float = USUAL_LOWPASS_HZ,
@@ -75,8 +73,10 @@ def prepare(
 
     Parameters
     ----------
-    model, kinematics, external_loads : str
-        Files in it; no external loads if the last is empty.
+    folder : Path
+        With `subject.osim` and `kinematics.mot`.
+    external_loads : str
+        File in it; empty: none.
     window : (float, float), optional
         From and to, s; by default the motion where the loads cover it, less the margin of the filter.
     lowpass_hz : float
@@ -92,10 +92,11 @@ def prepare(
     InputError
         A file cannot be read, or no time is left to analyse.
     """
-    folder = Path(folder)
-    tree = read_model_tree(folder / model)
-    motion = read_storage(folder / kinematics)
-    trial = ToolInputs(model, kinematics, external_loads, 0.0, 0.0, lowpass_hz)
+    folder, files = Path(folder), ResultsFolder(folder)
+    tree = read_model_tree(files.subject)
+    motion = read_storage(files.kinematics)
+    names = ResultsFolder.subject.name, ResultsFolder.kinematics.name
+    trial = ToolInputs(*names, external_loads, 0.0, 0.0, lowpass_hz)
     if window is None:
         window = float(motion.time_s[0] + trial.margin_s), float(motion.time_s[-1] - trial.margin_s)
         if external_loads:
@@ -104,17 +105,16 @@ def prepare(
     if not window[0] < window[1]:
         raise InputError(
             "no time is left to analyse",
-            where=str(folder / kinematics),
+            where=str(files.kinematics),
             expected=f"more than {2 * trial.margin_s:g} s of motion, covered by the external loads",
             found=f"from {window[0]:g} s to {window[1]:g} s",
             fix="give a longer trial or another part of it",
         )
     if active_ground_forces(tree):
         switch_ground_forces_off(tree)
-        write_model_tree(ResultsFolder(folder).inverse_dynamics_model, tree)
+        write_model_tree(files.inverse_dynamics_model, tree)
         trial = dataclasses.replace(trial, model=ResultsFolder.inverse_dynamics_model.name)
     trial = dataclasses.replace(trial, from_s=window[0], to_s=window[1])
-    files = ResultsFolder(folder)
     write_atomically(files.inverse_dynamics_setup, inverse_dynamics_setup(trial, files.inverse_dynamics.name))
     return trial
 
