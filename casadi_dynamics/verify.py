@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -113,7 +115,7 @@ def compare(model: Model, functions: BodyFunctions, answers: Mapping[str, np.nda
     """
     order = _order(functions.coordinates, answers["coord_names"])
     errors: dict[str, float] = {}
-    for name, ours, stored in _quantities(model, functions, answers, order):
+    for name, ours, stored in _quantities(_Answers(model, functions, answers, order)):
         errors[name] = max(errors.get(name, 0.0), relative_error(ours, np.asarray(stored)))
     return errors
 
@@ -130,8 +132,8 @@ def states_left_out(functions: BodyFunctions, answers: Mapping[str, np.ndarray])
         return {}
     order = _order(functions.coordinates, answers["coord_names"])
     places = _places(functions.forces, answers["force_names"], "force")
-    inputs = {"q": answers["f_q"][:, order], "u": answers["f_qd"][:, order]}
-    counts = _parting(functions, inputs)[:, places].sum(axis=0)
+    known = _Answers(functions.tree.model, functions, answers, order)
+    counts = _parting(known)[:, places].sum(axis=0)
     return {str(name): int(n) for name, n in zip(answers["force_names"], counts, strict=True) if n}
 
 
@@ -148,217 +150,255 @@ def relative_error(ours: np.ndarray, stored: np.ndarray) -> float:
     return np.inf if np.isnan(worst) else worst / (largest if largest > _ROUNDING else 1.0)
 
 
-def _quantities(model, functions, answers, order) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    if "body_names" in answers:
-        yield from _bodies(model, functions, answers)
+@dataclass(frozen=True)
+class _Answers:
+    """Answers of OpenSim, and the functions that they are held against.
+
+    Attributes
+    ----------
+    stored : mapping of str to ndarray
+        As for `compare`; of a second group of states by the names of the first.
+    order : list of int
+        Where each of our coordinates stands in the stored order.
+    """
+
+    model: Model
+    functions: BodyFunctions
+    stored: Mapping[str, np.ndarray]
+    order: list[int]
+
+    def has(self, name: str) -> bool:
+        """Return whether an array is there, with something in it."""
+        return len(self.stored.get(name, ())) > 0
+
+    def states(self, q: str, u: str, udot: str = "") -> dict[str, np.ndarray]:
+        """Return our inputs `q`, `u` and, if it is named, `udot`, (N, n), by the names of the arrays."""
+        names = {"q": q, "u": u, "udot": udot}
+        return {ours: self.stored[name][:, self.order] for ours, name in names.items() if name}
+
+    @cached_property
+    def state(self) -> dict[str, np.ndarray]:
+        """Our inputs `q`, `u` and `udot`, (N, n)."""
+        return self.states("q", "qd", "qdd")
+
+    def group(self, prefix: str) -> _Answers:
+        """Return the answers at the states of a prefix, and what holds for every group."""
+        own = {k.removeprefix(prefix): v for k, v in self.stored.items() if k.startswith(prefix)}
+        common = {name: self.stored[name] for name in _PLACES if name in self.stored}
+        return replace(self, stored=own | common)
+
+
+#: Name of a quantity, our values and OpenSim's.
+_Quantity = tuple[str, np.ndarray, np.ndarray]
+
+
+def _quantities(answers: _Answers) -> Iterator[_Quantity]:
+    if "body_names" in answers.stored:
+        yield from _bodies(answers)
     for prefix in ("", "t_"):
-        if f"{prefix}q" in answers:
-            group = {k.removeprefix(prefix): v for k, v in answers.items() if k.startswith(prefix)}
-            group.update((name, answers[name]) for name in _PLACES if name in answers)
-            state = [group[name][:, order] for name in ("q", "qd", "qdd")]
-            yield from _motion(functions, group, state)
-            yield from _forces(functions, group, state, order)
-            yield from _coupled(functions, group, state, order, obeyed=not prefix)
-            yield from _between_bodies(functions, group, state, order)
-            yield from _whole(functions, group, state)
-            yield from _imu(model, functions, group, state)
-    if len(answers.get("musc_names", ())):
-        yield from _muscles(model, functions, answers, order)
-    if len(answers.get("contact_names", ())):
-        yield from _contact(functions, answers, order)
-    if len(answers.get("force_names", ())):
-        yield from _passive(functions, answers, order)
+        if f"{prefix}q" in answers.stored:
+            group = answers.group(prefix)
+            yield from _motion(group)
+            yield from _forces(group)
+            yield from _coupled(group, obeyed=not prefix)
+            yield from _between_bodies(group)
+            yield from _whole(group)
+            yield from _imu(group)
+    if answers.has("musc_names"):
+        yield from _muscles(answers)
+    if answers.has("contact_names"):
+        yield from _contact(answers)
+    if answers.has("force_names"):
+        yield from _passive(answers)
 
 
-def _bodies(model: Model, functions: BodyFunctions, answers):
-    bodies = [model.bodies[i] for i in _places(functions.bodies, answers["body_names"], "body")]
-    for name, stored in (("mass", "mass"), ("mass_center", "com_B"), ("inertia", "inertia_B")):
-        if stored in answers:
-            yield f"model {name}", np.array([getattr(body, name) for body in bodies]), answers[stored]
+def _bodies(answers: _Answers) -> Iterator[_Quantity]:
+    stored = answers.stored
+    places = _places(answers.functions.bodies, stored["body_names"], "body")
+    bodies = [answers.model.bodies[i] for i in places]
+    for ours, name in (("mass", "mass"), ("mass_center", "com_B"), ("inertia", "inertia_B")):
+        if name in stored:
+            yield f"model {ours}", np.array([getattr(body, ours) for body in bodies]), stored[name]
 
 
-def _motion(functions: BodyFunctions, answers, state):
-    wanted = {ours: stored for ours, stored in _KINEMATICS.items() if stored in answers}
+def _motion(answers: _Answers) -> Iterator[_Quantity]:
+    functions, stored = answers.functions, answers.stored
+    wanted = {ours: name for ours, name in _KINEMATICS.items() if name in stored}
     if wanted:
-        places = _places(functions.bodies, answers["body_names"], "body")
-        motion = _kinematics(functions, *state)
-        for ours, stored in wanted.items():
-            yield f"body {ours}", motion[ours][:, places], answers[stored]
+        places = _places(functions.bodies, stored["body_names"], "body")
+        outputs = functions.at("kinematics", **answers.state)
+        for ours, name in wanted.items():
+            values = outputs[ours]
+            axes = (3, 3) if ours == "rotation" else (3,)
+            values = values.reshape(len(values), len(functions.bodies), *axes)
+            yield f"body {ours}", values[:, places], stored[name]
 
 
-def _forces(functions: BodyFunctions, answers, state, order):
-    q, u, udot = state
-    if "tau" in answers:
-        yield "tau", _dynamics(functions, q, u, udot)["tau"], answers["tau"][:, order]
-    if "tau_ext" in answers and len(answers["ext_bodies"]):
-        yield "tau with external forces", _driven(functions, answers, state), answers["tau_ext"][:, order]
-    if "G" in answers:
-        gravity = functions.at("gravity", q=q)["G"]
-        yield "gravity", gravity, answers["G"][:, order]
-    if "M" in answers:
+def _forces(answers: _Answers) -> Iterator[_Quantity]:
+    functions, stored, order = answers.functions, answers.stored, answers.order
+    q = answers.state["q"]
+    if "tau" in stored:
+        yield "tau", _dynamics(answers)["tau"], stored["tau"][:, order]
+    if "tau_ext" in stored and len(stored["ext_bodies"]):
+        yield "tau with external forces", _driven(answers), stored["tau_ext"][:, order]
+    if "G" in stored:
+        yield "gravity", functions.at("gravity", q=q)["G"], stored["G"][:, order]
+    if "M" in stored:
         matrix = functions.at("mass_matrix", q=q)["M"].reshape(-1, *q.shape[1:] * 2)
-        yield "mass matrix", matrix, answers["M"][:, order][:, :, order]
+        yield "mass matrix", matrix, stored["M"][:, order][:, :, order]
 
 
-def _driven(functions: BodyFunctions, answers, state) -> np.ndarray:
-    """Return the forces that drive the motion against the wrenches of the answers."""
-    bodies = [str(name) for name in answers["ext_bodies"]]
+def _driven(answers: _Answers) -> np.ndarray:
+    """Return the forces (N, n) that drive the motion against the wrenches of the answers."""
+    functions, stored = answers.functions, answers.stored
+    bodies = [str(name) for name in stored["ext_bodies"]]
     _places(functions.bodies, bodies, "body")
-    names = ("q", "u", "udot")
-    inputs = dict(zip(names, state, strict=True))
-    samples = len(state[0])
-    station = np.tile(answers["ext_point_B"], (samples, len(bodies)))
-    where = functions.at(functions.stations(bodies), **inputs, station=station)
-    inputs |= {
-        "force": answers["ext_F"].reshape(samples, -1),
+    samples = len(answers.state["q"])
+    station = np.tile(stored["ext_point_B"], (samples, len(bodies)))
+    where = functions.at(functions.stations(bodies), **answers.state, station=station)
+    wrenches = {
+        "force": stored["ext_F"].reshape(samples, -1),
         "point": where["position"],
-        "torque": answers["ext_T"].reshape(samples, -1),
+        "torque": stored["ext_T"].reshape(samples, -1),
     }
-    return functions.at(functions.inverse_dynamics(bodies), **inputs)["tau"]
+    return functions.at(functions.inverse_dynamics(bodies), **answers.state, **wrenches)["tau"]
 
 
-def _coupled(functions: BodyFunctions, answers, state, order, obeyed: bool):
+def _coupled(answers: _Answers, *, obeyed: bool) -> Iterator[_Quantity]:
     """Compare the rates of coordinates and, where couplers are obeyed, the forces on the independent ones."""
-    inputs: dict[str, np.ndarray] = dict(zip(("q", "u", "udot"), state, strict=True))
-    if "qdot" in answers:
-        rates = functions.at("rates", **inputs)
-        yield "rate of coordinates", rates["qdot"], answers["qdot"][:, order]
-    if "tau_ind" in answers and obeyed:
-        names = [str(answers["coord_names"][i]) for i in answers["ind_idx"]]
+    functions, stored, order = answers.functions, answers.stored, answers.order
+    if "qdot" in stored:
+        rates = functions.at("rates", **answers.state)
+        yield "rate of coordinates", rates["qdot"], stored["qdot"][:, order]
+    if "tau_ind" in stored and obeyed:
+        names = [str(stored["coord_names"][i]) for i in stored["ind_idx"]]
         places = _places(functions.independent, names, "independent coordinate")
         picked = [functions.coordinates.index(name) for name in functions.independent]
-        given = {f"{name}_independent": value[:, picked] for name, value in inputs.items()}
+        given = {f"{name}_independent": value[:, picked] for name, value in answers.state.items()}
         jacobian = functions.at("coupling", **given)["C"].reshape(-1, len(order), len(picked))
-        tau = _dynamics(functions, *state)["tau"][..., None]
-        yield "tau of independent coordinates", (jacobian.mT @ tau)[:, places, 0], answers["tau_ind"]
+        tau = _dynamics(answers)["tau"][..., None]
+        yield "tau of independent coordinates", (jacobian.mT @ tau)[:, places, 0], stored["tau_ind"]
 
 
-def _between_bodies(functions: BodyFunctions, answers, state, order):
+def _between_bodies(answers: _Answers) -> Iterator[_Quantity]:
     """Compare constraints between bodies by what does not depend on the axes their errors are given in."""
+    functions, stored = answers.functions, answers.stored
     bodies_alone = functions.constraint_equations and len(functions.independent) == len(functions.coordinates)
-    if "constraint_G" not in answers or not bodies_alone:
+    if "constraint_G" not in stored or not bodies_alone:
         return
-    inputs: dict[str, np.ndarray] = dict(zip(("q", "u", "udot"), state, strict=True))
-    inputs["multipliers"] = np.zeros((len(state[0]), len(functions.constraint_equations)))
-    outputs = functions.at("constraints", **inputs)
-    stored = answers["constraint_G"][:, :, order]
-    ours = outputs["G"].reshape(stored.shape)
-    yield "constraint directions", ours.mT @ ours, stored.mT @ stored
-    lengths = ((errors**2).sum(axis=1) for errors in (outputs["position_error"], answers["constraint_error"]))
-    yield "constraint errors", *lengths
+    multipliers = np.zeros((len(answers.state["q"]), len(functions.constraint_equations)))
+    outputs = functions.at("constraints", **answers.state, multipliers=multipliers)
+    theirs = stored["constraint_G"][:, :, answers.order]
+    ours = outputs["G"].reshape(theirs.shape)
+    yield "constraint directions", ours.mT @ ours, theirs.mT @ theirs
+    ours, theirs = outputs["position_error"], stored["constraint_error"]
+    yield "constraint errors", (ours**2).sum(axis=1), (theirs**2).sum(axis=1)
 
 
-def _muscles(model: Model, functions: BodyFunctions, answers, order):
+def _muscles(answers: _Answers) -> Iterator[_Quantity]:
     """Compare the muscles' paths; where OpenSim finds none around a surface, there is nothing to compare."""
-    names = [str(name) for name in answers["musc_names"]]
+    functions, stored, order = answers.functions, answers.stored, answers.order
+    names = [str(name) for name in stored["musc_names"]]
     _places(functions.muscle_names, names, "muscle")
-    if not names:
-        return
-    q = answers["q"][:, order]
+    q = stored["q"][:, order]
     outputs = functions.at(functions.muscles(names), q=q, u=np.zeros_like(q))
-    if "musc_len" in answers:
-        found = np.isfinite(answers["musc_len"])
-        yield "muscle length", outputs["length"][found], answers["musc_len"][found]
-    if "musc_ma" in answers:
+    if "musc_len" in stored:
+        found = np.isfinite(stored["musc_len"])
+        yield "muscle length", outputs["length"][found], stored["musc_len"][found]
+    if "musc_ma" in stored:
         arms = outputs["moment_arm"].reshape(len(q), len(names), len(order))
         # They take OpenSim long, so that only the first samples may have them. Along a coupled coordinate
         # OpenSim divides by the slope of the coupler, which may vanish: nothing to compare with there.
         free = [functions.coordinates.index(name) for name in functions.independent]
-        arms, stored = arms[..., free], answers["musc_ma"][:, :, order][..., free]
-        couplers = couplers_in_order(model.constraints)
+        arms, theirs = arms[..., free], stored["musc_ma"][:, :, order][..., free]
+        couplers = couplers_in_order(answers.model.constraints)
         if functions.constraint_equations or any(len(c.independent) > 1 for c in couplers):
             arms = constrained_moment_arms(functions, q, arms)
-        found = np.isfinite(stored) & np.isfinite(arms)
-        yield "moment arm", arms[found], stored[found]
+        found = np.isfinite(theirs) & np.isfinite(arms)
+        yield "moment arm", arms[found], theirs[found]
 
 
-def _whole(functions: BodyFunctions, answers, state):
+def _whole(answers: _Answers) -> Iterator[_Quantity]:
     """Compare the mass centre and the energy of the whole model."""
-    q, u, udot = state
-    if "com" in answers:
-        whole = functions.at("center_of_mass", q=q, u=u, udot=udot)
-        yield "mass centre", whole["position"], answers["com"]
-        if "com_v" in answers:
-            yield "velocity of the mass centre", whole["velocity"], answers["com_v"]
-    if "KE" in answers:
-        energy = functions.at("energy", q=q, u=u)
-        yield "kinetic energy", energy["kinetic"][:, 0], answers["KE"]
+    functions, stored = answers.functions, answers.stored
+    if "com" in stored:
+        whole = functions.at("center_of_mass", **answers.state)
+        yield "mass centre", whole["position"], stored["com"]
+        if "com_v" in stored:
+            yield "velocity of the mass centre", whole["velocity"], stored["com_v"]
+    if "KE" in stored:
+        energy = functions.at("energy", **answers.state)
+        yield "kinetic energy", energy["kinetic"][:, 0], stored["KE"]
 
 
-def _imu(model: Model, functions: BodyFunctions, answers, state):
-    names = answers.get("imu_frames", answers.get("imu_bodies", ()))
+def _imu(answers: _Answers) -> Iterator[_Quantity]:
+    functions, stored = answers.functions, answers.stored
+    names = stored.get("imu_frames", stored.get("imu_bodies", ()))
     if not len(names):
         return
     places = _places(functions.sensors, names, "sensor")
-    position = {sensor.name: sensor.position for sensor in answer_sensors(model, answers)}
+    position = {sensor.name: sensor.position for sensor in answer_sensors(answers.model, stored)}
     unused = (0.0, 0.0, 0.0)
-    positions = np.ravel([position.get(name, unused) for name in functions.sensors])
-    q, u, udot = state
-    outputs = _dynamics(functions, q, u, udot, positions)
-    for ours, stored in (("imu_angular_rate", "imu_gyro"), ("imu_acceleration", "imu_acc")):
-        if stored in answers:
-            yield ours, _split(outputs[ours], 3)[:, places], answers[stored]
+    outputs = _dynamics(answers, np.ravel([position.get(name, unused) for name in functions.sensors]))
+    for ours, name in (("imu_angular_rate", "imu_gyro"), ("imu_acceleration", "imu_acc")):
+        if name in stored:
+            yield ours, _split(outputs[ours], 3)[:, places], stored[name]
 
 
-def _contact(functions: BodyFunctions, answers, order):
-    named = dict(_contact_records(functions, answers))
+def _contact(answers: _Answers) -> Iterator[_Quantity]:
+    functions = answers.functions
+    named = dict(_contact_records(answers))
     places = _places(functions.contact_forces, named, "contact force")
     records = np.stack(list(named.values()), axis=1)
-    inputs = {"q": answers["c_q"][:, order], "u": answers["c_qd"][:, order]}
-    outputs = functions.at("contact", **inputs)
+    outputs = functions.at("contact", **answers.states("c_q", "c_qd"))
     yield "contact force", _split(outputs["force"], 3)[:, places], records[..., :3]
     yield "contact moment", _split(outputs["moment"], 3)[:, places], records[..., 3:6]
 
 
-def _contact_records(functions: BodyFunctions, answers) -> Iterator[tuple[str, np.ndarray]]:
-    """Return force and moment (Nc, 6) by our label: of the force, or of each body that it acts on."""
-    values = answers["contact_force"] if "contact_force" in answers else answers["contact_values"]
-    for i, name in enumerate(map(str, answers["contact_names"])):
-        if name in functions.contact_forces or "contact_labels" not in answers:
+def _contact_records(answers: _Answers) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield force and moment (Nc, 6) by our label: of the force, or of each body that it acts on."""
+    stored = answers.stored
+    values = stored["contact_force"] if "contact_force" in stored else stored["contact_values"]
+    for i, name in enumerate(map(str, stored["contact_names"])):
+        if name in answers.functions.contact_forces or "contact_labels" not in stored:
             yield name, values[:, i, :6]
             continue
-        for block, label in enumerate(json.loads(str(answers["contact_labels"][i]))[::6]):
+        for block, label in enumerate(json.loads(str(stored["contact_labels"][i]))[::6]):
             body = label.removeprefix(f"{name}.").split(".")[0]
             yield f"{name}.{body}", values[:, i, 6 * block : 6 * block + 6]
 
 
-def _passive(functions: BodyFunctions, answers, order):
-    places = _places(functions.forces, answers["force_names"], "force")
-    inputs = {"q": answers["f_q"][:, order], "u": answers["f_qd"][:, order]}
-    each = _split(functions.at("passive_forces", **inputs)["each"], len(order))
-    whole = ~_parting(functions, inputs)[:, places]
-    for i, name in enumerate(answers["force_names"]):
+def _passive(answers: _Answers) -> Iterator[_Quantity]:
+    functions, stored, order = answers.functions, answers.stored, answers.order
+    places = _places(functions.forces, stored["force_names"], "force")
+    each = _split(functions.at("passive_forces", **answers.states("f_q", "f_qd"))["each"], len(order))
+    whole = ~_parting(answers)[:, places]
+    for i, name in enumerate(stored["force_names"]):
         kept = whole[:, i]
-        yield f"force {name}", each[kept, places[i]], answers["force_tau"][kept, i][:, order]
+        yield f"force {name}", each[kept, places[i]], stored["force_tau"][kept, i][:, order]
 
 
-def _parting(functions: BodyFunctions, inputs) -> np.ndarray:
+def _parting(answers: _Answers) -> np.ndarray:
     """Return (N, forces) where Simbody may drop contacts: it does after one that it keeps from pulling."""
-    return functions.at("parting", **inputs)["pull"] > 0
+    return answers.functions.at("parting", **answers.states("f_q", "f_qd"))["pull"] > 0
 
 
-def _kinematics(functions: BodyFunctions, q, u, udot) -> dict[str, np.ndarray]:
-    """Return the outputs of `kinematics` as (N, bodies, 3), the rotation as (N, bodies, 3, 3)."""
-    outputs = functions.at("kinematics", q=q, u=u, udot=udot)
-    rotation = _split(outputs.pop("rotation"), 9)
-    parts = {name: _split(value, 3) for name, value in outputs.items()}
-    return {**parts, "rotation": rotation.reshape(*rotation.shape[:2], 3, 3)}
-
-
-def _dynamics(functions: BodyFunctions, q, u, udot, positions=None) -> dict[str, np.ndarray]:
+def _dynamics(answers: _Answers, sensor_position: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Return the outputs of `dynamics` without external forces, each (N, size)."""
+    functions = answers.functions
     sizes = {name: functions.dynamics.numel_in(name) for name in ("contact_force", "sensor_position")}
-    still = {name: np.zeros(size) for name, size in sizes.items()}
-    if positions is not None:
-        still["sensor_position"] = positions
-    return functions.at("dynamics", q=q, u=u, udot=udot, **still)
+    inputs = {name: np.zeros(size) for name, size in sizes.items()}
+    if sensor_position is not None:
+        inputs["sensor_position"] = sensor_position
+    return functions.at("dynamics", **answers.state, **inputs)
 
 
 def _split(stacked: np.ndarray, size: int) -> np.ndarray:
+    """Return what stands one after the other, (N, k size), as (N, k, size)."""
     return stacked.reshape(len(stacked), stacked.shape[1] // size, size)
 
 
-def _places(known: tuple[str, ...], names, kind: str) -> list[int]:
+def _places(known: tuple[str, ...], names: Iterable[object], kind: str) -> list[int]:
     """Return where each of the stored `names` stands in our tuple `known`."""
     for name in map(str, names):
         if name not in known:
@@ -371,7 +411,7 @@ def _places(known: tuple[str, ...], names, kind: str) -> list[int]:
     return [known.index(str(name)) for name in names]
 
 
-def _order(coordinates: tuple[str, ...], stored) -> list[int]:
+def _order(coordinates: tuple[str, ...], stored: np.ndarray) -> list[int]:
     """Return where each of our coordinates stands in the stored order."""
     places = _places(coordinates, stored, "coordinate")
     missing = [name for i, name in enumerate(coordinates) if i not in places]
