@@ -154,7 +154,12 @@ def _looked_at(verb: str, given: dict[str, Any]) -> tuple[object, dict[str, Any]
     from sspinn_opensim.verbs.on_study import as_study
 
     seen = {}
-    study = as_study(given["study"], scaling=verb == "scale", unrecorded=verb == "stream")
+    study = as_study(
+        given["study"],
+        scaling=verb == "scale",
+        unrecorded=verb == "stream",
+        models=verb == "convert",
+    )
     if verb in LOOKING and isinstance(study, Study | CohortStudy):
         network = given.get("network")
         begins = verb in ("estimate", "stream") and network is not None

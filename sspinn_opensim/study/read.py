@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from casadi_dynamics.errors import nearest
+from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.recording import FORMATS, RecordingChoice
 from sspinn_opensim.recording.recognise import folder_advice
 from sspinn_opensim.settings import Location, OneOf, load, parse, refuse_unknown, replaced
@@ -106,6 +106,14 @@ def read_scaling(path: str | Path) -> Study | ScalingStudy:
 def _load(path: str | Path) -> tuple[Path, Location, dict[str, Any]]:
     """Return path, place and tables of a study; a misspelt table is named before what is missing for it."""
     path = Path(path).absolute()
+    if path.suffix.lower() == ".osim":
+        raise InputError(
+            "A model alone is no study.",
+            where=path,
+            expected="a study file, which names the model, the person and the sensors",
+            found="an OpenSim model",
+            fix=f'write a study with file = "{path.name}" under [model]',
+        )
     text, table = load(path)
     place = Location(path, text)
     refuse_unknown(table, [field.name for field in dataclasses.fields(Study) if field.name != "path"], place)

@@ -45,7 +45,7 @@ from sspinn_opensim.report.sections import read_histories
 from sspinn_opensim.results.folder import ResultsFolder, seed_name
 from sspinn_opensim.results.read_back import read_arm
 from sspinn_opensim.results.record import recorded
-from sspinn_opensim.study import Person, Study, read_study
+from sspinn_opensim.study import Person, Study
 from sspinn_opensim.training.loss_terms import lasting_weights, to_switch_off
 from sspinn_opensim.training.objective import TrainingDivergedError
 from sspinn_opensim.training.settings import settings_of
@@ -88,7 +88,7 @@ class AblationFiles:
 
 @on_study()
 def ablate(
-    study: Study | str | Path, out: str | Path, terms: Sequence[str] | None = None, *, restart: bool = False
+    study: Study, out: Path, terms: Sequence[str] | None = None, *, restart: bool = False
 ) -> AblationFiles:
     """Train with every loss term and with each one off; write ``ablation.csv``, ``.md`` and ``.svg``.
 
@@ -109,7 +109,6 @@ def ablate(
         A term is unknown or has no weight, an arm was trained with other settings, or the training with
         every term diverged.
     """
-    study, out = study if isinstance(study, Study) else read_study(study), Path(out).absolute()
     log.info("ablate", extra={"heading": True})
     active = lasting_weights(study.training.weights)
     terms = to_switch_off(terms, active)

@@ -90,7 +90,7 @@ class Conversion:
         return "\n".join(lines)
 
 
-@on_study()
+@on_study(models=True)
 def convert(study: Study | Path, out: Path) -> Conversion:
     """Convert the subject's model, or any `.osim`, check it against a live OpenSim; write `conversion.json`.
 

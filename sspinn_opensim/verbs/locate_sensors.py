@@ -24,7 +24,7 @@ from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording.mounting import angles_from_rotation
 from sspinn_opensim.report.placement import Mark, placement_figure
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.study import Study, read_study
+from sspinn_opensim.study import Study
 from sspinn_opensim.training.checkpoint import identity, load_estimator, load_member
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.settings import settings_of
@@ -74,8 +74,8 @@ class SensorPlaces:
 
 @on_study()
 def locate_sensors(
-    study: Study | str | Path,
-    out: str | Path,
+    study: Study,
+    out: Path,
     *,
     segments: Literal["given", "unknown"] = "given",
     network: str | Path | None = None,
@@ -102,8 +102,6 @@ def locate_sensors(
         the network.
     """
     log.info("locate sensors", extra={"heading": True})
-    study = study if isinstance(study, Study) else read_study(study)
-    out, network = Path(out).absolute(), None if network is None else Path(network).absolute()
     # Which sensor is where is what is asked: movement, speed of feet, lags by joints and places say nothing.
     accepted = (*study.recording.accepted, *OF_PLACES)
     prepared = prepare(replace(study, recording=replace(study.recording, accepted=accepted)), out)
@@ -113,7 +111,8 @@ def locate_sensors(
         belongs_to = identity(subject, recording, settings_of(study.training, seed))
         if network is None:
             return load_estimator(ResultsFolder(out).checkpoint(seed), subject, signals, belongs_to)
-        return load_member(ResultsFolder(network).checkpoint(seed), subject, signals, belongs_to, None)
+        checkpoint = ResultsFolder(Path(network).absolute()).checkpoint(seed)
+        return load_member(checkpoint, subject, signals, belongs_to, None)
 
     networks = FrozenNetworks(prepared.trained_on, subject, study.training.seeds, estimator_of)
     result = search(networks, bodies_known=segments == "given", trained_elsewhere=network is not None)

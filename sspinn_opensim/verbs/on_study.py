@@ -54,9 +54,9 @@ def people_of(cohort: CohortStudy) -> list[tuple[Study, bool]]:
 
 
 def as_study(
-    study: str | Path | T, *, scaling: bool = False, unrecorded: bool = False
+    study: str | Path | T, *, scaling: bool = False, unrecorded: bool = False, models: bool = False
 ) -> T | Path | Study | ScalingStudy | CohortStudy:
-    """Return the study or the cohort of a file; what is read already, and a model, stay as they are.
+    """Return the study or the cohort of a file; what is read already stays as it is.
 
     Parameters
     ----------
@@ -66,11 +66,13 @@ def as_study(
         Whether the study may end with the scaling, without a recording.
     unrecorded : bool
         Whether a study with sensors may lack a recording.
+    models : bool
+        Whether the path of a model stays as it is; else it is refused as no study.
     """
     if not isinstance(study, str | Path):
         return study
     path = Path(study)
-    if path.suffix.lower() == ".osim":
+    if models and path.suffix.lower() == ".osim":
         return path
     if is_cohort(path):
         return read_cohort(path)
@@ -87,7 +89,7 @@ def read_recording(study: Study | str | Path) -> Recording:
 
 
 def on_study(
-    *, cohorts: bool = False, scaling: bool = False, unrecorded: bool = False
+    *, cohorts: bool = False, scaling: bool = False, unrecorded: bool = False, models: bool = False
 ) -> Callable[[_Verb[P, Result]], _Called[P, Result]]:
     """Return a decorator that lets a verb take the path of its study, and records what it does to a folder.
 
@@ -99,12 +101,15 @@ def on_study(
         Whether it works on a study that ends with the scaling.
     unrecorded : bool
         Whether it works on a study with sensors and without a recording.
+    models : bool
+        Whether it works on the path of a model, without a study.
     """
+    reading = {"scaling": scaling, "unrecorded": unrecorded, "models": models}
 
     def decorated(verb: _Verb[P, Result]) -> _Called[P, Result]:
         @functools.wraps(verb)
         def called(study: Any, out: str | Path, *arguments: P.args, **settings: P.kwargs) -> Result:
-            study, out = as_study(study, scaling=scaling, unrecorded=unrecorded), Path(out).absolute()
+            study, out = as_study(study, **reading), Path(out).absolute()
             if isinstance(study, CohortStudy) and not cohorts:
                 raise InputError(
                     f"'{verb.__name__}' is for one person.",

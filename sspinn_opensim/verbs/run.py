@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation import Estimate
 from sspinn_opensim.lock import owned
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
@@ -101,8 +100,7 @@ def run(
         Something that the study names cannot be used; what is written by then is complete.
     """
     known, out = as_study(study), Path(out).absolute()
-    if not isinstance(known, Study | CohortStudy):
-        raise InputError("A model alone cannot be run.", where=str(study), expected="a study file")
+    assert isinstance(known, Study | CohortStudy)
     with owned(out, "sspinn run"):
         refuse_other_study(out, study=known, restart=restart)
         if isinstance(known, CohortStudy):

@@ -2,11 +2,13 @@
 
 import re
 import shutil
+from importlib import import_module
 
 import pytest
 
 import osim_models
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import examples_folder, read_study
 from sspinn_opensim.verbs import train
@@ -26,6 +28,20 @@ def test_a_study_that_estimates_the_root_alone_is_refused_before_training(tmp_pa
         train.train(read_study(study), tmp_path)
     assert "[coordinates]" in error.value.where and "estimate" in error.value.fix
     assert not (tmp_path / "training").exists()
+
+
+@pytest.mark.parametrize(
+    "verb", ["scale", "train", "estimate", "evaluate", "muscles", "stream", "locate_sensors", "ablate"]
+)
+def test_a_model_alone_is_no_study(verb, tmp_path):
+    """Also in a folder that holds all a verb needs: what it works on is the study."""
+    out = tmp_path / "out"
+    out.mkdir()
+    model = osim_models.path("planar_gait")
+    shutil.copy(model, ResultsFolder(out).subject)
+    with pytest.raises(InputError, match="A model alone is no study") as error:
+        getattr(import_module(f"sspinn_opensim.verbs.{verb}"), verb)(model, out)
+    assert error.value.where == str(model) and "[model]" in error.value.fix
 
 
 def test_a_model_without_gravity_is_refused_before_training(tmp_path):
