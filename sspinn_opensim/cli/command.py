@@ -200,6 +200,8 @@ def _explain(error: OSError) -> str:
     }
     where = error.filename2 or error.filename
     fix = advice.get(error.errno or 0, "check that the file exists, and the disk it is on")
+    if where and os.access(where, os.F_OK) and not os.access(where, os.R_OK):
+        fix = "you may not read it: change its rights (chmod u+rX), or move it away"
     what = f"A file cannot be read or written: {error.strerror or error}."
     return str(InputError(what, where=str(where) if where else "", fix=fix))
 

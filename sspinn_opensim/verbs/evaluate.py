@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,7 @@ class Evaluation:
     def __str__(self) -> str:
         return (
             f"{score_table(self.metrics)}\nreport: {self.report}\n"
-            f"what to open in OpenSim: sspinn open {self.folder}, or README.txt in it"
+            f"what to open in OpenSim: sspinn open {shlex.quote(str(self.folder))}, or README.txt in it"
         )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 import logging
+import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +86,9 @@ class OpenedFolder:
 
     def __str__(self) -> str:
         lines = [f"{number}. {step}" for number, step in enumerate(self.steps, start=1)]
-        lines += [f"more in {name}: sspinn open {self.folder / name}" for name in self.inside]
+        lines += [
+            f"more in {name}: sspinn open {shlex.quote(str(self.folder / name))}" for name in self.inside
+        ]
         if self.versions:
             ours, opensim = (self.versions.get(name) for name in ("sspinn_opensim", "opensim"))
             lines.append(f"written by sspinn_opensim {ours} with OpenSim {opensim}")
@@ -108,7 +112,12 @@ def open(folder: str | Path, *, check: bool = False) -> OpenedFolder:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError("There is no such folder.", where=str(folder), fix="give a folder of results")
+        raise InputError(
+            "This is a file." if folder.exists() else "There is no such folder.",
+            where=str(folder),
+            expected="a folder",
+            fix=f"sspinn open {shlex.quote(str(folder.parent))}" if folder.exists() else "check the path",
+        )
     files, inside = opensim_files(folder), _results_inside(folder)
     steps, manifest = gui_steps(files), read_manifest(folder)
     if not steps and not inside:
@@ -119,7 +128,7 @@ def open(folder: str | Path, *, check: bool = False) -> OpenedFolder:
             found="\n".join(finding.text for finding in _unfinished(folder)),
             fix="give the --out folder of an earlier command",
         )
-    title = manifest.get("title", folder.name)
+    title = manifest.get("title", folder.absolute().name)
     log.info(title, extra={"heading": True})
     findings = (
         *_unfinished(folder),
@@ -195,8 +204,9 @@ def _results_inside(folder: Path, of_a_part: bool = False, deep: int = 0) -> lis
 
 
 def _folders(folder: Path) -> list[Path]:
-    """Return the folders in a folder; a link could lead out of it, or back."""
+    """Return the folders in a folder that can be looked into; a link could lead out of it, or back."""
     inside = (path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+    inside = (path for path in inside if os.access(path, os.R_OK | os.X_OK))
     return sorted(path for path in inside if not path.name.startswith("."))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +32,8 @@ class Simulation:
     study: Path
 
     def __str__(self) -> str:
-        return f"wrote {self.study}\nnext: sspinn run {self.study} --out {self.study.parent / 'results'}"
+        study, results = (shlex.quote(str(path)) for path in (self.study, self.study.parent / "results"))
+        return f"wrote {self.study}\nnext: sspinn run {study} --out {results}"
 
 
 def settings_for(

@@ -221,6 +221,14 @@ def test_a_disk_that_refuses_is_one_clear_error(number, hint, study, fake, tmp_p
     assert "/results/grf.mot" in message and hint in message and "the system says no" in message
 
 
+def test_a_file_that_may_not_be_read_is_told_so(study, fake, tmp_path, capsys, monkeypatch):
+    fake.error = PermissionError(errno.EACCES, "Permission denied", str(study))
+    monkeypatch.setattr(os, "access", lambda path, mode: mode == os.F_OK)
+    assert cli.main(["estimate", str(study), "--out", str(tmp_path)]) == 2
+    message = capsys.readouterr().err
+    assert "chmod u+rX" in message and "--out" not in message
+
+
 def test_names_with_accents_work_under_a_locale_that_has_none(tmp_path, repository):
     """As in queues and containers, whose locale is often that of plain C."""
     folder = tmp_path / "r\u00e9sultats"

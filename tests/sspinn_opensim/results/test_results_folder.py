@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -299,6 +300,22 @@ def test_folders_in_a_folder_are_named(folder, tmp_path):
 def test_open_without_anything(tmp_path, capsys):
     assert cli.main(["open", str(tmp_path)]) == 2 and "holds nothing for OpenSim" in capsys.readouterr().err
     assert cli.main(["open", str(tmp_path / "none")]) == 2 and "no such folder" in capsys.readouterr().err
+    (tmp_path / "my walk").mkdir()
+    (tmp_path / "my walk" / "walk.mot").write_text("")
+    assert cli.main(["open", str(tmp_path / "my walk" / "walk.mot")]) == 2
+    message = capsys.readouterr().err
+    assert "This is a file." in message and f"sspinn open '{tmp_path / 'my walk'}'" in message
+
+
+def test_open_quotes_what_is_inside_and_passes_over_what_may_not_be_read(folder, tmp_path, monkeypatch):
+    for name in ("my walk", "of others"):
+        shutil.copytree(folder, tmp_path / name)
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: "others" not in str(path) and access(path, mode))
+    monkeypatch.chdir(tmp_path)
+    found = open_folder(".")
+    assert found.inside == ("my walk", "results") and "sspinn open 'my walk'" in str(found)
+    assert found.title == tmp_path.name
 
 
 def test_the_readme_lists_what_is_there_and_where_it_does_not_matter(folder):
