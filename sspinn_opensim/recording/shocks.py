@@ -28,7 +28,7 @@ _DOUBTED, _REFUSED, _FEWEST = 70.0, 300.0, 3
 #: part of the power of the movement (0.016 and more there), nor where the sensor turns so much less about one
 #: axis than about another (0.044 and more) that its motion stays in a plane, as simulated ones may.
 _LEAST_OF_AXIS, _SHOCKED, _OUT_OF_PLANE = 0.18, 0.005, 0.03
-#: What has less than this part of the others' power, or axis of their shocks, never changes: told as dead.
+#: What has less than this part of the largest power, or of others' shocks, never changes: told as dead.
 _DEAD = 1e-6
 
 
@@ -51,7 +51,7 @@ def check_shocks(recording: Recording, found: tuple[Phase, ...]) -> list[Finding
             _of_band(power, frequency, band).sum(axis=1) for band in (_MOVEMENT_HZ, _SHOCKS_HZ)
         )
         measured = np.flatnonzero(available.any(axis=1))
-        measured = measured[movement[measured] > _DEAD * np.median(movement[measured])]
+        measured = measured[movement[measured] > _DEAD * movement[measured].max(initial=0.0)]
         share = shocks[measured] / np.maximum(movement[measured], 1e-12)
         findings += _smoothed(share, what, [recording.sensors[k].name for k in measured])
     movement, shocks = (_of_band(force, frequency, band) for band in (_MOVEMENT_HZ, _ALL_AXES_HZ))
