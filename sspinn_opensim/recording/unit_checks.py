@@ -194,6 +194,10 @@ def _unit_advice(recording: Recording, magnitude: float, unit: str) -> str:
     if magnitude == 0.0:
         return "every sample is zero: export the recording again, with the acceleration"
     low, high = _MEAN_IN_G
+    # What was read does not say in which unit a study stated it.
+    for stated in ("g", "mg") if not unit else ():
+        if low <= magnitude / ACCELERATION[stated] / GRAVITY <= high:
+            return f'acceleration_unit = "m/s^2": they were taken as {stated}'
     raw = magnitude / ACCELERATION.get(unit, 1.0)
     for name, factor in {"m/s^2": 1.0, **_OTHER_UNITS}.items():
         if name != unit and low <= raw * factor / GRAVITY <= high:

@@ -328,7 +328,12 @@ def _cell_by_cell(
 
 def _not_a_number(path: Path, line: int, names: Sequence[str], column: int, found: str) -> InputError:
     name = f", column '{names[column]}'" if column < len(names) else f", column {column + 1}"
-    return InputError("A cell is not a number.", where=f"{path}, line {line}{name}", found=found)
+    return InputError(
+        "A cell is not a number.",
+        where=f"{path}, line {line}{name}",
+        found=found,
+        fix="what was not measured is an empty cell or NaN; names of columns stand in one line",
+    )
 
 
 def shortened(text: str) -> str:

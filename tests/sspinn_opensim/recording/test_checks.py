@@ -64,6 +64,12 @@ def test_a_wrong_unit_is_refused_and_the_way_out_is_one(changes, unit, where, fi
     assert finding.kind == kind and finding.is_serious
 
 
+@pytest.mark.parametrize(("stated", "factor"), [("g", 9.80665), ("mg", 9.80665e-3)])
+def test_what_was_in_m_s2_and_taken_for_another_unit_is_told(stated, factor):
+    (finding,) = (f for f in find_faults(walking(factor)) if f.is_serious)
+    assert finding.advice == f'acceleration_unit = "m/s^2": they were taken as {stated}'
+
+
 @pytest.mark.parametrize("unit", ["m/s^2", "g"])
 def test_acceleration_without_gravity_is_sent_round_in_no_circle(unit):
     recording = walking()

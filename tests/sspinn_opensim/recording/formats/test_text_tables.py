@@ -73,6 +73,7 @@ def test_a_cell_that_is_no_number_is_named(read, cell):
     error = refused(read, f"a,b\n1,2\n3,{cell}\n")
     assert "line 3" in error.where
     assert "not a number" in error.what or "does not match" in error.what
+    assert error.fix
 
 
 def test_a_number_beyond_all_bounds_is_named(read):
