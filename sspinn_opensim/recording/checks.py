@@ -51,7 +51,7 @@ def find_faults(recording: Recording, found_phases: tuple[Phase, ...] | None = N
         *check_shocks(recording, found_phases),
         *_speed(recording, found_phases),
         *_cadence(found_phases),
-        *_not_upright(recording),
+        *_not_upright(recording, found_phases),
         *_time_offsets(recording),
         *_bias(recording, found_phases),
         *_movement(recording, found_phases),
@@ -128,10 +128,16 @@ def _cadence(found: tuple[Phase, ...]) -> list[Finding]:
     ]
 
 
-def _not_upright(recording: Recording) -> list[Finding]:
+def _not_upright(recording: Recording, doing: tuple[Phase, ...]) -> list[Finding]:
     """Compare the mean specific force with up: over whole strides it is gravity, felt by upright segments."""
     found = []
-    mean = recording.acceleration.mean(axis=0)
+    # Before sensors were put on they may have lain otherwise.
+    gait, time_s = np.zeros(len(recording.time_s)), recording.time_s
+    for phase in doing:
+        if phase.kind in GAIT:
+            gait[(time_s >= phase.from_s) & (time_s <= phase.to_s)] = 1.0
+    counts = gait if gait.any() else np.ones(len(gait))
+    mean = np.tensordot(counts / counts.sum(), recording.acceleration, axes=1)
     for index, sensor in enumerate(recording.sensors):
         # Which way an IMU frame points, and a sensor whose axes are unknown, is not said.
         if sensor.imu_frame or not sensor.axes_known:

@@ -363,6 +363,7 @@ def _duplicates(signals: Mapping[str, Sequence[np.ndarray | None]]) -> Iterator[
             and len(x) > 10
             and np.array_equal(x[:10], y[:10], equal_nan=True)  # most pairs end here
             and np.array_equal(x, y, equal_nan=True)
+            and np.isfinite(x).any()
             and np.nanstd(x) > 0
             for x, y in pairs
         ):

@@ -119,7 +119,7 @@ def _units(recording: Recording) -> list[Finding]:
                     "angular_rate_unit",
                     sensor.name,
                     f"it turns at {rate:.3g} rad/s (root mean square), faster than anybody moves.",
-                    "say that the angular rates are in deg/s (angular_rate_unit)",
+                    "they seem to be in deg/s: say so (angular_rate_unit, of a table), or export rad/s",
                 )
             )
     return found

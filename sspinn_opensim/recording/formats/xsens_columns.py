@@ -342,8 +342,8 @@ def signals(table: TextTable, rate_unit: float, rate_hz: float | None, turns: np
         if resting is not None:
             acceleration = None
             lacks.append(
-                f"Acc_X, Acc_Y, Acc_Z hold free acceleration, without gravity: {resting:.2g} m/s^2 at rest, "
-                "where an accelerometer feels 9.8"
+                "Acc_X, Acc_Y, Acc_Z hold free acceleration, without gravity, or another unit: "
+                f"{resting:.2g} m/s^2 at rest, where an accelerometer feels 9.8"
             )
     if rate_hz is not None:
         turned, sped = first_of(table, ROTATION_INCREMENT), first_of(table, VELOCITY_INCREMENT)

@@ -249,6 +249,17 @@ def test_a_sensor_that_feels_less_than_gravity_is_named():
     assert [f.key for f in find_faults(three) if f.is_serious] == ["acceleration_unit:b"]
 
 
+def test_how_sensors_lay_before_they_were_put_on_does_not_count():
+    recording = walking()
+    acceleration = recording.acceleration.copy()
+    acceleration[:700] = [9.81, 0.0, 0.0]
+    recording = changed(recording, acceleration=acceleration)
+    doing = (Phase("standing", 0.0, 6.99), Phase("walking", 7.0, 9.99, 120.0))
+    turned = ("gravity_direction", "upside_down")
+    assert [f for f in find_faults(recording, doing) if f.kind in turned] == []
+    assert [f for f in find_faults(recording, doing[:1]) if f.kind in turned]
+
+
 @pytest.mark.parametrize(("cadence", "kinds"), [(300.0, set()), (382.0, {"rate"})])
 def test_steps_that_nobody_takes_are_a_wrong_clock(cadence, kinds):
     found = find_faults(walking(), (Phase("running", 0.0, 10.0, cadence),))

@@ -95,6 +95,7 @@ def test_dead_channels_are_told():
     assert keys(stream(angular_rate=dead)) == []
 
 
+@pytest.mark.filterwarnings("error")
 def test_the_same_samples_under_two_names_are_told():
     assert keys(stream(), stream(5), stream()) == [("duplicate:s2", "serious")]
     assert check_channels({"a": (None, stream().angular_rate), "b": (stream().acceleration, None)}) == []
