@@ -111,6 +111,18 @@ def test_real_people_are_told_nothing_of_this_until_it_is_planted(real):
     # Frames in the middle of the walk: 0.2 s.
     (finding,) = told(without(real, 500, 20))
     assert finding.key == "gaps" and "after 4.99 s" in finding.evidence
+    # One leg feels its steps at once.
+    for side in "rl":
+        leg = [k for k, name in enumerate(real.sensor_names) if name.endswith(f"_{side}") or name == "pelvis"]
+        assert len(leg) == 4
+        of_sensors = {
+            field.name: getattr(real, field.name)[leg]
+            for field in dataclasses.fields(real)
+            if getattr(getattr(real, field.name), "shape", (0,))[:1] == (len(real.sensors),)
+        }
+        signals = {name: getattr(real, name)[:, leg] for name in ("acceleration", "angular_rate")}
+        sensors = tuple(real.sensors[k] for k in leg)
+        assert told(dataclasses.replace(real, sensors=sensors, **signals, **of_sensors)) == []
     # Who stands does not jump.
     assert phases(real)[0].kind == "standing" and phases(real)[0].to_s > 1.0
     assert told(without(real, 40, 20)) == []
