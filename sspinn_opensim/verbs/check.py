@@ -61,6 +61,8 @@ class RecordingCheck:
         How the sensors sit on their segments, where that had to be found.
     study, page : Path or None
         What was written.
+    left_out : tuple of str
+        Sensors of the files that the written study does not name, though the user did not choose.
     refused : str
         Why the study cannot be run, if not for a finding.
     as_json : bool
@@ -74,6 +76,7 @@ class RecordingCheck:
     alignment: Alignment | None = None
     study: Path | None = None
     page: Path | None = None
+    left_out: tuple[str, ...] = ()
     refused: str = ""
     as_json: bool = False
 
@@ -125,6 +128,7 @@ class RecordingCheck:
             "accepted": list(self.accepted),
             **self.overview.to_json(),
             "alignment": None if self.alignment is None else alignment_json(self.alignment),
+            "left_out": list(self.left_out),
             "study": None if self.study is None else str(self.study),
             "page": None if self.page is None else str(self.page),
         }
@@ -143,6 +147,11 @@ class RecordingCheck:
         places = sorted(surest.items(), key=lambda item: order.index(item[1]))
         said = " ".join(f"{name}={segment_name(place)}" for place, name in places)
         return [f"by how they move, sensors sit at: --where {said}"] if said else []
+
+    def _not_used(self) -> list[str]:
+        if not self.left_out:
+            return []
+        return [f"not used, as nothing says for sure where they sit (--where): {', '.join(self.left_out)}"]
 
     def _turns(self) -> list[str]:
         from sspinn_opensim.report.recording_page import turn_table
@@ -183,6 +192,7 @@ class RecordingCheck:
             *self._turns(),
             *sentences(self.overview.findings),
             *self._places(),
+            *self._not_used(),
             self.verdict,
             *([f"page: {self.page}"] if self.page else []),
             *([f"wrote {self.study}"] if self.study else []),
@@ -245,7 +255,7 @@ def check(
     path = Path(path)
     if not path.exists():
         raise InputError("There is no such file or folder.", where=path, fix="check the path")
-    looked = None
+    looked, left_out = None, ()
     if path.suffix.lower() == ".toml":
         _refuse_options_of_files(path, where, recorded_rate_hz, options, new_study)
         study = read_study(path)
@@ -259,6 +269,8 @@ def check(
         else:
             looked = write_study(new_study, files)
             source = read_study(new_study.file)
+            named = {sensor.source or sensor.name for sensor in source.sensors}
+            left_out = () if where else tuple(s.name for s in files.streams if s.name not in named)
     overview, alignment = looked or look_at(source)
     if isinstance(source, Study):
         overview = _with_body(overview, source, alignment)
@@ -269,6 +281,7 @@ def check(
         source.recording.accepted,
         alignment,
         study=new_study.file if new_study else None,
+        left_out=left_out,
         as_json=as_json,
     )
     if isinstance(source, Study) and result.ok:

@@ -265,6 +265,8 @@ def test_where_sensors_sit_is_told_by_how_they_move(kuopio, tmp_path):
     (again / "l_comf_01-000_00B42D54.txt").write_text(copied, encoding="utf-8")
     proposed = str(check(again, recorded_rate_hz=100.0))
     assert "00B42D53=shank_l" in proposed and "00B42D54=" not in proposed
+    written = check(again, recorded_rate_hz=100.0, new_study=NewStudy(file, force=True, **NEW))
+    assert written.ok and written.left_out == ("00B42D54",) and "(--where): 00B42D54" in str(written)
 
 
 @pytest.mark.parametrize(
