@@ -266,11 +266,12 @@ def _frozen(
     if held.any():
         first = int(starts[held.argmax()])
         at = f" (line {stream.lines[first]})" if stream.lines is not None else f" (sample {first + 1})"
+        often = "once" if np.count_nonzero(held) == 1 else f"{np.count_nonzero(held)} times"
         yield Finding(
             "doubt" if share < _MUCH_FROZEN else "serious",
             "frozen",
             name,
-            f"its signals stand still in the middle of a movement {np.count_nonzero(held)} times, for up to "
+            f"its signals stand still in the middle of a movement {often}, for up to "
             f"{longest_s:.2f} s, first{at}: {100 * share:.2g} % of its time.",
             "use a part before it stopped, or leave the sensor out",
         )

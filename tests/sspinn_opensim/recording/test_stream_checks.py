@@ -144,6 +144,8 @@ def frozen(first: int, last: int, value: float | None = None) -> Stream:
 )
 def test_a_sensor_that_stops_while_it_moves_is_told(made, severity):
     assert [k for k in keys(made) if "frozen" in k[0]] == ([("frozen:s0", severity)] if severity else [])
+    said = [f.evidence for f in check_streams({"s": made}) if f.kind == "frozen"]
+    assert all("in the middle of a movement once, for up to" in evidence for evidence in said)
 
 
 def test_a_sensor_at_rest_may_repeat_itself_and_held_samples_are_told():
