@@ -347,8 +347,8 @@ def outcome_of(change: Change, folder: Path, chance: random.Random) -> str:
         warnings.simplefilter("ignore")
         try:
             read = read_study(folder / "study.toml")
-            recording, alignment, said = check_inputs(read)
-            said = objections(recording, alignment, read_model(read.model.file), read.person, said=said)
+            seen, model = check_inputs(read), read_model(read.model.file)
+            said = objections(seen.recording, seen.alignment, model, read.person, said=seen.said)
         except InputError:
             return REFUSED
     return TOLD if any(f.severity == "doubt" for f in said) else SILENT
