@@ -148,6 +148,7 @@ LIBRARIES = {
     "lxml": {"casadi_dynamics.osim", _OPENSIM_IO, "osim_models"},
     "opensim": {"casadi_dynamics.opensim_process.worker.__main__"},
     "daqp": {"sspinn_opensim.muscles"},
+    "pytorch_optimizer": {_TRAINING},
     "matio": {"sspinn_opensim.recording"},
     "pylsl": {"sspinn_opensim.streaming"},
     "onnx": {"casadi_dynamics.compiled", "sspinn_opensim.exported"},

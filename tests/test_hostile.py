@@ -35,7 +35,7 @@ from sspinn_opensim.results.manifest import compare_with_manifest, read_manifest
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import examples_folder, read_study
 from sspinn_opensim.text import csv_table
-from sspinn_opensim.training.checkpoint_file import read_outline, read_whole
+from sspinn_opensim.training.checkpoint_file import FORMAT, read_outline, read_whole
 from sspinn_opensim.verbs.open import open as open_folder
 from sspinn_opensim.viewer.bones import read_bones
 from sspinn_opensim.viewer.meshes import read_mesh
@@ -216,7 +216,7 @@ def test_a_checkpoint_neither_runs_nor_grows(tmp_path):
     def content(network: object, model: object = "m") -> dict:
         identity = {"training": {"settings": {"steps": 1}}, "network": {}, "body": {"model": model}}
         state = {"step": 1, "finished": True, "network": {"w": network}, "people": {}}
-        return {"format": 4, "versions": {}, "identity": identity, "state": state}
+        return {"format": FORMAT, "versions": {}, "identity": identity, "state": state}
 
     path, mark = tmp_path / "checkpoint.pt", tmp_path / "owned"
     torch.save(content(torch.zeros(3)), path)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.hostile.planting import ESCAPES, SCRIPT, Owned, Plant, bomb_archive, demo
 from benchmarks.hostile.watch import Place
+from sspinn_opensim.training.checkpoint_file import FORMAT
 
 
 def _changed(change: Callable[[dict], object]) -> Callable[[Path, Place], object]:
@@ -65,7 +66,7 @@ def _called(content: dict) -> None:
 def _stored(path: Path, _: Place) -> None:
     import torch
 
-    torch.save({"format": 4, "state": Owned()}, path)
+    torch.save({"format": FORMAT, "state": Owned()}, path)
 
 
 def _old_pickle(path: Path, _: Place) -> None:

@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--model", default="builtin:planar_gait", help="of estimates in the plane")
     parser.add_argument("--space", action="store_true", help="estimate everyone's own model in space")
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument(
         "--start", choices=("builtin", "random"), default="random", help="what trainings start from"
     )

@@ -56,7 +56,7 @@ _TOLD = 5
 _JUST_ABOVE = 1.05
 #: What a user can do about a bad verdict; the report says it too.
 ADVICE = (
-    "train for as many steps as are usual (1000; 400 from a network that was trained before) if there were "
+    "train for as many steps as are usual (400; 250 from a network that was trained before) if there were "
     "fewer; then see how the sensors that are named sit: sspinn check"
 )
 #: The same, of the network that is shipped, as it is.

@@ -13,7 +13,7 @@ from sspinn_opensim.study.format import Study, TrainingChoice
 from sspinn_opensim.study.read import read_study
 
 #: Optimizer steps where a cohort file states none: people share them.
-_STEPS = 1500
+_STEPS = 600
 
 
 @dataclass(frozen=True)

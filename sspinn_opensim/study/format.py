@@ -111,7 +111,7 @@ class TrainingChoice:
     Parameters
     ----------
     steps : int or None
-        Optimizer steps; None: 1000 from random numbers (1500 of a cohort), `adaptation_steps` from the
+        Optimizer steps; None: 400 from random numbers (600 of a cohort), `adaptation_steps` from the
         built-in network.
     seeds : tuple of int
         One training for each seed; the first one's estimate is the one written for OpenSim.
@@ -138,7 +138,7 @@ class TrainingChoice:
     weights: dict[str, NonNegative] = field(default_factory=dict)
     patience: CountOrNone = 0
     devices: Annotated[int, Bounds(1, 1024)] = 1
-    adaptation_steps: CountOrNone = 400
+    adaptation_steps: CountOrNone = 250
     start: Literal["random", "builtin"] = "random"
     network: Literal["lstm", "gated"] = "lstm"
     rate_hz: Annotated[float, Bounds(50.0, 400.0, "give the rate in samples a second; 100 is usual")] = 100.0

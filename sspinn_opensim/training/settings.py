@@ -14,7 +14,7 @@ SHORTEST_S = 0.6
 
 #: Peak learning rate of an adaptation: high enough to find the person's own mounting, too low to forget the
 #: others' gait.
-ADAPTATION_LEARNING_RATE = 1e-3
+ADAPTATION_LEARNING_RATE = 2e-3
 #: A network that can walk already: all terms count from the first step, forces need not be led any more.
 _ADAPTATION = {"learning_rate": ADAPTATION_LEARNING_RATE, "force_from": 0.0, "force_full": 0.0}
 
@@ -44,13 +44,13 @@ class TrainingSettings(TrainingChoice):
         How many people of a cohort share a step, at most.
     """
 
-    steps: int = 1000
+    steps: int = 400
     start: Literal["builtin", "random"] = "random"
     seed: int = 0
     batch: int = 24
     window_s: float = 1.6
     unscored_s: float = LEAD_IN_S
-    learning_rate: float = 3e-3
+    learning_rate: float = 6e-3
     clip: float = 1.0
     force_from: float = 0.2
     force_full: float = 0.4

@@ -20,6 +20,10 @@ from sspinn_opensim.training.objective import Loss, Objective, refuse_gradient, 
 from sspinn_opensim.training.processes import mean_over_processes, shared_cores, together
 from sspinn_opensim.training.settings import Progress, TrainingSettings
 
+#: Longest side of a matrix whose axes are found: signals and memories, but not gates, of which there are four
+#: times as many and whose axes gain nothing but cost as much as the layers themselves.
+_MOST_PRECONDITIONED = 150
+
 
 class Trainer:
     """Training of a cohort with one seed; can be stopped and taken up again.
@@ -68,7 +72,7 @@ class Trainer:
             first.mounting.expect(mounting)
         self.objective = Objective(cohort, settings, self._members)
         self.estimators = self.objective.estimators
-        self.optimizer = torch.optim.Adam(self.estimators.parameters(), lr=settings.learning_rate, fused=True)
+        self.optimizer = _optimizer(first.network, self.estimators, settings.learning_rate)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, settings.learning_rate, total_steps=settings.steps + 1
         )
@@ -185,6 +189,28 @@ class Trainer:
         self.schedule.load_state_dict(state["schedule"])
         self.step, self.history = state["step"], list(state["history"])
         self.stopped = state["finished"] and self.step < self.settings.steps
+
+
+def _optimizer(network: nn.Module, estimators: nn.Module, rate: float) -> torch.optim.Optimizer:
+    """Return SOAP (Vyas et al. 2024, arXiv:2409.11321) for the network's matrices, and Adam for all else.
+
+    The terms of the loss pull in different directions. SOAP is Adam along the axes in which gradients of a
+    matrix are not correlated, so that one term does not undo what another needs.
+    """
+    from pytorch_optimizer import SOAP  # takes a second to import, and estimates need none
+
+    matrices = [parameter for parameter in network.parameters() if parameter.ndim == 2]
+    apart = set(map(id, matrices))
+    others = [parameter for parameter in estimators.parameters() if id(parameter) not in apart]
+    return SOAP(
+        [
+            {"params": matrices, "max_precondition_dim": _MOST_PRECONDITIONED},
+            # Without axes of its own SOAP is Adam.
+            {"params": others, "max_precondition_dim": 0, "betas": (0.9, 0.999)},
+        ],
+        lr=rate,
+        weight_decay=0.0,
+    )
 
 
 def _follow(rank: int, cohort: Cohort, settings: TrainingSettings, state: dict) -> None:

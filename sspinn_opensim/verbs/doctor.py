@@ -24,7 +24,8 @@ PACKAGE = "sspinn_opensim"
 SUPPORTED_PYTHON = ((3, 11), (3, 12))
 _LIBRARIES = (
     *("casadi", "daqp", "h5py", "jinja2", "llvmlite", "lxml", "mat-io", "matplotlib"),
-    *("numpy", "opensim", "orjson", "pandas", "rich", "scipy", "threadpoolctl", "tomlkit", "torch", "vqf"),
+    *("numpy", "opensim", "orjson", "pandas", "pytorch-optimizer", "rich", "scipy", "threadpoolctl"),
+    *("tomlkit", "torch", "vqf"),
 )
 
 

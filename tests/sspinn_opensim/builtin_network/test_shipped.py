@@ -138,7 +138,7 @@ def test_what_does_not_fit_is_told(network, whole, planar_model, other, monkeypa
     monkeypatch.setattr(shipped, "read_network", lambda: network)
     found = beginning.begin(TrainingChoice(network=network.kind, start="builtin"), 4, topology, subject)
     assert found.network is None and words in found.told
-    assert (found.settings.start, found.settings.steps, found.settings.seed) == ("random", 1000, 4)
+    assert (found.settings.start, found.settings.steps, found.settings.seed) == ("random", 400, 4)
     with pytest.raises(InputError, match="does not fit") as error:
         network_for(network.kind, topology, subject, "study.toml")
     assert words in error.value.what
@@ -191,7 +191,7 @@ def test_where_it_fits_a_training_begins_with_it(network, whole, monkeypatch):
     stated = beginning.begin(dataclasses.replace(choice, steps=9), 2, topology, subject)
     assert stated.settings.steps == 9
     random = beginning.begin(dataclasses.replace(choice, start="random"), 2, topology, subject)
-    assert random.network is None and random.settings.steps == 1000 and not random.told
+    assert random.network is None and random.settings.steps == 400 and not random.told
 
 
 def test_what_is_shipped_is_small_and_fits_the_built_in_model(whole):

@@ -51,7 +51,7 @@ def test_a_cohort_is_read(write):
 
 def test_people_of_a_cohort_share_its_steps_so_it_takes_more(write):
     cohort = read_cohort(write('members = ["anna.toml", "ben.toml"]'))
-    assert cohort.training.steps == 1500 > TrainingSettings.steps
+    assert cohort.training.steps == 600 > TrainingSettings.steps
 
 
 def test_what_is_no_cohort(write, tmp_path):

@@ -121,7 +121,7 @@ def test_a_number_of_processes_that_is_not_the_settings(crowd, monkeypatch):
 def test_processes_that_torchrun_started_train_together(tmp_path, place_model):
     examples = examples_folder()
     shutil.copytree(examples / "demo", tmp_path / "demo")
-    text = (examples / "demo.toml").read_text().replace("steps = 600", "steps = 2\ndevices = 2")
+    text = (examples / "demo.toml").read_text().replace("steps = 300", "steps = 2\ndevices = 2")
     (tmp_path / "study.toml").write_text(text)
     place_model(read_study(tmp_path / "study.toml"), tmp_path)
     with socket.socket() as free:

@@ -279,7 +279,7 @@ def test_an_unknown_weight_is_refused_before_training(make_trainer):
 def test_every_parameter_learns(make_trainer):
     trainer = make_trainer(force_from=-1.0, force_full=-0.5)
     before = {name: value.clone() for name, value in trainer.estimators.named_parameters()}
-    advance(trainer, 1)
+    advance(trainer, 2)  # the first finds axes of the gradients only
     idle = [name for name, p in trainer.estimators.named_parameters() if torch.equal(p, before[name])]
     assert idle == []
 
@@ -291,3 +291,28 @@ def test_constants_of_the_body_are_not_learnt(make_trainer):
     # How large errors are is found, but not by a gradient.
     found = {"error_scales.acceleration", "error_scales.angular_rate"}
     assert names - learnt == {"decoder.centre"} | found
+
+
+# --- optimizer ---
+
+
+def test_all_but_matrices_of_the_network_follow_adam(make_trainer):
+    """SOAP without axes, against torch's Adam on the same gradients; its first step only looks at one."""
+    rng, trainer = np.random.default_rng(3), make_trainer()
+    matrices = {id(p) for p in trainer.estimators[0].network.parameters() if p.ndim == 2}
+    ours = [p for p in trainer.estimators.parameters() if id(p) not in matrices]
+    assert matrices and len(ours) > 3
+    theirs = [torch.nn.Parameter(p.detach().clone()) for p in ours]
+    group = trainer.optimizer.param_groups[1]
+    adam = torch.optim.Adam(theirs, lr=group["lr"], betas=group["betas"])
+    for step in range(6):
+        for own, other in zip(ours, theirs, strict=True):
+            gradient = rng.choice([-1.0, 1.0], own.shape) * rng.uniform(0.5, 1.5, own.shape)
+            own.grad = torch.as_tensor(gradient, dtype=own.dtype)
+            other.grad = own.grad.clone()
+        trainer.optimizer.step()
+        if step > 0:
+            adam.step()
+    for own, other in zip(ours, theirs, strict=True):
+        # Rounding of single precision, six times; 1e-8 in a denominator is added before or after dividing.
+        torch.testing.assert_close(own, other, rtol=1e-6, atol=1e-6)
