@@ -168,7 +168,7 @@ def test_the_alignment_of_a_run_is_made_once(study, monkeypatch):
     known, out = study()
     inputs = check_inputs(known)
     monkeypatch.setattr(axes, "align", None)  # it must not be made again
-    made = prepare(known, out, *inputs)
+    made = prepare(known, out, inputs.recording, inputs.alignment, inputs.said)
     assert made.alignment.source == inputs.alignment.source and made.alignment.recording == "walk"
 
 
