@@ -21,7 +21,7 @@ from sspinn_opensim.training.processes import mean_over_processes, shared_cores,
 from sspinn_opensim.training.settings import Progress, TrainingSettings
 
 #: Longest side of a matrix whose axes are found: signals and memories, but not gates, of which there are four
-#: times as many and whose axes gain nothing but cost as much as the layers themselves.
+#: times as many. Theirs cost an eighth of a step more, for a loss that is 0 to 6 % lower after as many steps.
 _MOST_PRECONDITIONED = 150
 
 
