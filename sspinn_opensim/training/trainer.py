@@ -196,6 +196,7 @@ def _optimizer(network: nn.Module, estimators: nn.Module, rate: float) -> torch.
 
     The terms of the loss pull in different directions. SOAP is Adam along the axes in which gradients of a
     matrix are not correlated, so that one term does not undo what another needs.
+    Its first step only finds these axes.
     """
     from pytorch_optimizer import SOAP  # takes a second to import, and estimates need none
 

@@ -316,3 +316,24 @@ def test_all_but_matrices_of_the_network_follow_adam(make_trainer):
     for own, other in zip(ours, theirs, strict=True):
         # Rounding of single precision, six times; 1e-8 in a denominator is added before or after dividing.
         torch.testing.assert_close(own, other, rtol=1e-6, atol=1e-6)
+
+
+def test_matrices_of_the_network_learn_alike_along_any_axes(make_trainer):
+    """Where gradients come turned, steps are turned as much; those of Adam, number by number, are not."""
+    rng = np.random.default_rng(4)
+
+    def moved(turned):
+        trainer = make_trainer()
+        matrix = next(p for p in trainer.estimators[0].network.parameters() if p.ndim == 2)
+        turn = torch.as_tensor(np.linalg.qr(rng.normal(size=(matrix.shape[1],) * 2))[0], dtype=matrix.dtype)
+        before, gradients = matrix.detach().clone(), np.random.default_rng(5)
+        for _ in range(8):
+            gradient = torch.as_tensor(gradients.normal(size=matrix.shape), dtype=matrix.dtype)
+            matrix.grad = gradient @ turn if turned else gradient
+            trainer.optimizer.step()
+        step = (matrix - before).detach()
+        return step @ turn.T if turned else step
+
+    plain, turned = moved(False), moved(True)
+    # Single precision, and an order of axes that nearly weigh the same.
+    assert (turned - plain).norm() < 1e-2 * plain.norm()
