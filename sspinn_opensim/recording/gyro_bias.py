@@ -10,7 +10,7 @@ from casadi_dynamics.cores import side_by_side
 from sspinn_opensim.recording.filters import running_mean
 from sspinn_opensim.recording.magnitude import magnitudes
 from sspinn_opensim.recording.provenance import GyroBias
-from sspinn_opensim.recording.runs import true_runs
+from sspinn_opensim.recording.runs import true_runs, windows_within
 
 #: A sensor rests where for this long, s, its angular rate has a standard deviation below the first (rad/s,
 #: every axis) and a mean below the second (no bias is larger: 6 deg/s), and the magnitude of its specific
@@ -100,8 +100,7 @@ def _rests(
     still = (spread < _SPREAD).all(axis=1) & (magnitudes(mean) < _LARGEST)
     if magnitude.any():
         still &= _running(magnitude[:, None], width)[1][:, 0] < _FORCE_SPREAD
-    for first, last in true_runs(~usable):
-        still[max(first - width + 1, 0) : last] = False
+    still &= windows_within(usable, width)
     found = []
     edge = round(_EDGE_S / step_s)
     for first, last in true_runs(still):

@@ -12,7 +12,7 @@ from casadi_dynamics.cores import side_by_side
 from sspinn_opensim.recording.filters import running_mean
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.magnitude import magnitudes
-from sspinn_opensim.recording.runs import true_runs
+from sspinn_opensim.recording.runs import windows_within
 from sspinn_opensim.recording.types import Recording
 
 Correction = Literal["offset", "scale", "none"]
@@ -86,8 +86,8 @@ def rest_of(
     fastest = maximum_filter1d(turning, width)[half : half + len(mean)]
     spread = running_mean(magnitude**2, width) - mean**2
     still = (spread < _SPREAD**2) & (fastest < _RATE) & (mean > _FALLING)
-    for first, last in true_runs(~usable) if usable is not None else ():
-        still[max(first - width + 1, 0) : last] = False
+    if usable is not None:
+        still &= windows_within(usable, width)
     still = np.flatnonzero(still)
     if len(still) < _FEWEST:
         return None
