@@ -1,8 +1,8 @@
 """Phases of a recording: where the person stands, walks, runs or turns, told by the sensors alone.
 
-Nothing depends on how a sensor sits: what counts are magnitudes of angular rate and of specific force, and
-the angular rate about each sensor's own direction of gravity. Names help where they tell pelvis or trunk;
-else the sensor that turns least stands for it.
+Nothing depends on how a sensor sits: what counts are magnitudes of angular rate and of specific force, how
+angular rates along a sensor's own axes repeat, and the rate about its own direction of gravity. Names help
+where they tell pelvis or trunk; else the sensor that turns least stands for it.
 
 The bounds below hold for public recordings of nine people who walk at 0.7 to 1.5 m/s, with starts and stops,
 one turn by 180 degrees and one stiff knee, for running at 3.5 m/s, and for the motion of 13 laboratory
@@ -11,6 +11,7 @@ subjects who walk at up to 2.2 and run at 2 to 5 m/s, with room on both sides.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -35,9 +36,9 @@ GAIT: tuple[Kind, ...] = ("walking", "running")
 #: Someone stands where the mean angular rate of all sensors, over `_STEP_S`, stays below this, rad/s: quiet
 #: standing reads 0.02 to 0.08 with the gyroscopes' bias, the slowest walking of 0.7 m/s 1.0.
 _STILL_RATE = 0.2
-#: Steps from which a bout of gait begins and with which it ends: above this part of the bout's median rate.
-#: Below it and above `_STILL_RATE` people shuffle.
-_GAIT_SHARE = 0.3
+#: Steps from which a bout of gait begins and with which it ends: above this part of the usual rate in it, the
+#: upper quartile. Below it and above `_STILL_RATE` people shuffle, which may repeat, too.
+_GAIT_SHARE, _USUAL_STEPS = 0.3, 0.75
 #: About the time of a step, s: activity is averaged over it.
 _STEP_S = 0.5
 #: The trunk turns where its rate about gravity, averaged over about a stride, is above this (rad/s; in
@@ -54,7 +55,9 @@ _WINDOW_S, _HOP_S = 4.0, 0.5
 _LONGEST_LAG = 0.7
 #: Windows whose spectra are in memory at the same time.
 _WINDOWS_AT_ONCE = 64
-#: Gait repeats: the magnitudes of angular rate correlate with themselves a stride later by more than this.
+#: A leg alone rests in every stance, for less than half of a stride; of two legs one always moves.
+_STANCE_S = _STRIDE_S[1] / 2
+#: Gait repeats: the angular rates correlate with themselves a stride later by more than this.
 _REPEATS = 0.5
 #: Of two times of a stride the shorter one counts if it correlates nearly as well: the other is a multiple.
 _NEARLY = 0.9
@@ -191,14 +194,18 @@ def phases_of_signals(
     turning = np.zeros(len(rate), bool)
     if seeing:
         turning = _turning(acceleration[:, seeing], angular_rate[:, seeing], step_s)
-    straight = moving & ~turning
-    repeats = _strides(rate, straight, step_s)[1]
+    straight = _through_stances(moving, step_s) & ~turning
+    # With their signs: magnitudes of a trunk or of a thigh repeat after a step.
+    along_axes = angular_rate.reshape(len(rate), -1)
+    repeats = _strides(along_axes, straight, step_s)[1]
+    stepping = moving.copy()
     for first, last in true_runs(straight):
         bout, gait = slice(first, last), repeats[first:last] > _REPEATS
         if gait.any():
-            straight[bout] = activity[bout] > _GAIT_SHARE * np.median(activity[bout][gait])
+            stepping[bout] = activity[bout] > _GAIT_SHARE * np.quantile(activity[bout][gait], _USUAL_STEPS)
+    straight &= _through_stances(stepping, step_s)
     # Again without what comes before the first step and after the last one.
-    stride_s, repeats = _strides(rate, straight, step_s)
+    stride_s, repeats = _strides(along_axes, straight, step_s)
 
     kinds = np.where(moving, _OTHER, _STANDING)
     gait = straight & (repeats > _REPEATS)
@@ -228,7 +235,7 @@ def slow_repeats(recording: Recording, found: Sequence[Phase]) -> list[tuple[Pha
     found : sequence of Phase
         Its phases.
     """
-    rate = magnitudes(recording.angular_rate)
+    rate = recording.angular_rate.reshape(len(recording.time_s), -1)
     step_s = 1.0 / recording.sampling_rate_hz
     slow = []
     for phase in found:
@@ -243,6 +250,20 @@ def slow_repeats(recording: Recording, found: Sequence[Phase]) -> list[tuple[Pha
     return slow
 
 
+def _through_stances(moving: np.ndarray, step_s: float) -> np.ndarray:
+    """Return movement (n,) with the pauses in it that come again in a few strides: the stances of one leg."""
+    pauses = [
+        (first, last)
+        for first, last in true_runs(~moving)
+        if first and last < len(moving) and (last - first) * step_s < _STANCE_S
+    ]
+    through = moving.copy()
+    for (first, last), (again, ends) in itertools.pairwise(pauses):
+        if (again - first) * step_s < _WINDOW_S:
+            through[first:last] = through[again:ends] = True
+    return through
+
+
 def _cadence(stride_s: np.ndarray, step_s: float) -> float:
     """Return the steps a minute of a phase, without its first and last stride where it has three and more.
 
@@ -254,13 +275,16 @@ def _cadence(stride_s: np.ndarray, step_s: float) -> float:
 
 
 def _strides(rate: np.ndarray, moving: np.ndarray, step_s: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return time of a stride (s) and how well movement repeats after it, at each sample.
+    """Return time of a stride (s) and how well angular rates (n, m) repeat after it, at each sample.
 
-    Legs turn most, and each repeats once a stride, so their sum does not take a step for a stride.
+    Legs turn most, and each repeats once a stride, so that their sum does not take a step for a stride; a
+    trunk sways and turns to one side and to the other.
     """
     stride_s, repeats = np.full(len(rate), np.nan), np.zeros(len(rate))
     half = round(_WINDOW_S / step_s / 2)
     for start, end in true_runs(moving):
+        if (end - start) * step_s < _SHORTEST_S[_WALKING]:  # too short to repeat
+            continue
         centres = np.arange(start, end, max(round(_HOP_S / step_s), 1))
         # At the ends of a bout the window is shifted, not cut.
         first = np.clip(centres - half, start, max(end - 2 * half, start))

@@ -111,6 +111,36 @@ def test_one_slow_turn_of_the_head_or_a_curved_path_is_no_turning():
     assert [phase.kind for phase in phases_of_signals(time_s, force, curved, trunk=[0])] == ["walking"]
 
 
+def leg(pieces, rate_hz=RATE_HZ):
+    """Return time, force and rate of one foot: flat on the ground for 60 % of each stride, then swung."""
+    strides = np.cumsum(
+        [frequency / rate_hz for _, s, frequency in pieces for _ in range(round(s * rate_hz))]
+    )
+    walks = np.repeat([f > 0 for *_, f in pieces], [round(s * rate_hz) for _, s, _ in pieces])
+    swing = (strides % 1.0 - 0.6) / 0.4
+    rng = np.random.default_rng(0)
+    rate = 0.01 * rng.normal(size=(len(strides), 1, 3))
+    rate[:, 0, 2] += np.where(walks & (swing > 0), 5.0 * np.sin(2 * np.pi * swing), 0.0)
+    force = np.array([0.0, GRAVITY, 0.0]) + 0.05 * rng.normal(size=rate.shape)
+    return np.arange(len(strides)) / rate_hz, force, rate
+
+
+@pytest.mark.parametrize("frequency_hz", [0.5, 0.75, 1.1])
+def test_a_foot_alone_walks_although_it_rests_in_every_stance(frequency_hz):
+    found = phases_of_signals(*leg([("stand", 3, 0), ("walk", 12, frequency_hz), ("stand", 3, 0)]))
+    assert [phase.kind for phase in found if phase.duration_s > 1.0] == ["standing", "walking", "standing"]
+    (walking,) = (phase for phase in found if phase.kind == "walking")
+    assert walking.duration_s > 12 - 2 / frequency_hz
+    assert walking.cadence_steps_per_min == pytest.approx(120 * frequency_hz, rel=CADENCE)
+
+
+@pytest.mark.parametrize("pause_s", [1.0, 2.0])
+def test_who_stops_for_a_moment_stands_meanwhile(pause_s):
+    pieces = [("walk", 6, 0.8), ("stand", pause_s, 0), ("walk", 6, 0.8)]
+    found = phases(record(*movement(pieces)))
+    assert [phase.kind for phase in found] == ["walking", "standing", "walking"]
+
+
 def test_channels_of_the_plane_alone_show_no_turn():
     time_s, force, rate = movement([("walk", 10, 0.9)])
     known = np.ones((len(SENSORS), 3), bool)
@@ -177,6 +207,38 @@ def test_a_walk_from_standing_to_standing(shared):
     # Noted as stopping from 8.5 s on: the trailing leg is still brought up then.
     assert 8.5 < found[1].to_s < 9.3
     assert found[1].cadence_steps_per_min == pytest.approx(60 / 0.44, rel=0.03)  # "a step of 0.44 s"
+
+
+def alone(recording, *names):
+    """Return what is said of some sensors of a recording."""
+    kept = [i for i, sensor in enumerate(recording.sensors) if sensor.name in names]
+    trunk = [j for j, name in enumerate(names) if name in ("pelvis", "torso")]
+    return phases_of_signals(
+        recording.time_s, recording.acceleration[:, kept], recording.angular_rate[:, kept], trunk=trunk
+    )
+
+
+def seconds(some, others, kinds):
+    """Return how many seconds of gait fall into phases of other kinds."""
+    gait = [phase for phase in some if phase.kind in ("walking", "running")]
+    other = [phase for phase in others if phase.kind in kinds]
+    return sum(max(min(a.to_s, b.to_s) - max(a.from_s, b.from_s), 0.0) for a in gait for b in other)
+
+
+@pytest.mark.parametrize("name", [*BELTS, "Sub05_CSBaseline", "Sub08_CSBaseline", "kuopio", "gaittoolbox"])
+def test_one_sensor_tells_gait_as_all_do(shared, name):
+    if "_" in name:
+        recording = capsense(shared, name)[0]
+    else:
+        folder = next((shared / "data").glob(f"{name}*_walk"))
+        recording = overground(folder, {"kuopio": "\t", "gaittoolbox": ","}[name])
+    whole = phases(recording)
+    walked_s = seconds(whole, whole, ["walking"])
+    for sensor in recording.sensors:
+        found = alone(recording, sensor.name)
+        assert {phase.kind for phase in found} <= {"standing", "walking", "turning", "other"}, sensor.name
+        assert seconds(found, whole, ["walking"]) > 0.4 * walked_s, sensor.name
+        assert seconds(found, whole, ["standing"]) < 0.6, sensor.name  # an edge of the walk
 
 
 def test_walking_turning_and_walking_back(shared):
