@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from casadi_dynamics.errors import InputError
 from sspinn_opensim.training.cohort import Cohort, Member
-from sspinn_opensim.training.coverage import scored_frames, window_starts, with_ends
+from sspinn_opensim.training.coverage import scored_frames, too_short, window_starts, with_ends
 from sspinn_opensim.training.lead_in import lead_in_frames
 from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import Windows, draw_windows
@@ -66,14 +65,12 @@ def _scored(member: Member, most: int, least: int, members: int) -> int:
     signals = member.signals
     found = scored_frames(signals.covered.numpy(), most, least)
     if not found:
-        whole_s = len(signals.covered) * signals.step_s
-        left_s = float(signals.covered.sum()) * signals.step_s
-        raise InputError(
-            "The recording is too short to train on.",
-            where=f"recording of '{member.name}'" if members > 1 else "recording",
-            expected=f"at least {(least + 1) * signals.step_s:g} s without a gap or a turn",
-            found=f"{whole_s:g} s" + (f", {left_s:g} s of them covered" if left_s < whole_s else ""),
-            fix="give a longer recording",
+        step_s = signals.step_s
+        raise too_short(
+            f"recording of '{member.name}'" if members > 1 else "recording",
+            len(signals.covered) * step_s,
+            float(signals.covered.sum()) * step_s,
+            (least + 1) * step_s,
         )
     return found
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Phase, Recording
 from sspinn_opensim.recording.runs import true_runs
+from sspinn_opensim.training.settings import SHORTEST_S
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,32 @@ def covered_samples(time_s: np.ndarray, spans: tuple[Uncovered, ...]) -> np.ndar
     for span in spans:
         covered &= (time_s < span.from_s) | (time_s > span.to_s)
     return covered
+
+
+def too_short(where: str, lasts_s: float, covered_s: float, at_least_s: float) -> InputError:
+    """Return what is said of a recording of which no covered piece lasts so long, s."""
+    return InputError(
+        "The recording is too short to train on.",
+        where=where,
+        expected=f"at least {at_least_s:g} s without a gap or a turn",
+        found=f"{lasts_s:.4g} s" + (f", {covered_s:.4g} s of them covered" if covered_s < lasts_s else ""),
+        fix="give a longer recording",
+    )
+
+
+def refuse_short(recording: Recording, where: str) -> None:
+    """Refuse a recording of which no piece without a gap is long enough, whatever a training covers of it.
+
+    Raises
+    ------
+    InputError
+        Within a sample: the rate of the training decides about that one.
+    """
+    step_s = 1.0 / recording.sampling_rate_hz
+    longest = max((last - first for first, last in true_runs(recording.usable)), default=0)
+    if longest * step_s < SHORTEST_S - step_s:
+        usable_s = float(recording.usable.sum()) * step_s
+        raise too_short(where, len(recording.time_s) * step_s, usable_s, SHORTEST_S)
 
 
 def scored_frames(covered: np.ndarray, most: int, least: int) -> int:

@@ -38,6 +38,7 @@ from sspinn_opensim.study.person import odd_person
 from sspinn_opensim.study.placed_sensors import check_segments, is_sure, segment_name
 from sspinn_opensim.text import text_table
 from sspinn_opensim.training.coordinates import held_by_choice
+from sspinn_opensim.training.coverage import refuse_short
 from sspinn_opensim.training.loss_terms import weights
 from sspinn_opensim.verbs.axes import contradictions, on_body
 from sspinn_opensim.verbs.vendor_files import Recorded, look_at, read_files, write_study
@@ -165,6 +166,8 @@ class RecordingCheck:
         """Return what to do next, where that is one thing."""
         if unaccepted(self.overview.findings, self.accepted):
             return ['What is meant so, a study accepts: accepted = ["KIND:SENSOR"] under [recording].']
+        if self.refused:
+            return []
         if self.study:
             return [f"next: sspinn run {shlex.quote(str(self.study))} --out results"]
         if self.path.suffix.lower() == ".toml":
@@ -284,8 +287,8 @@ def check(
         left_out=left_out,
         as_json=as_json,
     )
-    if isinstance(source, Study) and result.ok:
-        result = dataclasses.replace(result, refused=_refused(source, alignment))
+    if result.ok:
+        result = dataclasses.replace(result, refused=_refused(source, overview.recording, alignment))
     if out is None:
         return result
     with recorded(
@@ -340,12 +343,14 @@ def _with_body(overview: Overview, study: Study, alignment: Alignment | None) ->
     return dataclasses.replace(overview, findings=merged(found))
 
 
-def _refused(study: Study, alignment: Alignment | None) -> str:
-    """Return why a study would not be run; empty: it would."""
-    from sspinn_opensim.verbs.inputs import check_inputs  # brings more along than a recording needs
-
+def _refused(source: Study | Recorded, recording: Recording, alignment: Alignment | None) -> str:
+    """Return why a study, or any of the files, would not be run; empty: it would."""
     try:
-        check_inputs(study, alignment)
+        refuse_short(recording, str(source.recording.file))
+        if isinstance(source, Study):
+            from sspinn_opensim.verbs.inputs import check_inputs  # brings more along than a recording needs
+
+            check_inputs(source, alignment)
     except InputError as error:
         return str(error)
     return ""

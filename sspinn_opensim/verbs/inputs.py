@@ -39,6 +39,7 @@ from sspinn_opensim.training.checkpoint_checks import (
 )
 from sspinn_opensim.training.checkpoint_file import read_outline
 from sspinn_opensim.training.coordinates import held_by_choice, held_in
+from sspinn_opensim.training.coverage import refuse_short
 from sspinn_opensim.training.loss_terms import lasting_weights, to_switch_off, weights
 from sspinn_opensim.training.roles import refuse_untrainable, roles_of
 from sspinn_opensim.training.settings import settings_from_network, settings_of
@@ -191,6 +192,8 @@ def _look_at(
         One that was made already.
     """
     model, recording = _model_of(person), read_recording(person)
+    if verb != "opensense":  # no network
+        refuse_short(recording, str(person.path))
     placed = _placed(person, recording, model, verb)
     if networks and model is not None:
         now = {

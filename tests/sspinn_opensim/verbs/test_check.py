@@ -491,6 +491,18 @@ def test_what_a_run_refuses_a_check_finds(folder, where, tmp_path, table, what, 
     assert not found["ok"] and what in found["verdict"]
 
 
+@pytest.mark.parametrize("new", [False, True])
+def test_less_than_a_step_cannot_be_run(new, repository, tmp_path, capsys):
+    rows = (repository / "examples" / "demo" / "imu.csv").read_text().splitlines()
+    file, study = tmp_path / "short.csv", tmp_path / "study.toml"
+    file.write_text("\n".join(rows[:51]) + "\n")
+    wanted = ["--study", str(study), "--model", "builtin:planar_gait", "--height", "1.72", "--mass", "68"]
+    assert cli.main(["check", str(file), *(wanted if new else [])]) == 1
+    said = capsys.readouterr().out
+    assert "Cannot be run: The recording is too short to train on." in said and "found: 0.5 s" in said
+    assert "next:" not in said
+
+
 def test_a_sensor_is_placed_once(folder, capsys):
     for arguments in (["a=pelvis", "a=foot_r"], ["pelvis"]):
         with pytest.raises(SystemExit):

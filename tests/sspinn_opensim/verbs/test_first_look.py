@@ -32,6 +32,7 @@ WRONG = {
         lambda rows: [re.sub(r",[^,]+", ",0", row) for row in rows],
         "every sample is zero",
     ),
+    "short": ("run", None, lambda rows: rows[:50], "too short to train on"),
     "window": ("run", ("to_s = 9.9", "to_s = 99.0"), None, "output window"),
     "another mass": ("run", ("[model]", "[model]\nscaled = true"), None, "another mass than the person"),
     "scaled to another": (
@@ -181,6 +182,22 @@ def test_a_model_that_the_shipped_network_does_not_know_is_refused_before_it_is_
     assert "sspinn train" in refused.value.fix and not out.exists()
     known = read_study(_write(tmp_path, "known", None, None))
     first_look(verb, known, out, begins=begins, shipped=True)
+
+
+@pytest.mark.parametrize(
+    ("verb", "begins"), [("train", True), ("estimate", True), ("stream", True), ("ablate", False)]
+)
+def test_less_than_a_step_is_refused_before_anything_works(verb, begins, tmp_path):
+    study = read_study(_write(tmp_path, "study", None, lambda rows: rows[:50]))
+    with pytest.raises(InputError, match="too short to train on") as refused:
+        first_look(verb, study, tmp_path / "out", begins=begins)
+    assert refused.value.found == "0.5 s" and not (tmp_path / "out").exists()
+    first_look(
+        verb,
+        read_study(_write(tmp_path, "study", None, lambda rows: rows[:60])),
+        tmp_path / "out",
+        begins=begins,
+    )
 
 
 def test_another_command_is_named_at_once(tmp_path):
