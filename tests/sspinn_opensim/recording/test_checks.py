@@ -82,6 +82,27 @@ def test_acceleration_without_gravity_is_sent_round_in_no_circle(unit):
     assert finding.is_serious and "with gravity" in finding.advice
 
 
+@pytest.mark.parametrize("axes", [[0, 2, 1], [2, 0, 1]])
+@pytest.mark.parametrize("factor", [1.0, 3.0])
+def test_two_axes_across_gravity_are_told_as_axes_and_not_as_a_unit(axes, factor):
+    lying = walking(factor, channels=2)
+    across = factor * walking().acceleration[..., axes]
+    recording = changed(lying, acceleration=across * (np.arange(3) < 2))
+    with pytest.raises(InputError, match="no gravity along their two axes") as caught:
+        refuse_implausible(recording, "walk.csv", "m/s^2")
+    assert "unit" not in caught.value.fix and "up (y)" in caught.value.fix
+    found = {f.key for f in find_faults(recording) if f.is_serious}
+    assert "gravity_direction" in found and not any("unit" in key for key in found)
+
+
+@pytest.mark.parametrize("axes", [[1, 0], [0, 1]])
+def test_two_axes_that_hold_gravity_are_told_by_their_unit(axes):
+    recording = walking(1 / 9.81, channels=2)
+    turned = changed(recording, acceleration=recording.acceleration[..., [*axes, 2]] * [1.0, -1.0, 1.0])
+    with pytest.raises(InputError, match="unit of the accelerations"):
+        refuse_implausible(turned, "walk.csv", "m/s^2")
+
+
 def test_a_rate_in_radians_called_degrees_is_told():
     (finding,) = find_faults(walking(rate_factor=np.pi / 180, axes_known=True))[:1]
     assert finding.kind == "angular_rate_unit" and "deg/s" in finding.advice and finding.is_serious
