@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from sspinn_opensim.recording.findings import Finding
+from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.recording.phases import GAIT, Phase
 from sspinn_opensim.recording.types import AXES, Recording
 
@@ -54,6 +55,7 @@ def check_shocks(recording: Recording, found: tuple[Phase, ...]) -> list[Finding
         measured = measured[movement[measured] > _DEAD * movement[measured].max(initial=0.0)]
         share = shocks[measured] / np.maximum(movement[measured], 1e-12)
         findings += _smoothed(share, what, [recording.sensors[k].name for k in measured])
+    force = _power(_along_own_axes(recording, part))
     movement, shocks = (_of_band(force, frequency, band) for band in (_MOVEMENT_HZ, _ALL_AXES_HZ))
     shocked = shocks.sum(axis=1) > _SHOCKED * movement.sum(axis=1)
     measured = recording.acceleration_available & recording.angular_rate_available
@@ -63,6 +65,12 @@ def check_shocks(recording: Recording, found: tuple[Phase, ...]) -> list[Finding
             continue
         findings += _of_axes(np.sqrt(shocks[k]), recording.sensors[k].name)
     return findings
+
+
+def _along_own_axes(recording: Recording, part: slice) -> np.ndarray:
+    """Return accelerations (n, k, 3) of a part along the axes that were recorded: each may have its unit."""
+    rotations = np.stack([rotation_from_angles(sensor.orientation) for sensor in recording.sensors])
+    return np.einsum("nki,kij->nkj", recording.acceleration[part], rotations)
 
 
 def _smoothed(share: np.ndarray, what: str, names: list[str]) -> Iterator[Finding]:

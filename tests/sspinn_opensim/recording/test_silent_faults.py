@@ -9,6 +9,7 @@ import pytest
 from benchmarks.planted_scales import beginning
 from sspinn_opensim.recording import find_faults, phases, read_recording
 from sspinn_opensim.recording.filters import both_ways, butterworth
+from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.study import examples_folder, read_study
 
 KINDS = ("gaps", "smoothed", "acceleration_unit")
@@ -104,6 +105,26 @@ def test_an_axis_in_another_unit_is_named(real, name, axis):
     assert {f.key for f in found} == {f"acceleration_unit:{name}"}
     # Where gravity lies along the axis it is missing too, and that is more serious.
     assert any(f.is_serious or f"along its {'xyz'[axis]} " in f.evidence for f in found)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_an_axis_is_judged_as_it_was_recorded(real, axis):
+    """Not along those of the body that its sensor was turned into, which have no unit of their own."""
+    turned, k = (0.7, -0.4, 0.9), real.sensor_names.index("tibia_r")
+    recorded = real.acceleration.copy()
+    recorded[:, k, axis] /= 9.80665
+    force, rate = recorded.copy(), real.angular_rate.copy()
+    for signal in (force, rate):
+        signal[:, k] = signal[:, k] @ rotation_from_angles(turned).T
+    sensors = (
+        *real.sensors[:k],
+        dataclasses.replace(real.sensors[k], orientation=turned),
+        *real.sensors[k + 1 :],
+    )
+    found = told(dataclasses.replace(real, acceleration=force, angular_rate=rate, sensors=sensors))
+    before = told(dataclasses.replace(real, acceleration=recorded))
+    of_axes = [[f.evidence for f in each if "along its" in f.evidence] for each in (before, found)]
+    assert of_axes[0] == of_axes[1] and (of_axes[0] or axis == 0)
 
 
 def test_real_people_are_told_nothing_of_this_until_it_is_planted(real):
