@@ -17,7 +17,7 @@ from sspinn_opensim.recording.findings import KINDS
 from sspinn_opensim.recording.formats import npz_archive
 from sspinn_opensim.results.folder import FILES
 from sspinn_opensim.study import TrainingChoice, person, read_study
-from sspinn_opensim.training import loss_inputs, losses, motion, settings, signals
+from sspinn_opensim.training import losses, motion, settings, signals, subject
 from sspinn_opensim.training.loss_terms import TERMS
 
 
@@ -105,7 +105,7 @@ def numbers() -> list[str]:
         "input noise: gyroscope bias, rad/s": signals.GYRO_BIAS,
         "deviation of acceleration where none is stated, m/s²": signals.UNKNOWN_DEVIATION[0],
         "deviation of angular rate where none is stated, rad/s": signals.UNKNOWN_DEVIATION[1],
-        "lean of the trunk, rad (rotation about z, backward positive)": loss_inputs.TRUNK_LEAN_RAD,
+        "lean of the trunk, rad (rotation about z, backward positive)": subject.TRUNK_LEAN_RAD,
         "margin inside the range of a joint, rad": losses.LIMIT_MARGIN_RAD,
         "coefficient of friction": losses.FRICTION,
     }
@@ -239,7 +239,7 @@ def test_every_link_leads_somewhere(text, repository):
 
 def test_the_priors_of_the_readme_are_those_of_the_losses(text):
     priors = text["README.md"].partition("- **Priors**")[2].partition("- **")[0]
-    assert f"{-loss_inputs.TRUNK_LEAN_RAD:g} rad" in priors and f"at most {losses.FRICTION:g}" in priors
+    assert f"{-subject.TRUNK_LEAN_RAD:g} rad" in priors and f"at most {losses.FRICTION:g}" in priors
 
 
 def test_every_setting_of_the_training_is_described():

@@ -20,7 +20,7 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.input_files import read_input
 from sspinn_opensim.files import check_shape, write_atomically
 
-FORMAT = 5
+FORMAT = 6
 #: What a checkpoint holds, whoever wrote it.
 _SHAPE = {
     "format": int,

@@ -16,10 +16,8 @@ from sspinn_opensim.training.motion import Motion, RawMotion, columns, different
 from sspinn_opensim.training.mounting import Mounting
 from sspinn_opensim.training.outliers import ErrorScales
 from sspinn_opensim.training.signals import Signals, Windows
-from sspinn_opensim.training.subject import Subject
+from sspinn_opensim.training.subject import TRUNK_LEAN_RAD, Subject
 
-#: The upright trunk of walking and running leans forward a little, rad (rotation about z is backward).
-TRUNK_LEAN_RAD = -0.03
 #: Frames of a window that have a derivative.
 _INNER = slice(1, -1)
 

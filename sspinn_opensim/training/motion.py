@@ -95,9 +95,8 @@ class Decoder(nn.Module):
             int(subject.modelled.force.sum()),
             len(roles.actuated),
         )
-        defaults = np.array([c.default for c in subject.model.coordinates])
         self._constant("segments", segments.T)
-        self._constant("posture", defaults[list(roles.posture)])
+        self._constant("posture", subject.usual_posture())
         # Part of what was learnt: the network speaks of velocities as seen from here, at any speed.
         self._constant("centre", [speed_m_s or 1.0] + [0.0] * (len(roles.steps) - 1), persistent=True)
         self._constant("height", [standing_height(subject)])

@@ -60,13 +60,33 @@ def segment_map(turning: np.ndarray, upright: Sequence[int], *, planar: bool) ->
     return own @ np.linalg.pinv(told[np.abs(told).max(axis=1) > _ROUNDING])
 
 
+def leaning(turning: np.ndarray, upright: Sequence[int], lean_rad: float) -> np.ndarray:
+    """Return coordinates (posture,), rad, at which a trunk that stays upright leans about z of ground.
+
+    Parameters
+    ----------
+    turning, upright
+        As in `segment_map`.
+    lean_rad : float
+        A small angle: joints of which no axis is z do not follow.
+    """
+    found = np.zeros(turning.shape[-1])
+    if upright:
+        found[list(upright)] = np.linalg.pinv(_trunk(turning, upright)[:, list(upright)]) @ (0, 0, lean_rad)
+    return found
+
+
 def _own_turns(turning: np.ndarray, upright: Sequence[int]) -> np.ndarray:
     """Return the map to posture coordinates from those among them that are not upright."""
     count, back = turning.shape[-1], list(upright)
     rest = [k for k in range(count) if k not in back]
     found = np.eye(count)[:, rest]
     if back:
-        # The trunk is the first of the bodies that they turn: what it carries comes after it.
-        trunk = turning[np.abs(turning[:, :, back]).max(axis=(1, 2)) > 0][0]
+        trunk = _trunk(turning, upright)
         found[back] = -np.linalg.pinv(trunk[:, back]) @ trunk[:, rest]
     return found
+
+
+def _trunk(turning: np.ndarray, upright: Sequence[int]) -> np.ndarray:
+    """Return what turns the trunk, (3, posture): the first body upright ones turn, before what it carries."""
+    return turning[np.abs(turning[:, :, list(upright)]).max(axis=(1, 2)) > 0][0]

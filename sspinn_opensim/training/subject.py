@@ -26,8 +26,10 @@ from sspinn_opensim.recording.places import place
 from sspinn_opensim.recording.sagittal import IN_PLANE
 from sspinn_opensim.training.modelled import Modelled, dynamics_with_held, modelled
 from sspinn_opensim.training.roles import ALIGNED, Roles, refuse_followers, refuse_untrainable, roles_of
-from sspinn_opensim.training.segment_map import segment_map, turning
+from sspinn_opensim.training.segment_map import leaning, segment_map, turning
 
+#: The upright trunk of walking and running leans forward a little, rad (rotation about z is backward).
+TRUNK_LEAN_RAD = -0.03
 _LEGS = ("thigh", "shank", "foot")
 #: Frames of coordinates that couplers complete at once.
 _PIECE = 8192
@@ -195,8 +197,8 @@ class Subject:
 
         The trunk of someone who walks or runs moves against the pelvis so as to stay upright (Krebs et al.
         1992, Phys Ther 72:505; Thorstensson et al. 1984, Acta Physiol Scand 121:9). So one that is not felt
-        is taken to be upright and to face ahead in the walking frame: its joint turns back what the root
-        turns.
+        is taken to lean by `TRUNK_LEAN_RAD` and to face ahead in the walking frame: its joint turns back what
+        the root turns.
         """
         if self.planar:
             return ()
@@ -272,9 +274,19 @@ class Subject:
 
     def segment_map(self) -> np.ndarray:
         """Return the map from orientations of segments to posture coordinates (`segment_map`)."""
-        posture = self.roles.posture
-        upright = [k for k, i in enumerate(posture) if i in self.upright]
-        return segment_map(self.turning(), upright, planar=self.planar)
+        return segment_map(self.turning(), self._upright_in_posture, planar=self.planar)
+
+    def usual_posture(self) -> np.ndarray:
+        """Return the angles of `Roles.posture` around which the network tells them, rad.
+
+        They are those of the default posture; but a trunk that stays `upright` leans by `TRUNK_LEAN_RAD`.
+        """
+        default = np.array([c.default for c in self.model.coordinates])[list(self.roles.posture)]
+        return default + leaning(self.turning(), self._upright_in_posture, TRUNK_LEAN_RAD)
+
+    @property
+    def _upright_in_posture(self) -> list[int]:
+        return [k for k, i in enumerate(self.roles.posture) if i in self.upright]
 
     def turning(self) -> np.ndarray:
         """Return the angular velocities of bodies by the speeds of the posture (`turning`)."""

@@ -10,12 +10,13 @@ from torch.nn import functional
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.training import losses
-from sspinn_opensim.training.loss_inputs import TRUNK_LEAN_RAD, BodyConstants, loss_inputs
+from sspinn_opensim.training.loss_inputs import BodyConstants, loss_inputs
 from sspinn_opensim.training.loss_terms import TERMS, weights
 from sspinn_opensim.training.losses import term_value
 from sspinn_opensim.training.motion import Decoder, RawMotion
 from sspinn_opensim.training.mounting import Mounting
 from sspinn_opensim.training.signals import Windows, windows_at
+from sspinn_opensim.training.subject import TRUNK_LEAN_RAD
 
 FRAMES = 12
 

@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
@@ -10,7 +11,7 @@ from sspinn_opensim.recording.places import place
 from sspinn_opensim.study import CoordinateChoice
 from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.training.motion import standing_height
-from sspinn_opensim.training.subject import Subject, make_subject
+from sspinn_opensim.training.subject import TRUNK_LEAN_RAD, Subject, make_subject
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +235,26 @@ def test_a_trunk_that_no_sensor_feels_stays_upright(on_gait2354):
         moved = turned(more)
         off = {body: np.abs(moved[body] - still[body]).max() for body in still}
         assert off["torso"] < 5 * off["pelvis"] ** 2 and off["pelvis"] > 0.01
+
+
+def test_a_trunk_that_no_sensor_feels_leans_forward_where_outputs_are_zero(on_gait2354, walker):
+    subject = on_gait2354({})
+    functions, posture = subject.functions, list(subject.roles.posture)
+    q = np.array([c.default for c in subject.model.coordinates])
+    zeros = np.zeros(len(q))
+
+    def axes(q):
+        out = functions.kinematics(q=q, u=zeros, udot=zeros, parameters=functions.parameters)
+        return dict(zip(functions.bodies, np.array(out["rotation"]).reshape(-1, 3, 3), strict=True))
+
+    before = axes(q)
+    q[posture] = subject.usual_posture()
+    turned = {body: Rotation.from_matrix(own @ before[body].T).as_rotvec() for body, own in axes(q).items()}
+    np.testing.assert_allclose(turned.pop("torso"), (0, 0, TRUNK_LEAN_RAD), atol=1e-12)
+    assert turned and not np.any(list(turned.values()))
+    default = [c.default for c in walker.subject.model.coordinates]
+    planar = [default[i] for i in walker.subject.roles.posture]
+    np.testing.assert_array_equal(walker.subject.usual_posture(), planar)
 
 
 def test_a_trunk_that_is_felt_or_held_elsewhere_is_not_taken_to_be_upright(on_gait2354, walker):
