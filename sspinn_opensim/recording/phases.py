@@ -282,8 +282,10 @@ def _strides(rate: np.ndarray, moving: np.ndarray, step_s: float) -> tuple[np.nd
     """
     stride_s, repeats = np.full(len(rate), np.nan), np.zeros(len(rate))
     half = round(_WINDOW_S / step_s / 2)
-    for start, end in true_runs(moving):
-        if (end - start) * step_s < _SHORTEST_S[_WALKING]:  # too short to repeat
+    bouts = true_runs(moving)
+    for start, end in bouts:
+        # Beside others a bout so short is a piece of a step; a whole recording may have a wrong clock.
+        if len(bouts) > 1 and (end - start) * step_s < _SHORTEST_S[_WALKING]:
             continue
         centres = np.arange(start, end, max(round(_HOP_S / step_s), 1))
         # At the ends of a bout the window is shifted, not cut.

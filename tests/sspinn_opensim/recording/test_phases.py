@@ -6,8 +6,9 @@ import itertools
 import numpy as np
 import pytest
 
-from sspinn_opensim.recording import Recording, Sensor
+from sspinn_opensim.recording import Recording, Sensor, read_recording
 from sspinn_opensim.recording.phases import phases, phases_of_signals
+from sspinn_opensim.study import read_study
 
 RATE_HZ, GRAVITY = 100.0, 9.81
 SENSORS = ("pelvis", "femur_r", "femur_l", "tibia_r", "tibia_l", "calcn_r", "calcn_l")
@@ -132,6 +133,14 @@ def test_a_foot_alone_walks_although_it_rests_in_every_stance(frequency_hz):
     (walking,) = (phase for phase in found if phase.kind == "walking")
     assert walking.duration_s > 12 - 2 / frequency_hz
     assert walking.cadence_steps_per_min == pytest.approx(120 * frequency_hz, rel=CADENCE)
+
+
+def test_steps_that_nobody_takes_are_counted_although_all_last_half_a_second(repository):
+    """A clock that is far too fast: by its steps it is refused."""
+    walk = read_recording(read_study(repository / "examples" / "demo.toml"))
+    (found,) = phases(dataclasses.replace(walk, time_s=walk.time_s / 19.0))
+    assert found.duration_s < 0.7
+    assert found.kind == "running" and found.cadence_steps_per_min > 330
 
 
 @pytest.mark.parametrize("pause_s", [1.0, 2.0])
