@@ -152,7 +152,8 @@ class RecordingCheck:
     def _not_used(self) -> list[str]:
         if not self.left_out:
             return []
-        return [f"not used, as nothing says for sure where they sit (--where): {', '.join(self.left_out)}"]
+        why = "nothing says for sure where they sit, or another sensor sits there"
+        return [f"not used, as {why} (--where): {', '.join(self.left_out)}"]
 
     def _turns(self) -> list[str]:
         from sspinn_opensim.report.recording_page import turn_table

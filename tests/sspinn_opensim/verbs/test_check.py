@@ -491,6 +491,27 @@ def test_what_a_run_refuses_a_check_finds(folder, where, tmp_path, table, what, 
     assert not found["ok"] and what in found["verdict"]
 
 
+def test_of_two_sensors_whose_names_tell_one_segment_the_second_is_left_out_and_named(repository, tmp_path):
+    rows = [row.split(",") for row in (repository / "examples" / "demo" / "imu.csv").read_text().splitlines()]
+    shank = [k for k, name in enumerate(rows[0]) if name.startswith("tibia_r")]
+    second = [
+        ",".join([*row, *(row[k].replace("tibia_r", "shank_right") for k in shank)]) for row in rows[:600]
+    ]
+    file, study = tmp_path / "two.csv", tmp_path / "study.toml"
+    file.write_text("\n".join(second) + "\n")
+    result = check(file, new_study=NewStudy(study, **NEW))
+    assert result.left_out == ("shank_right",)
+    assert "or another sensor sits there (--where): shank_right" in str(result)
+    study.unlink()
+    where = {name: name for name in ("pelvis", "femur_r", "foot_r", "tibia_r")} | {"shank_right": "shank_r"}
+    both = check(file, where=where, new_study=NewStudy(study, **NEW))
+    assert {(s.name, s.body) for s in read_study(study).sensors} >= {
+        ("tibia_r", "tibia_r"),
+        ("shank_r", "tibia_r"),
+    }
+    assert not both.left_out
+
+
 @pytest.mark.parametrize("new", [False, True])
 def test_less_than_a_step_cannot_be_run(new, repository, tmp_path, capsys):
     rows = (repository / "examples" / "demo" / "imu.csv").read_text().splitlines()
