@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sspinn_opensim.estimation import Estimate
 from sspinn_opensim.lock import owned
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
 from sspinn_opensim.results.record import refuse_other_study
@@ -16,17 +18,23 @@ from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.settings import Progress
 from sspinn_opensim.verbs.convert import Conversion, convert
-from sspinn_opensim.verbs.estimate import Estimation, estimate
 from sspinn_opensim.verbs.evaluate import Evaluation, PeopleEvaluation, evaluate
 from sspinn_opensim.verbs.inputs import CheckedRecording, check_inputs
 from sspinn_opensim.verbs.muscles import muscles
 from sspinn_opensim.verbs.on_study import as_study, people_of, person_folder
 from sspinn_opensim.verbs.prepared import prepare
 from sspinn_opensim.verbs.scale import Scaling, scale
-from sspinn_opensim.verbs.train import Training, train
+
+if TYPE_CHECKING:
+    from sspinn_opensim.estimation import Estimate
+    from sspinn_opensim.verbs.estimate import Estimation
+    from sspinn_opensim.verbs.train import Training
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
+#: What a training needs and scaling does not, so that two threads never wait for each other's imports:
+#: PyTorch, our optimizer, and what any optimizer loads. It takes two seconds.
+_OF_TRAININGS = ("torch", "pytorch_optimizer", "torch._dynamo")
 
 
 @dataclass(frozen=True)
@@ -117,8 +125,12 @@ def _run_study(
     known: Mapping[str, CheckedRecording],
 ) -> Run:
     checked = known.get(study.name) or check_inputs(study)
-    scaling = _told(scale(study, out), Scaling)
-    conversion = _told(convert(study, out), Conversion)
+    with _loading_beside():
+        scaling = _told(scale(study, out), Scaling)
+        conversion = _told(convert(study, out), Conversion)
+    from sspinn_opensim.verbs.estimate import Estimation, estimate
+    from sspinn_opensim.verbs.train import Training, train
+
     prepared = prepare(study, out, checked.recording, checked.alignment, checked.said)
     training = _told(train(study, out, restart=restart, progress=progress, prepared=prepared), Training)
     estimation = _told(estimate(study, out, strict=strict, prepared=prepared), Estimation)
@@ -138,7 +150,11 @@ def _run_cohort(
 ) -> PeopleEvaluation:
     people = [study for study, _ in people_of(cohort)]
     checked = {person.name: known.get(person.name) or check_inputs(person) for person in people}
-    scale(cohort, out)
+    with _loading_beside():
+        scale(cohort, out)
+    from sspinn_opensim.verbs.estimate import estimate
+    from sspinn_opensim.verbs.train import Training, train
+
     prepared = {}
     for person in people:
         own = checked[person.name]
@@ -149,6 +165,15 @@ def _run_cohort(
     evaluation = evaluate(cohort, out)
     assert isinstance(evaluation, PeopleEvaluation)
     return replace(evaluation, exit_status=people_estimated.exit_status)
+
+
+@contextmanager
+def _loading_beside() -> Iterator[None]:
+    """Load the libraries of trainings beside what waits for OpenSim; one that fails is met again later."""
+    with ThreadPoolExecutor(1) as beside:
+        for module in _OF_TRAININGS:
+            beside.submit(importlib.import_module, module)
+        yield
 
 
 def _told(result: object, kind: type[Result]) -> Result:
