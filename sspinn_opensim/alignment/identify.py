@@ -33,6 +33,8 @@ TOGETHER = 4.0
 _TOGETHER_TURNED = 2.0
 #: Sets of sensors with one on the trunk and none on the pelvis are rare: minus the logarithm of the odds.
 _RARE = {"trunk": np.log(5.0)}
+#: Two sensors are exchanged more often than one is worn where none is said to be: likewise.
+_UNCLAIMED = np.log(5.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,14 +151,14 @@ def _fit(
 def identify(found: Sequence[Fit], claims: Sequence[Site | None]) -> list[tuple[Site, float]]:
     """Return the site where each sensor most probably sits, and its probability against all others.
 
-    What is claimed does not matter, but that a site which several sensors claim may carry so many.
+    Which sensor claims a site does not matter, only that it is claimed, and by how many: it may carry so many.
 
     Parameters
     ----------
     found : sequence of Fit
         All kinds of gait and sizes of the movement.
     claims : sequence of k (str, str) or None
-        What the user said.
+        What the user said. A site that none of them names is the rarer one where all are named.
     """
     from scipy.optimize import linear_sum_assignment  # takes long to import
 
@@ -168,6 +170,8 @@ def identify(found: Sequence[Fit], claims: Sequence[Site | None]) -> list[tuple[
         spare = max(len(claims) - sum(often), 0)
         place = [m for m, n in enumerate(often) for _ in range(n + spare)]
         rare = np.array([_RARE.get(segment, 0.0) for segment, _ in fit.sites])
+        if None not in counts:
+            rare += [0.0 if counts[site] else _UNCLAIMED for site in fit.sites]
         for cost in fit.cost + rare:
             rows, chosen = linear_sum_assignment(cost[:, place])
             total = cost[:, place][rows, chosen].sum()

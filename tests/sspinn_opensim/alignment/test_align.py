@@ -8,7 +8,8 @@ from scipy.spatial.transform import Rotation
 
 from sspinn_opensim.alignment.align import align, aligned, fingerprint, unaligned
 from sspinn_opensim.alignment.choices import AlignmentChoice
-from sspinn_opensim.alignment.usual import QUIET_STANDING
+from sspinn_opensim.alignment.identify import Fit, identify
+from sspinn_opensim.alignment.usual import QUIET_STANDING, usual_gaits
 from sspinn_opensim.recording import Sensor
 
 from .conftest import BODIES, GRAVITY, SITES, any_turns, degrees_between, in_plane, recording_of, walker
@@ -322,6 +323,30 @@ def test_real_sensors_are_within_the_targets_of_the_cameras(shared, name):
     sagittal = np.abs([row.sagittal_deg for row in rows])
     assert np.median(sagittal) <= MEDIAN_DEG and sagittal.max() <= WORST_DEG
     assert all(row.facing and row.right_site for row in rows)
+
+
+def test_a_sensor_counts_as_worn_on_a_segment_without_one_by_more_evidence_than_as_exchanged():
+    """A shank four times as likely a foot: it is, where one is said to be; not where none is."""
+    sites = (("shank", "left"), ("foot", "left"))
+    cost = np.log([[[4.0, 1.0], [1.0, 1.0]]])  # phases, sensors, sites
+    either = Fit(usual_gaits()[0], 1.0, sites, cost, np.zeros_like(cost), np.zeros_like(cost))
+    alone = replace(either, cost=cost[:, :1], heading=cost[:, :1], turned=cost[:, :1])
+    assert [site for site, _ in identify([either], sites)] == [sites[1], sites[0]]
+    assert [site for site, _ in identify([alone], [None])] == [sites[1]]
+    ((site, probability),) = identify([alone], sites[:1])
+    assert site == sites[0] and probability == pytest.approx(5 / (5 + 4), abs=1e-6)
+
+
+def test_a_shank_without_a_foot_below_is_not_taken_for_one(shared, without):
+    """kuopio2024_walk, whose left shank moves like a foot to 0.98, were both as likely beforehand."""
+    from benchmarks.alignment import real
+
+    recording = next(own for own, _ in real(shared / "data") if own.name == "kuopio2024_walk")
+    bodies = [sensor.body for sensor in recording.sensors]
+    kept = [k for k, body in enumerate(bodies) if body not in ("calcn_l", "foot_l")]
+    assert len(kept) == len(bodies) - 1
+    found = align(without(recording, kept)).findings
+    assert not [f for f in found if f.kind.startswith("swapped") and f.is_serious]
 
 
 def test_limping_and_a_bad_accelerometer_keep_sides_and_facing(shared):
