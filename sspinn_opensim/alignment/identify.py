@@ -151,7 +151,7 @@ def _fit(
 def identify(found: Sequence[Fit], claims: Sequence[Site | None]) -> list[tuple[Site, float]]:
     """Return the site where each sensor most probably sits, and its probability against all others.
 
-    Which sensor claims a site does not matter, only that it is claimed, and by how many: it may carry so many.
+    Which sensor claims a site does not matter, only by how many it is claimed: it may carry so many.
 
     Parameters
     ----------
