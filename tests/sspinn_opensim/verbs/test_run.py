@@ -6,6 +6,8 @@ import importlib
 import json
 import runpy
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -372,3 +374,17 @@ def test_motion_and_forces_agree_unless_the_study_does_not_want_it(finished, stu
 def read_back(folder, estimate):
     table = read_storage(folder / "kinematics.mot")
     return np.radians(table.values) if len(table.time_s) == len(estimate.seeds[0].q) else table.values
+
+
+def test_the_libraries_of_trainings_load_beside_scaling_and_not_before(repository):
+    code = (
+        "import sys; from sspinn_opensim.verbs import run\n"
+        "found = lambda: set(run._OF_TRAININGS) & set(sys.modules)\n"
+        "print(*found())\n"
+        "with run._loading_beside(): pass\n"
+        "print(len(found()) == len(run._OF_TRAININGS))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert answer.stdout.split("\n")[:2] == ["", "True"]
