@@ -55,7 +55,8 @@ def cycle_charts(cycles: Sequence[Cycle], names: Iterable[str], unit: str, scale
 
 def _split(name: str) -> tuple[str, str]:
     """Return a curve's name without its side, and the side; columns of forces are put into words."""
-    for ending, words in (("_ground_force_vy", "vertical"), ("_ground_force_vx", "fore-aft")):
+    for axis, words in (("y", "vertical"), ("x", "fore-aft"), ("z", "sideways")):
+        ending = f"_ground_force_v{axis}"
         if name.endswith(ending):
             foot, side = without_side(name.removesuffix(ending))
             return f"{foot}, {words}", side

@@ -120,7 +120,8 @@ def _groups(compared: Compared, cycles: Sequence[Cycle]) -> Iterator[tuple[str, 
     moments = [f"{name}_moment" for name in compared.data.joints if f"{name}_moment" in first]
     yield "Joint moments", list(cycle_charts(cycles, moments, "N m/kg", 1.0 / person.mass_kg))
     feet = [name.removesuffix("_ground_force_vy") for name in first if name.endswith("_ground_force_vy")]
-    forces = [force_columns(foot)[0] + axis for axis in "yx" for foot in feet]
+    forces = [force_columns(foot)[0] + axis for axis in "yxz" for foot in feet]
+    forces = [name for name in forces if first[name].any()]  # sideways none act in the plane
     per_bw = 100.0 / (person.mass_kg * STANDARD_GRAVITY)
     yield "Ground forces", list(cycle_charts(cycles, forces, "%BW", per_bw))
 

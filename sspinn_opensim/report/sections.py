@@ -114,6 +114,12 @@ def moment_section(compared: Compared) -> Section:
 def ground_force_section(compared: Compared) -> Section:
     """Ground forces and their errors."""
     per_bw = 100.0 / (compared.study.person.mass_kg * STANDARD_GRAVITY)
+    estimated = compared.data.first[0].ground_force
+    # Forces sideways are not scored, and zero where the root stays in the plane.
+    directions = [("grf_vertical", 1, "vertical"), ("grf_horizontal", 0, "fore-aft")]
+    in_space = any(force[:, 2].any() for force in estimated.values())
+    if in_space:
+        directions.append(("", 2, "sideways"))
     charts = [
         compared.curves(
             "ground_force",
@@ -121,15 +127,17 @@ def ground_force_section(compared: Compared) -> Section:
             lambda force, axis=axis: force[:, axis] * per_bw,
             title=f"{SIDES[side].capitalize()} foot, {direction}",
             unit="%BW",
-            note=compared.note(quantity, side),
+            note=compared.note(quantity, side) if quantity else "",
         )
-        for side in sorted(compared.data.first[0].ground_force, reverse=True)
-        for quantity, axis, direction in (("grf_vertical", 1, "vertical"), ("grf_horizontal", 0, "fore-aft"))
+        for side in sorted(estimated, reverse=True)
+        for quantity, axis, direction in directions
     ]
-    hint = "Force of the ground on the foot in percent of body weight; fore-aft is positive forward."
+    hint = "Force of the ground on the foot in percent of body weight; fore-aft is positive forward"
+    hint += ", sideways to the person's right." if in_space else "."
     tables = [*compared.errors("grf_vertical"), *compared.errors("grf_horizontal")]
     legend = compared.legend()
-    return _curves("ground", "Ground forces", hint, charts, tables, legend=legend, style="charts four")
+    style = "charts" if in_space else "charts four"
+    return _curves("ground", "Ground forces", hint, charts, tables, legend=legend, style=style)
 
 
 def muscle_section(compared: Compared, results: Path) -> Section | None:

@@ -20,9 +20,11 @@ from sspinn_opensim.study import OutputChoice
 def page(study, results, recording, gait):
     """Return a function: spans that are not covered to the report's text, of a folder with gait in it."""
 
-    def write(uncovered=(), phases=()):
+    def write(uncovered=(), phases=(), sideways=0.0):
         time_s = recording.time_s
         forces = gait.ground_forces(time_s)
+        for force in forces.values():
+            force[:, 2] = sideways * force[:, 1]
         weight_n = gait.person.mass_kg * gait.gravity
         strides = find_strides(time_s, {side: force[:, 1] for side, force in forces.items()}, weight_n)
         curves = {name: np.degrees(angle) for name, angle in gait.joint_angles(time_s).items()}
@@ -55,6 +57,11 @@ def test_both_sides_stand_in_one_chart_with_their_deviations(page):
     assert "strides of walking, 109.1 steps a minute" in html
     assert "symmetry index" in html and "stance (%)" in html and "step width" not in html
     assert "Errors of single strides" in html and "Knee angle, left: angle (deg)" in html
+
+
+def test_forces_sideways_are_shown_of_an_estimate_in_space(page):
+    html = section(page(sideways=0.1))
+    assert html.count("<figure>") == 4 + 4 + 3 and "Foot, sideways" in html
 
 
 def test_what_is_not_covered_stands_at_the_top(page):

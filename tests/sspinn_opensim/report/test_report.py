@@ -18,7 +18,7 @@ from sspinn_opensim.estimation.correction import Correction, Moved, Residual
 from sspinn_opensim.estimation.fit import Fit, SensorFit
 from sspinn_opensim.estimation.verdict import FitVerdict, write_fit
 from sspinn_opensim.evaluation import evaluate, read_evaluation_data
-from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 from sspinn_opensim.report.page import Page, Section
 from sspinn_opensim.report.report import write_report
 from sspinn_opensim.report.sections import read_histories
@@ -225,6 +225,22 @@ def test_without_webgl_and_on_paper_there_are_postures(study, results, recording
     assert html.count('class="rod ') == len(still["rods"]) == 5 * len(movement.scene.links)
     ends, size = np.array([rod[:4] for rod in still["rods"]]), (still["width"], still["height"])
     assert ends.min() >= 0 and (ends.reshape(-1, 2) <= size).all()
+
+
+def test_forces_sideways_are_shown_where_they_act(study, results, recording):
+    """Of an estimate in space; the reference holds none sideways."""
+    _, html = _read(_write(study, results, recording))
+    assert "foot, fore-aft" in html and "sideways" not in html
+    for grf in results.glob("**/grf.mot"):
+        table = read_storage(grf)
+        for side in "rl":
+            up, right = (table.names.index(f"foot_{side}_ground_force_v{axis}") for axis in "yz")
+            table.values[:, right] = 0.1 * table.values[:, up]
+        write_storage(grf, table)
+    _, html = _read(_write(study, results, recording))
+    shown = [f for f in html.split("<figure>")[1:] if "foot, sideways" in f]
+    assert len(shown) == 2 and all('class="line estimate"' in f for f in shown)
+    assert "nan" not in "".join(shown) and "sideways to the person's right" in unescape(html)
 
 
 def test_bare_report_without_reference_muscles_or_cycle(study, results, gait, model):
