@@ -59,6 +59,8 @@ def differentiated(
     q: np.ndarray,
     lowpass_hz: float = 0.0,
     window: tuple[float, float] = (-np.inf, np.inf),
+    *,
+    by_speeds: bool = False,
 ) -> SampledMotion:
     """Filter and differentiate a motion as OpenSim's InverseDynamicsTool does.
 
@@ -72,6 +74,8 @@ def differentiated(
         Cut-off; 0 or less filters nothing.
     window : (float, float)
         From and to, s: the frames to return. Those beyond count for the derivatives.
+    by_speeds : bool
+        Take accelerations as the AnalyzeTool does, from a spline through the speeds.
 
     Returns
     -------
@@ -83,9 +87,13 @@ def differentiated(
     InputError
         If there are too few frames, or their times do not rise.
     """
-    spline = natural_quintic(*low_passed(time_s, q, lowpass_hz))
+    filtered_s, filtered = low_passed(time_s, q, lowpass_hz)
+    spline = natural_quintic(filtered_s, filtered)
     at_s = time_s[inside(time_s, *window)]
-    return SampledMotion(at_s, spline(at_s), spline(at_s, 1), spline(at_s, 2))
+    acceleration = (
+        natural_quintic(filtered_s, spline(filtered_s, 1))(at_s, 1) if by_speeds else spline(at_s, 2)
+    )
+    return SampledMotion(at_s, spline(at_s), spline(at_s, 1), acceleration)
 
 
 def analyzed(

@@ -53,7 +53,8 @@ def joint_reactions(
             else tool.sources_of(folder)
         )
         trial = tool.prepare(folder, sources, choices)
-        result = tool.run(folder, trial, inverse_dynamics.evaluate(folder, trial))
+        seen, _ = inverse_dynamics.checked(folder, trial)
+        result = tool.run(folder, trial, seen)
         summary = {
             "window_s": [trial.from_s, trial.to_s],
             "lowpass_hz": trial.lowpass_hz,

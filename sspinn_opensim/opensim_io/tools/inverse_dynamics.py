@@ -29,7 +29,7 @@ from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.opensim_io.tools.tool_setup import ToolInputs, inverse_dynamics_setup
 from sspinn_opensim.opensim_io.trials import load_checks, motion_checks
-from sspinn_opensim.opensim_io.trials.joint_moments import joint_moments, timeout_s, whole
+from sspinn_opensim.opensim_io.trials.joint_moments import timeout_s, whole
 from sspinn_opensim.opensim_io.trials.survey import Survey, survey
 from sspinn_opensim.opensim_io.worker.tools import run_inverse_dynamics
 from sspinn_opensim.results.folder import ResultsFolder
@@ -128,7 +128,7 @@ def run(folder: Path, trial: ToolInputs) -> InverseDynamics:
         An input would lead to wrong moments without a word from OpenSim, or the job failed.
     """
     folder = Path(folder)
-    seen, warnings = _checked(folder, trial)
+    seen, warnings = checked(folder, trial)
     motion, files = read_storage(folder / trial.kinematics), ResultsFolder(folder)
     setup, output = files.inverse_dynamics_setup, files.inverse_dynamics
     with temporary_folder("inverse_dynamics") as temporary:
@@ -146,23 +146,14 @@ def run(folder: Path, trial: ToolInputs) -> InverseDynamics:
     return InverseDynamics(trial, seen, moments, coordinates, warnings)
 
 
-def evaluate(folder: Path, trial: ToolInputs) -> InverseDynamics:
-    """Return the inverse dynamics of a trial in a folder, writing nothing there.
+def checked(folder: Path, trial: ToolInputs) -> tuple[Survey, tuple[str, ...]]:
+    """Return the survey of a trial in a folder, and what is doubtful about it.
 
     Raises
     ------
     InputError
-        As `run`.
+        An input would lead to wrong moments without a word from OpenSim.
     """
-    folder = Path(folder)
-    seen, warnings = _checked(folder, trial)
-    loads = folder / trial.external_loads if trial.external_loads else None
-    window = trial.from_s, trial.to_s
-    moments = joint_moments(folder / trial.model, folder / trial.kinematics, loads, window, trial.lowpass_hz)
-    return InverseDynamics(trial, seen, moments, None, warnings)
-
-
-def _checked(folder: Path, trial: ToolInputs) -> tuple[Survey, tuple[str, ...]]:
     facts = coordinate_facts(read_model_tree(folder / trial.model))
     motion = folder / trial.kinematics
     table = read_storage(motion)

@@ -12,11 +12,11 @@ from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.opensim_io.documents import child_text, read_document
 from sspinn_opensim.opensim_io.model.model_file import coordinate_facts, read_model_tree
 from sspinn_opensim.opensim_io.tables.storage import Table
-from sspinn_opensim.opensim_io.tools.inverse_dynamics import InverseDynamics
 from sspinn_opensim.opensim_io.tools.tool_setup import ToolInputs
+from sspinn_opensim.opensim_io.trials.survey import Survey
 
-#: Residuals of inverse dynamics and of the forces may differ by this part of the body weight (times 1 m for
-#: moments). Both tools filter and differentiate alike: of a runner they differ by 0.0001.
+#: What the motion needs and what the forces give may differ by this part of the body weight (times 1 m for
+#: moments). Static optimization and the survey filter and differentiate alike: they differ by digits.
 _LARGEST_DISAGREEMENT_BW = 0.005
 
 
@@ -93,20 +93,16 @@ def check_frames(forces: Table, motion: Table, window: tuple[float, float], path
         )
 
 
-def check_belongs(
-    folder: Path, setup: str, trial: ToolInputs, forces: Table, residuals: InverseDynamics
-) -> None:
+def check_belongs(folder: Path, setup: str, trial: ToolInputs, forces: Table, seen: Survey) -> None:
     """Refuse forces whose residuals are not those of this motion and these loads."""
-    seen = residuals.survey
     actuators = _coordinate_actuators(folder, folder / setup, trial)
-    times = residuals.moments.time_s
-    inside = (forces.time_s >= times[0] - 1e-6) & (forces.time_s <= times[-1] + 1e-6)
     for coordinate in coordinate_facts(read_model_tree(folder / trial.model)):
         names = [name for name, of in actuators.items() if of == coordinate.name and name in forces.names]
         if coordinate.spanned_by_muscle or not coordinate.is_free or not names:
             continue
-        given = np.sum([forces.column(name) for name in names], axis=0)[inside]
-        needed = np.interp(forces.time_s[inside], times, residuals.tau(coordinate.name))
+        given = np.sum([forces.column(name) for name in names], axis=0)
+        given = np.interp(seen.time_s, forces.time_s, given)
+        needed = seen.tau[:, seen.column(coordinate.name)]
         worst = int(np.argmax(np.abs(given - needed)))
         # A moment is measured against the body weight at a lever of 1 m.
         if abs(given[worst] - needed[worst]) > _LARGEST_DISAGREEMENT_BW * seen.body_weight_n:
@@ -115,7 +111,7 @@ def check_belongs(
                 "the muscle forces were computed for another motion, other ground forces or another filter",
                 where=str(folder / setup),
                 expected=f"{needed[worst]:.1f} {unit} at '{coordinate.name}', which no muscle crosses, at "
-                f"{forces.time_s[inside][worst]:.3f} s",
+                f"{seen.time_s[worst]:.3f} s",
                 found=f"{given[worst]:.1f} {unit}",
                 fix="run sspinn muscles again on the present files",
             )

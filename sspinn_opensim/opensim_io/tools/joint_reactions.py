@@ -3,8 +3,8 @@
 The analysis says nothing, or no more than a line in its log, and returns wrong loads where an actuator has no
 column in its table of forces (all muscles then act as they do at rest), where other columns precede those of
 the actuators, where the table ends early, or where motion, ground forces or contact are not those that the
-forces were computed for. So the table it gets is written here, from names; and residuals of inverse dynamics
-have to equal the residual actuators.
+forces were computed for. So the table it gets is written here, from names; and what the motion needs at the
+root has to equal the residual actuators.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.model_file import active_ground_forces, read_model_tree
 from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
-from sspinn_opensim.opensim_io.tools.inverse_dynamics import InverseDynamics
 from sspinn_opensim.opensim_io.tools.joint_reaction_checks import (
     Choices,
     check_belongs,
@@ -31,6 +30,7 @@ from sspinn_opensim.opensim_io.tools.joint_reaction_checks import (
     of_actuators,
 )
 from sspinn_opensim.opensim_io.tools.tool_setup import TOOL_NAME, ToolInputs, joint_reactions_setup
+from sspinn_opensim.opensim_io.trials.survey import Survey
 from sspinn_opensim.opensim_io.worker.tools import actuators, joint_reactions
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.read_back import read_verdict
@@ -203,14 +203,14 @@ def prepare(folder: Path, sources: Sources, choices: Choices) -> ToolInputs:
     return trial
 
 
-def run(folder: Path, trial: ToolInputs, residuals: InverseDynamics) -> Reactions:
+def run(folder: Path, trial: ToolInputs, seen: Survey) -> Reactions:
     """Run the set-up that `prepare` wrote; writes `joint_reactions.sto`.
 
     Parameters
     ----------
     trial : ToolInputs
         Of `prepare`.
-    residuals : InverseDynamics
+    seen : Survey
         Of the same motion and loads: what no muscle carries has to be in the forces.
 
     Raises
@@ -221,7 +221,7 @@ def run(folder: Path, trial: ToolInputs, residuals: InverseDynamics) -> Reaction
     folder = Path(folder)
     files = ResultsFolder(folder)
     forces = read_storage(files.joint_reactions_forces)
-    check_belongs(folder, files.joint_reactions_setup.name, trial, forces, residuals)
+    check_belongs(folder, files.joint_reactions_setup.name, trial, forces, seen)
     raw = files.joint_reactions_tables / f"{TOOL_NAME}_JointReaction_ReactionLoads.sto"
     job = run_job(
         joint_reactions,
@@ -238,7 +238,7 @@ def run(folder: Path, trial: ToolInputs, residuals: InverseDynamics) -> Reaction
     table = read_storage(raw)
     table = dataclasses.replace(table, in_degrees=False, header="joint reactions")
     write_storage(files.joint_reactions, table)
-    weight = residuals.survey.body_weight_n
+    weight = seen.body_weight_n
     joints = {}
     for prefix in dict.fromkeys(name.rsplit("_", 1)[0] for name in table.names):
         joint, _, rest = prefix.partition("_on_")

@@ -56,7 +56,8 @@ class Survey:
     body_position : ndarray, shape (N, f, 3)
         Origins of the bodies they act on.
     tau_free, tau : ndarray, shape (N, n)
-        Generalized forces of the filtered motion without and with the external forces, N m or N.
+        Generalized forces of the filtered motion without and with the external forces, N m or N; with the
+        accelerations of the AnalyzeTool, so that they are what static optimization is asked for.
     root_directions : dict
         By translational coordinate that carries the whole body, its direction, shape (3,).
     """
@@ -135,7 +136,7 @@ def survey(
     frames = np.flatnonzero(inside(time_s, *(window or (time_s[0], time_s[-1]))))
     if not every_frame:
         frames = frames[:: max(-(-len(frames) // _MOST_FRAMES), 1)]
-    moving = differentiated(time_s, kinematics.values, lowpass_hz).rows(frames)
+    moving = differentiated(time_s, kinematics.values, lowpass_hz, by_speeds=True).rows(frames)
     forces = loads.forces if loads else ()
     wrenches = np.zeros((3, len(frames), len(forces), 3))
     if loads:

@@ -5,7 +5,7 @@ import pytest
 import scipy.signal
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.dynamics.trial import _butterworth, analyzed
+from sspinn_opensim.dynamics.trial import _butterworth, analyzed, differentiated
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 
 SCRIPT = """
@@ -77,6 +77,17 @@ def test_the_window_takes_the_frames_that_opensim_takes():
     assert moved.time_s[0] == pytest.approx(0.20) and moved.time_s[-1] == pytest.approx(0.30)
     early = analyzed(time_s, noisy(time_s), 0.0, (-0.5, 0.055))
     assert early.time_s[0] == 0 and early.time_s[-1] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("lowpass_hz", [0.0, 6.0])
+def test_accelerations_by_speeds_are_those_of_the_analyze_tool(lowpass_hz):
+    time_s = np.arange(101) / 64  # steps without rounding: nothing is resampled
+    tool = analyzed(time_s, noisy(time_s), lowpass_hz)
+    ours = differentiated(time_s, noisy(time_s), lowpass_hz, by_speeds=True)
+    largest = np.abs(tool.qddot).max()
+    np.testing.assert_allclose(ours.qddot, tool.qddot, atol=1e-9 * largest)
+    by_coordinates = differentiated(time_s, noisy(time_s), lowpass_hz).qddot
+    assert np.abs(by_coordinates - tool.qddot).max() > 1e-6 * largest
 
 
 @pytest.mark.parametrize(

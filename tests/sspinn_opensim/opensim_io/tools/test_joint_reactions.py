@@ -186,16 +186,16 @@ def folder(optimized, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def residuals(optimized):
-    """Return inverse dynamics of the crouch, which tests that do not change it can share."""
-    return inverse_dynamics_tool.evaluate(optimized, joint_reactions.sources_of(optimized).trial)
+def seen(optimized):
+    """Return the survey of the crouch, which tests that do not change it can share."""
+    return inverse_dynamics_tool.checked(optimized, joint_reactions.sources_of(optimized).trial)[0]
 
 
-def compute(folder, choices=None, residuals=None):
+def compute(folder, choices=None, seen=None):
     """Prepare and run, as the verb does."""
     sources = joint_reactions.sources_of(folder)
     trial = joint_reactions.prepare(folder, sources, choices or Choices())
-    return joint_reactions.run(folder, trial, residuals or inverse_dynamics_tool.evaluate(folder, trial))
+    return joint_reactions.run(folder, trial, seen or inverse_dynamics_tool.checked(folder, trial)[0])
 
 
 def filtered_motion(folder, trial):
@@ -270,12 +270,12 @@ def test_reactions_of_a_real_runner_are_those_sums_too(shared, tmp_path):
         compute(folder)
 
 
-def test_axes_and_body_can_be_chosen(folder, residuals):
+def test_axes_and_body_can_be_chosen(folder, seen):
     """The force on the parent is the opposite; in the child's axes it is the same vector, turned."""
-    on_child = compute(folder, Choices(("knee_r",), "child", "ground"), residuals).table.values
-    on_parent = compute(folder, Choices(("knee_r",), "parent", "ground"), residuals).table.values
+    on_child = compute(folder, Choices(("knee_r",), "child", "ground"), seen).table.values
+    on_parent = compute(folder, Choices(("knee_r",), "parent", "ground"), seen).table.values
     np.testing.assert_allclose(on_parent[:, :3], -on_child[:, :3], rtol=0, atol=1e-6)
-    turned = compute(folder, Choices(("knee_r",)), residuals).table
+    turned = compute(folder, Choices(("knee_r",)), seen).table
     assert turned.names[0] == "knee_r_on_tibia_r_in_tibia_r_fx"
     np.testing.assert_allclose(
         np.linalg.norm(turned.values[:, :3], axis=1), np.linalg.norm(on_child[:, :3], axis=1), rtol=1e-9
@@ -283,19 +283,19 @@ def test_axes_and_body_can_be_chosen(folder, residuals):
     assert (turned.values[:, 1] < -1000).all()  # the shank is compressed along its own axis
 
 
-def test_the_folder_can_be_moved_and_the_order_of_columns_does_not_matter(folder, tmp_path, residuals):
+def test_the_folder_can_be_moved_and_the_order_of_columns_does_not_matter(folder, tmp_path, seen):
     """OpenSim alone would read beyond its table of forces: thousands of newtons of error, or no numbers."""
-    expected = compute(folder, residuals=residuals).table.values
+    expected = compute(folder, seen=seen).table.values
     (tmp_path / "elsewhere").mkdir()
     moved = Path(shutil.move(folder, tmp_path / "elsewhere"))
     check_files([moved / "joint_reactions_setup.xml", moved / "joint_reactions.sto"])
     rewrite(moved / RAW_FORCES, lambda n, t, v: (n[::-1], t, v[:, ::-1]))
-    np.testing.assert_array_equal(compute(moved, residuals=residuals).table.values, expected)
+    np.testing.assert_array_equal(compute(moved, seen=seen).table.values, expected)
 
 
-def test_a_laboratory_can_bring_its_own_muscle_forces(folder, tmp_path, residuals):
+def test_a_laboratory_can_bring_its_own_muscle_forces(folder, tmp_path, seen):
     """Under other names, with more columns than needed in front, from a model whose contact still acts."""
-    expected = compute(folder, residuals=residuals).table.values
+    expected = compute(folder, seen=seen).table.values
     table = read_storage(folder / RAW_FORCES)
     more = np.column_stack([np.full(len(table.time_s), 1e6), table.values])
     write_storage(tmp_path / "so.sto", Table(("other", *table.names), table.time_s, more, False, "lab"))
@@ -406,12 +406,28 @@ FAULTS = {
 }
 
 
+def test_forces_of_a_motion_with_a_jolt_belong_to_it(folder):
+    """Static optimization takes accelerations from speeds, inverse dynamics from the coordinates."""
+    table = read_storage(folder / "kinematics.mot")
+    height, since_s = table.names.index("pelvis_ty"), table.time_s - table.time_s.mean()
+    table.values[:, height] += 2e-3 * np.sin(2 * np.pi * 18 * since_s) * np.exp(-((since_s / 0.05) ** 2))
+    write_storage(folder / "kinematics.mot", table)
+    static_optimization.run(folder, workers=1)
+    trial = joint_reactions.sources_of(folder).trial
+    own = inverse_dynamics_tool.prepare(folder, window=(trial.from_s, trial.to_s), lowpass_hz=0.0)
+    needed = inverse_dynamics_tool.run(folder, own).tau("pelvis_ty")
+    given = read_storage(folder / RAW_FORCES).column("residual_pelvis_ty")
+    seen, _ = inverse_dynamics_tool.checked(folder, trial)
+    assert np.abs(given - needed).max() > 0.01 * seen.body_weight_n  # more than other motions are told by
+    assert compute(folder, seen=seen).joints
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_that_opensim_keeps_silent_about_is_refused(folder, residuals, fault):
+def test_a_fault_that_opensim_keeps_silent_about_is_refused(folder, seen, fault):
     plant, message = FAULTS[fault]
     plant(folder)
     with pytest.raises(InputError, match=f"(?s){message}"):
-        compute(folder, residuals=None if "changed since" in fault else residuals)
+        compute(folder, seen=None if "changed since" in fault else seen)
     assert not (folder / "joint_reactions.sto").exists()
 
 
