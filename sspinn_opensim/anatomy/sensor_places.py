@@ -52,6 +52,16 @@ def usual_place_of(body: str) -> UsualPlace | None:
     return USUAL_PLACES.get(found[0]) if found else None
 
 
+def is_of_toes(model: Model, body: str) -> bool:
+    """Return whether a body is the toes: the end of a foot that another body of that foot carries.
+
+    A talus and a calcaneus are carried by another segment or carry others; a foot of one body is no toes.
+    """
+    segment, carrier = segment_of(body), model.joint_of(body).parent.body
+    ends = all(joint.parent.body != body for joint in model.joints)
+    return bool(segment) and segment[0] == "foot" and ends and segment_of(carrier) == segment
+
+
 def usual_position(model: Model, body: str) -> np.ndarray:
     """Return the usual place on a body in its axes from its origin, (3,), m.
 

@@ -10,7 +10,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
 from sspinn_opensim.anatomy import segment_of
-from sspinn_opensim.anatomy.sensor_places import USUAL_PLACES, joint_above, usual_place_of
+from sspinn_opensim.anatomy.sensor_places import USUAL_PLACES, is_of_toes, joint_above, usual_place_of
 from sspinn_opensim.recording.choices import SensorChoice
 from sspinn_opensim.recording.mounting import rotate
 from sspinn_opensim.recording.types import PROXIMAL, Recording, Sensor
@@ -80,12 +80,21 @@ def site_of(sensor: Sensor | SensorChoice) -> tuple[str, str] | None:
 
 def usual_places(recording: Recording, model: Model) -> tuple[str, ...]:
     """Return a sentence for each sensor whose position nobody gave."""
-    return tuple(
-        f"sensor '{sensor.name}' has no position: it is taken to sit {place.words}, give or take "
-        f"{100 * place.deviation_m:g} cm"
-        for sensor in on_model(recording, model).sensors
-        if sensor.position is None and (place := usual_place_of(sensor.body))
-    )
+    sentences = []
+    for sensor in on_model(recording, model).sensors:
+        place = usual_place_of(sensor.body)
+        if sensor.position is not None or place is None:
+            continue
+        words, hint = place.words, ""
+        if is_of_toes(model, sensor.body):
+            foot = body_of_segment(model, segment_of(sensor.body) or ("", ""))
+            words = "on the toes, beyond the toe joint"
+            hint = f'; one on the instep is on body = "{foot}"'
+        sentences.append(
+            f"sensor '{sensor.name}' has no position: it is taken to sit {words}, give or take "
+            f"{100 * place.deviation_m:g} cm{hint}"
+        )
+    return tuple(sentences)
 
 
 def body_of_segment(model: Model, place: tuple[str, str]) -> str | None:

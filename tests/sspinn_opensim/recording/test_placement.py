@@ -18,6 +18,7 @@ from sspinn_opensim.recording import (
     moved_sensors,
     on_model,
 )
+from sspinn_opensim.recording.placement import usual_places
 
 
 def recorded(*sensors):
@@ -90,6 +91,12 @@ def test_a_foot_is_measured_from_the_ankle_though_a_talus_lies_between(spatial):
     check_placement((Sensor("foot", "calcn_r", origin=PROXIMAL),), spatial)
     with pytest.raises(InputError, match="does not touch"):
         check_placement((Sensor("foot", "calcn_r", origin="ankle_l"),), spatial)
+
+
+def test_a_sensor_on_toes_is_not_said_to_sit_on_the_instep(spatial):
+    toes, foot = usual_places(recorded(Sensor("a", "toes_r", None), Sensor("b", "calcn_r", None)), spatial)
+    assert "on the toes" in toes and 'one on the instep is on body = "calcn_r"' in toes
+    assert "on the instep" in foot and "toes" not in foot
 
 
 def test_other_things_of_a_recording_stay(spatial):

@@ -56,6 +56,24 @@ def test_a_place_that_there_is_not_is_refused(model, where, what, expected):
     assert what in caught.value.what and expected in caught.value.expected
 
 
+def test_a_sensor_called_toes_is_guessed_to_sit_on_the_instep(shared):
+    """On the body of the toes it alone would turn the toe joint; where the foot has one too, it is there."""
+    model = read_model(shared / "models" / "gait2392_thelen2003.osim")
+    alone, heel, also = (
+        stream("toes_r", "toes_r"),
+        stream("calcn_l", "calcn_l"),
+        stream("toes_l", "toes_l"),
+    )
+    placed = {p.name: p for p in place_streams([alone, heel, also], {}, model)}
+    assert {name: p.body for name, p in placed.items()} == {
+        "toes_r": "calcn_r",
+        "calcn_l": "calcn_l",
+        "toes_l": "toes_l",
+    }
+    assert placed["toes_r"].told_by.startswith("guess: on the instep")
+    assert place_streams([alone], {"toes_r": "toes_r"}, model)[0].body == "toes_r"  # the user says so
+
+
 def test_two_sensors_on_a_segment_are_two_when_the_user_says_so(model):
     placed = place_streams([stream("a"), stream("b")], {"a": "tibia_r", "b": "right_shank"}, model)
     assert [(p.name, p.body) for p in placed] == [("tibia_r", "tibia_r"), ("right_shank", "tibia_r")]
