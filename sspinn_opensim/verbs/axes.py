@@ -69,8 +69,9 @@ def contradictions(recording: Recording) -> tuple[Finding, ...]:
     ----------
     recording : Recording
         Along the axes of the segments; sensors without the channels of the sagittal plane are passed over.
+        While one is in an IMU frame, of which only the model says how it is turned, nothing is said.
     """
-    if not all(sensor.axes_known for sensor in recording.sensors):
+    if not all(sensor.axes_known and not sensor.imu_frame for sensor in recording.sensors):
         return ()
     return tuple(f for f in align(recording).findings if f.kind in CONTRADICTIONS)
 

@@ -17,6 +17,7 @@ from sspinn_opensim.opensim_io.model.model_file import read_model_tree, write_mo
 from sspinn_opensim.recording import Recording, read_recording
 from sspinn_opensim.study import override, read_study
 from sspinn_opensim.study.draft import NewStudy
+from sspinn_opensim.verbs.axes import contradictions
 from sspinn_opensim.verbs.check import check
 from sspinn_opensim.verbs.inputs import check_inputs
 from sspinn_opensim.verbs.prepared import prepare
@@ -396,6 +397,17 @@ def test_exchanged_sensors_in_imu_frames_are_told_by_name(repository, tmp_path):
         "swapped_sides:femur_l",
     ]
     assert not result.refused
+
+
+def test_nothing_is_said_of_axes_in_frames_before_the_model_turns_them(folder, where, tmp_path):
+    """Frames of `sspinn locate-sensors` are turned as the sensors are: along them nobody's segments lie."""
+    file = tmp_path / "walk.toml"
+    check(folder, where=where, new_study=NewStudy(file, **NEW))
+    recording = read_recording(read_study(file), refuse=False)
+    known = [dataclasses.replace(sensor, axes_known=True) for sensor in recording.sensors]
+    assert contradictions(dataclasses.replace(recording, sensors=tuple(known)))
+    known[0] = dataclasses.replace(known[0], imu_frame="pelvis_imu")
+    assert contradictions(dataclasses.replace(recording, sensors=tuple(known))) == ()
 
 
 def test_a_root_that_is_locked_is_refused_before_it_is_scaled(repository, tmp_path):
