@@ -158,7 +158,8 @@ VERBS = (
             OUT,
             Option(
                 "--network",
-                "builtin: the network that is shipped, as it is; needs no scaling and no training before",
+                "builtin: the network that is shipped, as it is; needs no scaling and no training before. "
+                "One of another recording: sspinn adapt --from FOLDER --steps 0, then estimate",
                 choices=("builtin",),
             ),
             *_OF_STUDY,

@@ -141,6 +141,8 @@ def _solved(
     loaded = loaded_feet(estimate.ground.force[..., 1], subject.body_weight, step_s)
     q, force = np.zeros((frames, len(balance.free))), np.zeros((frames, len(subject.feet), 3))
     pieces = list(_pieces(frames, round(_OVERLAP_S / step_s)))
+    # In space, with a model of many coordinates, this takes minutes.
+    log.info(f"motion and forces are made to agree: {frames} frames, {len(balance.free)} coordinates")
     balance.compile()
     hessians = Hessians(balance, cone_of_friction(subject), STIFFNESS, *told_of_feet(subject))
 

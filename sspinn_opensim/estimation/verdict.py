@@ -56,8 +56,8 @@ _TOLD = 5
 _JUST_ABOVE = 1.05
 #: What a user can do about a bad verdict; the report says it too.
 ADVICE = (
-    "train for as many steps as are usual (400; 250 from a network that was trained before) if there were "
-    "fewer; then see how the sensors that are named sit: sspinn check"
+    "train for as many steps as are usual (400, better 600 in space; 250 from a network that was trained "
+    "before) if there were fewer; then see how the sensors that are named sit: sspinn check"
 )
 #: The same, of the network that is shipped, as it is.
 ADVICE_AS_SHIPPED = (
@@ -145,7 +145,8 @@ class FitVerdict:
         head = "the estimate does NOT fit the signals as those of good recordings do; do not trust it"
         told = "the estimate fits the signals as those of good recordings do, with something unusual"
         notes = self.notes()
-        more = [f"  and {len(notes) - _TOLD} more findings, in fit.json"] if len(notes) > _TOLD else []
+        left = len(notes) - _TOLD
+        more = [f"  and {left} more finding{'s' if left > 1 else ''}, in fit.json"] if left > 0 else []
         more += [] if self.ok else [f"  what to do: {self.advice}"]
         return "\n".join([told if self.ok else head, *(f"  {text}" for text in notes[:_TOLD]), *more])
 

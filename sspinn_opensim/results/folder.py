@@ -79,7 +79,9 @@ class ResultsFolder:
 
     report = File("report.html", "everything on one page; open it in a browser", "evaluate muscles")
     subject = File(
-        "subject.osim", "the scaled model, with contact points and IMU frames", f"scale adapt ablate {_TRIAL}"
+        "subject.osim",
+        "the scaled model, with contact points and its own IMU frames",
+        f"scale adapt ablate {_TRIAL}",
     )
     scaling = File("scaling.json", "what scaling did", "scale adapt ablate")
     scale_tool = File(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.dynamics.trial import inside
 from sspinn_opensim.files import require
 from sspinn_opensim.gait import mean_cycles, most_typical
 from sspinn_opensim.gait.files import read_strides, write_cycles
@@ -92,6 +93,12 @@ def muscles(
             "not estimated"
         )
     optimizer = FastOptimizer(settings) if fast else None
+    if not fast:
+        frames = int(inside(recording.time_s, *window).sum())
+        log.info(
+            f"OpenSim optimizes {frames} frames, {window[0]:.2f} to {window[1]:.2f} s, without a word "
+            "meanwhile; --fast solves the same in a fraction of the time"
+        )
     verdict = static_optimization.run(
         out, workers=workers, unit_is_stated=True, measured=False, optimizer=optimizer
     )
