@@ -1,4 +1,4 @@
-"""The horizontal axis of a report's charts: one gait cycle in percent, or the last seconds."""
+"""The horizontal axis of a report's charts: one gait cycle in percent, or the last seconds of gait."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sspinn_opensim.evaluation.data import EvaluationData
+from sspinn_opensim.recording import GAIT
 
 #: s shown of a recording without a known gait cycle.
 SHOWN_S = 5.0
@@ -40,7 +41,11 @@ class Axis:
         last_s = float(frames_s[-1])
         cycle_s = data.recording.cycle_s if data.cycles else None
         if cycle_s is None:
-            return cls(None, start_s, last_s, (max(float(frames_s[0]), last_s - SHOWN_S), last_s))
+            # Who stands still at the end of a walk shows nothing there; a recording without gait has its end.
+            gait_s = [p.to_s for p in data.phases if p.kind in GAIT and p.from_s < last_s]
+            end_s = max([min(to_s, last_s) for to_s in gait_s if to_s > frames_s[0]], default=last_s)
+            end_s = min(max(end_s, float(frames_s[0]) + SHOWN_S), last_s)
+            return cls(None, start_s, last_s, (max(float(frames_s[0]), end_s - SHOWN_S), end_s))
         step_s = frames_s[1] - frames_s[0] if len(frames_s) > 1 else cycle_s
         return cls(cycle_s, start_s, float(last_s + 0.5 * step_s), (0.0, 100.0))
 

@@ -53,13 +53,10 @@ def hints(data: EvaluationData) -> list[str]:
 
 def shown_hint(axis: Axis, data: EvaluationData) -> list[str]:
     """Return which part of a longer recording the charts over time show, in words; nothing if all of it."""
-    if axis.cycle_s or axis.span[0] <= data.frames_s[0]:
-        return []
     first, last = axis.span
-    return [
-        f"Charts over time show the last {last - first:.1f} s, {first:.1f} to {last:.1f} s; "
-        "the files hold the whole recording."
-    ]
+    if axis.cycle_s or (first <= data.frames_s[0] and last >= data.frames_s[-1]):
+        return []
+    return [f"Charts over time show {first:.1f} to {last:.1f} s; the files hold the whole recording."]
 
 
 def summary(study: Study, trial: Mapping[str, Any] | None) -> dict[str, Any]:
