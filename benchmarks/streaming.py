@@ -177,14 +177,9 @@ def make_person(
             network.network.get_parameter("head.2.weight").mul_(
                 10
             )  # so that every number has something to say
-    count = len(recording.sensors)
-    rotation = np.tile(np.eye(3), (count, 1, 1))
-    sensors = StreamedSensors(
-        recording.sensor_names,
-        tuple(frame.body for frame in subject.functions.imu_frames),
-        rotation,
-        np.hstack([signals.acceleration_channels.numpy(), signals.rate_channels.numpy()]),
-    )
+    # All along the axes of the bodies, however they sat.
+    rotation = np.tile(np.eye(3), (len(recording.sensors), 1, 1))
+    sensors = replace(StreamedSensors.of(recording, subject, signals), rotation=rotation)
     osim = model_file or (subject_file(results) if results else study.model.file)
     solver = frame_solver_of(study, subject, osim) if muscles else None
     return Person(

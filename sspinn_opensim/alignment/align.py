@@ -27,9 +27,9 @@ from sspinn_opensim.alignment.usual import (
     usual_gaits,
 )
 from sspinn_opensim.recording.findings import Finding, merged
-from sspinn_opensim.recording.mounting import angles_from_rotation, rotate, rotation_from_angles
 from sspinn_opensim.recording.phases import Phase, phases
 from sspinn_opensim.recording.placement import site_of
+from sspinn_opensim.recording.rotations import angles_from_rotation, rotate, rotation_from_angles
 from sspinn_opensim.recording.types import Recording
 
 #: Standing in which up is further from where gait says than this, degrees, is no standing: someone sits, or
@@ -122,7 +122,7 @@ def aligned(recording: Recording, alignment: Alignment) -> Recording:
             signal[:, k], available[k] = rotate(signal[:, k], available[k], rotation)
         for variance in variances:
             variance[k] = rotation**2 @ variance[k]
-        whole = rotation @ rotation_from_angles(sensor.orientation)
+        whole = rotation @ sensor.rotation
         sensors[k] = replace(
             sensor, orientation=angles_from_rotation(whole), axes_known=True, stated_within_deg=None
         )

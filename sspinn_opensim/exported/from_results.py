@@ -12,7 +12,6 @@ from casadi_dynamics.model import Model
 from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.exported.model_file import exported_model
 from sspinn_opensim.recording import Recording, Sensor
-from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.streaming.channels import channels_of_estimate
 from sspinn_opensim.streaming.sensors import StreamedSensors
 from sspinn_opensim.training.checkpoint import load_estimator, read_body, read_speed
@@ -67,12 +66,7 @@ def exported_network(model: Model, checkpoint: Path, name: str) -> ExportedNetwo
     subject = make_subject(model, recording, body["fixed"], height_m=body["height_m"])
     signals = make_signals(recording, subject, ())
     network = load_estimator(checkpoint, subject, signals, {"body": body})
-    sensors = StreamedSensors(
-        recording.sensor_names,
-        tuple(frame.body for frame in subject.functions.imu_frames),
-        np.array([rotation_from_angles(sensor.orientation) for sensor in mounted]),
-        np.hstack([signals.acceleration_channels.numpy(), signals.rate_channels.numpy()]),
-    )
+    sensors = StreamedSensors.of(recording, subject, signals)
     motions = tuple(coordinate.motion for coordinate in model.coordinates)
     estimator = StreamingEstimator(network, subject, signals)
     channels = channels_of_estimate(estimator.coordinates, motions, estimator.actuated, estimator.feet)

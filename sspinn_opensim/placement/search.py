@@ -21,7 +21,6 @@ from sspinn_opensim.placement.motion import (
     segment_motions,
 )
 from sspinn_opensim.recording import Recording, Sensor
-from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.signals import Signals, make_signals
 from sspinn_opensim.training.subject import Subject
@@ -324,8 +323,7 @@ def _find(networks: FrozenNetworks, motions: Sequence[SeedMotion], k: int, body:
         locate(m.segments[body], networks.readings(k), guess, stride_s=networks.stride_s) for m in motions
     ]
     place = combine(places, guess)
-    mounted = rotation_from_angles(sensor.orientation)
-    return LocatedSensor(sensor, body, place, given if kept else None, place.rotation @ mounted)
+    return LocatedSensor(sensor, body, place, given if kept else None, place.rotation @ sensor.rotation)
 
 
 def with_training_doubt(found: Sequence[LocatedSensor]) -> list[LocatedSensor]:

@@ -12,7 +12,7 @@ from casadi_dynamics.model import Model
 from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.anatomy.sensor_places import USUAL_PLACES, is_of_toes, joint_above, usual_place_of
 from sspinn_opensim.recording.choices import SensorChoice
-from sspinn_opensim.recording.mounting import rotate
+from sspinn_opensim.recording.rotations import rotate
 from sspinn_opensim.recording.types import PROXIMAL, Recording, Sensor
 from sspinn_opensim.text import toml_table
 

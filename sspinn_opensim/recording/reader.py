@@ -27,11 +27,12 @@ from sspinn_opensim.recording.formats import (
 )
 from sspinn_opensim.recording.gyro_bias import describe_biases, gyro_biases
 from sspinn_opensim.recording.missing import files_not_read, missing_signals, refuse_without_signals
-from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor, rotate
+from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor
 from sspinn_opensim.recording.parts import check_inside, used_part
 from sspinn_opensim.recording.placement import site_of
 from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.recording.rest import corrected_at_rest
+from sspinn_opensim.recording.rotations import rotate
 from sspinn_opensim.recording.stream_checks import check_channels, check_streams, refuse_impossible
 from sspinn_opensim.recording.streams import Stream, stream_of
 from sspinn_opensim.recording.tiled import tiled

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from sspinn_opensim.recording.findings import Finding
-from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.recording.phases import GAIT, Phase
 from sspinn_opensim.recording.types import AXES, Recording
 
@@ -69,8 +68,7 @@ def check_shocks(recording: Recording, found: tuple[Phase, ...]) -> list[Finding
 
 def _along_own_axes(recording: Recording, part: slice) -> np.ndarray:
     """Return accelerations (n, k, 3) of a part along the axes that were recorded: each may have its unit."""
-    rotations = np.stack([rotation_from_angles(sensor.orientation) for sensor in recording.sensors])
-    return np.einsum("nki,kij->nkj", recording.acceleration[part], rotations)
+    return np.einsum("nki,kij->nkj", recording.acceleration[part], recording.rotations)
 
 
 def _smoothed(share: np.ndarray, what: str, names: list[str]) -> Iterator[Finding]:

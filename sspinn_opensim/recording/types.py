@@ -15,6 +15,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.provenance import Clocks, GyroBias
+from sspinn_opensim.recording.rotations import rotation_from_angles
 
 AXES = ("x", "y", "z")
 
@@ -66,6 +67,11 @@ class Sensor:
     imu_frame: str = ""
     axes_known: bool = True
     stated_within_deg: float | None = None
+
+    @property
+    def rotation(self) -> np.ndarray:
+        """The sensor's own axes in the body, or in its IMU frame: the columns of a (3, 3) array."""
+        return rotation_from_angles(self.orientation)
 
 
 # Arrays have no single truth value, so two recordings are equal only if they are the same object.
@@ -180,6 +186,11 @@ class Recording:
     def sensor_names(self) -> tuple[str, ...]:
         """Names of the sensors, in the order of the arrays."""
         return tuple(sensor.name for sensor in self.sensors)
+
+    @property
+    def rotations(self) -> np.ndarray:
+        """(k, 3, 3) array: from the own axes of each sensor to those that its signals are along."""
+        return np.stack([sensor.rotation for sensor in self.sensors])
 
 
 def check_time(time_s: np.ndarray, where: str) -> None:

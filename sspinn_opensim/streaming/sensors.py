@@ -8,6 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
+from sspinn_opensim.recording import Recording
+from sspinn_opensim.training.signals import Signals
+from sspinn_opensim.training.subject import Subject
+
 
 @dataclass(frozen=True, eq=False)
 class StreamedSensors:
@@ -27,6 +31,16 @@ class StreamedSensors:
     bodies: tuple[str, ...]
     rotation: np.ndarray
     used: np.ndarray
+
+    @classmethod
+    def of(cls, recording: Recording, subject: Subject, signals: Signals) -> StreamedSensors:
+        """Return the sensors of a recording, of which a network sees these signals."""
+        return cls(
+            recording.sensor_names,
+            tuple(frame.body for frame in subject.functions.imu_frames),
+            recording.rotations,
+            np.hstack([signals.acceleration_channels.numpy(), signals.rate_channels.numpy()]),
+        )
 
     @cached_property
     def needed(self) -> np.ndarray:

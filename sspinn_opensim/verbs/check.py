@@ -26,9 +26,9 @@ from sspinn_opensim.recording import (
     unaccepted,
 )
 from sspinn_opensim.recording.findings import merged, sentences
-from sspinn_opensim.recording.mounting import angles_from_rotation, rotation_from_angles
 from sspinn_opensim.recording.overview import Overview
 from sspinn_opensim.recording.placement import body_of_segment
+from sspinn_opensim.recording.rotations import angles_from_rotation
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study, read_study
@@ -400,7 +400,7 @@ def _picture(recording: Recording, source: Study | Recorded) -> str | None:
                 None,
                 np.zeros((3, 3)),
                 sensor.axes_known,
-                rotation_from_angles(sensor.orientation),
+                sensor.rotation,
             )
         )
     return sensors_picture(model, marks) if marks else None

@@ -6,9 +6,6 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.streaming.addresses import address_of
 from sspinn_opensim.streaming.replay import REPLAY, LslPlayer, UdpPlayer, play
 from sspinn_opensim.streaming.sources import own_axes
@@ -59,8 +56,7 @@ def replay(
     """
     recording = read_recording(study)
     names, rate_hz = recording.sensor_names, recording.sampling_rate_hz
-    rotation = np.array([rotation_from_angles(sensor.orientation) for sensor in recording.sensors])
-    signals, time_s = own_axes(recording, rotation), recording.time_s
+    signals, time_s = own_axes(recording, recording.rotations), recording.time_s
     if udp is not None:
         player, where = UdpPlayer(names, *address_of(udp)), udp
     else:

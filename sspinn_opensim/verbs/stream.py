@@ -36,7 +36,7 @@ from sspinn_opensim.streaming.sources import LslSource, RecordingSource, Source,
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.settings import adaptation_settings
 from sspinn_opensim.verbs.on_study import on_study, subject_file
-from sspinn_opensim.verbs.stream_parts import about_page, channels_of, frame_solver_of, streamed_sensors
+from sspinn_opensim.verbs.stream_parts import about_page, channels_of, frame_solver_of
 from sspinn_opensim.verbs.stream_start import Start, adapted_folder, inclination, start_of, unaligned
 
 log = logging.getLogger(__name__)
@@ -165,7 +165,8 @@ def stream(
     start = start_of(study, out, network)
     prepared = start.prepared
     estimator = StreamingEstimator(start.network, prepared.subject, prepared.signals)
-    sensors, unknown = streamed_sensors(prepared), unaligned(study, prepared)
+    sensors = StreamedSensors.of(prepared.recording, prepared.subject, prepared.signals)
+    unknown = unaligned(study, prepared)
     solver = frame_solver_of(study, prepared.subject, subject_file(out)) if muscles else None
     channels = channels_of(prepared, estimator, solver)
     folder = ResultsFolder(out).stream / datetime.now().strftime("%Y-%m-%d_%H%M%S")

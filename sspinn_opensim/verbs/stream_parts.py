@@ -1,4 +1,4 @@
-"""Parts of a stream, made of a study: its sensors, its channels, the solver of its muscles, its page."""
+"""Parts of a stream, made of a study: its channels, the solver of its muscles, its page."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from casadi_dynamics.opensim_process.temporary import temporary_folder
 from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.live_page import About, figure_of
 from sspinn_opensim.muscles import FrameSolver, MuscleSolver
 from sspinn_opensim.opensim_io.static_optimization.preparation import settings_of_estimate, write_model
-from sspinn_opensim.recording.mounting import rotation_from_angles
 from sspinn_opensim.streaming.channels import Channels, channels_of_estimate
-from sspinn_opensim.streaming.sensors import StreamedSensors
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.subject import Subject
 from sspinn_opensim.verbs.on_study import subject_file
@@ -26,17 +22,6 @@ log = logging.getLogger(__name__)
 #: A joint whose moments stay below this share of body weight times height is hardly loaded: reserves there
 #: are judged as if it had that much.
 _LOADED = 0.01
-
-
-def streamed_sensors(prepared: Prepared) -> StreamedSensors:
-    """Return the sensors of a study, which stream along their own axes."""
-    sensors, signals = prepared.recording.sensors, prepared.signals
-    return StreamedSensors(
-        tuple(sensor.name for sensor in sensors),
-        tuple(frame.body for frame in prepared.subject.functions.imu_frames),
-        np.array([rotation_from_angles(sensor.orientation) for sensor in sensors]),
-        np.hstack([signals.acceleration_channels.numpy(), signals.rate_channels.numpy()]),
-    )
 
 
 def frame_solver_of(study: Study, subject: Subject, model_file: Path) -> FrameSolver:

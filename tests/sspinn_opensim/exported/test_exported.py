@@ -37,12 +37,7 @@ def case_of(model, recording, folder, kind="lstm", fixed=None):
             network.network.head[-1].weight *= 10
     streaming = StreamingEstimator(network, subject, signals)
     rotation = np.array([np.roll(np.eye(3), k, axis=0) for k in range(len(recording.sensors))])
-    sensors = StreamedSensors(
-        recording.sensor_names,
-        tuple(sensor.body for sensor in recording.sensors),
-        rotation,
-        np.hstack([signals.acceleration_channels.numpy(), signals.rate_channels.numpy()]),
-    )
+    sensors = StreamedSensors.of(recording, subject, signals).turned(rotation)
     motions = [coordinate.motion for coordinate in model.coordinates]
     channels = channels_of_estimate(streaming.coordinates, motions, streaming.actuated, streaming.feet)
     file = folder / "estimator.onnx"

@@ -1,31 +1,9 @@
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.recording.mounting import (
-    angles_from_rotation,
-    mounting_rotation,
-    place_sensor,
-    rotate,
-    rotation_from_angles,
-    rotation_from_axes,
-)
+from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor, rotation_from_axes
 from sspinn_opensim.study import SensorChoice
-
-
-def test_angles_are_body_fixed_xyz():
-    """Against another implementation: capital letters are rotations about the axes carried along."""
-    for angles in np.random.default_rng(0).uniform(-1.5, 1.5, (20, 3)):
-        expected = Rotation.from_euler("XYZ", angles).as_matrix()
-        np.testing.assert_allclose(rotation_from_angles(tuple(angles)), expected, atol=1e-14)
-        np.testing.assert_allclose(angles_from_rotation(expected), angles, atol=1e-12)
-
-
-@pytest.mark.parametrize("middle", [np.pi / 2, -np.pi / 2])
-def test_angles_at_gimbal_lock_give_the_same_rotation(middle):
-    rotation = rotation_from_angles((0.3, middle, 0.5))
-    np.testing.assert_allclose(rotation_from_angles(angles_from_rotation(rotation)), rotation, atol=1e-7)
 
 
 def test_axes_say_where_each_sensor_axis_points():
@@ -47,17 +25,6 @@ def test_axes_say_where_each_sensor_axis_points():
 def test_impossible_axes_are_refused(axes, what):
     with pytest.raises(InputError, match=what):
         rotation_from_axes(axes, "here")
-
-
-def test_a_rotated_axis_needs_all_axes_it_is_made_of():
-    signal = np.array([[1.0, 2.0, 0.0]])
-    available = np.array([True, True, False])
-    swapped, flags = rotate(signal, available, rotation_from_axes(("y", "-x", "z"), "here"))
-    np.testing.assert_array_equal(swapped, [[-2, 1, 0]])
-    np.testing.assert_array_equal(flags, [True, True, False])
-    tilted, flags = rotate(signal, available, rotation_from_angles((0.1, 0.0, 0.0)))
-    np.testing.assert_array_equal(flags, [True, False, False])
-    np.testing.assert_array_equal(tilted, [[1, 0, 0]])
 
 
 def test_a_sensor_is_placed_as_the_study_says():

@@ -24,14 +24,8 @@ def person(walker, planar_model, record):
         with torch.no_grad():
             estimator.network.head[-1].weight *= 10
     # Every sensor sits otherwise: quarter turns lose no digit.
-    turns = [np.roll(np.eye(3), k, axis=0) for k in range(len(recording.sensors))]
-    rotation = np.array(turns)
-    sensors = StreamedSensors(
-        recording.sensor_names,
-        recording.sensor_names,
-        rotation,
-        np.hstack([signals.acceleration_channels.numpy(), signals.rate_channels.numpy()]),
-    )
+    rotation = np.array([np.roll(np.eye(3), k, axis=0) for k in range(len(recording.sensors))])
+    sensors = StreamedSensors.of(recording, walker.subject, signals).turned(rotation)
     sent = own_axes(recording, rotation)
     return SimpleNamespace(
         subject=walker.subject,

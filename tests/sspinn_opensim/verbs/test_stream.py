@@ -82,9 +82,9 @@ def test_an_export_needs_the_folder_alone_and_says_what_the_stream_says(study, t
     prepared = prepare(study, trained)
     network, exported = start_of(study, trained).network, ExportedEstimator(done.file)
     streaming = StreamingEstimator(network, prepared.subject, prepared.signals)
-    recording, sensors = prepared.trained_on, stream.streamed_sensors(prepared)
+    recording = prepared.trained_on
     assert exported.sensors == recording.sensor_names == done.sensors and "nodes" in str(done)
-    acceleration, rate = np.split(own_axes(recording, sensors.rotation), 2, axis=2)
+    acceleration, rate = np.split(own_axes(recording, recording.rotations), 2, axis=2)
     for k in range(100):
         expected = streaming.step(recording.acceleration[k], recording.angular_rate[k])
         found = exported.step(acceleration[k], rate[k])
@@ -165,7 +165,7 @@ def test_sensors_of_which_nothing_says_how_they_sit_are_named(unrecorded, scaled
         known = read_study(file, unrecorded=True)
         start = start_of(known, scaled)
         assert unaligned(known, start.prepared) is None
-        rotations.append(stream.streamed_sensors(start.prepared).rotation)
+        rotations.append(start.prepared.recording.rotations)
     np.testing.assert_allclose(rotations[0], rotations[1], atol=1e-12)
     assert not np.allclose(rotations[0][1], np.eye(3))
 
