@@ -207,7 +207,9 @@ def _observe(
     strides = find_strides(recording.time_s, acceleration, rate, doing, recording.usable)
     if strides is None:
         missing = "There are no two strides of straight walking or running."
-        findings.append(Finding("doubt", "no_gait", "", missing, "record some steps along a straight line"))
+        findings.append(
+            Finding("doubt", "no_gait", missing, advice="record some steps along a straight line")
+        )
     else:
         found = fits(strides, gaits, planar=planar.tolist())
         sitting = identify(found, observed.sites)
@@ -234,11 +236,13 @@ def _observe(
             wrong = (
                 f"The study says that someone stands from {from_s:g} to {to_s:g} s, who walks or runs then."
             )
-            findings.append(Finding("serious", "no_standing", "", wrong, "correct standing_s of the study"))
+            findings.append(
+                Finding("serious", "no_standing", wrong, advice="correct standing_s of the study")
+            )
     if upright:
         return replace(observed, standing=upright[0]), sitting, findings
     missing = "Nobody stands still" if not parts else "Nobody stands upright where nothing moves"
-    findings.append(Finding("note", "no_standing", "", f"{missing}: inclinations come from gait alone."))
+    findings.append(Finding("note", "no_standing", f"{missing}: inclinations come from gait alone."))
     return observed, sitting, findings
 
 

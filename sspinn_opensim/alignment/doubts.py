@@ -58,17 +58,23 @@ def doubts_of(
             why = "not all of its six channels were measured"
         return [
             *found,
-            Finding("serious", "alignment", own.name, f"How it is turned is not known: {why}.", advice),
+            Finding(
+                "serious",
+                "alignment",
+                f"How it is turned is not known: {why}.",
+                sensor=own.name,
+                advice=advice,
+            ),
         ]
     if z > choice.largest_sd_deg:
         says = f"Its inclination in the sagittal plane is known within {z:.1f} degrees only."
-        found.append(Finding("serious", "alignment", own.name, says, advice))
+        found.append(Finding("serious", "alignment", says, sensor=own.name, advice=advice))
     if y > _LARGEST_HEADING_SD_DEG or x > 2 * choice.largest_sd_deg:
         says = f"Its heading is known within {y:.0f} degrees and its sideways tilt within {x:.0f} only."
-        found.append(Finding("serious", "alignment", own.name, says, advice))
+        found.append(Finding("serious", "alignment", says, sensor=own.name, advice=advice))
     if own.facing < SURE:
         says = f"Whether it faces forward or backward is not sure (probability {own.facing:.2f})."
-        found.append(Finding("serious", "alignment", own.name, says, advice))
+        found.append(Finding("serious", "alignment", says, sensor=own.name, advice=advice))
     return found
 
 
@@ -104,7 +110,7 @@ def _of_file(kept: SensorAlignment, own: SensorAlignment) -> Finding | None:
 
     if own.sd_deg[1] >= 180.0:
         says = "Whether it sits as the alignment file says, its signals do not show."
-        return Finding("doubt", "alignment", own.name, says)
+        return Finding("doubt", "alignment", says, sensor=own.name)
     off = np.degrees(Rotation.from_matrix(own.rotation @ kept.rotation.T).as_rotvec())
     sure = np.hypot(own.sd_deg, kept.sd_deg)
     if np.all(np.abs(off) <= _CONTRADICTION_SD * sure):
@@ -115,7 +121,7 @@ def _of_file(kept: SensorAlignment, own: SensorAlignment) -> Finding | None:
         f"{abs(off[k]):.0f} about the segment's {'xyz'[k]}, with a joint deviation of {sure[k]:.1f}."
     )
     advice = "use an alignment of a recording with the sensors worn like this, or none"
-    return Finding("serious", "alignment", own.name, says, advice)
+    return Finding("serious", "alignment", says, sensor=own.name, advice=advice)
 
 
 def _of_site(own: SensorAlignment) -> list[Finding]:
@@ -128,7 +134,7 @@ def _of_site(own: SensorAlignment) -> list[Finding]:
         f"It moves like a sensor on the {words(own.found)} (probability {own.probability:.2f}), but is "
         f"said to sit on the {words(own.site)}."
     )
-    return [Finding(severity, kind, own.name, says, "look which sensor was worn where")]
+    return [Finding(severity, kind, says, sensor=own.name, advice="look which sensor was worn where")]
 
 
 def _of_stated_axes(own: SensorAlignment) -> list[Finding]:
@@ -146,8 +152,8 @@ def _of_stated_axes(own: SensorAlignment) -> list[Finding]:
         Finding(
             severity,
             "upside_down",
-            own.name,
             says,
-            f"look at axes and orientation_deg of {toml_table('sensors', own.name)}",
+            sensor=own.name,
+            advice=f"look at axes and orientation_deg of {toml_table('sensors', own.name)}",
         )
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import tomlkit
@@ -13,10 +14,10 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.alignment.types import Alignment, SensorAlignment, words
 from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.files import write_atomically
-from sspinn_opensim.recording.findings import Finding
+from sspinn_opensim.recording.findings import KINDS, Finding, Severity
 from sspinn_opensim.recording.rotations import angles_from_rotation, rotation_from_angles
 from sspinn_opensim.recording.types import Recording
-from sspinn_opensim.settings import read_tables
+from sspinn_opensim.settings import OneOf, read_tables
 from sspinn_opensim.settings.bounds import Angles
 
 _HEAD = """\
@@ -46,8 +47,8 @@ class _FindingTable:
     """``[findings.NUMBER]`` of the file."""
 
     name: str
-    severity: str
-    kind: str
+    severity: Severity
+    kind: Annotated[str, OneOf(KINDS)]
     evidence: str
     sensor: str = ""
     advice: str = ""
@@ -105,15 +106,9 @@ def read_alignment(file: Path) -> Alignment:
         If it is no file of `write_alignment`.
     """
     table = read_tables(file, _AlignmentTable, "alignment file")
-    try:
-        findings = tuple(
-            Finding(f.severity, f.kind, f.sensor, f.evidence, f.advice)  # pyright: ignore[reportArgumentType]
-            for f in table.findings
-        )
-    except ValueError as error:
-        raise InputError(
-            "The file names an unknown kind of finding.", where=file, found=str(error)
-        ) from error
+    findings = tuple(
+        Finding(f.severity, f.kind, f.evidence, sensor=f.sensor, advice=f.advice) for f in table.findings
+    )
     return Alignment(tuple(map(_sensor, table.sensors)), findings, table.source, table.recording)
 
 

@@ -168,10 +168,11 @@ def _inconsistent(sensors: Sequence[Sensor], mirrors: Mirrors) -> list[Finding]:
         Finding(
             "serious",
             "inconsistent",
-            sensor.name,
             f"Turned upright by its gyroscope, its accelerometer reads {gravity:.3g} m/s^2 over a stride "
             f"instead of 9.81, and up drifts by {drift:.0f} degrees from stride to stride.",
-            "look at the units and ranges of both, at the sampling rate, and whether they are of one sensor",
+            sensor=sensor.name,
+            advice="look at the units and ranges of both, at the sampling rate, and whether they are of one "
+            "sensor",
         )
         for sensor, gravity, drift in zip(sensors, mirrors.gravity, mirrors.drift_deg, strict=True)
         if abs(gravity / GRAVITY - 1.0) > _GRAVITY_OFF or drift > _DRIFT_OFF_DEG
@@ -241,7 +242,9 @@ class _Costs:
                 f"It moves like a sensor on the {words(at)}, {_times(cost[0] - others.min())} as likely as "
                 f"on the {words(site)}, where it is said to sit."
             )
-            return Finding("serious", kind, sensor.name, says, "look which sensor was worn where")
+            return Finding(
+                "serious", kind, says, sensor=sensor.name, advice="look which sensor was worn where"
+            )
         if cost[0] - cost[worst] <= _NAMED:
             return None
         mistake = self.mistakes[j][worst]
@@ -250,12 +253,12 @@ class _Costs:
             return Finding(
                 "serious",
                 mistake.kind,
-                sensor.name,
                 says,
-                f"look at axes and orientation_deg of {toml_table('sensors', sensor.name)}",
+                sensor=sensor.name,
+                advice=f"look at axes and orientation_deg of {toml_table('sensors', sensor.name)}",
             )
         advice = "export accelerometer and gyroscope along the same right-handed axes"
-        return Finding("serious", mistake.kind, sensor.name, says, advice)
+        return Finding("serious", mistake.kind, says, sensor=sensor.name, advice=advice)
 
 
 def _times(log_odds: float) -> str:

@@ -133,7 +133,7 @@ def late_sensors(recording: Recording, model: Model, doing: Sequence[Phase]) -> 
         )
         advice = "start all sensors by one command, or export them with a common clock"
         severity = "serious" if abs(late_s) > _REFUSED_S else "doubt"
-        found.append(Finding(severity, "time_offset", names[k], says, advice))
+        found.append(Finding(severity, "time_offset", says, sensor=names[k], advice=advice))
     return found
 
 
@@ -162,11 +162,12 @@ def _late_gyroscopes(recording: Recording, shared: Sequence[_Shared]) -> list[Fi
         Finding(
             "serious" if gain > _GYROSCOPE_REFUSED else "doubt",
             "time_offset",
-            recording.sensors[worst].name,
             f"Its gyroscope comes {1000 * abs(late_s):.0f} ms {'after' if late_s > 0 else 'before'} its own "
             f"accelerometer: moved so, what it says of its joints departs {less:.0f} % less, in squares, "
             "from what its neighbours say.",
-            "export both with the time stamps of the sensor, or without a filter that delays one of them",
+            sensor=recording.sensors[worst].name,
+            advice="export both with the time stamps of the sensor, or without a filter that delays one of "
+            "them",
         )
     ]
 

@@ -203,8 +203,8 @@ def _finding(fault: Fault, factor: float, sums: Sums, names: Sequence[str]) -> F
     return Finding(
         "serious" if sure else "doubt",
         "scale",
-        names[fault.sensors[0]] if alone else "",
         f"{says}.",
-        f"look at the {first}unit, the full-scale range and the calibration of the {signal}, and export them "
-        "anew",
+        sensor=names[fault.sensors[0]] if alone else "",
+        advice=f"look at the {first}unit, the full-scale range and the calibration of the {signal}, and "
+        "export them anew",
     )

@@ -38,7 +38,7 @@ def find_faults(recording: Recording, found_phases: tuple[Phase, ...] | None = N
     found_phases : tuple of Phase, optional
         Those of the recording, where they are at hand.
     """
-    notes = (Finding("note", "reading", "", note) for note in recording.notes)
+    notes = (Finding("note", "reading", note) for note in recording.notes)
     found_phases = phases(recording) if found_phases is None else found_phases
     return (
         *notes,
@@ -71,9 +71,8 @@ def _missing(recording: Recording) -> list[Finding]:
                 Finding(
                     "serious",
                     "missing_signal",
-                    "",
                     f"no sensor has {words} that can be used.",
-                    f"export {export}, or name the columns of a table that hold it",
+                    advice=f"export {export}, or name the columns of a table that hold it",
                 )
             )
             continue
@@ -81,9 +80,9 @@ def _missing(recording: Recording) -> list[Finding]:
             Finding(
                 "doubt",
                 "missing_signal",
-                sensor.name,
                 f"it has no {words} that can be used: angles and forces at its segment are less certain.",
-                f"export {export}",
+                sensor=sensor.name,
+                advice=f"export {export}",
             )
             for sensor, lacks in zip(recording.sensors, lacking, strict=True)
             if lacks
@@ -103,11 +102,10 @@ def _speed(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
         Finding(
             "doubt" if off < _SPEED_REFUSED else "serious",
             "speed",
-            "",
             f"the stated speed is {stated:.3g} m/s, the feet walk at {walked.speed_m_s:.3g} m/s "
             f"({walked.how}).",
-            "look at speed_m_s (metres a second, of a treadmill that of the belt), at the units and at the "
-            "sampling rate; or leave speed_m_s out",
+            advice="look at speed_m_s (metres a second, of a treadmill that of the belt), at the units and "
+            "at the sampling rate; or leave speed_m_s out",
         )
     ]
 
@@ -121,9 +119,8 @@ def _cadence(found: tuple[Phase, ...]) -> list[Finding]:
         Finding(
             "serious",
             "rate",
-            "",
             f"the person takes {most:.0f} steps a minute, sprinters at most 300.",
-            "find out the sampling rate, and the unit of time: the clock runs too fast",
+            advice="find out the sampling rate, and the unit of time: the clock runs too fast",
         )
     ]
 
@@ -152,9 +149,9 @@ def _not_upright(recording: Recording, doing: tuple[Phase, ...]) -> list[Finding
                 Finding(
                     "serious",
                     "upside_down" if over else "gravity_direction",
-                    sensor.name,
                     f"it feels gravity {angle_deg:.0f} degrees off the y axis of its body on average.",
-                    "correct its axes in the study"
+                    sensor=sensor.name,
+                    advice="correct its axes in the study"
                     if over
                     else "correct its axes in the study, or leave them out and let the alignment find them",
                 )
@@ -178,9 +175,9 @@ def _bias(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
                 Finding(
                     "doubt",
                     "gyroscope_bias",
-                    sensor.name,
                     f"its gyroscope reads {np.degrees(bias):.1f} deg/s on average while the person stands.",
-                    "let the sensor rest for a moment after it is switched on",
+                    sensor=sensor.name,
+                    advice="let the sensor rest for a moment after it is switched on",
                 )
             )
     return doubts
@@ -202,10 +199,10 @@ def _time_offsets(recording: Recording) -> list[Finding]:
                 Finding(
                     "serious",
                     "time_offset",
-                    clock.sensor,
                     f"it feels steps {late_s:.2f} s {'after' if offset.offset_s > 0 else 'before'} "
                     f"'{offset.other}' (standard deviation {offset.deviation_s:.2f} s).",
-                    "start all sensors by one command, or export them with a common clock",
+                    sensor=clock.sensor,
+                    advice="start all sensors by one command, or export them with a common clock",
                 )
             )
     return found
@@ -218,9 +215,8 @@ def _movement(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
             Finding(
                 "doubt",
                 "no_gait",
-                "",
                 "nobody walks or runs: no movement repeats from stride to stride.",
-                "give a recording with some strides",
+                advice="give a recording with some strides",
             )
         )
     still_s = max((p.duration_s for p in found if p.kind == "standing"), default=0.0)
@@ -229,9 +225,8 @@ def _movement(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
             Finding(
                 "note",
                 "no_standing",
-                "",
                 f"nobody stands still for {_SHORTEST_STANDING_S:g} s.",
-                "stand still for two seconds next time: how sensors are turned is then known better",
+                advice="stand still for two seconds next time: how sensors are turned is then known better",
             )
         )
     return doubts

@@ -71,12 +71,11 @@ def check_closed_gaps(recording: Recording, found: tuple[Phase, ...]) -> list[Fi
         Finding(
             "serious" if jump[largest] > _REFUSED else "doubt",
             "gaps",
-            "",
             f"after {where} s{more} all sensors jump at once, by {jump[largest]:.1f} times what 95 % of the "
             "gait stays below (1.3 at most where nothing is missing): frames are missing that the clock "
             "does not show.",
-            "export it with the time stamps or the counter of the sensors, or use the part before or after "
-            "(from_s and to_s under [recording])",
+            advice="export it with the time stamps or the counter of the sensors, or use the part before or "
+            "after (from_s and to_s under [recording])",
         )
     ]
 

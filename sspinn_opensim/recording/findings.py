@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from casadi_dynamics.errors import InputError
@@ -71,9 +71,9 @@ class Finding:
 
     severity: Severity
     kind: str
-    sensor: str
+    sensor: str = field(default="", kw_only=True)
     evidence: str
-    advice: str = ""
+    advice: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -114,10 +114,10 @@ def _finding(sensor: Sensor, frame: ImuFrame, says: str, *, serious: bool) -> Fi
     return Finding(
         "serious" if serious else "doubt",
         "place",
-        sensor.name,
         f"{says[:-1]}: at ({where}) m in the axes of '{frame.body}'.",
-        f"look at position and origin of {toml_table('sensors', sensor.name)}: m, x forward, y up, z to the "
-        "right on both sides",
+        sensor=sensor.name,
+        advice=f"look at position and origin of {toml_table('sensors', sensor.name)}: m, x forward, y up, z "
+        "to the right on both sides",
     )
 
 

@@ -143,10 +143,10 @@ def corrected_at_rest(recording: Recording, correction: Correction) -> Recording
             Finding(
                 "doubt" if done else "serious",
                 "resting_magnitude",
-                name,
                 f"it reads {rest.magnitude:.2f} m/s^2 in its stillest moments instead of {GRAVITY:.2f}"
                 + (f"; {done}." if done else "."),
-                "calibrate this accelerometer before the next recording"
+                sensor=name,
+                advice="calibrate this accelerometer before the next recording"
                 if done
                 else 'rest_correction = "offset" under [recording] corrects it',
             )

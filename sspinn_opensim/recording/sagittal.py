@@ -105,10 +105,10 @@ def lacking_channels(recording: Recording, model: Model, held: Container[str]) -
                 Finding(
                     "doubt",
                     "missing_signal",
-                    sensor.name,
                     f"it has no {' and no '.join(lacks)} that can be used: angles and forces at its segment "
                     "are less certain.",
-                    "export all its axes, or name their columns",
+                    sensor=sensor.name,
+                    advice="export all its axes, or name their columns",
                 )
             )
     return tuple(found)
@@ -163,11 +163,11 @@ def _against(
             yield Finding(
                 "serious" if apart > _JOINT_RATE and not trunk else "doubt",
                 "held_joint",
-                sensor.name,
                 f"it turns against '{neighbour.name}' by {apart:.2g} rad/s (root mean square), and the joint "
                 "between them is held.",
-                "let it move (fixed and estimate under [coordinates], locked in the model), or leave out one "
-                "of the sensors",
+                sensor=sensor.name,
+                advice="let it move (fixed and estimate under [coordinates], locked in the model), or leave "
+                "out one of the sensors",
             )
 
 

@@ -83,7 +83,9 @@ def _smoothed(share: np.ndarray, what: str, names: list[str]) -> Iterator[Findin
                 "than those of the other sensors; 29 times is the most that is usual."
             )
             advice = "export it without smoothing, as the others"
-            yield Finding("serious" if less > _REFUSED else "doubt", "smoothed", name, says, advice)
+            yield Finding(
+                "serious" if less > _REFUSED else "doubt", "smoothed", says, sensor=name, advice=advice
+            )
 
 
 def _of_axes(shocks: np.ndarray, name: str) -> Iterator[Finding]:
@@ -96,7 +98,7 @@ def _of_axes(shocks: np.ndarray, name: str) -> Iterator[Finding]:
             "steps than along its other axes; 3 times is the most that is usual."
         )
         advice = "look at the unit of that axis: what is in g, beside others in m/s^2, is 9.8 times too small"
-        yield Finding("doubt", "acceleration_unit", name, says, advice)
+        yield Finding("doubt", "acceleration_unit", says, sensor=name, advice=advice)
 
 
 def _times(less: float) -> str:

@@ -164,7 +164,10 @@ def _rate(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator
     clock, stated = measured_rate_hz(stream), stream.rate_hz
     if apart(clock, stated) and recorded_rate_hz and not apart(clock, recorded_rate_hz):
         yield Finding(
-            "doubt", "rate", name, f"its file says {stated:g} Hz, the study and its clock {clock:.4g} Hz."
+            "doubt",
+            "rate",
+            f"its file says {stated:g} Hz, the study and its clock {clock:.4g} Hz.",
+            sensor=name,
         )
         return
     for rate, who in ((stated, "its file says"), (recorded_rate_hz, "the study says")):
@@ -172,24 +175,29 @@ def _rate(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator
             yield Finding(
                 "serious",
                 "rate",
-                name,
                 f"{who} {rate:g} Hz, its clock runs at {clock:.4g} Hz.",
-                f"find out the true rate; recorded_rate_hz = {clock:.4g} under [recording] follows the clock",
+                sensor=name,
+                advice=f"find out the true rate; recorded_rate_hz = {clock:.4g} under [recording] follows "
+                "the clock",
             )
             return
     if apart(stated, recorded_rate_hz):
         yield Finding(
             "serious",
             "rate",
-            name,
             f"its file says {stated:g} Hz, the study says {recorded_rate_hz:g} Hz.",
-            "leave recorded_rate_hz out",
+            sensor=name,
+            advice="leave recorded_rate_hz out",
         )
         return
     rate = recorded_rate_hz or stated or clock
     if rate and rate < _LOW_RATE_HZ:
         yield Finding(
-            "doubt", "rate", name, f"it was sampled at {rate:.4g} Hz.", "record at 100 Hz, impacts are lost"
+            "doubt",
+            "rate",
+            f"it was sampled at {rate:.4g} Hz.",
+            sensor=name,
+            advice="record at 100 Hz, impacts are lost",
         )
 
 
@@ -206,10 +214,10 @@ def _jitter(name: str, stream: Stream) -> Iterator[Finding]:
         yield Finding(
             "note" if spread < _JITTER_DOUBTED else "doubt",
             "jitter",
-            name,
             f"the steps of its clock vary by {1000 * spread * typical:.2g} ms (standard deviation) around "
             f"{1000 * typical:.4g} ms.",
-            "" if spread < _JITTER_DOUBTED else "use the sensors' own clocks, not the time of arrival",
+            sensor=name,
+            advice="" if spread < _JITTER_DOUBTED else "use the sensors' own clocks, not the time of arrival",
         )
 
 
@@ -227,9 +235,11 @@ def _gaps(name: str, stream: Stream, recorded_rate_hz: float | None) -> Iterator
     yield Finding(
         severity,
         "gaps",
-        name,
         f"{lost} of {of} samples are missing, {longest} of them in a row.",
-        "" if severity == "note" else "use a part without gaps, or keep the sensors near their receiver",
+        sensor=name,
+        advice=""
+        if severity == "note"
+        else "use a part without gaps, or keep the sensors near their receiver",
     )
 
 
@@ -270,19 +280,19 @@ def _frozen(
         yield Finding(
             "doubt" if share < _MUCH_FROZEN else "serious",
             "frozen",
-            name,
             f"its signals stand still in the middle of a movement {often}, for up to "
             f"{longest_s:.2f} s, first{at}: {100 * share:.2g} % of its time.",
-            "use a part before it stopped, or leave the sensor out",
+            sensor=name,
+            advice="use a part before it stopped, or leave the sensor out",
         )
     elif moves.any() and (usual := float(np.median(lengths[moves]))) > 1:
         yield Finding(
             "doubt",
             "frozen",
-            name,
             f"its samples come {usual:g} times each: they were taken at {rate / usual:.4g} Hz, "
             f"not at {rate:.4g}.",
-            "export the recording at the rate at which it was recorded",
+            sensor=name,
+            advice="export the recording at the rate at which it was recorded",
         )
 
 
@@ -303,9 +313,9 @@ def _pasted(name: str, stream: Stream, rows: np.ndarray, rate: float) -> Iterato
     yield Finding(
         "doubt",
         "duplicate",
-        name,
         f"{long_s:.3g} s of its samples from {at} on are those of {before_s:.3g} s before.",
-        "export the recording again: a part of it was written twice",
+        sensor=name,
+        advice="export the recording again: a part of it was written twice",
     )
 
 
@@ -325,9 +335,9 @@ def _dead(name: str, kind: str, signal: np.ndarray) -> Iterator[Finding]:
                 # Exports fill what was not measured with zeros.
                 "doubt" if column[0] == 0 else "serious",
                 "dead_channel",
-                name,
                 f"{_WORDS[kind]} {AXES[axis]} is always {column[0]:g}.",
-                "leave a dead channel, or the sensor, out",
+                sensor=name,
+                advice="leave a dead channel, or the sensor, out",
             )
 
 
@@ -348,10 +358,10 @@ def _saturated(name: str, kind: str, signal: np.ndarray) -> Iterator[Finding]:
             yield Finding(
                 "doubt" if sum(runs) < _MANY_FLAT * len(column) else "serious",
                 "saturation",
-                name,
                 f"{_WORDS[kind]} {AXES[axis]} stays at {sign * bound:.4g} {_UNITS[kind]} for "
                 f"{sum(runs)} samples, up to {max(runs)} in a row.",
-                "set a larger range of the sensor before the next recording",
+                sensor=name,
+                advice="set a larger range of the sensor before the next recording",
             )
 
 
@@ -371,8 +381,8 @@ def _duplicates(signals: Mapping[str, Sequence[np.ndarray | None]]) -> Iterator[
             yield Finding(
                 "serious",
                 "duplicate",
-                other,
                 f"its samples are those of '{one}'.",
-                f"remove {toml_table('sensors', other)} from the study, or its file from the folder: it was "
-                "copied or exported twice",
+                sensor=other,
+                advice=f"remove {toml_table('sensors', other)} from the study, or its file from the folder: "
+                "it was copied or exported twice",
             )

@@ -112,10 +112,9 @@ def _units(recording: Recording) -> list[Finding]:
             Finding(
                 "serious",
                 "free_acceleration",
-                "",
                 f"the accelerations hold no gravity: their mean is {100 * share:.0f} % of their mean "
                 f"magnitude of {magnitude:.3g} m/s^2.",
-                "export the acceleration with gravity, not free or linear acceleration",
+                advice="export the acceleration with gravity, not free or linear acceleration",
             )
         )
     elif (up := _up_across(recording)) is not None:
@@ -123,10 +122,9 @@ def _units(recording: Recording) -> list[Finding]:
             Finding(
                 "serious",
                 "gravity_direction",
-                "",
                 f"the accelerations hold no gravity along their two axes: their mean along y is "
                 f"{100 * up:.0f} % of their mean magnitude of {magnitude:.3g} m/s^2.",
-                _OTHER_AXES,
+                advice=_OTHER_AXES,
             )
         )
     elif not low <= magnitude <= high:
@@ -134,9 +132,8 @@ def _units(recording: Recording) -> list[Finding]:
             Finding(
                 "serious",
                 "acceleration_unit",
-                "",
                 f"the accelerations are {magnitude:.3g} m/s^2 on average instead of about {GRAVITY:.1f}.",
-                _unit_advice(recording, magnitude, ""),
+                advice=_unit_advice(recording, magnitude, ""),
             )
         )
     for sensor, rate in zip(recording.sensors, rms_magnitudes(recording.angular_rate), strict=True):
@@ -145,9 +142,10 @@ def _units(recording: Recording) -> list[Finding]:
                 Finding(
                     "serious",
                     "angular_rate_unit",
-                    sensor.name,
                     f"it turns at {rate:.3g} rad/s (root mean square), faster than anybody moves.",
-                    "they seem to be in deg/s: say so (angular_rate_unit, of a table), or export rad/s",
+                    sensor=sensor.name,
+                    advice="they seem to be in deg/s: say so (angular_rate_unit, of a table), or export "
+                    "rad/s",
                 )
             )
     return found
@@ -170,9 +168,9 @@ def _weak(recording: Recording) -> list[Finding]:
         Finding(
             "serious",
             "acceleration_unit",
-            recording.sensors[k].name,
             f"its specific force is {magnitude[k]:.3g} m/s^2 on average: gravity alone is {GRAVITY:.1f}.",
-            "look at its unit and scale, and whether it stopped on the way: export it anew",
+            sensor=recording.sensors[k].name,
+            advice="look at its unit and scale, and whether it stopped on the way: export it anew",
         )
         for k in weak
     ]
@@ -187,9 +185,9 @@ def _no_rotation(recording: Recording) -> list[Finding]:
             Finding(
                 "serious",
                 "angular_rate_unit",
-                "",
                 f"the person moves but no sensor turns faster than {turns:.2g} rad/s (root mean square).",
-                "say that the angular rates are in rad/s (angular_rate_unit): they were taken as deg/s",
+                advice="say that the angular rates are in rad/s (angular_rate_unit): they were taken as "
+                "deg/s",
             )
         ]
     return []

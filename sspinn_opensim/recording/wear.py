@@ -47,11 +47,11 @@ def check_worn(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]:
             lies_s = sum(pieces[n].stop - pieces[n].start for n in still) / recording.sampling_rate_hz
             says = f"it lies still for {lies_s:.0f} s while others move in gait."
             advice = "leave it out if it was not worn, or use the part before it fell off"
-            findings.append(Finding("serious", "frozen", name, says, advice))
+            findings.append(Finding("serious", "frozen", says, sensor=name, advice=advice))
         elif rate < _LEAST_TURNING:
             says = f"it shakes in gait, but turns by {rate:.2g} rad/s (root mean square), as no segment does."
             advice = "look at the unit of its angular rates: they may have been taken as deg/s"
-            findings.append(Finding("serious", "angular_rate_unit", name, says, advice))
+            findings.append(Finding("serious", "angular_rate_unit", says, sensor=name, advice=advice))
     return findings
 
 
@@ -78,9 +78,10 @@ def check_slips(recording: Recording, found: tuple[Phase, ...]) -> list[Finding]
         Finding(
             "serious" if alone and angle_deg > _SLIP_REFUSED_DEG else "doubt",
             "slipped",
-            recording.sensors[sensor].name,
             f"from about {at_s:.0f} s on it leans by {angle_deg:.0f} degrees otherwise than before.",
-            "use the part before or after it slipped or was put on anew (from_s and to_s under [recording])",
+            sensor=recording.sensors[sensor].name,
+            advice="use the part before or after it slipped or was put on anew (from_s and to_s under "
+            "[recording])",
         )
         for sensor, (angle_deg, at_s) in worst.items()
         if angle_deg > _SLIP_DOUBTED_DEG

@@ -47,10 +47,9 @@ def odd_person(person: Person) -> list[Finding]:
         Finding(
             "serious" if severity == "serious" else "doubt",
             "person",
-            "",
             f"{mass_kg:g} kg for {height_m:g} m? That is a body mass index of {index:.3g} kg/m^2; few people "
             f"of that height have {'more' if index > 25 else 'less'}.",
-            f"look at height_m and mass_kg of [person]{_other_units(height_m, mass_kg)}",
+            advice=f"look at height_m and mass_kg of [person]{_other_units(height_m, mass_kg)}",
         )
     ]
 

@@ -235,4 +235,4 @@ def _made(known: Alignment | None, out: Path | None) -> Iterator[Alignment]:
 def _named(used: Alignment, file: Path) -> Finding:
     """Return a note of whose alignment a study uses."""
     of = f", made from the recording '{used.recording}'" if used.recording else ""
-    return Finding("note", "alignment", "", f"Sensors are turned as '{file.name}' says{of}.")
+    return Finding("note", "alignment", f"Sensors are turned as '{file.name}' says{of}.")

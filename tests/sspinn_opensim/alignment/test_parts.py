@@ -162,7 +162,8 @@ def test_a_file_of_other_sensors_is_refused(tmp_path, recording, without):
         (("orientation_deg = [", "orientation_deg = [nan, "), "."),
         (("sd_deg = [", "deviation = ["), "Unknown key"),
         (("[sensors.sensor_a]", "[sensors.sensor_a"), "not valid TOML"),
-        (('kind = "no_standing"', 'kind = "nothing"'), "unknown kind"),
+        (('kind = "no_standing"', 'kind = "nothing"'), "'nothing'"),
+        (('severity = "note"', 'severity = "grave"'), "'grave'"),
     ],
 )
 def test_a_damaged_file_is_refused(tmp_path, signals, damage, what):

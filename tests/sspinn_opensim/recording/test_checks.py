@@ -176,9 +176,9 @@ def test_a_signal_that_no_sensor_has_is_serious(kind, words):
 
 def test_only_what_is_serious_and_not_accepted_stops():
     found = (
-        Finding("doubt", "saturation", "a", "flat."),
-        Finding("serious", "resting_magnitude", "foot_l", "12.", "calibrate it"),
-        Finding("serious", "duplicate", "b", "as a."),
+        Finding("doubt", "saturation", "flat.", sensor="a"),
+        Finding("serious", "resting_magnitude", "12.", sensor="foot_l", advice="calibrate it"),
+        Finding("serious", "duplicate", "as a.", sensor="b"),
     )
     assert [f.key for f in unaccepted(found, ())] == ["resting_magnitude:foot_l", "duplicate:b"]
     assert unaccepted(found, ("resting_magnitude:foot_l", "duplicate")) == ()
@@ -189,20 +189,23 @@ def test_only_what_is_serious_and_not_accepted_stops():
     refuse_serious(found[:1], (), "study.toml")
     assert set(found[1].to_json()) == {"key", "severity", "kind", "sensor", "evidence", "advice"}
     with pytest.raises(ValueError, match="no kind"):
-        Finding("note", "rum", "", "")
+        Finding("note", "rum", "")
 
 
 def test_what_is_said_twice_is_said_once_and_at_its_worst():
     said = (
-        Finding("note", "reading", "", "a."),
-        Finding("note", "reading", "", "b."),
-        Finding("doubt", "no_gait", "", "1."),
-        Finding("serious", "no_gait", "", "2."),
-        Finding("note", "no_gait", "", "3."),
-        Finding("note", "reading", "", "a."),
+        Finding("note", "reading", "a."),
+        Finding("note", "reading", "b."),
+        Finding("doubt", "no_gait", "1."),
+        Finding("serious", "no_gait", "2."),
+        Finding("note", "no_gait", "3."),
+        Finding("note", "reading", "a."),
     )
     assert [f.evidence for f in merged(said)] == ["a.", "b.", "2."]
-    assert str(Finding("doubt", "gaps", "s", "It lost 3.", "look")) == "doubt: sensor 's': it lost 3. Look."
+    assert (
+        str(Finding("doubt", "gaps", "It lost 3.", sensor="s", advice="look"))
+        == "doubt: sensor 's': it lost 3. Look."
+    )
 
 
 def test_a_kind_of_finding_is_a_word():
@@ -366,10 +369,10 @@ def test_what_is_the_same_of_several_sensors_is_said_once():
     advice = "say how it sits under [sensors.{}] of a study"
     names = ("a", "Left Foot")
     alike = [
-        Finding("serious", "alignment", n, "It is turned.", advice.format(t))
+        Finding("serious", "alignment", "It is turned.", sensor=n, advice=advice.format(t))
         for n, t in zip(names, ("a", '"Left Foot"'), strict=True)
     ]
-    other = Finding("doubt", "alignment", "c", "It is turned.")
+    other = Finding("doubt", "alignment", "It is turned.", sensor="c")
     assert sentences([*alike, other]) == [
         "serious: each of 'a', 'Left Foot': it is turned. Say how it sits under [sensors.NAME] of a study.",
         "doubt: sensor 'c': it is turned.",
