@@ -180,10 +180,11 @@ def _looked_at(verb: str, given: dict[str, Any]) -> tuple[object, dict[str, Any]
             terms=given.get("terms"),
         )
     if verb == "stream":
-        if given["source"] == "udp":
-            bound_for_samples(*address_of(given["listen"])).close()
-        if given["view"]:
-            bound_for_page(given["view_host"], given["view_port"]).close()
+        samples, page = given["source"], given["page"]
+        if samples.kind == "udp":
+            bound_for_samples(*address_of(samples.listen)).close()
+        if page is not None:
+            bound_for_page(page.host, page.port).close()
     return study, seen
 
 

@@ -1,6 +1,9 @@
-"""Options of the verbs that work while the person moves."""
+"""Options of the verbs that work while the person moves, and what `stream` gets of them."""
 
 from __future__ import annotations
+
+import argparse
+from typing import Any
 
 from sspinn_opensim.cli.options import COUNT, Option, address, flag, names, number
 from sspinn_opensim.settings.bounds import Bounds
@@ -126,3 +129,20 @@ REPLAY = (
     ),
     _SCOPE,
 )
+
+
+def stream(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what `stream` takes of its options."""
+    from sspinn_opensim.streaming.frames import Patience  # brings more along than --help needs
+    from sspinn_opensim.verbs.stream_ends import EstimatesTo, SamplesFrom, ShownAt
+
+    o = options
+    own = ("study", "out", "scope", "network", "align_after_s", "standing_s", "seconds", "muscles")
+    return {name: getattr(o, name) for name in own} | {
+        "source": SamplesFrom(o.source, o.stream, o.listen, o.one_clock, o.speed),
+        "sinks": EstimatesTo(tuple(o.to), o.send, o.kept_minutes),
+        "page": ShownAt(o.view_host, o.view_port) if o.view else None,
+        "adapt_after_s": o.adapt_after_s if o.adapt else None,
+        "patience": Patience(o.window_ms / 1000, o.hold_ms / 1000),
+        "rehearse": not o.no_rehearsal,
+    }

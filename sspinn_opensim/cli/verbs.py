@@ -220,6 +220,7 @@ VERBS = (
         "stream",
         "estimate while the person moves: LSL or UDP in, LSL, UDP and files out",
         (_STUDY, OUT, *live.STREAM),
+        live.stream,
     ),
     Verb(
         "replay",

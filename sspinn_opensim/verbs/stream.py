@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -17,10 +17,8 @@ from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.files import sha256, write_atomically, write_json
 from sspinn_opensim.live_page import LivePage
-from sspinn_opensim.recording import Recording
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.streaming.adaptation import FIRST_S, Adaptation
-from sspinn_opensim.streaming.addresses import address_of
+from sspinn_opensim.streaming.adaptation import Adaptation
 from sspinn_opensim.streaming.aligning import FIRST_S as ALIGN_AFTER_S
 from sspinn_opensim.streaming.aligning import Aligning, Unaligned
 from sspinn_opensim.streaming.frames import Patience
@@ -31,18 +29,15 @@ from sspinn_opensim.streaming.live import LiveEstimator
 from sspinn_opensim.streaming.muscles import LiveMuscles
 from sspinn_opensim.streaming.run import Summary, run
 from sspinn_opensim.streaming.sensors import StreamedSensors
-from sspinn_opensim.streaming.sinks import LslSink, RollingFiles, Sink, UdpSink
-from sspinn_opensim.streaming.sources import LslSource, RecordingSource, Source, UdpSource, own_axes
+from sspinn_opensim.streaming.sinks import Sink
 from sspinn_opensim.study import Study
 from sspinn_opensim.training.settings import adaptation_settings
 from sspinn_opensim.verbs.on_study import on_study, subject_file
+from sspinn_opensim.verbs.stream_ends import EstimatesTo, SamplesFrom, ShownAt
 from sspinn_opensim.verbs.stream_parts import about_page, channels_of, frame_solver_of
 from sspinn_opensim.verbs.stream_start import Start, adapted_folder, inclination, start_of, unaligned
 
 log = logging.getLogger(__name__)
-
-SOURCES, SINKS = ("lsl", "udp", "recording"), ("lsl", "files", "udp")
-LISTEN, SEND = "127.0.0.1:5005", "127.0.0.1:5006"
 
 
 @dataclass(frozen=True)
@@ -77,28 +72,18 @@ def stream(
     study: Study,
     out: Path,
     *,
-    network: str | None = None,
-    adapt: bool = False,
-    adapt_after_s: float = FIRST_S,
-    source: str = "lsl",
-    stream: str = "",
-    listen: str = LISTEN,
-    one_clock: bool = False,
-    to: Sequence[str] = ("lsl", "files"),
-    send: str = SEND,
+    source: SamplesFrom | None = None,
+    sinks: EstimatesTo | None = None,
+    page: ShownAt | None = None,
     scope: str = "machine",
-    standing_s: float | None = None,
-    window_ms: float = 60.0,
-    hold_ms: float = 100.0,
-    kept_minutes: float = 60.0,
-    speed: float = 1.0,
-    seconds: float | None = None,
-    view: bool = False,
-    view_host: str = "127.0.0.1",
-    view_port: int = 8600,
-    muscles: bool = False,
+    network: str | None = None,
+    adapt_after_s: float | None = None,
     align_after_s: float = ALIGN_AFTER_S,
-    no_rehearsal: bool = False,
+    standing_s: float | None = None,
+    patience: Patience | None = None,
+    seconds: float | None = None,
+    muscles: bool = False,
+    rehearse: bool = True,
 ) -> Streamed:
     """Estimate from samples as they arrive, until Ctrl-C.
 
@@ -109,49 +94,28 @@ def stream(
         says it, or it is found of the stream.
     out : str or Path
         Results folder; the stream's own files are in ``stream/`` and the time it began.
+    source, sinks, page : SamplesFrom, EstimatesTo, ShownAt, optional
+        Where samples come from, where estimates go; by default no page shows them.
+    scope : {'machine', 'network'}
+        How far LSL streams are looked for and announced.
     network : {'builtin', 'adapted'}, optional
         The network that is shipped, or that an earlier stream adapted; by default the one that was trained in
         the folder. See `stream_start.start_of`.
-    adapt : bool
-        Whether the network is adapted to the person meanwhile, and kept in ``adapted/``.
-    adapt_after_s : float
-        Length of stream that the first adaptation learns from, s.
-    source : {'lsl', 'udp', 'recording'}
-        Where samples come from; the last is the study's own recording.
-    stream : str
-        LSL: name of the only stream to read; empty: all of the sensors.
-    listen : str
-        UDP: address HOST:PORT that samples come to.
-    one_clock : bool
-        UDP: whether the times in all messages are of one clock; else each sensor has its own.
-    to : sequence of {'lsl', 'files', 'udp'}
-        Where estimates go.
-    send : str
-        UDP: address HOST:PORT that estimates go to.
-    scope : {'machine', 'network'}
-        How far LSL streams are looked for and announced.
-    standing_s : float, optional
-        How long the person stands at the start, s; by default 1 s, and 0 in a recording.
-    window_ms : float
-        How long a frame waits for a sensor, ms.
-    hold_ms : float
-        How long a sensor that is silent may be bridged, ms. See `streaming.frames.Patience`.
-    kept_minutes : float
-        How much of the stream is kept in files, minutes.
-    speed : float
-        How many times faster than it was measured a recording is played.
-    seconds : float, optional
-        How long to stream, s; by default until Ctrl-C, or the end of the recording.
-    view : bool
-        Whether a page shows the estimate in a browser.
-    view_host, view_port : str, int
-        Address of the page; beyond this machine it holds a token. Port 0: any that is free.
-    muscles : bool
-        Whether muscle forces are estimated too, with the settings of the study.
+    adapt_after_s : float, optional
+        Length of stream, s, from which on the network is adapted to the person, and kept in ``adapted/``; by
+        default it stays as it is.
     align_after_s : float
         Length of stream that the first alignment is made of, s, where nothing says how a sensor sits.
-    no_rehearsal : bool
-        Leave out the rehearsals in the pauses that keep the way of a sample quick (`streaming.rehearsal`).
+    standing_s : float, optional
+        How long the person stands at the start, s; by default 1 s, and 0 in a recording.
+    patience : Patience, optional
+        How long a frame waits for a sensor, and how long one that is silent is bridged.
+    seconds : float, optional
+        How long to stream, s; by default until Ctrl-C, or the end of the recording.
+    muscles : bool
+        Whether muscle forces are estimated too, with the settings of the study.
+    rehearse : bool
+        Whether rehearsals in the pauses keep the way of a sample quick (`streaming.rehearsal`).
 
     Raises
     ------
@@ -159,9 +123,9 @@ def stream(
         There is no finished network for these sensors; a port or LSL cannot be had; muscle forces are asked
         for and the model's muscles cannot be used.
     """
-    _refuse_unfit(study, source, to, adapt=adapt)
-    for address in (listen, send):  # also where it is not used: whoever gives one means it
-        address_of(address)
+    source, sinks, patience = source or SamplesFrom(), sinks or EstimatesTo(), patience or Patience()
+    recorded = source.kind == "recording"
+    _refuse_unfit(study, recorded=recorded, adapt=adapt_after_s is not None)
     start = start_of(study, out, network)
     prepared = start.prepared
     estimator = StreamingEstimator(start.network, prepared.subject, prepared.signals)
@@ -170,73 +134,53 @@ def stream(
     solver = frame_solver_of(study, prepared.subject, subject_file(out)) if muscles else None
     channels = channels_of(prepared, estimator, solver)
     folder = ResultsFolder(out).stream / datetime.now().strftime("%Y-%m-%d_%H%M%S")
-    standing = (0.0 if source == "recording" else 1.0) if standing_s is None else standing_s
+    standing = (0.0 if recorded else 1.0) if standing_s is None else standing_s
     with contextlib.ExitStack() as opening:  # what is open is closed where the next cannot be had
-        opened = _source(
-            source,
-            sensors,
-            prepared.recording,
-            stream=stream,
-            listen=listen,
-            scope=scope,
-            one_clock=one_clock,
-            speed=speed,
-        )
+        opened = source.opened(sensors, prepared.recording, scope)
         opening.callback(opened.close)
         live = LiveEstimator(
             estimator,
             sensors,
             clock=opened.clock,
-            patience=Patience(window_ms / 1000, hold_ms / 1000),
+            patience=patience,
             standing_s=standing,
             muscles=None if solver is None else LiveMuscles(solver, estimator.step_s),
             network=start.told,
             inclined=inclination(study, prepared),
             joints=shared_joints(prepared.subject.model, prepared.subject.functions.imu_frames),
         )
-        sinks: list[Sink] = []
-        if "lsl" in to:
-            sinks.append(LslSink(channels, 1 / estimator.step_s, scope))
-            opening.callback(sinks[-1].close)
-        if "udp" in to:
-            sinks.append(UdpSink(channels, *address_of(send)))
-            opening.callback(sinks[-1].close)
-        page: LivePage | None = None
-        if view:
+        takers: list[Sink] = []
+        for sink in sinks.opened(channels, 1 / estimator.step_s, scope):
+            opening.callback(sink.close)
+            takers.append(sink)
+        shown: list[Sink] = []
+        if page is not None:
             about = about_page(study, prepared, channels, estimator, out, standing)
-            page = LivePage(about, live, opened.refused, host=view_host, port=view_port)
+            shown.append(LivePage(about, live, opened.refused, host=page.host, port=page.port))
         opening.pop_all()
     folder.mkdir(parents=True, exist_ok=True)
-    if "files" in to:
-        sinks.append(RollingFiles(folder, channels, study.name, kept_s=60 * kept_minutes))
-    if page is not None:  # last: its thread works while nothing else does
-        sinks.append(page)
+    takers += sinks.files(folder, channels, study.name)
+    takers += shown  # last: its thread works while nothing else does
     log.info(
         f"Estimates {1 / estimator.step_s:.0f} times a second by {start.told}; "
-        f"a frame waits at most {window_ms:g} ms"
+        f"a frame waits at most {1000 * patience.window_s:g} ms"
     )
-    adapting = partial(_adaptation, study, out=out, first_s=adapt_after_s) if adapt else None
+    adapting = None
+    if adapt_after_s is not None:
+        adapting = partial(_adaptation, study, out=out, first_s=adapt_after_s)
     if unknown is None:
         live.adaptation = adapting and adapting(start)
     else:
         file = ResultsFolder(folder).alignment
         live.await_axes(_aligning(unknown, align_after_s, file, start, live, adapting))
-    summary = run(opened, live, sinks, seconds=seconds, rehearse=not no_rehearsal)
+    summary = run(opened, live, takers, seconds=seconds, rehearse=rehearse)
     write_json(folder / "summary.json", summary.to_json())
     return Streamed(folder, summary, tuple(map(str, summary.events)))
 
 
-def _refuse_unfit(study: Study, source: str, to: Sequence[str], *, adapt: bool) -> None:
+def _refuse_unfit(study: Study, *, recorded: bool, adapt: bool) -> None:
     """Refuse what can be seen before anything is made."""
-    unknown = [name for name in to if name not in SINKS]
-    if unknown or source not in SOURCES:
-        raise InputError(
-            "There is no such source or sink.",
-            where="--from" if not unknown else "--to",
-            expected=", ".join(SINKS if unknown else SOURCES),
-            found=", ".join(unknown) or source,
-        )
-    if source == "recording" and not study.recording.there:
+    if recorded and not study.recording.there:
         raise InputError(
             "The study has no recording to stream.",
             where=study.path,
@@ -291,24 +235,3 @@ def _adaptation(study: Study, start: Start, out: Path, first_s: float) -> Adapta
             write_atomically(copy, source.read_bytes())
 
     return Adaptation(task, prepared.signals, first_s=first_s, keep=keep)
-
-
-def _source(
-    source: str,
-    sensors: StreamedSensors,
-    recording: Recording,
-    *,
-    stream: str,
-    listen: str,
-    scope: str,
-    one_clock: bool,
-    speed: float,
-) -> Source:
-    """Open the source of samples; the parameters are those of `stream`."""
-    if source == "udp":
-        opened = UdpSource(sensors.names, *address_of(listen), shared_clock=one_clock)
-        log.info(f"Listening at {opened.address[0]}:{opened.address[1]}")
-        return opened
-    if source == "lsl":
-        return LslSource(sensors.names, stream=stream, scope=scope)
-    return RecordingSource(recording, own_axes(recording, sensors.rotation), speed)

@@ -14,7 +14,10 @@ from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import read_study
 from sspinn_opensim.verbs import export, replay, stream, train
+from sspinn_opensim.verbs.stream_ends import EstimatesTo, SamplesFrom
 from sspinn_opensim.verbs.stream_start import start_of, unaligned
+
+FILES = EstimatesTo(("files",))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def test_a_recording_streamed_is_its_estimate(study, trained, only_files_of_the_
     from sspinn_opensim.training.checkpoint import body_identity, load_estimator
     from sspinn_opensim.verbs.prepared import prepare
 
-    done = stream.stream(study, trained, source="recording", to=("files",), speed=10.0)
+    done = stream.stream(study, trained, source=SamplesFrom("recording", speed=10.0), sinks=FILES)
     prepared = prepare(study, trained)
     network = load_estimator(
         ResultsFolder(trained).checkpoint(0),
@@ -55,20 +58,21 @@ def test_replay_by_udp_reaches_the_stream(study, trained):
     # What is sent before the port is open is lost, so it goes on for longer than that may take.
     sending = threading.Timer(1.0, lambda: replay.replay(study, udp=address, times=4))
     sending.start()
-    settings = {"source": "udp", "listen": address, "one_clock": True, "to": ("files",)}
-    done = stream.stream(study, trained, **settings, seconds=9.0, standing_s=0.0)
+    source = SamplesFrom("udp", listen=address, one_clock=True)
+    done = stream.stream(study, trained, source=source, sinks=FILES, seconds=9.0, standing_s=0.0)
     sending.join()
     assert done.summary.estimated > 200 and not done.summary.refused
 
 
 def test_without_a_network_there_is_one_clear_error(study, scaled):
     with pytest.raises(InputError, match="no trained network"):
-        stream.stream(study, scaled, source="recording", to=("files",))
+        stream.stream(study, scaled, source=SamplesFrom("recording"), sinks=FILES)
 
 
-def test_an_unknown_sink_is_refused(study, scaled):
-    with pytest.raises(InputError, match="no such source or sink"):
-        stream.stream(study, scaled, to=("screen",))
+@pytest.mark.parametrize("end", [lambda: EstimatesTo(("files", "screen")), lambda: SamplesFrom("screen")])
+def test_an_unknown_end_is_refused(end):
+    with pytest.raises(InputError, match=r"no such source or sink[\s\S]*found: screen"):
+        end()
 
 
 def test_an_export_needs_the_folder_alone_and_says_what_the_stream_says(study, trained, tmp_path):
@@ -102,7 +106,9 @@ def test_without_a_network_there_is_nothing_to_export(scaled, tmp_path):
 
 
 def test_muscles_of_a_stream_are_in_its_files_and_its_summary(study, trained, only_files_of_the_table):
-    done = stream.stream(study, trained, source="recording", to=("files",), speed=10.0, muscles=True)
+    done = stream.stream(
+        study, trained, source=SamplesFrom("recording", speed=10.0), sinks=FILES, muscles=True
+    )
     part = ResultsFolder(done.folder / "0001")
     forces, activations = read_storage(part.muscle_forces), read_storage(part.muscle_activations)
     assert forces.names == activations.names and len(forces.names) == 18
@@ -118,8 +124,8 @@ def test_a_study_without_a_recording_streams_at_once(study, unrecorded, tmp_path
     out, address = tmp_path / "live", "127.0.0.1:50992"
     sending = threading.Timer(1.0, lambda: replay.replay(study, udp=address, times=4))
     sending.start()
-    settings = {"source": "udp", "listen": address, "one_clock": True, "to": ("files",), "standing_s": 0.0}
-    done = stream.stream(unrecorded, out, **settings, seconds=12.0)
+    source = SamplesFrom("udp", listen=address, one_clock=True)
+    done = stream.stream(unrecorded, out, source=source, sinks=FILES, seconds=12.0, standing_s=0.0)
     sending.join()
     assert done.summary.estimated > 200 and not done.summary.refused
     only_files_of_the_table(out, "scale", "stream")
@@ -153,7 +159,7 @@ def test_sensors_of_which_nothing_says_how_they_sit_are_named(unrecorded, scaled
     known = read_study(file, unrecorded=True)
     assert unaligned(known, start_of(known, scaled).prepared).names == ("femur_r",)
     with pytest.raises(InputError, match="of which it was known how they sat"):
-        stream.stream(file, scaled, to=("files",), network="adapted")
+        stream.stream(file, scaled, sinks=FILES, network="adapted")
     stated = bare.replace("[sensors.femur_r]", '[sensors.femur_r]\naxes = ["x", "z", "-y"]')
     turned = bare + '\n[alignment]\nfile = "alignment.toml"\n'
     (tmp_path / "alignment.toml").write_text(
@@ -172,7 +178,7 @@ def test_sensors_of_which_nothing_says_how_they_sit_are_named(unrecorded, scaled
 
 def test_other_verbs_and_its_own_recording_need_one(unrecorded, scaled):
     with pytest.raises(InputError, match="no recording to stream"):
-        stream.stream(unrecorded, scaled, source="recording")
+        stream.stream(unrecorded, scaled, source=SamplesFrom("recording"))
     with pytest.raises(InputError, match="'recording' is missing"):
         train.train(unrecorded, scaled)
 
@@ -209,16 +215,16 @@ def test_what_a_stream_adapted_serves_later(study, scaled, unrecorded, tmp_path)
     assert np.isfinite(found.moments).all()
 
 
-@pytest.mark.parametrize("option", ["listen", "send"])
-def test_an_address_that_is_none_is_refused_before_anything_works(option, study, tmp_path):
+@pytest.mark.parametrize("end", [lambda: SamplesFrom(listen="nowhere"), lambda: EstimatesTo(send="nowhere")])
+def test_an_address_that_is_none_is_refused_also_where_it_is_not_used(end):
     with pytest.raises(InputError, match="no address"):
-        stream.stream(study, tmp_path / "out", source="recording", to=("files",), **{option: "nowhere"})
+        end()
 
 
 def test_an_adaptation_of_no_steps_is_refused(study, scaled):
     none = replace(study, training=replace(study.training, adaptation_steps=0))
     with pytest.raises(InputError, match="no steps changes nothing"):
-        stream.stream(none, scaled, network="builtin", adapt=True)
+        stream.stream(none, scaled, network="builtin", adapt_after_s=20.0)
 
 
 def test_standing_corrects_inclinations_that_are_stated_roughly(unrecorded, scaled, tmp_path):
