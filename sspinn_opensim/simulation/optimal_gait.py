@@ -7,11 +7,12 @@ ground holds the pelvis is the constraint: the forces on its coordinates are zer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import casadi as ca
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from casadi_dynamics.model import Model
 from casadi_dynamics.symbolic.contact import Plane, Sphere, smooth_force, surface, touch
@@ -105,7 +106,7 @@ class GaitTask:
         """Instants at which the dynamics hold; the other half of a symmetric cycle follows."""
         return np.arange(self.knots // 2 if self.symmetric else self.knots) * self.cycle_s / self.knots
 
-    def maps(self, names, time_s) -> PeriodicMotion:
+    def maps(self, names: Sequence[str], time_s: np.ndarray) -> PeriodicMotion:
         """Return the maps from unknowns to the motion at some instants."""
         return periodic_motion(names, self.cycle_s, self.knots, time_s, symmetric=self.symmetric)
 
@@ -149,7 +150,7 @@ class OptimalGait:
         """Mean forward speed."""
         return float(self.unknowns[0])
 
-    def motion(self, time_s) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def motion(self, time_s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return q, u and udot, (m, n) each, at any times; the cycle repeats."""
         maps = self.task.maps(self.names, time_s)
         q, u, udot = ((part @ self.unknowns).reshape(len(time_s), -1) for part in (maps.q, maps.u, maps.udot))
@@ -272,14 +273,14 @@ def _optimize(
     return answer["x"].full().ravel()[:unknowns], stats
 
 
-def _jerk(names, task: GaitTask) -> ca.DM:
+def _jerk(names: Sequence[str], task: GaitTask) -> ca.DM:
     """Return the map from unknowns to jerk, whose squares sum up to those of a knot on average."""
     knots = len(task.knot_times_s)
     time_s = np.arange(knots * _JERK_PER_KNOT) * task.cycle_s / task.knots / _JERK_PER_KNOT
     return _casadi(task.maps(names, time_s).jerk) / np.sqrt(_JERK_PER_KNOT)
 
 
-def _lagrangian_hessian(x, factor, multipliers, hessian) -> ca.Function:
+def _lagrangian_hessian(x: ca.MX, factor: ca.MX, multipliers: Sequence[ca.MX], hessian: ca.MX) -> ca.Function:
     """Return the Hessian in the form in which `nlpsol` takes it, the multipliers being one vector."""
     stacked = ca.MX.sym("multipliers", sum(part.numel() for part in multipliers))
     parts = ca.vertsplit(stacked, np.cumsum([0, *(part.numel() for part in multipliers)]).tolist())
@@ -287,7 +288,9 @@ def _lagrangian_hessian(x, factor, multipliers, hessian) -> ca.Function:
     return ca.Function("hessian", [x, ca.MX(0, 1), factor, stacked], [upper])
 
 
-def _point_functions(model: Model, scales, stage: Stage, task: GaitTask) -> tuple[ca.Function, ca.Function]:
+def _point_functions(
+    model: Model, scales: Sequence[float], stage: Stage, task: GaitTask
+) -> tuple[ca.Function, ca.Function]:
     """Return functions of the scaled motion at one instant and its targets.
 
     The first gives the cost, the forces on the root in body weights (and body weight times metres) and the
@@ -310,7 +313,9 @@ def _point_functions(model: Model, scales, stage: Stage, task: GaitTask) -> tupl
     )
 
 
-def _cost(model: Model, stage: Stage, task: GaitTask, q, tau, force, target) -> ca.SX:
+def _cost(
+    model: Model, stage: Stage, task: GaitTask, q: ca.SX, tau: ca.SX, force: ca.SX, target: ca.SX
+) -> ca.SX:
     """Return squared deviations from the mean curves and squared moments at one instant."""
     names, n = model.coordinate_names, len(model.coordinates)
     weight = -model.gravity[1] * model.total_mass
@@ -329,7 +334,7 @@ def _cost(model: Model, stage: Stage, task: GaitTask, q, tau, force, target) -> 
     return ca.sumsqr(ca.vertcat(*residuals))
 
 
-def _targets(names, task: GaitTask) -> np.ndarray:
+def _targets(names: Sequence[str], task: GaitTask) -> np.ndarray:
     """Return the curves at the knots, (n + 4, m): each coordinate, then the forces on the feet."""
     percent = 100 * task.knot_times_s / task.cycle_s
     rows = []
@@ -371,6 +376,6 @@ def _start(model: Model, maps: PeriodicMotion, task: GaitTask) -> np.ndarray:
     return unknowns
 
 
-def _casadi(matrix) -> ca.DM:
+def _casadi(matrix: csr_matrix) -> ca.DM:
     coo = matrix.tocoo()
     return ca.DM.triplet(coo.row.tolist(), coo.col.tolist(), ca.DM(coo.data), *coo.shape)
