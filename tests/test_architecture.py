@@ -172,7 +172,7 @@ VERBS_WITHOUT_LABELS = {
     f"sspinn_opensim.verbs.{verb}"
     for verb in (
         *("axes", "vendor_files", "prepared", "train", "adapt", "estimate"),
-        *("stream", "stream_parts", "stream_start", "replay", "export"),
+        *("stream", "stream_ends", "stream_parts", "stream_start", "replay", "export"),
     )
 }
 

@@ -133,16 +133,16 @@ REPLAY = (
 
 def stream(options: argparse.Namespace) -> dict[str, Any]:
     """Return what `stream` takes of its options."""
-    from sspinn_opensim.streaming.frames import Patience  # brings more along than --help needs
+    # It brings more along than --help needs.
     from sspinn_opensim.verbs.stream_ends import EstimatesTo, SamplesFrom, ShownAt
 
     o = options
     own = ("study", "out", "scope", "network", "align_after_s", "standing_s", "seconds", "muscles")
+    own += ("window_ms", "hold_ms")
     return {name: getattr(o, name) for name in own} | {
         "source": SamplesFrom(o.source, o.stream, o.listen, o.one_clock, o.speed),
         "sinks": EstimatesTo(tuple(o.to), o.send, o.kept_minutes),
         "page": ShownAt(o.view_host, o.view_port) if o.view else None,
         "adapt_after_s": o.adapt_after_s if o.adapt else None,
-        "patience": Patience(o.window_ms / 1000, o.hold_ms / 1000),
         "rehearse": not o.no_rehearsal,
     }

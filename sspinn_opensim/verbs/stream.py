@@ -80,7 +80,8 @@ def stream(
     adapt_after_s: float | None = None,
     align_after_s: float = ALIGN_AFTER_S,
     standing_s: float | None = None,
-    patience: Patience | None = None,
+    window_ms: float = 60.0,
+    hold_ms: float = 100.0,
     seconds: float | None = None,
     muscles: bool = False,
     rehearse: bool = True,
@@ -108,8 +109,10 @@ def stream(
         Length of stream that the first alignment is made of, s, where nothing says how a sensor sits.
     standing_s : float, optional
         How long the person stands at the start, s; by default 1 s, and 0 in a recording.
-    patience : Patience, optional
-        How long a frame waits for a sensor, and how long one that is silent is bridged.
+    window_ms : float
+        How long a frame waits for a sensor, ms.
+    hold_ms : float
+        How long a sensor that is silent may be bridged, ms. See `streaming.frames.Patience`.
     seconds : float, optional
         How long to stream, s; by default until Ctrl-C, or the end of the recording.
     muscles : bool
@@ -123,7 +126,7 @@ def stream(
         There is no finished network for these sensors; a port or LSL cannot be had; muscle forces are asked
         for and the model's muscles cannot be used.
     """
-    source, sinks, patience = source or SamplesFrom(), sinks or EstimatesTo(), patience or Patience()
+    source, sinks = source or SamplesFrom(), sinks or EstimatesTo()
     recorded = source.kind == "recording"
     _refuse_unfit(study, recorded=recorded, adapt=adapt_after_s is not None)
     start = start_of(study, out, network)
@@ -142,7 +145,7 @@ def stream(
             estimator,
             sensors,
             clock=opened.clock,
-            patience=patience,
+            patience=Patience(window_ms / 1000, hold_ms / 1000),
             standing_s=standing,
             muscles=None if solver is None else LiveMuscles(solver, estimator.step_s),
             network=start.told,
@@ -163,7 +166,7 @@ def stream(
     takers += shown  # last: its thread works while nothing else does
     log.info(
         f"Estimates {1 / estimator.step_s:.0f} times a second by {start.told}; "
-        f"a frame waits at most {1000 * patience.window_s:g} ms"
+        f"a frame waits at most {window_ms:g} ms"
     )
     adapting = None
     if adapt_after_s is not None:
