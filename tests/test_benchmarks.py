@@ -21,7 +21,9 @@ from benchmarks import forked
 from benchmarks.people.feet import body_poses, coordinates, on_foot
 from benchmarks.people.references import Measured
 from benchmarks.people.space import angle_scores, segment_scores
+from benchmarks.run_time import time_of_run
 from benchmarks.training_speed.__main__ import table
+from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from sspinn_opensim.evaluation.curves import Curves
@@ -95,6 +97,27 @@ def test_training_speed_takes_turns_with_another_checkout(repository):
         assert len(found["wall_ms"][name]) == len(found["cpu_ms"][name]) == 1
         assert found["wall_ms"][name][0] > 0
     assert "times as fast" in table(found)
+
+
+def test_the_stages_of_a_run_are_timed_from_heading_to_heading(tmp_path):
+    """By a program that works for known times, in place of the package of another checkout."""
+    program = tmp_path / "sspinn_opensim" / "__main__.py"
+    program.parent.mkdir()
+    (program.parent / "__init__.py").touch()
+    program.write_text(
+        "import sys, time\n"
+        "print('can be used', flush=True)\n"
+        "for stage in ('scale', 'train'):\n"
+        "    print(stage + ' ' + chr(9472) * 20, flush=True)\n"
+        "    time.sleep(0.3)\n"
+        "sys.exit('7' in sys.argv)\n"
+    )
+    found = time_of_run(tmp_path, tmp_path / "study.toml", steps=3)
+    assert list(found) == ["start", "scale", "train", "all", "processor time"]
+    assert found["scale"] >= 0.2 and found["train"] >= 0.2
+    assert found["start"] + found["scale"] + found["train"] == pytest.approx(found["all"])
+    with pytest.raises(InputError, match="ended with status 1"):
+        time_of_run(tmp_path, tmp_path / "study.toml", steps=7)
 
 
 def virtual(repository, *arguments):
