@@ -86,6 +86,7 @@ def numbers() -> list[str]:
     stated = {
         "optimizer steps": chosen.steps,
         "windows per step": chosen.batch,
+        "of a cohort": settings.BATCH_OF_COHORT,
         "length of a window, s": chosen.window_s,
         "its start that is not scored, s": chosen.unscored_s,
         "peak learning rate": chosen.learning_rate,

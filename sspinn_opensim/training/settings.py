@@ -12,6 +12,8 @@ LEAD_IN_S = 0.6
 #: Pieces shorter than this are not learnt from, s: about a step.
 SHORTEST_S = 0.6
 
+#: Windows per step of people who share them.
+BATCH_OF_COHORT = 24
 #: Peak learning rate of an adaptation: high enough to find the person's own mounting, too low to forget the
 #: others' gait.
 ADAPTATION_LEARNING_RATE = 2e-3
@@ -47,7 +49,7 @@ class TrainingSettings(TrainingChoice):
     steps: int = 400
     start: Literal["builtin", "random"] = "random"
     seed: int = 0
-    batch: int = 24
+    batch: int = 12
     window_s: float = 1.6
     unscored_s: float = LEAD_IN_S
     learning_rate: float = 6e-3
@@ -108,6 +110,11 @@ def settings_of(choice: TrainingChoice, seed: int) -> TrainingSettings:
     """Return how a seed is trained from random numbers."""
     steps = TrainingSettings.steps if choice.steps is None else choice.steps
     return TrainingSettings(**{**vars(choice), "steps": steps, "start": "random"}, seed=seed)
+
+
+def settings_of_cohort(choice: TrainingChoice, seed: int) -> TrainingSettings:
+    """Return how a seed is trained from random numbers on people who share its steps."""
+    return replace(settings_of(choice, seed), batch=BATCH_OF_COHORT)
 
 
 def settings_from_network(choice: TrainingChoice, seed: int) -> TrainingSettings:

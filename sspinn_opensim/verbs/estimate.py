@@ -39,7 +39,7 @@ from sspinn_opensim.training.cohort import member_topology, single_person_cohort
 from sspinn_opensim.training.coverage import Uncovered
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.memory import hand_over
-from sspinn_opensim.training.settings import settings_of
+from sspinn_opensim.training.settings import settings_of, settings_of_cohort
 from sspinn_opensim.training.subject import Subject
 from sspinn_opensim.verbs.adapt import adapt
 from sspinn_opensim.verbs.on_study import OfPeople, on_study, people_of, person_folder
@@ -207,7 +207,7 @@ def _network_of_cohort(
 ) -> PersonNetwork:
     """Return the network of a cohort for one of its people; `member` is None if it never saw the person."""
     subject, recording = prepared.subject, prepared.trained_on
-    belongs_to = identity(subject, recording, settings_of(cohort.training, seed))
+    belongs_to = identity(subject, recording, settings_of_cohort(cohort.training, seed))
     file = ResultsFolder(out).checkpoint(seed)
     return load_member(file, subject, prepared.signals, belongs_to, member, same_training=True)
 

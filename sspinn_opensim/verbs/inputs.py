@@ -28,7 +28,7 @@ from sspinn_opensim.recording import (
 from sspinn_opensim.recording.places import place
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import refuse_other_study, refuse_own_network, refuse_stale, require_seed
-from sspinn_opensim.study import Study, TrainingChoice
+from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.checkpoint_checks import (
     SAME_NETWORK,
@@ -42,7 +42,7 @@ from sspinn_opensim.training.coordinates import held_by_choice, held_in
 from sspinn_opensim.training.coverage import refuse_short
 from sspinn_opensim.training.loss_terms import lasting_weights, to_switch_off, weights
 from sspinn_opensim.training.roles import refuse_untrainable, roles_of
-from sspinn_opensim.training.settings import settings_from_network, settings_of
+from sspinn_opensim.training.settings import settings_from_network, settings_of, settings_of_cohort
 from sspinn_opensim.verbs.axes import OF_PLACES, along_segments, objections, without_joints
 from sspinn_opensim.verbs.muscles import muscle_settings, muscle_window
 from sspinn_opensim.verbs.on_study import people_of, person_folder, subject_file
@@ -249,17 +249,18 @@ def _refuse_others(verb: str, study: Study | CohortStudy, out: Path, *, begins: 
     if isinstance(study, Study) and not begins and verb != "run":
         refuse_stale(out, verb, study=study)
     if verb in ("run", "train") and not restart:
-        _refuse_other_settings(out, study.training)
+        _refuse_other_settings(out, study)
 
 
-def _refuse_other_settings(out: Path, choice: TrainingChoice) -> None:
+def _refuse_other_settings(out: Path, study: Study | CohortStudy) -> None:
     """Refuse to go on from the checkpoints of a training with other settings."""
-    for seed in choice.seeds:
+    anew = settings_of_cohort if isinstance(study, CohortStudy) else settings_of
+    for seed in study.training.seeds:
         checkpoint = ResultsFolder(out).checkpoint(seed)
         if checkpoint.is_file():
             found = read_outline(checkpoint)["identity"]["training"]["settings"]
-            begun = settings_from_network if found.get("start") == "builtin" else settings_of
-            own = begun(choice, seed).stated()
+            begun = settings_from_network if found.get("start") == "builtin" else anew
+            own = begun(study.training, seed).stated()
             compare(checkpoint, {"settings": found}, {"settings": own}, START_OVER)
 
 

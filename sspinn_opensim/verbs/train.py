@@ -17,7 +17,7 @@ from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.checkpoint import cohort_identity, identity, resume, save
 from sspinn_opensim.training.cohort import Cohort, Member, member_topology, single_person_cohort
-from sspinn_opensim.training.settings import Progress, TrainingSettings, settings_of
+from sspinn_opensim.training.settings import Progress, TrainingSettings, settings_of_cohort
 from sspinn_opensim.training.trainer import Trainer
 from sspinn_opensim.verbs.on_study import on_study, people_of, person_folder
 from sspinn_opensim.verbs.prepared import Prepared, prepare, write_reading
@@ -142,10 +142,10 @@ def _train_cohort(
             keep(f"{study.name}: {note}")
             log.info(f"{study.name}: {note}")
         members.append(Member(study.name, own.subject, own.signals, study.person_id))
-        settings = settings_of(cohort.training, 0)
+        settings = settings_of_cohort(cohort.training, 0)
         identities[study.name] = identity(own.subject, own.trained_on, settings)
     for seed in cohort.training.seeds:
-        settings = settings_of(cohort.training, seed)
+        settings = settings_of_cohort(cohort.training, seed)
         belongs_to = cohort_identity(identities, settings)
         yield train_seed(Cohort(tuple(members)), settings, belongs_to, out, restart, progress=progress)
 
