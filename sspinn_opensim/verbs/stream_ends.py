@@ -6,14 +6,17 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.recording import Recording
 from sspinn_opensim.streaming.addresses import address_of
-from sspinn_opensim.streaming.channels import Channels
-from sspinn_opensim.streaming.sensors import StreamedSensors
-from sspinn_opensim.streaming.sinks import LslSink, RollingFiles, UdpSink
-from sspinn_opensim.streaming.sources import LslSource, RecordingSource, Source, UdpSource, own_axes
+
+if TYPE_CHECKING:
+    from sspinn_opensim.recording import Recording
+    from sspinn_opensim.streaming.channels import Channels
+    from sspinn_opensim.streaming.sensors import StreamedSensors
+    from sspinn_opensim.streaming.sinks import LslSink, RollingFiles, UdpSink
+    from sspinn_opensim.streaming.sources import Source
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +58,9 @@ class SamplesFrom:
 
     def opened(self, sensors: StreamedSensors, recording: Recording, scope: str) -> Source:
         """Return the source of samples, ready to be read."""
+        # Sources and sinks bring PyTorch along, for which no refusal of an input should wait.
+        from sspinn_opensim.streaming.sources import LslSource, RecordingSource, UdpSource, own_axes
+
         if self.kind == "udp":
             opened = UdpSource(sensors.names, *address_of(self.listen), shared_clock=self.one_clock)
             log.info(f"Listening at {opened.address[0]}:{opened.address[1]}")
@@ -93,6 +99,8 @@ class EstimatesTo:
 
     def opened(self, channels: Channels, rate_hz: float, scope: str) -> Iterator[LslSink | UdpSink]:
         """Yield what sends estimates, each ready; files are `files`."""
+        from sspinn_opensim.streaming.sinks import LslSink, UdpSink
+
         if "lsl" in self.kinds:
             yield LslSink(channels, rate_hz, scope)
         if "udp" in self.kinds:
@@ -100,6 +108,8 @@ class EstimatesTo:
 
     def files(self, folder: Path, channels: Channels, title: str) -> list[RollingFiles]:
         """Return what writes estimates to a folder, if anything does."""
+        from sspinn_opensim.streaming.sinks import RollingFiles
+
         if "files" not in self.kinds:
             return []
         return [RollingFiles(folder, channels, title, kept_s=60 * self.kept_minutes)]
