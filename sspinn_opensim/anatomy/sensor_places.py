@@ -52,14 +52,15 @@ def usual_place_of(body: str) -> UsualPlace | None:
     return USUAL_PLACES.get(found[0]) if found else None
 
 
-def is_of_toes(model: Model, body: str) -> bool:
-    """Return whether a body is the toes: the end of a foot that another body of that foot carries.
+def foot_of_toes(model: Model, body: str) -> str | None:
+    """Return the body of a foot that carries its toes; None if `body` is no toes.
 
-    A talus and a calcaneus are carried by another segment or carry others; a foot of one body is no toes.
+    Toes are the end of a foot that another body of that foot carries. A talus and a calcaneus are carried by
+    another segment or carry others; a foot of one body has no toes.
     """
     segment, carrier = segment_of(body), model.joint_of(body).parent.body
     ends = all(joint.parent.body != body for joint in model.joints)
-    return bool(segment) and segment[0] == "foot" and ends and segment_of(carrier) == segment
+    return carrier if segment and segment[0] == "foot" and ends and segment_of(carrier) == segment else None
 
 
 def usual_position(model: Model, body: str) -> np.ndarray:

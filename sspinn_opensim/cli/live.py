@@ -136,13 +136,13 @@ def stream(options: argparse.Namespace) -> dict[str, Any]:
     # It brings more along than --help needs.
     from sspinn_opensim.verbs.stream_ends import EstimatesTo, SamplesFrom, ShownAt
 
-    o = options
-    own = ("study", "out", "scope", "network", "align_after_s", "standing_s", "seconds", "muscles")
-    own += ("window_ms", "hold_ms")
-    return {name: getattr(o, name) for name in own} | {
-        "source": SamplesFrom(o.source, o.stream, o.listen, o.one_clock, o.speed),
-        "sinks": EstimatesTo(tuple(o.to), o.send, o.kept_minutes),
-        "page": ShownAt(o.view_host, o.view_port) if o.view else None,
-        "adapt_after_s": o.adapt_after_s if o.adapt else None,
-        "rehearse": not o.no_rehearsal,
+    own = "study out scope network align_after_s standing_s seconds window_ms hold_ms muscles".split()
+    return {name: getattr(options, name) for name in own} | {
+        "source": SamplesFrom(
+            options.source, options.stream, options.listen, options.one_clock, options.speed
+        ),
+        "sinks": EstimatesTo(tuple(options.to), options.send, options.kept_minutes),
+        "page": ShownAt(options.view_host, options.view_port) if options.view else None,
+        "adapt_after_s": options.adapt_after_s if options.adapt else None,
+        "rehearse": not options.no_rehearsal,
     }

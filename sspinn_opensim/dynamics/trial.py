@@ -120,8 +120,7 @@ def analyzed(
     """
     first, last = (time_s[0], time_s[-1]) if window is None else window
     time_s, q = low_passed(time_s, q, lowpass_hz)
-    speed = natural_quintic(time_s, q)(time_s, 1)
-    acceleration = natural_quintic(time_s, speed)(time_s, 1)
+    moving = differentiated(time_s, q, by_speeds=True)
     # What a file prints of a time, a filter's padding and a window's end differ by rounding.
     slack = 1e-6 * (time_s[1] - time_s[0])
     begin, end = (int(np.searchsorted(time_s, limit + slack, "right")) for limit in (first, last))
@@ -133,7 +132,7 @@ def analyzed(
             found=f"frames from {time_s[0]:g} to {time_s[-1]:g} s",
             fix="give a window within the motion",
         )
-    return SampledMotion(time_s, q, speed, acceleration).rows(chosen)
+    return SampledMotion(time_s, q, moving.qdot, moving.qddot).rows(chosen)
 
 
 def loads_at(at_s: np.ndarray, time_s: np.ndarray, values: np.ndarray) -> np.ndarray:

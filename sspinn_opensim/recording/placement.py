@@ -10,7 +10,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
 from sspinn_opensim.anatomy import segment_of
-from sspinn_opensim.anatomy.sensor_places import USUAL_PLACES, is_of_toes, joint_above, usual_place_of
+from sspinn_opensim.anatomy.sensor_places import USUAL_PLACES, foot_of_toes, joint_above, usual_place_of
 from sspinn_opensim.recording.choices import SensorChoice
 from sspinn_opensim.recording.rotations import rotate
 from sspinn_opensim.recording.types import PROXIMAL, Recording, Sensor
@@ -86,8 +86,7 @@ def usual_places(recording: Recording, model: Model) -> tuple[str, ...]:
         if sensor.position is not None or place is None:
             continue
         words, hint = place.words, ""
-        if is_of_toes(model, sensor.body):
-            foot = body_of_segment(model, segment_of(sensor.body) or ("", ""))
+        if foot := foot_of_toes(model, sensor.body):
             words = "on the toes, beyond the toe joint"
             hint = f'; one on the instep is on body = "{foot}"'
         sentences.append(

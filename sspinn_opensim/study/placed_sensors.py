@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
 from sspinn_opensim.anatomy import MIDDLE, WORDS, segment_of
-from sspinn_opensim.anatomy.sensor_places import is_of_toes
+from sspinn_opensim.anatomy.sensor_places import foot_of_toes
 from sspinn_opensim.recording.placement import body_of_segment
 from sspinn_opensim.recording.streams import Stream, stream_of
 
@@ -71,12 +71,11 @@ def place_streams(
             continue
         said = stream.segment or stream.name
         body, told_by = _body(said, model), _FILES if stream.segment else _NAME
-        if body is not None and is_of_toes(model, body):
+        foot = foot_of_toes(model, body) if body is not None else None
+        if foot is not None and foot not in {_body(other.segment or other.name, model) for other in streams}:
             # A sensor on the instep is called so, too; on the toes it would turn the toe joint by itself.
-            foot = body_of_segment(model, segment_of(body) or ("", ""))
-            if foot not in {_body(other.segment or other.name, model) for other in streams}:
-                told_by = f'guess: on the instep; a sensor beyond the toe joint is on body "{body}"'
-                body = foot
+            told_by = f'guess: on the instep; a sensor beyond the toe joint is on body "{body}"'
+            body = foot
         if body is not None and all(p.body != body or not p.told_by for p in placed):
             placed.append(Placed(_plain(said), stream.name, body, told_by))
     if not placed:

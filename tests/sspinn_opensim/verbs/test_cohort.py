@@ -17,8 +17,10 @@ from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import examples_folder, override, read_study
 from sspinn_opensim.study.cohort import read_cohort
 from sspinn_opensim.training.checkpoint import network_kind
+from sspinn_opensim.training.settings import settings_of, settings_of_cohort
 from sspinn_opensim.verbs import estimate, evaluate, train
 from sspinn_opensim.verbs.adapt import adapt
+from sspinn_opensim.verbs.inputs import first_look
 
 #: Height in m and mass in kg.
 PEOPLE = {"anna": (1.72, 68.0), "ben": (1.85, 80.0), "carla": (1.6, 55.0)}
@@ -118,6 +120,17 @@ def test_a_finished_cohort_is_not_trained_again(finished, folder):
     done = train.train(read_cohort(folder / "all.toml"), finished)
     assert str(done) == "seed 0: already trained, 3 steps"
     assert (finished / "training/seed_0/checkpoint.pt").read_bytes() == before
+
+
+def test_a_cohort_goes_on_from_settings_of_its_own(finished, folder):
+    """Those of one person's training are others: a step of people who share it has more windows."""
+    cohort = read_cohort(folder / "all.toml")
+    assert settings_of_cohort(cohort.training, 0).batch > settings_of(cohort.training, 0).batch
+    first_look("run", cohort, finished)
+    changed = dataclasses.replace(cohort, training=dataclasses.replace(cohort.training, steps=5))
+    with pytest.raises(InputError) as error:
+        first_look("run", changed, finished)
+    assert "--restart" in error.value.fix
 
 
 def test_a_cohort_with_another_member_does_not_go_on(finished, folder):
