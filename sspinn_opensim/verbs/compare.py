@@ -181,6 +181,8 @@ def _series(stored: Table, path: Path, known: Mapping[str, Coordinate]) -> tuple
         return kind, Series(source, stored.time_s, columns, {n: units[motions[n]] for n in names})
     if kind == GROUND:
         columns = by_side(columns, path)
+        if len(columns) < len(names):
+            log.info(f"note: {source}: forces of several bodies on one foot are added up")
     return kind, Series(source, stored.time_s, columns, {name: _unit(kind, name) for name in columns})
 
 

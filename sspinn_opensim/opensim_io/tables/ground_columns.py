@@ -4,26 +4,40 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError, InputWarning
 from casadi_dynamics.input_files import MOST_XML_BYTES
-from sspinn_opensim.anatomy import SIDES, side_of
+from casadi_dynamics.model.types import GROUND
+from sspinn_opensim.anatomy import SIDES, segment_of, side_of
 from sspinn_opensim.opensim_io.tables.external_loads import ExternalLoads, read_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import force_columns
 
 _PART = re.compile(r"(?P<what>force|torque|moment)_?(?P<part>[vp]?)(?P<axis>[xyz])")
 
 
+@dataclass(frozen=True)
+class _Force:
+    """One force of a table, and whether it can be added to others on its foot."""
+
+    side: str
+    name: str
+    stated: bool
+    adds: bool
+
+
 def by_side(columns: Mapping[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
     """Rename columns to ``right_ground_force_vx`` and the like, where the side is known.
 
     The side comes from an ExternalLoads file beside the table that names it (one that cannot be used is said
-    in an `InputWarning`), else from an ``r`` or ``l`` in the label. Labels stay where it cannot be known, or
-    where two forces act on one side.
+    in an `InputWarning`), else from an ``r`` or ``l`` in the label. Several forces on one foot, such as those
+    on heel and toes or of several plates, become one: their sum, at the mean of their points weighted by
+    their vertical parts (their common centre of pressure), with the torque about it. Labels stay where the
+    side cannot be known, or where it is not known that forces of one side act on its foot.
 
     Parameters
     ----------
@@ -32,15 +46,46 @@ def by_side(columns: Mapping[str, np.ndarray], path: Path) -> dict[str, np.ndarr
     path : Path
         The table.
     """
-    prefixes = _prefixes(path)
-    renamed = {label: _from_loads(label, prefixes) or _from_label(label) or label for label in columns}
-    if len(set(renamed.values())) < len(renamed):
-        return dict(columns)
-    return {renamed[label]: values for label, values in columns.items()}
+    stated = _stated(path)
+    sides: dict[str, dict[_Force, dict[str, str]]] = {}
+    for label in columns:
+        if found := stated.get(label[:-1]) or _of_label(label):
+            force, prefix = found
+            sides.setdefault(force.side, {}).setdefault(force, {})[prefix + label[-1]] = label
+    renamed: dict[str, np.ndarray] = {}
+    left = dict(columns)
+    for side, forces in sides.items():
+        acting = {force: labels for force, labels in forces.items() if force.stated} or forces
+        if len(acting) > 1 and not all(force.adds for force in acting):
+            continue
+        parts = [{name: left.pop(label) for name, label in labels.items()} for labels in acting.values()]
+        renamed |= parts[0] if len(parts) == 1 else _together(side, parts)
+    return renamed | {label: values for label, values in left.items() if label not in renamed}
 
 
-def _prefixes(path: Path) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _together(side: str, parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return the columns of one force that equals several; without all of their points, no point."""
+    force, point, torque = ([prefix + axis for axis in "xyz"] for prefix in force_columns(side))
+    shared = [name for name in force if all(name in part for part in parts)]
+    found = {name: np.sum([part[name] for part in parts], axis=0) for name in shared}
+    if not all(name in part for part in parts for name in force + point):
+        return found
+    nothing = np.zeros_like(parts[0][force[0]])
+    forces, points, torques = (
+        np.stack([np.column_stack([part.get(name, nothing) for name in names]) for part in parts])
+        for names in (force, point, torque)
+    )
+    weights = np.maximum(forces[..., 1:2], 0.0)
+    total = weights.sum(0)
+    weights = np.where(total > 0, weights / np.where(total > 0, total, 1.0), 1 / len(parts))
+    middle = (weights * points).sum(0)
+    about = (torques + np.cross(points - middle, forces)).sum(0)
+    return found | dict(zip(point, middle.T, strict=True)) | dict(zip(torque, about.T, strict=True))
+
+
+def _stated(path: Path) -> dict[str, tuple[_Force, str]]:
+    """Return the forces that loads beside a table state, by the prefixes of columns, and the new prefixes."""
+    found: dict[str, tuple[_Force, str]] = {}
     for file in sorted(path.parent.glob("*.xml")):
         if not file.is_file() or file.stat().st_size > MOST_XML_BYTES:
             continue
@@ -58,23 +103,24 @@ def _prefixes(path: Path) -> dict[str, str]:
             continue
         if loads.datafile.name != path.name:
             continue
-        for force in loads.forces:
-            names = force_columns(SIDES.get(side_of(force.body), force.body))
+        for k, force in enumerate(loads.forces):
+            segment = segment_of(force.body)
+            on_foot = segment is None or segment[0] == "foot"
+            side = SIDES.get(side_of(force.body), force.body) if on_foot else force.body
+            one = _Force(side, f"{file.name} {k}", True, {force.force_frame, force.point_frame} == {GROUND})
             given = (force.force_prefix, force.point_prefix, force.torque_prefix)
-            found |= {prefix: name for prefix, name in zip(given, names, strict=True) if prefix}
+            found |= {old: (one, new) for old, new in zip(given, force_columns(side), strict=True) if old}
     return found
 
 
-def _from_loads(label: str, prefixes: Mapping[str, str]) -> str:
-    return prefixes[label[:-1]] + label[-1] if label[:-1] in prefixes else ""
-
-
-def _from_label(label: str) -> str:
+def _of_label(label: str) -> tuple[_Force, str] | None:
+    """Return the force that a column belongs to as its label tells, and its new prefix."""
     words = [word for word in label.split("_") if word.lower() not in SIDES]
     side, part = SIDES.get(side_of(label)), _PART.fullmatch("_".join(words[-2:]))
-    if side is None or part is None:
-        return ""
+    if side is None or part is None or (part["part"] and part["what"] != "force"):
+        return None
+    name = "_".join(words[:-2])
+    segment = segment_of(name)
+    one = _Force(side, name, False, segment is not None and segment[0] == "foot")
     force, point, torque = force_columns(side)
-    if part["what"] == "force":
-        return {"p": point, "v": force, "": force}[part["part"]] + part["axis"]
-    return "" if part["part"] else torque + part["axis"]
+    return one, (point if part["part"] == "p" else force) if part["what"] == "force" else torque

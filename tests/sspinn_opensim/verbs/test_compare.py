@@ -13,6 +13,7 @@ from sspinn_opensim import cli
 from sspinn_opensim.evaluation.comparison import Series, compare_series
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.ground_columns import by_side
+from sspinn_opensim.opensim_io.tables.motion_files import force_columns, ground_forces_table
 from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
 from sspinn_opensim.verbs.compare import compare
 
@@ -199,8 +200,48 @@ def test_external_loads_say_the_side_of_a_column(tmp_path):
     loads = write_external_loads(tmp_path / "loads.xml", ["calcn_l"])
     loads.write_text(loads.read_text().replace("calcn_l_ground_force_v", "1_ground_force_v"))
     assert list(by_side({"1_ground_force_vy": SWING}, path)) == ["left_ground_force_vy"]
-    two = {"calcn_l_ground_force_vy": SWING, "toes_l_ground_force_vy": SWING}
-    assert list(by_side(two, path)) == list(two)  # two forces on one side stay apart
+    loads.write_text(loads.read_text().replace(">calcn_l<", ">hand_l<"))
+    assert list(by_side({"1_ground_force_vy": SWING}, path)) == ["hand_l_ground_force_vy"]
+
+
+def test_what_acts_on_one_side_is_added_up_where_it_acts_on_the_foot(tmp_path):
+    """Two labels of a side may be one force twice, as measured and filtered, and hands may carry."""
+    path = tmp_path / "grf.mot"
+    two = {"calcn_l_ground_force_vy": SWING, "toes_l_ground_force_vy": 2 * SWING}
+    np.testing.assert_allclose(by_side(two, path)["left_ground_force_vy"], 3 * SWING)
+    for names in (("plate_l", "filtered_l"), ("calcn_l", "hand_l")):
+        apart = {f"{name}_ground_force_vy": SWING for name in names}
+        assert list(by_side(apart, path)) == list(apart)
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_the_force_of_a_foot_is_that_of_its_bodies(tmp_path, stated):
+    """Loads on heel and toes equal loads on the heels alone, at the common centre of pressure."""
+    rng = np.random.default_rng(0)
+    bodies = ("calcn_r", "toes_r", "calcn_l", "toes_l")
+    force, torque, point = rng.normal(size=(3, 101, 4, 3))
+    force[..., 1] = 400 + 300 * rng.random((101, 4))
+    point[..., 1] = torque[..., 0] = torque[..., 2] = 0.0  # on the floor, which twists alone
+    force[:30, :2] = torque[:30, :2] = 0.0  # the right foot is in the air first
+    pairs = slice(None, None, 2), slice(1, None, 2)
+    whole = sum(force[:, pair] for pair in pairs)
+    moment = sum(np.cross(point, force)[:, pair] + torque[:, pair] for pair in pairs)
+    up = np.where(whole[..., 1] > 0, whole[..., 1], 1.0)
+    centre = np.stack([moment[..., 2] / up, 0 * up, -moment[..., 0] / up], axis=-1)
+    centre[:30, 0] = (point[:30, 0] + point[:30, 1]) / 2
+    left_over = moment - np.cross(centre, whole)
+    for name, feet, *loads in (
+        ("a", bodies, force, point, torque),
+        ("b", bodies[::2], whole, centre, left_over),
+    ):
+        (tmp_path / name).mkdir()
+        write_storage(tmp_path / name / "grf.mot", ground_forces_table(feet, TIME, *loads))
+        if stated:
+            write_external_loads(tmp_path / name / "external_loads.xml", feet)
+    (group,) = compare(tmp_path / "a", tmp_path / "b", tmp_path / "out").groups
+    names = [prefix + axis for side in ("right", "left") for prefix in force_columns(side) for axis in "xyz"]
+    assert [row.name for row in group.differences] == names and not group.only_a + group.only_b
+    assert max(row.largest for row in group.differences) < 1e-9
 
 
 @pytest.mark.parametrize("fault", ["cut", "off"])
