@@ -7,9 +7,10 @@ laboratory's plates and the belts of a treadmill are read alike.
 from sspinn_opensim.gait.cycles import Cycle, mean_cycles, most_typical
 from sspinn_opensim.gait.events import Contact, contacts
 from sspinn_opensim.gait.spatiotemporal import StrideValues, measured, summary, symmetry_index
-from sspinn_opensim.gait.strides import Stride, Strides, find_strides
+from sspinn_opensim.gait.strides import STRIDE_S, Stride, Strides, find_strides
 
 __all__ = [
+    "STRIDE_S",
     "Contact",
     "Cycle",
     "Stride",

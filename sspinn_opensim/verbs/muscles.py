@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.dynamics.trial import inside
 from sspinn_opensim.files import require
-from sspinn_opensim.gait import mean_cycles, most_typical
+from sspinn_opensim.gait import STRIDE_S, mean_cycles, most_typical
 from sspinn_opensim.gait.files import read_strides, write_cycles
 from sspinn_opensim.opensim_io.static_optimization import preparation
 from sspinn_opensim.opensim_io.static_optimization import run as static_optimization
 from sspinn_opensim.opensim_io.static_optimization.verdict import Verdict
 from sspinn_opensim.opensim_io.tables.storage import read_storage
-from sspinn_opensim.recording import Recording, output_window
+from sspinn_opensim.recording import Recording, output_window, phases
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import OutputChoice, Study
 from sspinn_opensim.verbs.on_study import on_study
@@ -93,12 +92,6 @@ def muscles(
             "not estimated"
         )
     optimizer = FastOptimizer(settings) if fast else None
-    if not fast:
-        frames = int(inside(recording.time_s, *window).sum())
-        log.info(
-            f"OpenSim optimizes {frames} frames, {window[0]:.2f} to {window[1]:.2f} s, without a word "
-            "meanwhile; --fast solves the same in a fraction of the time"
-        )
     verdict = static_optimization.run(
         out, workers=workers, unit_is_stated=True, measured=False, optimizer=optimizer
     )
@@ -139,24 +132,54 @@ def muscle_window(
 def _typical_part(
     out: Path, recording: Recording, number: int, within: tuple[float, float]
 ) -> tuple[float, float]:
-    """Return the successive strides closest to the median of all; where there is none, what they lie in."""
+    """Return the successive strides closest to the median of all; without a stride, the time of so many."""
     files = ResultsFolder(out)
-    if not files.strides.is_file():
-        return within
-    motion = read_storage(files.kinematics)
-    curves = (column for column in motion.values.T if np.ptp(column) > 0)
-    strides = most_typical(motion.time_s, curves, read_strides(files.strides), number, within)
+    strides = ()
+    if files.strides.is_file():
+        motion = read_storage(files.kinematics)
+        curves = (column for column in motion.values.T if np.ptp(column) > 0)
+        strides = most_typical(motion.time_s, curves, read_strides(files.strides), number, within)
     if not strides:
-        return within
-    time_s = recording.time_s
-    first = max(int(np.searchsorted(time_s, strides[0].from_s, "right")) - 1, 0)
-    last = min(int(np.searchsorted(time_s, strides[-1].to_s)), len(time_s) - 1)
-    part = float(time_s[first]), float(time_s[last])
+        return _moving_part(recording, number, within)
+    part = _to_samples(recording.time_s, strides[0].from_s, strides[-1].to_s)
     log.info(
         f"{len(strides)} successive strides closest to the median, {part[0]:.2f} to {part[1]:.2f} s; "
         "--all takes everything"
     )
     return part
+
+
+def _moving_part(recording: Recording, number: int, within: tuple[float, float]) -> tuple[float, float]:
+    """Return the middle of the longest movement, as long as some strides; all, if that is no longer.
+
+    Where the person does not walk or run these are strides of the slowest gait. A turn, whose estimate is
+    worse, and standing are taken if there is nothing else.
+    """
+    longest = max(
+        phases(recording),
+        key=lambda phase: (
+            phase.kind not in ("standing", "turning"),
+            min(phase.to_s, within[1]) - max(phase.from_s, within[0]),
+        ),
+    )
+    length_s = number * (longest.stride_s or STRIDE_S[1])
+    if within[1] - within[0] <= length_s:
+        return within
+    from_s = (longest.from_s + longest.to_s - length_s) / 2
+    from_s = min(max(from_s, within[0]), within[1] - length_s)
+    part = _to_samples(recording.time_s, from_s, from_s + length_s)
+    kind = "movement" if longest.kind == "other" else longest.kind
+    log.info(
+        f"no stride was found: {part[0]:.2f} to {part[1]:.2f} s are analysed, the middle of the longest "
+        f"{kind}; from_s and to_s under [output] choose another part, --all takes everything"
+    )
+    return part
+
+
+def _to_samples(time_s: np.ndarray, from_s: float, to_s: float) -> tuple[float, float]:
+    """Return the samples between which a part lies."""
+    first = max(int(np.searchsorted(time_s, from_s, "right")) - 1, 0)
+    return float(time_s[first]), float(time_s[min(int(np.searchsorted(time_s, to_s)), len(time_s) - 1)])
 
 
 def _write_cycles(files: ResultsFolder) -> None:

@@ -10,6 +10,7 @@ from sspinn_opensim.gait import Stride, measured
 from sspinn_opensim.gait.files import read_cycles, write_strides
 from sspinn_opensim.opensim_io.static_optimization.choices import MuscleChoice
 from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
+from sspinn_opensim.recording.phases import Phase
 from sspinn_opensim.report import muscle_charts
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import OutputChoice
@@ -97,8 +98,43 @@ def test_a_chosen_part_and_a_repeated_cycle_stay_what_they_are(asked):
     assert asked(cycle_s=1.5)[0] == (pytest.approx(27.0), pytest.approx(28.5))
 
 
-def test_without_strides_everything(asked):
+WALKING = Phase("walking", 3.0, 13.0, cadence_steps_per_min=100.0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "part", "said"),
+    [
+        # Three strides of 1.2 s in the middle of the longer walk, not of standing or turning, however long.
+        (
+            (
+                Phase("standing", 0.0, 3.0),
+                WALKING,
+                Phase("turning", 13.0, 28.0),
+                Phase("walking", 28.0, 29.9, 90.0),
+            ),
+            (6.2, 9.8),
+            "the longest walking",
+        ),
+        # Of what is no gait three times as long as the slowest stride, moved inside where it leans out.
+        ((Phase("standing", 0.0, 16.0), Phase("other", 16.0, 29.99)), (19.39, 26.6), "the longest movement"),
+        ((Phase("standing", 0.0, 28.0), Phase("other", 28.0, 29.99)), (22.76, 29.96), "the longest movement"),
+        ((Phase("standing", 0.0, 29.99),), (11.39, 18.6), "the longest standing"),
+    ],
+)
+def test_without_strides_the_time_of_so_many(asked, monkeypatch, caplog, seen, part, said):
+    monkeypatch.setattr(verb, "phases", lambda recording: seen)
     _, files = asked()
     files.strides.unlink()
-    (from_s, to_s), _ = asked()
-    assert from_s < 1.2 and to_s > 29.8 and not files.muscle_cycles.is_file()
+    with caplog.at_level("INFO"):
+        window, _ = asked()
+    assert window == pytest.approx(part, abs=0.011) and not files.muscle_cycles.is_file()
+    assert f"no stride was found: {window[0]:.2f} to {window[1]:.2f} s are analysed" in caplog.text
+    assert said in caplog.text and asked(whole=True)[0][1] > 29.8
+    assert asked(output=OutputChoice(4.0, 25.0))[0] == (4.0, 25.0)
+
+
+def test_a_short_recording_without_strides_is_analysed_whole(asked, caplog):
+    _, files = asked()
+    files.strides.unlink()
+    (from_s, to_s), _ = asked(muscles=MuscleChoice(strides=13))  # 13 strides of 2.4 s are more than 30 s
+    assert from_s < 0.2 and to_s > 29.8 and "no stride" not in caplog.text
