@@ -15,7 +15,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 #: Why a process was stopped.
@@ -74,6 +74,7 @@ def run_group(
     cwd: Path,
     environment: Mapping[str, str],
     stop: threading.Event | None = None,
+    look: Callable[[], None] | None = None,
 ) -> int | str:
     """Run a command as the leader of a process group.
 
@@ -85,6 +86,8 @@ def run_group(
         Working folder.
     stop : threading.Event, optional
         Ends the run from another thread.
+    look : callable, optional
+        Called a few times a second meanwhile.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def run_group(
         )
         try:
             _limit_memory(process.pid, limits.memory_bytes)
-            return _wait(process, log_file, limits, stop)
+            return _wait(process, log_file, limits, stop, look)
         finally:
             _kill_group(process)
 
@@ -130,7 +133,7 @@ def end_with_parent(folders: Sequence[str]) -> None:
         os.killpg(0, signal.SIGKILL)  # what the job started, and the guard itself
 
 
-def _wait(process: subprocess.Popen, log_file: Path, limits: Limits, stop) -> int | str:
+def _wait(process: subprocess.Popen, log_file: Path, limits: Limits, stop, look) -> int | str:
     end = time.monotonic() + limits.time_s
     while True:
         try:
@@ -142,6 +145,8 @@ def _wait(process: subprocess.Popen, log_file: Path, limits: Limits, stop) -> in
                 return TOO_TALKATIVE
             if stop is not None and stop.is_set():
                 return NO_LONGER_WANTED
+            if look is not None:
+                look()
 
 
 def _limit_memory(pid: int, limit: int) -> None:

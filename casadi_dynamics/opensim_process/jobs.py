@@ -58,6 +58,7 @@ class Job:
     timeout_s: float
     outputs: Sequence[Path] = ()
     cwd: Path | None = None
+    watch: Callable[[str], None] | None = None
     place: str = ""
 
 
@@ -71,6 +72,7 @@ def run_job(
     worker: str = WORKER,
     memory_bytes: int | None = None,
     stop: threading.Event | None = None,
+    watch: Callable[[str], None] | None = None,
 ) -> JobResult:
     """Run one job in a worker process and return its answer; may be called from several threads.
 
@@ -95,6 +97,8 @@ def run_job(
         Address space that each process of the job may use; by default `memory_limit()`.
     stop : threading.Event, optional
         Ends the job from another thread.
+    watch : callable, optional
+        Told a few times a second which lines were printed since, some or none.
 
     Returns
     -------
@@ -115,7 +119,7 @@ def run_job(
     with contextlib.ExitStack() as stack:
         stack.enter_context(writing(name, "the folder of its output", outputs))
         given, folders = stack.enter_context(files.staged())
-        code, log, reply = _run(job, given, folders, limits, cwd, worker, stop)
+        code, log, reply = _run(job, given, folders, limits, cwd, worker, stop, watch)
         error = failure(name, arguments, limits, code, log, reply) or missing_outputs(name, files, log)
         if error is not None:
             raise with_full_disk(error, [*folders, tempfile.gettempdir()])
@@ -183,7 +187,7 @@ def _reference(function: Callable) -> str:
     return f"{module}:{name}"
 
 
-def _run(job, arguments, folders, limits, cwd, worker, stop) -> tuple[int | str, str, dict | None]:
+def _run(job, arguments, folders, limits, cwd, worker, stop, watch) -> tuple[int | str, str, dict | None]:
     """Run the worker; return its exit code or why it was stopped, its log and its answer."""
     with (
         writing(job.partition(":")[2], "the temporary folder"),
@@ -199,9 +203,28 @@ def _run(job, arguments, folders, limits, cwd, worker, stop) -> tuple[int | str,
         # The worker searches modules where this process does, and never in its working folder (-P).
         search = os.pathsep.join(str(Path(p).absolute()) for p in sys.path if p)
         environment = os.environ | {"PYTHONPATH": search}
-        code = run_group(command, log_file, limits, cwd=cwd or empty, environment=environment, stop=stop)
+        look = None if watch is None else _following(log_file, watch)
+        code = run_group(
+            command, log_file, limits, cwd=cwd or empty, environment=environment, stop=stop, look=look
+        )
         log = _read_log(log_file, limits.log_bytes)
         return code, log, _read_answer(answer)
+
+
+def _following(path: Path, watch: Callable[[str], None]) -> Callable[[], None]:
+    """Return what hands on the whole lines that a file has gained since the last call."""
+    read = 0
+
+    def look() -> None:
+        nonlocal read
+        with path.open("rb") as file:
+            file.seek(read)
+            gained = file.read()
+        whole = gained[: gained.rfind(b"\n") + 1]
+        read += len(whole)
+        watch(whole.decode("utf-8", errors="replace"))
+
+    return look
 
 
 def _read_log(path: Path, most_bytes: int) -> str:

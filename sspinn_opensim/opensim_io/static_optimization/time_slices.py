@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import re
 import time
 from pathlib import Path
@@ -19,10 +20,13 @@ from casadi_dynamics.cores import usable_cores
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import Job, JobResult, run_jobs
 from casadi_dynamics.opensim_process.temporary import temporary_folder
+from sspinn_opensim.opensim_io.progress import Progress
 from sspinn_opensim.opensim_io.static_optimization.setup_file import Setup, write_slice
 from sspinn_opensim.opensim_io.static_optimization.solution import Solution
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 from sspinn_opensim.opensim_io.worker.tools import static_optimization
+
+log = logging.getLogger(__name__)
 
 _OVERLAP_FRAMES = 2
 #: Factors on the criterion of convergence for frames that were given up. In running at 5 m/s they solved 16
@@ -122,6 +126,11 @@ def solve(
     """
     workers, start = workers or usual_workers(), time.monotonic()
     slices = plan(time_s, setup.from_s, setup.to_s, workers)
+    frames = sum(part.frames for part in slices)
+    log.info(
+        f"OpenSim optimizes {frames} frames, {setup.from_s:.2f} to {setup.to_s:.2f} s; "
+        "--fast solves the same in a fraction of the time"
+    )
     found = _run(setup, slices, workers)
     relaxed = np.zeros(len(found.time_s), bool)
     for looser in _LOOSER:
@@ -171,7 +180,9 @@ class _Raw:
 
 def _run(setup: Setup, slices: list[Slice], workers: int, looser: float = 1.0) -> _Raw:
     with temporary_folder("static_optimization") as folder:
-        jobs = [_job(setup, part, Path(folder), looser) for part in slices]
+        what = "static optimization" if looser == 1 else "again, what was given up"
+        watch = Progress(what, sum(part.frames for part in slices), _FRAME_LOG)
+        jobs = [_job(setup, part, Path(folder), looser, watch) for part in slices]
         results = run_jobs(jobs, at_once=workers)
         tables = [[read_storage(path) for path in job.outputs] for job in jobs]
     forces, activations = (_joined(slices, [pair[k] for pair in tables]) for k in range(2))
@@ -237,14 +248,14 @@ def _available_memory_bytes() -> int:
     return 0
 
 
-def _job(setup: Setup, part: Slice, folder: Path, looser: float) -> Job:
+def _job(setup: Setup, part: Slice, folder: Path, looser: float, watch: Progress) -> Job:
     own = folder / f"slice_{part.number}"
     raw = own / "results"
     raw.mkdir(parents=True)
     file = write_slice(setup, own / "setup.xml", raw, part.runs_from_s, part.runs_to_s, looser)
     outputs = [raw / f"{setup.tool_name}_StaticOptimization_{kind}.sto" for kind in ("force", "activation")]
     limit = _TIMEOUT_S + _TIMEOUT_PER_FRAME_S * part.frames
-    return Job(static_optimization, {"setup": file}, limit, outputs, place=str(part))
+    return Job(static_optimization, {"setup": file}, limit, outputs, watch=watch, place=str(part))
 
 
 def _joined(slices: list[Slice], tables: list[Table]) -> Table:

@@ -15,7 +15,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.opensim_process.temporary import temporary_folder
-from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ
+from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ, inside
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.model_file import (
     active_ground_forces,
@@ -24,6 +24,7 @@ from sspinn_opensim.opensim_io.model.model_file import (
     switch_ground_forces_off,
     write_model_tree,
 )
+from sspinn_opensim.opensim_io.progress import Progress
 from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads
 from sspinn_opensim.opensim_io.tables.motion_files import moment_columns
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
@@ -138,6 +139,7 @@ def run(folder: Path, trial: ToolInputs) -> InverseDynamics:
             {"setup": setup, "output": output, "coordinates": filtered},
             timeout_s=timeout_s(motion),
             outputs=[output, filtered],
+            watch=Progress("inverse dynamics", int(inside(motion.time_s, trial.from_s, trial.to_s).sum())),
         )
         with np.load(filtered, allow_pickle=False) as file:
             names, time_s, values = tuple(file["names"].tolist()), file["time_s"], file["values"]

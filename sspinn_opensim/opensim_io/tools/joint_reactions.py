@@ -20,6 +20,7 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.opensim_io.model.model_file import active_ground_forces, read_model_tree
+from sspinn_opensim.opensim_io.progress import Progress
 from sspinn_opensim.opensim_io.static_optimization.setup_file import read_setup
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 from sspinn_opensim.opensim_io.tools.joint_reaction_checks import (
@@ -228,6 +229,7 @@ def run(folder: Path, trial: ToolInputs, seen: Survey) -> Reactions:
         {"setup": files.joint_reactions_setup, "folder": raw.parent},
         timeout_s=_TIMEOUT_S + _TIMEOUT_PER_FRAME_S * len(forces.time_s),
         outputs=[raw],
+        watch=Progress("joint reactions", len(forces.time_s)),
     )
     if unused := [line for line in job.log.splitlines() if any(words in line for words in _FALLEN_BACK)]:
         raise InputError(

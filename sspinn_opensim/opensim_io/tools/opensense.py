@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from casadi_dynamics.errors import InputError, OpenSimError
 from casadi_dynamics.opensim_process.jobs import run_job
+from sspinn_opensim.opensim_io.progress import Progress
 from sspinn_opensim.opensim_io.tables.orientations import write_orientations
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.opensim_io.worker.orientations import follow_orientations
@@ -109,6 +110,7 @@ def inverse_kinematics(
         },
         timeout_s=_TIMEOUT_S + _TIMEOUT_PER_FRAME_S * len(time_s),
         outputs=[placed, files.opensense_motion],
+        watch=Progress("inverse kinematics of the IMUs", len(time_s)),
     )
     motion = read_storage(files.opensense_motion)
     if len(motion.time_s) != len(time_s):

@@ -10,6 +10,8 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.opensim_process.remembered import answer_key
 from casadi_dynamics.opensim_process.temporary import temporary_folder
+from sspinn_opensim.dynamics.trial import inside
+from sspinn_opensim.opensim_io.progress import Progress
 from sspinn_opensim.opensim_io.tables.external_loads import read_external_loads
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.opensim_io.worker.tools import inverse_dynamics
@@ -60,8 +62,9 @@ def joint_moments(
         }
 
         def ask() -> bytes:
-            most_s = timeout_s(read_storage(kinematics))
-            run_job(inverse_dynamics, arguments, timeout_s=most_s, outputs=[output])
+            motion = read_storage(kinematics)
+            watch = Progress("inverse dynamics", int(inside(motion.time_s, *window).sum()))
+            run_job(inverse_dynamics, arguments, timeout_s=timeout_s(motion), outputs=[output], watch=watch)
             return output.read_bytes()
 
         reads = [model, kinematics]

@@ -102,6 +102,20 @@ def opensim_of(folder: Path, source: str) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), *filter(None, sys.path)])}
 
 
+def test_whole_lines_are_told_while_the_job_runs(run_fake):
+    """Each once, and none of them before it has ended."""
+    told = []
+    body = """
+        for text in ("[info] first\\n[info] sec", "ond\\n", "[info] third\\n"):
+            print(text, end="", flush=True)
+            time.sleep(0.6)
+        reply({})
+    """
+    run_fake(body, watch=told.append)
+    assert "".join(told) == "[info] first\n[info] second\n[info] third\n" and told.count("") > 2
+    assert told.index("[info] first\n") < told.index("[info] second\n") < told.index("[info] third\n")
+
+
 def test_answer_log_and_warnings_come_back(run_fake, tmp_path):
     result = run_fake(
         'print("[info] hello"); print("[warning] careful"); reply({"sum": arguments["a"] + arguments["b"]})',
