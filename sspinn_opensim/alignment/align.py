@@ -12,7 +12,7 @@ from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.alignment.combine import Evidence, combine
 from sspinn_opensim.alignment.doubts import SURE, doubts_of
 from sspinn_opensim.alignment.evidence import Observed, evidence_of, stated_axes
-from sspinn_opensim.alignment.identify import SAGITTAL, fits, identify
+from sspinn_opensim.alignment.identify import SAGITTAL, fits, identify, on_one_segment
 from sspinn_opensim.alignment.mistakes import find_mistakes
 from sspinn_opensim.alignment.standing import Standing, find_standing
 from sspinn_opensim.alignment.strides import Strides, find_strides, of_sensors
@@ -212,7 +212,9 @@ def _observe(
         )
     else:
         found = fits(strides, gaits, planar=planar.tolist())
-        sitting = identify(found, observed.sites)
+        said = zip(observed.sites, observed.planar, strict=True)
+        free = [site is None and not plane for site, plane in said]
+        sitting = identify(found, observed.sites, on_one_segment(strides, free))
         each = zip(observed.sites, observed.planar, sitting, strict=True)
         trusted = tuple(
             None if not plane and site != at and sure >= SURE else site for site, plane, (at, sure) in each

@@ -7,6 +7,7 @@ movement.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,10 @@ TOGETHER = 4.0
 _TOGETHER_TURNED = 2.0
 #: Sets of sensors with one on the trunk and none on the pelvis are rare: minus the logarithm of the odds.
 _RARE = {"trunk": np.log(5.0)}
+#: Sensors turn as one body where less than this part of their angular rates is left when one is turned best,
+#: in the harmonics of the stride. Of seven people two sensors on a shank leave 0.003 and 0.009, a shank and
+#: its foot, the next nearest, 0.07 to 0.17.
+_ONE_BODY = 0.025
 #: Two sensors are exchanged more often than one is worn where none is said to be: likewise.
 _UNCLAIMED = np.log(5.0)
 
@@ -84,6 +89,32 @@ class Fit:
         known = [(k, self.sites.index(site)) for k, site in enumerate(claims) if site in self.sites]
         rows, columns = [k for k, _ in known], [m for _, m in known]
         return self.cost[:, rows, columns].sum(axis=1)
+
+
+def on_one_segment(strides: Strides, free: Sequence[bool]) -> tuple[tuple[int, ...], ...]:
+    """Return the sensors by segment: those that turn as one body are together, all others alone.
+
+    Parameters
+    ----------
+    free : sequence of k bool
+        Which sensors may be together with others: nobody said where they sit.
+    """
+    groups = [[k] for k in range(len(free))]
+    for a, b in itertools.combinations(np.flatnonzero(free).tolist(), 2):
+        if _apart(strides.rate[a], strides.rate[b]) < _ONE_BODY:
+            one, other = (next(group for group in groups if k in group) for k in (a, b))
+            if one is not other:
+                groups.remove(other)
+                one += other
+    return tuple(map(tuple, groups))
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the part of the angular rates (h, 3) of two sensors that is left when one is turned best."""
+    both = (np.abs(a) ** 2).sum() + (np.abs(b) ** 2).sum()
+    product = (a.conj().T @ b).real
+    alike = np.linalg.svd(product, compute_uv=False) @ (1.0, 1.0, np.sign(np.linalg.det(product)))
+    return float((both - 2 * alike) / both) if both else 1.0
 
 
 def level_axes(strides: Strides) -> np.ndarray:
@@ -148,10 +179,13 @@ def _fit(
     )
 
 
-def identify(found: Sequence[Fit], claims: Sequence[Site | None]) -> list[tuple[Site, float]]:
+def identify(
+    found: Sequence[Fit], claims: Sequence[Site | None], together: Sequence[Sequence[int]] = ()
+) -> list[tuple[Site, float]]:
     """Return the site where each sensor most probably sits, and its probability against all others.
 
-    Which sensor claims a site does not matter, only by how many it is claimed: it may carry so many.
+    Which sensor claims a site does not matter, only by how many it is claimed: it may carry so many. Sensors
+    on one segment count as one, which moves as they do on average; the probability of each is its own.
 
     Parameters
     ----------
@@ -159,42 +193,48 @@ def identify(found: Sequence[Fit], claims: Sequence[Site | None]) -> list[tuple[
         All kinds of gait and sizes of the movement.
     claims : sequence of k (str, str) or None
         What the user said. A site that none of them names is the rarer one where all are named.
+    together : sequence of sequences of int
+        The sensors by segment, of `on_one_segment`; left out, each sits on its own.
     """
     from scipy.optimize import linear_sum_assignment  # takes long to import
 
-    counts = Counter(claims)
+    counts, groups = Counter(claims), [list(group) for group in together] or [[k] for k in range(len(claims))]
     best = None
     for fit in found:
         often = [max(counts[site], 1) for site in fit.sites]
         # Where there are more sensors than sites, any site may carry several.
-        spare = max(len(claims) - sum(often), 0)
+        spare = max(len(groups) - sum(often), 0)
         place = [m for m, n in enumerate(often) for _ in range(n + spare)]
         rare = np.array([_RARE.get(segment, 0.0) for segment, _ in fit.sites])
         if None not in counts:
             rare += [0.0 if counts[site] else _UNCLAIMED for site in fit.sites]
-        for cost in fit.cost + rare:
+        costs = fit.cost + rare
+        of_groups = np.stack([costs[:, group].mean(axis=1) for group in groups], axis=1)
+        for cost in of_groups:
             rows, chosen = linear_sum_assignment(cost[:, place])
             total = cost[:, place][rows, chosen].sum()
             if best is None or total < best[0]:
-                best = total, fit, place, [place[m] for m in chosen], fit.cost + rare
+                best = total, fit, place, [place[m] for m in chosen], costs, of_groups
     if best is None:
         return []
-    _, fit, place, chosen, costs = best
+    _, fit, place, chosen, costs, of_groups = best
     total = np.full(costs.shape[1:], np.inf)
-    for cost in costs:
-        for k, m in np.ndindex(total.shape):
-            total[k, m] = min(total[k, m], _forced(cost, place, k, m))
+    for cost, of_group in zip(costs, of_groups, strict=True):
+        for g, m in np.ndindex(of_group.shape):
+            others = _without(of_group, place, g, m)
+            total[groups[g], m] = np.minimum(total[groups[g], m], cost[groups[g], m] + others)
     weight = np.exp(total.min(axis=1, keepdims=True) - total)
     weight /= weight.sum(axis=1, keepdims=True)
-    return [(fit.sites[m], round(float(weight[k, m]), 6)) for k, m in enumerate(chosen)]
+    site = {k: m for group, m in zip(groups, chosen, strict=True) for k in group}
+    return [(fit.sites[site[k]], round(float(weight[k, site[k]]), 6)) for k in range(len(claims))]
 
 
-def _forced(cost: np.ndarray, place: list[int], sensor: int, site: int) -> float:
-    """Return the lowest total cost with one sensor on one site."""
+def _without(cost: np.ndarray, place: list[int], row: int, site: int) -> float:
+    """Return the lowest total cost of all others with one row on one site."""
     from scipy.optimize import linear_sum_assignment  # takes long to import
 
     rest = list(place)
     rest.remove(site)
-    others = np.delete(cost, sensor, axis=0)[:, rest]
+    others = np.delete(cost, row, axis=0)[:, rest]
     rows, chosen = linear_sum_assignment(others)
-    return float(cost[sensor, site] + others[rows, chosen].sum())
+    return float(others[rows, chosen].sum())

@@ -188,6 +188,7 @@ def _sensors(sensors: Sequence[Placed]) -> list[str]:
         lines += ["", toml_table("sensors", sensor.name)]
         if sensor.told_by:
             lines.append(f"# {sensor.told_by}")
+        lines += [f"# {other} sits on it, too: it could be the source instead" for other in sensor.beside]
         if sensor.body != sensor.name:
             lines.append(f"body = {_text(sensor.body)}")
         if sensor.source != sensor.name:

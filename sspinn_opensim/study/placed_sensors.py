@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
@@ -32,12 +32,15 @@ class Placed:
         Of the model.
     told_by : str
         What says so, in words; empty: the user did.
+    beside : tuple of str
+        Sensors of the file on the same body that are not used.
     """
 
     name: str
     source: str
     body: str
     told_by: str = ""
+    beside: tuple[str, ...] = ()
 
 
 def place_streams(
@@ -47,6 +50,9 @@ def place_streams(
     by_movement: Callable[[], Mapping[str, tuple[str, str, float]]] = dict,
 ) -> tuple[Placed, ...]:
     """Return the sensors whose place is known: by the user, by the file, by their names, or by how they move.
+
+    Of several on one body, unless the user lists them, one is used: without their places they would all be
+    taken to sit at the same one. It is the first that the file or its name places, or the surest by movement.
 
     Parameters
     ----------
@@ -76,7 +82,10 @@ def place_streams(
             # A sensor on the instep is called so, too; on the toes it would turn the toe joint by itself.
             told_by = f'guess: on the instep; a sensor beyond the toe joint is on body "{body}"'
             body = foot
-        if body is not None and all(p.body != body or not p.told_by for p in placed):
+        first = next((k for k, p in enumerate(placed) if p.body == body and p.told_by), None)
+        if first is not None:
+            placed[first] = _with_beside(placed[first], stream.name)
+        elif body is not None:
             placed.append(Placed(_plain(said), stream.name, body, told_by))
     if not placed:
         placed = _placed_by_movement(by_movement(), model)
@@ -91,6 +100,10 @@ def place_streams(
                 fix="leave one of them out, or name their segments in two ways (tibia_r, shank_r)",
             )
     return tuple(placed)
+
+
+def _with_beside(placed: Placed, source: str) -> Placed:
+    return replace(placed, beside=(*placed.beside, source))
 
 
 def _placed_by_user(streams: Sequence[Stream], where: Mapping[str, str], model: Model) -> list[Placed]:
@@ -140,7 +153,7 @@ def segment_name(place: tuple[str, str]) -> str:
 
 
 def _placed_by_movement(told: Mapping[str, tuple[str, str, float]], model: Model) -> list[Placed]:
-    """Return sensors on the bodies they most probably sit on, the surest of each body."""
+    """Return sensors on the bodies they most probably sit on, the surest of each body, as they are told."""
     placed: dict[str, Placed] = {}
     middle = sum(segment in MIDDLE for segment, _, _ in told.values())
     for name, (found, side, probability) in sorted(told.items(), key=lambda item: -item[1][2]):
@@ -148,11 +161,16 @@ def _placed_by_movement(told: Mapping[str, tuple[str, str, float]], model: Model
         alone = found in MIDDLE and middle == 1
         segment = "pelvis" if alone else found
         body = body_of_segment(model, (segment, side))
-        if body is not None and body not in placed and (alone or is_sure(segment, probability)):
+        if body is None or not (alone or is_sure(segment, probability)):
+            continue
+        if body in placed:
+            placed[body] = _with_beside(placed[body], name)
+        else:
             words = "pelvis or the trunk" if alone else " ".join((side, segment)).strip()
             sure = "" if alone else f" (probability {probability:.2f})"
             placed[body] = Placed(body, name, body, f"guess: it moves like a sensor on the {words}{sure}")
-    return list(placed.values())
+    order = list(told)
+    return sorted(placed.values(), key=lambda p: order.index(p.source))
 
 
 def _refuse_none(placed: Sequence[Placed], streams: Sequence[Stream]) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from sspinn_opensim.study.cohort import is_cohort
 from sspinn_opensim.study.draft import NewStudy, model_file
 from sspinn_opensim.study.person import odd_person
 from sspinn_opensim.study.placed_sensors import check_segments, is_sure, segment_name
-from sspinn_opensim.text import text_table
+from sspinn_opensim.text import text_table, toml_table
 from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.training.coverage import refuse_short
 from sspinn_opensim.training.loss_terms import weights
@@ -62,8 +62,9 @@ class RecordingCheck:
         How the sensors sit on their segments, where that had to be found.
     study, page : Path or None
         What was written.
-    left_out : tuple of str
-        Sensors of the files that the written study does not name, though the user did not choose.
+    left_out : mapping of str to str
+        Sensors of the files that the written study does not use, though the user did not choose, and which
+        sensor of the study each sits beside, if it is known.
     refused : str
         Why the study cannot be run, if not for a finding.
     as_json : bool
@@ -77,7 +78,7 @@ class RecordingCheck:
     alignment: Alignment | None = None
     study: Path | None = None
     page: Path | None = None
-    left_out: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
     refused: str = ""
     as_json: bool = False
 
@@ -141,19 +142,27 @@ class RecordingCheck:
             return []
         still = {f.sensor for f in self.overview.findings if f.kind == "frozen"}
         surest: dict[tuple[str, str], str] = {}  # of the sensors that move alike
+        others = []
         for own in sorted(told, key=lambda own: -own.probability):
             if own.name not in still and own.found and is_sure(own.found[0], own.probability):
-                surest.setdefault(own.found, own.name)
+                first = surest.setdefault(own.found, own.name)
+                others += [f"{own.name} beside {first}"] if first != own.name else []
         order = [own.name for own in told]
         places = sorted(surest.items(), key=lambda item: order.index(item[1]))
         said = " ".join(f"{name}={segment_name(place)}" for place, name in places)
-        return [f"by how they move, sensors sit at: --where {said}"] if said else []
+        more = f" (on the same segments: {', '.join(others)})" if others else ""
+        return [f"by how they move, sensors sit at: --where {said}{more}"] if said else []
 
     def _not_used(self) -> list[str]:
-        if not self.left_out:
-            return []
-        why = "nothing says for sure where they sit, or another sensor sits there"
-        return [f"not used, as {why} (--where): {', '.join(self.left_out)}"]
+        lines = [
+            f"not used: {name}, as it sits on the same segment as '{other}'; if it is to be used instead, "
+            f"make it the source of {toml_table('sensors', other)} in the study"
+            for name, other in self.left_out.items()
+            if other
+        ]
+        unknown = ", ".join(name for name, other in self.left_out.items() if not other)
+        why = "nothing says for sure where they sit"
+        return lines + ([f"not used, as {why} (--where): {unknown}"] if unknown else [])
 
     def _turns(self) -> list[str]:
         from sspinn_opensim.report.recording_page import turn_table
@@ -259,7 +268,7 @@ def check(
     path = Path(path)
     if not path.exists():
         raise InputError("There is no such file or folder.", where=path, fix="check the path")
-    looked, left_out = None, ()
+    looked, left_out = None, {}
     if path.suffix.lower() == ".toml":
         _refuse_options_of_files(path, where, recorded_rate_hz, options, new_study)
         study = read_study(path)
@@ -271,10 +280,11 @@ def check(
         if new_study is None:
             check_segments(where or {})
         else:
-            looked = write_study(new_study, files)
+            *looked, placed = write_study(new_study, files)
             source = read_study(new_study.file)
-            named = {sensor.source or sensor.name for sensor in source.sensors}
-            left_out = () if where else tuple(s.name for s in files.streams if s.name not in named)
+            beside = {other: p.name for p in placed for other in p.beside}
+            unused = [s.name for s in files.streams if s.name not in {p.source for p in placed}]
+            left_out = {name: beside.get(name, "") for name in unused if not where or name in beside}
     overview, alignment = looked or look_at(source)
     if isinstance(source, Study):
         overview = _with_body(overview, source, alignment)

@@ -34,7 +34,7 @@ from sspinn_opensim.study.draft import (
     study_text,
     unobserved_trunk,
 )
-from sspinn_opensim.study.placed_sensors import place_streams, stream_called
+from sspinn_opensim.study.placed_sensors import Placed, place_streams, stream_called
 from sspinn_opensim.verbs.axes import along_segments, as_chosen, contradictions
 
 #: Findings about the axes of a sensor.
@@ -205,8 +205,8 @@ def look_at(source: Study | Recorded) -> tuple[Overview, Alignment | None]:
     return dataclasses.replace(view, recording=turned, findings=findings), alignment
 
 
-def write_study(new: NewStudy, files: VendorFiles) -> tuple[Overview, Alignment | None]:
-    """Write a study of a vendor's files; return what is in the recording and how its sensors sit.
+def write_study(new: NewStudy, files: VendorFiles) -> tuple[Overview, Alignment | None, tuple[Placed, ...]]:
+    """Write a study of a vendor's files; return what is in the recording, how sensors sit, and on what.
 
     Raises
     ------
@@ -237,15 +237,16 @@ def write_study(new: NewStudy, files: VendorFiles) -> tuple[Overview, Alignment 
     placed = place_streams(files.streams, files.where, model, lambda: _moves_like(files))
     sensors = tuple(SensorChoice(p.name, p.body, p.source) for p in placed)
     seen, alignment = look_at(Recorded(files.choice.file, files.choice, sensors))
-    used, standing = {p.source for p in placed}, longest_standing(seen.phases, 0.0)
+    used = {source for p in placed for source in (p.source, *p.beside)}
+    standing = longest_standing(seen.phases, 0.0)
     draft = Draft(
         format=files.choice.format,
         file=files.choice.file,
         model=new.model,
         height_m=new.height_m,
         mass_kg=new.mass_kg,
-        sensors=tuple(placed),
-        left_out=tuple(stream.name for stream in files.streams if stream.name not in used),
+        sensors=placed,
+        left_out=tuple(s.name for s in files.streams if s.name not in used),
         planar=is_planar(model),
         fixed=unobserved_trunk(model, placed),
         recorded_rate_hz=files.choice.recorded_rate_hz,
@@ -261,7 +262,7 @@ def write_study(new: NewStudy, files: VendorFiles) -> tuple[Overview, Alignment 
     with draft_of(new.file) as temporary:
         temporary.write_text(study_text(draft, new.file), encoding="utf-8")
         read_study(temporary)  # what is written must be what is read
-    return seen, alignment
+    return seen, alignment, placed
 
 
 def _likely_axes(seen: Overview, alignment: Alignment | None) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Alignment of a person who moves as usual, of real sensors with cameras, and of what cannot be aligned."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,9 @@ from sspinn_opensim.alignment.align import align, aligned, fingerprint, unaligne
 from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.alignment.identify import Fit, identify
 from sspinn_opensim.alignment.usual import QUIET_STANDING, usual_gaits
-from sspinn_opensim.recording import Sensor
+from sspinn_opensim.anatomy import segment_of
+from sspinn_opensim.recording import Sensor, read_recording
+from sspinn_opensim.verbs.vendor_files import read_files
 
 from .conftest import BODIES, GRAVITY, SITES, any_turns, degrees_between, in_plane, recording_of, walker
 
@@ -335,6 +338,34 @@ def test_a_sensor_counts_as_worn_on_a_segment_without_one_by_more_evidence_than_
     assert [site for site, _ in identify([alone], [None])] == [sites[1]]
     ((site, probability),) = identify([alone], sites[:1])
     assert site == sites[0] and probability == pytest.approx(5 / (5 + 4), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "worn", [("femur_r", "tibia_r", "tibia_r", "calcn_r"), ("pelvis", *["tibia_r"] * 2, *["tibia_l"] * 2)]
+)
+def test_two_sensors_on_one_segment_are_told(worn, signals):
+    """Each on a segment of its own would be shanks and feet, or shanks and thighs."""
+    own = [BODIES.index(body) for body in worn]
+    force, rate = (signal[:, own] for signal in signals)
+    force = force + 0.3 * np.random.default_rng(2).standard_normal(force.shape)  # no copies
+    nowhere = [f"imu_{k}" for k in range(len(own))]
+    found = align(recording_of(force, rate, any_turns(len(own)), bodies=nowhere)).sensors
+    assert [each.found for each in found] == [SITES[k] for k in own]
+    assert min(each.probability for each in found[1:]) > 0.9
+
+
+@pytest.mark.parametrize("lacking", [(), ("foot",), ("pelvis", "femur"), ("_l", "pelvis")])
+def test_real_sensors_two_on_a_shank_are_told_whatever_else_is_worn(shared, lacking):
+    folder = shared / "data" / "gaittoolbox_walk"
+    worn = json.loads((folder / "sensors.json").read_text())["sensors"]
+    names = {serial: name for name, serial in worn.items() if not any(word in name for word in lacking)}
+    source = read_files(folder / "imu", {}, 100.0).source
+    sensors = tuple(sensor for sensor in source.sensors if sensor.name in names)
+    found = align(read_recording(replace(source, sensors=sensors), refuse=False)).sensors
+    assert len(found) == len(names)
+    for own in found:
+        name = names[own.name].replace("ankle", "tibia")
+        assert own.found == segment_of(name) and (name == "pelvis" or own.probability > 0.9)
 
 
 def test_a_shank_without_a_foot_below_is_not_taken_for_one(shared, without):

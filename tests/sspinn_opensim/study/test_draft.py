@@ -74,6 +74,18 @@ def test_a_sensor_called_toes_is_guessed_to_sit_on_the_instep(shared):
     assert place_streams([alone], {"toes_r": "toes_r"}, model)[0].body == "toes_r"  # the user says so
 
 
+def test_of_two_sensors_on_a_segment_one_is_used_and_the_other_named(model):
+    """The first by names; by movement the surest, where the other's place is sure itself."""
+    (one,) = place_streams([stream("shank_r upper"), stream("shank_r lower")], {}, model)
+    assert (one.body, one.source, one.beside) == ("tibia_r", "shank_r upper", ("shank_r lower",))
+    told = {"a": ("shank", "right", 0.95), "b": ("shank", "right", 0.99), "c": ("thigh", "right", 0.92)}
+    streams = [stream(name) for name in told]
+    placed = place_streams(streams, {}, model, lambda: told)
+    assert [(p.source, p.beside) for p in placed] == [("b", ("a",)), ("c", ())]
+    told["a"] = ("shank", "right", 0.8)
+    assert [p.beside for p in place_streams(streams, {}, model, lambda: told)] == [(), ()]
+
+
 def test_two_sensors_on_a_segment_are_two_when_the_user_says_so(model):
     placed = place_streams([stream("a"), stream("b")], {"a": "tibia_r", "b": "right_shank"}, model)
     assert [(p.name, p.body) for p in placed] == [("tibia_r", "tibia_r"), ("right_shank", "tibia_r")]

@@ -267,7 +267,22 @@ def test_where_sensors_sit_is_told_by_how_they_move(kuopio, tmp_path):
     proposed = str(check(again, recorded_rate_hz=100.0))
     assert "00B42D53=shank_l" in proposed and "00B42D54=" not in proposed
     written = check(again, recorded_rate_hz=100.0, new_study=NewStudy(file, force=True, **NEW))
-    assert written.ok and written.left_out == ("00B42D54",) and "(--where): 00B42D54" in str(written)
+    assert written.ok and dict(written.left_out) == {"00B42D54": ""} and "(--where): 00B42D54" in str(written)
+
+
+def test_of_two_sensors_on_a_shank_one_is_used_and_the_other_named(shared, tmp_path):
+    folder = shared / "data" / "gaittoolbox_walk" / "imu"
+    file = tmp_path / "walk.toml"
+    result = check(folder, recorded_rate_hz=100.0, new_study=NewStudy(file, **NEW))
+    # The last two are copies of the two that sit above the ankles.
+    above = {"00B40C44": "tibia_l", "00B40C47": "tibia_r"}
+    assert dict(result.left_out) == above | {"00B40C49": "", "00B40C4A": ""}
+    told = "not used: 00B40C44, as it sits on the same segment as 'tibia_l'"
+    assert told in str(result) and "where they sit (--where): 00B40C49, 00B40C4A" in str(result)
+    text = file.read_text(encoding="utf-8")
+    assert "# 00B40C47 sits on it, too" in text and "# Not used: 00B40C49, 00B40C4A" in text
+    assert {sensor.name for sensor in read_study(file).sensors} >= set(above.values())
+    assert "00B40C44 beside 00B40BA5" in str(check(folder, recorded_rate_hz=100.0))
 
 
 @pytest.mark.parametrize(
@@ -512,8 +527,8 @@ def test_of_two_sensors_whose_names_tell_one_segment_the_second_is_left_out_and_
     file, study = tmp_path / "two.csv", tmp_path / "study.toml"
     file.write_text("\n".join(second) + "\n")
     result = check(file, new_study=NewStudy(study, **NEW))
-    assert result.left_out == ("shank_right",)
-    assert "or another sensor sits there (--where): shank_right" in str(result)
+    assert dict(result.left_out) == {"shank_right": "tibia_r"}
+    assert "not used: shank_right, as it sits on the same segment as 'tibia_r'" in str(result)
     study.unlink()
     where = {name: name for name in ("pelvis", "femur_r", "foot_r", "tibia_r")} | {"shank_right": "shank_r"}
     both = check(file, where=where, new_study=NewStudy(study, **NEW))
