@@ -112,7 +112,7 @@ def on_one_segment(strides: Strides, free: Sequence[bool]) -> tuple[tuple[int, .
 def _apart(a: np.ndarray, b: np.ndarray) -> float:
     """Return the part of the angular rates (h, 3) of two sensors that is left when one is turned best."""
     both = (np.abs(a) ** 2).sum() + (np.abs(b) ** 2).sum()
-    product = (a.conj().T @ b).real
+    product = np.real(a.conj().T @ b)
     alike = np.linalg.svd(product, compute_uv=False) @ (1.0, 1.0, np.sign(np.linalg.det(product)))
     return float((both - 2 * alike) / both) if both else 1.0
 

@@ -12,6 +12,9 @@ from sspinn_opensim.dynamics.agreement import agreement
 
 #: Below this many common samples neither a mean nor a correlation says anything.
 _FEWEST_SAMPLES = 3
+#: Values are compared to so many decimals of deg, m, N, N m: of forces that a plane does not have, rounding
+#: leaves 1e-15.
+_DECIMALS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,10 +128,11 @@ def compare_series(title: str, a: Series, b: Series) -> Group:
                 found=f"{a.units[name]} and {b.units[name]}",
             )
     time_s = _common_times(a, b, where)
-    curves = {
-        name: (np.interp(time_s, a.time_s, a.columns[name]), np.interp(time_s, b.time_s, b.columns[name]))
-        for name in shared
-    }
+
+    def at_times(series: Series, name: str) -> np.ndarray:
+        return np.round(np.interp(time_s, series.time_s, series.columns[name]), _DECIMALS)
+
+    curves = {name: (at_times(a, name), at_times(b, name)) for name in shared}
     return Group(
         title=title,
         sources=(a.source, b.source),

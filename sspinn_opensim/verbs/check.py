@@ -280,7 +280,8 @@ def check(
         if new_study is None:
             check_segments(where or {})
         else:
-            *looked, placed = write_study(new_study, files)
+            overview, alignment, placed = write_study(new_study, files)
+            looked = overview, alignment
             source = read_study(new_study.file)
             beside = {other: p.name for p in placed for other in p.beside}
             unused = [s.name for s in files.streams if s.name not in {p.source for p in placed}]

@@ -41,6 +41,12 @@ def test_known_differences_come_out():
     assert group.only_a == () and group.only_b == ("elbow",) and group.samples == 101
 
 
+def test_what_rounding_leaves_of_nothing_is_nothing():
+    rest = 1e-14 * np.random.default_rng(0).standard_normal((2, len(TIME)))
+    (row,) = compare_series("x", series(TIME, torque=rest[0]), series(TIME, "b", torque=rest[1])).differences
+    assert (row.rmsd, row.bias, row.largest, row.range_a, row.correlation) == (0, 0, 0, 0, None)
+
+
 def test_only_common_time_counts_on_the_coarser_clock():
     late = np.arange(0.5, 2, 0.002)
     a, b = series(TIME, ramp=TIME), series(late, "b", ramp=late + 1)
