@@ -41,12 +41,13 @@ _OF_OPENSIM_IO = _rooms(
         "": "",
         "worker": "",
         "documents": "",
+        "progress": "",
         "model": "documents worker",
         "tables": "documents model worker",
-        "trials": "model tables worker",
+        "trials": "model progress tables worker",
         "scaling": "documents model tables worker",
-        "static_optimization": "documents model tables trials worker",
-        "tools": "documents model static_optimization tables trials worker",
+        "static_optimization": "documents model progress tables trials worker",
+        "tools": "documents model progress static_optimization tables trials worker",
     },
 )
 _OF_CASADI_DYNAMICS = _rooms(

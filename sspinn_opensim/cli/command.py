@@ -15,6 +15,7 @@ import importlib
 import inspect
 import io
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from typing import Any
 from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim import __version__
 from sspinn_opensim.cli.console import Screen
+from sspinn_opensim.cli.options import OF_STUDY
 from sspinn_opensim.cli.verbs import VERBS, Verb
 from sspinn_opensim.interruption import Interrupted, as_exceptions
 from sspinn_opensim.streaming.addresses import address_of, bound_for_page, bound_for_samples
@@ -37,8 +39,14 @@ _EPILOG = (
     "person, recording and sensors; see docs/study.md. 'run' does scale, convert, train, estimate, muscles "
     "and evaluate, which can also be done one by one."
 )
-#: Options with this in front of their name replace what the study says.
-_OF_STUDY = "study."
+#: What follows a stage of a study that was done by itself.
+_NEXT = {
+    "scale": "train",
+    "train": "estimate",
+    "adapt": "estimate",
+    "estimate": "muscles",
+    "muscles": "evaluate",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with as_exceptions(), screen.attached():
             result = call(options.verb, options, screen)
             screen.show(result)
+            screen.show(_next(options))
             return getattr(result, "exit_status", 0 if getattr(result, "ok", True) else 1)
     except InputError as error:
         return _fail(str(error))
@@ -136,11 +145,28 @@ def call(verb: Verb, options: argparse.Namespace, screen: Screen) -> object:
     return function(**given, **{name: value for name, value in more.items() if name in taken})
 
 
+def _next(options: argparse.Namespace) -> str | None:
+    """Return how the stage after one of a study is typed, with the same changes of the study."""
+    study = getattr(options, "study", None) or getattr(options, "files", [Path()])[0]
+    following = _NEXT.get(options.verb.name)
+    if following is None or study.suffix.lower() != ".toml":
+        return None
+    if following == "muscles" and is_cohort(study):
+        following = "evaluate"
+    changes = []
+    for name, value in vars(options).items():
+        if name.startswith(OF_STUDY) and value is not None:
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            changes += [f"--{name.removeprefix(OF_STUDY)}", text]
+    said = shlex.join(["sspinn", following, str(study), "--out", str(options.out), *changes])
+    return f"next: {said}" + (", which writes the report" if following == "evaluate" else "")
+
+
 def _study(path: Path, changes: dict[str, Any]) -> object:
     """Return the study or the cohort of a file with what the command line changes; a model stays a path."""
     if not changes:
         return path
-    own = {name.removeprefix(_OF_STUDY): value for name, value in changes.items()}
+    own = {name.removeprefix(OF_STUDY): value for name, value in changes.items()}
     study: Any = (read_cohort if is_cohort(path) else read_study)(path, sensors=own.pop("sensors"))
     return override(study, **own)
 

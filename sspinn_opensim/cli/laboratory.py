@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.cli.options import NONE_OR_MORE, OUT, PROCESSES, Option, flag, names, number, path
+from sspinn_opensim.cli.options import (
+    NONE_OR_MORE,
+    OF_STUDY,
+    OUT,
+    PROCESSES,
+    Option,
+    flag,
+    names,
+    number,
+    path,
+)
 from sspinn_opensim.settings.bounds import HEIGHT
 
 _UNITS = ("degrees", "radians")
@@ -83,6 +93,15 @@ def muscles(options: argparse.Namespace) -> dict[str, Any]:
     """Return what `muscles` works on, a study, trials or finished folders, and its settings."""
     first, *others = options.files
     settings: dict[str, Any] = {name: getattr(options, name) for name in ("out", "workers", "fast", "whole")}
+    of_study = {name: value for name, value in vars(options).items() if name.startswith(OF_STUDY)}
+    changed = [f"--{name.removeprefix(OF_STUDY)}" for name, value in of_study.items() if value is not None]
+    if changed and (first.suffix.lower() == ".osim" or first.is_dir()):
+        raise InputError(
+            "Options that change a study are given without one.",
+            where=first,
+            found=", ".join(changed),
+            fix="leave them out, or give the study",
+        )
     if first.suffix.lower() == ".osim":
         return settings | {"study": _trials(options, first, others)}
     values = {option.typed: getattr(options, option.name) for option in _TRIALS}
@@ -99,7 +118,7 @@ def muscles(options: argparse.Namespace) -> dict[str, Any]:
         raise InputError(
             "The files to analyse are not clear.", expected=_MUSCLES, found=" ".join(map(str, options.files))
         )
-    return settings | {"study": first}
+    return settings | of_study | {"study": first}
 
 
 def _trials(options: argparse.Namespace, model: Path, motions: Sequence[Path]) -> object:

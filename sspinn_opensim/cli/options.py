@@ -14,6 +14,8 @@ from sspinn_opensim.settings.bounds import LARGEST, Bounds
 from sspinn_opensim.streaming.addresses import address_of
 from sspinn_opensim.study.sensor_sets import ALL, PRESETS
 
+#: Options with this in front of their name replace what the study says.
+OF_STUDY = "study."
 ANY = Bounds(-LARGEST, LARGEST)
 COUNT, NONE_OR_MORE, PROCESSES = Bounds(1, LARGEST), Bounds(0, LARGEST), Bounds(1, 1024)
 #: As it is written in English: no 1_000, no nan.

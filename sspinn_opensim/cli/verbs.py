@@ -169,7 +169,7 @@ VERBS = (
     Verb(
         "muscles",
         "static optimization on those files, or on a laboratory's own (OpenSim)",
-        laboratory.MUSCLES,
+        (*laboratory.MUSCLES, *_OF_STUDY),
         laboratory.muscles,
     ),
     Verb("evaluate", "compare with the reference and write the report", (_PEOPLE, OUT, *_OF_STUDY)),

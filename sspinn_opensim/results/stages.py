@@ -241,8 +241,8 @@ def _stale(folder: Path, verb: str, what: str) -> InputError:
 
 def _typed(what: str) -> str:
     """Return what to do about a setting that may have come from the command line instead of the study."""
-    option = next((option for key, option in _TYPED.items() if what.startswith(f"{key} ")), "")
-    return f"state it in the study, or give {option} as then where the command has it; or " if option else ""
+    key, option = next(((key, own) for key, own in _TYPED.items() if what.startswith(f"{key} ")), ("", ""))
+    return f"state {key} in the study, or give {option}, as then; or " if option else ""
 
 
 def _hash(path: Path) -> str:

@@ -1,6 +1,7 @@
 import ast
 import errno
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim import cli
 from sspinn_opensim.cli.verbs import VERBS
 from sspinn_opensim.interruption import Interrupted
+from sspinn_opensim.study import examples_folder
 
 STUDY = """
 [model]
@@ -75,6 +77,30 @@ def test_a_verb_is_a_function_of_its_name_in_a_module_of_its_name(repository, ve
     assert function.returns is not None, "what it returns is what is printed"
 
 
+@pytest.mark.parametrize(
+    ("verb", "then", "more"),
+    [
+        ("scale", "train", []),
+        ("train", "estimate", ["--steps", "6", "--seeds", "0,1"]),
+        ("estimate", "muscles", ["--steps", "6", "--sensors", "FT"]),
+        ("muscles", "evaluate", ["--steps", "6"]),
+    ],
+)
+def test_a_stage_says_which_follows_and_takes_its_changes(verb, then, more, fake, tmp_path, capsys):
+    study = str(examples_folder() / "demo.toml")
+    assert cli.main([verb, study, "--out", str(tmp_path / "a b"), *more]) == 0
+    said = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("next: "))
+    words = shlex.split(said.removeprefix("next: ").partition(", which")[0])
+    assert words == ["sspinn", then, study, "--out", str(tmp_path / "a b"), *more]
+    assert "--steps" not in more or fake.calls[-1][1]["study"].training.steps == 6
+
+
+def test_muscles_of_a_laboratory_take_no_changes_of_a_study(tmp_path, capsys):
+    files = [str(tmp_path / name) for name in ("model.osim", "walk.mot")]
+    words = ["muscles", *files, "--no-external-loads", "--out", str(tmp_path), "--steps", "6"]
+    assert cli.main(words) == 2 and "--steps" in capsys.readouterr().err
+
+
 def test_every_module_of_a_verb_is_in_the_table(repository):
     """What is no verb is what several verbs share."""
     shared = {"__init__", "axes", "inputs", "laboratory_muscles", "on_study", "prepared"}
@@ -106,7 +132,7 @@ def test_each_stage_calls_its_verb(stage, study, fake, tmp_path, capsys):
     own["estimate"] = {"strict": False, "network": None}
     own["muscles"] = {"workers": None, "fast": False, "whole": False}
     assert settings == own.get(stage, {})
-    assert capsys.readouterr().out == "what came of it\n"
+    assert capsys.readouterr().out.splitlines()[0] == "what came of it"
 
 
 def test_a_verb_that_finds_faults_ends_with_status_1(fake, tmp_path):

@@ -95,7 +95,7 @@ def test_another_recording_than_the_one_trained_on(study, out, tmp_path):
 def test_other_steps_than_the_network_was_trained_with(study, out):
     error = refused(estimate.estimate, override(study, steps=7), out)
     assert "training.steps was 6 and is 7" in error.found
-    assert "state it in the study, or give --steps as then where the command has it" in error.fix
+    assert "state training.steps in the study, or give --steps, as then" in error.fix
     own = override(study, steps=7)
     with pytest.raises(InputError, match=r"another 'settings\.steps'"):
         estimate.estimate_seeds(own, prepare(own, out), out)
