@@ -23,7 +23,7 @@ from typing import Any
 
 #: Name -> module that has it.
 _PLACES = {
-    "BodyFunctions": "casadi_dynamics.symbolic.build",
+    "BodyFunctions": "casadi_dynamics.symbolic.body_functions",
     "InputError": "casadi_dynamics.errors",
     "Model": "casadi_dynamics.model",
     "build": "casadi_dynamics.symbolic.build",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import casadi as ca
@@ -54,6 +54,14 @@ def wrench_at(motion: BodyMotion, point: ca.SX, force: ca.SX, torque: ca.SX) -> 
     return Wrench(in_body, moment + motion.rotation.T @ torque)
 
 
+def by_body(acting: Iterable[tuple[str, Wrench]]) -> dict[str, Wrench]:
+    """Return for each body the sum of the wrenches that act on it."""
+    total: dict[str, Wrench] = {}
+    for body, wrench in acting:
+        total[body] = total[body] + wrench if body in total else wrench
+    return total
+
+
 def generalized_forces(
     tree: Tree, external: Mapping[str, Wrench] | None = None, gravity: Vector3 | None = None
 ) -> ca.SX:
@@ -90,6 +98,18 @@ def generalized_forces(
             wrench = _on_parent(joint, across, tree.parameters, force, moment)
             needed[joint.parent.body] = needed[joint.parent.body] + wrench
     return ca.vertcat(*(tau.get(c.name, ca.SX(0)) for c in tree.model.coordinates))
+
+
+def gravity_forces(tree: Tree) -> ca.SX:
+    """Return the generalized forces (n,) that hold the weight of a model at rest."""
+    rest = [ca.SX.zeros(tree.u.shape)] * 2
+    return ca.substitute([generalized_forces(tree)], [tree.u, tree.udot], rest)[0]
+
+
+def coriolis_forces(tree: Tree) -> ca.SX:
+    """Return the centrifugal and Coriolis forces (n,): what steady speeds take without gravity."""
+    weightless = generalized_forces(tree, gravity=(0.0, 0.0, 0.0))
+    return ca.substitute(weightless, tree.udot, ca.SX.zeros(tree.udot.shape))
 
 
 def generalized_action(tree: Tree, wrenches: Mapping[str, Wrench]) -> ca.SX:

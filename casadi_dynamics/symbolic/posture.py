@@ -11,7 +11,8 @@ import numpy as np
 from casadi_dynamics.model import Model
 from casadi_dynamics.model.constraints import couplers_in_order
 from casadi_dynamics.model.types import GROUND
-from casadi_dynamics.symbolic.build import BodyFunctions, build
+from casadi_dynamics.symbolic.body_functions import BodyFunctions
+from casadi_dynamics.symbolic.build import build
 
 
 @dataclass(frozen=True)
