@@ -205,14 +205,18 @@ def center_of_mass(tree: Tree) -> dict[str, ca.SX]:
     return parts if ca.SX(total).is_zero() else {name: part / total for name, part in parts.items()}
 
 
-def _at_joint(joint: Joint, across: JointMotion, parameters: Parameters, wrench: Wrench):
+def _at_joint(
+    joint: Joint, across: JointMotion, parameters: Parameters, wrench: Wrench
+) -> tuple[ca.SX, ca.SX]:
     """Return force, and moment about M's origin, in F, of a wrench on the child body."""
     moment_at_m = wrench.moment - ca.cross(parameters.offset(joint, "child"), wrench.force)
     to_f = across.rotation @ ca.DM(joint.child.rotation).T
     return to_f @ wrench.force, to_f @ moment_at_m
 
 
-def _on_parent(joint: Joint, across: JointMotion, parameters: Parameters, force, moment) -> Wrench:
+def _on_parent(
+    joint: Joint, across: JointMotion, parameters: Parameters, force: ca.SX, moment: ca.SX
+) -> Wrench:
     """Return the wrench on the parent body of a force, and a moment about M's origin, given in F."""
     to_parent = ca.DM(joint.parent.rotation)
     at_f = to_parent @ (moment + ca.cross(across.position, force))
@@ -221,7 +225,7 @@ def _on_parent(joint: Joint, across: JointMotion, parameters: Parameters, force,
 
 
 def _accelerated(
-    joint: Joint, across: JointMotion, parameters: Parameters, inertia, angular, linear
+    joint: Joint, across: JointMotion, parameters: Parameters, inertia: Inertia, angular: ca.SX, linear: ca.SX
 ) -> Wrench:
     """Return what it takes to accelerate a resting body along a direction of the joint that carries it."""
     to_body = ca.DM(joint.child.rotation) @ across.rotation.T  # F -> child body axes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from itertools import pairwise
 from math import factorial, perm
@@ -10,6 +10,7 @@ from operator import mul
 
 import casadi as ca
 import numpy as np
+from numpy.typing import ArrayLike
 
 from casadi_dynamics.model.functions import (
     Constant,
@@ -24,6 +25,9 @@ from casadi_dynamics.model.functions import (
     Sine,
     Step,
 )
+
+#: Breaks, and for each piece between and beyond them the origin and the coefficients of its polynomial.
+Pieces = tuple[ArrayLike, ArrayLike, ArrayLike]
 
 
 def evaluate(function: Function, x: ca.SX, scales: Sequence[ca.SX] = ()) -> tuple[ca.SX, ...]:
@@ -96,20 +100,21 @@ def evaluate_several(
     return derivative(*(0 for _ in places)), slopes, curvatures
 
 
-def _horner(coefficients, x):
+def _horner(coefficients: Iterable[ca.SX | float], x: ca.SX) -> ca.SX:
     value = ca.SX(0)
     for coefficient in coefficients:
         value = value * x + coefficient
     return value
 
 
-def _piecewise(x: ca.SX, breaks, origins, coefficients):
+def _piecewise(x: ca.SX, breaks: ArrayLike, origins: ArrayLike, coefficients: ArrayLike) -> tuple[ca.SX, ...]:
     """Evaluate the polynomial of the piece that `x` is in; piece 0 is left of the first break.
 
     `coefficients` is (pieces, degree + 1), lowest power first, each in powers of `x` less its origin.
     """
-    t = x - _select(x, breaks, origins)
-    powers = [_select(x, breaks, column) for column in np.asarray(coefficients, float).T]
+    ends = np.asarray(breaks, float)
+    t = x - _select(x, ends, np.asarray(origins, float))
+    powers = [_select(x, ends, column) for column in np.asarray(coefficients, float).T]
     parts = []
     for _ in range(3):
         parts.append(_horner(reversed(powers), t))
@@ -117,7 +122,7 @@ def _piecewise(x: ca.SX, breaks, origins, coefficients):
     return tuple(parts)
 
 
-def _select(x, breaks, constants):
+def _select(x: ca.SX, breaks: np.ndarray, constants: np.ndarray) -> ca.SX:
     """Return the constant of the piece that `x` is in, as an expression without branches."""
     if all(a == b for a, b in pairwise(constants)):
         return ca.SX(float(constants[0]))
@@ -127,7 +132,7 @@ def _select(x, breaks, constants):
     return chosen
 
 
-def _step_pieces(step: Step):
+def _step_pieces(step: Step) -> Pieces:
     """Return a quintic without slope or curvature at both ends (Simbody's `stepAny`)."""
     width, height = step.end - step.start, step.after - step.before
     powers = [step.before, 0, 0, 10 * height / width**3, -15 * height / width**4, 6 * height / width**5]
@@ -135,7 +140,7 @@ def _step_pieces(step: Step):
     return (step.start, step.end), (0, step.start, 0), [outside[0], powers, outside[1]]
 
 
-def _linear_pieces(function: PiecewiseLinear):
+def _linear_pieces(function: PiecewiseLinear) -> Pieces:
     x, y = np.array(function.x), np.array(function.y)
     slopes = np.diff(y) / np.diff(x)
     # OpenSim anchors the line beyond the last point there, and all others at their left end.
@@ -144,14 +149,14 @@ def _linear_pieces(function: PiecewiseLinear):
     return x, origins, np.column_stack([values, slopes[[0, *range(len(slopes)), -1]]])
 
 
-def _simm_spline_pieces(spline: SimmSpline):
+def _simm_spline_pieces(spline: SimmSpline) -> Pieces:
     x = np.array(spline.x)
     powers = np.column_stack(forsythe_coefficients(x, np.array(spline.y)))
     straight = powers * (1, 1, 0, 0)
     return x, [x[0], *x[:-1], x[-1]], np.vstack([straight[0], powers[:-1], straight[-1]])
 
 
-def _natural_spline_pieces(spline: NaturalSpline):
+def _natural_spline_pieces(spline: NaturalSpline) -> Pieces:
     """Return the interpolating spline whose derivatives from the half order on vanish at both ends."""
     from scipy.interpolate import PPoly, make_interp_spline  # takes long to import
 
@@ -174,7 +179,9 @@ _PIECES = {
 }
 
 
-def forsythe_coefficients(x: np.ndarray, y: np.ndarray):
+def forsythe_coefficients(
+    x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the cubic spline coefficients that OpenSim's `SimmSpline` uses.
 
     The end conditions match the third derivative at both ends to that of the cubic through the four nearest

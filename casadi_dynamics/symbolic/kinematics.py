@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import casadi as ca
 
 from casadi_dynamics.model import Joint, Model, TransformAxis, Winging
-from casadi_dynamics.model.types import GROUND
+from casadi_dynamics.model.types import GROUND, Vector3
 from casadi_dynamics.symbolic.functions import evaluate
 from casadi_dynamics.symbolic.parameters import Parameters
+
+#: Value, speed and its derivative of each coordinate.
+State = Mapping[str, tuple[ca.SX, ca.SX, ca.SX]]
 
 
 @dataclass(frozen=True)
@@ -57,20 +61,18 @@ class JointMotion:
     directions: dict[str, tuple[ca.SX, ca.SX]]
 
 
-def axis_rotation(axis, angle) -> ca.SX:
+def axis_rotation(axis: Vector3, angle: ca.SX) -> ca.SX:
     """Return the rotation about a unit `axis` by `angle` (Rodrigues)."""
     a = ca.SX(ca.DM(axis))
     cross = ca.skew(a)
     return ca.SX.eye(3) + ca.sin(angle) * cross + (1 - ca.cos(angle)) * (cross @ cross)
 
 
-def joint_motion(joint: Joint, state: dict[str, tuple], parameters: Parameters) -> JointMotion:
+def joint_motion(joint: Joint, state: State, parameters: Parameters) -> JointMotion:
     """Return the motion across a joint.
 
     Parameters
     ----------
-    state : dict of str to (q, u, udot)
-        For each coordinate.
     parameters : Parameters
         Symbols of the function scale factors.
     """
@@ -81,7 +83,7 @@ def joint_motion(joint: Joint, state: dict[str, tuple], parameters: Parameters) 
     return seen_from_child(winged) if joint.reversed else winged
 
 
-def _turn_by_rates(joint: Joint, state, parameters: Parameters) -> JointMotion:
+def _turn_by_rates(joint: Joint, state: State, parameters: Parameters) -> JointMotion:
     zero = ca.SX.zeros(3)
     rotation, omega, alpha = ca.SX.eye(3), zero, zero
     directions: dict[str, tuple[ca.SX, ca.SX]] = {}
@@ -99,7 +101,7 @@ def _turn_by_rates(joint: Joint, state, parameters: Parameters) -> JointMotion:
     return JointMotion(rotation, zero, omega, zero, alpha, zero, directions)
 
 
-def _turn_by_angular_velocity(joint: Joint, state, parameters: Parameters) -> JointMotion:
+def _turn_by_angular_velocity(joint: Joint, state: State, parameters: Parameters) -> JointMotion:
     """Take the speeds for omega, expressed in F; the origin rides on the joint's ellipsoid, if any."""
     names = [axis.coordinate or "" for axis in joint.rotations]
     q, u, udot = (ca.vertcat(*part) for part in zip(*map(state.get, names), strict=True))
@@ -121,7 +123,7 @@ def _turn_by_angular_velocity(joint: Joint, state, parameters: Parameters) -> Jo
     )
 
 
-def _move(joint: Joint, state, parameters: Parameters, turned: JointMotion) -> JointMotion:
+def _move(joint: Joint, state: State, parameters: Parameters, turned: JointMotion) -> JointMotion:
     """Add the translations, whose axes are fixed in F."""
     zero = ca.SX.zeros(3)
     position, velocity, acceleration = turned.position, turned.velocity, turned.acceleration
@@ -138,7 +140,7 @@ def _move(joint: Joint, state, parameters: Parameters, turned: JointMotion) -> J
     return replace(turned, **moved, directions=directions)
 
 
-def _wing(winging: Winging, state, carried: JointMotion) -> JointMotion:
+def _wing(winging: Winging, state: State, carried: JointMotion) -> JointMotion:
     """Add a turn about an axis that the joint carries."""
     q, u, udot = state[winging.coordinate]
     axis, origin = carried.rotation @ ca.DM(winging.axis), carried.rotation @ ca.DM(winging.origin)
@@ -186,7 +188,9 @@ def seen_from_child(motion: JointMotion) -> JointMotion:
     )
 
 
-def _along(joint: Joint, axis: TransformAxis, place: str, state, parameters: Parameters):
+def _along(
+    joint: Joint, axis: TransformAxis, place: str, state: State, parameters: Parameters
+) -> tuple[ca.SX, ca.SX, ca.SX, ca.SX]:
     """Return the value of an axis, its derivative to its coordinate, its rate and the rate's rate."""
     q, u, udot = state[axis.coordinate] if axis.coordinate else (ca.SX(0),) * 3
     value, first, second = evaluate(axis.function, q, parameters.scales(joint, place))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
 import casadi as ca
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from casadi_dynamics.model import Joint, Model, Multiplier
-from casadi_dynamics.model.forces import Material
+from casadi_dynamics.model import ContactForce, Joint, Model, Multiplier
+from casadi_dynamics.model.forces import Force, Material
+from casadi_dynamics.model.functions import Function
 from casadi_dynamics.model.muscles import GeometryPath, MovingPathPoint
 from casadi_dynamics.model.types import Frame
+
+#: A force of any kind.
+Acting = TypeVar("Acting", bound=Force | ContactForce)
 
 
 class Parameters:
@@ -80,13 +85,13 @@ class Parameters:
         """Return the origin of the joint's 'parent' or 'child' frame in the axes of that body."""
         return self[f"{joint.name}.{side}_offset"]
 
-    def scales(self, owner, place: str) -> tuple[ca.SX, ...]:
+    def scales(self, owner: Joint | Force, place: str) -> tuple[ca.SX, ...]:
         """Return the scale factors, outermost first, of a function of an element, e.g. 'translation1'."""
         return self._scales[f"{owner.name}.{place}"]
 
-    def stand_in(self, item):
-        """Return an element with symbols for its numbers; functions and paths stay as they are."""
-        return self._stand_in(item.name, item)
+    def stand_in(self, force: Acting) -> Acting:
+        """Return a force with symbols for its numbers; functions and paths stay as they are."""
+        return self._stand_in(force.name, force)
 
     def scales_at(self, place: str) -> tuple[ca.SX, ...]:
         """Return the scale factors, outermost first, of the function at a full name."""
@@ -101,15 +106,15 @@ class Parameters:
         if joint.radii is not None:
             self._column(f"{joint.name}.radii", joint.radii)
 
-    def _fields(self, name: str, item) -> None:
+    def _fields(self, name: str, item: object) -> None:
         """Take in all numbers of an element; those of its field `x` are called `name`.x."""
         for field, value in vars(item).items():
             self._value(f"{name}.{field}", value)
 
-    def _stand_in(self, name: str, item):
+    def _stand_in(self, name: str, item: Any) -> Any:
         return replace(item, **{k: self._symbolic(f"{name}.{k}", value) for k, value in vars(item).items()})
 
-    def _symbolic(self, name: str, value):
+    def _symbolic(self, name: str, value: Any) -> Any:
         if isinstance(value, float):
             return self[name]
         if isinstance(value, Frame):
@@ -122,7 +127,7 @@ class Parameters:
             return tuple((part, self._symbolic(f"{name}[{part}]", inner)) for part, inner in value)
         return value
 
-    def _value(self, name: str, value) -> None:
+    def _value(self, name: str, value: Any) -> None:
         if isinstance(value, float):
             self._scalar(name, value)
         elif isinstance(value, Frame):
@@ -155,7 +160,7 @@ class Parameters:
                 self._column(f"{surface.name}.dimensions", surface.dimensions)
                 self._column(f"{surface.name}.frame", surface.frame.translation)
 
-    def _multipliers(self, place: str, function) -> None:
+    def _multipliers(self, place: str, function: Function) -> None:
         factors = []
         while isinstance(function, Multiplier):
             suffix = str(len(factors)) if factors else ""
@@ -163,7 +168,7 @@ class Parameters:
             function = function.function
         self._scales[place] = tuple(factors)
 
-    def _column(self, name: str, values) -> None:
+    def _column(self, name: str, values: Iterable[float]) -> None:
         parts = [self._scalar(f"{name}[{i}]", value) for i, value in enumerate(values)]
         self._known[name] = ca.vertcat(*parts)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from casadi_dynamics.model import Model
 from casadi_dynamics.model.constraints import couplers_in_order
@@ -34,11 +35,11 @@ class Posture:
     rotation: dict[str, np.ndarray]
     axis: dict[str, np.ndarray]
 
-    def in_ground(self, body: str, station) -> np.ndarray:
+    def in_ground(self, body: str, station: ArrayLike) -> np.ndarray:
         """Return the place in ground of a point given in body axes, m."""
         return self.position[body] + self.rotation[body] @ np.asarray(station, float)
 
-    def in_body(self, body: str, point) -> np.ndarray:
+    def in_body(self, body: str, point: ArrayLike) -> np.ndarray:
         """Return the place in body axes of a point given in ground, m."""
         return self.rotation[body].T @ (np.asarray(point, float) - self.position[body])
 
@@ -113,7 +114,7 @@ def _functions(model: Model) -> BodyFunctions:
     return build(without_forces(model))
 
 
-def moving_coordinates(model: Model, bodies) -> set[str]:
+def moving_coordinates(model: Model, bodies: Iterable[str]) -> set[str]:
     """Return the coordinates, none that a coupler sets, on which the motion of some bodies depends."""
     joints, found = {joint.child.body: joint for joint in model.joints}, set()
     for moved in bodies:

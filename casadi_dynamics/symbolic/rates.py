@@ -44,7 +44,7 @@ def speeds(model: Model, q: ca.SX, qdot: ca.SX, qddot: ca.SX) -> tuple[ca.SX, ca
     return u, ca.jtimes(u, q, qdot) + ca.jtimes(u, qdot, qddot)
 
 
-def _spun(model: Model):
+def _spun(model: Model) -> list[tuple[str, ...]]:
     """Return the three angles of each joint whose speeds are an angular velocity."""
     fixed = {coordinate.name for coordinate in model.fixed}
     spinning = [_angles(joint) for joint in model.joints if joint.speeds == "angular velocity"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import casadi as ca
@@ -63,7 +63,7 @@ def _state(model: Model, q: ca.SX, u: ca.SX, udot: ca.SX) -> dict[str, tuple[ca.
     return moving | {c.name: (ca.SX(c.value), ca.SX(0), ca.SX(0)) for c in model.fixed}
 
 
-def stack(parts) -> ca.SX:
+def stack(parts: Iterable[ca.SX]) -> ca.SX:
     """Return columns below one another; none is an empty column."""
     parts = list(parts)
     return ca.vertcat(*parts) if parts else ca.SX.zeros(0)

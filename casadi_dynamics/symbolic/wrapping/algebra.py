@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
 import casadi as ca
 
@@ -12,6 +13,8 @@ import casadi as ca
 #: competes with those of other segments; a wrap of the first segment that meets the surface, which is taken.
 NO_WRAP, INSIDE, WRAPPED, MANDATORY = range(4)
 _TINY = 1e-100
+
+Expression = TypeVar("Expression", ca.SX, ca.MX)
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def either(*conditions: Any) -> Any:
     return reduce(ca.logic_or, conditions)
 
 
-def pick(index, choices):
+def pick(index: ca.SX, choices: Sequence[ca.SX]) -> ca.SX:
     """Return the choice at an index that is an expression."""
     chosen = choices[0]
     for i, choice in enumerate(choices[1:], 1):
@@ -60,23 +63,23 @@ def pick(index, choices):
     return chosen
 
 
-def unit(vector):
+def unit(vector: Expression) -> Expression:
     """Return a vector over its length; the zero vector stays zero."""
     return vector / ca.fmax(ca.norm_2(vector), _TINY)
 
 
-def real_root(square):
+def real_root(square: ca.SX) -> tuple[ca.SX, ca.SX]:
     """Return whether a number has a root, and the root; where it has none, a number whose slope is one."""
     real = square >= 0
     return real, ca.sqrt(ca.if_else(real, square, 1))
 
 
-def on_side(point, quadrant: str):
+def on_side(point: Expression, quadrant: str) -> Expression:
     """Return whether a point is on the side of a quadrant such as '-x'; a zero counts as positive."""
     positive = point["xyz".index(quadrant[1])] >= 0
     return positive if quadrant[0] == "+" else ca.logic_not(positive)
 
 
-def across(vector):
+def across(vector: ca.SX) -> ca.SX:
     """Return the first two entries turned by a quarter, in the plane across the z axis."""
     return ca.vertcat(-vector[1], vector[0])

@@ -29,7 +29,7 @@ _TANGENCY, _MOST_SLIDES = np.deg2rad(0.1), 100
 _RELAXATION, _STEP_M = 1.5, 0.002
 
 
-def cylinder(start, end, dimensions, quadrant: str) -> tuple[Wrapping, ca.SX]:
+def cylinder(start: ca.SX, end: ca.SX, dimensions: ca.SX, quadrant: str) -> tuple[Wrapping, ca.SX]:
     """Return how a line wraps around a cylinder, before its ends are slid, and by what angle it turns.
 
     Parameters
@@ -77,7 +77,7 @@ def cylinder(start, end, dimensions, quadrant: str) -> tuple[Wrapping, ca.SX]:
     return Wrapping(action, found, first, second, length), turn
 
 
-def cylinder_among_others(start, end, dimensions, quadrant: str) -> tuple[ca.MX, ...]:
+def cylinder_among_others(start: ca.MX, end: ca.MX, dimensions: ca.MX, quadrant: str) -> tuple[ca.MX, ...]:
     """Return the parts of a `Wrapping` of a cylinder that is not alone on its path; arguments are MX.
 
     Then OpenSim slides both ends of the spiral along the axis until it goes on straight.
@@ -94,7 +94,9 @@ def cylinder_among_others(start, end, dimensions, quadrant: str) -> tuple[ca.MX,
     return action, found, near, far, ca.hypot(dimensions[0] * turn, slid[1] - slid[0])
 
 
-def closest_pair(start_a, start_b, end_a, end_b, axes: int = 2):
+def closest_pair(
+    start_a: ca.SX, start_b: ca.SX, end_a: ca.SX, end_b: ca.SX, axes: int = 2
+) -> tuple[ca.SX, ca.SX]:
     """Return those two of four tangent points, one of each end, whose directions in some axes are closest."""
     pairs = [(start_a, end_a), (start_a, end_b), (start_b, end_a), (start_b, end_b)]
     near = [ca.dot(one[:axes], other[:axes]) for one, other in pairs]
@@ -104,7 +106,7 @@ def closest_pair(start_a, start_b, end_a, end_b, axes: int = 2):
     return pick(best, [one for one, _ in pairs]), pick(best, [other for _, other in pairs])
 
 
-def _meets_axis(start, end, radius):
+def _meets_axis(start: ca.SX, end: ca.SX, radius: ca.SX) -> tuple[ca.SX, ca.SX]:
     """Return whether a line between two points meets the endless cylinder, and its point next to the axis."""
     along = end - start
     flat = ca.dot(along[:2], along[:2])
@@ -115,7 +117,7 @@ def _meets_axis(start, end, radius):
     return every(ca.logic_not(parallel), close, place > 0, place < 1), near
 
 
-def _tangent_points(point, distance, radius):
+def _tangent_points(point: ca.SX, distance: ca.SX, radius: ca.SX) -> tuple[ca.SX, ca.SX]:
     """Return the two points of the circle at the height of a point where lines from it touch."""
     outwards, ratio = point[:2] / distance, radius / distance
     base = radius * ratio * outwards
@@ -123,7 +125,15 @@ def _tangent_points(point, distance, radius):
     return ca.vertcat(base + side, point[2]), ca.vertcat(base - side, point[2])
 
 
-def _slide_into_plane(start, end, first, second, radius, distances, far):
+def _slide_into_plane(
+    start: ca.SX,
+    end: ca.SX,
+    first: ca.SX,
+    second: ca.SX,
+    radius: ca.SX,
+    distances: tuple[ca.SX, ca.SX],
+    far: ca.SX,
+) -> list[ca.SX]:
     """Slide tangent points along the axis into the plane of both ends and the apex of the wrap."""
     middle = start + distances[0] / (distances[0] + distances[1]) * (end - start)
     apex = ca.vertcat(ca.if_else(far, -1, 1) * radius * unit(middle[:2]), middle[2])

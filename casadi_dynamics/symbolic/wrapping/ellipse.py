@@ -74,7 +74,7 @@ def directions_out(count: int) -> ca.Function:
     return ca.Function("directions_out", [radii, points, fallback], [ca.if_else(special, slow, quick)])
 
 
-def _apply(step: ca.Function, times: int, state, constants):
+def _apply(step: ca.Function, times: int, state: ca.SX, constants: ca.SX) -> ca.SX:
     for _ in range(times):
         state = step(state, constants)
     return state
@@ -91,7 +91,7 @@ def _directions_one_by_one(count: int) -> ca.Function:
     return ca.Function("one_by_one", [radii, points, fallback], [summed])
 
 
-def _axis_of_zero(radii, point):
+def _axis_of_zero(radii: ca.SX, point: ca.SX) -> ca.SX:
     """Return the axis along which a point is zero, of several the one of the narrowest ellipse, or -1."""
     axis, least = ca.SX(-1), ca.SX.inf()
     for i in range(3):
@@ -101,12 +101,12 @@ def _axis_of_zero(radii, point):
     return axis
 
 
-def _near_an_axis(a, b, u, v):
+def _near_an_axis(a: ca.SX, b: ca.SX, u: ca.SX, v: ca.SX) -> tuple[ca.SX, ca.SX, ca.SX]:
     """Return whether a point lies on an axis of an ellipse, and then its closest point."""
     on_y, on_x = ca.fabs(u) <= _ZERO, ca.fabs(v) <= _ZERO
     end_x, end_y = ca.if_else(u >= 0, a, -a), ca.if_else(v >= 0, b, -b)
 
-    def along(a, b, v, end):
+    def along(a: ca.SX, b: ca.SX, v: ca.SX, end: ca.SX) -> tuple[ca.SX, ca.SX, ca.SX]:
         """Return the closest point to a point at `v` on the axis of the radius `b`."""
         far = every(a < b, ca.fabs(v) < b - a * a / b)
         y = b * b * v / (b * b - a * a)
@@ -123,7 +123,7 @@ def _near_an_axis(a, b, u, v):
     return ca.logic_or(on_x, on_y), x, y
 
 
-def _first(constants, n: int):
+def _first(constants: ca.SX, n: int) -> ca.SX:
     """Return where the iterations start: at 0 within, at a bound without."""
     radii, point = constants[:n], constants[n:]
     within = ca.sumsqr(point / radii) < 1
@@ -141,13 +141,13 @@ def _newton(n: int) -> ca.Function:
     return ca.Function("newton", [state, constants], [ca.if_else(state[2], after, state)])
 
 
-def _squared(constants, n: int):
+def _squared(constants: ca.SX, n: int) -> ca.SX:
     """Return the squared radii, and their products with the squared coordinates of the point."""
     squares = constants[:n] ** 2
     return ca.vertcat(squares, squares * constants[n:] ** 2)
 
 
-def _residual(sums, weights, n: int):
+def _residual(sums: ca.SX, weights: ca.SX, n: int) -> tuple[ca.SX, ca.SX]:
     """Return prod s_i^2 - sum w_i prod_(j not i) s_j^2, and its derivative when all s_i grow by one."""
     others = [[sums[j] for j in range(n) if j != i] for i in range(n)]
     product = sums[0] * sums[1] * (sums[2] if n == 3 else 1)

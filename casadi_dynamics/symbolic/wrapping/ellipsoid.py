@@ -36,7 +36,7 @@ _GOOD, _MOST_STEPS = 1e-8, 50
 _CHORD_M, _MOST_CHORDS = 1e-3, 499
 
 
-def ellipsoid(start, end, dimensions, quadrant: str, method: str) -> tuple[ca.MX, ...]:
+def ellipsoid(start: ca.MX, end: ca.MX, dimensions: ca.MX, quadrant: str, method: str) -> tuple[ca.MX, ...]:
     """Return the parts of a `Wrapping` of an ellipsoid.
 
     Parameters
@@ -203,7 +203,7 @@ def _tangent_point() -> ca.Function:
     return ca.Function("tangent_point", inputs, [ca.if_else(on_surface, inputs[0], found)])
 
 
-def _residuals(place, point, radii, plane):
+def _residuals(place: ca.SX, point: ca.SX, radii: ca.SX, plane: ca.SX) -> ca.SX:
     normal = 2 * place[:3] / radii**2
     return ca.vertcat(
         ca.dot(plane[:3], place[:3]) + plane[3],
@@ -248,7 +248,7 @@ def _search() -> ca.Function:
     return ca.Function("search", [state, constants], [ca.if_else(go_on, after, state)])
 
 
-def _direction(anchor, point, radii, plane, damping):
+def _direction(anchor: ca.SX, point: ca.SX, radii: ca.SX, plane: ca.SX, damping: ca.SX) -> ca.SX:
     """Return a sixteenth of the damped least-squares step from a place, shortened near the line of sight."""
     place, squares = anchor[:3], radii**2
     slopes = ca.SX.zeros(4, 4)
@@ -265,7 +265,7 @@ def _direction(anchor, point, radii, plane, damping):
     return share * _solve(matrix, right) / 16
 
 
-def _solve(matrix, right):
+def _solve(matrix: ca.SX, right: ca.SX) -> ca.SX:
     """Solve four equations with a positive definite matrix by its LDL factors."""
     n = 4
     lower, diagonal = ca.SX.eye(n), ca.SX.zeros(n)
@@ -316,7 +316,7 @@ def _arc() -> ca.Function:
     return ca.Function("arc", inputs, [length, several * second, several * last])
 
 
-def _on_arc(place, constants):
+def _on_arc(place: ca.SX | float, constants: ca.SX) -> ca.SX:
     radii, centre, one, side, step = (
         constants[i:j] for i, j in ((3, 6), (6, 9), (9, 12), (12, 15), (15, 16))
     )

@@ -110,7 +110,7 @@ def _segments(points: Sequence[PlacedPoint], wrap: PathWrap, tree: Tree) -> list
     return segments
 
 
-def _around_one(points: Sequence[PlacedPoint], wrap: PathWrap, tree: Tree):
+def _around_one(points: Sequence[PlacedPoint], wrap: PathWrap, tree: Tree) -> tuple[ca.SX, ca.SX, ca.SX]:
     """Return what `wrapped_path` does for one surface whose wrap is a formula."""
     totals = ca.SX.zeros(3)
     for part in _segments(points, wrap, tree):
@@ -132,7 +132,9 @@ def _sums(lines: Sequence[tuple[PlacedPoint, PlacedPoint]]) -> tuple[ca.SX, ca.S
     return length, speed, pull
 
 
-def _around_several(points: Sequence[PlacedPoint], wraps: Sequence[PathWrap], tree: Tree):
+def _around_several(
+    points: Sequence[PlacedPoint], wraps: Sequence[PathWrap], tree: Tree
+) -> tuple[ca.SX, ca.SX, ca.SX]:
     length, arcs, all_pulls, pulls, _ = _routed(points, wraps, tree)
     # Symbols stand for the way: CasADi would evaluate it once more to find that no speed moves it.
     places, forces = ca.SX.sym("arcs", *arcs.shape), ca.SX.sym("pulls", *pulls.shape)

@@ -118,7 +118,7 @@ def _table(bodies: Sequence[int], size: int) -> ca.Function:
     return ca.Function("table", [points, active], [table])
 
 
-def _nothing():
+def _nothing() -> ca.SX:
     return ca.SX([0] * _NUMBER + [-1, -1, 0])
 
 
@@ -134,10 +134,10 @@ def _round(n: int, obstacles: Sequence[Obstacle], size: int, constants: int) -> 
     places = _places(obstacles)
     actions = []
 
-    def visit(turn: int, table, known, going):
+    def visit(turn: int, table: ca.MX, known: ca.MX, going: ca.MX) -> list[ca.MX]:
         """Visit the surface whose turn it is; the first two may have changed places."""
         if turn > 1 or k == 1:
-            return visits[turn](table, known, surfaces[places[turn]], going)
+            return [*visits[turn](table, known, surfaces[places[turn]], going)]
         one, other = (only_if(visits[i]) for i in (turn, 1 - turn))
         straight = one(ca.logic_not(swapped), table, known, surfaces[places[turn]], going)
         crossed = other(swapped, table, known, surfaces[places[1 - turn]], going)

@@ -23,7 +23,7 @@ from casadi_dynamics.symbolic.wrapping.cylinder import closest_pair
 _THROUGH_CENTRE = 1e-5
 
 
-def sphere(start, end, dimensions, quadrant: str) -> Wrapping:
+def sphere(start: ca.SX, end: ca.SX, dimensions: ca.SX, quadrant: str) -> Wrapping:
     """Return how a line wraps around a sphere.
 
     A line through the centre does not wrap. (OpenSim then repeats the path before.)
@@ -71,7 +71,8 @@ def sphere(start, end, dimensions, quadrant: str) -> Wrapping:
     return Wrapping(action, found, first, second, radius * ca.if_else(far, angle - 2 * np.pi, angle))
 
 
-def _tangent_points(point, distance, radius, normal):
+def _tangent_points(point: ca.SX, distance: ca.SX, radius: ca.SX, normal: ca.SX) -> tuple[ca.SX, ca.SX]:
+    """Return the two points in the plane across `normal` where lines from a point touch the sphere."""
     inwards = -point / distance
     side = ca.cross(normal, inwards)
     sine = radius / distance
@@ -80,13 +81,15 @@ def _tangent_points(point, distance, radius, normal):
     return base - step, base + step
 
 
-def _on_active_side(start, end, starts, ends, quadrant: str):
+def _on_active_side(
+    start: ca.SX, end: ca.SX, starts: tuple[ca.SX, ca.SX], ends: tuple[ca.SX, ca.SX], quadrant: str
+) -> tuple[tuple[ca.SX, ca.SX], ca.SX]:
     """Return the tangent points of which the path leans towards the active side, and if it is the far one."""
     towards = -(start + end)
     first_a = ca.dot(starts[0], towards) > ca.dot(starts[1], towards)
     second_a = ca.dot(ends[0], towards) > ca.dot(ends[1], towards)
-    first, other_first = ca.if_else(first_a, *starts), ca.if_else(first_a, *starts[::-1])
-    second, other_second = ca.if_else(second_a, *ends), ca.if_else(second_a, *ends[::-1])
+    first, other_first = ca.if_else(first_a, *starts), ca.if_else(first_a, starts[1], starts[0])
+    second, other_second = ca.if_else(second_a, *ends), ca.if_else(second_a, ends[1], ends[0])
     lean = ((first - start) + (second - end))["xyz".index(quadrant[1])]
     wrong = lean < 0 if quadrant[0] == "+" else lean > 0
     first, second = ca.if_else(wrong, other_first, first), ca.if_else(wrong, other_second, second)

@@ -54,7 +54,7 @@ def _function(kind: str, count: int, quadrant: str, method: str, alone: bool) ->
     return ca.Function(kind, inputs, list(parts), list(sizes), names)
 
 
-def along_arc(kind: str, dimensions, near, far, length, share: float) -> ca.SX:
+def along_arc(kind: str, dimensions: ca.SX, near: ca.SX, far: ca.SX, length: ca.SX, share: float) -> ca.SX:
     """Return the point of an arc at a share of its way, (3,) in the frame of its surface.
 
     Parameters

@@ -31,7 +31,7 @@ _DIFFERENCE = 1e-5
 _DWARF = np.finfo(float).tiny
 
 
-def torus(start, end, dimensions, quadrant: str, alone: bool) -> tuple[ca.MX, ...]:
+def torus(start: ca.MX, end: ca.MX, dimensions: ca.MX, quadrant: str, alone: bool) -> tuple[ca.MX, ...]:
     """Return the parts of a `Wrapping` of a torus.
 
     Parameters
@@ -64,7 +64,7 @@ def _frame(quadrant: str) -> ca.Function:
     """Return the function to whether the torus may be touched, and axes (rows) and centre of its cylinder."""
     one, other, radius = ca.SX.sym("one", 3), ca.SX.sym("other", 3), ca.SX.sym("radius")
 
-    def distance(point):
+    def distance(point: ca.SX) -> ca.SX:
         return ca.sumsqr(point) + radius**2 - 2 * radius * ca.norm_2(point[:2])
 
     first, allowed = distance(one) < distance(other), ca.SX(1)
@@ -100,7 +100,7 @@ def _closest_to_circle() -> ca.Function:
     return ca.Function("closest_to_circle", inputs, [inputs[0] + place * along])
 
 
-def _residual(place, constants):
+def _residual(place: ca.SX | float, constants: ca.SX) -> ca.SX:
     """Return what OpenSim drives to zero: not quite the slope of the squared distance from the circle."""
     c2, c3, c4, c5, radius = ca.vertsplit(constants)
     root = ca.sqrt(place * place * c4 + 2 * c3 * place + c5)
@@ -142,7 +142,7 @@ def _lmdif_step() -> ca.Function:
     return ca.Function("lmdif", [state, constants], [ca.if_else(go_on, moved, state)])
 
 
-def _damped(residual, slope, scale, bound, damping):
+def _damped(residual: ca.SX, slope: ca.SX, scale: ca.SX, bound: ca.SX, damping: ca.SX) -> tuple[ca.SX, ca.SX]:
     """Return the damping for which the scaled step is as long as its bound to a tenth, and the step."""
     newton = residual / slope
     excess = scale * ca.fabs(newton) - bound
