@@ -7,7 +7,10 @@ collected.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +19,14 @@ from casadi_dynamics.opensim_process.worker.answers_forces import (
     force_answers,
     muscle_answers,
 )
-from casadi_dynamics.opensim_process.worker.states import array, load, random_states, rotation, set_state
+from casadi_dynamics.opensim_process.worker.states import (
+    LoadedModel,
+    array,
+    load,
+    random_states,
+    rotation,
+    set_state,
+)
 
 _FORCE_N, _TORQUE_NM = 500.0, 20.0
 #: The external force acts at this point of each foot (m, body frame).
@@ -25,7 +35,12 @@ _FOOT = re.compile(r"^(foot|calcn)_[rl]$")
 
 
 def model_answers(
-    opensim, model: str, samples: int, seed: int, output: str, spans: dict[str, list[str]] | None = None
+    opensim: ModuleType,
+    model: str,
+    samples: int,
+    seed: int,
+    output: str,
+    spans: dict[str, list[str]] | None = None,
 ) -> dict:
     """Save OpenSim's answers at random states of a model as an ``.npz`` at `output`.
 
@@ -38,7 +53,7 @@ def model_answers(
 
 
 def answers_at_states(
-    opensim,
+    opensim: ModuleType,
     model_path: str,
     samples: int,
     seed: int,
@@ -106,7 +121,7 @@ def answers_at_states(
     return answers
 
 
-def _mass_properties(loaded) -> dict[str, np.ndarray]:
+def _mass_properties(loaded: LoadedModel) -> dict[str, np.ndarray]:
     inertias = []
     for body in loaded.bodies:
         inertia = body.getInertia()
@@ -119,7 +134,9 @@ def _mass_properties(loaded) -> dict[str, np.ndarray]:
     }
 
 
-def _external_wrenches(loaded, samples: int, random, given) -> dict[str, np.ndarray]:
+def _external_wrenches(
+    loaded: LoadedModel, samples: int, random: np.random.Generator, given: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     feet = sorted((name for name in loaded.body_names if _FOOT.match(name)), reverse=True)
     shape = (samples, len(feet), 3)
     force = random.uniform(-_FORCE_N, _FORCE_N, shape)
@@ -132,7 +149,7 @@ def _external_wrenches(loaded, samples: int, random, given) -> dict[str, np.ndar
     }
 
 
-def _tree_answers(loaded, inputs) -> dict[str, np.ndarray]:
+def _tree_answers(loaded: LoadedModel, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     rows = [_tree_answer(loaded, inputs, k) for k in range(len(inputs["q"]))]
     stacked = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     names = [frame.getName() for frame in loaded.imus]
@@ -140,7 +157,7 @@ def _tree_answers(loaded, inputs) -> dict[str, np.ndarray]:
     return {**stacked, "imu_frames": np.array(names), "imu_bodies": np.array(bodies)}
 
 
-def _tree_answer(loaded, inputs, k: int) -> dict[str, np.ndarray]:
+def _tree_answer(loaded: LoadedModel, inputs: Mapping[str, np.ndarray], k: int) -> dict[str, np.ndarray]:
     opensim, state = loaded.opensim, loaded.bare_state
     set_state(loaded.coordinates, state, inputs["q"][k], inputs["qd"][k])
     loaded.bare.realizeDynamics(state)
@@ -156,7 +173,9 @@ def _tree_answer(loaded, inputs, k: int) -> dict[str, np.ndarray]:
     return answer
 
 
-def _inverse_dynamics(loaded, inputs, k: int, udot: np.ndarray) -> dict[str, np.ndarray]:
+def _inverse_dynamics(
+    loaded: LoadedModel, inputs: Mapping[str, np.ndarray], k: int, udot: np.ndarray
+) -> dict[str, np.ndarray]:
     opensim, state, matter = loaded.opensim, loaded.bare_state, loaded.matter
     accelerations = opensim.Vector(udot.tolist())
     solver = opensim.InverseDynamicsSolver(loaded.bare)
@@ -181,7 +200,7 @@ def _inverse_dynamics(loaded, inputs, k: int, udot: np.ndarray) -> dict[str, np.
     }
 
 
-def _constraint_answers(loaded) -> dict[str, np.ndarray]:
+def _constraint_answers(loaded: LoadedModel) -> dict[str, np.ndarray]:
     state, coordinates = loaded.bare_state, loaded.coordinates
     errors, jacobian = array(state.getQErr()), loaded.opensim.Matrix()
     loaded.matter.calcG(state, jacobian)
@@ -193,7 +212,7 @@ def _constraint_answers(loaded) -> dict[str, np.ndarray]:
     }
 
 
-def _gravity_force(loaded) -> np.ndarray:
+def _gravity_force(loaded: LoadedModel) -> np.ndarray:
     """Gravity's term of tau, the joint forces that hold the weight, in OpenSim's order of speeds."""
     gravity = array(loaded.model.getGravity())
     total = np.zeros(len(loaded.place))
@@ -206,7 +225,7 @@ def _gravity_force(loaded) -> np.ndarray:
     return total
 
 
-def _body_answers(loaded, body_acceleration) -> dict[str, np.ndarray]:
+def _body_answers(loaded: LoadedModel, body_acceleration: Any) -> dict[str, np.ndarray]:
     state = loaded.bare_state
     answer = {name: [] for name in ("p", "R", "v", "w", "a", "alpha", "com")}
     for body in loaded.bodies:
@@ -223,7 +242,7 @@ def _body_answers(loaded, body_acceleration) -> dict[str, np.ndarray]:
     return {f"body_{name}": np.array(values) for name, values in answer.items()}
 
 
-def _imu_answers(loaded, body_acceleration) -> dict[str, np.ndarray]:
+def _imu_answers(loaded: LoadedModel, body_acceleration: Any) -> dict[str, np.ndarray]:
     state, gravity = loaded.bare_state, array(loaded.model.getGravity())
     positions, gyros, accelerometers = [], [], []
     for frame in loaded.imus:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from casadi_dynamics.opensim_process.worker.states import (
     SPEED_RAD_S,
+    LoadedModel,
     array,
     components,
     random_states,
@@ -21,7 +25,9 @@ _LIGHT = 1e-9
 _PENETRATION_M = (-0.002, 0.02)
 
 
-def muscle_answers(loaded, q: np.ndarray, spans: dict[str, list[str]] | None = None) -> dict[str, np.ndarray]:
+def muscle_answers(
+    loaded: LoadedModel, q: np.ndarray, spans: dict[str, list[str]] | None = None
+) -> dict[str, np.ndarray]:
     """Return lengths and moment arms, (N, m) and (N, m, n).
 
     Moment arms take OpenSim longest by far. With `spans` only those along the coordinates that it names for a
@@ -46,7 +52,9 @@ def muscle_answers(loaded, q: np.ndarray, spans: dict[str, list[str]] | None = N
     return {"musc_names": np.array(names, str), "musc_len": lengths, "musc_ma": arms}
 
 
-def contact_answers(loaded, samples: int, random, given) -> dict[str, np.ndarray]:
+def contact_answers(
+    loaded: LoadedModel, samples: int, random: np.random.Generator, given: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     """Return the wrench of each contact sphere where the lowest of them is near the ground."""
     model, state, contacts = loaded.model, loaded.state, loaded.contacts
     coordinate_set = model.getCoordinateSet()
@@ -68,7 +76,9 @@ def contact_answers(loaded, samples: int, random, given) -> dict[str, np.ndarray
     return {"contact_names": np.array(names, str), "c_q": q, "c_qd": qd, "contact_force": force}
 
 
-def force_answers(loaded, samples: int, random, given) -> dict[str, np.ndarray]:
+def force_answers(
+    loaded: LoadedModel, samples: int, random: np.random.Generator, given: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     """Return the generalized forces of each force: what inverse dynamics asks for less where it acts."""
     opensim = loaded.opensim
     driven = (opensim.Actuator, opensim.ExternalForce)
@@ -87,7 +97,9 @@ def force_answers(loaded, samples: int, random, given) -> dict[str, np.ndarray]:
     return {"force_names": np.array(names, str), "f_q": q, "f_qd": qd, "force_tau": tau}
 
 
-def _forces_of_a_light_model(loaded, applied: set[str], q: np.ndarray, qd: np.ndarray):
+def _forces_of_a_light_model(
+    loaded: LoadedModel, applied: set[str], q: np.ndarray, qd: np.ndarray
+) -> tuple[list[str], np.ndarray]:
     """Return names and generalized forces; full masses would add rounding that can exceed a small force."""
     opensim = loaded.opensim
     model = opensim.Model(loaded.path)
@@ -121,7 +133,9 @@ def _forces_of_a_light_model(loaded, applied: set[str], q: np.ndarray, qd: np.nd
     return [force.getName() for force in forces], tau
 
 
-def _near_ground_states(loaded, coordinates, samples: int, random) -> tuple[np.ndarray, np.ndarray]:
+def _near_ground_states(
+    loaded: LoadedModel, coordinates: Sequence[Any], samples: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Random states with small angles, so that heel and toe of both feet come near the ground together."""
     drawn = random_states(loaded, samples, random)
     q, qd = 0.15 * drawn["q"], 0.3 * drawn["qd"]
@@ -133,7 +147,7 @@ def _near_ground_states(loaded, coordinates, samples: int, random) -> tuple[np.n
     return q, qd
 
 
-def _lowest_point(loaded) -> float:
+def _lowest_point(loaded: LoadedModel) -> float:
     geometry_set = loaded.model.getContactGeometrySet()
     heights = []
     for k in range(geometry_set.getSize()):

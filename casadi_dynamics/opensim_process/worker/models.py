@@ -7,14 +7,16 @@ temporary.
 from __future__ import annotations
 
 import sys
+from types import ModuleType
+from typing import Any
 
 
-def version(opensim) -> dict:
+def version(opensim: ModuleType) -> dict:
     """Return OpenSim's version."""
     return {"opensim": opensim.GetVersion(), "python": sys.version.split()[0]}
 
 
-def describe_model(opensim, model: str) -> dict:
+def describe_model(opensim: ModuleType, model: str) -> dict:
     """Load and initialise a model and return what OpenSim sees in it, by name (SI units, rad)."""
     loaded = opensim.Model(model)
     state = loaded.initSystem()
@@ -50,7 +52,7 @@ def describe_model(opensim, model: str) -> dict:
     }
 
 
-def upgrade(opensim, model: str, output: str) -> dict:
+def upgrade(opensim: ModuleType, model: str, output: str) -> dict:
     """Write a model file of any version that OpenSim reads in OpenSim's newest version."""
     loaded = opensim.Model(model)
     loaded.finalizeConnections()
@@ -59,5 +61,5 @@ def upgrade(opensim, model: str, output: str) -> dict:
     return {}
 
 
-def _vec3(vector) -> list[float]:
+def _vec3(vector: Any) -> list[float]:
     return [vector.get(0), vector.get(1), vector.get(2)]

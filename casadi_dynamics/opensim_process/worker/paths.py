@@ -7,13 +7,20 @@ collected.
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 
 def muscle_paths(
-    opensim, model: str, muscles: dict, coordinates: list, postures: str, output: str, speeds: str = ""
+    opensim: ModuleType,
+    model: str,
+    muscles: dict,
+    coordinates: list,
+    postures: str,
+    output: str,
+    speeds: str = "",
 ) -> dict:
     """Save lengths, moment arms and lengthening speeds of muscles.
 
@@ -57,7 +64,9 @@ def muscle_paths(
 class _Loaded:
     """A model, its state, and the muscles and coordinates of the samples."""
 
-    def __init__(self, opensim, model_path: str, muscles: dict[str, list[str]], names: list[str]) -> None:
+    def __init__(
+        self, opensim: ModuleType, model_path: str, muscles: dict[str, list[str]], names: list[str]
+    ) -> None:
         self._model = opensim.Model(model_path)
         self._state = self._model.initSystem()
         coordinate_set, muscle_set = self._model.getCoordinateSet(), self._model.getMuscles()
@@ -99,7 +108,7 @@ class _Loaded:
         return length, arm
 
 
-def _couplers(opensim, model, coordinate_set) -> list[tuple]:
+def _couplers(opensim: ModuleType, model: Any, coordinate_set: Any) -> list[tuple]:
     """Return the enforced couplers as (dependent coordinate, function, driving coordinates, scale)."""
     constraint_set, found = model.getConstraintSet(), []
     for k in range(constraint_set.getSize()):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 
 def follow_orientations(
-    opensim,
+    opensim: ModuleType,
     model: str,
     standing: str,
     orientations: str,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 
-def describe_anatomy(opensim, model: str, marker_set: str = "") -> dict:
+def describe_anatomy(opensim: ModuleType, model: str, marker_set: str = "") -> dict:
     """Return what scaling changes or measures in a model, by name, in its default pose (SI units, ground).
 
     With `marker_set`, the markers of that file are added first, as ScaleTool does.
@@ -71,7 +73,7 @@ def describe_anatomy(opensim, model: str, marker_set: str = "") -> dict:
 
 
 def scale(
-    opensim,
+    opensim: ModuleType,
     model: str,
     output: str,
     name: str,
@@ -96,7 +98,7 @@ def scale(
     return {}
 
 
-def upgrade_scale_setup(opensim, setup: str, output: str) -> dict:
+def upgrade_scale_setup(opensim: ModuleType, setup: str, output: str) -> dict:
     """Write a set-up of ScaleTool of any version in OpenSim's newest."""
     tool = opensim.ScaleTool(setup)
     if not tool.printToXML(output):
@@ -104,7 +106,7 @@ def upgrade_scale_setup(opensim, setup: str, output: str) -> dict:
     return {}
 
 
-def scale_tool(opensim, setup: str, move_markers: bool) -> dict:
+def scale_tool(opensim: ModuleType, setup: str, move_markers: bool) -> dict:
     """Run a set-up of ScaleTool. What it returns says little: its output files tell."""
     tool = opensim.ScaleTool(setup)
     placer = tool.getMarkerPlacer()
@@ -112,7 +114,7 @@ def scale_tool(opensim, setup: str, move_markers: bool) -> dict:
     return {"returned": bool(tool.run())}
 
 
-def marker_errors(opensim, model: str, pose: str, measured: dict) -> dict:
+def marker_errors(opensim: ModuleType, model: str, pose: str, measured: dict) -> dict:
     """Return the distance of each marker of a model in a pose from where it was measured, m.
 
     `pose` is the file of coordinates that marker placement writes; `measured` are positions in ground, m.
@@ -141,5 +143,5 @@ def marker_errors(opensim, model: str, pose: str, measured: dict) -> dict:
     }
 
 
-def _vec3(vector) -> list[float]:
+def _vec3(vector: Any) -> list[float]:
     return [vector.get(0), vector.get(1), vector.get(2)]

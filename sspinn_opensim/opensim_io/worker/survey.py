@@ -6,19 +6,34 @@ collected.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
-from casadi_dynamics.opensim_process.worker.states import array, components, load, rotation, set_state
+from casadi_dynamics.opensim_process.worker.states import (
+    LoadedModel,
+    array,
+    components,
+    load,
+    rotation,
+    set_state,
+)
 from sspinn_opensim.dynamics.trial import natural_quintic
 
 _GROUND = "ground"
 _NUDGE = 0.01  # of a root translation, m, to see which way it points
 _FEWEST_FOR_SPLINE = 6
 
+#: The arrays of the motion that is surveyed, by name; see `muscle_survey`.
+Given = Mapping[str, np.ndarray]
+#: Function from coordinates (N, n) and times (N,) to the values of a coordinate (N,).
+ValuesAt = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-def muscle_survey(opensim, model: str, motion: str, output: str) -> dict:
+
+def muscle_survey(opensim: ModuleType, model: str, motion: str, output: str) -> dict:
     """Return facts of a model, and save as an ``.npz`` at `output` what it says to a motion.
 
     `motion` is an ``.npz``: ``names`` (m,) of coordinates; ``time_s`` (N,); their values ``as_given``, and
@@ -50,7 +65,7 @@ def muscle_survey(opensim, model: str, motion: str, output: str) -> dict:
     return facts | {"root_directions": _root_directions(loaded)}
 
 
-def _in_radians(loaded, given, motions: dict[str, str]) -> list[np.ndarray]:
+def _in_radians(loaded: LoadedModel, given: Given, motions: dict[str, str]) -> list[np.ndarray]:
     """Return values, q, u and udot of every coordinate in rad and m; one that is not given rests."""
     parts = ("as_given", "q", "u", "udot")
     shape = (len(given["time_s"]), len(loaded.coordinate_names))
@@ -67,7 +82,7 @@ def _in_radians(loaded, given, motions: dict[str, str]) -> list[np.ndarray]:
     return found
 
 
-def _determined(opensim, model, loaded) -> list[tuple]:
+def _determined(opensim: ModuleType, model: Any, loaded: LoadedModel) -> list[tuple[int, ValuesAt]]:
     """Return column and values, a function of (q, time), of each coordinate that the model determines."""
     found = []
 
@@ -104,7 +119,7 @@ def _rates(time_s: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return spline(time_s, 1)[:, 0], spline(time_s, 2)[:, 0]
 
 
-def _facts(opensim, model, state) -> dict:
+def _facts(opensim: ModuleType, model: Any, state: Any) -> dict[str, Any]:
     motion_of_type = {
         opensim.Coordinate.Rotational: "rotational",
         opensim.Coordinate.Translational: "translational",
@@ -124,7 +139,7 @@ def _facts(opensim, model, state) -> dict:
     }
 
 
-def _couplers(opensim, model) -> list[tuple]:
+def _couplers(opensim: ModuleType, model: Any) -> list[tuple[str, list[str], Any, float]]:
     """Return dependent coordinate, independent ones, function and scale of each coupler that acts."""
     found = []
     for coupler in components(opensim.CoordinateCouplerConstraint, model):
@@ -137,11 +152,13 @@ def _couplers(opensim, model) -> list[tuple]:
     return found
 
 
-def _at_each(opensim, function, rows: np.ndarray) -> np.ndarray:
+def _at_each(opensim: ModuleType, function: Any, rows: np.ndarray) -> np.ndarray:
     return np.array([function.calcValue(opensim.Vector(row.tolist())) for row in rows])
 
 
-def _mechanics(loaded, q, u, udot, given) -> dict[str, np.ndarray]:
+def _mechanics(
+    loaded: LoadedModel, q: np.ndarray, u: np.ndarray, udot: np.ndarray, given: Given
+) -> dict[str, np.ndarray]:
     """Positions of the loaded bodies, external forces in ground, and inverse dynamics, frame by frame."""
     opensim, model, state = loaded.opensim, loaded.bare, loaded.bare_state
     for force in _passive(loaded):
@@ -168,7 +185,7 @@ def _mechanics(loaded, q, u, udot, given) -> dict[str, np.ndarray]:
     return found | {"tau_free": tau_free, "tau": tau}
 
 
-def _passive(loaded) -> list:
+def _passive(loaded: LoadedModel) -> list[Any]:
     """Return the forces that act on a moving body whatever muscles do: springs, limits, bushings."""
     opensim = loaded.opensim
     contact = (
@@ -188,7 +205,7 @@ def _passive(loaded) -> list:
     return [f for f in components(opensim.Force, loaded.bare) if f.getAbsolutePathString() in original]
 
 
-def _in_ground(frames, state, given, k: int, f: int) -> dict[str, np.ndarray]:
+def _in_ground(frames: Mapping[str, Any], state: Any, given: Given, k: int, f: int) -> dict[str, np.ndarray]:
     vectors = {part: given[part][k, f] for part in ("force", "point", "torque")}
     for part, frame in (("force", "force_frames"), ("torque", "force_frames"), ("point", "point_frames")):
         name = str(given[frame][f])
@@ -200,7 +217,7 @@ def _in_ground(frames, state, given, k: int, f: int) -> dict[str, np.ndarray]:
     return vectors
 
 
-def _generalized(loaded, body, in_ground) -> np.ndarray:
+def _generalized(loaded: LoadedModel, body: Any, in_ground: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return the generalized forces of a force at a point of ground that acts on a body."""
     opensim, state = loaded.opensim, loaded.bare_state
     jacobian = opensim.Matrix()
@@ -212,7 +229,7 @@ def _generalized(loaded, body, in_ground) -> np.ndarray:
     return (jacobian.to_numpy().copy().T @ wrench)[loaded.place]
 
 
-def _root_directions(loaded) -> dict[str, list[float]]:
+def _root_directions(loaded: LoadedModel) -> dict[str, list[float]]:
     """Return the direction in ground in which each coordinate that carries the whole body moves it."""
     state, n = loaded.bare_state, len(loaded.coordinates)
     masses = np.array([body.getMass() for body in loaded.bodies])

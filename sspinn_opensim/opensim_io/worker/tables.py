@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +20,7 @@ _SETUPS = (
 )
 
 
-def inspect_files(opensim, tables: list[str], setups: dict, output: str) -> dict:
+def inspect_files(opensim: ModuleType, tables: list[str], setups: dict, output: str) -> dict:
     """Read tables with both readers and load set-ups, each as the class that its tag names.
 
     Numbers are saved in an ``.npz`` at `output`: arrays ``<reader>_<place in tables>``, the times in their
@@ -40,7 +42,7 @@ def inspect_files(opensim, tables: list[str], setups: dict, output: str) -> dict
     return {"tables": answer, "setup_errors": _load_setups(opensim, setups)}
 
 
-def _load_setups(opensim, setups: dict) -> dict:
+def _load_setups(opensim: ModuleType, setups: dict) -> dict:
     errors = {}
     for path, tag in setups.items():
         try:
@@ -56,7 +58,7 @@ def _load_setups(opensim, setups: dict) -> dict:
     return errors
 
 
-def _read_table(opensim, path: str) -> tuple[list[str], np.ndarray, str]:
+def _read_table(opensim: ModuleType, path: str) -> tuple[list[str], np.ndarray, str]:
     table = opensim.TimeSeriesTable(path)
     time = np.array(table.getIndependentColumn())
     matrix = table.getMatrix()
@@ -65,17 +67,17 @@ def _read_table(opensim, path: str) -> tuple[list[str], np.ndarray, str]:
     return list(table.getColumnLabels()), values, table.getTableMetaDataString("inDegrees") if stated else ""
 
 
-def _read_storage(opensim, path: str) -> tuple[list[str], np.ndarray, str]:
+def _read_storage(opensim: ModuleType, path: str) -> tuple[list[str], np.ndarray, str]:
     storage = opensim.Storage(path)
     return _labels(storage), _rows(storage), "yes" if storage.isInDegrees() else "no"
 
 
-def _labels(storage) -> list[str]:
+def _labels(storage: Any) -> list[str]:
     names = storage.getColumnLabels()
     return [names.get(k) for k in range(names.getSize())][1:]
 
 
-def _rows(storage) -> np.ndarray:
+def _rows(storage: Any) -> np.ndarray:
     """Return time and values of every row; single numbers would cross from C++ slowly."""
     widths = {storage.getStateVector(k).getData().getSize() for k in range(storage.getSize())}
     if len(widths) > 1:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +19,7 @@ _FAILED_FRAME = re.compile(r"OPTIMIZATION FAILED")
 _FAILED_TIME = re.compile(r"could not find a solution at time = (\S+?)\.?\s*$", re.MULTILINE)
 
 
-def static_optimization(opensim, setup: str) -> dict:
+def static_optimization(opensim: ModuleType, setup: str) -> dict:
     """Run an AnalyzeTool set-up file; return how many frames failed and when, from OpenSim's log.
 
     The tool returns True even when every frame failed, so the log is the only witness.
@@ -37,7 +39,7 @@ def static_optimization(opensim, setup: str) -> dict:
 
 
 def inverse_dynamics(
-    opensim,
+    opensim: ModuleType,
     model: str,
     kinematics: str,
     output: str,
@@ -64,7 +66,7 @@ def inverse_dynamics(
     return {"returned": bool(tool.run())}
 
 
-def run_inverse_dynamics(opensim, setup: str, output: str, coordinates: str) -> dict:
+def run_inverse_dynamics(opensim: ModuleType, setup: str, output: str, coordinates: str) -> dict:
     """Run an InverseDynamicsTool set-up file; also save the coordinates as the tool filters them.
 
     The generalized forces go to `output`, the coordinates to the ``.npz`` at `coordinates`: ``names``,
@@ -83,7 +85,7 @@ def run_inverse_dynamics(opensim, setup: str, output: str, coordinates: str) -> 
     return {"returned": bool(tool.run())}
 
 
-def actuators(opensim, model: str, force_sets: list) -> dict:
+def actuators(opensim: ModuleType, model: str, force_sets: list) -> dict:
     """Return the actuators of a model with some force sets added, and its joints with their two bodies.
 
     `unlisted` are actuators that act, but that the tools do not see because they are not in the ForceSet.
@@ -110,14 +112,14 @@ def actuators(opensim, model: str, force_sets: list) -> dict:
     }
 
 
-def joint_reactions(opensim, setup: str, folder: str) -> dict:
+def joint_reactions(opensim: ModuleType, setup: str, folder: str) -> dict:
     """Run an AnalyzeTool set-up file with a JointReaction analysis; its files go to `folder`."""
     tool = opensim.AnalyzeTool(setup)
     tool.setResultsDir(folder)
     return {"returned": bool(tool.run())}
 
 
-def _save_storage(storage, path: str) -> None:
+def _save_storage(storage: Any, path: str) -> None:
     labels = storage.getColumnLabels()
     rows = []
     for k in range(storage.getSize()):
