@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from os import PathLike
-from typing import Self
+from typing import Any, Self
 
 
 class InputError(Exception):
@@ -57,7 +57,7 @@ class InputWarning(UserWarning):
     """Something the user gave is odd, and was taken all the same; shown to users as a note of one line."""
 
 
-def _new(kind: type[Exception], *args) -> Exception:
+def _new(kind: type[Exception], *args: Any) -> Exception:
     return kind.__new__(kind, *args)
 
 

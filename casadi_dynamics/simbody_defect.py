@@ -10,6 +10,7 @@ IMU signal beyond it, are off; finite differences of OpenSim's own velocities ag
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import casadi as ca
@@ -57,7 +58,7 @@ def _alpha_error(joint: Joint, tree: Tree) -> ca.SX:
     driven = [axis.coordinate for axis in (*joint.rotations, *joint.translations) if axis.coordinate]
     mobilities = list(dict.fromkeys(driven))
 
-    def spin_of(names) -> ca.SX:
+    def spin_of(names: Collection[str]) -> ca.SX:
         parts = [w * r for w, r, name in zip(axes, rates, used, strict=True) if name in names]
         return sum(parts, ca.SX.zeros(3))
 

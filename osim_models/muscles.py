@@ -11,6 +11,7 @@ joint angles zero, the tendon at its slack length.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,7 @@ def _muscle(
 ) -> LumpedMuscle:
     forces = np.array([member.max_isometric_force * member.arm_ratio for member in members])
 
-    def mean(values) -> float:
+    def mean(values: Sequence[float]) -> float:
         return float(forces @ np.array(values) / forces.sum())
 
     height = tables.GENERIC_HEIGHT_M

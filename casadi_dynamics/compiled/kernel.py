@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 from struct import Struct
 from threading import Lock
+from typing import Any
 
 import torch
 
@@ -37,7 +39,7 @@ class Kernel:
         self._pack_inputs = Struct(f"{3 * len(source.input_sizes)}q").pack
         self._pack_outputs = Struct(f"{len(source.output_sizes)}q").pack
 
-    def __call__(self, samples: int, tensors) -> tuple[torch.Tensor, ...]:
+    def __call__(self, samples: int, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """Return the outputs (samples, m); differentiable where the tensors are.
 
         Parameters
@@ -51,7 +53,7 @@ class Kernel:
             return _Evaluate.apply(self, samples, *tensors)
         return self.evaluate(samples, tensors)
 
-    def evaluate(self, samples: int, tensors) -> tuple[torch.Tensor, ...]:
+    def evaluate(self, samples: int, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """Return the outputs (samples, m), whatever gradients are wanted."""
         like = tensors[0] if tensors else torch.empty(0, dtype=self._dtype)
         program = self._program or self._make_program()
@@ -110,12 +112,12 @@ class _Evaluate(torch.autograd.Function):
     """The usual way through autograd."""
 
     @staticmethod
-    def forward(ctx, kernel: Kernel, samples: int, *tensors):
+    def forward(ctx: Any, kernel: Kernel, samples: int, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         _remember(ctx, kernel, samples, tensors)
         return kernel.evaluate(samples, tensors)
 
     @staticmethod
-    def backward(ctx, *cotangents):
+    def backward(ctx: Any, *cotangents: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
         tensors, wanted = ctx.saved_tensors, ctx.needs_input_grad[2:]
         wrt = tuple([i for i, needed in enumerate(wanted) if needed])
         given = [
@@ -133,18 +135,20 @@ class _Transformed(torch.autograd.Function):
     """The way that `torch.func` can transform; it takes longer."""
 
     @staticmethod
-    def forward(kernel: Kernel, samples: int, *tensors):
+    def forward(kernel: Kernel, samples: int, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return kernel.evaluate(samples, tensors)
 
     @staticmethod
-    def setup_context(ctx, inputs, output) -> None:  # noqa: ARG004 (torch names it)
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[torch.Tensor, ...]) -> None:  # noqa: ARG004 (torch names it)
         kernel, samples, *tensors = inputs
         _remember(ctx, kernel, samples, tensors)
 
     backward = _Evaluate.backward
 
     @staticmethod
-    def vmap(info, in_dims, kernel: Kernel, samples: int, *tensors):
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], kernel: Kernel, samples: int, *tensors: torch.Tensor
+    ) -> tuple[tuple[torch.Tensor, ...], tuple[int, ...]]:
         """Make the mapped axis part of the batch."""
         size = info.batch_size
         flat = []
@@ -159,7 +163,7 @@ class _Transformed(torch.autograd.Function):
         return tuple(o.reshape(size, samples, -1) for o in outputs), (0,) * len(outputs)
 
 
-def _remember(ctx, kernel: Kernel, samples: int, tensors) -> None:
+def _remember(ctx: Any, kernel: Kernel, samples: int, tensors: Sequence[torch.Tensor]) -> None:
     ctx.kernel, ctx.samples = kernel, samples
     ctx.save_for_backward(*tensors)
     ctx.set_materialize_grads(False)  # an output that nothing uses has no cotangent

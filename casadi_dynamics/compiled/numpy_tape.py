@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
@@ -18,21 +18,21 @@ from casadi_dynamics.compiled.tape import Tape
 BLOCK = 4096
 
 
-def _twice(a, out):
+def _twice(a: np.ndarray, out: np.ndarray) -> None:
     np.add(a, a, out)
 
 
-def _sign(a, out):
+def _sign(a: np.ndarray, out: np.ndarray) -> None:
     # numpy makes zero of minus zero, CasADi keeps it.
     np.copysign(np.sign(a), a, out)
 
 
-def _select(mask, yes, no, out):
+def _select(mask: np.ndarray, yes: np.ndarray, no: np.ndarray, out: np.ndarray) -> None:
     np.copyto(out, no)
     np.copyto(out, yes, where=mask)
 
 
-def _store(value, out):
+def _store(value: np.ndarray, out: np.ndarray) -> None:
     np.copyto(out, value)
 
 
@@ -201,7 +201,7 @@ class _Plan:
             for call, pick in self.each:
                 call(*pick(arrays))
 
-    def _shared(self, inputs, kind: np.dtype) -> dict[str, np.ndarray]:
+    def _shared(self, inputs: Sequence[np.ndarray], kind: np.dtype) -> dict[str, np.ndarray]:
         """Return the values that are the same for all samples."""
         shared = {name: np.array([value], kind) for name, value in self.recorded.constants.items()}
         for name, (number, entry) in self.recorded.inputs.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -151,7 +152,7 @@ def _with_selects(tape: Tape) -> Tape:
     return replace(tape, instructions=tuple(new))
 
 
-def _choice(instructions, instruction: Instruction) -> tuple[int, int, int] | None:
+def _choice(instructions: Sequence[Instruction], instruction: Instruction) -> tuple[int, int, int] | None:
     if instruction.op != "add":
         return None
     parts = [instructions[a] for a in instruction.arguments]

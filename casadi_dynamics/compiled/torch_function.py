@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import casadi as ca
 import numpy as np
 import torch
@@ -114,14 +117,14 @@ class TorchFunction:
                 raise self._other_value(name, tensor, size)
         return tensors
 
-    def _fits(self, value, size: int) -> bool:
+    def _fits(self, value: Any, size: int) -> bool:
         try:
             right_kind = value.dtype is self.dtype and value.layout is torch.strided
             return right_kind and value.is_cpu and value.shape[-1] == size
         except (AttributeError, IndexError):
             return False
 
-    def _other_names(self, inputs) -> InputError:
+    def _other_names(self, inputs: Iterable[str]) -> InputError:
         unknown = [name for name in inputs if name not in self.input_names]
         missing = [name for name in self.input_names if name not in inputs]
         return InputError(
@@ -132,7 +135,7 @@ class TorchFunction:
             fix=(nearest(unknown[0], missing) if unknown else "") or "give each input once, by its name",
         )
 
-    def _other_value(self, name: str, value, size: int) -> InputError:
+    def _other_value(self, name: str, value: object, size: int) -> InputError:
         tensor = isinstance(value, torch.Tensor)
         return InputError(
             f"The input '{name}' of '{self._function.name()}' does not fit.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from casadi_dynamics.model.functions import Function
@@ -66,7 +67,7 @@ BodyConstraint = WeldConstraint | PointConstraint | PointOnLineConstraint | Cons
 Constraint = CoordinateCouplerConstraint | BodyConstraint
 
 
-def couplers_in_order(constraints) -> list[CoordinateCouplerConstraint]:
+def couplers_in_order(constraints: Iterable[Constraint]) -> list[CoordinateCouplerConstraint]:
     """Return the couplers among `constraints`, each after those that its independent coordinates obey.
 
     Couplers that go round in a circle are left out.

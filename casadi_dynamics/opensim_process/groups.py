@@ -133,7 +133,13 @@ def end_with_parent(folders: Sequence[str]) -> None:
         os.killpg(0, signal.SIGKILL)  # what the job started, and the guard itself
 
 
-def _wait(process: subprocess.Popen, log_file: Path, limits: Limits, stop, look) -> int | str:
+def _wait(
+    process: subprocess.Popen,
+    log_file: Path,
+    limits: Limits,
+    stop: threading.Event | None,
+    look: Callable[[Path], None] | None,
+) -> int | str:
     end = time.monotonic() + limits.time_s
     while True:
         try:

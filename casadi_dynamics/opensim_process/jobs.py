@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 from casadi_dynamics.errors import OpenSimError
 from casadi_dynamics.opensim_process.errors import failure, missing_outputs, with_full_disk, writing
@@ -241,7 +242,7 @@ def _read_answer(path: Path) -> dict | None:
     return answer if isinstance(answer, dict) and {"values", "error"} & set(answer) else None
 
 
-def _absolute(value):
+def _absolute(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value.absolute())
     raise TypeError(f"not a JSON value: {value!r}")

@@ -119,7 +119,9 @@ def _end(item: Element, context: Context, socket: str, location: str) -> Frame:
     return Frame(body, item.numbers(location, 3, default=_ZERO), IDENTITY)
 
 
-def _check_couplers(elements: Sequence[Element], constraints, joints: Sequence[Joint]) -> None:
+def _check_couplers(
+    elements: Sequence[Element], constraints: Sequence[Constraint], joints: Sequence[Joint]
+) -> None:
     """Refuse couplers that the chain rule cannot eliminate."""
     ordered = {coupler.name for coupler in couplers_in_order(constraints)}
     spinning = {axis.coordinate for joint in joints if joint.speeds != "rates" for axis in joint.rotations}

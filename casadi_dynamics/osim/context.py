@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from casadi_dynamics.errors import nearest
 from casadi_dynamics.model import ContactSphere, Coordinate, Frame, HalfSpace
@@ -40,7 +41,7 @@ class Context:
         named = [c for c in self.coordinates.values() if c.name == given]
         return named[0] if named else self.lookup(self.coordinates, item, given, "coordinate")
 
-    def lookup(self, known: Mapping, item: Element, socket: str, kind: str):
+    def lookup(self, known: Mapping, item: Element, socket: str, kind: str) -> Any:
         """Return what is `known` at the path `socket` of an element; `kind` is for messages."""
         address = absolute(item, socket)
         if address in known:

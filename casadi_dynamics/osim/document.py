@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
@@ -97,7 +98,7 @@ def whole_document(path: Path) -> bytes | None:
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True) if inline(root, path, _root) else None
 
 
-def _root(path: Path):
+def _root(path: Path) -> Any:
     """Return the root element; whatever is not well-formed is refused."""
     data = read_input(path, "the model file", MOST_XML_BYTES)
     # `recover` because OpenSim writes `::` in some tags, which XML reserves for namespaces; that alone is
@@ -122,7 +123,7 @@ def _root(path: Path):
     return root
 
 
-def not_well_formed(path: Path, fault) -> InputError:
+def not_well_formed(path: Path, fault: Any) -> InputError:
     """Return the error of a file that is no XML.
 
     Parameters
@@ -166,7 +167,7 @@ def _without_declaration(text: str) -> str:
     return _DECLARATION.sub(lambda match: "\n" * match[0].count("\n"), text, count=1)
 
 
-def _version(path: Path, root) -> int:
+def _version(path: Path, root: Any) -> int:
     version = root.get("Version", "")
     if root.tag != "OpenSimDocument" or not re.fullmatch("[0-9]{0,9}", version):
         raise InputError(

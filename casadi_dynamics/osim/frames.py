@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from posixpath import normpath
 
 import numpy as np
@@ -20,7 +20,7 @@ _AXES = {f"{sign}{axis}": (i, float(f"{sign}1")) for sign in ("", "+", "-") for 
 IDENTITY: Matrix3 = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
-def rotation_from_xyz(angles) -> np.ndarray:
+def rotation_from_xyz(angles: Sequence[float] | np.ndarray) -> np.ndarray:
     """Return Rx(a) Ry(b) Rz(c), OpenSim's body-fixed orientation angles (rad), as (3, 3)."""
     (ca, cb, cc), (sa, sb, sc) = np.cos(angles), np.sin(angles)
     rx = np.array([[1, 0, 0], [0, ca, -sa], [0, sa, ca]])

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from casadi_dynamics.errors import nearest
 from casadi_dynamics.model import Coordinate, Frame, Joint, TransformAxis, Winging
 from casadi_dynamics.model.functions import Constant, Linear
-from casadi_dynamics.model.types import GROUND
+from casadi_dynamics.model.types import GROUND, Vector3
 from casadi_dynamics.osim.frames import FrameTable
 from casadi_dynamics.osim.functions import only_function
 from casadi_dynamics.osim.support import SUPPORTED_JOINTS, advice
 from casadi_dynamics.osim.xml import Element
 
+#: The three rotations or translations of a joint.
+Axes = tuple[TransformAxis, ...]
 _X, _Y, _Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
 #: Joint class -> for each of its coordinates the axis it drives: 'r' rotation or 't' translation, and which.
@@ -61,7 +64,9 @@ def read_joint(item: Element, frames: FrameTable) -> tuple[Joint, list[Coordinat
     return joint, coordinates
 
 
-def order_by_tree(joints: list[Joint], joint_elements, body_elements) -> tuple[Joint, ...]:
+def order_by_tree(
+    joints: list[Joint], joint_elements: Sequence[Element], body_elements: Sequence[Element]
+) -> tuple[Joint, ...]:
     """Return the joints parents first, reversed where the file's child is the side towards ground.
 
     Every body must hang on ground by exactly one chain of joints. The elements that joints and bodies were
@@ -93,7 +98,7 @@ def order_by_tree(joints: list[Joint], joint_elements, body_elements) -> tuple[J
     return tuple(ordered)
 
 
-def _simple_transform(item: Element, names):
+def _simple_transform(item: Element, names: Sequence[str]) -> tuple[Axes, Axes]:
     layout = _SIMPLE_JOINTS[item.tag]
     if len(names) != len(layout):
         raise item.error(
@@ -112,7 +117,7 @@ def _simple_transform(item: Element, names):
     return _three("r", driven), _three("t", driven)
 
 
-def _radii(item: Element, tag):
+def _radii(item: Element, tag: str) -> Vector3:
     radii = item.numbers(tag, 3)
     if min(radii) <= 0:
         raise item.error(
@@ -124,7 +129,7 @@ def _radii(item: Element, tag):
     return radii
 
 
-def _on_thorax(item: Element, joint, coordinate):
+def _on_thorax(item: Element, joint: Joint, coordinate: str) -> Joint:
     """Return OpenSim's joint between thorax and scapula: an ellipsoid, then a hinge in its tangent plane.
 
     OpenSim turns the frames of the ellipsoid by a right angle about z, so that abduction and elevation are
@@ -147,13 +152,13 @@ def _quarter_turn(frame: Frame) -> Frame:
     return replace(frame, rotation=tuple((y, -x, z) for x, y, z in frame.rotation))
 
 
-def _three(kind, driven):
+def _three(kind: str, driven: Sequence[tuple[str, TransformAxis]]) -> Axes:
     idle = TransformAxis(_X, None, Constant(0.0))
     axes = [axis for k, axis in driven if k == kind]
     return tuple(axes + [idle] * (3 - len(axes)))
 
 
-def _spatial_transform(item: Element, names):
+def _spatial_transform(item: Element, names: Sequence[str]) -> tuple[Axes, Axes]:
     axes = {axis.label: axis for axis in item.children("SpatialTransform")}
     wanted = [f"rotation{i}" for i in (1, 2, 3)] + [f"translation{i}" for i in (1, 2, 3)]
     unknown = [name for name in axes if name not in wanted]
@@ -169,7 +174,7 @@ def _spatial_transform(item: Element, names):
     return tuple(read[:3]), tuple(read[3:])
 
 
-def _read_axis(item: Element, names):
+def _read_axis(item: Element, names: Sequence[str]) -> TransformAxis:
     axis = item.numbers("axis", 3)
     length = math.sqrt(sum(x * x for x in axis))
     if length == 0:
@@ -204,7 +209,7 @@ def _read_axis(item: Element, names):
     return TransformAxis(unit, used[0] if used else None, only_function(item, functions))
 
 
-def _motions(rotations, translations) -> dict[str, str]:
+def _motions(rotations: Axes, translations: Axes) -> dict[str, str]:
     """Return the motion of the coordinates that are, but for sign and offset, a displacement along an axis.
 
     As in OpenSim the last such axis decides; any other coordinate is 'coupled'.
@@ -217,7 +222,7 @@ def _motions(rotations, translations) -> dict[str, str]:
     }
 
 
-def _read_coordinate(item: Element, joint, motion):
+def _read_coordinate(item: Element, joint: str, motion: str) -> Coordinate:
     low, high = item.numbers("range", 2, default=(-10.0, 10.0))  # OpenSim's own
     if item.children("prescribed_function") and item.flag("prescribed"):
         raise item.refusal("its motion is prescribed by a function; switch <prescribed> off")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from casadi_dynamics.model.functions import Constant
+from casadi_dynamics.model.functions import Constant, Function
 from casadi_dynamics.model.muscles import (
     ConditionalPathPoint,
     GeometryPath,
     MovingPathPoint,
     Muscle,
     PathPoint,
+    Point,
 )
 from casadi_dynamics.osim.context import Context
 from casadi_dynamics.osim.functions import read_function
@@ -67,7 +68,7 @@ def read_path(item: Element, context: Context) -> GeometryPath:
     return GeometryPath(points, tuple(read_wrap(wrap, context) for wrap in wraps))
 
 
-def _read_point(item: Element, context: Context):
+def _read_point(item: Element, context: Context) -> Point:
     if item.tag not in ("PathPoint", "ConditionalPathPoint", "MovingPathPoint"):
         raise item.refusal("only fixed, conditional and moving path points are converted")
     frame, name = context.frame(item, "socket_parent_frame"), item.name
@@ -82,7 +83,7 @@ def _read_point(item: Element, context: Context):
     return ConditionalPathPoint(name, frame.body, location, coordinate.name, (low, high))
 
 
-def _read_axis(item: Element, axis: str, context: Context):
+def _read_axis(item: Element, axis: str, context: Context) -> tuple[Function, str | None]:
     """Return the function of one axis of a moving point, and the coordinate that it is of."""
     functions = item.children(f"{axis}_location")
     if len(functions) > 1:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
 from casadi_dynamics.errors import InputError
 
 
-def parse_plain(data: bytes, path: Path):
+def parse_plain(data: bytes, path: Path) -> Any:
     """Return the root element of a document without a document type.
 
     Parameters
@@ -31,7 +32,7 @@ def parse_plain(data: bytes, path: Path):
     return root
 
 
-def refuse_document_type(root, path: Path) -> None:
+def refuse_document_type(root: Any, path: Path) -> None:
     """Refuse a document with a document type; see `parse_plain`."""
     doctype = root.getroottree().docinfo.doctype
     if doctype:

@@ -10,6 +10,7 @@ import numpy as np
 
 from sspinn_opensim.dynamics.agreement import agreement
 from sspinn_opensim.evaluation.curves import Curves
+from sspinn_opensim.study import Person
 
 #: m/s^2, standard gravity (ISO 80000-3); body weight and BWBH use it, whatever gravity a model has.
 STANDARD_GRAVITY = 9.80665
@@ -69,7 +70,11 @@ def error_numbers(
 
 
 def evaluate_curves(
-    estimate: Curves, reference, person, joints: Iterable[str] | None = None, band: Curves | None = None
+    estimate: Curves,
+    reference: Any,
+    person: Person,
+    joints: Iterable[str] | None = None,
+    band: Curves | None = None,
 ) -> dict[str, Any]:
     """Compare an estimate with a reference, joint by joint and in the mean.
 
@@ -112,7 +117,7 @@ def evaluate_curves(
     return means | scores
 
 
-def conversions(person) -> dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]]:
+def conversions(person: Person) -> dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]]:
     """Return, by group of scores, which curves it compares and how they get the unit of the scores.
 
     Parameters

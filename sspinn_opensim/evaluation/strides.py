@@ -15,9 +15,10 @@ from sspinn_opensim.gait import Strides, find_strides
 from sspinn_opensim.gait.cycles import covered
 from sspinn_opensim.recording import Phase, Recording
 from sspinn_opensim.recording.runs import true_runs
+from sspinn_opensim.study import Person
 
 
-def strides_of(estimate: Curves, person, recording: Recording, phases: tuple[Phase, ...]) -> Strides:
+def strides_of(estimate: Curves, person: Person, recording: Recording, phases: tuple[Phase, ...]) -> Strides:
     """Return the strides of an estimate, by its own ground forces.
 
     Parameters
@@ -38,7 +39,7 @@ def strides_of(estimate: Curves, person, recording: Recording, phases: tuple[Pha
 
 
 def score_strides(
-    estimate: Curves, reference: Reference, strides: Strides, person, joints: Iterable[str]
+    estimate: Curves, reference: Reference, strides: Strides, person: Person, joints: Iterable[str]
 ) -> dict[str, Any] | None:
     """Return the errors of single strides: their mean, deviation and largest over strides.
 

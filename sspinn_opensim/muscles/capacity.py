@@ -7,6 +7,7 @@ fibre, along the tendon. (OpenSim: `Muscle::calcInextensibleTendonActiveFiberFor
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -92,7 +93,7 @@ class Capacity:
             force[:, muscles] *= self._along_tendon(curves, muscles, cosine, normalized)
         return np.where(exists, self._force * force, 0.0)
 
-    def _along_tendon(self, curves, muscles, cosine, normalized) -> np.ndarray | float:
+    def _along_tendon(self, curves: Any, muscles, cosine, normalized) -> np.ndarray | float:
         """Return the share of the fibre's force that OpenSim counts along the tendon.
 
         For Thelen's muscles it is the cosine of the pennation angle. Millard's take that cosine at the fibre

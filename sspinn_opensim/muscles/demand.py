@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -173,6 +173,8 @@ def _built(
     }
 
 
-def _call(function: ca.Function, whole, loads, parameters) -> dict[str, ca.SX]:
+def _call(
+    function: ca.Function, whole: Mapping[str, ca.SX], loads: Mapping[str, ca.SX], parameters: ca.SX
+) -> dict[str, ca.SX]:
     given = {name: whole[name] for name in ("q", "u", "udot") if name in function.name_in()}
     return function(**given, **loads, parameters=parameters)

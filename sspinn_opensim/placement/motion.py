@@ -54,7 +54,7 @@ class Readings:
     rate_available: np.ndarray
 
 
-def frozen_motion(estimator: PersonNetwork, subject: Subject, signals: Signals):
+def frozen_motion(estimator: PersonNetwork, subject: Subject, signals: Signals) -> tuple[np.ndarray, ...]:
     """Return `q`, `u` and `udot`, (n - 2, c) each, of all frames of a recording but the first and last.
 
     Speeds and accelerations are those that training compares with the sensors.

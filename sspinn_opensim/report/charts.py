@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -144,10 +145,10 @@ class Chart:
         low, high = min(low, y_ticks[0]), max(high, y_ticks[-1])
         start, end = self.x_range or (min(x.min() for x, _, _ in drawn), max(x.max() for x, _, _ in drawn))
 
-        def px(x):
+        def px(x: Any) -> Any:
             return LEFT + (x - start) / ((end - start) or 1.0) * (WIDTH - LEFT - RIGHT)
 
-        def py(y):
+        def py(y: Any) -> Any:
             return HEIGHT - BOTTOM - (y - low) / ((high - low) or 1.0) * (HEIGHT - TOP - BOTTOM)
 
         bands = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from sspinn_opensim.files import read_json
@@ -142,5 +143,5 @@ def read_arm(folder: ResultsFolder) -> dict[str, Any]:
     return _read(folder.arm, _ARM, "repeat with --restart")
 
 
-def _read(file, shape: dict, fix: str) -> dict[str, Any]:
+def _read(file: Path, shape: dict, fix: str) -> dict[str, Any]:
     return read_json(file, shape, fix) if file.is_file() else {}

@@ -7,6 +7,7 @@ middle. Of a limp each coordinate has a spline of its own over the whole cycle.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,7 @@ class PeriodicMotion:
     jerk: csr_matrix
 
 
-def closed_basis(phase, knots: int, derivative: int = 0) -> np.ndarray:
+def closed_basis(phase: np.ndarray, knots: int, derivative: int = 0) -> np.ndarray:
     """Return the values of the closed uniform B-splines of a cycle of length one.
 
     Parameters
@@ -53,7 +54,7 @@ def closed_basis(phase, knots: int, derivative: int = 0) -> np.ndarray:
     return np.nan_to_num(one.derivative(derivative)(since_start) if derivative else one(since_start))
 
 
-def coefficients_of(names, knots: int, *, symmetric: bool = True) -> dict[str, slice]:
+def coefficients_of(names: Sequence[str], knots: int, *, symmetric: bool = True) -> dict[str, slice]:
     """Return where among the unknowns, after the speed, the coefficients of each coordinate are."""
     places, k = {}, 1
     for name in names:
@@ -63,7 +64,9 @@ def coefficients_of(names, knots: int, *, symmetric: bool = True) -> dict[str, s
     return places
 
 
-def periodic_motion(names, cycle_s: float, knots: int, time_s, *, symmetric: bool = True) -> PeriodicMotion:
+def periodic_motion(
+    names: Sequence[str], cycle_s: float, knots: int, time_s: np.ndarray, *, symmetric: bool = True
+) -> PeriodicMotion:
     """Return the maps from unknowns to coordinates of a cycle.
 
     The unknowns are the speed (m/s), then the coefficients of each coordinate in the order of `names`:

@@ -7,7 +7,9 @@ import numpy as np
 from casadi_dynamics.symbolic import BodyFunctions
 
 
-def completed(functions: BodyFunctions, q, qdot, qddot) -> dict[str, np.ndarray]:
+def completed(
+    functions: BodyFunctions, q: np.ndarray, qdot: np.ndarray, qddot: np.ndarray
+) -> dict[str, np.ndarray]:
     """Return `q`, `u` and `udot`, (n, c) each, of coordinates and their derivatives, couplers satisfied.
 
     What is given of coordinates that a coupler sets is not used.

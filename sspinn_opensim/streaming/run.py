@@ -6,7 +6,7 @@ import gc
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -176,7 +176,7 @@ def _report(live: LiveEstimator, lost_before: int) -> int:
 
 
 @contextmanager
-def _without_long_collections():
+def _without_long_collections() -> Iterator[None]:
     """Let the collector of garbage pass over all that is there already: it would stop the stream for long."""
     gc.collect()
     gc.freeze()
@@ -187,7 +187,7 @@ def _without_long_collections():
 
 
 @contextmanager
-def _short_turns():
+def _short_turns() -> Iterator[None]:
     """Let no other thread of Python (the page, a network that is read) keep the stream waiting for long."""
     usual_s = sys.getswitchinterval()
     sys.setswitchinterval(_TURN_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from casadi_dynamics.errors import InputError
 
@@ -56,7 +57,7 @@ def compare_network(path: Path, content: dict, expected: Mapping, fix: str) -> N
     compare(path, found, expected, fix, "network.")
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """Tuples come back from a file as they went in, lists do too: compare them alike."""
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]

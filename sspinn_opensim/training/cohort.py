@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 
@@ -138,7 +139,7 @@ _FIX = {
 }
 
 
-def _difference(found, expected) -> tuple[str, str]:
+def _difference(found: Any, expected: Any) -> tuple[str, str]:
     if not isinstance(found, list):
         return str(found)[:60], str(expected)[:60]
     pairs = zip_longest(found, expected, fillvalue="nothing more")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -146,7 +147,7 @@ class Decoder(nn.Module):
         segments = (posture - self.posture) @ torch.linalg.pinv(self.ANGLE_RAD * self.segments)
         return torch.cat([segments, raw[..., self.sizes[0] :]], dim=-1)
 
-    def _constant(self, name: str, values, persistent: bool = False) -> None:
+    def _constant(self, name: str, values: Any, persistent: bool = False) -> None:
         # Made from the model each time, so a checkpoint holds only what was learnt.
         self.register_buffer(name, torch.tensor(np.array(values), dtype=torch.float32), persistent=persistent)
 
@@ -190,7 +191,15 @@ class _Differences(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, posture: Tensor, velocity: Tensor, height: Tensor, held: Tensor, places, step_s: float):
+    def forward(
+        ctx: Any,
+        posture: Tensor,
+        velocity: Tensor,
+        height: Tensor,
+        held: Tensor,
+        places: Sequence[Tensor],
+        step_s: float,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         ctx.places, ctx.step_s = places, step_s
         turns, steps, up = places
         batch, frames = posture.shape[0], posture.shape[1] - 2
@@ -207,7 +216,7 @@ class _Differences(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, to_q: Tensor, to_u: Tensor, to_udot: Tensor):
+    def backward(ctx: Any, to_q: Tensor, to_u: Tensor, to_udot: Tensor) -> tuple[Tensor | None, ...]:
         turns, steps, up = ctx.places
         rate, bend = (
             found.index_select(-1, turns).div_(per)

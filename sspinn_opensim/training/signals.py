@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from casadi_dynamics.errors import InputError
@@ -203,7 +204,7 @@ def make_signals(
     variance_a = recording.acceleration_variance[accelerometer]
     variance_r = recording.angular_rate_variance[gyroscope]
 
-    def tensor(values) -> Tensor:
+    def tensor(values: ArrayLike) -> Tensor:
         return torch.as_tensor(np.array(values), dtype=torch.float32)
 
     return Signals(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -134,7 +134,9 @@ def _read_side(path: Path, model: Path | None) -> dict[tuple[str, str], Series]:
     return found
 
 
-def _pairs(a: dict[tuple[str, str], Series], b: dict[tuple[str, str], Series]):
+def _pairs(
+    a: dict[tuple[str, str], Series], b: dict[tuple[str, str], Series]
+) -> Iterator[tuple[str, Series, Series]]:
     """Give title and tables of what can be compared: equal names first, then the only two left of a kind."""
     for kind in KINDS:
         ours, theirs = ({name: s for (k, name), s in side.items() if k == kind} for side in (a, b))
@@ -142,7 +144,7 @@ def _pairs(a: dict[tuple[str, str], Series], b: dict[tuple[str, str], Series]):
         for name in [name for name in ours if name in theirs]:
             yield f"{kind}, {name}" if several else kind, ours.pop(name), theirs.pop(name)
         if len(ours) == len(theirs) == 1:
-            yield kind, *ours.values(), *theirs.values()
+            yield kind, ours.popitem()[1], theirs.popitem()[1]
         elif ours or theirs:
             names = ", ".join(ours | theirs)
             log.info(f"note: not compared, as the other has none such: {kind.lower()}, {names}")

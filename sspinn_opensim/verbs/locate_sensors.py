@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -282,5 +282,5 @@ def _label(f: LocatedSensor) -> str:
     return f"{on} ± {doubt.max():.1f} cm" if doubt.size else f"{on}: not observable"
 
 
-def _list(values) -> list[float]:
+def _list(values: Iterable[float]) -> list[float]:
     return [float(x) for x in values]

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
 from casadi_dynamics.model import ContactSphere, ImuFrame, Model
@@ -230,7 +231,7 @@ def _box(standing: Posture, links: Sequence[Link], bones: Bones) -> np.ndarray:
     return np.array([np.min(points, axis=0), np.max(points, axis=0)])
 
 
-def _rounded(values) -> list:
+def _rounded(values: ArrayLike) -> list:
     return np.round(np.asarray(values, float), 6).tolist()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from casadi_dynamics.compiled.emitter import emit
 from casadi_dynamics.compiled.llvm.layout import TILE, transfers
 from casadi_dynamics.compiled.llvm.trigonometry import sine_cosine
@@ -262,7 +264,7 @@ class _Space:
     def _at(self, base: str, vector: int) -> str:
         return f"getelementptr {self._write.vector}, ptr {base}, i64 {vector}"
 
-    def _starts(self, sizes) -> tuple[list[int], int]:
+    def _starts(self, sizes: Iterable[int]) -> tuple[list[int], int]:
         """Return first vectors, and their sum; whole tiles are written, so each part ends with one."""
         starts, end, tile = [], 0, TILE[self._write.scalar]
         for size in sizes:

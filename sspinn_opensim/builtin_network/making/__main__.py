@@ -26,7 +26,7 @@ from sspinn_opensim.builtin_network.shipped import FILE, write_network
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.simulation.optimal_gait import OptimalGait
 from sspinn_opensim.training.cohort import member_topology
-from sspinn_opensim.training.settings import TrainingSettings
+from sspinn_opensim.training.settings import Progress, TrainingSettings
 from sspinn_opensim.training.trainer import Trainer
 
 
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     trainer = OwnTrainer(people, settings(options.steps, options.seed))
     started = time.monotonic()
 
-    def report(progress) -> None:
+    def report(progress: Progress) -> None:
         if progress.step % 100 == 0:
             minutes = (time.monotonic() - started) / 60
             terms = ", ".join(f"{name} {value:.3g}" for name, value in progress.terms.items() if value)

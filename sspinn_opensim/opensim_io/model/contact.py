@@ -131,7 +131,7 @@ def _free(name: str, taken: set) -> str:
     return name
 
 
-def _fill(element: etree._Element, **properties) -> None:
+def _fill(element: etree._Element, **properties: str | Iterable[float]) -> None:
     for tag, value in properties.items():
         text = value if isinstance(value, str) else " ".join(repr(float(x)) for x in value)
         etree.SubElement(element, tag).text = text

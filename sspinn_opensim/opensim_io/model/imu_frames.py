@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def write_imu_frames(model: Path, output: Path, frames: Sequence[FramePlace]) ->
     return write_model_tree(output, tree)
 
 
-def _taken_over(tree, bodies: dict, frame: FramePlace, model: Path) -> etree._Element:
+def _taken_over(tree: etree._ElementTree, bodies: dict, frame: FramePlace, model: Path) -> etree._Element:
     """Return the frame's element on its body: the one that is there, or a new one."""
     for name, body in bodies.items():
         for element in body.iterfind("components/PhysicalOffsetFrame"):
@@ -94,7 +94,7 @@ def _taken_over(tree, bodies: dict, frame: FramePlace, model: Path) -> etree._El
     return etree.SubElement(components, "PhysicalOffsetFrame", name=frame.name)
 
 
-def _refuse_if_used(tree, frame: FramePlace, body: str, model: Path) -> None:
+def _refuse_if_used(tree: etree._ElementTree, frame: FramePlace, body: str, model: Path) -> None:
     for other in tree.iter():
         socket = isinstance(other.tag, str) and other.tag.startswith("socket_")
         if socket and (other.text or "").strip().rstrip("/").endswith(f"{body}/{frame.name}"):
@@ -113,5 +113,5 @@ def _set(element: etree._Element, tag: str, text: str) -> None:
     child.text = text
 
 
-def _numbers(values) -> str:
+def _numbers(values: Iterable[float]) -> str:
     return " ".join(repr(float(value)) for value in values)

@@ -268,15 +268,15 @@ def _with_drivers(names: set[str], drivers: dict[str, list[str]]) -> set[str]:
     return found
 
 
-def _parent(tree, joint: etree._Element) -> str:
+def _parent(tree: etree._ElementTree, joint: etree._Element) -> str:
     return _joint_body(tree, joint, "socket_parent_frame")
 
 
-def _child(tree, joint: etree._Element) -> str:
+def _child(tree: etree._ElementTree, joint: etree._Element) -> str:
     return _joint_body(tree, joint, "socket_child_frame")
 
 
-def _joint_body(tree, joint: etree._Element, socket: str) -> str:
+def _joint_body(tree: etree._ElementTree, joint: etree._Element, socket: str) -> str:
     name = child_text(joint, socket)
     for frame in joint.iterfind("frames/PhysicalOffsetFrame"):
         if frame.get("name") == name.split("/")[-1]:
@@ -290,11 +290,11 @@ def _is_muscle(element: etree._Element) -> bool:
     )
 
 
-def _muscles(tree) -> list[etree._Element]:
+def _muscles(tree: etree._ElementTree) -> list[etree._Element]:
     return [element for element in tree.iterfind("Model/ForceSet/objects/*") if _is_muscle(element)]
 
 
-def _joints_crossed_by_muscles(tree, parent_of: dict, joint_of_child: dict) -> set[str]:
+def _joints_crossed_by_muscles(tree: etree._ElementTree, parent_of: dict, joint_of_child: dict) -> set[str]:
     def to_ground(body: str) -> list[str]:
         chain = []
         while body in parent_of and body not in chain:

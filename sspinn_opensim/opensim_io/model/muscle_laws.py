@@ -198,7 +198,7 @@ def read_actuators(model_file: Path, added: Sequence[Path] = ()) -> tuple[Coordi
 class _Properties:
     """Values of an element; what it leaves out comes from the model's defaults for its class."""
 
-    def __init__(self, path: Path, element, default) -> None:
+    def __init__(self, path: Path, element: etree._Element, default: etree._Element | None) -> None:
         self._path, self._sources = path, [source for source in (element, default) if source is not None]
         self.name, self.kind = element.get("name", ""), element.tag
 
@@ -257,14 +257,14 @@ def _curves(read: _Properties) -> ThelenCurves | MillardCurves | DeGrooteFreglyC
     return None
 
 
-def _acting(tree, ending: str = "") -> Iterable:
+def _acting(tree: etree._ElementTree, ending: str = "") -> Iterable:
     elements = tree.iterfind("Model/ForceSet/objects/*")
     return (e for e in elements if isinstance(e.tag, str) and ending in e.tag and _acts(e))
 
 
-def _acts(element) -> bool:
+def _acts(element: etree._Element) -> bool:
     return isinstance(element.tag, str) and child_text(element, "appliesForce") != "false"
 
 
-def _default_of(tree, element):
+def _default_of(tree: etree._ElementTree, element: etree._Element) -> etree._Element | None:
     return tree.find(f"Model/defaults/{element.tag}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from lxml import etree
+from numpy.typing import ArrayLike
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.jobs import run_job
@@ -46,7 +47,7 @@ def check_contact_can_scale(generic: Path) -> None:
             )
 
 
-def scale_contact(tree, factors: Mapping) -> tuple[str, ...]:
+def scale_contact(tree: etree._ElementTree, factors: Mapping) -> tuple[str, ...]:
     """Scale spheres on bodies: centre per axis, radius by the geometric mean, so that volume scales alike.
 
     Returns
@@ -68,7 +69,13 @@ def scale_contact(tree, factors: Mapping) -> tuple[str, ...]:
 
 
 def verify(
-    factors: Mapping, mass_kg: float, keeps_shares: bool, before: dict, after: dict, generic_tree, tree
+    factors: Mapping,
+    mass_kg: float,
+    keeps_shares: bool,
+    before: dict,
+    after: dict,
+    generic_tree: etree._ElementTree,
+    tree: etree._ElementTree,
 ) -> None:
     """Hold masses, mass centres, frames and spheres of the written model against what `factors` mean."""
     _expect("the total mass", after["total_mass_kg"], mass_kg)
@@ -87,7 +94,7 @@ def verify(
         _expect(f"the place of '{name}' on '{body}'", new.get(key, np.nan), expected)
 
 
-def changes(before: dict, after: dict, generic_tree, tree) -> dict:
+def changes(before: dict, after: dict, generic_tree: etree._ElementTree, tree: etree._ElementTree) -> dict:
     """Return what scaling changed, before and after, by kind and name.
 
     Inertia is about the mass centre: xx, yy, zz, xy, xz, yz.
@@ -119,7 +126,7 @@ def _pairs(old: dict, new: dict) -> dict:
     return {name: {key: [old[name][key], new[name][key]] for key in old[name]} for name in old if name in new}
 
 
-def _contact(tree) -> dict:
+def _contact(tree: etree._ElementTree) -> dict:
     return {
         geometry.get("name", ""): {
             "location_m": _vector(geometry, "location").tolist(),
@@ -130,7 +137,7 @@ def _contact(tree) -> dict:
     }
 
 
-def _imu_frames(tree) -> dict:
+def _imu_frames(tree: etree._ElementTree) -> dict:
     return {
         frame.get("name"): {"translation_m": _vector(frame, "translation").tolist()}
         for frame in tree.iter("PhysicalOffsetFrame")
@@ -138,7 +145,7 @@ def _imu_frames(tree) -> dict:
     }
 
 
-def _axes(tree, socket: str) -> np.ndarray | None:
+def _axes(tree: etree._ElementTree, socket: str) -> np.ndarray | None:
     """Return the axes of an offset frame in its body, as columns; None for the body itself."""
     name = socket.rstrip("/").split("/")[-1]
     frame = next((f for f in tree.iter("PhysicalOffsetFrame") if f.get("name") == name), None)
@@ -164,7 +171,7 @@ def _replace(element: etree._Element, tag: str, values: np.ndarray) -> None:
         element.find(tag).text = " ".join(map(repr, values.tolist()))
 
 
-def _frame_places(tree, factors: Mapping) -> dict[tuple[str, str], np.ndarray]:
+def _frame_places(tree: etree._ElementTree, factors: Mapping) -> dict[tuple[str, str], np.ndarray]:
     """Return the translation of each offset frame fixed directly to a body, and the centre of each sphere."""
     places = {}
     for joint in tree.iterfind("Model/JointSet/objects/*"):
@@ -182,7 +189,7 @@ def _frame_places(tree, factors: Mapping) -> dict[tuple[str, str], np.ndarray]:
     return {key: place for key, place in places.items() if key[0] in factors}
 
 
-def _expect(what: str, found, expected) -> None:
+def _expect(what: str, found: ArrayLike, expected: ArrayLike) -> None:
     found, expected = np.asarray(found, float), np.asarray(expected, float)
     scale = max(float(np.abs(expected).max()), 1e-6)  # micrometres and milligrams count as zero
     if not np.all(np.abs(found - expected) <= _TOLERANCE * scale):

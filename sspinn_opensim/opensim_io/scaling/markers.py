@@ -164,7 +164,7 @@ def _check_applied(applied: Factors, case: Case) -> None:
             )
 
 
-def _move_markers(tree, placed) -> dict[str, float]:
+def _move_markers(tree: etree._ElementTree, placed: etree._ElementTree) -> dict[str, float]:
     """Take over the places of the markers that ScaleTool moved; return how far each went, m.
 
     ScaleTool also deletes markers that the trial lacks. They stay here: joint centres, for instance, are of
@@ -181,5 +181,5 @@ def _move_markers(tree, placed) -> dict[str, float]:
     return moved
 
 
-def _markers(tree) -> list[etree._Element]:
+def _markers(tree: etree._ElementTree) -> list[etree._Element]:
     return tree.findall("Model/MarkerSet/objects/Marker")

@@ -11,6 +11,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+from lxml import etree
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.documents import child_text, read_document
@@ -223,7 +224,7 @@ def _check_actuators(setup: Setup, coordinates: tuple[CoordinateFacts, ...]) -> 
             )
 
 
-def _bound(element, tag: str) -> float:
+def _bound(element: etree._Element, tag: str) -> float:
     try:
         return float(child_text(element, tag) or "inf")
     except ValueError:

@@ -270,8 +270,10 @@ def _joined(slices: list[Slice], tables: list[Table]) -> Table:
     return Table(names, np.concatenate(kept_times), np.concatenate(kept_values))
 
 
-def _frame_by_frame(slices: list[Slice], results: list[JobResult], time_s: np.ndarray):
-    """Return which frames failed, and what OpenSim's log says of each."""
+def _frame_by_frame(
+    slices: list[Slice], results: list[JobResult], time_s: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return which frames failed, and the violation and objective of each by OpenSim's log; NaN: not said."""
     failed = np.zeros(len(time_s), bool)
     violation, objective = np.full(len(time_s), np.nan), np.full(len(time_s), np.nan)
     for part, result in zip(slices, results, strict=True):

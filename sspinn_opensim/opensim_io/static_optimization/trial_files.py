@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from lxml import etree
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.opensim_process.temporary import temporary_folder
@@ -131,7 +132,7 @@ def import_trial(
     return Trial(folder, ResultsFolder.external_loads.name if loads else None, window, tuple(notes), seen)
 
 
-def _determines(tree) -> bool:
+def _determines(tree: etree._ElementTree) -> bool:
     """Whether a model has couplers, so that columns are computed and every frame counts."""
     return next(tree.iter("CoordinateCouplerConstraint"), None) is not None
 
@@ -247,7 +248,16 @@ def _write_motion(folder: Path, table: Table, seen: Survey, notes: list[str]) ->
     write_storage(ResultsFolder(folder).kinematics, kinematics)
 
 
-def _window(seen, table, loads, settings, from_s, to_s, where: str, notes: list[str]) -> tuple[float, float]:
+def _window(
+    seen: Survey,
+    table: Table,
+    loads: ExternalLoads | None,
+    settings: Settings,
+    from_s: float | None,
+    to_s: float | None,
+    where: str,
+    notes: list[str],
+) -> tuple[float, float]:
     """Return what is to be analysed: what was asked for, else all that is covered and explained."""
     time_s = table.time_s
     step = (time_s[-1] - time_s[0]) / max(len(time_s) - 1, 1)

@@ -11,6 +11,7 @@ import dataclasses
 
 import numpy as np
 
+from sspinn_opensim.opensim_io.model.model_file import CoordinateFacts
 from sspinn_opensim.opensim_io.static_optimization.checks import Inputs
 from sspinn_opensim.opensim_io.static_optimization.preparation import (
     RESERVE,
@@ -231,7 +232,7 @@ def expected_frames(setup: Setup, inputs: Inputs) -> int:
     return max(int((setup.to_s - setup.from_s) / step), 1)
 
 
-def _actuation(coordinate, inputs: Inputs, solution: Solution) -> np.ndarray:
+def _actuation(coordinate: CoordinateFacts, inputs: Inputs, solution: Solution) -> np.ndarray:
     names = [actuator_name(coordinate), *inputs.own_actuators.get(coordinate.name, [])]
     return np.sum([solution.actuation[name] for name in names if name in solution.actuation], axis=0)
 

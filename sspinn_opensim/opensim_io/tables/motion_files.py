@@ -23,7 +23,14 @@ def force_columns(foot: str) -> tuple[str, str, str]:
     return foot + _FORCE, foot + _POINT, foot + _TORQUE
 
 
-def kinematics_table(names: Sequence[str], motions: Sequence[str], time_s, q, *, title="kinematics") -> Table:
+def kinematics_table(
+    names: Sequence[str],
+    motions: Sequence[str],
+    time_s: np.ndarray,
+    q: np.ndarray,
+    *,
+    title: str = "kinematics",
+) -> Table:
     """Return the coordinates as OpenSim's tools expect them, rotational ones in degrees.
 
     Parameters
@@ -97,7 +104,14 @@ def coordinates_of(table: Table, names: Sequence[str], motions: Sequence[str]) -
     return values / _degrees_per_unit(names, motions) if table.in_degrees else values
 
 
-def moments_table(names: Sequence[str], motions: Sequence[str], time_s, tau, *, title="moments") -> Table:
+def moments_table(
+    names: Sequence[str],
+    motions: Sequence[str],
+    time_s: np.ndarray,
+    tau: np.ndarray,
+    *,
+    title: str = "moments",
+) -> Table:
     """Return generalized forces with OpenSim's column names.
 
     Parameters
@@ -123,7 +137,15 @@ def moment_columns(names: Sequence[str], motions: Sequence[str]) -> tuple[str, .
     )
 
 
-def ground_forces_table(feet: Sequence[str], time_s, force, point, torque, *, title="ground forces") -> Table:
+def ground_forces_table(
+    feet: Sequence[str],
+    time_s: np.ndarray,
+    force: np.ndarray,
+    point: np.ndarray,
+    torque: np.ndarray,
+    *,
+    title: str = "ground forces",
+) -> Table:
     """Return the ground's action on each foot, in ground axes.
 
     Parameters

@@ -12,7 +12,7 @@ import dataclasses
 import itertools
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -282,7 +282,7 @@ def _check_writable(path: Path, table: Table, time_s: np.ndarray, values: np.nda
         raise InputError("time does not increase", where=where, found=f"row {row + 1}, t = {time_s[row]:g} s")
 
 
-def _check_labels(names, where: str) -> None:
+def _check_labels(names: Iterable[str], where: str) -> None:
     seen = set()
     for name in names:
         if not name or name.split() != [name]:

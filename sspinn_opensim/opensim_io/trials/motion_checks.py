@@ -6,8 +6,9 @@ and differentiates noise, all without a word. Each check stands for one such sil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -158,7 +159,7 @@ def check_motion(
     return warnings + _beyond_range(survey, coordinates)
 
 
-def refuse_or_warn(check: Callable[..., None], *arguments, measured: bool) -> list[str]:
+def refuse_or_warn(check: Callable[..., None], *arguments: Any, measured: bool) -> list[str]:
     """Return what a check finds in an estimate as a warning; of what was measured it may raise."""
     try:
         check(*arguments)
@@ -169,7 +170,7 @@ def refuse_or_warn(check: Callable[..., None], *arguments, measured: bool) -> li
     return []
 
 
-def _check_turns(survey: Survey, table: Table, coordinates, where: str) -> None:
+def _check_turns(survey: Survey, table: Table, coordinates: Sequence[CoordinateFacts], where: str) -> None:
     for coordinate in coordinates:
         turn = np.abs(survey.q[:, survey.column(coordinate.name)]).max()
         farthest = _FARTHEST_TURN_RAD[coordinate.is_root]
@@ -183,7 +184,9 @@ def _check_turns(survey: Survey, table: Table, coordinates, where: str) -> None:
             )
 
 
-def _check_radians_as_degrees(survey: Survey, table: Table, coordinates, where: str) -> None:
+def _check_radians_as_degrees(
+    survey: Survey, table: Table, coordinates: Sequence[CoordinateFacts], where: str
+) -> None:
     joints = [
         survey.column(c.name)
         for c in coordinates
@@ -229,7 +232,9 @@ def _extent(values: np.ndarray) -> str:
     return f"{low:.4g}" if np.isclose(low, high) else f"{low:.4g} to {high:.4g}"
 
 
-def _check_noise(survey: Survey, table: Table, coordinates, where: str, lowpass_hz: float) -> None:
+def _check_noise(
+    survey: Survey, table: Table, coordinates: Sequence[CoordinateFacts], where: str, lowpass_hz: float
+) -> None:
     rate = (len(table.time_s) - 1) / (table.time_s[-1] - table.time_s[0])
     if 0 < lowpass_hz <= _MOVEMENT_HZ or rate < 2.2 * _MOVEMENT_HZ:
         return
@@ -252,7 +257,7 @@ def _check_noise(survey: Survey, table: Table, coordinates, where: str, lowpass_
         )
 
 
-def _check_ranges(survey: Survey, coordinates, where: str) -> None:
+def _check_ranges(survey: Survey, coordinates: Sequence[CoordinateFacts], where: str) -> None:
     for coordinate, beyond, span in _ranges(survey, coordinates):
         outside = beyond.max() > _BEYOND_REFUSE_RAD or beyond.min() > _BEYOND_WARN_RAD
         if coordinate.spanned_by_muscle and outside:
@@ -265,7 +270,7 @@ def _check_ranges(survey: Survey, coordinates, where: str) -> None:
             )
 
 
-def _beyond_range(survey: Survey, coordinates) -> list[str]:
+def _beyond_range(survey: Survey, coordinates: Sequence[CoordinateFacts]) -> list[str]:
     return [
         f"'{coordinate.name}' leaves the range of the model: {span}"
         for coordinate, beyond, span in _ranges(survey, coordinates)
@@ -273,7 +278,9 @@ def _beyond_range(survey: Survey, coordinates) -> list[str]:
     ]
 
 
-def _ranges(survey: Survey, coordinates) -> Iterator[tuple[CoordinateFacts, np.ndarray, str]]:
+def _ranges(
+    survey: Survey, coordinates: Sequence[CoordinateFacts]
+) -> Iterator[tuple[CoordinateFacts, np.ndarray, str]]:
     """Yield each joint's coordinate, how far beyond its range it is, shape (N,), rad, and both in words."""
     for coordinate in coordinates:
         name = coordinate.name

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.interpolate import PchipInterpolator
 
 SOURCES = {
@@ -48,7 +49,7 @@ class Curve:
     values: tuple[float, ...]
     sources: tuple[str, ...]
 
-    def __call__(self, percent) -> np.ndarray:
+    def __call__(self, percent: ArrayLike) -> np.ndarray:
         """Return the curve at phases of any cycle, %; between landmarks it stays between their values."""
         phases = np.concatenate([np.add(self.percent, shift) for shift in (-200, -100, 0, 100, 200)])
         return PchipInterpolator(phases, np.tile(self.values, 5))(np.mod(percent, 100.0))

@@ -94,7 +94,9 @@ def record(model: Model, walk: OptimalGait) -> WalkTruth:
     )
 
 
-def _at_center_of_pressure(force: np.ndarray, position: np.ndarray, below: np.ndarray):
+def _at_center_of_pressure(
+    force: np.ndarray, position: np.ndarray, below: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the resultant of forces (m, k, 3), where on the floor it acts, and the torque left there."""
     total = force.sum(axis=1)
     moment = np.cross(position, force).sum(axis=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,7 +59,9 @@ class _Shared(torch.autograd.Function):
     """The same sums, rows in ranges."""
 
     @staticmethod
-    def forward(ctx, seen: Tensor, to_hidden: Tensor, hidden_bias: Tensor, to_output: Tensor, output_bias):
+    def forward(
+        ctx: Any, seen: Tensor, to_hidden: Tensor, hidden_bias: Tensor, to_output: Tensor, output_bias: Tensor
+    ) -> Tensor:
         before, after = (seen.new_empty(len(seen), len(to_hidden)) for _ in range(2))
         out = seen.new_empty(len(seen), len(to_output))
 
@@ -74,7 +77,7 @@ class _Shared(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, found: Tensor):
+    def backward(ctx: Any, found: Tensor) -> tuple[Tensor, ...]:
         seen, before, after, to_hidden, to_output = ctx.saved_tensors
         found = found.contiguous()
         to_seen, to_before = torch.empty_like(seen), torch.empty_like(before)

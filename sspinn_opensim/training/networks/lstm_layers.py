@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -73,7 +74,7 @@ class _Layers(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, unread: int, signals: Tensor, *given: Tensor):
+    def forward(ctx: Any, unread: int, signals: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
         frames, batch, inputs = signals.shape
         count = len(given) // 5
         state, weights = given[: 2 * count], given[2 * count :]
@@ -102,7 +103,7 @@ class _Layers(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, to_read: Tensor | None, *to_after: Tensor | None):
+    def backward(ctx: Any, to_read: Tensor | None, *to_after: Tensor | None) -> tuple[Tensor | None, ...]:
         saved = iter(ctx.saved_tensors)
         passes = [_Pass(*fields) for fields in zip(*[saved] * 7, strict=True)]
         frames, batch, width = passes[0].squashed.shape

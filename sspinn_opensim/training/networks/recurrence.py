@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -19,7 +21,7 @@ class _Recurrence(torch.autograd.Function):
     """The gradient of a linear recurrence is the same recurrence, backward in time."""
 
     @staticmethod
-    def forward(ctx, keep: Tensor, new: Tensor, before: Tensor) -> Tensor:
+    def forward(ctx: Any, keep: Tensor, new: Tensor, before: Tensor) -> Tensor:
         states = torch.empty_like(new)
         state = before
         for k, n, out in zip(keep.unbind(), new.unbind(), states.unbind(), strict=True):
@@ -29,7 +31,7 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, found: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, found: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         keep, states, before = ctx.saved_tensors
         to_new = torch.empty_like(states)
         to_new[-1] = found[-1]
