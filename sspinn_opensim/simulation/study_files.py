@@ -14,9 +14,10 @@ import tomlkit
 from sspinn_opensim.recording.formats.column_options import KINDS, column_names
 from sspinn_opensim.recording.rotations import angles_from_rotation
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.simulation.settings import SimulationSettings, StudySettings
+from sspinn_opensim.simulation.settings import SimulationSettings
 from sspinn_opensim.simulation.virtual import VirtualRecording
 from sspinn_opensim.simulation.walk import Walk, scored_window
+from sspinn_opensim.study import ModelChoice, Person
 
 #: Slower than this nobody walks: the speed is then left out of the study, m/s.
 _STANDS_M_S = 0.05
@@ -89,15 +90,13 @@ def _rms(vectors: np.ndarray) -> float:
 def study_toml(
     walk: Walk,
     recording: VirtualRecording,
-    settings: SimulationSettings,
     *,
     name: str,
-    model: str,
-    scaled: bool,
-    height_m: float,
-    mass_kg: float,
+    model: ModelChoice,
+    person: Person,
     placed: Mapping[str, tuple[str, np.ndarray]],
     references: Collection[str],
+    estimate: str,
 ) -> str:
     """Return the study of a virtual recording.
 
@@ -105,24 +104,22 @@ def study_toml(
     ----------
     name : str
         Of study and recording.
-    model : str
-        As a study names it: a path, or ``builtin:NAME``.
-    scaled : bool
-        Whether the model fits the person.
     placed : mapping of str to (str, (3,) ndarray)
         Body of the study's model, and place on it, of each sensor, m.
     references : collection of str
         Files of the reference.
+    estimate : str
+        Which coordinates are estimated.
     """
     said = {sensor.name: sensor for sensor in recording.sensors}
     study = {
         "name": name,
-        "model": {"file": model, "scaled": scaled},
+        "model": {"file": str(model.file), "scaled": model.scaled},
         "person": {
-            "name": settings.study.person,
-            **({"id": settings.study.person} if settings.study.person != StudySettings.person else {}),
-            "height_m": _rounded(height_m),
-            "mass_kg": _rounded(mass_kg),
+            "name": person.name,
+            **({"id": person.id} if person.id else {}),
+            "height_m": _rounded(person.height_m),
+            "mass_kg": _rounded(person.mass_kg),
         },
         "recording": {"format": "csv", "file": ResultsFolder.recording.name, "name": name},
         "sensors": {},
@@ -136,8 +133,8 @@ def study_toml(
         angles = np.degrees(angles_from_rotation(np.array(said[sensor].rotation)))
         if np.any(np.abs(angles) > 1e-9):
             study["sensors"][sensor]["orientation_deg"] = _micro(angles)
-    if settings.study.estimate != "all":
-        study["coordinates"] = {"estimate": settings.study.estimate}
+    if estimate != "all":
+        study["coordinates"] = {"estimate": estimate}
     if references:
         files = {key: getattr(ResultsFolder, key).name for key in references}
         study["reference"] = {"format": "opensim", **files}

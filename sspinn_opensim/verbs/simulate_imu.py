@@ -18,9 +18,17 @@ from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import records
 from sspinn_opensim.simulation import laboratory, places
 from sspinn_opensim.simulation.reference_tables import reference_tables
-from sspinn_opensim.simulation.settings import PERFECT, SimulationSettings, changed, check, read_settings
+from sspinn_opensim.simulation.settings import (
+    PERFECT,
+    SimulationSettings,
+    StudySettings,
+    changed,
+    check,
+    read_settings,
+)
 from sspinn_opensim.simulation.study_files import recording_csv, study_toml, truth_json
 from sspinn_opensim.simulation.walk import Walk, build_current, read_walk, record_walk
+from sspinn_opensim.study import ModelChoice, Person
 
 BUILTIN = "planar_gait"
 
@@ -95,13 +103,13 @@ def simulate_imu(
     walk = read_walk(model, motion, settings)
     sensors = places.virtual_sensors(walk.functions, settings.sensors)
     recording = record_walk(walk, sensors, settings)
-    study_model, entry, scaled = _study_model(model, walk, settings)
+    study_model, chosen = _study_model(model, walk, settings.study.model)
     placed = {s.name: places.on_study(walk.functions, study_model, s) for s in sensors}
     placed = {name: place for name, place in placed.items() if place is not None}
     if not placed:
         raise InputError(
             "The model of the study has none of the bodies that carry sensors.",
-            where=entry,
+            where=str(chosen.file),
             expected=", ".join(sorted({s.body for s in sensors})),
             found=", ".join(study_model.bodies),
         )
@@ -117,24 +125,26 @@ def simulate_imu(
     study = study_toml(
         walk,
         recording,
-        settings,
         name=settings.study.name or motion.stem,
-        model=entry,
-        scaled=scaled,
-        height_m=settings.study.height_m,
-        mass_kg=settings.study.mass_kg or walk.functions.tree.model.total_mass,
+        model=chosen,
+        person=Person(
+            height_m=settings.study.height_m,
+            mass_kg=settings.study.mass_kg or walk.functions.tree.model.total_mass,
+            name=settings.study.person,
+            id="" if settings.study.person == StudySettings.person else settings.study.person,
+        ),
         placed=placed,
         references=tables,
+        estimate=settings.study.estimate,
     )
     return Simulation(write_atomically(ResultsFolder(out).study, study))
 
 
-def _study_model(model: Path, walk: Walk, settings: SimulationSettings) -> tuple[BodyFunctions, str, bool]:
-    """Return the functions of the study's model, how the study names it, and whether it fits the person."""
-    chosen = settings.study.model
+def _study_model(model: Path, walk: Walk, chosen: Path | None) -> tuple[BodyFunctions, ModelChoice]:
+    """Return the functions of the study's model, and the model as the study names it."""
     own = chosen is not None and chosen.absolute() == model.absolute()
     if own or (chosen is None and walk.functions.tree.model.contact_spheres):
-        return walk.functions, str(model.absolute()), True
+        return walk.functions, ModelChoice(model.absolute(), scaled=True)
     if chosen is None or chosen == osim_models.path(f"{BUILTIN}.osim"):
-        return build(read_model(osim_models.path(f"{BUILTIN}.osim"))), f"builtin:{BUILTIN}", False
-    return build_current(chosen), str(chosen.absolute()), False
+        return build(read_model(osim_models.path(f"{BUILTIN}.osim"))), ModelChoice(Path(f"builtin:{BUILTIN}"))
+    return build_current(chosen), ModelChoice(chosen.absolute())
