@@ -25,24 +25,22 @@ from sspinn_opensim.recording.formats.folders import HEAD_BYTES, recorded_files,
 from sspinn_opensim.recording.formats.text_tables import (
     TextTable,
     cells_of,
+    first_lines,
     read_bytes,
     read_text_table,
-    words,
 )
 from sspinn_opensim.recording.streams import Stream
 
 #: Columns that MT Manager does not write.
-_OWN = frozenset(
-    name.lower()
-    for name in (
-        *columns.QUATERNIONS[1],
-        *columns.EULER[1],
-        *columns.FREE_ACCELERATION[0],
-        *columns.ROTATION_INCREMENT[1],
-        *columns.VELOCITY_INCREMENT[1],
-    )
+_OWN = columns.in_small_letters(
+    columns.QUATERNIONS[1],
+    columns.EULER[1],
+    columns.FREE_ACCELERATION[0],
+    columns.ROTATION_INCREMENT[1],
+    columns.VELOCITY_INCREMENT[1],
 )
-_SIGNALS = frozenset(name.lower() for name in (*columns.ACCELERATION, *columns.ANGULAR_RATE))
+_SIGNALS = columns.in_small_letters(columns.ACCELERATION, columns.ANGULAR_RATE)
+_TIMES = columns.in_small_letters(columns.COUNTERS, columns.CLOCKS)
 #: A step of the clock below this is not in microseconds.
 _SHORTEST_STEP = 500
 _ADDRESS, _COLUMN = re.compile(rb"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}"), "address"
@@ -90,9 +88,7 @@ def read_movella_dot(choice: RecordingChoice) -> tuple[Stream, ...]:
 
 def is_movella_dot(path: Path, head: bytes) -> bool:
     """Return whether a file is one of DOT: its columns, or a clock in microseconds beside Acc and Gyr."""
-    if path.suffix.lower() == ".xml" or b"\x00" in head:
-        return False
-    lines = [words(line) for line in head.removeprefix(b"\xef\xbb\xbf").splitlines() if line.strip()]
+    lines = first_lines(path, head)
     if not lines or lines[0].lstrip().startswith("//"):
         return False
     row = next((k for k, line in enumerate(lines) if _is_columns(cells_of(line))), None)
@@ -116,8 +112,7 @@ FORMAT = Format(
 
 def _is_columns(cells: Sequence[str]) -> bool:
     found = {cell.lower() for cell in cells}
-    timed = {name.lower() for name in (*columns.COUNTERS, *columns.CLOCKS)} & found
-    return bool(timed) and len(found & (_OWN | _SIGNALS)) >= 3
+    return bool(found & _TIMES) and len(found & (_OWN | _SIGNALS)) >= 3
 
 
 def _in_microseconds(cells: Sequence[str], rows: Sequence[str]) -> bool:

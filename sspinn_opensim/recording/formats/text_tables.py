@@ -112,6 +112,13 @@ def words(line: bytes) -> str:
         return line.decode("cp1252", errors="replace")
 
 
+def first_lines(path: Path, head: bytes) -> list[str]:
+    """Return the lines in the first bytes of a text file; none of XML and of what is no text."""
+    if path.suffix.lower() == ".xml" or b"\x00" in head:
+        return []
+    return [words(line) for line in head.removeprefix(b"\xef\xbb\xbf").splitlines() if line.strip()]
+
+
 def cells_of(line: str) -> tuple[str, ...]:
     """Return the cells of a line of names, without quotes and blanks around them."""
     return tuple(cell.strip().strip('"') for cell in line.split(separator_of(line.rstrip())))

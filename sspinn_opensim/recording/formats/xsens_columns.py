@@ -58,22 +58,24 @@ ROTATION_INCREMENT = (("OriInc_q0", "OriInc_q1", "OriInc_q2", "OriInc_q3"), ("dq
 VELOCITY_INCREMENT = (("VelInc_X", "VelInc_Y", "VelInc_Z"), ("dv[1]", "dv[2]", "dv[3]"))
 COUNTERS, CLOCKS = ("PacketCounter", "Counter"), ("SampleTimeFine", "Timestamp")
 
-#: All columns that are read, in small letters.
-WANTED = frozenset(
-    name.lower()
-    for group in (
-        *QUATERNIONS,
-        MATRIX,
-        *EULER,
-        *FREE_ACCELERATION,
-        ACCELERATION,
-        ANGULAR_RATE,
-        *ROTATION_INCREMENT,
-        *VELOCITY_INCREMENT,
-        COUNTERS,
-        CLOCKS,
-    )
-    for name in group
+
+def in_small_letters(*groups: tuple[str, ...]) -> frozenset[str]:
+    """Return the names of groups of columns in small letters, as they are compared."""
+    return frozenset(name.lower() for group in groups for name in group)
+
+
+#: All columns that are read.
+WANTED = in_small_letters(
+    *QUATERNIONS,
+    MATRIX,
+    *EULER,
+    *FREE_ACCELERATION,
+    ACCELERATION,
+    ANGULAR_RATE,
+    *ROTATION_INCREMENT,
+    *VELOCITY_INCREMENT,
+    COUNTERS,
+    CLOCKS,
 )
 
 

@@ -24,27 +24,19 @@ from sspinn_opensim.recording.formats.folders import (
     recorded_files,
     refuse_same_names,
 )
-from sspinn_opensim.recording.formats.text_tables import cells_of, read_text_table, words
+from sspinn_opensim.recording.formats.text_tables import cells_of, first_lines, read_text_table, words
 from sspinn_opensim.recording.formats.xsens_mapping import Mapping, mapping_in, read_mapping
 from sspinn_opensim.recording.streams import Stream
 
 #: Columns that no other text file has.
-_OWN = frozenset(
-    name.lower()
-    for group in (
-        columns.QUATERNIONS[0],
-        columns.MATRIX,
-        columns.EULER[0],
-        columns.ROTATION_INCREMENT[0],
-        columns.VELOCITY_INCREMENT[0],
-    )
-    for name in group
+_OWN = columns.in_small_letters(
+    columns.QUATERNIONS[0],
+    columns.MATRIX,
+    columns.EULER[0],
+    columns.ROTATION_INCREMENT[0],
+    columns.VELOCITY_INCREMENT[0],
 )
-_SIGNALS = frozenset(
-    name.lower()
-    for group in (columns.ACCELERATION, columns.ANGULAR_RATE, *columns.FREE_ACCELERATION)
-    for name in group
-)
+_SIGNALS = columns.in_small_letters(columns.ACCELERATION, columns.ANGULAR_RATE, *columns.FREE_ACCELERATION)
 _RATE = re.compile(r"Update Rate:(.*)", re.IGNORECASE)
 _DEVICE = re.compile(r"Device\s?Id:\s*(\S+)", re.IGNORECASE)
 #: A serial number at the end of a file's name.
@@ -95,9 +87,7 @@ def read_xsens_mt(choice: RecordingChoice) -> tuple[Stream, ...]:
 
 def is_xsens_mt(path: Path, head: bytes) -> bool:
     """Return whether a file is one of MT Manager: comments ``//``, or columns that only it writes."""
-    if path.suffix.lower() == ".xml" or b"\x00" in head:
-        return False
-    lines = [words(line) for line in head.removeprefix(b"\xef\xbb\xbf").splitlines() if line.strip()]
+    lines = first_lines(path, head)
     commented = bool(lines) and lines[0].lstrip().startswith("//")
     cells = cells_of(next((line for line in lines if not line.lstrip().startswith("//")), ""))
     return _is_columns(cells) and (commented or any(cell.lower() in _OWN for cell in cells))
