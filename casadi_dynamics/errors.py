@@ -48,7 +48,7 @@ class InputError(Exception):
         parts = {"expected": self.expected, "found": self.found, "fix": self.fix}
         return type(self)(self.what, where=where, **parts)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         # As any object, not by a call of the class: its parts have names, and subclasses may have more.
         return _new, (type(self), *self.args), self.__dict__
 

@@ -85,8 +85,17 @@ def consistent(
     found = _solved(balance, *some, every * step_s)
     if found is None:  # half a correction would be worse than none; the account of it says what is left
         return estimate
+    return _at_all_frames(found, some[0].time_s, every, balance, estimate)
+
+
+def _at_all_frames(
+    found: Corrected, solved_s: np.ndarray, every: int, balance: Balance, estimate: Estimate
+) -> Estimate:
+    """Return an estimate with what was found at the times `solved_s`, each `every`-th of its own."""
+    time_s, frames, subject = estimate.time_s, len(estimate.time_s), balance.subject
+    step_s = float(time_s[-1] - time_s[0]) / (frames - 1)
     q, force = found.q, found.force
-    spline = knots.coefficients(q) if every == 1 else natural_quintic(some[0].time_s, q)
+    spline = knots.coefficients(q) if every == 1 else natural_quintic(solved_s, q)
     directions = cone_of_friction(subject)
     whole, moments = estimate.q.copy(), np.empty_like(estimate.moments)
     ground = {name: np.empty_like(estimate.ground.force) for name in ("force", "point", "torque")}

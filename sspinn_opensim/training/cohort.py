@@ -62,7 +62,7 @@ class Cohort:
         for name, found in others if len(self.members) > 1 else ():
             check_topology(found, first[1], name, first[0])
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         # What is compiled is made again in another process.
         return Cohort, (self.members,)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import casadi as ca
 import numpy as np
@@ -57,7 +58,7 @@ class Subject:
     height_m: float
     sensor_position: np.ndarray
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         # Expressions cannot be pickled; another process builds them again.
         return _rebuilt, (
             self.model,
@@ -332,7 +333,13 @@ def make_subject(
     return subject if subject.planar else replace(subject, fixed=_held_on(subject))
 
 
-def _rebuilt(model: Model, frames: tuple[ImuFrame, ...], fixed, height_m: float, positions) -> Subject:
+def _rebuilt(
+    model: Model,
+    frames: tuple[ImuFrame, ...],
+    fixed: dict[str, float],
+    height_m: float,
+    positions: np.ndarray,
+) -> Subject:
     return Subject(model, build(without_forces(model), frames), fixed, height_m, positions)
 
 

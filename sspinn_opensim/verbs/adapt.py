@@ -61,15 +61,7 @@ def adapt(
     if steps < 0:
         raise InputError("A number of steps cannot be negative.", where="--steps", found=str(steps))
     weights(study.training.weights)
-    for seed in study.training.seeds:
-        if given is not None:
-            require_seed(given, seed)
-            checkpoint = ResultsFolder(given).checkpoint(seed)
-            require_finished(checkpoint, read_outline(checkpoint))
-    if given is None:
-        refuse_other_model(study.model.file, str(study.path))
-    else:
-        refuse_own_network(given, out)
+    _refuse_unfit(study, given, out)
     refuse_other_study(out, study=study, restart=restart)
     with recorded(out, "adapt", study=study, steps=steps, restart=restart):
         log.info(scale.scale(study, out))
@@ -94,3 +86,15 @@ def adapt(
             belongs_to["training"]["adapted_from"] = sha256(file)
             done.append(train_seed(people, settings, belongs_to, out, restart, network, progress, mounting))
     return Training(out, tuple(done), prepared=prepared)
+
+
+def _refuse_unfit(study: Study, given: Path | None, out: Path) -> None:
+    """Refuse networks that are not finished, or that the study cannot go on from."""
+    if given is None:
+        refuse_other_model(study.model.file, str(study.path))
+        return
+    for seed in study.training.seeds:
+        require_seed(given, seed)
+        checkpoint = ResultsFolder(given).checkpoint(seed)
+        require_finished(checkpoint, read_outline(checkpoint))
+    refuse_own_network(given, out)

@@ -62,11 +62,8 @@ def muscles(
     InputError
         There is no estimate, or static optimization cannot use it.
     """
-    # These bring much along, and others ask this module only for the window.
-    from sspinn_opensim.muscles import FastOptimizer
-    from sspinn_opensim.report.muscle_charts import write_group_figures
+    # It brings much along, and others ask this module only for the window.
     from sspinn_opensim.verbs.laboratory_muscles import LaboratoryTrials, analyse_trials, compare_folders
-    from sspinn_opensim.verbs.prepared import prepare
 
     if workers is not None and workers < 1:
         raise InputError("workers is no number of processes.", expected="1 or more", found=str(workers))
@@ -74,6 +71,17 @@ def muscles(
         return analyse_trials(study, out, workers=workers, fast=fast)
     if not isinstance(study, Study):
         return compare_folders(study, out)
+    return _of_estimate(study, out, workers=workers, fast=fast, whole=whole, prepared=prepared)
+
+
+def _of_estimate(
+    study: Study, out: Path, *, workers: int | None, fast: bool, whole: bool, prepared: Prepared | None
+) -> Verdict:
+    """Run static optimization on the estimate in a folder; see `muscles`."""
+    from sspinn_opensim.muscles import FastOptimizer
+    from sspinn_opensim.report.muscle_charts import write_group_figures
+    from sspinn_opensim.verbs.prepared import prepare
+
     log.info("muscles", extra={"heading": True})
     require(ResultsFolder(out).kinematics, "run sspinn estimate first")
     settings = muscle_settings(study)

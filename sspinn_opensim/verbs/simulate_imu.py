@@ -88,18 +88,7 @@ def simulate_imu(
     if not isinstance(settings, SimulationSettings):
         file = None if settings is None else Path(settings)
         settings = settings_for(file, changes or {}, perfect=perfect)
-    check(settings)
-    if settings.study.height_m is None:
-        raise InputError(
-            "The height of the person is not known: a model does not state it.",
-            where="settings",
-            expected="[study] height_m, or --height",
-            fix="give the height in metres",
-        )
-    if settings.laboratory.external_loads is not None:  # what is wrong with them comes before the work
-        read_external_loads(settings.laboratory.external_loads)
-    if settings.laboratory.moments is not None:
-        read_storage(settings.laboratory.moments)
+    height_m = _usable(settings)
     walk = read_walk(model, motion, settings)
     sensors = places.virtual_sensors(walk.functions, settings.sensors)
     recording = record_walk(walk, sensors, settings)
@@ -128,7 +117,7 @@ def simulate_imu(
         name=settings.study.name or motion.stem,
         model=chosen,
         person=Person(
-            height_m=settings.study.height_m,
+            height_m=height_m,
             mass_kg=settings.study.mass_kg or walk.functions.tree.model.total_mass,
             name=settings.study.person,
             id="" if settings.study.person == StudySettings.person else settings.study.person,
@@ -138,6 +127,23 @@ def simulate_imu(
         estimate=settings.study.estimate,
     )
     return Simulation(write_atomically(ResultsFolder(out).study, study))
+
+
+def _usable(settings: SimulationSettings) -> float:
+    """Refuse settings that cannot be used before any work; return the height of the person, m."""
+    check(settings)
+    if settings.study.height_m is None:
+        raise InputError(
+            "The height of the person is not known: a model does not state it.",
+            where="settings",
+            expected="[study] height_m, or --height",
+            fix="give the height in metres",
+        )
+    if settings.laboratory.external_loads is not None:
+        read_external_loads(settings.laboratory.external_loads)
+    if settings.laboratory.moments is not None:
+        read_storage(settings.laboratory.moments)
+    return settings.study.height_m
 
 
 def _study_model(model: Path, walk: Walk, chosen: Path | None) -> tuple[BodyFunctions, ModelChoice]:
