@@ -138,7 +138,7 @@ def _wait(
     log_file: Path,
     limits: Limits,
     stop: threading.Event | None,
-    look: Callable[[Path], None] | None,
+    look: Callable[[], None] | None,
 ) -> int | str:
     end = time.monotonic() + limits.time_s
     while True:
