@@ -63,6 +63,8 @@ TERMS: Mapping[str, Term] = MappingProxyType(
         "trunk_drive": Term((1.0,), ("m/s², a tenth of gravity",), 1.0),
         "inclination": Term((0.05,), ("rad",), 1.0),
         "root_residual": Term((0.1,), (f"{_BW} (times height)",), 1.0, needs_force=True),
+        # So much is tipped by body weight 3.5 cm beside its place: less than half of a shoe's width.
+        "sideways_balance": Term((0.02,), (_BWBH,), 1.0, needs_force=True),
         "contact_height": Term(
             (0.02, 0.04),
             ("m above it", "m below it, as soles and heel pads give way"),

@@ -138,6 +138,20 @@ def root_residual(e: LossInputs, share: float) -> Tensor:
 
 
 @_of_a_term
+def sideways_balance(e: LossInputs, share: float) -> Tensor:
+    """Slow moment in the frontal plane that would have to hold the walking root, in models out of the plane.
+
+    But for its mean over a window, which is a trunk's that leans to one side. What is left tells how wide
+    steps are: feet further apart tip the body from one to the other.
+    """
+    parts = e.subject.root_frontal_moment
+    if e.subject.planar or e.signals.runs:
+        return e.tau.new_zeros(())
+    moment = columns(e.tau, list(parts)) @ e.tau.new_tensor(list(parts.values()))
+    return _mean_square(_slow(moment[:, None], e.signals.step_s), share * e.subject.moment_scale)
+
+
+@_of_a_term
 def contact_height(e: LossInputs, above: float, below: float) -> Tensor:
     """Load on points off the floor."""
     lifted = e.height * torch.where(e.height.detach() > 0, 1.0 / above, 1.0 / below)

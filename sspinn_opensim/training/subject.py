@@ -226,9 +226,23 @@ class Subject:
     @cached_property
     def root_turns_backward(self) -> dict[int, float]:
         """For each coordinate that turns the root, how far its axis is z of ground: leaning backward."""
+        return {i: float(axis[2]) for i, axis in self._root_axes.items()}
+
+    @cached_property
+    def root_frontal_moment(self) -> dict[int, float]:
+        """For each coordinate that turns the root, what its force adds to the moment about x of ground.
+
+        Generalized forces are the moment along the axes, which are those of the default posture here.
+        """
+        axes = self._root_axes
+        return dict(zip(axes, np.linalg.pinv(np.array(list(axes.values())))[0].tolist(), strict=True))
+
+    @cached_property
+    def _root_axes(self) -> dict[int, np.ndarray]:
+        """Axis in ground, (3,), of each coordinate that turns the root, in the default posture."""
         names, roles = self.model.coordinate_names, self.roles
         axis = posture(self.model).axis
-        return {i: float(axis[names[i]][2]) for i in roles.root if i not in roles.steps}
+        return {i: axis[names[i]] for i in roles.root if i not in roles.steps}
 
     @cached_property
     def modelled(self) -> Modelled:

@@ -242,6 +242,10 @@ def term_cases(e, spatial_model):
             ),
             2,
         ),
+        "sideways_balance": (
+            rolling_root(e, free, only["sideways_balance"] * torch.tensor([1.0, -1.0]).repeat_interleave(5)),
+            8 / 9,
+        ),
         "contact_height": (
             changed(
                 e,
@@ -374,6 +378,23 @@ def driven_trunk(e, in_space, more, axis=0):
     )
 
 
+def rolling_root(e, in_space, more, name="pelvis_list"):
+    """Return inputs at 20 Hz in which a coordinate of the root is held by so much.
+
+    Parameters
+    ----------
+    in_space : Subject
+        Of a model that leaves the plane.
+    more : (frames,) Tensor
+        Of body weight times height.
+    """
+    coordinates = in_space.model.coordinate_names
+    tau = torch.zeros(1, len(more), len(coordinates), dtype=torch.float64)
+    held = filled(tau, (..., coordinates.index(name)), more * in_space.moment_scale)
+    signals = dataclasses.replace(e.signals, step_s=0.05, runs=False)
+    return changed(e, subject=in_space, signals=signals, tau=held)
+
+
 def running(e):
     return changed(e, signals=dataclasses.replace(e.signals, runs=True))
 
@@ -438,6 +459,23 @@ def test_the_drive_of_the_trunk_is_level_and_no_tilt_makes_it_better(standing, s
     (pull,) = torch.autograd.grad(term_value("trunk_drive", tilting), angle)
     assert float(np.linalg.norm(spatial_model.gravity)) == 9.80665
     assert pull.abs().max() == pytest.approx(0, abs=1e-12)
+
+
+def test_balance_sideways_is_slow_frontal_and_of_walking(standing, spatial_model):
+    """A trunk that leans to one side throughout does not count, nor what shakes, nor other moments."""
+    free = dataclasses.replace(standing.subject, model=spatial_model)
+    slow = torch.tensor([0.04, -0.04], dtype=torch.float64).repeat_interleave(5)
+    assert value_of("sideways_balance", rolling_root(standing, free, slow)) == pytest.approx(4 * 8 / 9)
+    for nothing in (
+        rolling_root(standing, free, slow, "pelvis_tilt"),
+        rolling_root(standing, free, slow, "pelvis_rotation"),
+        rolling_root(standing, free, torch.full((10,), 0.02)),
+        rolling_root(standing, free, torch.tensor([0.02, -0.02]).repeat(5)),
+        running(rolling_root(standing, free, slow)),
+    ):
+        assert value_of("sideways_balance", nothing) == pytest.approx(0, abs=1e-12)
+    in_the_plane = changed(standing, tau=standing.tau + standing.subject.moment_scale)
+    assert value_of("sideways_balance", in_the_plane) == 0.0
 
 
 def test_who_wears_no_sensor_upward_on_the_trunk_is_not_asked_how_it_rises(standing):

@@ -183,6 +183,32 @@ def test_only_the_tilt_of_a_pelvis_leans_backward(gait2354):
     )
 
 
+def test_a_force_on_a_foot_tips_the_root_by_its_lever(on_gait2354, walker):
+    """The moment in the frontal plane is that of the cross product, whatever the force and its point."""
+    subject = on_gait2354()
+    count, points = len(subject.model.coordinates), len(subject.functions.contact_points)
+    q = np.array([c.default for c in subject.model.coordinates])
+    parts = subject.root_frontal_moment
+
+    def held(force):
+        found = subject.dynamics(
+            q=q,
+            u=np.zeros(count),
+            udot=np.zeros(count),
+            contact_force=force.ravel(),
+            sensor_position=subject.sensor_position,
+            parameters=subject.functions.parameters,
+        )
+        moment = sum(part * float(found["tau"][i]) for i, part in parts.items())
+        return moment, np.array(found["contact_position"]).reshape(points, 3)
+
+    force = np.random.default_rng(2).normal(scale=300.0, size=(points, 3))
+    alone, place = held(np.zeros((points, 3)))
+    origin = q[[subject.model.coordinate_names.index(f"pelvis_t{axis}") for axis in "xyz"]]
+    assert held(force)[0] - alone == pytest.approx(-np.cross(place - origin, force)[:, 0].sum(), rel=1e-9)
+    assert list(walker.subject.root_frontal_moment.values()) == [0.0]
+
+
 def test_a_planar_model_feels_only_its_plane(walker):
     modelled = walker.subject.modelled
     assert (modelled.acceleration == [True, True, False]).all()
