@@ -24,11 +24,11 @@ from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic.posture import posture
 from sspinn_opensim.anatomy import side_of
 from sspinn_opensim.evaluation.curves import Curves, read_estimate
-from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.gait import Contact, contacts
 from sspinn_opensim.opensim_io.tables.storage import Table as Motion
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording.runs import true_runs
+from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.training.signals import WEIGHT_SHIFT_S
 
@@ -85,7 +85,7 @@ def compare(folders: Sequence[Path], measured: Measured, mass_kg: float) -> list
         `standing_force_SIDE` and `standing_speed_SIDE`: the same of a foot, and the root mean square speed of
         its contact points, m/s, while the person stands still, where the estimate has such a time.
     """
-    weight_n = mass_kg * STANDARD_GRAVITY
+    weight_n = mass_kg * GRAVITY
     laboratory = _feet(
         {side: (t, force[:, 1]) for side, (t, force) in measured.ground_force.items()}, weight_n
     )

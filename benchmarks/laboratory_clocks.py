@@ -13,8 +13,8 @@ from statistics import median
 
 import numpy as np
 
-from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.recording.resample import uniform_clock
+from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.simulation import laboratory
 from sspinn_opensim.simulation.settings import SimulationSettings
 from sspinn_opensim.simulation.states import completed
@@ -74,8 +74,8 @@ def disagreement(walk: Walk, loads, keep_s: tuple[float, float] | None) -> np.nd
     from_s, to_s = max(from_s, walk.from_s) + EDGE_S, min(to_s, walk.to_s) - EDGE_S
     clock = from_s + uniform_clock(to_s - from_s, RATE_HZ)
     mass = functions.tree.model.total_mass
-    lifted = vertical_acceleration(walk, clock) / STANDARD_GRAVITY + 1.0
-    forces = [np.interp(clock + late, time_s, measured) / (mass * STANDARD_GRAVITY) for late in DELAYS_S]
+    lifted = vertical_acceleration(walk, clock) / GRAVITY + 1.0
+    forces = [np.interp(clock + late, time_s, measured) / (mass * GRAVITY) for late in DELAYS_S]
     return np.array([100 * np.sqrt(np.mean((lifted - force) ** 2)) for force in forces])
 
 

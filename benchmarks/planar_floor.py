@@ -19,10 +19,11 @@ from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import BodyFunctions, build
 from sspinn_opensim.anatomy.joint_centres import joint_centre
 from sspinn_opensim.dynamics.inverse_dynamics import LoadedMotion, inverse_dynamics
-from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY, error_numbers
+from sspinn_opensim.evaluation.metrics import error_numbers
 from sspinn_opensim.opensim_io.scaling.scale import scale_by_height_and_mass
 from sspinn_opensim.opensim_io.tables.storage import Table
 from sspinn_opensim.recording.resample import uniform_clock
+from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.simulation import laboratory
 from sspinn_opensim.simulation.reference_tables import reference_tables
 from sspinn_opensim.simulation.settings import SimulationSettings
@@ -111,7 +112,7 @@ def _trial(trial, out: Path, settings: SimulationSettings) -> dict:
     lab_tau, grf = tables["moments"], tables["grf"]
     valid = inside & _covered(time_s, lab_tau) & _covered(time_s, grf)
     tau = _planar_forces(walk, planar, state, time_s, grf)[valid]
-    weight = mass * STANDARD_GRAVITY
+    weight = mass * GRAVITY
     per_bwbh = 100 / (weight * trial.height_m)
     moments = {}
     for name in signs:

@@ -23,7 +23,7 @@ from scipy.signal import butter, find_peaks, sosfiltfilt
 from scipy.spatial.transform import Rotation
 
 from benchmarks.alignment import real
-from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
+from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.simulation.places import CARRIERS
 from sspinn_opensim.simulation.settings import ErrorSettings, MotionSettings, SimulationSettings
 from sspinn_opensim.simulation.virtual import body_signals, turned_by_sliding, wobble
@@ -139,7 +139,7 @@ def gaittoolbox_bones(folder: Path) -> dict[str, Bone]:
         upper = places[side.upper() + _UPPER[segment]] if side else 0.5 * (places["RHJC"] + places["LHJC"])
         centre = sosfiltfilt(filtered, upper.astype(float), axis=0)
         acceleration = np.gradient(np.gradient(centre, time_s, axis=0), time_s, axis=0)
-        force = turn.inv().apply(acceleration + np.array([0.0, STANDARD_GRAVITY, 0.0]))
+        force = turn.inv().apply(acceleration + np.array([0.0, GRAVITY, 0.0]))
         step = (turn[:-1].inv() * turn[1:]).as_rotvec() * _RATE_HZ
         rate = np.vstack([step[:1], 0.5 * (step[:-1] + step[1:]), step[-1:]])
         bones[name] = Bone(time_s + 0.022, force, rate, walks)

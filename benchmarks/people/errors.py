@@ -11,7 +11,7 @@ from benchmarks.people.references import Measured
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.estimation.uncertainty import mean_square_rate
 from sspinn_opensim.evaluation.curves import read_estimate
-from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
+from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.results.folder import ResultsFolder
 
 #: Beside the results folder of a recording.
@@ -35,7 +35,7 @@ def curve_errors(folder: Path, measured: Measured, mass_kg: float, height_m: flo
         square rate of the estimate there.
     """
     estimate = read_estimate(folder, read_model(ResultsFolder(folder).subject))
-    weight_n = mass_kg * STANDARD_GRAVITY
+    weight_n = mass_kg * GRAVITY
     pairs = {f"angle.{k}": (estimate.angles.get(k), *own, 1.0) for k, own in measured.angles.items()}
     bwbh = weight_n * height_m
     pairs |= {f"moment.{k}": (estimate.moments.get(k), *own, bwbh) for k, own in measured.moments.items()}

@@ -16,9 +16,9 @@ from scipy.spatial.transform import Rotation
 from benchmarks.people.feet import foot_frames, on_foot
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.evaluation.curves import ground_force_of
-from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording.formats.matlab_tables import read_rows
+from sspinn_opensim.recording.units import GRAVITY
 
 #: Sagittal coordinates of the legs, as gait2392 and the built-in model call and count them.
 SAGITTAL = tuple(f"{joint}_{side}" for side in "rl" for joint in ("hip_flexion", "knee_angle", "ankle_angle"))
@@ -145,7 +145,7 @@ def dorschky(file: Path) -> Measured:
     rows = {(row.kind, row.name): row.mean for row in read_rows(file, {"angle", "moment", "GRF", "dur"})}
     cycle_s = float(rows["dur", "dur"][0])
     time_s = _DORSCHKY_FROM_S + np.arange(0.0, _DORSCHKY_CYCLES * cycle_s, 0.01)
-    weight_n = _DORSCHKY_MASS_KG * STANDARD_GRAVITY
+    weight_n = _DORSCHKY_MASS_KG * GRAVITY
 
     def repeated(curve: np.ndarray, later: float = 0.0) -> np.ndarray:
         at_s = time_s - later * cycle_s

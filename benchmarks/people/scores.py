@@ -10,11 +10,12 @@ from benchmarks.people.references import SAGITTAL, Measured
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.evaluation.baseline import sagittal_joints, segment_angle_baseline
 from sspinn_opensim.evaluation.curves import Curves, read_estimate
-from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY, error_numbers
+from sspinn_opensim.evaluation.metrics import error_numbers
 from sspinn_opensim.gait import contacts
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording.sagittal import sagittal_signals
+from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.results.folder import ResultsFolder
 
 #: Cadence and stance time are compared where the laboratory saw this much, s.
@@ -38,7 +39,7 @@ def scores(folder: Path, measured: Measured, mass_kg: float, height_m: float) ->
     """
     results = ResultsFolder(folder)
     estimate = read_estimate(folder, read_model(results.subject))
-    weight = mass_kg * STANDARD_GRAVITY
+    weight = mass_kg * GRAVITY
     found = {
         **_errors("angle", estimate.time_s, estimate.angles, measured.angles, 180.0 / np.pi),
         **_errors("moment", estimate.time_s, estimate.moments, measured.moments, 100.0 / (weight * height_m)),
@@ -101,7 +102,7 @@ def accelerometer_delay(recording: Recording, measured: Measured, mass_kg: float
     if measured.both_up is None or "pelvis" not in (bodies := [s.body for s in recording.sensors]):
         return {}
     force = mass_kg * recording.acceleration[:, bodies.index("pelvis"), 1]
-    weight = mass_kg * STANDARD_GRAVITY
+    weight = mass_kg * GRAVITY
     own, both = {"both": force}, {"both": measured.both_up}
     return _delay("accelerometer", recording.time_s, own, both, 100.0 / weight)
 

@@ -17,8 +17,9 @@ from casadi_dynamics.osim import read_model
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.symbolic.posture import without_forces
 from sspinn_opensim.evaluation.curves import Curves, angles_of, read_estimate
-from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY, error_numbers
+from sspinn_opensim.evaluation.metrics import error_numbers
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
+from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.results.folder import ResultsFolder
 
 _NUMBERS = ("rmsd", "bias", "spread", "correlation")
@@ -97,7 +98,7 @@ def space_scores(
     model = read_model(results.subject)
     estimate = read_estimate(folder, model)
     estimate = replace(estimate, time_s=estimate.time_s - late_s)
-    weight = mass_kg * STANDARD_GRAVITY
+    weight = mass_kg * GRAVITY
     found = angle_scores(estimate, measured)
     for name in _PAIRED:
         keys = [f"{name}_{side}" for side in "rl"]

@@ -23,8 +23,8 @@ from sspinn_opensim.alignment.usual import Site, UsualGait, sites_of
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.phases import Phase, slow_repeats
 from sspinn_opensim.recording.placement import site_of
-from sspinn_opensim.recording.rest import GRAVITY
 from sspinn_opensim.recording.types import AXES, Recording, Sensor
+from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.text import toml_table
 
 #: A mistake is named if it is twenty times as likely as none: logarithm of that. Where the phase of the

@@ -13,8 +13,9 @@ from sspinn_opensim.alignment.strides import attitudes
 from sspinn_opensim.anatomy.names import MIDDLE
 from sspinn_opensim.recording.phases import GAIT, Phase
 from sspinn_opensim.recording.placement import site_of
-from sspinn_opensim.recording.rest import GRAVITY, Rest, rest_of
+from sspinn_opensim.recording.rest import Rest, rest_of
 from sspinn_opensim.recording.types import Recording
+from sspinn_opensim.recording.units import GRAVITY
 
 #: What is looked at: so much of the longest gait and of the longest standing, s, at so many samples a second,
 #: in windows of a stride at every half of one, three at least.

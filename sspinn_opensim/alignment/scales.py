@@ -23,8 +23,8 @@ from casadi_dynamics.model import Model
 from sspinn_opensim.alignment.scale_sums import Sums, sums_of
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.phases import Phase
-from sspinn_opensim.recording.rest import GRAVITY
 from sspinn_opensim.recording.types import Recording
+from sspinn_opensim.recording.units import GRAVITY
 
 Kind = Literal["rate", "force", "offset"]
 #: Where deviations are smaller than these, so are faults that count: but not below this part of the squares.

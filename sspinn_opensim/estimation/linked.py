@@ -29,9 +29,9 @@ from sspinn_opensim.estimation.offline import Estimate, estimate
 from sspinn_opensim.recording import Phase, Recording, phases
 from sspinn_opensim.recording.filters import low_pass
 from sspinn_opensim.recording.phases import GAIT
-from sspinn_opensim.recording.rest import GRAVITY
 from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.recording.sagittal import SagittalSignals, sagittal_signals
+from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.signals import Signals
 from sspinn_opensim.training.subject import Subject

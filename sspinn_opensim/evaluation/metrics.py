@@ -10,10 +10,8 @@ import numpy as np
 
 from sspinn_opensim.dynamics.agreement import agreement
 from sspinn_opensim.evaluation.curves import Curves
+from sspinn_opensim.evaluation.reference import Reference
 from sspinn_opensim.study import Person
-
-#: m/s^2, standard gravity (ISO 80000-3); body weight and BWBH use it, whatever gravity a model has.
-STANDARD_GRAVITY = 9.80665
 
 #: Quantity -> (key of its per-joint numbers, suffix of its mean, unit in words).
 QUANTITIES = {
@@ -71,7 +69,7 @@ def error_numbers(
 
 def evaluate_curves(
     estimate: Curves,
-    reference: Any,
+    reference: Reference | Curves,
     person: Person,
     joints: Iterable[str] | None = None,
     band: Curves | None = None,
@@ -125,8 +123,8 @@ def conversions(person: Person) -> dict[str, tuple[str, Callable[[np.ndarray], n
     person : Person
         ``mass_kg`` and ``height_m`` normalise moments and ground forces.
     """
-    body_weight_n = person.mass_kg * STANDARD_GRAVITY
-    per_bwbh, per_bw = 100.0 / (body_weight_n * person.height_m), 100.0 / body_weight_n
+    per_bwbh = 100.0 / (person.body_weight_n * person.height_m)
+    per_bw = 100.0 / person.body_weight_n
     return {
         "angles": ("angles", np.degrees),
         "moments": ("moments", lambda moment: moment * per_bwbh),

@@ -12,7 +12,6 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
 from sspinn_opensim.evaluation.baseline import SagittalJoint
 from sspinn_opensim.evaluation.curves import angles_of, ground_force_of, moments_of
-from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.opensim_io.tables.motion_units import warn_of_unit
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
 from sspinn_opensim.recording.formats.matlab_tables import read_rows
@@ -97,7 +96,7 @@ def _read_dorschky2019(study: Study, path: Path, joints: Mapping[str, SagittalJo
     read = read_rows(path, {"angle", "moment", "GRF", "dur"})
     # A row that holds something else than numbers is as good as none.
     rows = {(r.kind, r.name): r.mean for r in read if r.mean.size and np.all(np.isfinite(r.mean))}
-    body_weight_n = study.person.mass_kg * STANDARD_GRAVITY
+    body_weight_n = study.person.body_weight_n
 
     def row(kind: str, name: str) -> np.ndarray:
         if (kind, name) not in rows:

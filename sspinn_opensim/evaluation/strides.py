@@ -9,7 +9,7 @@ import numpy as np
 
 from sspinn_opensim.anatomy import SIDES, without_side
 from sspinn_opensim.evaluation.curves import Curves
-from sspinn_opensim.evaluation.metrics import QUANTITIES, STANDARD_GRAVITY, conversions, mean_key
+from sspinn_opensim.evaluation.metrics import QUANTITIES, conversions, mean_key
 from sspinn_opensim.evaluation.reference import Reference
 from sspinn_opensim.gait import Strides, find_strides
 from sspinn_opensim.gait.cycles import covered
@@ -35,7 +35,7 @@ def strides_of(estimate: Curves, person: Person, recording: Recording, phases: t
     vertical = {side: force[:, 1] for side, force in estimate.ground_force.items()}
     time_s = recording.time_s
     gaps = [(float(time_s[a]), float(time_s[b - 1])) for a, b in true_runs(~recording.usable)]
-    return find_strides(estimate.time_s, vertical, person.mass_kg * STANDARD_GRAVITY, phases, gaps)
+    return find_strides(estimate.time_s, vertical, person.body_weight_n, phases, gaps)
 
 
 def score_strides(

@@ -14,11 +14,10 @@ from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.magnitude import magnitudes
 from sspinn_opensim.recording.runs import windows_within
 from sspinn_opensim.recording.types import Recording
+from sspinn_opensim.recording.units import GRAVITY
 
 Correction = Literal["offset", "scale", "none"]
 
-#: Standard gravity, m/s^2 (3rd CGPM 1901); on the ground it is 9.78 to 9.83.
-GRAVITY = 9.80665
 #: Accelerometers of inertial sensors are off by 40 mg (0.4 m/s^2) an axis and 1 % at most (data sheets of
 #: consumer parts; calibrated ones by a tenth of it): from here on one is out of order, m/s^2.
 #: Sensors of 5 public data sets: good ones within 0.5, two that are known to be wrong off by 0.8 to 2.6.

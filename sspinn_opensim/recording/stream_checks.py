@@ -10,11 +10,11 @@ import numpy as np
 from casadi_dynamics.cores import side_by_side
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.findings import Finding, Severity
-from sspinn_opensim.recording.rest import GRAVITY
 from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.recording.stream_clock import apart
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.recording.types import AXES
+from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.text import toml_table
 
 #: Below this rate, Hz, impacts of the foot are not seen (walking has its power below 20 Hz: Antonsson and

@@ -12,9 +12,8 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.magnitude import magnitudes, rms_magnitudes
-from sspinn_opensim.recording.rest import GRAVITY
 from sspinn_opensim.recording.types import Recording
-from sspinn_opensim.recording.units import ACCELERATION
+from sspinn_opensim.recording.units import ACCELERATION, GRAVITY
 
 #: Mean magnitude of the specific force over all sensors, m/s^2: below, it is in g or without gravity; above,
 #: it was m/s^2 already, or is in a smaller unit.

@@ -6,9 +6,11 @@ import math
 
 from casadi_dynamics.errors import InputError, nearest
 
-#: To m/s^2. The unit g is the standard acceleration of gravity, 9.80665 m/s^2 exactly (BIPM, SI brochure, 9th
-#: ed., 3rd CGPM 1901), whatever the gravity of a model; mg is a thousandth of it.
-ACCELERATION = {"m/s^2": 1.0, "g": 9.80665, "mg": 9.80665e-3}
+#: Standard acceleration of gravity, m/s^2, exactly (BIPM, SI brochure, 9th ed.; 3rd CGPM 1901): the unit g,
+#: whatever the gravity of a model. On the ground gravity is 9.78 to 9.83.
+GRAVITY = 9.80665
+#: To m/s^2.
+ACCELERATION = {"m/s^2": 1.0, "g": GRAVITY, "mg": GRAVITY / 1000}
 #: To rad/s.
 ANGULAR_RATE = {"rad/s": 1.0, "deg/s": math.pi / 180.0}
 #: To s.

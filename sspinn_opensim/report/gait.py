@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sspinn_opensim.anatomy import SIDES, readable
-from sspinn_opensim.evaluation.metrics import QUANTITIES, STANDARD_GRAVITY
+from sspinn_opensim.evaluation.metrics import QUANTITIES
 from sspinn_opensim.gait import Cycle
 from sspinn_opensim.gait.events import THRESHOLD_BW
 from sspinn_opensim.gait.files import read_cycles
@@ -122,8 +122,7 @@ def _groups(compared: Compared, cycles: Sequence[Cycle]) -> Iterator[tuple[str, 
     feet = [name.removesuffix("_ground_force_vy") for name in first if name.endswith("_ground_force_vy")]
     forces = [force_columns(foot)[0] + axis for axis in "yxz" for foot in feet]
     forces = [name for name in forces if first[name].any()]  # sideways none act in the plane
-    per_bw = 100.0 / (person.mass_kg * STANDARD_GRAVITY)
-    yield "Ground forces", list(cycle_charts(cycles, forces, "%BW", per_bw))
+    yield "Ground forces", list(cycle_charts(cycles, forces, "%BW", 100.0 / person.body_weight_n))
 
 
 def _errors(trial: Mapping[str, Any] | None) -> Table:

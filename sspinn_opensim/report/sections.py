@@ -15,7 +15,6 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.input_files import check_input
 from sspinn_opensim.anatomy import SIDES, readable, without_side
-from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.gait.files import read_cycles
 from sspinn_opensim.opensim_io.tables.storage import Table as StorageTable
 from sspinn_opensim.opensim_io.tables.storage import read_storage
@@ -113,7 +112,7 @@ def moment_section(compared: Compared) -> Section:
 
 def ground_force_section(compared: Compared) -> Section:
     """Ground forces and their errors."""
-    per_bw = 100.0 / (compared.study.person.mass_kg * STANDARD_GRAVITY)
+    per_bw = 100.0 / compared.study.person.body_weight_n
     estimated = compared.data.first[0].ground_force
     # Forces sideways are not scored, and zero where the root stays in the plane.
     directions = [("grf_vertical", 1, "vertical"), ("grf_horizontal", 0, "fore-aft")]

@@ -15,6 +15,7 @@ from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.opensim_io.scaling.choices import PersonSize, ScalingChoice
 from sspinn_opensim.opensim_io.static_optimization.choices import MuscleChoice
 from sspinn_opensim.recording import FORMATS, OutputChoice, RecordingChoice, SensorChoice
+from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.settings.bounds import Bounds, Count, CountOrNone, Height, Mass, NonNegative, OneOf, Seed
 
 Sole = Annotated[float, Bounds(0.0, 100.0, "give the thickness in millimetres")]
@@ -76,6 +77,11 @@ class Person(PersonSize):
     shoe_heel_mm: Sole = 0.0
     shoe_forefoot_mm: Sole = 0.0
     id: str = ""
+
+    @property
+    def body_weight_n(self) -> float:
+        """Mass times standard gravity, whatever gravity a model has: what scores are relative to."""
+        return self.mass_kg * GRAVITY
 
 
 @dataclass(frozen=True)

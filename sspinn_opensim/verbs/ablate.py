@@ -26,7 +26,6 @@ from casadi_dynamics.symbolic import BodyFunctions, build
 from sspinn_opensim.dynamics.inverse_dynamics import trial_forces
 from sspinn_opensim.evaluation import evaluate as evaluate_results
 from sspinn_opensim.evaluation import read_evaluation_data, write_metrics
-from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.files import sha256, write_atomically, write_json
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads
 from sspinn_opensim.opensim_io.tables.storage import read_storage
@@ -294,7 +293,7 @@ def root_residual(
         float(np.sqrt(np.mean(np.sum(tau[frames][:, places[kind]] ** 2, axis=1))))
         for kind in ("translational", "rotational")
     )
-    weight_n = person.mass_kg * STANDARD_GRAVITY
+    weight_n = person.body_weight_n
     return 100 * force / weight_n, 100 * moment / (weight_n * person.height_m)
 
 

@@ -10,8 +10,8 @@ import pytest
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.evaluation import evaluate as scores_of
 from sspinn_opensim.evaluation import read_evaluation_data, write_metrics
-from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY
 from sspinn_opensim.opensim_io.tables.storage import read_storage, write_storage
+from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.study import CoordinateChoice, OutputChoice, RecordingChoice, ReferenceChoice
 
 
@@ -28,7 +28,7 @@ def test_scores_are_the_errors_that_were_put_in(study, results, recording, gait)
     assert {name: seed["angle_bias_deg"] for name, seed in trial["seeds"].items()} == {
         f"seed_{seed}": pytest.approx(offset) for seed, offset in gait.seed_offset_deg.items()
     }
-    bwbh = gait.person.mass_kg * STANDARD_GRAVITY * gait.person.height_m
+    bwbh = gait.person.mass_kg * GRAVITY * gait.person.height_m
     assert trial["median"]["moment_rmsd_bwbh"] == pytest.approx(100 * 12.0 / bwbh)
     vertical = trial["median"]["grf_vertical"]["r"]
     assert vertical["correlation"] == pytest.approx(1.0) and vertical["bias"] > 0

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sspinn_opensim.evaluation import Curves, Reference, error_numbers, evaluate_curves
-from sspinn_opensim.evaluation.metrics import STANDARD_GRAVITY, combine
+from sspinn_opensim.evaluation.metrics import combine
+from sspinn_opensim.recording.units import GRAVITY
 
 TIME = np.arange(200) / 200
 SINE = np.sin(2 * np.pi * TIME)
@@ -44,7 +45,7 @@ def test_frames_without_reference_do_not_count():
 
 def test_units_of_every_quantity(gait):
     person = gait.person
-    weight = person.mass_kg * STANDARD_GRAVITY
+    weight = person.mass_kg * GRAVITY
     zero = np.zeros(200)
     reference = Reference(
         name="x",
@@ -103,7 +104,7 @@ def test_normal_errors_are_covered_as_a_band_of_95_percent_promises():
 
 
 def test_the_band_is_scored_in_the_units_of_the_error(gait):
-    weight = gait.person.mass_kg * STANDARD_GRAVITY
+    weight = gait.person.mass_kg * GRAVITY
     reference = Curves(TIME, {"k": SINE}, {"k": SINE}, {"r": np.column_stack([SINE, SINE, SINE])})
     band = Curves(
         TIME,

@@ -10,7 +10,8 @@ from scipy.spatial.transform import Rotation
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import Phase, Recording, Sensor, phases, read_recording
 from sspinn_opensim.recording.foot_speed import foot_speed, resting_feet, speed_estimate, stride_speeds
-from sspinn_opensim.recording.rest import GRAVITY, corrected_at_rest
+from sspinn_opensim.recording.rest import corrected_at_rest
+from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.study import examples_folder, read_study
 
 RATE_HZ = 100.0

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sspinn_opensim.recording import Recording, Sensor
-from sspinn_opensim.recording.rest import GRAVITY, REST_TOLERANCE, corrected_at_rest, rest_of, rests_of
+from sspinn_opensim.recording.rest import REST_TOLERANCE, corrected_at_rest, rest_of, rests_of
+from sspinn_opensim.recording.units import GRAVITY
 
 RATE_HZ = 100.0
 #: Noise of the planted sensor: 0.02 m/s^2 (2 mg) and 0.002 rad/s, as good parts have.
