@@ -1,4 +1,4 @@
-"""Evidence of how sensors are turned: from standing, from gait, and from the hinges of the knees."""
+"""Evidence of how sensors are turned: from standing and from gait."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.alignment.combine import Evidence
-from sspinn_opensim.alignment.hinges import hinge_axes
 from sspinn_opensim.alignment.identify import Fit, level_axes
 from sspinn_opensim.alignment.standing import Standing
 from sspinn_opensim.alignment.strides import Strides
@@ -20,14 +19,11 @@ from sspinn_opensim.alignment.usual import Lean, Site
 #: (thigh) and 4.8 (foot).
 _LEAN_SD: Mapping[str, float] = {"pelvis": 8.0, "trunk": 6.0, "thigh": 3.5, "shank": 3.5, "foot": 4.5}
 #: How far a heading is from that of the segment, degrees: by the gyroscope's main level direction, by the
-#: usual curves, by the hinge of the knee. In nine people with virtual sensors and two with cameras the root
-#: mean squares were 5, 5, 9 (thigh, shank, foot), then 5, 13, 7, 6, 9 (pelvis, trunk, thigh, shank, foot),
-#: then 17 and 8 (thigh, shank). These are wider: soft tissue, toes that point out and limps differ more
-#: among all.
+#: usual curves. In nine people with virtual sensors and two with cameras the root mean squares were 5, 5, 9
+#: (thigh, shank, foot), then 5, 13, 7, 6, 9 (pelvis, trunk, thigh, shank, foot). These are wider: soft
+#: tissue, toes that point out and limps differ more among all.
 _MAIN_SD: Mapping[str, float] = {"thigh": 9.0, "shank": 7.0, "foot": 14.0}
 _CURVES_SD: Mapping[str, float] = {"pelvis": 10.0, "trunk": 18.0, "thigh": 11.0, "shank": 9.0, "foot": 14.0}
-_HINGE_SD: Mapping[str, float] = {"thigh": 18.0, "shank": 10.0}
-_CURVES = "usual curves"
 #: A gyroscope that turns across its main direction by more than this part has no main direction.
 _NO_MAIN = 0.6
 _GRAVITY = 9.81
@@ -86,7 +82,6 @@ def evidence_of(
         gait = _of_gait(observed, k, site, postures[site[0]], choice)
         standing = _of_standing(observed, k, site, postures[site[0]])
         found[k] = gait if choice.use == "gait" and gait else standing + gait
-    _add_hinges(observed, found)
     pairs = zip(found, observed.planar, strict=True)
     return tuple(_in_plane(evidence) if planar else tuple(evidence) for evidence, planar in pairs)
 
@@ -123,31 +118,11 @@ def _of_gait(observed: Observed, k: int, site: Site, stands: Lean, choice: Align
             found.append(_upright("foot flat in stance", strides.flat[k], stands, site, wrong))
     heading = fit.heading[observed.phase, k, fit.sites.index(site)]
     curves = np.array([np.sin(heading), 0.0, np.cos(heading)]) @ level_axes(strides)[k]
-    found.append(_sideways(_CURVES, curves, _CURVES_SD[segment]))
+    found.append(_sideways("usual curves", curves, _CURVES_SD[segment]))
     if segment in _MAIN_SD and strides.turning_spread[k] < _NO_MAIN:
         main = strides.turning[k] * np.sign(strides.turning[k] @ curves)
         found.append(_sideways("main axis of the gyroscope", main, _MAIN_SD[segment]))
     return found
-
-
-def _add_hinges(observed: Observed, found: list[list[Evidence]]) -> None:
-    """Add the axis of each knee to the evidence of one sensor above and one below it."""
-    if observed.strides is None:
-        return
-    samples, up = observed.strides.samples, observed.strides.up
-    for side in ("right", "left"):
-        pair, near = [], []
-        for segment in _HINGE_SD:
-            on = [k for k, at in enumerate(observed.sites) if at == (segment, side)]
-            on = [k for k in on if not observed.planar[k]]
-            curves = [e.direction for k in on for e in found[k] if e.source == _CURVES]
-            pair += on[:1]
-            near += curves[:1]
-        if len(pair) == len(near) == 2:
-            a, b = pair
-            axes = hinge_axes((samples[:, a], samples[:, b]), (up[a], up[b]), (near[0], near[1]))
-            for k, axis, sd_deg in zip(pair, axes, _HINGE_SD.values(), strict=True):
-                found[k].append(_sideways("hinge of the knee", axis, sd_deg))
 
 
 def _upright(source: str, up: np.ndarray, lean: Lean, site: Site, wrong_deg: float) -> Evidence:

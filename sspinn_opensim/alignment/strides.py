@@ -32,8 +32,6 @@ _FLAT_S = 0.1
 #: An acceleration that counts as much as an angular rate of 1 rad/s where the stillest moment is sought,
 #: m/s^2: a runner's foot turns as little behind the body as in stance, but is not at rest there.
 _STILL_M_S2 = 5.0
-#: Samples of the angular rates that are kept for the hinges.
-_SAMPLES = 3000
 _MEDIAN_STEPS = 15
 
 
@@ -58,8 +56,6 @@ class Strides:
         Main level direction of the angular rate, with either sign, and the rate across over that along it.
     flat : (k, 3) array
         Up in the stillest moment of each stride: in mid-stance, if the sensor is on a foot.
-    samples : (s, k, 3) array
-        Some of the angular rates, rad/s.
     """
 
     count: float
@@ -71,7 +67,6 @@ class Strides:
     turning: np.ndarray
     turning_spread: np.ndarray
     flat: np.ndarray
-    samples: np.ndarray
 
 
 def find_strides(
@@ -132,7 +127,6 @@ def find_strides(
     off = np.degrees(np.linalg.norm(of["up"] - up, axis=2))
     across = np.eye(3) - up[:, :, None] * up[:, None, :]
     squares, directions = np.linalg.eigh(across @ of["square"].mean(axis=0) @ across)
-    samples = of["samples"].reshape(-1, *up.shape)
     return Strides(
         count=count,
         up=up,
@@ -143,7 +137,6 @@ def find_strides(
         turning=directions[:, :, 2],
         turning_spread=np.sqrt(np.maximum(squares[:, 1], 0.0) / np.maximum(squares[:, 2], 1e-12)),
         flat=middle_direction(of["flat"]),
-        samples=samples[:: max(len(samples) // _SAMPLES, 1)],
     )
 
 
@@ -227,8 +220,6 @@ def _windows(
         "rate": 2 * np.einsum("sht,stki->skhi", turns, rate) / length,
         "force": 2 * np.einsum("sht,stki->skhi", turns, force) / length,
         "flat": up[window, still.argmin(axis=1), sensor],
-        # So many of each stride that strides of different bouts have as many.
-        "samples": rate[:, np.linspace(0, length - 1, 40).astype(int)],
     }
 
 

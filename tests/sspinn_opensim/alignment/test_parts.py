@@ -1,4 +1,4 @@
-"""Parts of the alignment against what is known: combined evidence, hinges, strides, the file."""
+"""Parts of the alignment against what is known: combined evidence, strides, the file."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,6 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.alignment.align import align
 from sspinn_opensim.alignment.combine import Evidence, combine
 from sspinn_opensim.alignment.files import check_sensors, read_alignment, write_alignment
-from sspinn_opensim.alignment.hinges import hinge_axes
 from sspinn_opensim.alignment.strides import find_strides
 from sspinn_opensim.alignment.usual import Lean, mirrored, usual_gaits
 from sspinn_opensim.recording.phases import phases
@@ -70,23 +69,6 @@ def test_disagreement_makes_deviations_larger():
     )
     assert calm.misfit < 1e-6 and torn.misfit > 2
     assert torn.sd_deg[2] == pytest.approx(calm.sd_deg[2] * torn.misfit)
-
-
-def test_the_axis_of_a_hinge_is_found_by_both_sensors():
-    """Two segments that turn freely together and by a hinge against each other."""
-    rng = np.random.default_rng(3)
-    turns = any_turns(2)
-    rates = np.zeros((2, 400, 3))
-    rates[0] = rng.standard_normal((400, 3))
-    bend = np.cumsum(0.1 * rng.standard_normal(400))
-    bending = np.gradient(bend) / 0.05
-    about = Rotation.from_rotvec(-bend[:, None] * Z)
-    rates[1] = about.apply(rates[0]) + bending[:, None] * Z
-    seen = tuple(rate @ turn for rate, turn in zip(rates, turns, strict=True))
-    near = tuple(turn.T @ Rotation.from_euler("y", 25, degrees=True).apply(Z) for turn in turns)
-    axes = hinge_axes((seen[0], seen[1]), (turns[0].T @ Y, turns[1].T @ Y), (near[0], near[1]))
-    for axis, turn in zip(axes, turns, strict=True):
-        assert np.degrees(np.arccos(np.clip(axis @ turn.T @ Z, -1, 1))) < 0.1
 
 
 def test_strides_turn_with_the_sensors_and_give_the_curves_back(signals):
