@@ -10,7 +10,6 @@ import tempfile
 import time
 import tomllib
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,7 +29,7 @@ from sspinn_opensim.evaluation.curves import Curves
 from sspinn_opensim.evaluation.metrics import evaluate_curves
 from sspinn_opensim.opensim_io.tables.storage import Table
 from sspinn_opensim.recording import FORMATS, output_window, read_recording
-from sspinn_opensim.study import read_study
+from sspinn_opensim.study import Person, read_study
 
 
 def latency(repository, *arguments):
@@ -194,7 +193,7 @@ def made_up_scores(error):
     angles = np.radians([[0.0, 10.0, 30.0]])
     estimate = Curves(np.arange(3.0), {"hip_flexion_r": angles[0] + np.radians(error)})
     reference = Curves(np.arange(3.0), {"hip_flexion_r": angles[0]})
-    scores = evaluate_curves(estimate, reference, SimpleNamespace(mass_kg=70.0, height_m=1.7))
+    scores = evaluate_curves(estimate, reference, Person(height_m=1.7, mass_kg=70.0))
     rivals = {name: scores for name in ("median", "baseline", "constant_posture")}
     return {"seeds": {"seed_0": scores}, "declared_lag": None, **rivals}
 
