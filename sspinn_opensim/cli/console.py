@@ -103,8 +103,12 @@ class Screen(logging.Handler):
             self._live.update(self._picture(progress))
         elif last or progress.step % max(progress.steps // _LINES, 1) == 0:
             self._end_live()
-            terms = "  ".join(f"{name} {value:.3g}" for name, value in self._smooth.items())
+            terms = "  ".join(f"{name} {value:.3g}" for name, value in self._told().items())
             self.show(f"{_head(progress)}, loss {progress.total:.3g}\n    {terms}")
+
+    def _told(self) -> dict[str, float]:
+        """Return the terms so far; one that was zero throughout says nothing."""
+        return {name: value for name, value in self._smooth.items() if value != 0.0}
 
     def _end_live(self) -> None:
         if self._live is not None:
@@ -118,9 +122,10 @@ class Screen(logging.Handler):
         from rich.text import Text
 
         table = Table("loss term", "value", "weight", "share", box=None, padding=(0, 2))
-        weighted = {name: progress.weights[name] * value for name, value in self._smooth.items()}
+        told = self._told()
+        weighted = {name: progress.weights[name] * value for name, value in told.items()}
         total = sum(weighted.values()) or 1.0
-        for name, value in self._smooth.items():
+        for name, value in told.items():
             share = f"{100 * weighted[name] / total:.0f} %"
             table.add_row(name, f"{value:.3g}", f"{progress.weights[name]:g}", share)
         bar = ProgressBar(total=progress.steps, completed=progress.step, width=60)

@@ -144,9 +144,9 @@ def sideways_balance(e: LossInputs, share: float) -> Tensor:
     But for its mean over a window, which is a trunk's that leans to one side. What is left tells how wide
     steps are: feet further apart tip the body from one to the other.
     """
-    parts = e.subject.root_frontal_moment
     if e.subject.planar or e.signals.runs:
         return e.tau.new_zeros(())
+    parts = e.subject.root_frontal_moment
     moment = columns(e.tau, list(parts)) @ e.tau.new_tensor(list(parts.values()))
     return _mean_square(_slow(moment[:, None], e.signals.step_s), share * e.subject.moment_scale)
 

@@ -1,5 +1,6 @@
 """What a user sees: notes once, headings, results, and the steps of a training."""
 
+import dataclasses
 import logging
 import subprocess
 import sys
@@ -71,6 +72,16 @@ def test_elsewhere_than_on_a_terminal_a_training_is_ten_lines(capsys):
     assert len(lines) == 20  # a line of the step, and one of the terms
     assert lines[0] == "seed 3: step 2 of 20, 1:05 left, loss 4" and lines[-2].startswith("seed 3: step 20")
     assert lines[1].split() == ["torque", "2", "friction", "0.5"]
+
+
+def test_terms_that_were_zero_throughout_are_not_told(capsys):
+    screen = Screen()
+    with screen.attached():
+        for number in (1, 2, 20):
+            never = {"facing": 0.0, "slope": 0.1 * (number == 2)}
+            screen.progress(dataclasses.replace(step(number), terms=step(number).terms | never))
+    told = capsys.readouterr().out.splitlines()[-1].split()
+    assert told[::2] == ["torque", "friction", "slope"]
 
 
 def test_on_a_terminal_a_training_is_live_until_something_is_said(capsys, monkeypatch):
