@@ -18,7 +18,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from benchmarks.people.recordings import study_of
-from sspinn_opensim.estimation.fit import Fit, fit_of
+from sspinn_opensim.estimation.verdict.fit import Fit, fit_of
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording.placement import site_of
 from sspinn_opensim.study.read import override

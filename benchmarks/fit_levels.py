@@ -2,7 +2,7 @@
 
 Run ``python -m benchmarks.fit_levels PEOPLE_FOLDER ...``: every ``fit.json`` below these folders is of a good
 recording. It prints for each recording what levels made of all other people find in it, and writes
-``sspinn_opensim/estimation/fit_levels.json`` with ``--write``. With ``--faults FOLDER``, where
+``sspinn_opensim/estimation/verdict/fit_levels.json`` with ``--write``. With ``--faults FOLDER``, where
 `benchmarks.fit_faults` has put trainings of faults, it prints what is found in each.
 """
 
@@ -17,8 +17,8 @@ import numpy as np
 from scipy.stats import t as student
 
 from benchmarks.people.errors import person_of, recording_of
-from sspinn_opensim.estimation.fit import Fit
-from sspinn_opensim.estimation.verdict import LEVELS_FILE, Level, judge, measures, read_levels
+from sspinn_opensim.estimation.verdict.fit import Fit
+from sspinn_opensim.estimation.verdict.judgement import LEVELS_FILE, Level, judge, measures, read_levels
 from sspinn_opensim.files import write_json
 
 #: Chance that a measure of a good recording is beyond the limit that is told, and beyond the bad one.

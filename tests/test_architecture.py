@@ -21,6 +21,8 @@ _TRAINING, _ESTIMATION, _EVALUATION = (
     f"sspinn_opensim.{room}" for room in ("training", "estimation", "evaluation")
 )
 _OPENSIM_IO = "sspinn_opensim.opensim_io"
+#: Rooms whose own rooms are open to whoever may import from the room; among each other they keep an order.
+_HOUSES = (_OPENSIM_IO, "sspinn_opensim.dynamics", _ESTIMATION)
 _OF_NUMBERS = {"sspinn_opensim.dynamics.trial", "sspinn_opensim.dynamics.agreement"}
 
 
@@ -96,6 +98,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         "gait": "files recording",
         "simulation": "files study recording opensim_io dynamics",
         "training": "files study recording opensim_io",
+        "estimation.verdict": "files training",
         "estimation": "files gait study recording alignment opensim_io dynamics training",
         "streaming.addresses": "",
         "streaming": "files recording alignment opensim_io muscles training estimation streaming.addresses",
@@ -162,10 +165,7 @@ WITHOUT_LABELS = (
     _ESTIMATION,
     *(
         f"sspinn_opensim.{room}"
-        for room in (
-            "streaming exported live_page placement alignment gait builtin_network "
-            "builtin_network.making".split()
-        )
+        for room in "streaming exported live_page placement alignment gait builtin_network".split()
     ),
 )
 #: Verbs of which the same holds; others compare with a reference, or check that one can be read.
@@ -212,8 +212,8 @@ def violations(module: str, source: str) -> list[str]:
 
 
 def _may_import(home: str, target: str) -> bool:
-    """Return whether a room may import another; who may use opensim_io or dynamics may use its rooms."""
-    houses = (house for house in (_OPENSIM_IO, "sspinn_opensim.dynamics") if target.startswith(f"{house}."))
+    """Return whether a room may import another; who may use a house from outside may use all its rooms."""
+    houses = (house for house in _HOUSES if target.startswith(f"{house}.") and not home.startswith(house))
     return target in ALLOWED[home] or any(house in ALLOWED[home] for house in houses)
 
 
@@ -253,7 +253,7 @@ def reached(start: Iterable[str], sources: Mapping[str, str]) -> set[str]:
 
 def knows_no_labels(module: str) -> bool:
     """Return whether the code of a module must not know that a reference exists."""
-    return room_of(module) in WITHOUT_LABELS or module in VERBS_WITHOUT_LABELS
+    return room_of(module, WITHOUT_LABELS) is not None or module in VERBS_WITHOUT_LABELS
 
 
 def modules(repository: Path) -> list[tuple[str, str]]:

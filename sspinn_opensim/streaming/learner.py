@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.estimation.fit import fit_of
+from sspinn_opensim.estimation.verdict.fit import fit_of
 from sspinn_opensim.recording import Recording, along_bodies, find_faults, phases, refuse_serious
 from sspinn_opensim.streaming.recent import recording_of
 from sspinn_opensim.streaming.task_process import serve

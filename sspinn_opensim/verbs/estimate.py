@@ -16,13 +16,19 @@ from sspinn_opensim.builtin_network.shipped import FILE
 from sspinn_opensim.estimation import Estimate, write_estimate
 from sspinn_opensim.estimation.consistent import consistent, without_shaking
 from sspinn_opensim.estimation.correction import Correction, correction_of
-from sspinn_opensim.estimation.fit import Fit, fit_of
 from sspinn_opensim.estimation.gait import Gait, gait_of, write_gait
 from sspinn_opensim.estimation.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.linked import estimate_by_sensors
 from sspinn_opensim.estimation.offline import at_times
 from sspinn_opensim.estimation.uncertainty import Deviations, deviations_of
-from sspinn_opensim.estimation.verdict import ADVICE, ADVICE_AS_SHIPPED, FitVerdict, judge, write_fit
+from sspinn_opensim.estimation.verdict.fit import Fit, fit_of
+from sspinn_opensim.estimation.verdict.judgement import (
+    ADVICE,
+    ADVICE_AS_SHIPPED,
+    FitVerdict,
+    judge,
+    write_fit,
+)
 from sspinn_opensim.estimation.write import write_deviations
 from sspinn_opensim.files import sha256, write_json
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads

@@ -15,8 +15,8 @@ import pytest
 import osim_models
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.estimation.correction import Correction, Moved, Residual
-from sspinn_opensim.estimation.fit import Fit, SensorFit
-from sspinn_opensim.estimation.verdict import FitVerdict, write_fit
+from sspinn_opensim.estimation.verdict.fit import Fit, SensorFit
+from sspinn_opensim.estimation.verdict.judgement import FitVerdict, write_fit
 from sspinn_opensim.evaluation import evaluate, read_evaluation_data
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 from sspinn_opensim.report.page import Page, Section

@@ -7,8 +7,8 @@ from html import escape
 import numpy as np
 import pytest
 
-from sspinn_opensim.estimation.fit import Fit, SensorFit
-from sspinn_opensim.estimation.verdict import FitVerdict, write_fit
+from sspinn_opensim.estimation.verdict.fit import Fit, SensorFit
+from sspinn_opensim.estimation.verdict.judgement import FitVerdict, write_fit
 from sspinn_opensim.evaluation import evaluate, read_evaluation_data
 from sspinn_opensim.report.report import write_report
 from sspinn_opensim.viewer.bones import Bones

@@ -10,7 +10,7 @@ import torch
 from casadi_dynamics.errors import InputError
 from sspinn_opensim import cli
 from sspinn_opensim.estimation import Estimator
-from sspinn_opensim.estimation.verdict import FitVerdict
+from sspinn_opensim.estimation.verdict.judgement import FitVerdict
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.results.folder import ResultsFolder

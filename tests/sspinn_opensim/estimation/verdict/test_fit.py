@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from sspinn_opensim.estimation.fit import fit_of
+from sspinn_opensim.estimation.verdict.fit import fit_of
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.motion import RawMotion, differentiate
 from sspinn_opensim.training.mounting import Mounting

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.fit_levels import BAD, UNUSUAL, levels_of
-from sspinn_opensim.estimation.fit import Fit, SensorFit
-from sspinn_opensim.estimation.verdict import Level, judge, known_levels, measures, write_fit
+from sspinn_opensim.estimation.verdict.fit import Fit, SensorFit
+from sspinn_opensim.estimation.verdict.judgement import Level, judge, known_levels, measures, write_fit
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.read_back import read_fit
 

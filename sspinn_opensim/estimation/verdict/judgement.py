@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sspinn_opensim.anatomy import SIDES, other_side, segment_of, without_side
-from sspinn_opensim.estimation.fit import Fit, SensorFit
+from sspinn_opensim.estimation.verdict.fit import Fit, SensorFit
 from sspinn_opensim.files import read_json, write_json
 
 LEVELS_FILE = Path(__file__).with_name("fit_levels.json")
