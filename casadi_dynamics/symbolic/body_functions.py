@@ -75,18 +75,13 @@ class BodyFunctions:
             Name of a function without choices, such as ``"kinematics"``, or what `inverse_dynamics`,
             `stations`, `muscles` and their like return.
         **inputs : (N, size) or (size,) arrays
-            By the names of the function's inputs; one row holds for all samples. A state may hold more of
-            `q`, `u` and `udot` than the function takes. Without `parameters` they are the model's own.
+            As for `at_samples`. A state may hold more of `q`, `u` and `udot` than the function takes. Without
+            `parameters` they are the model's own.
 
         Returns
         -------
-        dict of str to (N, size) or (N, rows, columns) ndarray
-            By the names of the outputs; one that has a single column is a vector.
-
-        Raises
-        ------
-        TypeError
-            If an input is missing, or the function has none of that name.
+        dict of str to ndarray
+            As `at_samples` returns them.
         """
         chosen = getattr(self, function) if isinstance(function, str) else function
         return at_samples(chosen, {"parameters": self.parameters} | inputs, unused=("q", "u", "udot"))

@@ -52,7 +52,7 @@ def doubts_of(
         if own.site is None:
             why = "the name of its body tells no segment"
         elif own.site[0] not in QUIET_STANDING:
-            why = f"the usual movement of the {words(own.site)} is not known"
+            why = f"the usual movement of the {words((own.site[0], ''))} is not known"
             advice = say
         elif not complete:
             why = "not all of its six channels were measured"

@@ -153,7 +153,8 @@ def _not_upright(recording: Recording, doing: tuple[Phase, ...]) -> list[Finding
                     sensor=sensor.name,
                     advice="correct its axes in the study"
                     if over
-                    else "correct its axes in the study, or leave them out and let the alignment find them",
+                    else "correct its axes in the study, or let the alignment find them: leave them out, and "
+                    'for a table write method = "signals" under [alignment]',
                 )
             )
     return found

@@ -32,10 +32,10 @@ def clock_notes(
         if sensor.repeated:
             found.append(f"{who}{sensor.repeated} samples that repeat the one before are dropped.")
     for sensor in clocks.sensors:
-        if sensor.lost or sensor.filled:
+        if sensor.filled:
             found.append(
-                f"Sensor '{sensor.sensor}': {sensor.lost} samples are missing in its file; "
-                f"{sensor.filled} in gaps of up to {1000 * LONGEST_FILLED_S:g} ms are filled by a spline."
+                f"Sensor '{sensor.sensor}': a spline fills gaps of up to {1000 * LONGEST_FILLED_S:g} ms, "
+                f"{sensor.filled} samples at even steps."
             )
     if clocks.left_out_s:
         parts = ", ".join(f"{a:.2f}-{b:.2f}" for a, b in clocks.left_out_s[:5])

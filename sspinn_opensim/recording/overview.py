@@ -31,9 +31,9 @@ class SensorFacts:
         Magnitude of the specific force in its stillest moments, as it was recorded, m/s^2. None: it never
         rests.
     bias_deg_s : float or None
-        Magnitude of the gyroscope's bias from rest, deg/s; None: it never rests for long.
-    peak_m_s2, peak_deg_s : float
-        Largest magnitudes.
+        Magnitude of the gyroscope's bias from rest, deg/s; None: it never rests for long, or there is none.
+    peak_m_s2, peak_deg_s : float or None
+        Largest magnitudes; None: not measured.
     """
 
     name: str
@@ -42,8 +42,8 @@ class SensorFacts:
     channels: str
     resting_m_s2: float | None
     bias_deg_s: float | None
-    peak_m_s2: float
-    peak_deg_s: float
+    peak_m_s2: float | None
+    peak_deg_s: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +134,9 @@ def _facts(recording: Recording, as_recorded: Recording, sources: Sequence[str])
     biases = {bias.sensor: float(np.linalg.norm(bias.bias_rad_s)) for bias in recording.gyro_biases}
     facts = []
     for k, (sensor, rest) in enumerate(zip(recording.sensors, rests_of(as_recorded), strict=True)):
-        bias = biases.get(sensor.name)
+        felt = recording.acceleration_available[k].any()
+        turning = recording.angular_rate_available[k].any()
+        bias = biases.get(sensor.name) if turning else None
         placed = sensor.body != sources[k] or segment_of(sensor.body) is not None
         body = sensor.imu_frame or (sensor.body if placed else "")
         facts.append(
@@ -145,11 +147,15 @@ def _facts(recording: Recording, as_recorded: Recording, sources: Sequence[str])
                 channels=_channels(recording.acceleration_available[k], recording.angular_rate_available[k]),
                 resting_m_s2=None if rest is None else rest.magnitude,
                 bias_deg_s=None if bias is None else float(np.degrees(bias)),
-                peak_m_s2=float(np.linalg.norm(as_recorded.acceleration[:, k], axis=1).max()),
-                peak_deg_s=float(np.degrees(np.linalg.norm(recording.angular_rate[:, k], axis=1).max())),
+                peak_m_s2=_peak(as_recorded.acceleration[:, k]) if felt else None,
+                peak_deg_s=_peak(np.degrees(recording.angular_rate[:, k])) if turning else None,
             )
         )
     return tuple(facts)
+
+
+def _peak(signal: np.ndarray) -> float:
+    return float(np.linalg.norm(signal, axis=1).max())
 
 
 def _channels(acceleration: np.ndarray, angular_rate: np.ndarray) -> str:

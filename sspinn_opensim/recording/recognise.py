@@ -15,6 +15,11 @@ from sspinn_opensim.recording.reader import FORMATS
 
 #: Names of columns in a message.
 _SHOWN = 20
+#: What to do with sensors that have a table each.
+_JOIN = (
+    "or join the files of the sensors into one table with a column of time and "
+    "columns NAME_acc_x ... NAME_gyro_z of each"
+)
 
 
 @dataclass(frozen=True)
@@ -78,10 +83,7 @@ def folder_advice(folder: Path) -> str:
     files = found.files if found is not None else tuple(files_of(folder))
     if len(files) == 1:
         return f'name the file in it: file = "{folder.name}/{files[0].name}"'
-    return (
-        "name one file in it, or join the files of the sensors into one table with a column of time and "
-        "columns NAME_acc_x ... NAME_gyro_z of each"
-    )
+    return f"name one file in it, {_JOIN}"
 
 
 def _of_folder(folder: Path) -> Recognised:
@@ -127,7 +129,7 @@ def _of_folder(folder: Path) -> Recognised:
             "The folder holds several recordings.",
             where=folder,
             found=listed([file.name for file in own]),
-            fix="name one of the files",
+            fix="name one of the files" + (f", {_JOIN}" if candidates[0].segment_axes else ""),
         )
     return Recognised(candidates[0], own, tuple(file for file in files if file not in own))
 

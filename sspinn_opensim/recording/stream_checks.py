@@ -208,7 +208,8 @@ def _jitter(name: str, stream: Stream) -> Iterator[Finding]:
     typical = float(np.median(step))
     if not typical > 0:
         return
-    uneven = step[np.isfinite(step) & (step < 1.75 * typical)]
+    # Rows that come twice, and gaps, are told by others.
+    uneven = step[(step > 0) & (step < 1.75 * typical)]
     spread = float(np.std(uneven)) / typical
     if spread > _JITTER_NOTED:
         yield Finding(

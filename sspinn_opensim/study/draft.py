@@ -91,6 +91,8 @@ class Draft:
         Height of a person the model fits, m.
     scaled : bool
         Whether the model is the person's already.
+    alignment_method : str
+        As a study says it; that of no study is left out.
     """
 
     format: str
@@ -110,6 +112,7 @@ class Draft:
     accepted: Mapping[str, str] = field(default_factory=dict)
     generic_height_m: float | None = None
     scaled: bool = False
+    alignment_method: str = "auto"
 
 
 def unobserved_trunk(model: Model, sensors: Sequence[Placed]) -> tuple[str, ...]:
@@ -175,6 +178,13 @@ def study_text(draft: Draft, study: Path) -> str:
         }
         lines += ["", f"[recording.{draft.format}]"]
         lines += [f"{key} = {tomlkit.item(value).as_string()}" for key, value in values.items()]
+    if draft.alignment_method != "auto":
+        lines += [
+            "",
+            "[alignment]",
+            "# guess: most sensors feel gravity far from y, so the table is along their own axes",
+            f"method = {_text(draft.alignment_method)}",
+        ]
     lines += _sensors(draft.sensors)
     if draft.left_out:
         lines += ["", f"# Not used: {', '.join(draft.left_out)}"]

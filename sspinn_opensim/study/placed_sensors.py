@@ -88,8 +88,9 @@ def place_streams(
         elif body is not None:
             placed.append(Placed(_plain(said), stream.name, body, told_by))
     if not placed:
-        placed = _placed_by_movement(by_movement(), model)
-    _refuse_none(placed, streams)
+        told = by_movement()
+        placed = _placed_by_movement(told, model)
+        _refuse_none(placed, streams, told)
     names = [p.name for p in placed]
     for name in names:
         if names.count(name) > 1:
@@ -138,6 +139,12 @@ def check_segments(where: Mapping[str, str]) -> None:
             )
 
 
+def tells_segment(name: str) -> bool:
+    """Return whether a name tells a segment, and its side where it has one."""
+    told = segment_of(name)
+    return told is not None and bool(told[1] or told[0] in MIDDLE)
+
+
 def is_sure(segment: str, probability: float) -> bool:
     """Return whether a place that a sensor's movement tells may be guessed.
 
@@ -173,14 +180,18 @@ def _placed_by_movement(told: Mapping[str, tuple[str, str, float]], model: Model
     return sorted(placed.values(), key=lambda p: order.index(p.source))
 
 
-def _refuse_none(placed: Sequence[Placed], streams: Sequence[Stream]) -> None:
+def _refuse_none(
+    placed: Sequence[Placed], streams: Sequence[Stream], told: Mapping[str, tuple[str, str, float]]
+) -> None:
     if not placed:
+        likely = {name: f"{segment_name((found, side))} ({p:.2f})" for name, (found, side, p) in told.items()}
+        names = [f"{s.name} moves like {likely[s.name]}" if s.name in likely else s.name for s in streams]
         raise InputError(
-            "Nothing says where the sensors sit.",
+            "Nothing says for sure where the sensors sit.",
             where=streams[0].file,
             expected=f"names that tell a segment ({', '.join(WORDS)}), or a mapping file",
-            found=", ".join(stream.name for stream in streams),
-            fix=f"say it: --where {streams[0].name}=pelvis ..., one for each sensor that is to be used",
+            found=", ".join(names),
+            fix=f"say it: --where {streams[0].name}=SEGMENT ..., one for each sensor that is to be used",
         )
 
 
@@ -196,9 +207,7 @@ def _body(said: str, model: Model) -> str | None:
     if any(body.name == said for body in model.bodies):
         return said
     told = segment_of(said)
-    if told is None or (not told[1] and told[0] not in MIDDLE):
-        return None
-    return body_of_segment(model, told)
+    return body_of_segment(model, told) if told is not None and tells_segment(said) else None
 
 
 def _plain(name: str) -> str:

@@ -65,7 +65,8 @@ def adapt(
     refuse_other_study(out, study=study, restart=restart)
     with recorded(out, "adapt", study=study, steps=steps, restart=restart):
         log.info(scale.scale(study, out))
-        log.info(f"adapt: {steps} steps", extra={"heading": True})
+        title = f"adapt: {steps} steps" if steps else "network as it is, without adaptation"
+        log.info(title, extra={"heading": True})
         prepared = prepare(study, out)
         for note in prepared.notes:
             log.info(note)

@@ -35,7 +35,7 @@ from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.study.cohort import is_cohort
 from sspinn_opensim.study.draft import NewStudy, model_file
 from sspinn_opensim.study.person import odd_person
-from sspinn_opensim.study.placed_sensors import check_segments, is_sure, segment_name
+from sspinn_opensim.study.placed_sensors import check_segments, is_sure, segment_name, tells_segment
 from sspinn_opensim.text import text_table, toml_table
 from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.training.coverage import refuse_short
@@ -65,6 +65,8 @@ class RecordingCheck:
     left_out : mapping of str to str
         Sensors of the files that the written study does not use, though the user did not choose, and which
         sensor of the study each sits beside, if it is known.
+    bodiless : frozenset of str
+        Those of them whose segment is known, but has no body in the model.
     refused : str
         Why the study cannot be run, if not for a finding.
     as_json : bool
@@ -79,6 +81,7 @@ class RecordingCheck:
     study: Path | None = None
     page: Path | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    bodiless: frozenset[str] = frozenset()
     refused: str = ""
     as_json: bool = False
 
@@ -160,9 +163,16 @@ class RecordingCheck:
             for name, other in self.left_out.items()
             if other
         ]
-        unknown = ", ".join(name for name, other in self.left_out.items() if not other)
-        why = "nothing says for sure where they sit"
-        return lines + ([f"not used, as {why} (--where): {unknown}"] if unknown else [])
+        others = [name for name, other in self.left_out.items() if not other]
+        for why, names in (
+            ("the model has no body for them", [name for name in others if name in self.bodiless]),
+            (
+                "nothing says for sure where they sit (--where)",
+                [name for name in others if name not in self.bodiless],
+            ),
+        ):
+            lines += [f"not used, as {why}: {', '.join(names)}"] if names else []
+        return lines
 
     def _turns(self) -> list[str]:
         from sspinn_opensim.report.recording_page import turn_table
@@ -183,6 +193,8 @@ class RecordingCheck:
         if self.path.suffix.lower() == ".toml":
             return []
         said = "--study study.toml --model builtin:planar_gait --height M --mass KG"
+        if not any(sensor.body for sensor in self.overview.sensors) and not self._places():
+            said += f" --where {self.overview.sensors[0].source}=SEGMENT ..."
         return [f"next: the same with {said} writes a study"]
 
     def __str__(self) -> str:
@@ -268,7 +280,7 @@ def check(
     path = Path(path)
     if not path.exists():
         raise InputError("There is no such file or folder.", where=path, fix="check the path")
-    looked, left_out = None, {}
+    looked, left_out, bodiless = None, {}, frozenset()
     if path.suffix.lower() == ".toml":
         _refuse_options_of_files(path, where, recorded_rate_hz, options, new_study)
         study = read_study(path)
@@ -286,6 +298,7 @@ def check(
             beside = {other: p.name for p in placed for other in p.beside}
             unused = [s.name for s in files.streams if s.name not in {p.source for p in placed}]
             left_out = {name: beside.get(name, "") for name in unused if not where or name in beside}
+            bodiless = frozenset(s.name for s in files.streams if tells_segment(s.segment or s.name))
     overview, alignment = looked or look_at(source)
     if isinstance(source, Study):
         overview = _with_body(overview, source, alignment)
@@ -297,6 +310,7 @@ def check(
         alignment,
         study=new_study.file if new_study else None,
         left_out=left_out,
+        bodiless=bodiless,
         as_json=as_json,
     )
     if result.ok:

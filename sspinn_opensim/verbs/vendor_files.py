@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,14 @@ from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.files import draft_of
 from sspinn_opensim.opensim_io.model.upgraded_model import read_any_model
 from sspinn_opensim.opensim_io.scaling.scale import known_height
-from sspinn_opensim.recording import Format, RecordingChoice, SensorChoice, find_faults, read_recording
+from sspinn_opensim.recording import (
+    Finding,
+    Format,
+    RecordingChoice,
+    SensorChoice,
+    find_faults,
+    read_recording,
+)
 from sspinn_opensim.recording.findings import merged
 from sspinn_opensim.recording.overview import Overview, overview_of
 from sspinn_opensim.recording.phases import longest_standing
@@ -43,6 +50,13 @@ _OF_AXES = ("alignment", "gravity_direction", "upside_down", "mirrored")
 _UNUSABLE = ("free_acceleration", "acceleration_unit", "angular_rate_unit", "missing_signal")
 
 
+#: What is said of a table that is not along the segments.
+_OWN_AXES = Finding(
+    "note",
+    "alignment",
+    "Most sensors feel gravity far from y: the table is taken to be along their own axes.",
+    advice='a study says so by method = "signals" under [alignment]',
+)
 #: Doubtful axes that a written study takes as found: facing this way with this probability at least, and
 #: known within this in the sagittal plane, degrees.
 _LIKELY, _LARGEST_SD_DEG = 0.8, 12.0
@@ -72,17 +86,20 @@ class VendorFiles:
         What the user says of them: segment or body by the name of the sensor.
     keys : tuple of str
         Options of the format that the user chose.
+    alignment : AlignmentChoice
+        Whether the signals tell how the sensors sit: also of a table, if it is not along the segments.
     """
 
     choice: RecordingChoice
     streams: tuple[Stream, ...]
     where: Mapping[str, str]
     keys: tuple[str, ...] = ()
+    alignment: AlignmentChoice = field(default_factory=AlignmentChoice)
 
     @property
     def source(self) -> Recorded:
         """All sensors, called as in the files, on what user or files say carries them."""
-        return Recorded(self.choice.file, self.choice, tuple(map(self._named, self.streams)))
+        return Recorded(self.choice.file, self.choice, tuple(map(self._named, self.streams)), self.alignment)
 
     def _named(self, stream: Stream) -> SensorChoice:
         said = [segment for name, segment in self.where.items() if name.lower() in stream.name.lower()]
@@ -142,7 +159,24 @@ def read_files(
         )
     for name in where:
         stream_called(name, streams, where)  # refuses what no sensor is called
-    return VendorFiles(choice, streams, where, tuple(options or ()))
+    files = VendorFiles(choice, streams, where, tuple(options or ()))
+    own_axes = form.segment_axes and _along_own_axes(files)
+    return replace(files, alignment=AlignmentChoice(method="signals")) if own_axes else files
+
+
+def _along_own_axes(files: VendorFiles) -> bool:
+    """Return whether a table is not along the segments, but can be turned there.
+
+    Most of its sensors have all six channels and feel gravity far from the axis that points up in segments.
+    """
+    source = files.source
+    recording = read_recording(source, refuse=False)
+    if any(f.kind in _UNUSABLE and f.is_serious for f in recording.findings):
+        return False
+    complete = (recording.acceleration_available & recording.angular_rate_available).all(axis=1)
+    off = {f.sensor for f in find_faults(recording) if f.kind in ("gravity_direction", "upside_down")}
+    turned = [s.name in off and whole for s, whole in zip(source.sensors, complete, strict=True)]
+    return 2 * sum(turned) > len(turned)
 
 
 def _options(form: Format, typed: Mapping[str, str]) -> Any:
@@ -177,19 +211,21 @@ def _typed(text: str) -> Any:
 def look_at(source: Study | Recorded) -> tuple[Overview, Alignment | None]:
     """Return what is in a recording, and how its sensors sit if that is not known."""
     choice = source.recording
-    own = dataclasses.replace(choice, rest_correction="none")
-    as_recorded = as_chosen(source, read_recording(dataclasses.replace(source, recording=own), refuse=False))
-    clean = dataclasses.replace(
+    own = replace(choice, rest_correction="none")
+    as_recorded = as_chosen(source, read_recording(replace(source, recording=own), refuse=False))
+    clean = replace(
         as_recorded, findings=tuple(f for f in as_recorded.findings if f.kind != "resting_magnitude")
     )
     recording = corrected_at_rest(clean, choice.rest_correction)
     view = overview_of(recording, as_recorded, [s.source or s.name for s in source.sensors])
+    if isinstance(source, Recorded) and source.alignment.method == "signals":
+        view = replace(view, findings=(*view.findings, _OWN_AXES))
     if any(f.kind in _UNUSABLE and f.is_serious for f in view.findings):
         return view, None
     turned, alignment = along_segments(source, recording, refuse=False)
     if alignment is None:
         findings = merged((*view.findings, *contradictions(turned)))
-        return dataclasses.replace(view, findings=findings), None
+        return replace(view, findings=findings), None
     placed = {own.name for own in alignment.sensors if own.site is not None}
     turned_by = {own.name for own in alignment.sensors if own.sd_deg[1] < 180.0}
     # The alignment looks for standing in all of the recording, and where the study says that it is.
@@ -202,7 +238,7 @@ def look_at(source: Study | Recorded) -> tuple[Overview, Alignment | None]:
             *(f for f in find_faults(turned, view.phases) if f.kind not in _OF_AXES or f.sensor in turned_by),
         )
     )
-    return dataclasses.replace(view, recording=turned, findings=findings), alignment
+    return replace(view, recording=turned, findings=findings), alignment
 
 
 def write_study(new: NewStudy, files: VendorFiles) -> tuple[Overview, Alignment | None, tuple[Placed, ...]]:
@@ -236,7 +272,7 @@ def write_study(new: NewStudy, files: VendorFiles) -> tuple[Overview, Alignment 
         )
     placed = place_streams(files.streams, files.where, model, lambda: _moves_like(files))
     sensors = tuple(SensorChoice(p.name, p.body, p.source) for p in placed)
-    seen, alignment = look_at(Recorded(files.choice.file, files.choice, sensors))
+    seen, alignment = look_at(Recorded(files.choice.file, files.choice, sensors, files.alignment))
     used = {source for p in placed for source in (p.source, *p.beside)}
     standing = longest_standing(seen.phases, 0.0)
     draft = Draft(
@@ -257,6 +293,7 @@ def write_study(new: NewStudy, files: VendorFiles) -> tuple[Overview, Alignment 
         accepted=_likely_axes(seen, alignment),
         generic_height_m=new.generic_height_m,
         scaled=new.scaled,
+        alignment_method=files.alignment.method,
     )
     new.file.parent.mkdir(parents=True, exist_ok=True)
     with draft_of(new.file) as temporary:
@@ -280,9 +317,11 @@ def _likely_axes(seen: Overview, alignment: Alignment | None) -> dict[str, str]:
 
 
 def _moves_like(files: VendorFiles) -> dict[str, tuple[str, str, float]]:
-    """Return segment, side and probability of each sensor, by how it moves."""
+    """Return segment, side and probability of each sensor, by how it moves; of none that lies still."""
     sensors = tuple(SensorChoice(stream.name, stream.name, stream.name) for stream in files.streams)
-    source = Recorded(files.choice.file, files.choice, sensors)
-    alignment = along_segments(source, read_recording(source, refuse=False), refuse=False)[1]
+    source = Recorded(files.choice.file, files.choice, sensors, AlignmentChoice(method="signals"))
+    recording = read_recording(source, refuse=False)
+    still = {f.sensor for f in find_faults(recording) if f.kind == "frozen"}
+    alignment = along_segments(source, recording, refuse=False)[1]
     told = () if alignment is None else alignment.sensors
-    return {own.name: (*own.found, own.probability) for own in told if own.found is not None}
+    return {own.name: (*own.found, own.probability) for own in told if own.found and own.name not in still}

@@ -54,8 +54,8 @@ class Verdict:
         First and last frame of the output, s.
     body_weight_n, peak_ground_force_n : float
         N.
-    max_constraint_violation : float
-        Largest acceleration error that the optimizer left in a frame.
+    max_constraint_violation : float or None
+        Largest acceleration error that the optimizer left in a frame; None if it tells none.
     muscles : dict
         By muscle: ``peak_force_n``, ``peak_activation``, ``saturated_frames`` (activation >= 0.99).
     reserves : dict
@@ -86,7 +86,7 @@ class Verdict:
     time_range_s: tuple[float, float]
     body_weight_n: float
     peak_ground_force_n: float
-    max_constraint_violation: float
+    max_constraint_violation: float | None
     muscles: dict[str, dict[str, float]]
     reserves: dict[str, dict[str, float]]
     torques: dict[str, dict[str, float]]
@@ -183,7 +183,7 @@ def judge(setup: Setup, inputs: Inputs, joint_moments: dict[str, float], solutio
         time_range_s=(float(solution.time_s[0]), float(solution.time_s[-1])),
         body_weight_n=inputs.body_weight_n,
         peak_ground_force_n=inputs.peak_ground_force_n,
-        max_constraint_violation=float(finite.max()) if len(finite) else 0.0,
+        max_constraint_violation=float(finite.max()) if len(finite) else None,
         muscles=muscles,
         reserves=reserves,
         torques=torques,
@@ -207,13 +207,14 @@ def frames_table(inputs: Inputs, solution: Solution) -> Table:
 
     Columns: ``failed``, ``later_attempt`` (0 or 1), ``constraint_violation``, ``objective``,
     ``largest_activation``, ``saturated_muscles`` (how many), then the reserve, torque or residual at each
-    coordinate, named for its actuator, N m or N. What the optimizer does not say is -1.
+    coordinate, named for its actuator, N m or N. A quantity that the optimizer tells of no frame has no
+    column; of the frames of which it does not tell it the value is -1.
     """
+    of_optimizer = {"constraint_violation": solution.violation, "objective": solution.objective}
     columns = {
         "failed": solution.failed.astype(float),
         "later_attempt": solution.relaxed.astype(float),
-        "constraint_violation": np.nan_to_num(solution.violation, nan=-1.0),
-        "objective": np.nan_to_num(solution.objective, nan=-1.0),
+        **{k: np.nan_to_num(told, nan=-1.0) for k, told in of_optimizer.items() if np.isfinite(told).any()},
         "largest_activation": solution.activations.max(axis=1),
         "saturated_muscles": (solution.activations >= _SATURATED).sum(axis=1).astype(float),
     }

@@ -78,6 +78,10 @@ def test_the_verb_takes_the_fast_way(walk_files, tmp_path, capsys):
     assert main(["muscles", *places, *options]) == 0
     verdict = json.loads((tmp_path / "out" / "static_optimization.json").read_text())
     assert verdict["frames"] == 21 and verdict["failed_frames"] == 0 and "compiled" in verdict["method"]
+    # What this optimizer does not tell is no number that could be compared.
+    assert verdict["max_constraint_violation"] is None
+    frames = read_storage(tmp_path / "out" / "static_optimization_frames.sto")
+    assert "objective" in frames.names and "constraint_violation" not in frames.names
     forces = read_storage(tmp_path / "out" / "muscle_forces.sto")
     raw = read_storage(table_file(tmp_path / "out" / "static_optimization", "force"))
     np.testing.assert_allclose(forces.values, raw.values[:, :18], atol=1e-6)

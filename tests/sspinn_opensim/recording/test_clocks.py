@@ -116,7 +116,7 @@ def test_lost_packets_are_filled_where_they_are_few():
     kept = np.isin(np.arange(1000), number)
     np.testing.assert_array_equal(common.angular_rate[kept, 0], movement(number / 100 + 0.1))
     assert (clock_of(common).lost, clock_of(common).filled) == (8, 8)
-    assert "8 samples are missing" in common.notes[0]
+    assert "fills gaps of up to 50 ms, 8 samples" in common.notes[0]
 
 
 def test_a_long_gap_is_left_out_and_said():

@@ -29,3 +29,15 @@ def test_sensors_without_a_place_are_on_nothing(walker):
     sensors = tuple(Sensor(f"00B4{k}", f"00B4{k}", axes_known=False) for k in range(7))
     view = overview_of(dataclasses.replace(walker.recording, sensors=sensors))
     assert {sensor.body for sensor in view.sensors} == {""} and view.speed is None
+
+
+def test_a_channel_that_was_not_measured_has_no_peak(walker):
+    recording = walker.recording
+    known = recording.angular_rate_available.copy()
+    known[0] = False
+    rate = recording.angular_rate.copy()
+    rate[:, 0] = 0.0
+    view = overview_of(dataclasses.replace(recording, angular_rate=rate, angular_rate_available=known))
+    assert view.sensors[0].peak_deg_s is None and view.sensors[0].bias_deg_s is None
+    assert view.sensors[0].peak_m_s2 and view.sensors[1].peak_deg_s
+    assert view.to_json()["sensors"][0]["peak_deg_s"] is None

@@ -187,3 +187,17 @@ def test_single_numbers_that_no_worn_sensor_gives_are_refused(value, rows):
         refuse_impossible([stream(acceleration=signal)])
     assert "empty" in (refused.value.fix or "")
     refuse_impossible([stream(acceleration=500 * stream().acceleration)])  # a unit, which others tell
+
+
+def test_rows_that_come_twice_are_no_uneven_steps():
+    """A logger wrote one row in fifty again, at the same time."""
+    rows = np.sort(np.append(np.arange(N), np.arange(10, N, 50)))
+    whole = stream()
+    again = stream(
+        time_s=whole.time_s[rows],
+        acceleration=whole.acceleration[rows],
+        angular_rate=whole.angular_rate[rows],
+    )
+    assert not [key for key, _ in keys(again) if key.startswith("jitter")]
+    late = stream(time_s=whole.time_s + 0.001 * (np.arange(N) % 2))
+    assert ("jitter:s0", "note") in keys(late)

@@ -47,7 +47,7 @@ def test_places_come_from_the_user_the_file_or_the_name(model):
         ({"nobody": "pelvis"}, "no sensor 'nobody'", "00B42DA3"),
         ({"00B42DA3": "thigh"}, "no body for 'thigh'", "pelvis"),
         ({"00B42DA3": "femur_r", "00B42DA2": "femur_r"}, "called 'femur_r'", ""),
-        ({}, "Nothing says where", "thigh"),
+        ({}, "Nothing says for sure where", "thigh"),
     ],
 )
 def test_a_place_that_there_is_not_is_refused(model, where, what, expected):

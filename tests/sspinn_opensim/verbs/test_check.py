@@ -270,6 +270,69 @@ def test_where_sensors_sit_is_told_by_how_they_move(kuopio, tmp_path):
     assert written.ok and dict(written.left_out) == {"00B42D54": ""} and "(--where): 00B42D54" in str(written)
 
 
+def write_table(file: Path, recording: Recording) -> Path:
+    """Write a recording as a table of sensors that are numbered."""
+    names = [f"imu{k}_{kind}_{axis}" for k in range(7) for kind in ("acc", "gyro") for axis in "xyz"]
+    signals = np.stack([recording.acceleration, recording.angular_rate], axis=2)
+    rows = np.column_stack([recording.time_s, signals.reshape(-1, 42)])
+    np.savetxt(file, rows, fmt="%.6f", delimiter=",", header=",".join(["time", *names]), comments="")
+    return file
+
+
+def test_a_table_along_the_sensors_own_axes_is_turned_by_its_signals(recording, tmp_path):
+    """Sensors sit anyhow on their segments, as the study that is written says; a table along them stays."""
+    table, file = write_table(tmp_path / "walk.csv", recording), tmp_path / "walk.toml"
+    seen = check(table)
+    assert seen.ok and seen.alignment is not None and "table is taken to be along their own" in str(seen)
+    where = {f"imu{k}": body for k, body in enumerate(SERIALS)}
+    result = check(table, where=where, new_study=NewStudy(file, **NEW))
+    study = read_study(file)
+    assert (
+        result.ok and study.alignment.method == "signals" and "# guess: most sensors feel" in file.read_text()
+    )
+    assert {s.source: s.body for s in study.sensors} == where and check(file).ok
+    back = [Rotation.random(random_state=k).inv() for k in range(7)]
+    signals = {
+        name: np.stack(
+            [turn.apply(getattr(recording, name)[:, k].copy()) for k, turn in enumerate(back)], axis=1
+        )
+        for name in ("acceleration", "angular_rate")
+    }
+    along = write_table(tmp_path / "along.csv", dataclasses.replace(recording, **signals))
+    assert check(along, where=where).alignment is None
+    check(along, where=where, new_study=NewStudy(file, force=True, **NEW))
+    assert read_study(file).alignment.method == "auto"
+
+
+def test_a_sensor_that_lies_still_is_not_guessed_to_sit_on_the_pelvis(shared, tmp_path, capsys):
+    """Three segments swing beside a sensor that nobody wears; what each is most like is told."""
+    file = shared / "data" / "vendor_formats" / "apdm" / "imuData01.csv"
+    assert cli.main(["check", str(file), *STUDY[:1], str(tmp_path / "s.toml"), *STUDY[2:]]) == 2
+    said = capsys.readouterr().err
+    assert "Static, Upper moves like thigh_r" in said and not (tmp_path / "s.toml").exists()
+
+
+def test_the_next_command_says_where_sensors_sit_if_nothing_else_does(shared):
+    """Of one foot alone it is not sure which one it is."""
+    result = check(shared / "data" / "vendor_formats" / "x_imu3")
+    assert result.ok and "--where short_walk=SEGMENT" in str(result)
+
+
+def test_sensors_on_segments_that_the_model_has_not_are_told_so(shared, tmp_path):
+    new = NewStudy(tmp_path / "s.toml", **NEW)
+    said = str(check(shared / "data" / "vendor_formats" / "mvnx", new_study=new))
+    assert "no body for them: RightUpperArm, RightForeArm, RightHand, LeftUpperArm" in said
+    assert "where they sit (--where): Head, RightShoulder, LeftShoulder" in said
+
+
+def test_of_a_folder_with_a_table_for_each_sensor_it_is_said_what_to_do(recording, tmp_path):
+    for name in ("a", "b"):
+        write_table(tmp_path / f"{name}.csv", recording)
+    with pytest.raises(InputError) as refused:
+        check(tmp_path)
+    assert "join the files of the sensors into one table" in refused.value.fix
+
+
 def test_of_two_sensors_on_a_shank_one_is_used_and_the_other_named(shared, tmp_path):
     folder = shared / "data" / "gaittoolbox_walk" / "imu"
     file = tmp_path / "walk.toml"
@@ -492,7 +555,7 @@ def test_half_a_study_and_what_cannot_be_is_refused(arguments, what, folder, cap
 def test_a_segment_whose_movement_is_not_known_is_named_so(folder, capsys):
     assert cli.main(["check", str(folder), "--where", "00B4A000=pelvis", "00B4A001=hand_r"]) == 1
     said = capsys.readouterr().out
-    assert "the usual movement of the right hand is not known" in said
+    assert "the usual movement of the hand is not known" in said
     assert "[sensors.00B4A001] of a study" in said and "the study" not in said
 
 
