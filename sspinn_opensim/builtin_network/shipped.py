@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from sspinn_opensim.builtin_network.known_model import OTHER_MODEL, does_not_fit, is_known
-from sspinn_opensim.files import write_atomically
+from sspinn_opensim.files import sha256, write_atomically
+from sspinn_opensim.training.checkpoint_file import read_outline
 from sspinn_opensim.training.networks import make_network
 from sspinn_opensim.training.settings import TrainingSettings
 from sspinn_opensim.training.signals import input_columns
@@ -95,6 +96,13 @@ def read_network(path: Path = FILE) -> Shipped:
     content = torch.load(path, weights_only=True)
     network = {name: value.float() for name, value in content["network"].items()}
     return Shipped(content["kind"], network, content["topology"], content["segments"], content["made"])
+
+
+def is_as_shipped(checkpoint: Path) -> bool:
+    """Return whether a checkpoint is the network of the file, without a step of a training."""
+    known = read_outline(checkpoint)
+    from_file = known["identity"]["training"].get("adapted_from") == sha256(FILE)
+    return known["state"]["step"] == 0 and from_file
 
 
 def why_not(shipped: Shipped, kind: str, topology: Mapping, subject: Subject) -> str:

@@ -145,4 +145,4 @@ def _course(phases: Sequence[Mapping[str, Any]]) -> Table:
     ]
     if len(phases) > _LISTED:
         rows.append([f"and {len(phases) - _LISTED} more", "", "", ""])
-    return Table(["", "from (s)", "to (s)", "cadence (steps/min)"], rows)
+    return Table(["", "from (s)", "to (s)", "steps/min, by how the signals repeat"], rows)

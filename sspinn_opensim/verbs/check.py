@@ -116,7 +116,7 @@ class RecordingCheck:
         kinds = dict.fromkeys(phase.kind for phase in view.phases)
         facts.append(", ".join(f"{kind} {view.time_of(kind):.1f} s" for kind in kinds))
         if view.cadence_steps_per_min:
-            facts.append(f"{view.cadence_steps_per_min:.1f} steps/min")
+            facts.append(f"{view.cadence_steps_per_min:.1f} steps/min by how the signals repeat")
         if view.recording.speed_m_s:
             facts.append(f"stated speed {view.recording.speed_m_s:.3g} m/s")
         if view.speed:

@@ -12,7 +12,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.builtin_network.beginning import begin
 from sspinn_opensim.builtin_network.known_model import BUILTIN
-from sspinn_opensim.builtin_network.shipped import FILE
+from sspinn_opensim.builtin_network.shipped import FILE, is_as_shipped
 from sspinn_opensim.estimation import Estimate, write_estimate
 from sspinn_opensim.estimation.consistent import consistent, without_shaking
 from sspinn_opensim.estimation.correction import Correction, correction_of
@@ -40,7 +40,6 @@ from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study
 from sspinn_opensim.study.cohort import CohortStudy
 from sspinn_opensim.training.checkpoint import adapted_from, identity, load_estimator, load_member
-from sspinn_opensim.training.checkpoint_file import read_outline
 from sspinn_opensim.training.cohort import member_topology, single_person_cohort
 from sspinn_opensim.training.coverage import Uncovered
 from sspinn_opensim.training.estimator import PersonNetwork
@@ -106,7 +105,8 @@ class Estimation:
     def _strides(self) -> str:
         kinds = [(kind, self.gait.told[kind]) for kind in self.gait.strides.kinds]
         told = [
-            f"{table['both']['strides']} strides of {kind}, {table['cadence_steps_per_min']:.1f} steps/min"
+            f"{table['both']['strides']} strides of {kind}, {table['cadence_steps_per_min']:.1f} steps/min "
+            "from strike to strike"
             for kind, table in kinds
         ]
         return (
@@ -220,11 +220,7 @@ def _network_of_cohort(
 
 def estimate_seeds(study: Study, prepared: Prepared, out: Path) -> Estimation:
     """Write the estimates of the networks that were trained in a folder."""
-    networks = (read_outline(ResultsFolder(out).checkpoint(seed)) for seed in study.training.seeds)
-    shipped = any(
-        known["state"]["step"] == 0 and known["identity"]["training"].get("adapted_from") == sha256(FILE)
-        for known in networks
-    )
+    shipped = any(is_as_shipped(ResultsFolder(out).checkpoint(seed)) for seed in study.training.seeds)
     found = _estimated(study, prepared, partial(_network_of, study, prepared, out))
     del prepared  # a long recording takes as much memory as what follows
     hand_over()

@@ -51,7 +51,7 @@ class Streamed:
     summary : Summary
         Frames, events, latency, health.
     notes : tuple of str
-        What happened.
+        What happened, as it was told meanwhile.
     """
 
     folder: Path
@@ -63,7 +63,6 @@ class Streamed:
         lines = [f"{found.estimated} frames were estimated in {found.lasted_s:.0f} s: {self.folder}"]
         if found.latency_ms:
             lines.append(f"ms, 50 / 95 / 99 of 100 frames: {described(found.latency_ms)}")
-        lines += [f"note: {note}" for note in self.notes]
         return "\n".join(lines)
 
 

@@ -16,7 +16,7 @@ from casadi_dynamics.osim import read_model
 from sspinn_opensim.alignment.align import align, aligned
 from sspinn_opensim.alignment.files import check_sensors, read_alignment
 from sspinn_opensim.builtin_network.known_model import BUILTIN
-from sspinn_opensim.builtin_network.shipped import FILE, network_for, read_network
+from sspinn_opensim.builtin_network.shipped import FILE, is_as_shipped, network_for, read_network
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import Recording, check_placement, on_model
 from sspinn_opensim.recording.mounting import place_sensor
@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 #: Networks by the names that the command line gives them.
 ADAPTED = "adapted"
 NETWORKS = (BUILTIN, ADAPTED)
+_AS_SHIPPED = "the built-in network as it is"
 
 
 @dataclass(frozen=True)
@@ -104,13 +105,15 @@ def start_of(study: Study, out: Path, network: str | None = None) -> Start:
             fix="--network builtin, or name under [alignment] the alignment.toml of the stream that made it",
         )
     if shipped:
-        return Start(
-            prepared, _shipped(study, prepared), "the built-in network as it is", FILE, read_network().kind
-        )
+        return Start(prepared, _shipped(study, prepared), _AS_SHIPPED, FILE, read_network().kind)
     belongs_to = {"body": body_identity(prepared.subject, prepared.trained_on)}
     found = load_estimator(checkpoint, prepared.subject, prepared.signals, belongs_to)
-    told = "an earlier stream adapted to the person" if network == ADAPTED else "was trained in the folder"
-    return Start(prepared, found, f"the network that {told}", checkpoint, network_kind(checkpoint))
+    told = "the network that was trained in the folder"
+    if network == ADAPTED:
+        told = "the network that an earlier stream adapted to the person"
+    elif is_as_shipped(checkpoint):
+        told = _AS_SHIPPED
+    return Start(prepared, found, told, checkpoint, network_kind(checkpoint))
 
 
 def adapted_folder(out: Path) -> ResultsFolder:

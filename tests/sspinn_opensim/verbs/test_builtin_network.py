@@ -56,6 +56,20 @@ def test_no_training_is_needed(unseen, only_files_of_the_table):
     only_files_of_the_table(unseen, "scale", "adapt", "estimate")
 
 
+def test_it_is_called_what_it_is(unseen, study, tmp_path, capsys):
+    """Not an adaptation of no steps, nor a network that was trained in the folder; nothing is told twice."""
+    capsys.readouterr()
+    out = shutil.copytree(unseen, tmp_path / "again")
+    assert cli.main(["estimate", str(study.path), "--out", str(out), "--network", "builtin"]) == 0
+    told = "".join(capsys.readouterr())
+    assert "0 steps" not in told and "network as it is, without adaptation" in told
+    assert "steps/min from strike to strike" in told
+    ends = ["--from", "recording", "--to", "files", "--speed", "20"]
+    assert cli.main(["stream", str(study.path), "--out", str(out), *ends]) == 0
+    told = "".join(capsys.readouterr())
+    assert "by the built-in network as it is" in told and told.count("All sensors are there") == 1
+
+
 def test_the_advice_is_to_adapt_it(unseen, study, monkeypatch):
     bad = FitVerdict(failures=("sensor 'foot_r' is off",))
     monkeypatch.setattr("sspinn_opensim.verbs.estimate.judge", lambda fits: bad)
