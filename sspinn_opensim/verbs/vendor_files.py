@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.input_files import not_a_file
 from sspinn_opensim.alignment.choices import AlignmentChoice
@@ -173,10 +175,10 @@ def _along_own_axes(files: VendorFiles) -> bool:
     recording = read_recording(source, refuse=False)
     if any(f.kind in _UNUSABLE and f.is_serious for f in recording.findings):
         return False
-    complete = (recording.acceleration_available & recording.angular_rate_available).all(axis=1)
+    whole = np.all(recording.acceleration_available & recording.angular_rate_available, axis=1)
     off = {f.sensor for f in find_faults(recording) if f.kind in ("gravity_direction", "upside_down")}
-    turned = [s.name in off and whole for s, whole in zip(source.sensors, complete, strict=True)]
-    return 2 * sum(turned) > len(turned)
+    turned = [name in off for name in recording.sensor_names] & whole
+    return bool(turned.mean() > 0.5)
 
 
 def _options(form: Format, typed: Mapping[str, str]) -> Any:
