@@ -1,4 +1,4 @@
-"""The horizontal axis of a report's charts: one gait cycle in percent, or the last seconds of gait."""
+"""The horizontal axis of the charts of a report: a gait cycle in percent, or the last seconds of analysed gait."""
 
 from __future__ import annotations
 
@@ -35,8 +35,14 @@ class Axis:
     span: tuple[float, float]
 
     @classmethod
-    def of(cls, data: EvaluationData) -> Axis:
-        """Return the axis for what was evaluated."""
+    def of(cls, data: EvaluationData, muscles_to_s: float | None = None) -> Axis:
+        """Return the axis for what was evaluated.
+
+        Parameters
+        ----------
+        muscles_to_s : float, optional
+            Last time of the muscle forces, which charts over time do not go beyond: s.
+        """
         frames_s, start_s = data.frames_s, float(data.recording.time_s[0])
         last_s = float(frames_s[-1])
         cycle_s = data.recording.cycle_s if data.cycles else None
@@ -44,6 +50,7 @@ class Axis:
             # Who stands still at the end of a walk shows nothing there; a recording without gait has its end.
             gait_s = [p.to_s for p in data.phases if p.kind in GAIT and p.from_s < last_s]
             end_s = max([min(to_s, last_s) for to_s in gait_s if to_s > frames_s[0]], default=last_s)
+            end_s = end_s if muscles_to_s is None else min(end_s, muscles_to_s)
             end_s = min(max(end_s, float(frames_s[0]) + SHOWN_S), last_s)
             return cls(None, start_s, last_s, (max(float(frames_s[0]), end_s - SHOWN_S), end_s))
         step_s = frames_s[1] - frames_s[0] if len(frames_s) > 1 else cycle_s

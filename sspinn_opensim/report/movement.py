@@ -127,6 +127,8 @@ def read_movement(
         forces=feet,
         muscles=muscles,
     )
+    if activations is not None:  # of a long recording the part that holds the muscles
+        to_s = min(to_s, max(float(activations.time_s[-1]), from_s + LONGEST_S))
     shown = _shown(motion.time_s, from_s, to_s, 4 * scene.frame_floats)
     time_s = motion.time_s[shown]
     motions = [coordinate.motion for coordinate in model.coordinates]

@@ -8,6 +8,7 @@ from typing import Any
 
 from sspinn_opensim.evaluation.data import EvaluationData
 from sspinn_opensim.files import write_atomically
+from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.report import charts, sections
 from sspinn_opensim.report.axis import Axis
 from sspinn_opensim.report.compared import Compared
@@ -57,7 +58,9 @@ def write_report(
         A file is missing or malformed, or the page cannot be written.
     """
     trial = metrics["trials"].get(study.recording.name)
-    compared = Compared(study, data, trial, Axis.of(data))
+    forces = ResultsFolder(results).muscle_forces
+    muscles_to_s = float(read_storage(forces).time_s[-1]) if forces.is_file() else None
+    compared = Compared(study, data, trial, Axis.of(data, muscles_to_s))
     parts = [
         sections.movement_section(movement),
         sections.angle_section(compared),

@@ -7,7 +7,7 @@ import osim_models
 from sspinn_opensim.estimation import estimate, write_estimate
 from sspinn_opensim.estimation.write import window
 from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
-from sspinn_opensim.opensim_io.tables.storage import read_storage
+from sspinn_opensim.opensim_io.tables.storage import Table, read_storage, write_storage
 from sspinn_opensim.report import movement
 from sspinn_opensim.report.movement import read_movement
 from sspinn_opensim.results.folder import ResultsFolder
@@ -105,6 +105,19 @@ def test_of_a_long_part_the_end_is_shown_in_few_frames(files, walker, monkeypatc
     monkeypatch.setattr(movement, "MOST_BYTES", 4000)
     few = read_movement(files, files, walker.model, 1.0, 1.5)
     assert few.frames.nbytes <= 4000 and few.time_s[-1] == pytest.approx(1.5)
+
+
+def test_of_a_long_part_the_muscles_that_were_analysed_are_shown(files, walker, monkeypatch, tmp_path):
+    """As much as is shown, up to their end; where all of the part is shown, it is."""
+    analysed = ResultsFolder(shutil.copytree(files.path, tmp_path / "analysed"))
+    muscle = walker.model.muscles[0].name
+    half = Table((muscle,), np.arange(120, 131) / 100, np.full((11, 1), 0.5), in_degrees=False)
+    write_storage(analysed.muscle_activations, half)
+    monkeypatch.setattr(movement, "LONGEST_S", 0.2)
+    shown = read_movement(files, analysed, walker.model, 1.0, 1.5)
+    assert (shown.time_s[0], shown.time_s[-1]) == (pytest.approx(1.1), pytest.approx(1.3))
+    monkeypatch.setattr(movement, "LONGEST_S", 30.0)
+    assert read_movement(files, analysed, walker.model, 1.0, 1.5).time_s[-1] == pytest.approx(1.5)
 
 
 def test_rods_reach_from_joint_to_joint(walker, shown):

@@ -33,3 +33,12 @@ def test_charts_show_the_last_seconds_of_gait(gait, part, span):
     hint = shown_hint(axis, data)  # pyright: ignore[reportArgumentType]
     whole = span == part
     assert bool(hint) != whole and (whole or f"show {span[0]:.1f} to {span[1]:.1f} s" in hint[0])
+
+
+def test_charts_show_the_gait_whose_muscles_were_analysed():
+    """Three strides in the middle of a long walk, not its end, where the person stops."""
+    recording = SimpleNamespace(time_s=np.linspace(0.0, 70.0, 701), cycle_s=None)
+    walk = (Phase("walking", 1.0, 69.0),)
+    data = SimpleNamespace(frames_s=recording.time_s, recording=recording, cycles=None, phases=walk)
+    spans = [Axis.of(data, to_s).span for to_s in (33.0, 2.0, 69.9, None)]  # pyright: ignore[reportArgumentType]
+    assert spans == [(28.0, 33.0), (0.0, 5.0), (64.0, 69.0), (64.0, 69.0)]
