@@ -1,4 +1,4 @@
-"""The horizontal axis of the charts of a report: a gait cycle in percent, or the last seconds of analysed gait."""
+"""The horizontal axis of the charts of a report: a gait cycle in percent, or seconds of analysed gait."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ const SspinnViewer = (() => {
   const THEMES = {
     light: {
       paper: 0xf6f8fa, grid: 0xc3ccd5, bone: 0xeae0c8, r: 0x0072b2, l: 0xd55e00, middle: 0x5b6673, sphere: 0x9aa4af,
-      force: 0x007a5a, sensor: 0x1c2530, rest: 0x4059ad, work: 0xe02020, unknown: 0xa34a4a,
+      force: 0x007a5a, sensor: 0x1c2530, rest: 0x4059ad, work: 0xe02020, unknown: 0x8a9199,
     },
     dark: {
       paper: 0x1a222b, grid: 0x3d4956, bone: 0xd8cfb8, r: 0x56b4e9, l: 0xe69f00, middle: 0x9fabb8, sphere: 0x7b8794,
-      force: 0x35c295, sensor: 0xe6ebf0, rest: 0x6f8cff, work: 0xff4040, unknown: 0xb06060,
+      force: 0x35c295, sensor: 0xe6ebf0, rest: 0x6f8cff, work: 0xff4040, unknown: 0x6e7883,
     },
   };
   const VIEWS = { side: [0, 0.08, 1], front: [1, 0.08, 0], oblique: [0.5, 0.25, 1] };

@@ -1,5 +1,8 @@
 """Scenes and frames: where OpenSim has bodies, and muscles as long as OpenSim says."""
 
+import re
+from importlib.resources import files
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -94,3 +97,10 @@ def test_a_frame_is_laid_out_as_the_scene_says():
     assert np.isnan(unknown[bodies + 12]) and not unknown[bodies : bodies + 12].any()
     with pytest.raises(KeyError):
         make_scene(model, muscles=("none of it",))
+
+
+def test_muscles_that_were_not_analysed_have_no_colour_of_activity():
+    """Between blue and red lies all that is known; grey has its channels alike."""
+    script = (files("sspinn_opensim") / "viewer/browser/viewer.js").read_text(encoding="utf-8")
+    unknown = [bytes.fromhex(found) for found in re.findall(r"unknown: 0x([0-9a-f]{6})", script)]
+    assert len(unknown) == 2 and all(max(colour) - min(colour) < 32 for colour in unknown)
