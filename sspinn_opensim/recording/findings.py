@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from casadi_dynamics.errors import InputError
@@ -170,7 +170,11 @@ def refuse_serious(findings: Iterable[Finding], accepted: Collection[str], where
             if len(left) == 1
             else f"{len(left)} things are wrong with the recording.",
             where=where,
-            found="; ".join(str(f).removeprefix("serious: ") for f in left),
+            # What to do about the first, and about others likewise, is the fix.
+            found="; ".join(
+                str(replace(f, advice="") if f.advice == first.advice else f).removeprefix("serious: ")
+                for f in left
+            ),
             fix=(f"{first.advice}; or, " if first.advice else "")
             + f"if it is meant so, accepted = [{keys}] under [recording]",
         )

@@ -73,7 +73,8 @@ class Run:
         return self.estimation.exit_status
 
     def __str__(self) -> str:
-        return f"{self.evaluation}\n{self.estimation.fit}"
+        verdict, _, why = str(self.estimation.fit).partition("\n")
+        return f"{self.evaluation}\n{verdict}{': see above, and fit.json' if why else ''}"
 
 
 def run(

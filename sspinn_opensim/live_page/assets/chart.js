@@ -75,7 +75,7 @@ export class Chart {
       [this.low, this.high] = shrinks ? outer : [Math.min(outer[0], this.low), Math.max(outer[1], this.high)];
       this.wide = now;
     }
-    this.step = roundStep((this.high - this.low) / 3);
+    this.step = tickStep(this.low, this.high);
   }
 
   grid(pen, x, y, from, to, width, height, colours) {
@@ -191,6 +191,13 @@ function line(pen, rows, first, column, gap, x, y) {
   }
   flush();
   pen.stroke();
+}
+
+/** Return a round step with two ticks or more within an axis: from -40 to 40 not 50. */
+function tickStep(low, high) {
+  const step = roundStep((high - low) / 3);
+  const beyondFirst = Math.floor(high / step + 1e-9) - Math.ceil(low / step - 1e-9);
+  return beyondFirst >= 1 ? step : roundStep(step / 2.5);
 }
 
 function roundStep(rough) {

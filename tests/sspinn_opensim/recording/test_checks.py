@@ -185,7 +185,11 @@ def test_only_what_is_serious_and_not_accepted_stops():
     assert unaccepted(found[1:2], ("resting_magnitude:foot_r",)) == found[1:2]
     with pytest.raises(InputError) as caught:
         refuse_serious(found, ("duplicate:b",), "study.toml")
-    assert "12." in caught.value.found and 'accepted = ["resting_magnitude:foot_l"]' in caught.value.fix
+    assert "12." in caught.value.found and "calibrate" not in caught.value.found.lower()
+    assert (
+        caught.value.fix.startswith("calibrate it; or")
+        and 'accepted = ["resting_magnitude:foot_l"]' in caught.value.fix
+    )
     refuse_serious(found[:1], (), "study.toml")
     assert set(found[1].to_json()) == {"key", "severity", "kind", "sensor", "evidence", "advice"}
     with pytest.raises(ValueError, match="no kind"):

@@ -503,6 +503,15 @@ def test_in_a_browser(person, make_page, figure, chromium, tmp_path, dark):
             ".getImageData(0, 0, 200, 100).data].filter((x) => x).length"
         )
         assert ink > 1000
+        # Curves from -25 to 30 have an axis from -40 to 40, where 50 is a round step too.
+        browser.value("import('./chart.js').then((module) => { window.chartModule = module; }) && 0")
+        browser.until("window.chartModule !== undefined")
+        low, high, step = browser.value(
+            "(() => { const chart = new chartModule.Chart(null, { curves: [{ column: 0 }], mark: null, "
+            "least_span: 1 }); chart.scale([[0, 0, 0, -25], [1, 0, 0, 30]], 0, 0); "
+            "return [chart.low, chart.high, chart.step]; })()"
+        )
+        assert (low, high, step) == (-40, 40, 20)
         paper = browser.value("getComputedStyle(document.body).backgroundColor")
         assert paper == ("rgb(18, 24, 31)" if dark else "rgb(255, 255, 255)")
         browser.value("document.querySelector('#choices input').click()")

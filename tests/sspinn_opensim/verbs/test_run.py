@@ -149,6 +149,7 @@ def test_a_run_returns_what_it_wrote(whole, study):
     assert result.metrics == json.loads((result.folder / "metrics.json").read_text())
     assert [seed.steps for seed in result.training.seeds] == [STEPS] and result.verdict.ok
     assert study.recording.name in str(result) and "report.html" in str(result)
+    assert "fit: " not in str(result)  # told by the estimate already
 
 
 def test_what_is_held_is_decided_once_and_read(finished, study, monkeypatch):
