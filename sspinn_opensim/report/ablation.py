@@ -223,8 +223,17 @@ def draw_bars(axes: Axes, bars: Sequence[tuple[float, float, float] | None]) -> 
         axes.barh(row, min(middle, longest), height=0.55, color=INK if row == 0 else BLUE, alpha=0.78)
         if high > low:
             axes.plot([min(low, longest), min(high, longest)], [row, row], "|-", color=INK, lw=1.2, ms=6)
-        text = f"  {middle:.3g}" + (" \u2192" if cut else "")
-        axes.text(min(high, longest), row, text, va="center", color=SOFT, fontsize=8)
+        axes.annotate(
+            f"{middle:.3g}" + (" \u2192" if cut else ""),
+            (min(high, longest), row),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            color=SOFT,
+            fontsize=8,
+            zorder=3,  # the dashed line passes behind it
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+        )
     if 0 in shown:
         axes.axvline(min(shown[0][0], longest), color=ORANGE, lw=1.0, ls=(0, (4, 3)))
     axes.set_xlim(0, 1.35 * longest)  # the number stands behind the longest bar

@@ -106,3 +106,13 @@ def test_a_bar_out_of_proportion_is_cut_and_says_so():
 def test_nothing_and_zero_can_be_drawn(ablation):
     assert bars_of((0.0, 0.0, 0.0)) == ([0.0], ["0"])
     ElementTree.fromstring(as_svg(dataclasses.replace(ablation, arms=ablation.arms[2:])))
+
+
+def test_numbers_stand_before_the_line_of_the_full_set():
+    """Of an arm that is a little better the number stands where the dashed line passes."""
+    axes = Figure().add_subplot()
+    draw_bars(axes, [(28.9, 28.9, 28.9), (27.5, 27.5, 27.5)])
+    (line,) = axes.lines
+    assert [text.get_text() for text in axes.texts] == ["28.9", "27.5"]
+    assert all(text.get_bbox_patch() is not None for text in axes.texts)
+    assert all(text.get_zorder() > line.get_zorder() for text in axes.texts)
