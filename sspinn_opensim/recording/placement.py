@@ -79,8 +79,8 @@ def site_of(sensor: Sensor | SensorChoice) -> tuple[str, str] | None:
 
 
 def usual_places(recording: Recording, model: Model) -> tuple[str, ...]:
-    """Return a sentence for each sensor whose position nobody gave."""
-    sentences = []
+    """Return a sentence for each place of sensors whose position nobody gave."""
+    alike: dict[str, list[str]] = {}
     for sensor in on_model(recording, model).sensors:
         place = usual_place_of(sensor.body)
         if sensor.position is not None or place is None:
@@ -89,11 +89,14 @@ def usual_places(recording: Recording, model: Model) -> tuple[str, ...]:
         if foot := foot_of_toes(model, sensor.body):
             words = "on the toes, beyond the toe joint"
             hint = f'; one on the instep is on body = "{foot}"'
-        sentences.append(
-            f"sensor '{sensor.name}' has no position: it is taken to sit {words}, give or take "
-            f"{100 * place.deviation_m:g} cm{hint}"
-        )
-    return tuple(sentences)
+        where = f"{words}, give or take {100 * place.deviation_m:g} cm{hint}"
+        alike.setdefault(where, []).append(f"'{sensor.name}'")
+    return tuple(
+        f"sensor {names[0]} has no position: it is taken to sit {where}"
+        if len(names) == 1
+        else f"sensors {', '.join(names)} have no position: each is taken to sit {where}"
+        for where, names in alike.items()
+    )
 
 
 def body_of_segment(model: Model, place: tuple[str, str]) -> str | None:

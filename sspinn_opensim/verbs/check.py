@@ -95,10 +95,12 @@ class RecordingCheck:
         """Whether it can be used, in a sentence."""
         serious = unaccepted(self.overview.findings, self.accepted)
         doubts = sum(f.severity == "doubt" for f in self.overview.findings)
+        cannot = f"Cannot be run: {self.refused}" if self.refused else ""
         if serious:
-            return f"Not to be used as it is: {', '.join(dict.fromkeys(f.key for f in serious))}."
-        if self.refused:
-            return f"Cannot be run: {self.refused}"
+            told = f"Not to be used as it is: {', '.join(dict.fromkeys(f.key for f in serious))}."
+            return f"{told}\n{cannot}".rstrip()
+        if cannot:
+            return cannot
         if doubts:
             return f"Can be used; {doubts} {'thing' if doubts == 1 else 'things'} to look at."
         return "Can be used; nothing is wrong."
@@ -184,10 +186,10 @@ class RecordingCheck:
 
     def _next(self) -> list[str]:
         """Return what to do next, where that is one thing."""
-        if unaccepted(self.overview.findings, self.accepted):
-            return ['What is meant so, a study accepts: accepted = ["KIND:SENSOR"] under [recording].']
         if self.refused:
             return []
+        if unaccepted(self.overview.findings, self.accepted):
+            return ['What is meant so, a study accepts: accepted = ["KIND:SENSOR"] under [recording].']
         if self.study:
             return [f"next: sspinn run {shlex.quote(str(self.study))} --out results"]
         if self.path.suffix.lower() == ".toml":
@@ -313,8 +315,9 @@ def check(
         bodiless=bodiless,
         as_json=as_json,
     )
-    if result.ok:
-        result = dataclasses.replace(result, refused=_refused(source, overview.recording, alignment))
+    known = source if result.ok and isinstance(source, Study) else None
+    file = str(source.recording.file)
+    result = dataclasses.replace(result, refused=_refused(known, file, overview.recording, alignment))
     if out is None:
         return result
     with recorded(
@@ -369,14 +372,14 @@ def _with_body(overview: Overview, study: Study, alignment: Alignment | None) ->
     return dataclasses.replace(overview, findings=merged(found))
 
 
-def _refused(source: Study | Recorded, recording: Recording, alignment: Alignment | None) -> str:
-    """Return why a study, or any of the files, would not be run; empty: it would."""
+def _refused(study: Study | None, file: str, recording: Recording, alignment: Alignment | None) -> str:
+    """Return why a study, or any of its file alone, would not be run; empty: it would."""
     try:
-        refuse_short(recording, str(source.recording.file))
-        if isinstance(source, Study):
+        refuse_short(recording, file)
+        if study is not None:
             from sspinn_opensim.verbs.inputs import check_inputs  # brings more along than a recording needs
 
-            check_inputs(source, alignment)
+            check_inputs(study, alignment)
     except InputError as error:
         return str(error)
     return ""

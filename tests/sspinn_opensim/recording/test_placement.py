@@ -97,6 +97,8 @@ def test_a_sensor_on_toes_is_not_said_to_sit_on_the_instep(spatial):
     toes, foot = usual_places(recorded(Sensor("a", "toes_r", None), Sensor("b", "calcn_r", None)), spatial)
     assert "on the toes" in toes and 'one on the instep is on body = "calcn_r"' in toes
     assert "on the instep" in foot and "toes" not in foot
+    (both,) = usual_places(recorded(Sensor("b", "calcn_r", None), Sensor("c", "calcn_l", None)), spatial)
+    assert both.startswith("sensors 'b', 'c' have no position: each is taken to sit on the instep, give or")
 
 
 def test_other_things_of_a_recording_stay(spatial):

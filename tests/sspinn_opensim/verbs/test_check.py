@@ -322,6 +322,8 @@ def test_the_next_command_says_where_sensors_sit_if_nothing_else_does(shared):
 def test_sensors_on_segments_that_the_model_has_not_are_told_so(shared, tmp_path):
     new = NewStudy(tmp_path / "s.toml", **NEW)
     said = str(check(shared / "data" / "vendor_formats" / "mvnx", new_study=new))
+    # Four samples tell no axes: that is what is wrong.
+    assert "Not to be used as it is: alignment:Pelvis" in said and "too short to train on" in said
     assert "no body for them: RightUpperArm, RightForeArm, RightHand, LeftUpperArm" in said
     assert "where they sit (--where): Head, RightShoulder, LeftShoulder" in said
 
