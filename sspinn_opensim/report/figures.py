@@ -57,4 +57,5 @@ def svg(draw: Callable[[Figure], None], *, inches: tuple[float, float], title: s
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11)
         draw(figure)
         figure.savefig(document, format="svg", metadata={"Title": title, "Date": None, "Creator": None})
-    return document.getvalue()
+    # Browsers would make one space of several.
+    return document.getvalue().replace("<text ", '<text xml:space="preserve" ')

@@ -18,6 +18,7 @@ from sspinn_opensim.report.ablation import (
     draw_bars,
     progress_line,
 )
+from sspinn_opensim.report.figures import svg
 
 SEEDS = ("seed_0", "seed_1", "seed_2")
 
@@ -116,3 +117,11 @@ def test_numbers_stand_before_the_line_of_the_full_set():
     assert [text.get_text() for text in axes.texts] == ["28.9", "27.5"]
     assert all(text.get_bbox_patch() is not None for text in axes.texts)
     assert all(text.get_zorder() > line.get_zorder() for text in axes.texts)
+
+
+def test_spaces_in_a_figure_stay():
+    """They keep the parts of a legend apart; browsers make one of several unless they are told."""
+    drawn = svg(lambda figure: figure.text(0.5, 0.5, "a   b"), inches=(2, 2), title="t")
+    nodes = ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")
+    texts = {node.text: node for node in nodes}
+    assert texts["a   b"].get("{http://www.w3.org/XML/1998/namespace}space") == "preserve"
