@@ -35,6 +35,9 @@ from sspinn_opensim.recording.types import Recording
 #: Standing in which up is further from where gait says than this, degrees, is no standing: someone sits, or
 #: the sensors are not worn yet. Among eleven people it is 9 at most.
 _OTHER_POSTURE_DEG = 30.0
+#: Turns against stated axes are found anew with other weights until they stay within this, degrees, at most
+#: so often.
+_SAME_DEG, _MOST_ITERATIONS = 0.01, 30
 
 
 def align(
@@ -86,8 +89,7 @@ def align(
                 own = replace(own, found=found, probability=probability)
         findings += doubts_of(own, sensor, choice, complete=bool(complete[k]))
         if sensor.stated_within_deg is not None and k in used:
-            whole = (*stated_axes(sensor.stated_within_deg), *evidence[used.index(k)])
-            own = _solved(own, whole, own.facing)
+            own = _refined(own, sensor.stated_within_deg, evidence[used.index(k)])
         if sensor.axes_known:
             own = replace(own, rotation=np.eye(3), sd_deg=(0.0, 0.0, 0.0), evidence=(), facing=1.0)
         sensors.append(own)
@@ -154,7 +156,7 @@ def unaligned(recording: Recording, choice: AlignmentChoice, stated: Collection[
             known = True
         elif choice.method == "signals":
             known = bool(sensor.imu_frame) or sensor.name in stated
-        if known and refinable and not sensor.imu_frame and choice.stated_within_deg is not None:
+        if known and refinable and not sensor.imu_frame and choice.stated_within_deg:
             known, within = False, choice.stated_within_deg
         sensors.append(replace(sensor, axes_known=known, stated_within_deg=within))
     return replace(recording, sensors=tuple(sensors))
@@ -287,6 +289,26 @@ def _facing(observed: Observed, k: int) -> float:
     if observed.fit is None or site is None or site not in observed.fit.sites:
         return 0.5
     return observed.fit.facing(observed.trusted, k, site, observed.phase)
+
+
+def _refined(own: SensorAlignment, within_deg: float, evidence: Sequence[Evidence]) -> SensorAlignment:
+    """Return the alignment of a sensor whose axes are stated, but not exactly.
+
+    Turns against stated axes follow Student's distribution with three degrees of freedom: most sensors are
+    off by little, some by far, and these must not be held where they were stated. Its mode is found by
+    weights anew from turns (expectation and maximization): a turn v counts with the variance
+    within^2 + v^2 / 4.
+    """
+    from scipy.spatial.transform import Rotation  # takes long to import
+
+    turn_deg = np.zeros(3)
+    for _ in range(_MOST_ITERATIONS):
+        before, sd_deg = turn_deg, np.hypot(within_deg, turn_deg / 2.0)
+        own = _solved(own, (*stated_axes(sd_deg), *evidence), own.facing)
+        turn_deg = Rotation.from_matrix(own.rotation).as_rotvec(degrees=True)
+        if np.abs(turn_deg - before).max() < _SAME_DEG:
+            break
+    return own
 
 
 def _solved(own: SensorAlignment, evidence: Sequence[Evidence], facing: float) -> SensorAlignment:

@@ -30,9 +30,10 @@ class AlignmentChoice:
         Where inclinations come from: standing and gait, or one of them where it is there. Headings come from
         gait in any case.
     stated_within_deg : float or None
-        How well the axes are known that the study or the format states, as the standard deviation of turns
-        about each axis of the segment, degrees: the signals then refine those of sensors with all six
-        channels, and in the sagittal plane those with its three. None: exactly.
+        How well the axes are known that the study or the format states, degrees about each axis of the
+        segment; a few sensors may be off by far more. The signals then refine those of sensors with all six
+        channels, and in the sagittal plane those with its three. 0: exactly. None: as the format says, of
+        most exactly.
     largest_sd_deg : float
         Inclinations in the sagittal plane that are known worse than this, degrees, are a serious finding.
     """
@@ -41,5 +42,5 @@ class AlignmentChoice:
     file: Path | None = None
     posture: Literal["usual", "upright"] = "usual"
     use: Literal["all", "standing", "gait"] = "all"
-    stated_within_deg: Bound | None = None
+    stated_within_deg: Annotated[float, Bounds(0.0, 90.0, "0 says that they are exact")] | None = None
     largest_sd_deg: Bound = 12.0

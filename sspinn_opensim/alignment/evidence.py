@@ -86,11 +86,11 @@ def evidence_of(
     return tuple(_in_plane(evidence) if planar else tuple(evidence) for evidence, planar in pairs)
 
 
-def stated_axes(within_deg: float) -> tuple[Evidence, ...]:
-    """Return evidence that the axes of a sensor are those of its segment, with a deviation about each."""
+def stated_axes(within_deg: np.ndarray) -> tuple[Evidence, ...]:
+    """Return evidence that a sensor's axes are those of its segment, with a deviation about each (3,)."""
     # Of three directions two tell of the turn about an axis.
-    sd = float(np.sqrt(2.0)) * within_deg
-    return tuple(Evidence("stated axes", axis, axis, (sd, sd, sd)) for axis in np.eye(3))
+    x, y, z = (np.sqrt(2.0) * within_deg).tolist()
+    return tuple(Evidence("stated axes", axis, axis, (x, y, z)) for axis in np.eye(3))
 
 
 def _of_standing(observed: Observed, k: int, site: Site, lean: Lean) -> list[Evidence]:

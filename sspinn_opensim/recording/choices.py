@@ -168,6 +168,8 @@ class Format:
     segment_axes : bool
         Whether signals are along the axes of the segments unless the study says otherwise. False: along those
         of the sensors, whose axes the study states or the alignment finds.
+    axes_within_deg : float
+        How well those axes are known, degrees: the alignment refines them. 0: exactly.
     sensor_tables : tuple of str
         Those of the options that hold tables by the NAME of a sensor.
     places_sensors : bool
@@ -189,6 +191,7 @@ class Format:
     streams: Callable[[RecordingChoice], tuple[Stream, ...]] | None = None
     recognises: Callable[[Path, bytes], bool] | None = None
     segment_axes: bool = False
+    axes_within_deg: float = 0.0
     sensor_tables: tuple[str, ...] = ()
     places_sensors: bool = False
     folders: bool = False

@@ -17,6 +17,7 @@ from sspinn_opensim.alignment.neighbours import late_sensors
 from sspinn_opensim.alignment.scales import odd_scales
 from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.recording import (
+    FORMATS,
     Finding,
     Recording,
     along_bodies,
@@ -59,7 +60,10 @@ class Alignable(Recorded, Protocol):
 def as_chosen(study: Alignable, recording: Recording) -> Recording:
     """Return a recording that says of each sensor whether it has to be aligned, by what a study says."""
     stated = [sensor.name for sensor in study.sensors if sensor.axes or sensor.orientation_deg]
-    return unaligned(recording, study.alignment, stated)
+    choice, form = study.alignment, FORMATS.get(study.recording.format)
+    if choice.stated_within_deg is None and form is not None:
+        choice = replace(choice, stated_within_deg=form.axes_within_deg)
+    return unaligned(recording, choice, stated)
 
 
 def contradictions(recording: Recording) -> tuple[Finding, ...]:

@@ -44,6 +44,8 @@ DEFAULT_RATE_HZ = 100.0
 #: s by which the sensors lag the laboratory: the middle of the 13 to 19 ms by which IMU and optical events
 #: differ in this set.
 _LAG_S = 0.015
+#: How well the axes of sensors that were put on by hand are known: the deviation, about each axis, of most.
+_AXES_WITHIN_DEG = 3.5
 
 _SIGNALS = (("acc", units.ACCELERATION), ("gyro", units.ANGULAR_RATE))
 
@@ -110,6 +112,7 @@ FORMAT = Format(
     Dorschky2019Options,
     read_dorschky2019,
     segment_axes=True,
+    axes_within_deg=_AXES_WITHIN_DEG,
     places_sensors=True,
     laboratory_lag_s=_LAG_S,
 )
