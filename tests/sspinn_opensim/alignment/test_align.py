@@ -118,6 +118,28 @@ def test_stated_axes_are_refined_as_far_as_they_are_doubted(signals):
     assert off[8.0] < off[1.0] < off[None]
 
 
+def test_a_sensor_that_is_far_off_is_not_held_where_it_is_stated(signals):
+    """One of seven is off by 20 degrees, of which a normal distribution would keep four tenths.
+
+    With evidence of 3 degrees and a deviation of 3.5 stated, the share that is kept is 9 / (9 + v), where v
+    is 3.5^2 of a normal distribution (0.42) and 3.5^2 + 20^2 / 4 at most of Student's (0.07).
+    """
+    turns = np.tile(np.eye(3), (len(BODIES), 1, 1))
+    far = BODIES.index("femur_r")
+    turns[far] = Rotation.from_euler("z", 20, degrees=True).as_matrix()
+    recording = recording_of(*signals, turns, axes_known=True)
+    choice = AlignmentChoice(stated_within_deg=3.5)
+    found = align(unaligned(recording, choice, recording.sensor_names), choice)
+    for k, (own, turn) in enumerate(zip(found.sensors, turns, strict=True)):
+        assert abs(off(own.rotation, turn)[0]) < (0.2 * 20.0 if k == far else SAGITTAL_DEG), own.name
+
+
+def test_axes_within_nothing_are_exact(signals):
+    recording = recording_of(*signals, axes_known=True)
+    known = unaligned(recording, AlignmentChoice(stated_within_deg=0.0), recording.sensor_names)
+    assert all(sensor.axes_known and sensor.stated_within_deg is None for sensor in known.sensors)
+
+
 @pytest.mark.parametrize("standing_s", [2.0, 0.0])
 def test_sagittal_channels_refine_stated_axes_in_their_plane(standing_s):
     """Turned about the axis to the right, most of it is undone; other turns and channels are left alone."""

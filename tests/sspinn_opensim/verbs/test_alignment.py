@@ -301,3 +301,16 @@ def test_doubts_are_judged_by_the_bound_of_the_study_each_time(study):
     strict, _ = study(alignment='method = "signals"\nlargest_sd_deg = 1.0')
     with pytest.raises(InputError, match="known within"):
         prepare(strict, out)
+
+
+@pytest.mark.parametrize(("written", "within"), [("", 3.5), ("[alignment]\nstated_within_deg = 0\n", None)])
+def test_a_format_says_how_well_it_knows_its_axes_unless_the_study_does(
+    dorschky2019, repository, tmp_path, written, within
+):
+    text = (repository / "examples" / "dorschky2019_walk.toml").read_text()
+    (tmp_path / "study.toml").write_text(
+        text.replace("../../shared/data/dorschky2019", str(dorschky2019)) + written
+    )
+    study = read_study(tmp_path / "study.toml")
+    sensors = axes.as_chosen(study, read_recording(study)).sensors
+    assert {(sensor.stated_within_deg, sensor.axes_known) for sensor in sensors} == {(within, within is None)}
