@@ -1,4 +1,4 @@
-"""Inclination of segments by their own sensors, where a network that never saw the person estimates.
+"""Inclination of segments by their own sensors, where a network that hardly saw the person estimates.
 
 How segments turn within seconds their gyroscopes know best, and how sensors are inclined on average gravity
 over whole strides: a body that keeps going has no mean acceleration. What neither knows is how each sensor is

@@ -28,6 +28,10 @@ from sspinn_opensim.training.signals import Signals, channels
 from sspinn_opensim.training.subject import Subject
 from sspinn_opensim.training.trainer import Trainer
 
+#: Of one of many people who train a network together so many windows, half of what a training of one person
+#: takes, tell enough of how the sensors sit.
+_ENOUGH_WINDOWS = 2400
+
 
 def identity(subject: Subject, recording: Recording, settings: TrainingSettings) -> dict:
     """Return what a checkpoint of one person belongs to, in plain values.
@@ -272,5 +276,9 @@ def _estimator(
     estimator, state = PersonNetwork(subject, signals, kind=_kind(content)), content["state"]
     fill(path, lambda s: estimator.load(s["network"], None if name is None else s["people"][name]), state)
     sits = (estimator.mounting.rotation, estimator.mounting.shift)
-    estimator.of_others = name is None or (state["step"] == 0 and not any(bool(x.any()) for x in sits))
+    untrained = state["step"] == 0 and not any(bool(x.any()) for x in sits)
+    people = content["identity"].get("people", ())
+    windows = state["step"] * content["identity"]["training"]["settings"]["batch"] / max(len(people), 1)
+    one_of_many = len(people) > 1 and windows < _ENOUGH_WINDOWS
+    estimator.of_others = name is None or untrained or one_of_many
     return estimator.eval()

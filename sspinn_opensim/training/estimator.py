@@ -29,8 +29,8 @@ class PersonNetwork(nn.Module):
     Attributes
     ----------
     of_others : bool
-        Whether nothing was learnt of this person: the network is that of others as it is, and sensors sit
-        where they are said to sit.
+        Whether the network is mostly that of others: nothing was learnt of this person, and sensors sit where
+        they are said to sit; or little, as of one of many people who trained it together.
     """
 
     of_others = False

@@ -56,7 +56,7 @@ class TrainingSettings(TrainingChoice):
     clip: float = 1.0
     force_from: float = 0.2
     force_full: float = 0.4
-    members: int = 4
+    members: int = 12
 
     def window_frames(self, step_s: float) -> tuple[int, int, int]:
         """Return how many frames of a window are not scored, how many are at most, and at least."""

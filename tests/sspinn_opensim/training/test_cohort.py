@@ -8,6 +8,7 @@ import torch
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.study import TrainingChoice
+from sspinn_opensim.training import checkpoint
 from sspinn_opensim.training.batches import WindowSource
 from sspinn_opensim.training.checkpoint import (
     cohort_identity,
@@ -173,7 +174,7 @@ def test_a_step_is_drawn_from_seed_step_and_rank_alone(crowd):
 
 
 def test_a_step_is_split_over_a_few_members_and_all_get_their_turn(crowd):
-    source = WindowSource(crowd, dataclasses.replace(SETTINGS, batch=10))
+    source = WindowSource(crowd, dataclasses.replace(SETTINGS, batch=10, members=4))
     seen = set()
     for step in range(12):
         parts = source.draw(step)
@@ -250,6 +251,16 @@ def test_a_member_and_a_stranger_get_the_network(trained, pair, make_member):
     ).state_dict()
     assert torch.equal(found["network.head.0.weight"], trainer.estimators[0].network.head[0].weight)
     assert not found["mounting.shift"].any() and found["decoder.centre"][0] == pytest.approx(1.1)
+
+
+@pytest.mark.parametrize("enough", [8, 9])
+def test_who_had_few_windows_of_a_cohort_has_the_network_of_others(trained, pair, monkeypatch, enough):
+    """Four steps of four windows of two people: eight windows of each."""
+    (member, _), recordings = pair[0].members, pair[1]
+    monkeypatch.setattr(checkpoint, "_ENOUGH_WINDOWS", enough)
+    own = own_identity(member, recordings[member.name])
+    loaded = load_member(trained[1], member.subject, member.signals, own, member.name)
+    assert loaded.of_others == (enough > 8)
 
 
 def test_what_a_checkpoint_of_many_is_not_good_for(trained, pair, make_member):
