@@ -11,7 +11,8 @@ from casadi_dynamics import __main__ as dynamics
 from casadi_dynamics.osim import support
 from sspinn_opensim import cli
 from sspinn_opensim.alignment import neighbours
-from sspinn_opensim.recording import checks, places, read_recording, wear
+from sspinn_opensim.recording import places, read_recording
+from sspinn_opensim.recording.checks import faults, wear
 from sspinn_opensim.recording.choices import RecordingChoice
 from sspinn_opensim.recording.findings import KINDS
 from sspinn_opensim.recording.formats import npz_archive
@@ -139,8 +140,8 @@ def bounds() -> list[str]:
             wear._SLIP_REFUSED_DEG,
         ),
         "`speed_m_s` over the speed of the feet, or the reverse": (
-            1 + checks._SPEED_DOUBTED,
-            1 + checks._SPEED_REFUSED,
+            1 + faults._SPEED_DOUBTED,
+            1 + faults._SPEED_REFUSED,
         ),
         "body mass index too low, kg/m²": (grown.doubted[0], grown.refused[0]),
         "body mass index too high": (grown.doubted[1], grown.refused[1]),

@@ -10,10 +10,10 @@ from casadi_dynamics.osim import read_model
 from sspinn_opensim.alignment.align import aligned
 from sspinn_opensim.alignment.files import check_sensors, read_alignment
 from sspinn_opensim.alignment.types import Alignment
-from sspinn_opensim.estimation.consistent import consistent, without_shaking
-from sspinn_opensim.estimation.gyroscopes import Gyroscopes
-from sspinn_opensim.estimation.linked import estimate_by_sensors
+from sspinn_opensim.estimation.consistency.consistent import consistent, without_shaking
+from sspinn_opensim.estimation.consistency.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.offline import Estimate, at_times
+from sspinn_opensim.estimation.segment_inclination import estimate_by_sensors
 from sspinn_opensim.estimation.uncertainty import deviations_of
 from sspinn_opensim.recording import Recording, Sensor, check_placement, on_model
 from sspinn_opensim.recording.resample import resample

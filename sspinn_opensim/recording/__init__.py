@@ -4,7 +4,7 @@ Nothing here reads a reference: optical angles, moments and measured ground forc
 `sspinn_opensim.evaluation`.
 """
 
-from sspinn_opensim.recording.checks import find_faults
+from sspinn_opensim.recording.checks.faults import find_faults
 from sspinn_opensim.recording.choices import Format, OutputChoice, RecordingChoice, SensorChoice
 from sspinn_opensim.recording.findings import Finding, refuse_serious, unaccepted
 from sspinn_opensim.recording.phases import GAIT, Phase, phases

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sspinn_opensim.anatomy.names import segment_of
-from sspinn_opensim.recording.checks import find_faults
+from sspinn_opensim.recording.checks.faults import find_faults
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.foot_speed import SpeedEstimate, speed_estimate
 from sspinn_opensim.recording.phases import GAIT, Phase, phases

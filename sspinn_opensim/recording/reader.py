@@ -9,8 +9,10 @@ from typing import Protocol
 
 import numpy as np
 
+from sspinn_opensim.recording.checks.streams import check_channels, check_streams, refuse_impossible
+from sspinn_opensim.recording.checks.units import refuse_implausible
 from sspinn_opensim.recording.choices import Format, RecordingChoice, SensorChoice
-from sspinn_opensim.recording.clocks import on_one_clock
+from sspinn_opensim.recording.clocks.common import on_one_clock
 from sspinn_opensim.recording.formats import (
     apdm,
     c3d_analog,
@@ -33,11 +35,9 @@ from sspinn_opensim.recording.placement import site_of
 from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.recording.rest import corrected_at_rest
 from sspinn_opensim.recording.rotations import rotate
-from sspinn_opensim.recording.stream_checks import check_channels, check_streams, refuse_impossible
 from sspinn_opensim.recording.streams import Stream, stream_of
 from sspinn_opensim.recording.tiled import tiled
 from sspinn_opensim.recording.types import Recording
-from sspinn_opensim.recording.unit_checks import refuse_implausible
 
 #: In the order in which a file is held against them: tables of any origin come last.
 _MODULES = (

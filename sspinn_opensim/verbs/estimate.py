@@ -14,12 +14,12 @@ from sspinn_opensim.builtin_network.beginning import begin
 from sspinn_opensim.builtin_network.known_model import BUILTIN
 from sspinn_opensim.builtin_network.shipped import FILE, is_as_shipped
 from sspinn_opensim.estimation import Estimate, write_estimate
-from sspinn_opensim.estimation.consistent import consistent, without_shaking
-from sspinn_opensim.estimation.correction import Correction, correction_of
+from sspinn_opensim.estimation.consistency.consistent import consistent, without_shaking
+from sspinn_opensim.estimation.consistency.correction import Correction, correction_of
+from sspinn_opensim.estimation.consistency.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.gait import Gait, gait_of, write_gait
-from sspinn_opensim.estimation.gyroscopes import Gyroscopes
-from sspinn_opensim.estimation.linked import estimate_by_sensors
 from sspinn_opensim.estimation.offline import at_times
+from sspinn_opensim.estimation.segment_inclination import estimate_by_sensors
 from sspinn_opensim.estimation.uncertainty import Deviations, deviations_of
 from sspinn_opensim.estimation.verdict.fit import Fit, fit_of
 from sspinn_opensim.estimation.verdict.judgement import (

@@ -14,7 +14,7 @@ import pytest
 
 import osim_models
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.estimation.correction import Correction, Moved, Residual
+from sspinn_opensim.estimation.consistency.correction import Correction, Moved, Residual
 from sspinn_opensim.estimation.verdict.fit import Fit, SensorFit
 from sspinn_opensim.estimation.verdict.judgement import FitVerdict, write_fit
 from sspinn_opensim.evaluation import evaluate, read_evaluation_data

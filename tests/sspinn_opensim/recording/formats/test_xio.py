@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import RecordingChoice, recognised
-from sspinn_opensim.recording.clocks import on_one_clock
+from sspinn_opensim.recording.clocks.common import on_one_clock
 from sspinn_opensim.recording.formats.ngimu import read_ngimu
 from sspinn_opensim.recording.formats.x_imu3 import read_x_imu3
 from sspinn_opensim.recording.formats.xio_tables import at_times

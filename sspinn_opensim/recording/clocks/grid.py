@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.recording.resample import interpolate
-from sspinn_opensim.recording.stream_clock import (
+from sspinn_opensim.recording.clocks.stream_clock import (
     EXACT,
     MOST_MISSING,
     StreamClock,
 )
+from sspinn_opensim.recording.resample import interpolate
 from sspinn_opensim.recording.streams import Stream
 
 #: Missing time that a spline bridges, s: half a period of 10 Hz, above which movement has little power

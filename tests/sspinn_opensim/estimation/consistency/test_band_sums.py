@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sspinn_opensim.estimation import knots
+from sspinn_opensim.estimation.consistency import knots
 
 #: Of the largest entry: some dozens of products are summed in another order.
 TOLERANCE = 1e-14

@@ -15,16 +15,16 @@ from casadi_dynamics.cores import usable_cores
 from casadi_dynamics.model import Linear, TransformAxis
 from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from sspinn_opensim.dynamics.trial import natural_quintic
-from sspinn_opensim.estimation import consistent as step
-from sspinn_opensim.estimation import knots, quadratic
-from sspinn_opensim.estimation.balance import RATE_RAD_S, Balance, Values
-from sspinn_opensim.estimation.correction import correction_of
-from sspinn_opensim.estimation.correction_problem import BALANCED, cone_of_friction, told_of_feet
+from sspinn_opensim.estimation.consistency import consistent as step
+from sspinn_opensim.estimation.consistency import knots, quadratic
+from sspinn_opensim.estimation.consistency.balance import RATE_RAD_S, Balance, Values
+from sspinn_opensim.estimation.consistency.correction import correction_of
+from sspinn_opensim.estimation.consistency.correction_problem import BALANCED, cone_of_friction, told_of_feet
+from sspinn_opensim.estimation.consistency.gyroscopes import Gyroscopes
+from sspinn_opensim.estimation.consistency.hessians import Hessians
+from sspinn_opensim.estimation.consistency.quadratic import Curvature, QuadraticProgram
 from sspinn_opensim.estimation.ground import LEAST_LOAD, GroundForces
-from sspinn_opensim.estimation.gyroscopes import Gyroscopes
-from sspinn_opensim.estimation.hessians import Hessians
 from sspinn_opensim.estimation.offline import Estimate, at_times
-from sspinn_opensim.estimation.quadratic import Curvature, QuadraticProgram
 from sspinn_opensim.estimation.uncertainty import deviations_of
 from sspinn_opensim.estimation.write import write_estimate
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads

@@ -10,8 +10,8 @@ import casadi as ca
 import numpy as np
 
 from casadi_dynamics import compile_numpy
-from sspinn_opensim.estimation.balance import Balance
-from sspinn_opensim.estimation.gyroscopes import Gyroscopes
+from sspinn_opensim.estimation.consistency.balance import Balance
+from sspinn_opensim.estimation.consistency.gyroscopes import Gyroscopes
 
 
 class Hessians:

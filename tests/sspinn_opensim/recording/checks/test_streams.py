@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.recording.stream_checks import check_channels, check_streams, refuse_impossible
+from sspinn_opensim.recording.checks.streams import check_channels, check_streams, refuse_impossible
 from sspinn_opensim.recording.streams import Stream
 
 N = 1000

@@ -18,12 +18,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sspinn_opensim.estimation import knots
-from sspinn_opensim.estimation.balance import RATE_RAD_S, Values
-from sspinn_opensim.estimation.gyroscopes import Gyroscopes
-from sspinn_opensim.estimation.hessians import Hessians
+from sspinn_opensim.estimation.consistency import knots
+from sspinn_opensim.estimation.consistency.balance import RATE_RAD_S, Values
+from sspinn_opensim.estimation.consistency.gyroscopes import Gyroscopes
+from sspinn_opensim.estimation.consistency.hessians import Hessians
+from sspinn_opensim.estimation.consistency.quadratic import Curvature, QuadraticProgram
 from sspinn_opensim.estimation.offline import Estimate
-from sspinn_opensim.estimation.quadratic import Curvature, QuadraticProgram
 from sspinn_opensim.estimation.uncertainty import Deviations
 from sspinn_opensim.recording.filters import low_pass
 from sspinn_opensim.training.losses import FRICTION

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import cholesky_banded
 
-from sspinn_opensim.estimation.banded import factor
+from sspinn_opensim.estimation.consistency.banded import factor
 
 #: Of the largest entry: both sum as many products as the band has rows, in different orders.
 TOLERANCE = 1e-14

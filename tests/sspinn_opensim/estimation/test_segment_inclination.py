@@ -8,7 +8,7 @@ import pytest
 
 from sspinn_opensim.alignment.types import Alignment, SensorAlignment
 from sspinn_opensim.estimation import estimate
-from sspinn_opensim.estimation.linked import estimate_by_sensors, linked_posture
+from sspinn_opensim.estimation.segment_inclination import estimate_by_sensors, linked_posture
 from sspinn_opensim.training.subject import make_subject
 
 #: By which two sensors are turned, and what is left of it where the network is turned with them, degrees.

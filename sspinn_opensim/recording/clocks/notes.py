@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sspinn_opensim.recording.grid import LONGEST_FILLED_S
-from sspinn_opensim.recording.provenance import Clocks
-from sspinn_opensim.recording.stream_clock import (
+from sspinn_opensim.recording.clocks.grid import LONGEST_FILLED_S
+from sspinn_opensim.recording.clocks.stream_clock import (
     StreamClock,
 )
+from sspinn_opensim.recording.provenance import Clocks
 from sspinn_opensim.recording.streams import Stream
 
 #: Stamps are doubted if impacts depart from them by so many standard deviations.

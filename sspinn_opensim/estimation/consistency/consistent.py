@@ -18,19 +18,24 @@ import numpy as np
 
 from casadi_dynamics.cores import usable_cores
 from sspinn_opensim.dynamics.trial import natural_quintic
-from sspinn_opensim.estimation import knots
-from sspinn_opensim.estimation.balance import Balance
-from sspinn_opensim.estimation.between import forces_between, motion_between, samples_apart, thinned
-from sspinn_opensim.estimation.correction_problem import (
+from sspinn_opensim.estimation.consistency import knots
+from sspinn_opensim.estimation.consistency.balance import Balance
+from sspinn_opensim.estimation.consistency.between import (
+    forces_between,
+    motion_between,
+    samples_apart,
+    thinned,
+)
+from sspinn_opensim.estimation.consistency.correction_problem import (
     STIFFNESS,
     Corrected,
     CorrectionProblem,
     cone_of_friction,
     told_of_feet,
 )
+from sspinn_opensim.estimation.consistency.gyroscopes import Gyroscopes
+from sspinn_opensim.estimation.consistency.hessians import Hessians
 from sspinn_opensim.estimation.ground import LEAST_LOAD, GroundForces, ground_forces
-from sspinn_opensim.estimation.gyroscopes import Gyroscopes
-from sspinn_opensim.estimation.hessians import Hessians
 from sspinn_opensim.estimation.offline import Estimate
 from sspinn_opensim.estimation.uncertainty import Deviations
 from sspinn_opensim.recording.filters import low_pass

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from sspinn_opensim.recording.closed_gaps import check_closed_gaps
+from sspinn_opensim.recording.checks.closed_gaps import check_closed_gaps
+from sspinn_opensim.recording.checks.shocks import check_shocks
+from sspinn_opensim.recording.checks.units import check_units
+from sspinn_opensim.recording.checks.wear import check_slips, check_worn
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.foot_speed import speed_estimate
 from sspinn_opensim.recording.phases import GAIT, Phase, longest_standing, phases
-from sspinn_opensim.recording.shocks import check_shocks
 from sspinn_opensim.recording.types import Recording
-from sspinn_opensim.recording.unit_checks import check_units
-from sspinn_opensim.recording.wear import check_slips, check_worn
 
 #: Dead reckoning is within 3 % of the belts of six treadmill recordings, within 12 % on the others of the
 #: public ones; a stated speed that is off by more than these parts of it is doubted, or refused.

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sspinn_opensim.estimation.balance import Balance
-from sspinn_opensim.estimation.gyroscopes import Gyroscopes
+from sspinn_opensim.estimation.consistency.balance import Balance
+from sspinn_opensim.estimation.consistency.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.offline import Estimate
 from sspinn_opensim.estimation.uncertainty import Deviations
 from sspinn_opensim.recording.resample import anti_aliased

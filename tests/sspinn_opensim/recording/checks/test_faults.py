@@ -6,9 +6,9 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Phase, Recording, Sensor, check_placement, find_faults
+from sspinn_opensim.recording.checks.units import refuse_implausible
 from sspinn_opensim.recording.findings import KINDS, Finding, merged, refuse_serious, sentences, unaccepted
 from sspinn_opensim.recording.provenance import Clocks, ImpactOffset, SensorClock
-from sspinn_opensim.recording.unit_checks import refuse_implausible
 
 
 def walking(

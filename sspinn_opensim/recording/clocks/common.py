@@ -14,17 +14,17 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.recording.choices import RecordingChoice
-from sspinn_opensim.recording.clock_notes import clock_notes
-from sspinn_opensim.recording.grid import LONGEST_FILLED_S, Grid, on_grid
-from sspinn_opensim.recording.impact_offsets import impact_offsets
-from sspinn_opensim.recording.provenance import Clocks, ImpactOffset, SensorClock
-from sspinn_opensim.recording.runs import true_runs
-from sspinn_opensim.recording.stream_clock import (
+from sspinn_opensim.recording.clocks.grid import LONGEST_FILLED_S, Grid, on_grid
+from sspinn_opensim.recording.clocks.impact_offsets import impact_offsets
+from sspinn_opensim.recording.clocks.notes import clock_notes
+from sspinn_opensim.recording.clocks.stream_clock import (
     EXACT,
     LARGEST_DRIFT,
     StreamClock,
     stream_clock,
 )
+from sspinn_opensim.recording.provenance import Clocks, ImpactOffset, SensorClock
+from sspinn_opensim.recording.runs import true_runs
 from sspinn_opensim.recording.streams import Stream
 
 #: Counters, or time stamps, that start within this of each other count from one origin, s.

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import get_blas_funcs, solve_banded
 
-from sspinn_opensim.estimation.band_sums import add_motion
-from sspinn_opensim.estimation.banded import factor
+from sspinn_opensim.estimation.consistency.band_sums import add_motion
+from sspinn_opensim.estimation.consistency.banded import factor
 
 #: Value and first to fourth derivative at a knot, by the five coefficients around it.
 AT_KNOT = (

@@ -5,7 +5,7 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import RecordingChoice
-from sspinn_opensim.recording.clocks import on_one_clock
+from sspinn_opensim.recording.clocks.common import on_one_clock
 from sspinn_opensim.recording.streams import Stream
 
 FILE = Path("imu.txt")

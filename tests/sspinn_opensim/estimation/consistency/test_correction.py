@@ -5,8 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from sspinn_opensim.estimation import correction
-from sspinn_opensim.estimation.correction import root_residuals
+from sspinn_opensim.estimation.consistency import correction
+from sspinn_opensim.estimation.consistency.correction import root_residuals
 from sspinn_opensim.estimation.ground import GroundForces
 from sspinn_opensim.estimation.offline import Estimate
 

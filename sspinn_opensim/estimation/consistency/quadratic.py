@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_solve_banded
 
-from sspinn_opensim.estimation import knots
+from sspinn_opensim.estimation.consistency import knots
 
 #: Guesses of the amounts that are zero, before they are taken to go in circles.
 _GUESSES = 12
