@@ -238,7 +238,7 @@ VERBS = (
     ),
     Verb(
         "locate-sensors",
-        "find where each sensor sits on its body, by a trained network",
+        "find where each sensor sits on its body, by the network that a run left in --out",
         (
             _STUDY,
             OUT,
@@ -248,7 +248,7 @@ VERBS = (
     ),
     Verb(
         "opensense",
-        "angles by OpenSim's own OpenSense, to compare with: no training, no forces",
+        "angles by OpenSim's own OpenSense on the model of a run in --out: no training, no forces",
         (_STUDY, OUT, _SENSORS),
     ),
     Verb(

@@ -108,7 +108,6 @@ def ablate(
         A term is unknown or has no weight, an arm was trained with other settings, or the training with
         every term diverged.
     """
-    log.info("ablate", extra={"heading": True})
     active = lasting_weights(study.training.weights)
     terms = to_switch_off(terms, active)
     out.mkdir(parents=True, exist_ok=True)
@@ -117,6 +116,7 @@ def ablate(
         log.info(scale.scale(study, out))
     prepared = prepare(_arm_study(study, FULL), out)
     functions = build(read_model(files.subject))
+    log.info("ablate", extra={"heading": True})
     started = time.monotonic()
     found = Ablation(
         title=f"{study.name}: what each loss term is worth",

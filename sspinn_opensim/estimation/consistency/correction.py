@@ -120,11 +120,11 @@ class Correction:
             for name in ("before_percent", "after_percent")
         )
         farthest = max((m.largest_deviations for m in self.moved.values()), default=0.0)
-        agree = "agree" if after <= MOST_PERCENT else "do not agree"
+        agree = "were made to agree" if after <= MOST_PERCENT else "could not be made to agree"
         return (
-            f"motion and ground forces {agree}: what would have to hold the root, unfiltered, is up to "
-            f"{before:.1f} % before and {after:.2f} % after the correction (forces: of the peak ground force "
-            "then, moments: of body weight times height); "
+            f"motion and ground forces {agree}: what would have to hold the root, unfiltered, was up to "
+            f"{before:.1f} % before the correction and is {after:.2f} % after it (forces: of the peak ground "
+            "force then, moments: of body weight times height); "
             f"no curve moved by more than {farthest:.1f} deviations"
         )
 

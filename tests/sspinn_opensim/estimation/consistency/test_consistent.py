@@ -209,7 +209,7 @@ def test_what_rounding_makes_indefinite_is_left_alone(walker, monkeypatch):
     deviations = deviations_of([before], walker.subject)
     assert step.consistent(before, walker.subject, deviations) is before
     told = correction_of(before, before, deviations, walker.subject)
-    assert str(told).startswith("motion and ground forces do not agree") and told.notes
+    assert str(told).startswith("motion and ground forces could not be made to agree") and told.notes
 
 
 def test_too_few_frames_are_left_alone(walker):
