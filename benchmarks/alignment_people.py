@@ -24,7 +24,7 @@ from sspinn_opensim.alignment.usual import (
     size_of,
 )
 from sspinn_opensim.anatomy import segment_of, side_of
-from sspinn_opensim.recording.phases import phases_of_signals
+from sspinn_opensim.recording.movement.phases import phases_of_signals
 from sspinn_opensim.simulation import places
 from sspinn_opensim.simulation.settings import LaboratorySettings, VirtualSensorChoice
 from sspinn_opensim.simulation.walk import read_walk, record_walk

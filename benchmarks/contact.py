@@ -27,7 +27,7 @@ from sspinn_opensim.evaluation.curves import Curves, read_estimate
 from sspinn_opensim.gait import Contact, contacts
 from sspinn_opensim.opensim_io.tables.storage import Table as Motion
 from sspinn_opensim.opensim_io.tables.storage import read_storage
-from sspinn_opensim.recording.runs import true_runs
+from sspinn_opensim.recording.signals.runs import true_runs
 from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.training.signals import WEIGHT_SHIFT_S

@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 from benchmarks.people.recordings import study_of
 from sspinn_opensim.estimation.verdict.fit import Fit, fit_of
 from sspinn_opensim.recording import Recording
-from sspinn_opensim.recording.placement import site_of
+from sspinn_opensim.recording.sensors.placement import site_of
 from sspinn_opensim.study.read import override
 from sspinn_opensim.training.cohort import single_person_cohort
 from sspinn_opensim.training.estimator import PersonNetwork

@@ -26,8 +26,8 @@ from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.recording import Recording, read_recording
-from sspinn_opensim.recording.places import place
 from sspinn_opensim.recording.resample import resample
+from sspinn_opensim.recording.sensors.places import place
 from sspinn_opensim.streaming.frames import FrameMaker, Patience, Silence
 from sspinn_opensim.streaming.lateness import LateSensors, SharedJoint, shared_joints
 from sspinn_opensim.streaming.samples import Sample

@@ -20,8 +20,8 @@ from benchmarks.machine import processor
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.estimation import StreamingEstimator
-from sspinn_opensim.estimation.applied import applied
-from sspinn_opensim.estimation.frame import Frames
+from sspinn_opensim.estimation.inference.applied import applied
+from sspinn_opensim.estimation.inference.frame import Frames
 from sspinn_opensim.recording import read_recording
 from sspinn_opensim.study import examples_folder, read_study
 from sspinn_opensim.training.estimator import PersonNetwork

@@ -26,8 +26,8 @@ from benchmarks.planted_sensors import beginning, study_of
 from casadi_dynamics.model import Model
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.recording import Finding, Recording, on_model, read_recording
-from sspinn_opensim.recording.placement import site_of
-from sspinn_opensim.recording.rest import corrected_at_rest
+from sspinn_opensim.recording.sensors.placement import site_of
+from sspinn_opensim.recording.sensors.rest import corrected_at_rest
 from sspinn_opensim.study import Study
 from sspinn_opensim.verbs.axes import along_segments, as_chosen, objections
 

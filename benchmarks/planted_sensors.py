@@ -26,7 +26,7 @@ from scipy.spatial.transform import Rotation
 from benchmarks.people.recordings import RECORDINGS, write_study
 from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.recording import Finding, Recording, read_recording, unaccepted
-from sspinn_opensim.recording.placement import site_of
+from sspinn_opensim.recording.sensors.placement import site_of
 from sspinn_opensim.study import Study, read_study
 from sspinn_opensim.verbs.axes import along_segments, as_chosen, objections
 

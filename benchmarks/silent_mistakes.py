@@ -23,7 +23,7 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.recording.filters import both_ways, butterworth
+from sspinn_opensim.recording.signals.filters import both_ways, butterworth
 from sspinn_opensim.study import examples_folder, read_study
 from sspinn_opensim.verbs.axes import objections
 from sspinn_opensim.verbs.inputs import check_inputs

@@ -11,11 +11,12 @@ from casadi_dynamics import __main__ as dynamics
 from casadi_dynamics.osim import support
 from sspinn_opensim import cli
 from sspinn_opensim.alignment import neighbours
-from sspinn_opensim.recording import places, read_recording
+from sspinn_opensim.recording import read_recording
 from sspinn_opensim.recording.checks import faults, wear
 from sspinn_opensim.recording.choices import RecordingChoice
 from sspinn_opensim.recording.findings import KINDS
 from sspinn_opensim.recording.formats import npz_archive
+from sspinn_opensim.recording.sensors import places
 from sspinn_opensim.results.folder import FILES
 from sspinn_opensim.study import TrainingChoice, person, read_study
 from sspinn_opensim.training import losses, motion, settings, signals, subject

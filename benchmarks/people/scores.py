@@ -14,7 +14,7 @@ from sspinn_opensim.evaluation.metrics import error_numbers
 from sspinn_opensim.gait import contacts
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.recording import Recording
-from sspinn_opensim.recording.sagittal import sagittal_signals
+from sspinn_opensim.recording.movement.sagittal import sagittal_signals
 from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.results.folder import ResultsFolder
 

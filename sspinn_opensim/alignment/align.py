@@ -27,9 +27,9 @@ from sspinn_opensim.alignment.usual import (
     usual_gaits,
 )
 from sspinn_opensim.recording.findings import Finding, merged
-from sspinn_opensim.recording.phases import Phase, phases
-from sspinn_opensim.recording.placement import site_of
-from sspinn_opensim.recording.rotations import angles_from_rotation, rotate, rotation_from_angles
+from sspinn_opensim.recording.movement.phases import Phase, phases
+from sspinn_opensim.recording.sensors.placement import site_of
+from sspinn_opensim.recording.signals.rotations import angles_from_rotation, rotate, rotation_from_angles
 from sspinn_opensim.recording.types import Recording
 
 #: Standing in which up is further from where gait says than this, degrees, is no standing: someone sits, or

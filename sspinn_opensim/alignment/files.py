@@ -15,7 +15,7 @@ from sspinn_opensim.alignment.types import Alignment, SensorAlignment, words
 from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.files import write_atomically
 from sspinn_opensim.recording.findings import KINDS, Finding, Severity
-from sspinn_opensim.recording.rotations import angles_from_rotation, rotation_from_angles
+from sspinn_opensim.recording.signals.rotations import angles_from_rotation, rotation_from_angles
 from sspinn_opensim.recording.types import Recording
 from sspinn_opensim.settings import OneOf, read_tables
 from sspinn_opensim.settings.bounds import Angles

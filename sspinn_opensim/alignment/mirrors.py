@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sspinn_opensim.alignment.strides import attitudes, bouts_of, middle_direction
-from sspinn_opensim.recording.phases import Phase
+from sspinn_opensim.recording.movement.phases import Phase
 
 #: Signs that the gyroscope's axes may have against those of the accelerometer.
 SIGNS = tuple(itertools.product((1, -1), repeat=3))

@@ -21,8 +21,8 @@ from sspinn_opensim.alignment.strides import Strides, find_strides, of_sensors
 from sspinn_opensim.alignment.types import words
 from sspinn_opensim.alignment.usual import Site, UsualGait, sites_of
 from sspinn_opensim.recording.findings import Finding
-from sspinn_opensim.recording.phases import Phase, slow_repeats
-from sspinn_opensim.recording.placement import site_of
+from sspinn_opensim.recording.movement.phases import Phase, slow_repeats
+from sspinn_opensim.recording.sensors.placement import site_of
 from sspinn_opensim.recording.types import AXES, Recording, Sensor
 from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.text import toml_table

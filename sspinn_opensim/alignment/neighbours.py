@@ -19,11 +19,11 @@ import numpy as np
 from casadi_dynamics.model import Model
 from sspinn_opensim.anatomy.joint_centres import joint_centre
 from sspinn_opensim.anatomy.sensor_places import joint_above
-from sspinn_opensim.recording.filters import both_ways, butterworth
 from sspinn_opensim.recording.findings import Finding
-from sspinn_opensim.recording.phases import GAIT, Phase
-from sspinn_opensim.recording.placement import site_of
-from sspinn_opensim.recording.places import place
+from sspinn_opensim.recording.movement.phases import GAIT, Phase
+from sspinn_opensim.recording.sensors.placement import site_of
+from sspinn_opensim.recording.sensors.places import place
+from sspinn_opensim.recording.signals.filters import both_ways, butterworth
 from sspinn_opensim.recording.types import Recording, Sensor
 
 #: Segment -> the one that carries it, how large the lag between sensors on both may be that says nothing, s

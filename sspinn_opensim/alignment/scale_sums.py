@@ -11,9 +11,9 @@ from casadi_dynamics.model import Model
 from sspinn_opensim.alignment.neighbours import joints_between
 from sspinn_opensim.alignment.strides import attitudes
 from sspinn_opensim.anatomy.names import MIDDLE
-from sspinn_opensim.recording.phases import GAIT, Phase
-from sspinn_opensim.recording.placement import site_of
-from sspinn_opensim.recording.rest import Rest, rest_of
+from sspinn_opensim.recording.movement.phases import GAIT, Phase
+from sspinn_opensim.recording.sensors.placement import site_of
+from sspinn_opensim.recording.sensors.rest import Rest, rest_of
 from sspinn_opensim.recording.types import Recording
 from sspinn_opensim.recording.units import GRAVITY
 

@@ -22,7 +22,7 @@ import numpy as np
 from casadi_dynamics.model import Model
 from sspinn_opensim.alignment.scale_sums import Sums, sums_of
 from sspinn_opensim.recording.findings import Finding
-from sspinn_opensim.recording.phases import Phase
+from sspinn_opensim.recording.movement.phases import Phase
 from sspinn_opensim.recording.types import Recording
 from sspinn_opensim.recording.units import GRAVITY
 

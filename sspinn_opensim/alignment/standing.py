@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sspinn_opensim.alignment.strides import middle_direction
-from sspinn_opensim.recording.magnitude import magnitudes
-from sspinn_opensim.recording.phases import Phase
+from sspinn_opensim.recording.movement.phases import Phase
+from sspinn_opensim.recording.signals.magnitude import magnitudes
 
 #: The ends of a phase are known to about this, s, and are left out, but no more than a quarter at each.
 _EDGE_S = 0.25

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from casadi_dynamics.cores import side_by_side
-from sspinn_opensim.recording.filters import both_ways, butterworth
-from sspinn_opensim.recording.magnitude import magnitudes
-from sspinn_opensim.recording.phases import GAIT, Phase
+from sspinn_opensim.recording.movement.phases import GAIT, Phase
+from sspinn_opensim.recording.signals.filters import both_ways, butterworth
+from sspinn_opensim.recording.signals.magnitude import magnitudes
 
 #: Harmonics of the stride that are kept.
 HARMONICS = 5

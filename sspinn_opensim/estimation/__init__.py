@@ -1,7 +1,7 @@
 """A trained network applied: to a whole recording, or frame by frame."""
 
-from sspinn_opensim.estimation.offline import Estimate, estimate
-from sspinn_opensim.estimation.streaming import FrameEstimate, StreamingEstimator
+from sspinn_opensim.estimation.inference.offline import Estimate, estimate
+from sspinn_opensim.estimation.inference.streaming import FrameEstimate, StreamingEstimator
 from sspinn_opensim.estimation.trained import Estimator
 from sspinn_opensim.estimation.write import write_estimate
 

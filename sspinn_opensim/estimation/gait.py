@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sspinn_opensim.anatomy import side_of
-from sspinn_opensim.estimation.offline import Estimate, straightened
+from sspinn_opensim.estimation.inference.offline import Estimate, straightened
 from sspinn_opensim.files import write_json
 from sspinn_opensim.gait import Cycle, StrideValues, find_strides, mean_cycles, measured, summary
 from sspinn_opensim.gait.files import write_cycles, write_strides

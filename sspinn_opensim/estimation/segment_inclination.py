@@ -25,12 +25,12 @@ from casadi_dynamics.symbolic.posture import posture as posed
 from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.anatomy import joint_of_leg
 from sspinn_opensim.anatomy.joint_centres import joint_centre
-from sspinn_opensim.estimation.offline import Estimate, estimate
+from sspinn_opensim.estimation.inference.offline import Estimate, estimate
 from sspinn_opensim.recording import Phase, Recording, phases
-from sspinn_opensim.recording.filters import low_pass
-from sspinn_opensim.recording.phases import GAIT
-from sspinn_opensim.recording.runs import true_runs
-from sspinn_opensim.recording.sagittal import SagittalSignals, sagittal_signals
+from sspinn_opensim.recording.movement.phases import GAIT
+from sspinn_opensim.recording.movement.sagittal import SagittalSignals, sagittal_signals
+from sspinn_opensim.recording.signals.filters import low_pass
+from sspinn_opensim.recording.signals.runs import true_runs
 from sspinn_opensim.recording.units import GRAVITY
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.signals import Signals

@@ -12,7 +12,7 @@ from sspinn_opensim.alignment.files import check_sensors, read_alignment
 from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.estimation.consistency.consistent import consistent, without_shaking
 from sspinn_opensim.estimation.consistency.gyroscopes import Gyroscopes
-from sspinn_opensim.estimation.offline import Estimate, at_times
+from sspinn_opensim.estimation.inference.offline import Estimate, at_times
 from sspinn_opensim.estimation.segment_inclination import estimate_by_sensors
 from sspinn_opensim.estimation.uncertainty import deviations_of
 from sspinn_opensim.recording import Recording, Sensor, check_placement, on_model

@@ -20,7 +20,7 @@ import numpy as np
 from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.anatomy import without_side
 from sspinn_opensim.anatomy.names import MIDDLE
-from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.estimation.inference.offline import Estimate
 from sspinn_opensim.files import read_json
 from sspinn_opensim.training.subject import Subject
 

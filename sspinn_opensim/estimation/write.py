@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.model import Model
-from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.estimation.inference.offline import Estimate
 from sspinn_opensim.estimation.uncertainty import Deviations
 from sspinn_opensim.opensim_io.tables.motion_files import ground_forces_table, kinematics_table, moments_table
 from sspinn_opensim.opensim_io.tables.storage import Table, write_storage

@@ -20,7 +20,7 @@ from casadi_dynamics.symbolic.posture import Posture, posture, upright
 from sspinn_opensim.anatomy import joint_of_leg
 from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
 from sspinn_opensim.evaluation.curves import Curves
-from sspinn_opensim.recording.sagittal import SagittalSignals
+from sspinn_opensim.recording.movement.sagittal import SagittalSignals
 
 #: Stands for a body that is taken as upright.
 UPRIGHT = ""

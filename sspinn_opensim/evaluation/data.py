@@ -28,7 +28,7 @@ from sspinn_opensim.recording import (
     output_window,
     phases,
 )
-from sspinn_opensim.recording.sagittal import sagittal_signals
+from sspinn_opensim.recording.movement.sagittal import sagittal_signals
 from sspinn_opensim.results.folder import ResultsFolder, seed_name
 from sspinn_opensim.study import ReferenceChoice, Study
 from sspinn_opensim.training.coordinates import held_in

@@ -14,7 +14,7 @@ from sspinn_opensim.evaluation.reference import Reference
 from sspinn_opensim.gait import Strides, find_strides
 from sspinn_opensim.gait.cycles import covered
 from sspinn_opensim.recording import Phase, Recording
-from sspinn_opensim.recording.runs import true_runs
+from sspinn_opensim.recording.signals.runs import true_runs
 from sspinn_opensim.study import Person
 
 

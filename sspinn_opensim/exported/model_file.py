@@ -10,7 +10,7 @@ import numpy as np
 from casadi_dynamics.compiled.onnx_graph import OnnxGraph
 from sspinn_opensim import __version__
 from sspinn_opensim.estimation import StreamingEstimator
-from sspinn_opensim.estimation.path import Remembered
+from sspinn_opensim.estimation.inference.path import Remembered
 from sspinn_opensim.exported.network_graph import memory_size, network_step
 from sspinn_opensim.exported.runtime import FORMAT
 from sspinn_opensim.streaming.channels import Channels

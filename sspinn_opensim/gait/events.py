@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sspinn_opensim.recording.runs import true_runs
+from sspinn_opensim.recording.signals.runs import true_runs
 
 #: Load of a foot that stands, as a part of body weight: 20 to 40 N for 40 to 80 kg. Force plates and belts in
 #: use drift and ring by up to 20 N, and estimates leave as much on a foot in the air. After a strike the load

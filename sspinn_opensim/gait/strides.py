@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from sspinn_opensim.gait.events import Contact, contacts, overlap_s
-from sspinn_opensim.recording.phases import GAIT, Phase
+from sspinn_opensim.recording.movement.phases import GAIT, Phase
 
 #: Time of a stride, s: sprinting to the slowest gait. A foot that stays down for longer has stopped.
 STRIDE_S = (0.4, 2.4)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from casadi_dynamics.symbolic import BodyFunctions
-from sspinn_opensim.recording.filters import low_pass
+from sspinn_opensim.recording.signals.filters import low_pass
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.motion import differentiate
 from sspinn_opensim.training.signals import Signals

@@ -7,8 +7,11 @@ Nothing here reads a reference: optical angles, moments and measured ground forc
 from sspinn_opensim.recording.checks.faults import find_faults
 from sspinn_opensim.recording.choices import Format, OutputChoice, RecordingChoice, SensorChoice
 from sspinn_opensim.recording.findings import Finding, refuse_serious, unaccepted
-from sspinn_opensim.recording.phases import GAIT, Phase, phases
-from sspinn_opensim.recording.placement import (
+from sspinn_opensim.recording.movement.phases import GAIT, Phase, phases
+from sspinn_opensim.recording.reading.reader import FORMATS, read_recording
+from sspinn_opensim.recording.reading.recognise import Recognised, recognise, recognised
+from sspinn_opensim.recording.resample import resample
+from sspinn_opensim.recording.sensors.placement import (
     along_bodies,
     bodies_of,
     check_placement,
@@ -16,9 +19,6 @@ from sspinn_opensim.recording.placement import (
     on_model,
     usual_places,
 )
-from sspinn_opensim.recording.reader import FORMATS, read_recording
-from sspinn_opensim.recording.recognise import Recognised, recognise, recognised
-from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.recording.types import PROXIMAL, Recording, Sensor
 from sspinn_opensim.recording.window import output_window
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from sspinn_opensim.recording.rest import Correction
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.recording.types import Recording
 from sspinn_opensim.settings.bounds import (
@@ -24,6 +23,8 @@ from sspinn_opensim.settings.bounds import (
 
 #: Sprinting to the slowest gait.
 Cycle = Annotated[float, Bounds(0.3, 5.0, "give the time of a stride in s")]
+#: What becomes of accelerometers that read another gravity at rest.
+Correction = Literal["offset", "scale", "none"]
 #: The set of sensors that leaves none out.
 ALL_SENSORS = "all"
 

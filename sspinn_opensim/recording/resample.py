@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from sspinn_opensim.recording.filters import low_pass
+from sspinn_opensim.recording.signals.filters import low_pass
 from sspinn_opensim.recording.types import Recording
 
 #: Cut-off of the low-pass before the rate is lowered, as a fraction of the new rate, and the filter's order.

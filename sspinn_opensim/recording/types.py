@@ -15,7 +15,7 @@ import numpy as np
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.provenance import Clocks, GyroBias
-from sspinn_opensim.recording.rotations import rotation_from_angles
+from sspinn_opensim.recording.signals.rotations import rotation_from_angles
 
 AXES = ("x", "y", "z")
 

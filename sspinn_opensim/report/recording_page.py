@@ -12,9 +12,9 @@ from casadi_dynamics.symbolic.posture import posture, upright, without_forces
 from sspinn_opensim.alignment.types import Alignment, words
 from sspinn_opensim.anatomy import joint_of_leg
 from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
-from sspinn_opensim.recording.overview import Overview
-from sspinn_opensim.recording.phases import GAIT, Phase
-from sspinn_opensim.recording.rotations import angles_from_rotation
+from sspinn_opensim.recording.checks.overview import Overview
+from sspinn_opensim.recording.movement.phases import GAIT, Phase
+from sspinn_opensim.recording.signals.rotations import angles_from_rotation
 from sspinn_opensim.report.charts import MOST_POINTS, Band, Chart, Line
 from sspinn_opensim.report.page import Page, Section, Table
 from sspinn_opensim.report.placement import Mark, placement_figure

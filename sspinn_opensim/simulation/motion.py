@@ -15,8 +15,8 @@ from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from sspinn_opensim.opensim_io.tables.motion_files import coordinates_of
 from sspinn_opensim.opensim_io.tables.motion_units import warn_of_unit
 from sspinn_opensim.opensim_io.tables.storage import Table, read_storage
-from sspinn_opensim.recording.filters import low_pass
 from sspinn_opensim.recording.resample import interpolate, uniform_clock
+from sspinn_opensim.recording.signals.filters import low_pass
 
 #: The quintic spline needs six points, and the filter's padding some more.
 _FEWEST_FRAMES = 16

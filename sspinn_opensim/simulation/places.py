@@ -12,7 +12,7 @@ from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic import BodyFunctions
 from sspinn_opensim.anatomy import joint_centres, without_side
 from sspinn_opensim.anatomy.sensor_places import near_centre, usual_position
-from sspinn_opensim.recording.rotations import rotation_from_angles
+from sspinn_opensim.recording.signals.rotations import rotation_from_angles
 from sspinn_opensim.simulation.settings import VirtualSensorChoice
 from sspinn_opensim.simulation.virtual import VirtualSensor
 

@@ -12,7 +12,7 @@ import numpy as np
 import tomlkit
 
 from sspinn_opensim.recording.formats.column_options import KINDS, column_names
-from sspinn_opensim.recording.rotations import angles_from_rotation
+from sspinn_opensim.recording.signals.rotations import angles_from_rotation
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.simulation.settings import SimulationSettings
 from sspinn_opensim.simulation.virtual import VirtualRecording

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sspinn_opensim.recording.gyro_bias import gyro_biases
+from sspinn_opensim.recording.sensors.gyro_bias import gyro_biases
 from sspinn_opensim.streaming.events import Event
 from sspinn_opensim.streaming.frames import Frame
 from sspinn_opensim.streaming.sensors import StreamedSensors, listed

@@ -9,7 +9,7 @@ from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.model import Model
 from sspinn_opensim.anatomy import MIDDLE, WORDS, segment_of
 from sspinn_opensim.anatomy.sensor_places import foot_of_toes
-from sspinn_opensim.recording.placement import body_of_segment
+from sspinn_opensim.recording.sensors.placement import body_of_segment
 from sspinn_opensim.recording.streams import Stream, stream_of
 
 #: What says where a sensor sits, if the vendor's files do.

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.recording import FORMATS, RecordingChoice
-from sspinn_opensim.recording.recognise import folder_advice
+from sspinn_opensim.recording.reading.recognise import folder_advice
 from sspinn_opensim.settings import Location, OneOf, load, parse, refuse_unknown, replaced
 from sspinn_opensim.study import sensor_sets
 from sspinn_opensim.study.checks import (

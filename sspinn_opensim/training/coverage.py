@@ -8,7 +8,7 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Phase, Recording
-from sspinn_opensim.recording.runs import true_runs
+from sspinn_opensim.recording.signals.runs import true_runs
 from sspinn_opensim.training.settings import SHORTEST_S
 
 

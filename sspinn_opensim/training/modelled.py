@@ -11,7 +11,7 @@ import numpy as np
 from casadi_dynamics.model import ImuFrame, Model
 from casadi_dynamics.symbolic import BodyFunctions, build, fix_coordinates
 from casadi_dynamics.symbolic.posture import posture
-from sspinn_opensim.recording.sagittal import IN_PLANE
+from sspinn_opensim.recording.movement.sagittal import IN_PLANE
 
 
 def dynamics_with_held(functions: BodyFunctions, held: Mapping[str, float]) -> ca.Function:

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import Phase, Recording, phases
-from sspinn_opensim.recording.foot_speed import foot_speed, resting_feet
-from sspinn_opensim.recording.orientations import directions_of_up
+from sspinn_opensim.recording.movement.foot_speed import foot_speed, resting_feet
+from sspinn_opensim.recording.sensors.orientations import directions_of_up
 from sspinn_opensim.training.coverage import covered_samples, uncovered
 from sspinn_opensim.training.lead_in import lead_in_frames, with_lead_in
 from sspinn_opensim.training.subject import Subject

@@ -23,8 +23,8 @@ from sspinn_opensim.anatomy.feet import foot_of
 from sspinn_opensim.anatomy.names import MIDDLE, segment_of
 from sspinn_opensim.anatomy.shanks import Shank, shanks
 from sspinn_opensim.recording import Recording
-from sspinn_opensim.recording.places import place
-from sspinn_opensim.recording.sagittal import IN_PLANE
+from sspinn_opensim.recording.movement.sagittal import IN_PLANE
+from sspinn_opensim.recording.sensors.places import place
 from sspinn_opensim.training.modelled import Modelled, dynamics_with_held, modelled
 from sspinn_opensim.training.roles import ALIGNED, Roles, refuse_followers, refuse_untrainable, roles_of
 from sspinn_opensim.training.segment_map import leaning, segment_map, turning

@@ -28,9 +28,9 @@ from sspinn_opensim.recording import (
     refuse_serious,
 )
 from sspinn_opensim.recording.findings import merged
-from sspinn_opensim.recording.places import odd_places
-from sspinn_opensim.recording.reader import Recorded
-from sspinn_opensim.recording.sagittal import across_held_joints, lacking_channels
+from sspinn_opensim.recording.movement.sagittal import across_held_joints, lacking_channels
+from sspinn_opensim.recording.reading.reader import Recorded
+from sspinn_opensim.recording.sensors.places import odd_places
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study.format import Person
 from sspinn_opensim.study.person import odd_person

@@ -25,10 +25,10 @@ from sspinn_opensim.recording import (
     on_model,
     unaccepted,
 )
+from sspinn_opensim.recording.checks.overview import Overview
 from sspinn_opensim.recording.findings import merged, sentences
-from sspinn_opensim.recording.overview import Overview
-from sspinn_opensim.recording.placement import body_of_segment
-from sspinn_opensim.recording.rotations import angles_from_rotation
+from sspinn_opensim.recording.sensors.placement import body_of_segment
+from sspinn_opensim.recording.signals.rotations import angles_from_rotation
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study, read_study
@@ -402,7 +402,7 @@ def _with_page(result: RecordingCheck, source: Study | Recorded, out: Path) -> R
 
 def _picture(recording: Recording, source: Study | Recorded) -> str | None:
     """Return the sensors on the study's model, or on the built-in one; None where none has a place on it."""
-    from sspinn_opensim.recording.places import place
+    from sspinn_opensim.recording.sensors.places import place
     from sspinn_opensim.report.placement import Mark
     from sspinn_opensim.report.recording_page import sensors_picture
 

@@ -18,7 +18,7 @@ from sspinn_opensim.estimation.consistency.consistent import consistent, without
 from sspinn_opensim.estimation.consistency.correction import Correction, correction_of
 from sspinn_opensim.estimation.consistency.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.gait import Gait, gait_of, write_gait
-from sspinn_opensim.estimation.offline import at_times
+from sspinn_opensim.estimation.inference.offline import at_times
 from sspinn_opensim.estimation.segment_inclination import estimate_by_sensors
 from sspinn_opensim.estimation.uncertainty import Deviations, deviations_of
 from sspinn_opensim.estimation.verdict.fit import Fit, fit_of

@@ -25,7 +25,7 @@ from sspinn_opensim.recording import (
     read_recording,
     refuse_serious,
 )
-from sspinn_opensim.recording.places import place
+from sspinn_opensim.recording.sensors.places import place
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import refuse_other_study, refuse_own_network, refuse_stale, require_seed
 from sspinn_opensim.study import Study

@@ -21,7 +21,7 @@ from sspinn_opensim.opensim_io.model.imu_frames import FramePlace, frame_names, 
 from sspinn_opensim.placement.bodies import AMBIGUOUS, Assignment
 from sspinn_opensim.placement.search import FrozenNetworks, LocatedSensor, SearchResult, mean_shift, search
 from sspinn_opensim.recording import Recording
-from sspinn_opensim.recording.rotations import angles_from_rotation
+from sspinn_opensim.recording.signals.rotations import angles_from_rotation
 from sspinn_opensim.report.placement import Mark, placement_figure
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study

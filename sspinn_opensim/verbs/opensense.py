@@ -11,7 +11,7 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.tools.opensense import facing_forward, inverse_kinematics
-from sspinn_opensim.recording.orientations import filtered_orientations
+from sspinn_opensim.recording.sensors.orientations import filtered_orientations
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import Study
 from sspinn_opensim.verbs.on_study import on_study

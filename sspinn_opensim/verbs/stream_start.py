@@ -19,7 +19,7 @@ from sspinn_opensim.builtin_network.known_model import BUILTIN
 from sspinn_opensim.builtin_network.shipped import FILE, is_as_shipped, network_for, read_network
 from sspinn_opensim.opensim_io.model.gravity import check_gravity
 from sspinn_opensim.recording import Recording, check_placement, on_model
-from sspinn_opensim.recording.mounting import place_sensor
+from sspinn_opensim.recording.sensors.mounting import place_sensor
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.streaming.aligning import Unaligned
 from sspinn_opensim.study import Study

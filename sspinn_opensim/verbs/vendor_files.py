@@ -26,11 +26,11 @@ from sspinn_opensim.recording import (
     find_faults,
     read_recording,
 )
+from sspinn_opensim.recording.checks.overview import Overview, overview_of
 from sspinn_opensim.recording.findings import merged
-from sspinn_opensim.recording.overview import Overview, overview_of
-from sspinn_opensim.recording.phases import longest_standing
-from sspinn_opensim.recording.recognise import recognised
-from sspinn_opensim.recording.rest import corrected_at_rest
+from sspinn_opensim.recording.movement.phases import longest_standing
+from sspinn_opensim.recording.reading.recognise import recognised
+from sspinn_opensim.recording.sensors.rest import corrected_at_rest
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.settings import Location, replaced
 from sspinn_opensim.settings.bounds import RATE

@@ -15,7 +15,7 @@ import numpy as np
 
 from sspinn_opensim.estimation.consistency.balance import Balance
 from sspinn_opensim.estimation.consistency.gyroscopes import Gyroscopes
-from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.estimation.inference.offline import Estimate
 from sspinn_opensim.estimation.uncertainty import Deviations
 from sspinn_opensim.recording.resample import anti_aliased
 

@@ -35,11 +35,11 @@ from sspinn_opensim.estimation.consistency.correction_problem import (
 )
 from sspinn_opensim.estimation.consistency.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.consistency.hessians import Hessians
-from sspinn_opensim.estimation.ground import LEAST_LOAD, GroundForces, ground_forces
-from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.estimation.inference.ground import LEAST_LOAD, GroundForces, ground_forces
+from sspinn_opensim.estimation.inference.offline import Estimate
 from sspinn_opensim.estimation.uncertainty import Deviations
-from sspinn_opensim.recording.filters import low_pass
-from sspinn_opensim.recording.runs import true_runs
+from sspinn_opensim.recording.signals.filters import low_pass
+from sspinn_opensim.recording.signals.runs import true_runs
 from sspinn_opensim.training.memory import memory_kept
 from sspinn_opensim.training.subject import Subject
 

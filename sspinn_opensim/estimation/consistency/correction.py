@@ -11,7 +11,7 @@ import numpy as np
 from casadi_dynamics.cores import side_by_side
 from sspinn_opensim.dynamics.inverse_dynamics import LoadedMotion, inverse_dynamics
 from sspinn_opensim.dynamics.trial import USUAL_LOWPASS_HZ, differentiated, filter_margin_s, inside
-from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.estimation.inference.offline import Estimate
 from sspinn_opensim.estimation.uncertainty import Deviations
 from sspinn_opensim.gait.events import THRESHOLD_BW
 from sspinn_opensim.opensim_io.tables.motion_files import force_columns, moment_columns

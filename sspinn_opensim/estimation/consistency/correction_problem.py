@@ -23,9 +23,9 @@ from sspinn_opensim.estimation.consistency.balance import RATE_RAD_S, Values
 from sspinn_opensim.estimation.consistency.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.consistency.hessians import Hessians
 from sspinn_opensim.estimation.consistency.quadratic import Curvature, QuadraticProgram
-from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.estimation.inference.offline import Estimate
 from sspinn_opensim.estimation.uncertainty import Deviations
-from sspinn_opensim.recording.filters import low_pass
+from sspinn_opensim.recording.signals.filters import low_pass
 from sspinn_opensim.training.losses import FRICTION
 from sspinn_opensim.training.subject import Subject
 

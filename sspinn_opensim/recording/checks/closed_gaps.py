@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from sspinn_opensim.recording.findings import Finding
-from sspinn_opensim.recording.magnitude import rms_magnitudes
-from sspinn_opensim.recording.phases import GAIT, Phase
-from sspinn_opensim.recording.placement import site_of
+from sspinn_opensim.recording.movement.phases import GAIT, Phase
+from sspinn_opensim.recording.sensors.placement import site_of
+from sspinn_opensim.recording.signals.magnitude import rms_magnitudes
 from sspinn_opensim.recording.types import Recording
 
 #: Samples a second that are looked at.

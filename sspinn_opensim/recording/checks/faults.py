@@ -9,8 +9,8 @@ from sspinn_opensim.recording.checks.shocks import check_shocks
 from sspinn_opensim.recording.checks.units import check_units
 from sspinn_opensim.recording.checks.wear import check_slips, check_worn
 from sspinn_opensim.recording.findings import Finding
-from sspinn_opensim.recording.foot_speed import speed_estimate
-from sspinn_opensim.recording.phases import GAIT, Phase, longest_standing, phases
+from sspinn_opensim.recording.movement.foot_speed import speed_estimate
+from sspinn_opensim.recording.movement.phases import GAIT, Phase, longest_standing, phases
 from sspinn_opensim.recording.types import Recording
 
 #: Dead reckoning is within 3 % of the belts of six treadmill recordings, within 12 % on the others of the

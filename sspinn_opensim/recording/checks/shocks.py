@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from sspinn_opensim.recording.findings import Finding
-from sspinn_opensim.recording.phases import GAIT, Phase
+from sspinn_opensim.recording.movement.phases import GAIT, Phase
 from sspinn_opensim.recording.types import AXES, Recording
 
 #: How much of the longest gait is looked at, and the least, s.

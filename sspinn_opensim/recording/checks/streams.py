@@ -11,7 +11,7 @@ from casadi_dynamics.cores import side_by_side
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.clocks.stream_clock import apart
 from sspinn_opensim.recording.findings import Finding, Severity
-from sspinn_opensim.recording.runs import true_runs
+from sspinn_opensim.recording.signals.runs import true_runs
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.recording.types import AXES
 from sspinn_opensim.recording.units import GRAVITY

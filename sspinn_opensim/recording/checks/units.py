@@ -11,7 +11,7 @@ import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.findings import Finding
-from sspinn_opensim.recording.magnitude import magnitudes, rms_magnitudes
+from sspinn_opensim.recording.signals.magnitude import magnitudes, rms_magnitudes
 from sspinn_opensim.recording.types import Recording
 from sspinn_opensim.recording.units import ACCELERATION, GRAVITY
 

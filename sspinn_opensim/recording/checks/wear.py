@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from sspinn_opensim.recording.findings import Finding
-from sspinn_opensim.recording.magnitude import rms_magnitudes
-from sspinn_opensim.recording.phases import GAIT, Phase
+from sspinn_opensim.recording.movement.phases import GAIT, Phase
+from sspinn_opensim.recording.signals.magnitude import rms_magnitudes
 from sspinn_opensim.recording.types import AXES, Recording
 
 #: A sensor that in gait turns (rad/s) and shakes (m/s^2) by less than this, root mean square, is not worn.

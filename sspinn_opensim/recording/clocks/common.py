@@ -24,7 +24,7 @@ from sspinn_opensim.recording.clocks.stream_clock import (
     stream_clock,
 )
 from sspinn_opensim.recording.provenance import Clocks, ImpactOffset, SensorClock
-from sspinn_opensim.recording.runs import true_runs
+from sspinn_opensim.recording.signals.runs import true_runs
 from sspinn_opensim.recording.streams import Stream
 
 #: Counters, or time stamps, that start within this of each other count from one origin, s.

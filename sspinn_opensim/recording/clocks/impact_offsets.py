@@ -17,8 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from sspinn_opensim.anatomy import MIDDLE
-from sspinn_opensim.recording.filters import low_pass
 from sspinn_opensim.recording.provenance import ImpactOffset
+from sspinn_opensim.recording.signals.filters import low_pass
 
 #: Segments that feel the steps of their own leg most.
 _LEG = ("thigh", "shank", "foot")

@@ -32,8 +32,8 @@ from casadi_dynamics.errors import InputError, nearest
 from sspinn_opensim.recording import units
 from sspinn_opensim.recording.choices import Format, RecordingChoice, SensorChoice
 from sspinn_opensim.recording.formats.matlab_tables import SignalRow, read_rows
-from sspinn_opensim.recording.mounting import mounting_rotation, place_sensor
-from sspinn_opensim.recording.rotations import rotate
+from sspinn_opensim.recording.sensors.mounting import mounting_rotation, place_sensor
+from sspinn_opensim.recording.signals.rotations import rotate
 from sspinn_opensim.recording.types import Recording, Sensor
 from sspinn_opensim.settings.bounds import Count
 

@@ -10,7 +10,7 @@ from sspinn_opensim.alignment.combine import Evidence, combine
 from sspinn_opensim.alignment.files import check_sensors, read_alignment, write_alignment
 from sspinn_opensim.alignment.strides import find_strides
 from sspinn_opensim.alignment.usual import Lean, mirrored, usual_gaits
-from sspinn_opensim.recording.phases import phases
+from sspinn_opensim.recording.movement.phases import phases
 
 from .conftest import BODIES, STRIDE_S, any_turns, degrees_between, recording_of, walker
 

@@ -5,7 +5,7 @@ import pytest
 
 from sspinn_opensim.alignment.align import align
 from sspinn_opensim.recording import Recording, Sensor, phases
-from sspinn_opensim.recording.phases import slow_repeats
+from sspinn_opensim.recording.movement.phases import slow_repeats
 
 BODIES = ("tibia_r", "calcn_r", "tibia_l", "calcn_l")
 

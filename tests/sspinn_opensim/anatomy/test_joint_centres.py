@@ -10,7 +10,7 @@ from casadi_dynamics.symbolic import build
 from sspinn_opensim.anatomy.joint_centres import joint_centre
 from sspinn_opensim.placement.bodies import whole_body
 from sspinn_opensim.recording import Sensor
-from sspinn_opensim.recording.places import place
+from sspinn_opensim.recording.sensors.places import place
 from sspinn_opensim.simulation import places
 
 

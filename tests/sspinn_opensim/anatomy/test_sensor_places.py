@@ -8,7 +8,7 @@ import pytest
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.anatomy.sensor_places import USUAL_PLACES, near_centre, usual_place_of, usual_position
 from sspinn_opensim.recording import Sensor, check_placement
-from sspinn_opensim.recording.places import place
+from sspinn_opensim.recording.sensors.places import place
 
 #: Positions from the proximal joint on participant P01 of Dorschky et al. (2019), 1.73 m, as the data set
 #: states them; the built-in model is that of a man of 1.80 m.

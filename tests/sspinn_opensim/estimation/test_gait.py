@@ -7,7 +7,7 @@ import pytest
 
 from sspinn_opensim.estimation import Estimate
 from sspinn_opensim.estimation.gait import gait_of, write_gait
-from sspinn_opensim.estimation.ground import GroundForces
+from sspinn_opensim.estimation.inference.ground import GroundForces
 from sspinn_opensim.gait.files import read_cycles
 from sspinn_opensim.recording import Phase
 from sspinn_opensim.results.folder import ResultsFolder

@@ -7,7 +7,7 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 from sspinn_opensim.estimation import estimate
-from sspinn_opensim.estimation.offline import at_times
+from sspinn_opensim.estimation.inference.offline import at_times
 from sspinn_opensim.recording.resample import resample
 from sspinn_opensim.training.cohort import single_person_cohort
 from sspinn_opensim.training.estimator import PersonNetwork
@@ -79,7 +79,7 @@ def test_a_long_recording_is_estimated_in_pieces_as_in_one(trained, monkeypatch)
     _, recording, subject, signals = trained[TRAINING_HZ]
     network = PersonNetwork(subject, signals).eval()
     whole = estimate(network, subject, signals, recording.time_s)
-    monkeypatch.setattr("sspinn_opensim.estimation.offline._PIECE", 130)
+    monkeypatch.setattr("sspinn_opensim.estimation.inference.offline._PIECE", 130)
     pieces = estimate(network, subject, signals, recording.time_s)
     for field in dataclasses.fields(whole.ground)[1:]:
         one, other = getattr(whole.ground, field.name), getattr(pieces.ground, field.name)

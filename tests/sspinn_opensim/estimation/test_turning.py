@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from sspinn_opensim.estimation import StreamingEstimator, estimate
-from sspinn_opensim.estimation.applied import applied
-from sspinn_opensim.estimation.offline import at_times, straightened
-from sspinn_opensim.estimation.path import in_ground
+from sspinn_opensim.estimation.inference.applied import applied
+from sspinn_opensim.estimation.inference.offline import at_times, straightened
+from sspinn_opensim.estimation.inference.path import in_ground
 from sspinn_opensim.estimation.write import window
 from sspinn_opensim.simulation.motion import Samples, through
 from sspinn_opensim.simulation.states import completed

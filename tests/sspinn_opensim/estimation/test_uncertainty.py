@@ -6,8 +6,8 @@ import pytest
 from benchmarks.band_coverage import LEAST, bands_of, coverage, left_out
 from sspinn_opensim.alignment.types import Alignment, SensorAlignment
 from sspinn_opensim.anatomy import segment_of
-from sspinn_opensim.estimation.ground import GroundForces
-from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.estimation.inference.ground import GroundForces
+from sspinn_opensim.estimation.inference.offline import Estimate
 from sspinn_opensim.estimation.uncertainty import (
     ALIGNED_WITHIN_DEG,
     AROUND_S,

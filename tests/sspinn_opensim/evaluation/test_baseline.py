@@ -18,7 +18,7 @@ from sspinn_opensim.evaluation import (
 )
 from sspinn_opensim.recording import Sensor, read_recording
 from sspinn_opensim.recording.formats.dorschky2019 import Dorschky2019Options
-from sspinn_opensim.recording.sagittal import sagittal_signals
+from sspinn_opensim.recording.movement.sagittal import sagittal_signals
 from sspinn_opensim.study import (
     ModelChoice,
     Person,

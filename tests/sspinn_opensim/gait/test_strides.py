@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sspinn_opensim.gait import find_strides, measured, summary
-from sspinn_opensim.recording.phases import Phase
+from sspinn_opensim.recording.movement.phases import Phase
 
 #: Events of made forces lie 2 ms inside of what was chosen; both ends of a span move alike.
 TIME_S = 1e-3

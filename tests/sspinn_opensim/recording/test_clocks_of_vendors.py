@@ -7,7 +7,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import FORMATS, RecordingChoice
 from sspinn_opensim.recording.clocks.common import on_one_clock
 from sspinn_opensim.recording.clocks.stream_clock import stream_clock
-from sspinn_opensim.recording.gyro_bias import gyro_biases
+from sspinn_opensim.recording.sensors.gyro_bias import gyro_biases
 
 
 @pytest.fixture

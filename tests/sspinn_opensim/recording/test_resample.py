@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sspinn_opensim.recording import Recording, Sensor, resample
-from sspinn_opensim.recording.filters import low_pass
 from sspinn_opensim.recording.resample import uniform_clock
+from sspinn_opensim.recording.signals.filters import low_pass
 
 
 def tone(frequency_hz: float, rate_hz: float, duration_s: float = 4.0) -> Recording:

@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.planted_scales import beginning
 from sspinn_opensim.recording import find_faults, phases, read_recording
-from sspinn_opensim.recording.filters import both_ways, butterworth
-from sspinn_opensim.recording.rotations import rotation_from_angles
+from sspinn_opensim.recording.signals.filters import both_ways, butterworth
+from sspinn_opensim.recording.signals.rotations import rotation_from_angles
 from sspinn_opensim.study import examples_folder, read_study
 
 KINDS = ("gaps", "smoothed", "acceleration_unit")

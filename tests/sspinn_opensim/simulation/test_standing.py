@@ -7,7 +7,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.tables.motion_files import kinematics_table
 from sspinn_opensim.opensim_io.tables.storage import write_storage
 from sspinn_opensim.recording import read_recording
-from sspinn_opensim.recording.phases import phases
+from sspinn_opensim.recording.movement.phases import phases
 from sspinn_opensim.simulation.reference_tables import reference_tables
 from sspinn_opensim.simulation.settings import SimulationSettings, changed
 from sspinn_opensim.simulation.standing import START_S

@@ -120,7 +120,7 @@ def test_lessons_and_answers_go_through_the_pipe(person, task, tmp_path):
 
 
 def test_heading_and_path_go_on_in_space():
-    from sspinn_opensim.estimation.path import Remembered
+    from sspinn_opensim.estimation.inference.path import Remembered
 
     own, other = np.arange(23.0), 100 + np.arange(23.0)
     moved = Remembered.moved(own, other)

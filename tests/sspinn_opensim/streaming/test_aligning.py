@@ -14,8 +14,8 @@ from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.estimation import StreamingEstimator
 from sspinn_opensim.live_page.status import Status
 from sspinn_opensim.recording import read_recording
-from sspinn_opensim.recording.gyro_bias import gyro_biases
 from sspinn_opensim.recording.resample import resample
+from sspinn_opensim.recording.sensors.gyro_bias import gyro_biases
 from sspinn_opensim.streaming import task_process
 from sspinn_opensim.streaming.aligning import Aligning, Part, Unaligned, find_axes
 from sspinn_opensim.streaming.live import LiveEstimator

@@ -9,8 +9,8 @@ from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Frame, Linear
 from casadi_dynamics.model.constraints import CoordinateCouplerConstraint, PointConstraint
 from casadi_dynamics.osim import read_model
-from sspinn_opensim.estimation.frame import frame_function
-from sspinn_opensim.estimation.path import Remembered
+from sspinn_opensim.estimation.inference.frame import frame_function
+from sspinn_opensim.estimation.inference.path import Remembered
 from sspinn_opensim.recording import Sensor
 from sspinn_opensim.study import CoordinateChoice
 from sspinn_opensim.training.coordinates import held_by_choice

@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.recording import Sensor
-from sspinn_opensim.recording.places import place
+from sspinn_opensim.recording.sensors.places import place
 from sspinn_opensim.study import CoordinateChoice
 from sspinn_opensim.training.coordinates import held_by_choice
 from sspinn_opensim.training.motion import standing_height

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sspinn_opensim.estimation.path import Remembered, in_ground, path_function
+from sspinn_opensim.estimation.inference.path import Remembered, in_ground, path_function
 from sspinn_opensim.training.loss_inputs import BodyConstants, loss_inputs
 from sspinn_opensim.training.loss_terms import TERMS
 from sspinn_opensim.training.losses import term_value

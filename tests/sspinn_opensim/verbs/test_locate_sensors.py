@@ -16,7 +16,7 @@ from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.placement import search
 from sspinn_opensim.placement.fit import Guess, Place
 from sspinn_opensim.recording import Sensor, read_recording
-from sspinn_opensim.recording.rotations import rotation_from_angles
+from sspinn_opensim.recording.signals.rotations import rotation_from_angles
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import examples_folder, read_study
 from sspinn_opensim.verbs import locate_sensors as locate

@@ -10,7 +10,7 @@ from sspinn_opensim.gait import Stride, measured
 from sspinn_opensim.gait.files import read_cycles, write_strides
 from sspinn_opensim.opensim_io.static_optimization.choices import MuscleChoice
 from sspinn_opensim.opensim_io.tables.storage import Table, write_storage
-from sspinn_opensim.recording.phases import Phase
+from sspinn_opensim.recording.movement.phases import Phase
 from sspinn_opensim.report import muscle_charts
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import OutputChoice

@@ -23,8 +23,8 @@ from sspinn_opensim.estimation.consistency.correction_problem import BALANCED, c
 from sspinn_opensim.estimation.consistency.gyroscopes import Gyroscopes
 from sspinn_opensim.estimation.consistency.hessians import Hessians
 from sspinn_opensim.estimation.consistency.quadratic import Curvature, QuadraticProgram
-from sspinn_opensim.estimation.ground import LEAST_LOAD, GroundForces
-from sspinn_opensim.estimation.offline import Estimate, at_times
+from sspinn_opensim.estimation.inference.ground import LEAST_LOAD, GroundForces
+from sspinn_opensim.estimation.inference.offline import Estimate, at_times
 from sspinn_opensim.estimation.uncertainty import deviations_of
 from sspinn_opensim.estimation.write import write_estimate
 from sspinn_opensim.opensim_io.tables.external_loads import write_external_loads

@@ -7,8 +7,8 @@ import pytest
 
 from sspinn_opensim.estimation.consistency import correction
 from sspinn_opensim.estimation.consistency.correction import root_residuals
-from sspinn_opensim.estimation.ground import GroundForces
-from sspinn_opensim.estimation.offline import Estimate
+from sspinn_opensim.estimation.inference.ground import GroundForces
+from sspinn_opensim.estimation.inference.offline import Estimate
 
 RATE_HZ = 100.0
 #: Of the largest residual: what a spline and a filter still know after five seconds is rounding.

@@ -9,7 +9,7 @@ from casadi_dynamics.opensim_process.worker.answers import model_answers
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.opensim_io.model.imu_frames import FramePlace, frame_names, write_imu_frames
 from sspinn_opensim.opensim_io.model.model_file import read_model_tree
-from sspinn_opensim.recording.rotations import rotation_from_angles
+from sspinn_opensim.recording.signals.rotations import rotation_from_angles
 
 FRAMES = (
     FramePlace("pelvis_imu", "pelvis", (-0.12, 0.031, 0.002), (0.1, -0.2, 3.0)),

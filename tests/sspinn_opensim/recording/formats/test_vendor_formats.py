@@ -7,7 +7,7 @@ import pytest
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import RecordingChoice, recognise, recognised
-from sspinn_opensim.recording.missing import refuse_without_signals
+from sspinn_opensim.recording.reading.missing import refuse_without_signals
 from sspinn_opensim.recording.streams import stream_of
 
 #: The answers have six decimals.

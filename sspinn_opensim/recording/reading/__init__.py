@@ -1,0 +1,1 @@
+"""Reading: the format of files recognised, and their streams made a recording."""

@@ -1,0 +1,1 @@
+"""Signals as series of numbers: filters, runs, magnitudes, rotations."""
