@@ -50,14 +50,6 @@ class SensorAlignment:
         """Whether its axes were found by its signals and not known before."""
         return bool(self.evidence)
 
-    def __str__(self) -> str:
-        x, y, z = self.sd_deg
-        sources = ", ".join(self.evidence) or "no evidence"
-        return (
-            f"sensor '{self.name}': turned to the axes of '{self.body}', known within {z:.1f} degrees in the "
-            f"sagittal plane, {x:.1f} in the frontal plane and {y:.1f} in heading ({sources})"
-        )
-
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
@@ -79,6 +71,18 @@ class Alignment:
     findings: tuple[Finding, ...] = ()
     source: str = ""
     recording: str = ""
+
+    def __str__(self) -> str:
+        turned = [
+            f"'{own.name}' {z:.1f}, {x:.1f}, {y:.1f}"
+            for own in self.sensors
+            if own.estimated
+            for x, y, z in [own.sd_deg]
+        ]
+        return (
+            "sensors are turned to the axes of their segments, as alignment.toml says; known within, degrees in "
+            f"the sagittal plane, in the frontal plane and in heading: {'; '.join(turned)}"
+        )
 
 
 def words(site: Site) -> str:

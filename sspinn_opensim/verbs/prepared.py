@@ -148,7 +148,7 @@ def prepare(
         *(f"note: {span}" for span in spans),
         *moved_sensors(as_read, model),
         *(f"note: {place}" for place in usual_places(as_read, model)),
-        *(f"note: {own}" for own in (alignment.sensors if alignment else ()) if own.estimated),
+        *([f"note: {alignment}"] if alignment and any(own.estimated for own in alignment.sensors) else []),
     )
     signals = make_signals(trained_on, subject, told)
     return Prepared(recording, trained_on, subject, signals, notes, told, spans, alignment)
