@@ -151,7 +151,7 @@ def unaligned(recording: Recording, choice: AlignmentChoice, stated: Collection[
     sensors = []
     _, sagittal = _channels(recording)
     for sensor, refinable in zip(recording.sensors, sagittal, strict=True):
-        known, within = sensor.axes_known, None
+        known, within = sensor.axes_known or sensor.stated_within_deg is not None, None
         if choice.method == "none":
             known = True
         elif choice.method == "signals":

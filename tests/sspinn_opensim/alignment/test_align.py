@@ -134,6 +134,13 @@ def test_a_sensor_that_is_far_off_is_not_held_where_it_is_stated(signals):
         assert abs(off(own.rotation, turn)[0]) < (0.2 * 20.0 if k == far else SAGITTAL_DEG), own.name
 
 
+def test_what_is_said_of_axes_twice_is_said_once(signals):
+    recording, choice = recording_of(*signals, axes_known=True), AlignmentChoice(stated_within_deg=3.5)
+    once = unaligned(recording, choice, ())
+    assert {(sensor.axes_known, sensor.stated_within_deg) for sensor in once.sensors} == {(False, 3.5)}
+    assert unaligned(once, choice, ()).sensors == once.sensors
+
+
 def test_axes_within_nothing_are_exact(signals):
     recording = recording_of(*signals, axes_known=True)
     known = unaligned(recording, AlignmentChoice(stated_within_deg=0.0), recording.sensor_names)

@@ -228,7 +228,11 @@ def test_an_adaptation_of_no_steps_is_refused(study, scaled):
 
 
 def test_standing_corrects_inclinations_that_are_stated_roughly(unrecorded, scaled, tmp_path):
-    """As far as both are certain: 8 degrees of what is stated, 3.5 of how people stand, to about a fifth."""
+    """As far as both are certain: 8 degrees of what is stated, 3.5 of how people stand.
+
+    A thigh leans by 2 degrees as people stand, so 14 are between both. Of a turn v the share
+    3.5^2 / (3.5^2 + 8^2 + v^2 / 4), a ninth, is kept.
+    """
     from scipy.spatial.transform import Rotation
 
     named = unrecorded.read_text().replace('imu_frame = "femur_r_imu"', 'axes = ["x", "y", "z"]')
@@ -246,4 +250,4 @@ def test_standing_corrects_inclinations_that_are_stated_roughly(unrecorded, scal
     found = rough(up, np.zeros_like(up))
     assert np.array_equal(found[[0, 2, 3, 4, 5, 6]], np.tile(np.eye(3), (6, 1, 1)))
     angles = np.degrees(Rotation.from_matrix(found[1]).as_rotvec())
-    assert 0.6 * tilt_deg < angles[2] < tilt_deg and np.abs(angles[:2]).max() < 4.0
+    assert 0.8 * (tilt_deg + 2.0) < angles[2] < tilt_deg + 2.0 and np.abs(angles[:2]).max() < 4.0
