@@ -80,8 +80,8 @@ class Alignment:
             for x, y, z in [own.sd_deg]
         ]
         return (
-            "sensors are turned to the axes of their segments, as alignment.toml says; known within, degrees in "
-            f"the sagittal plane, in the frontal plane and in heading: {'; '.join(turned)}"
+            "sensors are turned to the axes of their segments, as alignment.toml says; known within, degrees "
+            f"in the sagittal plane, in the frontal plane and in heading: {'; '.join(turned)}"
         )
 
 
