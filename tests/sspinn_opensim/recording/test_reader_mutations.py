@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import reader_mutations
 from benchmarks.reader_mutations import MUTATIONS, run
-from sspinn_opensim.recording.reading import recognise
+from sspinn_opensim.recording import recognise
 
 COUNT = 50
 TABLE = [f"foot_{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz"]
