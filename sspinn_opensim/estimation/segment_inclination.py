@@ -11,7 +11,8 @@ turned on its segment. All that speaks of it is weighed by least squares:
 - the mean inclination that the network sees;
 - knees, nearly straight once a stride in walking.
 
-A training on the recording weighs more than this, so the estimates of its network are left as they are.
+A training on the recording alone, or with few others, weighs more than this, so the estimates of its network
+are left as they are.
 """
 
 from __future__ import annotations

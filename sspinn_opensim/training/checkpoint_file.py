@@ -26,7 +26,7 @@ _SHAPE = {
     "format": int,
     "versions": {str: str},
     "identity": {
-        "training": {"settings": {"steps": int}},
+        "training": {"settings": {"steps": int, "batch": int}},
         "network": {"sensors?": [str]},
         "body?": {str: object},
         "people?": {str: {str: object}},

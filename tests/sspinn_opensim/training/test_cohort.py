@@ -263,6 +263,17 @@ def test_who_had_few_windows_of_a_cohort_has_the_network_of_others(trained, pair
     assert loaded.of_others == (enough > 8)
 
 
+@pytest.mark.parametrize("setting", ["steps", "batch"])
+def test_a_checkpoint_that_lacks_what_is_counted_is_refused(trained, pair, tmp_path, setting):
+    (member, _), recordings = pair[0].members, pair[1]
+    content = torch.load(trained[1], weights_only=True)
+    del content["identity"]["training"]["settings"][setting]
+    torch.save(content, tmp_path / "checkpoint.pt")
+    own = own_identity(member, recordings[member.name])
+    with pytest.raises(InputError, match="checkpoint"):
+        load_member(tmp_path / "checkpoint.pt", member.subject, member.signals, own, member.name)
+
+
 def test_what_a_checkpoint_of_many_is_not_good_for(trained, pair, make_member):
     _, path = trained
     cohort, recordings = pair
