@@ -214,7 +214,8 @@ def test_a_checkpoint_neither_runs_nor_grows(tmp_path):
     from sspinn_opensim.training.checkpoint import read_body
 
     def content(network: object, model: object = "m") -> dict:
-        identity = {"training": {"settings": {"steps": 1}}, "network": {}, "body": {"model": model}}
+        training = {"settings": {"steps": 1, "batch": 1}}
+        identity = {"training": training, "network": {}, "body": {"model": model}}
         state = {"step": 1, "finished": True, "network": {"w": network}, "people": {}}
         return {"format": FORMAT, "versions": {}, "identity": identity, "state": state}
 

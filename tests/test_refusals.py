@@ -26,7 +26,11 @@ def results(tmp_path):
     content = {
         "format": FORMAT,
         "versions": {},
-        "identity": {"training": {"settings": {"steps": 6}}, "network": {"sensors": ["foot_l"]}, "body": {}},
+        "identity": {
+            "training": {"settings": {"steps": 6, "batch": 1}},
+            "network": {"sensors": ["foot_l"]},
+            "body": {},
+        },
         "state": {"step": 6, "finished": True, "network": {}, "people": {}},
     }
     with zipfile.ZipFile(folder / "training/seed_0/checkpoint.pt", "w") as archive:
