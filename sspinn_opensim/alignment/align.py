@@ -29,7 +29,12 @@ from sspinn_opensim.alignment.usual import (
 from sspinn_opensim.recording.findings import Finding, merged
 from sspinn_opensim.recording.movement.phases import Phase, phases
 from sspinn_opensim.recording.sensors.placement import site_of
-from sspinn_opensim.recording.signals.rotations import angles_from_rotation, rotate, rotation_from_angles
+from sspinn_opensim.recording.signals.rotations import (
+    angles_from_rotation,
+    rotate,
+    rotation_from_angles,
+    vectors_from_rotations,
+)
 from sspinn_opensim.recording.types import Recording
 
 #: Standing in which up is further from where gait says than this, degrees, is no standing: someone sits, or
@@ -299,13 +304,11 @@ def _refined(own: SensorAlignment, within_deg: float, evidence: Sequence[Evidenc
     weights anew from turns (expectation and maximization): a turn v counts with the variance
     within^2 + v^2 / 4.
     """
-    from scipy.spatial.transform import Rotation  # takes long to import
-
     turn_deg = np.zeros(3)
     for _ in range(_MOST_ITERATIONS):
         before, sd_deg = turn_deg, np.hypot(within_deg, turn_deg / 2.0)
         own = _solved(own, (*stated_axes(sd_deg), *evidence), own.facing)
-        turn_deg = Rotation.from_matrix(own.rotation).as_rotvec(degrees=True)
+        turn_deg = np.degrees(vectors_from_rotations(own.rotation))
         if np.abs(turn_deg - before).max() < _SAME_DEG:
             break
     return own

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sspinn_opensim.recording.signals.rotations import rotations_from_vectors
+
 _ITERATIONS = 30
 
 
@@ -64,8 +66,6 @@ def combine(evidence: Sequence[Evidence]) -> Combined:
     ValueError
         If the evidence leaves a direction open.
     """
-    from scipy.spatial.transform import Rotation  # takes long to import
-
     rotation = _first(evidence)
     rows = np.concatenate([np.eye(3) - np.outer(item.target, item.target) for item in evidence])
     sd = np.radians(np.concatenate([item.sd_deg for item in evidence]))
@@ -79,7 +79,7 @@ def combine(evidence: Sequence[Evidence]) -> Combined:
         off = np.concatenate([np.cross(rotation @ item.direction, item.target) for item in evidence])
         left = off[known] / sd[known]
         turn = covariance @ weighted.T @ left
-        rotation = Rotation.from_rotvec(turn).as_matrix() @ rotation
+        rotation = rotations_from_vectors(turn) @ rotation
         if np.linalg.norm(turn) < 1e-10:
             break
     spare = len(left) - 3

@@ -10,6 +10,7 @@ from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.alignment.types import Alignment, SensorAlignment, words
 from sspinn_opensim.alignment.usual import QUIET_STANDING
 from sspinn_opensim.recording.findings import Finding, merged
+from sspinn_opensim.recording.signals.rotations import vectors_from_rotations
 from sspinn_opensim.recording.types import Sensor
 from sspinn_opensim.text import toml_table
 
@@ -106,12 +107,10 @@ def doubts_of_file(kept: Alignment, own: Alignment, sensors: Sequence[Sensor]) -
 
 def _of_file(kept: SensorAlignment, own: SensorAlignment) -> Finding | None:
     """Return a finding if a sensor sits otherwise than a file says, or its signals do not tell."""
-    from scipy.spatial.transform import Rotation  # takes long to import
-
     if own.sd_deg[1] >= 180.0:
         says = "Whether it sits as the alignment file says, its signals do not show."
         return Finding("doubt", "alignment", says, sensor=own.name)
-    off = np.degrees(Rotation.from_matrix(own.rotation @ kept.rotation.T).as_rotvec())
+    off = np.degrees(vectors_from_rotations(own.rotation @ kept.rotation.T))
     sure = np.hypot(own.sd_deg, kept.sd_deg)
     if np.all(np.abs(off) <= _CONTRADICTION_SD * sure):
         return None
@@ -139,11 +138,9 @@ def _of_site(own: SensorAlignment) -> list[Finding]:
 
 def _of_stated_axes(own: SensorAlignment) -> list[Finding]:
     """Return a finding if a sensor is turned otherwise than the study says."""
-    from scipy.spatial.transform import Rotation  # takes long to import
-
     if own.sd_deg[1] >= 180.0:
         return []
-    angle = float(np.degrees(Rotation.from_matrix(own.rotation).magnitude()))
+    angle = float(np.degrees(np.linalg.norm(vectors_from_rotations(own.rotation))))
     if angle < _ODD_DEG:
         return []
     severity = "serious" if angle > _WRONG_DEG and own.facing >= SURE else "doubt"

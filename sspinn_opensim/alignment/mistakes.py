@@ -9,7 +9,7 @@ sensor whose axes are known may have as few as three channels, those of the sagi
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from sspinn_opensim.alignment.identify import PHASES, SIZES, TOGETHER, departures, fits
 from sspinn_opensim.alignment.mirrors import SIGNS, Mirrors, find_mirrors
-from sspinn_opensim.alignment.strides import Strides, find_strides, of_sensors
+from sspinn_opensim.alignment.strides import HARMONICS, Strides, find_strides, of_sensors
 from sspinn_opensim.alignment.types import words
 from sspinn_opensim.alignment.usual import Site, UsualGait, sites_of
 from sspinn_opensim.recording.findings import Finding
@@ -35,6 +35,8 @@ _NAMED, _RARE = np.log(20.0), np.log(20.0)
 _GRAVITY_OFF, _DRIFT_OFF_DEG = 0.2, 15.0
 #: How far up over strides is from that of the segment, rad.
 _LEAN_SD = np.radians(15.0)
+#: By what harmonics of the stride are turned at each phase, (p, h).
+_TURNS = np.exp(1j * np.arange(1, HARMONICS + 1) * PHASES[:, None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,17 +72,14 @@ class Mistake:
 
 def _turned() -> Iterator[Mistake]:
     """Return all turns by quarters of a turn, but none."""
-    from scipy.spatial.transform import Rotation  # takes long to import
-
     for order in itertools.permutations(range(3)):
         for signs in SIGNS:
             turn = np.diag(np.array(signs, float))[list(order)]
             if np.linalg.det(turn) < 0 or np.array_equal(turn, np.eye(3)):
                 continue
-            vector = Rotation.from_matrix(turn).as_rotvec()
-            along = [axis for axis, size in zip(AXES, np.abs(vector), strict=True) if size > 1e-6]
-            about = f" about the segment's {along[0]}" if len(along) == 1 else ""
-            says = f"turned by {np.degrees(np.linalg.norm(vector)):.0f} degrees{about}"
+            kept = [axis for axis, cosine in zip(AXES, turn.diagonal(), strict=True) if cosine == 1.0]
+            about = f" about the segment's {kept[0]}" if kept else ""
+            says = f"turned by {np.degrees(np.arccos((np.trace(turn) - 1) / 2)):.0f} degrees{about}"
             yield Mistake("upside_down", says, turn, turn)
 
 
@@ -270,6 +269,7 @@ def _costs(seen: _Seen, gait: UsualGait, size: float) -> _Costs:
     known = [sensor.axes_known for sensor in seen.sensors]
     raw = None if all(known) else _raw(seen, gait, size)
     everywhere, mistakes, sites, cost, elsewhere = sites_of(gait), [], [], [], []
+    usual = {site: _usual(gait, size, site) for site in everywhere}
     likeliest = []
     for j, sensor in enumerate(seen.sensors):
         site = site_of(sensor)
@@ -277,8 +277,8 @@ def _costs(seen: _Seen, gait: UsualGait, size: float) -> _Costs:
         others = [at for at in everywhere if at != site]
         if sensor.axes_known:
             mistakes.append(STATED)
-            own = _stated(seen, j, gait, size, site, STATED)
-            rest = np.concatenate([_stated(seen, j, gait, size, at, STATED[:1]) for at in others])
+            own = _stated(seen, j, usual[site], STATED)
+            rest = np.concatenate([_stated(seen, j, usual[at], STATED[:1]) for at in others])
         else:
             assert raw is not None
             mistakes.append(RAW)
@@ -292,24 +292,43 @@ def _costs(seen: _Seen, gait: UsualGait, size: float) -> _Costs:
     return _Costs(tuple(mistakes), tuple(sites), tuple(cost), tuple(elsewhere), np.stack(likeliest, axis=1))
 
 
-def _stated(
-    seen: _Seen, j: int, gait: UsualGait, size: float, site: Site, mistakes: Sequence[Mistake]
-) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class _Usual:
+    """How a segment usually moves in one kind of gait of one size.
+
+    Attributes
+    ----------
+    up : (3,) array
+        In the axes of the segment.
+    harmonics, variance : mapping of str to (h, 3) complex array and (h,) array
+        Of ``force`` and ``rate``, and how these depart from one person to another.
+    """
+
+    up: np.ndarray
+    harmonics: Mapping[str, np.ndarray]
+    variance: Mapping[str, np.ndarray]
+
+
+def _usual(gait: UsualGait, size: float, site: Site) -> _Usual:
+    curves = gait.segments[site[0]]
+    return _Usual(
+        curves.lean_at(size).up(site[1]),
+        {kind: size * curves.signal(kind, site[1]) for kind in ("force", "rate")},
+        {kind: departures(curves, kind, size) for kind in ("force", "rate")},
+    )
+
+
+def _stated(seen: _Seen, j: int, at: _Usual, mistakes: Sequence[Mistake]) -> np.ndarray:
     """Return the cost (m, p) of mistakes with axes that the study states, for one sensor on one site."""
-    curves, strides = gait.segments[site[0]], seen.strides
+    strides = seen.strides
     force = np.stack([mistake.force for mistake in mistakes])
     rate = np.stack([mistake.rate for mistake in mistakes])
-    up = curves.lean_at(size).up(site[1])
-    off = (strides.up[j] - force @ up) * seen.force[j]
+    off = (strides.up[j] - force @ at.up) * seen.force[j]
     cost = np.repeat(0.5 * (off**2).sum(axis=1)[:, None] / _LEAN_SD**2, len(PHASES), axis=1)
-    order = np.arange(1, strides.rate.shape[1] + 1)
-    turn = np.exp(1j * order * PHASES[:, None])
     for kind, applied, channels in (("force", force, seen.force[j]), ("rate", rate, seen.rate[j])):
-        own = getattr(strides, kind)[j] * channels
-        usual = size * curves.signal(kind, site[1])
-        variance = departures(curves, kind, size)
+        own, usual, variance = getattr(strides, kind)[j] * channels, at.harmonics[kind], at.variance[kind]
         pairs = (own.conj() / variance[:, None])[:, :, None] * usual[:, None]
-        product = (turn @ pairs.reshape(len(pairs), -1)).real  # (p, 9)
+        product = (_TURNS @ pairs.reshape(len(pairs), -1)).real  # (p, 9)
         square = 0.5 * (np.abs(usual) ** 2 / variance[:, None]).sum(axis=0)
         fixed = 0.5 * (np.abs(own) ** 2 / variance[:, None]).sum() + channels.sum() * np.log(variance).sum()
         cost += (fixed + applied**2 @ square @ channels)[:, None] / TOGETHER

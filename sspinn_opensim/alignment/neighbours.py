@@ -373,7 +373,7 @@ def _cost(parent: _Joint, child: _Joint, at: np.ndarray, lag: int) -> float:
             whole = force + way @ per_way
             norm = np.maximum(np.sqrt((whole**2).sum(axis=0)), 1e-9)
             size.append(norm)
-            slope.append(sign * (whole[:, None] / norm * per_way).sum(axis=0))
+            slope.append(np.einsum("in,ijn->jn", sign * whole / norm, per_way))
         off = size[0] - size[1]
         if fitted == _FITS:
             break
@@ -389,12 +389,14 @@ def _lateness(lags: Sequence[_Lag], count: int) -> np.ndarray:
     Which are late, the least sum of absolute departures says: of pairs beyond what is usual, in their
     standard deviations, and of sensors from none, in `_USUAL_LAG_S`. How late these are, least squares.
     """
+    lag_s, usual_s, sd_s = np.array([(lag.lag_s, lag.usual_s, lag.sd_s) for lag in lags]).T
+    if np.all(np.abs(lag_s) <= usual_s):
+        return np.zeros(count)
     from scipy.optimize import linprog  # takes long to import
 
     pairs = np.zeros((len(lags), count))
     for row, lag in enumerate(lags):
         pairs[row, lag.child], pairs[row, lag.parent] = 1.0, -1.0
-    lag_s, usual_s, sd_s = np.array([(lag.lag_s, lag.usual_s, lag.sd_s) for lag in lags]).T
     # Late and early parts of sensors, and what pairs are beyond what is usual.
     costs = np.concatenate([np.full(2 * count, 1 / _USUAL_LAG_S), 1 / sd_s])
     one_way = np.hstack([pairs, -pairs, -np.eye(len(lags))])

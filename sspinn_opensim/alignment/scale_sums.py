@@ -14,6 +14,7 @@ from sspinn_opensim.anatomy.names import MIDDLE
 from sspinn_opensim.recording.movement.phases import GAIT, Phase
 from sspinn_opensim.recording.sensors.placement import site_of
 from sspinn_opensim.recording.sensors.rest import Rest, rest_of
+from sspinn_opensim.recording.signals.filters import mean_around
 from sspinn_opensim.recording.types import Recording
 from sspinn_opensim.recording.units import GRAVITY
 
@@ -96,82 +97,109 @@ class _Sensor:
         return np.exp(1j * self.angle)
 
 
-def sums_of(
-    recording: Recording, model: Model, doing: Sequence[Phase], mended: np.ndarray | None = None
-) -> Sums | None:
-    """Return what scales and offsets of sensors would change, and how far off what is seen is; None: no gait.
+@dataclass(frozen=True, eq=False)
+class Gait:
+    """Gait in a recording, of which sums are made.
+
+    Attributes
+    ----------
+    recording : Recording
+        Along the axes of the bodies.
+    sites : dict of int to (str, str)
+        Segment and side of the sensors that are looked at.
+    part, every, at : slice, int, (w, t) array
+        The part of the recording, the step in it, and samples of windows of a stride in that.
+    joints : list of (int, int, (2, 3) array)
+        As `joints_between` yields them.
+    rests : dict of int to Rest
+        The stillest moments of sensors with all channels.
+    """
+
+    recording: Recording
+    sites: dict[int, tuple[str, str]]
+    part: slice
+    every: int
+    at: np.ndarray
+    joints: list[tuple[int, int, np.ndarray]]
+    rests: dict[int, Rest]
+
+
+def find_gait(recording: Recording, model: Model, doing: Sequence[Phase]) -> Gait | None:
+    """Return the gait in a recording; None where there is none, or no sensor whose axes are known.
 
     Parameters
     ----------
     recording, model, doing
         As for `odd_scales`.
-    mended : (k,) array, optional
-        By what the angular rates of each sensor are multiplied.
     """
     windows = _windows(recording, doing)
     force, rate = recording.acceleration_available, recording.angular_rate_available
     sagittal = force[:, :2].all(axis=1) & rate[:, 2]
-    sites = [site_of(sensor) if sensor.axes_known else None for sensor in recording.sensors]
-    sensors = tuple(k for k, site in enumerate(sites) if site and sagittal[k])
-    if windows is None or not sensors:
+    known = [site_of(sensor) if sensor.axes_known else None for sensor in recording.sensors]
+    sites = {k: site for k, site in enumerate(known) if site and sagittal[k]}
+    if windows is None or not sites:
         return None
-    part, every, at = windows
-    step_s, count = every / recording.sampling_rate_hz, len(recording.sensors)
-    mended = np.ones(count) if mended is None else mended
-    seen = {k: _sensor(recording, k, part, every, at, mended[k]) for k in sensors}
     joints = list(joints_between(recording, model))
-    columns = 4 * count + 5 * len(joints)
-    rows, off = [], []
-    for j, (parent, child, ways) in enumerate(joints):
+    return Gait(recording, sites, *windows, joints, _rests(recording, list(sites), windows[0], doing))
+
+
+def sums_of(gait: Gait, mended: np.ndarray | None = None) -> Sums:
+    """Return what scales and offsets of sensors would change, and how far off what is seen is.
+
+    Parameters
+    ----------
+    mended : (k,) array, optional
+        By what the angular rates of each sensor are multiplied.
+    """
+    recording, at = gait.recording, gait.at
+    count = len(recording.sensors)
+    mended = np.ones(count) if mended is None else mended
+    seen = {k: _sensor(recording, k, gait.part, gait.every, at, mended[k]) for k in gait.sites}
+    square, slope, cost, seen_once = np.zeros((4 * count, 4 * count)), np.zeros(4 * count), 0.0, 0
+    for parent, child, ways in gait.joints:
+        step_s = gait.every / recording.sampling_rate_hz
         slopes, differences = _at_joint((seen[parent], seen[child]), ways, step_s)
-        whole = np.zeros((len(differences), columns))
-        for end, k in enumerate((parent, child)):
-            whole[:, k : 4 * count : count] = slopes[:, 4 * end : 4 * end + 4]
-        whole[:, 4 * count + 5 * j : 4 * count + 5 * j + 5] = slopes[:, 8:]
-        rows.append(whole)
-        off.append(differences)
-    # How strides differ says nothing: all of them together count as one.
-    seen_once = sum(len(part) for part in off) // len(at)
-    rests = _rests(recording, sensors, part, doing)
-    for k in sensors:
-        slopes, differences = _gravity(seen[k], rests.get(k))
-        whole = np.zeros((len(differences), columns))
-        whole[:, k : 4 * count : count] = slopes
-        rows.append(whole)
-        off.append(differences)
+        faults = np.concatenate([np.arange(k, 4 * count, count) for k in (parent, child)])
+        squares, own, left = _eliminated(slopes, differences)
+        square[np.ix_(faults, faults)] += squares
+        slope[faults] += own
+        cost += left
         seen_once += len(differences)
-    slopes, differences = np.concatenate(rows), np.concatenate(off)
-    prior = np.tile([_WAY_SD_M] * 4 + [_LAG_SD_S], len(joints))
+    # How strides differ says nothing: all of them together count as one.
+    seen_once //= len(at)
+    for k in gait.sites:
+        slopes, differences = _gravity(seen[k], gait.rests.get(k))
+        faults = np.arange(k, 4 * count, count)
+        square[np.ix_(faults, faults)] += slopes.T @ slopes
+        slope[faults] += slopes.T @ differences
+        cost += float(differences @ differences)
+        seen_once += len(differences)
     return Sums(
-        sensors,
-        tuple(k for k in sensors if (site := sites[k]) and site[0] not in MIDDLE),
-        {k: seen[k].gravity for k in sensors},
-        *_eliminated(slopes, differences, prior),
+        tuple(gait.sites),
+        tuple(k for k, (segment, _) in gait.sites.items() if segment not in MIDDLE),
+        {k: seen[k].gravity for k in gait.sites},
+        square,
+        slope,
+        cost,
         seen_once,
     )
 
 
-def _eliminated(
-    slopes: np.ndarray, differences: np.ndarray, prior: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return normal equations of the first columns, the others fitted, and the sum of squares that is left.
+def _eliminated(slopes: np.ndarray, differences: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return normal equations of the faults at a joint, ways and lag fitted, and the squares that are left.
 
     Parameters
     ----------
-    slopes, differences : (m, f + p) and (m,) array
-        By faults and what is fitted along, and what is off, in standard deviations.
-    prior : (p,) array
-        Standard deviations of what is fitted.
+    slopes, differences : (m, 13) and (m,) array
+        As `_at_joint` returns them.
     """
     square, slope = slopes.T @ slopes, slopes.T @ differences
-    faults = np.arange(len(slope)) < len(slope) - len(prior)
-    fitted = ~faults
-    inner = square[np.ix_(fitted, fitted)] + np.diag(1 / prior**2)
-    share = np.linalg.solve(inner, np.column_stack([square[np.ix_(fitted, faults)], slope[fitted]]))
-    across = square[np.ix_(faults, fitted)]
+    faults, fitted = slice(None, 8), slice(8, None)
+    inner = square[fitted, fitted] + np.diag([_WAY_SD_M**-2] * 4 + [_LAG_SD_S**-2])
+    share = np.linalg.solve(inner, np.column_stack([square[fitted, faults], slope[fitted]]))
     return (
-        square[np.ix_(faults, faults)] - across @ share[:, :-1],
-        slope[faults] - across @ share[:, -1],
+        square[faults, faults] - square[faults, fitted] @ share[:, :-1],
+        slope[faults] - square[faults, fitted] @ share[:, -1],
         float(differences @ differences - slope[fitted] @ share[:, -1]),
     )
 
@@ -200,11 +228,9 @@ def _part(recording: Recording, phase: Phase, longest_s: float) -> slice:
 
 def _sensor(recording: Recording, k: int, part: slice, every: int, at: np.ndarray, mended: float) -> _Sensor:
     """Return what a sensor says over windows, with its angular rates times a factor."""
-    from scipy.ndimage import uniform_filter1d  # takes long to import
-
     step_s = every / recording.sampling_rate_hz
     force, rate = (
-        uniform_filter1d(signal[part, k], every, axis=0, mode="nearest")[::every]
+        mean_around(signal[part, k], every)[::every]
         for signal in (recording.acceleration, recording.angular_rate)
     )
     rate = mended * rate

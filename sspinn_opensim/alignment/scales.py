@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 
 from casadi_dynamics.model import Model
-from sspinn_opensim.alignment.scale_sums import Sums, sums_of
+from sspinn_opensim.alignment.scale_sums import Gait, Sums, find_gait, sums_of
 from sspinn_opensim.recording.findings import Finding
 from sspinn_opensim.recording.movement.phases import Phase
 from sspinn_opensim.recording.types import Recording
@@ -94,21 +94,20 @@ def odd_scales(recording: Recording, model: Model, doing: Sequence[Phase]) -> li
     doing : sequence of Phase
         What the person does: only gait counts, and rest.
     """
-    sums = sums_of(recording, model, doing)
-    if sums is None:
+    gait = find_gait(recording, model, doing)
+    if gait is None:
         return []
+    sums = sums_of(gait)
     found = []
     for fault in scale_faults(sums):
         factor = fault.factor
         if fault.kind == "rate":
-            factor = _rate_factor(recording, model, doing, fault.sensors)
+            factor = _rate_factor(gait, fault.sensors)
         found.append(_finding(fault, factor, sums, recording.sensor_names))
     return found
 
 
-def _rate_factor(
-    recording: Recording, model: Model, doing: Sequence[Phase], sensors: tuple[int, ...]
-) -> float:
+def _rate_factor(gait: Gait, sensors: tuple[int, ...]) -> float:
     """Return how many times too large the angular rates of sensors are.
 
     What is seen is linear in small faults only, so it is asked again with the rates mended: by that power of
@@ -117,11 +116,9 @@ def _rate_factor(
     wrong = list(sensors)
 
     def with_rates(by: float) -> Sums:
-        mended = np.ones(len(recording.sensors))
+        mended = np.ones(len(gait.recording.sensors))
         mended[wrong] = by
-        sums = sums_of(recording, model, doing, mended)
-        assert sums is not None
-        return sums
+        return sums_of(gait, mended)
 
     by = min(_RANGES, key=lambda by: with_rates(by).cost)
     for _ in range(_TURNS):

@@ -13,8 +13,9 @@ import numpy as np
 
 from casadi_dynamics.cores import side_by_side
 from sspinn_opensim.recording.movement.phases import GAIT, Phase
-from sspinn_opensim.recording.signals.filters import both_ways, butterworth
+from sspinn_opensim.recording.signals.filters import both_ways, butterworth, mean_around
 from sspinn_opensim.recording.signals.magnitude import magnitudes
+from sspinn_opensim.recording.signals.rotations import rotations_from_vectors, vectors_from_rotations
 
 #: Harmonics of the stride that are kept.
 HARMONICS = 5
@@ -92,8 +93,6 @@ def find_strides(
     usable : (n,) array of bool, optional
         False where a stride must not be taken from; default: nowhere.
     """
-    from scipy.ndimage import uniform_filter1d  # takes long to import
-
     good = np.ones(len(time_s), bool) if usable is None else usable
     step_s = float(time_s[-1] - time_s[0]) / (len(time_s) - 1)
     every = max(int(1 / (_ENOUGH_HZ * step_s)), 1)
@@ -105,7 +104,7 @@ def find_strides(
 
     def filter_sensor(k: int) -> None:
         smooth[:, k] = both_ways(lowpass, angular_rate[:, k], padding)[::every]
-        force[:, k] = uniform_filter1d(acceleration[:, k], every, axis=0, mode="nearest")[::every]
+        force[:, k] = mean_around(acceleration[:, k], every)[::every]
 
     side_by_side(filter_sensor, range(angular_rate.shape[1]))
     bouts = [
@@ -153,9 +152,7 @@ def bouts_of(phases: Sequence[Phase]) -> list[tuple[Phase, float]]:
 
 def attitudes(turns: np.ndarray) -> np.ndarray:
     """Return attitudes (s, t + 1, k, 3, 3) against the first, from rotations (s, t, k, 3) between them."""
-    from scipy.spatial.transform import Rotation  # takes long to import
-
-    steps = Rotation.from_rotvec(turns.reshape(-1, 3)).as_matrix().reshape(*turns.shape, 3)
+    steps = rotations_from_vectors(turns)
     attitude = np.empty((len(steps), steps.shape[1] + 1, *steps.shape[2:]))
     attitude[:, 0] = np.eye(3)
     for t in range(steps.shape[1]):
@@ -191,13 +188,9 @@ def _windows(
     most: int,
 ) -> dict[str, np.ndarray]:
     """Return what each whole stride of one bout of gait tells, by name, with strides on the first axis."""
-    from scipy.ndimage import uniform_filter1d  # takes long to import
-    from scipy.signal import hilbert  # takes long to import
-    from scipy.spatial.transform import Rotation  # takes long to import
-
     first, last, stride = bout
     length = round(stride)
-    phase = np.unwrap(np.angle(np.asarray(hilbert(_at_stride(swing[first:last], stride)))))
+    phase = _phase(_at_stride(swing[first:last], stride))
     starts = np.arange(0, last - first - length, max(length // _OVERLAP, 1))
     at = starts[:, None] + np.arange(length)
     at = at[usable[first + at].all(axis=1)]
@@ -206,10 +199,10 @@ def _windows(
     attitude = attitudes(step_s * rate[:, :-1])
     felt = np.einsum("stkij,stkj->ski", attitude, force) / length
     up = np.einsum("stkji,skj->stki", attitude, _unit(felt))
-    turned = Rotation.from_matrix(attitude[:, -1].reshape(-1, 3, 3)).as_rotvec().reshape(felt.shape)
+    turned = vectors_from_rotations(attitude[:, -1])
     moved = force - magnitudes(felt)[:, None, :, None] * up
     moving = (rate**2).sum(axis=3) + (moved**2).sum(axis=3) / _STILL_M_S2**2
-    still = uniform_filter1d(moving, max(round(_FLAT_S / step_s), 1), axis=1, mode="wrap")
+    still = mean_around(moving.swapaxes(0, 1), max(round(_FLAT_S / step_s), 1), wraps=True)
     window, sensor = np.indices(felt.shape[:2])
     turns = np.exp(-1j * np.arange(1, HARMONICS + 1)[:, None] * phase[:, None])  # (s, h, t)
     return {
@@ -219,8 +212,16 @@ def _windows(
         "square": np.einsum("stki,stkj->skij", rate, rate) / length,
         "rate": 2 * np.einsum("sht,stki->skhi", turns, rate) / length,
         "force": 2 * np.einsum("sht,stki->skhi", turns, force) / length,
-        "flat": up[window, still.argmin(axis=1), sensor],
+        "flat": up[window, still.argmin(axis=0), sensor],
     }
+
+
+def _phase(signal: np.ndarray) -> np.ndarray:
+    """Return the phase (n,) of a signal that swings at one frequency, rad, by Hilbert's transform."""
+    spectrum, half = np.fft.fft(signal), len(signal) / 2
+    spectrum[1 : int(np.ceil(half))] *= 2
+    spectrum[int(half) + 1 :] = 0
+    return np.unwrap(np.angle(np.fft.ifft(spectrum)))
 
 
 def middle_direction(vectors: np.ndarray) -> np.ndarray:

@@ -9,84 +9,29 @@ import numpy as np
 from casadi_dynamics.model import Model
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.symbolic.posture import posture, upright, without_forces
-from sspinn_opensim.alignment.types import Alignment, words
+from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.anatomy import joint_of_leg
 from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
 from sspinn_opensim.recording.checks.overview import Overview
-from sspinn_opensim.recording.movement.phases import GAIT, Phase
-from sspinn_opensim.recording.signals.rotations import angles_from_rotation
+from sspinn_opensim.recording.movement.phases import GAIT
 from sspinn_opensim.report.charts import MOST_POINTS, Band, Chart, Line
 from sspinn_opensim.report.page import Page, Section, Table
 from sspinn_opensim.report.placement import Mark, placement_figure
-from sspinn_opensim.text import fixed
+from sspinn_opensim.report.recording_tables import (
+    LIKE_COLUMNS,
+    PHASE_COLUMNS,
+    SENSOR_COLUMNS,
+    phase_rows,
+    sensor_rows,
+    turn_table,
+)
 
-SENSOR_COLUMNS = (
-    *("sensor", "in the file", "on", "measured"),
-    *("at rest, m/s²", "bias, deg/s", "peak, m/s²", "peak, deg/s"),
-)
-PHASE_COLUMNS = ("phase", "from, s", "to, s", "steps/min")
-_TURN_COLUMNS = (
-    *("sensor", "axes of", "angles x y z, deg", "moves like (probability)"),
-    *("sagittal, ± deg", "frontal, ± deg", "heading, ± deg"),
-)
-_LIKE_COLUMNS = (_TURN_COLUMNS[0], _TURN_COLUMNS[3])
-#: Standard deviation of an alignment of which nothing is known, degrees.
-_UNKNOWN_DEG = 180.0
 #: s of gait whose channels are shown one by one.
 _CLOSE_UP_S = 3.0
 #: Angles about z of a stride that shows both legs, rad, by joint of the leg.
 _STRIDE = {"hip_r": 0.4, "knee_r": -0.15, "hip_l": -0.25, "knee_l": -0.35, "ankle_r": 0.05}
 _HEADINGS = {"serious": "Serious", "doubt": "To look at", "note": "Notes"}
 _LEGEND = "\u25cf axes stated or found (x long, y short)   orange ring: axes not known yet"
-
-
-def sensor_rows(overview: Overview) -> list[list[str]]:
-    """Return the sensors as texts under `SENSOR_COLUMNS`."""
-    return [
-        [
-            sensor.name,
-            sensor.source,
-            sensor.body or "\u2013",
-            sensor.channels,
-            fixed(sensor.resting_m_s2, 2),
-            fixed(sensor.bias_deg_s, 2),
-            fixed(sensor.peak_m_s2, 1),
-            fixed(sensor.peak_deg_s, 0),
-        ]
-        for sensor in overview.sensors
-    ]
-
-
-def turn_table(alignment: Alignment) -> tuple[Sequence[str], list[list[str]]]:
-    """Return headings and rows of how sensors sit, those of which the signals tell something.
-
-    A dash stands for what is not known; where it is known of none, what they move like stands alone.
-    """
-    rows = []
-    for own in alignment.sensors:
-        known = max(own.sd_deg) < _UNKNOWN_DEG
-        if not known and own.found is None:
-            continue
-        angles = np.degrees(angles_from_rotation(own.rotation))
-        x, y, z = own.sd_deg
-        like = "\u2013" if own.found is None else f"{words(own.found)} ({own.probability:.2f})"
-        rows.append(
-            [
-                own.name,
-                own.body if own.site else "\u2013",
-                " ".join(fixed(float(angle), 0) for angle in angles) if known else "\u2013",
-                like,
-                *(fixed(sd, 1) if known else "\u2013" for sd in (z, x, y)),
-            ]
-        )
-    if all(max(own.sd_deg) >= _UNKNOWN_DEG for own in alignment.sensors):
-        return _LIKE_COLUMNS, [[row[0], row[3]] for row in rows]
-    return _TURN_COLUMNS, rows
-
-
-def phase_rows(phases: Sequence[Phase]) -> list[list[str]]:
-    """Return phases as texts under `PHASE_COLUMNS`."""
-    return [[p.kind, fixed(p.from_s, 2), fixed(p.to_s, 2), fixed(p.cadence_steps_per_min, 1)] for p in phases]
 
 
 def recording_page(
@@ -136,7 +81,7 @@ def recording_page(
     ]
     columns, turns = ((), ()) if alignment is None else turn_table(alignment)
     if turns:
-        heading = "How they are turned" if len(columns) > len(_LIKE_COLUMNS) else "What they move like"
+        heading = "How they are turned" if len(columns) > len(LIKE_COLUMNS) else "What they move like"
         content = {"table": Table(columns, turns, left=4)}
         sections.append(Section("turns", heading, "table.html", content))
     if picture is not None:

@@ -18,6 +18,7 @@ import numpy as np
 from sspinn_opensim.recording.movement.phases import Phase
 from sspinn_opensim.recording.sensors.placement import site_of
 from sspinn_opensim.recording.signals.magnitude import magnitudes
+from sspinn_opensim.recording.signals.rotations import rotations_from_vectors
 from sspinn_opensim.recording.signals.runs import true_runs
 from sspinn_opensim.recording.types import Recording
 
@@ -188,15 +189,12 @@ def _reckoned(
     strides: Sequence[tuple[int, int]], acceleration: np.ndarray, angular_rate: np.ndarray, rate_hz: float
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the first sample of each stride and the velocity in it, (n, 3) in m/s along level axes."""
-    from scipy.spatial.transform import Rotation  # takes long to import, and a study needs none of it
-
     for k in range(0, len(strides), _AT_ONCE):
         some = strides[k : k + _AT_ONCE]
         # Strides beside one another; the shorter ones go on, and what is beyond their ends is left out.
         at = np.array([first for first, _ in some])[:, None] + np.arange(max(b - a for a, b in some) + 1)
         force, rate = (signal[np.minimum(at, len(signal) - 1)] for signal in (acceleration, angular_rate))
-        middle = 0.5 * (rate[:, :-1] + rate[:, 1:]) / rate_hz
-        turns = Rotation.from_rotvec(middle.reshape(-1, 3)).as_matrix().reshape(*middle.shape, 3)
+        turns = rotations_from_vectors(0.5 * (rate[:, :-1] + rate[:, 1:]) / rate_hz)
         rest = np.stack([acceleration[max(first - 2, 0) : first + 3].mean(axis=0) for first, _ in some])
         attitude, level = _level(rest), np.empty(force.shape)
         for i in range(at.shape[1]):

@@ -71,18 +71,14 @@ def rest_of(
     usable : (n,) array of bool, optional
         Samples that are no gap that was filled. By default all.
     """
-    from scipy.ndimage import maximum_filter1d  # takes long to import, and a study needs none of it
-
     width = max(round(_WINDOW_S * rate_hz), 3)
     if len(acceleration) < width + _FEWEST:
         return None
     magnitude = magnitudes(acceleration)
-    turning = magnitudes(angular_rate)
     mean = running_mean(magnitude, width)
-    half = width // 2
-    fastest = maximum_filter1d(turning, width)[half : half + len(mean)]
     spread = running_mean(magnitude**2, width) - mean**2
-    still = (spread < _SPREAD**2) & (fastest < _RATE) & (mean > _FALLING)
+    slow = windows_within(magnitudes(angular_rate) < _RATE, width)
+    still = (spread < _SPREAD**2) & slow & (mean > _FALLING)
     if usable is not None:
         still &= windows_within(usable, width)
     still = np.flatnonzero(still)

@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from sspinn_opensim.recording.sensors.mounting import rotation_from_axes
-from sspinn_opensim.recording.signals.rotations import angles_from_rotation, rotate, rotation_from_angles
+from sspinn_opensim.recording.signals.rotations import (
+    angles_from_rotation,
+    rotate,
+    rotation_from_angles,
+    rotations_from_vectors,
+    vectors_from_rotations,
+)
 from sspinn_opensim.recording.types import Sensor
 
 
@@ -16,6 +23,22 @@ def test_angles_are_body_fixed_xyz():
         expected = about_x @ about_y @ about_z
         np.testing.assert_allclose(rotation_from_angles(tuple(angles)), expected, atol=1e-14)
         np.testing.assert_allclose(angles_from_rotation(expected), angles, atol=1e-12)
+
+
+@pytest.mark.parametrize("angle", [0.0, 1e-9, 0.1, 1.5, 3.0, np.pi - 1e-6])
+def test_rotation_vectors_and_matrices_are_those_of_scipy(angle):
+    directions = np.random.default_rng(0).normal(size=(20, 5, 3))
+    vectors = angle * directions / np.linalg.norm(directions, axis=-1, keepdims=True)
+    expected = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix().reshape(20, 5, 3, 3)
+    np.testing.assert_allclose(rotations_from_vectors(vectors), expected, atol=1e-15)
+    np.testing.assert_allclose(vectors_from_rotations(expected), vectors, atol=1e-14)
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_half_a_turn_about_an_axis_is_along_it(axis):
+    signs = -np.ones(3)
+    signs[axis] = 1.0
+    np.testing.assert_allclose(np.abs(vectors_from_rotations(np.diag(signs))), np.pi * np.eye(3)[axis])
 
 
 @pytest.mark.parametrize("middle", [np.pi / 2, -np.pi / 2])
