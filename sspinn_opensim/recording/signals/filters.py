@@ -31,9 +31,9 @@ def low_pass(signal: np.ndarray, cutoff_hz: float, rate_hz: float, *, order: int
 
 
 def butterworth(*corners_hz: float, rate_hz: float, order: int = 2) -> np.ndarray:
-    """Return a Butterworth filter as sections of second order, (m, 6), as `scipy.signal.butter` has them.
+    """Return a Butterworth filter as sections of second order, (m, 6), as SciPy has them.
 
-    Written out: loading `scipy.signal` takes longer than all that is filtered before a study is refused.
+    Written out: loading SciPy takes longer than all that is filtered before a study is refused.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Rotations: matrices of angles and of vectors, and signals turned by them.
 
-Written out where `scipy.spatial` would do: loading it takes longer than a study that is refused.
+Written out where SciPy would do: loading it takes longer than to refuse a study.
 """
 
 from __future__ import annotations
