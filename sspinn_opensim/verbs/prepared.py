@@ -141,9 +141,10 @@ def prepare(
     trained_on = resample(recording, study.training.rate_hz)
     told = phases(trained_on)
     spans = uncovered(trained_on, told, turns=subject.heading is not None)
-    rates = _told_apart(recording.sampling_rate_hz, study.training.rate_hz)
+    # As many digits as matter: in an hour a clock is off by less than a sample then.
+    before, after = (f"{rate:.6g}" for rate in (recording.sampling_rate_hz, study.training.rate_hz))
     notes = (
-        *(() if trained_on is recording else (f"note: {rates[0]} Hz become {rates[1]} Hz for the training",)),
+        *((f"note: {before} Hz become {after} Hz for the training",) if before != after else ()),
         *map(str, findings),
         *(f"note: {span}" for span in spans),
         *moved_sensors(as_read, model),
@@ -152,9 +153,3 @@ def prepare(
     )
     signals = make_signals(trained_on, subject, told)
     return Prepared(recording, trained_on, subject, signals, notes, told, spans, alignment)
-
-
-def _told_apart(*rates_hz: float) -> list[str]:
-    """Return rates as texts with as many digits as show that they differ."""
-    texts = [[f"{rate:.{digits}g}" for rate in rates_hz] for digits in (6, 12)]
-    return texts[0] if len(set(texts[0])) > 1 else texts[1]

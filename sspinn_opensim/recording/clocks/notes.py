@@ -63,9 +63,10 @@ def _notes_on_several(
         if edges:
             found.append(f"Sensor '{stream.name}' {' and '.join(edges)}; the common part is used.")
     rates = [clock.rate_hz for clock in stream_clocks]
-    if max(rates) / min(rates) - 1.0 > 1e-6:
+    slowest, fastest = (f"{rate:.6g}" for rate in (min(rates), max(rates)))
+    if slowest != fastest:
         found.append(
-            f"The sensors' clocks run at {min(rates):.6g} to {max(rates):.6g} Hz; "
+            f"The sensors' clocks run at {slowest} to {fastest} Hz; "
             f"all are interpolated to {clocks.rate_hz:.6g} Hz."
         )
     return [*found, *_notes_on_offsets(clocks)]

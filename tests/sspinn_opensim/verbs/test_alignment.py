@@ -94,6 +94,16 @@ def study(tmp_path):
     return written
 
 
+@pytest.mark.parametrize(
+    ("rate_hz", "told"), [(100.00000346, []), (80.0, ["note: 100 Hz become 80 Hz for the training"])]
+)
+def test_rates_are_told_apart_where_it_matters(rate_hz, told, study):
+    known, out = study()
+    training = dataclasses.replace(known.training, rate_hz=rate_hz)
+    prepared = prepare(dataclasses.replace(known, training=training), out)
+    assert [note for note in prepared.notes if "Hz" in note] == told
+
+
 def test_sensors_are_aligned_once_kept_and_used_again(study, monkeypatch):
     known, out = study()
     assert check(known.path).ok  # although a CSV is along the segments where the study says nothing

@@ -253,6 +253,12 @@ def test_drift_between_stamped_clocks_is_stretched_away():
     assert any("100 to 100.05 Hz" in note for note in common.notes)
 
 
+def test_clocks_that_agree_to_all_digits_that_are_told_are_no_note():
+    a = stream("a", time_s=np.arange(600) / 100)
+    b = stream("b", time_s=np.arange(600) / 100.0003)
+    assert not any("Hz" in note for note in joined(a, b).notes)
+
+
 def test_files_that_share_nothing_start_together():
     a = stream("a", time_s=np.arange(500) / 100)
     b = stream("b", time_s=9000.0 + np.arange(510) / 100, true_s=np.arange(510) / 100)
