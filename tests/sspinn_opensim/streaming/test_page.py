@@ -155,6 +155,8 @@ def test_what_is_told_of_a_frame_is_the_estimate(make_page, frames, channels):
 
 
 def test_every_number_of_a_frame_has_one_place(channels, frames):
+    titles = {group.key: [chart.title for chart in group.charts] for group in groups_of(channels, 700.0)}
+    assert titles["forces"] == ["Up (y)", "Forward (x)", "Right (z)"], "what a third of the page has room for"
     columns = [c.column for g in groups_of(channels, 700.0) for chart in g.charts for c in chart.curves]
     assert len(set(columns)) == len(columns)
     assert max(columns) < len(numbers(channels, frames[0]))
