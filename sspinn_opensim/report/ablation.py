@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 FULL = "full"
 #: A bar longer than so many times the middle one is cut: it would leave the others without length.
 _LONGEST = 6.0
+#: How many times more, or less, is told: beyond it is another order of things.
+_LARGEST_RATIO = 1000.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,14 @@ class Measure:
     def legend(self) -> str:
         """Meaning and unit in words."""
         return self.meaning if self.unit == "x" else f"{self.meaning}, {self.unit}"
+
+    def told(self, value: float) -> str:
+        """Return a value of it as a text; ratios beyond `_LARGEST_RATIO` are not told."""
+        if self.unit == "x" and value > _LARGEST_RATIO:
+            return f"> {_LARGEST_RATIO:g}"
+        if self.unit == "x" and 0.0 < value < 1 / _LARGEST_RATIO:
+            return f"< {1 / _LARGEST_RATIO:g}"
+        return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
 
 
 MEASURES = (
@@ -169,7 +179,7 @@ def as_markdown(ablation: Ablation) -> str:
         markdown_table(
             ["off", "weight", *(f"{m.title} ({m.legend})" for m in ablation.measures)],
             (
-                [*_head(ablation, arm, "nothing"), *(_cell(ablation, arm, m.key) for m in ablation.measures)]
+                [*_head(ablation, arm, "nothing"), *(_cell(ablation, arm, m) for m in ablation.measures)]
                 for arm in ablation.arms
             ),
         ),
@@ -199,12 +209,16 @@ def as_svg(ablation: Ablation) -> str:
         axes[0].set_ylim(len(names) - 0.5, -0.5)
         for panel, measure in zip(axes, measures, strict=True):
             panel.set_title(f"{measure.title}\n{measure.legend}")
-            draw_bars(panel, [arm.middle(measure.key) for arm in ablation.arms])
+            draw_bars(panel, [arm.middle(measure.key) for arm in ablation.arms], measure.told)
 
     return svg(draw, inches=inches, title=ablation.title)
 
 
-def draw_bars(axes: Axes, bars: Sequence[tuple[float, float, float] | None]) -> None:
+def draw_bars(
+    axes: Axes,
+    bars: Sequence[tuple[float, float, float] | None],
+    told: Callable[[float], str] = "{:.3g}".format,
+) -> None:
     """Draw a bar with a whisker for each (middle, lowest, highest); none of them negative.
 
     Parameters
@@ -213,6 +227,8 @@ def draw_bars(axes: Axes, bars: Sequence[tuple[float, float, float] | None]) -> 
         Row k is at height k; a dashed line carries the value of row 0 through all others.
     bars : sequence
         None leaves a row empty.
+    told : callable, optional
+        From a value to its text.
     """
     shown = {row: bar for row, bar in enumerate(bars) if bar}
     usual = median(middle for middle, _, _ in shown.values())
@@ -224,7 +240,7 @@ def draw_bars(axes: Axes, bars: Sequence[tuple[float, float, float] | None]) -> 
         if high > low:
             axes.plot([min(low, longest), min(high, longest)], [row, row], "|-", color=INK, lw=1.2, ms=6)
         axes.annotate(
-            f"{middle:.3g}" + (" \u2192" if cut else ""),
+            told(middle) + (" \u2192" if cut else ""),
             (min(high, longest), row),
             xytext=(5, 0),
             textcoords="offset points",
@@ -250,20 +266,20 @@ def progress_line(ablation: Ablation, count: int, left_s: float) -> str:
     for measure in ablation.measures:
         found, before = arm.middle(measure.key), full.middle(measure.key)
         if measure.in_progress and found:
-            text = f"{measure.title.lower()} {found[0]:.3g} {measure.unit}"
-            parts.append(text if arm is full or before is None else f"{text} ({before[0]:.3g})")
+            text = f"{measure.title.lower()} {measure.told(found[0])} {measure.unit}"
+            parts.append(text if arm is full or before is None else f"{text} ({measure.told(before[0])})")
     number = len(ablation.arms)
     left = f"about {max(round(left_s / 60), 1)} min left" if number < count else "done"
     return f"{number:>2}/{count} {arm.title}: {', '.join(parts)}; {left}"
 
 
-def _cell(ablation: Ablation, arm: Arm, key: str) -> str:
-    found = arm.middle(key)
+def _cell(ablation: Ablation, arm: Arm, measure: Measure) -> str:
+    found = arm.middle(measure.key)
     if found is None:
         return "diverged" if arm.failure else "\u2013"
-    middle, low, high = (f"{value:.3g}" for value in found)
-    text = middle if found[1] == found[2] else f"{middle} ({low} to {high})"
-    return f"**{text}**" if ablation.differs(arm, key) else text
+    middle, low, high = map(measure.told, found)
+    text = middle if low == high else f"{middle} ({low} to {high})"
+    return f"**{text}**" if ablation.differs(arm, measure.key) else text
 
 
 def _head(ablation: Ablation, arm: Arm, full: str) -> tuple[str, str]:

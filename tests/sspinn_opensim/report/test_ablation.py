@@ -88,6 +88,22 @@ def test_the_chart_has_a_row_for_every_arm_and_a_panel_for_every_measure(ablatio
     assert as_svg(ablation) == as_svg(ablation), "the same bytes each time"
 
 
+def test_ratios_beyond_what_anybody_reads_are_told_so(ablation):
+    numbers_of_arms = ((3.05e4, 2e4, 4e4), (2e-5, 1.5e4, 3.0))
+    arms = (ablation.arms[0], *(Arm("torque", numbers(own_loss=values)) for values in numbers_of_arms))
+    found = dataclasses.replace(ablation, arms=arms)
+    cells = [line.split("|")[-2].strip() for line in as_markdown(found).splitlines() if "torque |" in line]
+    assert cells == ["> 1000", "3 (< 0.001 to > 1000)"]
+    assert "30500" in as_csv(found), "a table for programs has the numbers"
+    assert "> 1000" in as_svg(found).replace("&gt;", ">") and "e+04" not in as_svg(found)
+
+
+def test_large_numbers_have_no_exponent(ablation):
+    arms = (Arm(FULL, numbers(root_force_bw=(1234.0, 1234.0, 1234.0))), *ablation.arms[1:])
+    found = dataclasses.replace(ablation, arms=arms[:1])
+    assert "| 1234 |" in as_markdown(found) and "root force 1234 %BW" in progress_line(found, 4, 600.0)
+
+
 def bars_of(*bars) -> tuple[list[float], list[str]]:
     """Return the lengths of bars and the texts beside them."""
     axes = Figure().add_subplot()
