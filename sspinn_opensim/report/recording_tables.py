@@ -27,7 +27,7 @@ _UNKNOWN_DEG = 180.0
 
 
 def sensor_rows(overview: Overview) -> list[list[str]]:
-    """Return the sensors as texts under `SENSOR_COLUMNS`."""
+    """Return the sensors as texts under `SENSOR_COLUMNS`; a bias that is not subtracted is called kept."""
     return [
         [
             sensor.name,
@@ -35,7 +35,8 @@ def sensor_rows(overview: Overview) -> list[list[str]]:
             sensor.body or "\u2013",
             sensor.channels,
             fixed(sensor.resting_m_s2, 2),
-            fixed(sensor.bias_deg_s, 2),
+            fixed(sensor.bias_deg_s, 2)
+            + ("" if sensor.bias_deg_s is None or sensor.bias_subtracted else " kept"),
             fixed(sensor.peak_m_s2, 1),
             fixed(sensor.peak_deg_s, 0),
         ]

@@ -32,6 +32,8 @@ class SensorFacts:
         rests.
     bias_deg_s : float or None
         Magnitude of the gyroscope's bias from rest, deg/s; None: it never rests for long, or there is none.
+    bias_subtracted : bool
+        Whether it is subtracted: it is known well enough, and larger than what is not known of it.
     peak_m_s2, peak_deg_s : float or None
         Largest magnitudes; None: not measured.
     """
@@ -42,6 +44,7 @@ class SensorFacts:
     channels: str
     resting_m_s2: float | None
     bias_deg_s: float | None
+    bias_subtracted: bool
     peak_m_s2: float | None
     peak_deg_s: float | None
 
@@ -131,7 +134,7 @@ def overview_of(
 
 
 def _facts(recording: Recording, as_recorded: Recording, sources: Sequence[str]) -> tuple[SensorFacts, ...]:
-    biases = {bias.sensor: float(np.linalg.norm(bias.bias_rad_s)) for bias in recording.gyro_biases}
+    biases = {bias.sensor: bias for bias in recording.gyro_biases}
     facts = []
     for k, (sensor, rest) in enumerate(zip(recording.sensors, rests_of(as_recorded), strict=True)):
         felt = recording.acceleration_available[k].any()
@@ -146,7 +149,8 @@ def _facts(recording: Recording, as_recorded: Recording, sources: Sequence[str])
                 body=body,
                 channels=_channels(recording.acceleration_available[k], recording.angular_rate_available[k]),
                 resting_m_s2=None if rest is None else rest.magnitude,
-                bias_deg_s=None if bias is None else float(np.degrees(bias)),
+                bias_deg_s=None if bias is None else float(np.degrees(np.linalg.norm(bias.bias_rad_s))),
+                bias_subtracted=bias is not None and bias.subtracted,
                 peak_m_s2=_peak(as_recorded.acceleration[:, k]) if felt else None,
                 peak_deg_s=_peak(np.degrees(recording.angular_rate[:, k])) if turning else None,
             )

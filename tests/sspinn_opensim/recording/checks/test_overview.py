@@ -6,6 +6,8 @@ import pytest
 
 from sspinn_opensim.recording import Sensor, find_faults, phases
 from sspinn_opensim.recording.checks.overview import overview_of
+from sspinn_opensim.recording.provenance import GyroBias
+from sspinn_opensim.report.recording_tables import SENSOR_COLUMNS, sensor_rows
 
 
 def test_an_overview_says_what_is_in_a_recording(walker):
@@ -41,3 +43,15 @@ def test_a_channel_that_was_not_measured_has_no_peak(walker):
     assert view.sensors[0].peak_deg_s is None and view.sensors[0].bias_deg_s is None
     assert view.sensors[0].peak_m_s2 and view.sensors[1].peak_deg_s
     assert view.to_json()["sensors"][0]["peak_deg_s"] is None
+
+
+def test_a_bias_that_is_not_subtracted_is_called_kept(walker):
+    recording = walker.recording
+    first, second, *_ = recording.sensor_names
+    biases = tuple(
+        GyroBias(name, (0.01, 0.0, 0.0), (0.001, 0.001, 0.001), 2.0, subtracted)
+        for name, subtracted in ((first, True), (second, False))
+    )
+    view = overview_of(dataclasses.replace(recording, gyro_biases=biases))
+    column = SENSOR_COLUMNS.index("bias, deg/s")
+    assert [row[column] for row in sensor_rows(view)[:3]] == ["0.57", "0.57 kept", "\u2013"]
