@@ -60,7 +60,7 @@ def side_of(name: str) -> str:
     ``ground.l.vx``.
     """
     words = re.split("[^a-z]+", _CAMEL.sub("_", name).lower())
-    sides = {word[0] for word in words if word in ("r", "l", "right", "left")}
+    sides = {word[0] for word in words if word in ("r", "l", "rt", "lt", "right", "left")}
     return sides.pop() if len(sides) == 1 else ""
 
 

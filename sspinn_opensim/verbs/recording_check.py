@@ -137,7 +137,7 @@ class RecordingCheck:
                 others += [f"{own.name} beside {first}"] if first != own.name else []
         order = [own.name for own in told]
         places = sorted(surest.items(), key=lambda item: order.index(item[1]))
-        said = " ".join(f"{name}={segment_name(place)}" for place, name in places)
+        said = " ".join(shlex.quote(f"{name}={segment_name(place)}") for place, name in places)
         more = f" (on the same segments: {', '.join(others)})" if others else ""
         return [f"by how they move, sensors sit at: --where {said}{more}"] if said else []
 

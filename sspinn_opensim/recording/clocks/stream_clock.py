@@ -115,7 +115,8 @@ def apart(first_hz: float | None, second_hz: float | None) -> bool:
 
 def decimals_of(time_s: np.ndarray) -> int:
     """Return how many decimals the times are written with, at most 7."""
-    close = (np.allclose(time_s, np.round(time_s, n), rtol=0.0, atol=1e-9) for n in range(_MOST_DECIMALS))
+    within = max(1e-9, float(np.spacing(np.max(np.abs(time_s)))))  # of a date, numbers hold 0.2 us
+    close = (np.allclose(time_s, np.round(time_s, n), rtol=0.0, atol=within) for n in range(_MOST_DECIMALS))
     return next((n for n, holds in enumerate(close) if holds), _MOST_DECIMALS)
 
 

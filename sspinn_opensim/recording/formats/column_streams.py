@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +30,15 @@ class Plan:
         Columns of time and of the number of each sample.
     time_unit : str
         Unit of time, a key of `units.TIME`; empty: it is not stated.
+    own_times : mapping of int to int
+        Column of time of each signal, where they have several.
     """
 
     sensors: tuple[SensorChannels, ...]
     time: int | None
     counter: int | None
     time_unit: str
+    own_times: Mapping[int, int] = field(default_factory=dict)
 
     def in_seconds(self) -> Plan:
         """Return the plan with time in s."""
@@ -45,6 +48,7 @@ class Plan:
     def columns(self) -> list[int]:
         """Columns to read, in rising order."""
         own = {place for sensor in self.sensors for place in sensor.columns}
+        own |= {self.own_times[place] for place in own if self.own_times}
         return sorted(own | {place for place in (self.time, self.counter) if place is not None})
 
 
@@ -71,7 +75,22 @@ def streams_of(
         Line of the file of each row.
     notes : tuple of str
         What the reader mended.
+
+    Raises
+    ------
+    InputError
+        If a counter is no whole number, or the signals of one sensor have times that differ.
     """
+    if plan.own_times:
+        found: list[Stream] = []
+        for sensor in plan.sensors:
+            time = _own_time(sensor, plan.own_times, column, path)
+            own = replace(plan, sensors=(sensor,), time=time, own_times={})
+            there = np.isfinite(column[time])  # below the last sample of a slower sensor, cells are empty
+            kept = {place: column[place][there] for place in own.columns}
+            own_lines = lines if lines is None else [lines[row] for row in np.flatnonzero(there).tolist()]
+            found += streams_of(own, kept, path, recorded_rate_hz, rate_hz, own_lines, notes)
+        return tuple(found)
     time_s = None if plan.time is None else column[plan.time] * units.TIME.get(plan.time_unit, 1.0)
     counter = None if plan.counter is None else _whole(column[plan.counter], path, lines)
     if counter is None and time_s is not None and not plan.time_unit and _counts(time_s):
@@ -94,6 +113,23 @@ def streams_of(
         )
         for sensor in plan.sensors
     )
+
+
+def _own_time(
+    sensor: SensorChannels, own_times: Mapping[int, int], column: Mapping[int, np.ndarray], path: Path
+) -> int:
+    """Return the column of time of a sensor, of which each signal may have a copy."""
+    first, *others = dict.fromkeys(own_times[place] for place in sensor.columns)
+    for other in others:
+        if not np.array_equal(column[first], column[other], equal_nan=True):
+            raise InputError(
+                f"The signals of '{sensor.name}' were not sampled at the same times.",
+                where=path,
+                expected="accelerometer and gyroscope at one rate",
+                found=f"times that differ, in columns {first + 1} and {other + 1}",
+                fix="export all signals of a sensor at one rate",
+            )
+    return first
 
 
 def _counts(time_s: np.ndarray) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
@@ -12,6 +14,7 @@ from sspinn_opensim.recording.streams import Stream
 HEAD_BYTES = 4096
 #: Names in a message.
 _SHOWN = 6
+_BETWEEN_WORDS = re.compile(r"[\s_.-]+")
 
 
 def head_of(path: Path) -> bytes:
@@ -62,6 +65,76 @@ def recorded_files(path: Path, recognises: Callable[[Path, bytes], bool], what: 
             "The folder holds no file of this format.", where=path, expected=what, found=names or "no file"
         )
     return found
+
+
+def told_by_names(files: Sequence[Path]) -> dict[Path, tuple[str, str]]:
+    """Return the sensor and the trial of each file, by what the names of the files do not share.
+
+    Words at either end that all names share say neither. A word there that differs by its number alone is
+    that of a trial if each trial then has the same sensors, as in walk1_pelvis, walk2_pelvis, ... A
+    serial number that comes first names the sensor alone: a time of day may follow.
+    """
+    words = {file: _BETWEEN_WORDS.split(file.stem) for file in files}
+
+    def taken(end: int) -> list[str]:
+        return [own.pop(end) for own in words.values()]
+
+    def at(end: int) -> set[str]:
+        return {own[end] for own in words.values()} if all(len(own) > 1 for own in words.values()) else set()
+
+    for end in (0, -1):
+        while len(at(end)) == 1:
+            taken(end)
+    trials = [""] * len(files)
+    for end in (0, -1):
+        ends, rest = at(end), {tuple(own[1:] if end == 0 else own[:-1]) for own in words.values()}
+        numbered = len({re.sub(r"\d+", "", word) for word in ends}) == 1
+        if numbered and len(ends) > 1 < len(rest) and len(ends) * len(rest) == len(files):
+            trials = taken(end)
+            break
+    firsts = {own[0] for own in words.values()}
+    if len(firsts) == len(files) and all(re.search(r"\d", first) for first in firsts):
+        words = {file: own[:1] for file, own in words.items()}
+    return {file: ("_".join(own), trial) for (file, own), trial in zip(words.items(), trials, strict=True)}
+
+
+def sensors_of_folder(
+    folder: Path, files: Sequence[Path], trial: str, read: Callable[[Path], tuple[Stream, ...]]
+) -> tuple[Stream, ...]:
+    """Return the sensors of a folder of tables, one each, named by their columns or else by their files.
+
+    Parameters
+    ----------
+    trial : str
+        The trial that is meant; empty: the folder holds one.
+    read : callable
+        Returns the streams of a file.
+
+    Raises
+    ------
+    InputError
+        If the folder holds several trials and none is chosen, or a table of several sensors beside others.
+    """
+    told = told_by_names(files)
+    chosen = of_one_trial({file: own for file, (_, own) in told.items()}, trial, folder)
+    names = told_by_names(chosen)
+    by_file = {file: read(file) for file in chosen}
+    if len(by_file) == 1:
+        return by_file[chosen[0]]
+    several = [file.name for file, streams in by_file.items() if len(streams) > 1]
+    if several:
+        raise InputError(
+            "The folder holds several recordings.",
+            where=folder,
+            expected="one table, or tables of one sensor each",
+            found=f"tables of several sensors: {listed(several)}",
+            fix="name one of the files",
+        )
+    streams = [own for own, *_ in by_file.values()]
+    in_columns = [stream.name for stream in streams]
+    if len({name.lower() for name in in_columns}) == len(streams) and in_columns != [f.stem for f in chosen]:
+        return tuple(streams)
+    return tuple(replace(stream, name=names[stream.file][0]) for stream in streams)
 
 
 def of_one_trial(trials: Mapping[Path, str], trial: str, where: Path) -> list[Path]:

@@ -95,7 +95,7 @@ def plan_of(header: Header, choice: RecordingChoice, options: TableOptions, rate
     for sensor in sensors:
         _refuse_misspelt(sensor, header, channels, options)
     _refuse_used_twice(sensors, {"time": time, "the counter": counter}, header, keys)
-    return Plan(sensors, time, counter, _time_unit(header, time, options, keys))
+    return Plan(sensors, time, counter, _time_unit(header, time, options, keys), _own_times(header, time))
 
 
 def _time_place(header: Header, options: TableOptions, keys: str, *, has_rate: bool) -> int | None:
@@ -115,6 +115,17 @@ def _time_place(header: Header, options: TableOptions, keys: str, *, has_rate: b
         or f"name the column of time: time_column under {keys}; without one, write "
         "recorded_rate_hz = ... under [recording]",
     )
+
+
+def _own_times(header: Header, time: int | None) -> dict[int, int]:
+    """Return the column of time of each column, where that comes again: the last to its left."""
+    if time is None or header.names.count(header.names[time]) == 1:
+        return {}
+    last, own = time, {}
+    for place, name in enumerate(header.names):
+        last = place if name == header.names[time] else last
+        own[place] = last
+    return own
 
 
 def _sensors(

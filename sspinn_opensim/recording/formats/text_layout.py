@@ -100,6 +100,45 @@ class Sheet:
         return column, lines, notes
 
 
+def read_table(
+    path: Path, choice: RecordingChoice, options: TableOptions, spelt: Callable[[str], str] = str
+) -> tuple[Stream, ...]:
+    """Return the streams of a text table, in the order of its columns.
+
+    Parameters
+    ----------
+    path : Path
+        The table: the recording of `choice`, or one of the files in it.
+    spelt : callable
+        Returns the name of a column as tables of any origin spell it; empty: the column is not used.
+
+    Raises
+    ------
+    InputError
+        If the file is no such table, names no signal, or a cell that is needed is no number.
+    """
+    sheet = read_sheet(path, options, spelt)
+    rate_hz = sheet.rate_hz
+    header = replace(sheet.header, names=tuple(map(spelt, sheet.header.names)))
+    plan = plan_of(header, choice, options, rate_hz)
+    column, lines, notes = sheet.numbers(plan.columns)
+    del sheet  # of an hour more than the numbers
+    return streams_of(plan, column, path, choice.recorded_rate_hz, rate_hz, lines, notes)
+
+
+def names_sensors(head: bytes, options: TableOptions, spelt: Callable[[str], str] = str) -> bool:
+    """Return whether the first bytes of a file have a line that names a signal of an inertial sensor."""
+    if b"\x00" in head:
+        return False
+    lines = [line for line in words(head).splitlines() if line.strip()]
+    without_time = replace(options, time_column=" ")  # a column of time alone makes no recording of sensors
+    return any(
+        names_columns(list(map(spelt, cells_of_line(line, mark))), without_time)
+        for line in lines[:MOST_LINES]
+        for mark in MARKS
+    )
+
+
 def read_sensors(
     choice: RecordingChoice, options: TableOptions, turned: Callable[[str], Sequence[str]]
 ) -> tuple[Stream, ...]:
@@ -129,8 +168,13 @@ def with_orientation(stream: Stream, parts: Sequence[np.ndarray]) -> Stream:
     return replace(stream, orientation=np.stack(parts, axis=1)) if len(parts) == 4 else stream
 
 
-def read_sheet(path: Path, options: TableOptions) -> Sheet:
+def read_sheet(path: Path, options: TableOptions, spelt: Callable[[str], str] = str) -> Sheet:
     """Return a text table with its names, what is said above and below them, and its rows.
+
+    Parameters
+    ----------
+    spelt : callable
+        Returns the name of a column as tables of any origin spell it.
 
     Raises
     ------
@@ -145,14 +189,14 @@ def read_sheet(path: Path, options: TableOptions) -> Sheet:
         )
     if b"\x00" in data[:4096]:
         raise InputError("The recording is not a text table.", where=path, fix="save it as CSV, UTF-8")
-    forced = re.match(r"sep=(.)\s*$", lines[0])
-    at, mark = _names_at(path, lines, forced[1] if forced else "", options)
+    forced = re.match(r'"?sep=(.)"?\s*$', lines[0])
+    at, mark = _names_at(path, lines, forced[1] if forced else "", options, spelt)
     names = cells_of_line(lines[at], mark)
-    first, spelt = at + 1, ()
+    first, below = at + 1, ()
     while first < len(lines):
         cells = cells_of_line(lines[first], mark)
-        if not spelt and _is_unit_line(cells, names):
-            spelt = cells
+        if not below and _is_unit_line(cells, names):
+            below = cells
         elif not _is_index_line(cells, names):
             break
         if _is_index_line(cells, names) and not names[0]:
@@ -169,8 +213,8 @@ def read_sheet(path: Path, options: TableOptions) -> Sheet:
         names = names[:surplus]
     if mark == " ":
         body = re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", re.sub(rb"[ \t]+", b" ", body))
-    spelt = tuple(cell.strip("[]()") for cell in spelt)
-    padded = spelt[: len(names)] + ("",) * (len(names) - len(spelt)) if spelt else ()
+    below = tuple(map(_without_brackets, below))
+    padded = below[: len(names)] + ("",) * (len(names) - len(below)) if below else ()
     header = Header(f"{path}, line {at + 1}", names, padded, groups[: len(names)])
     return Sheet(path, header, tuple(lines[:at]), body, mark, first + 1)
 
@@ -196,7 +240,9 @@ def _offset(data: bytes, line: int) -> int:
     return start
 
 
-def _names_at(path: Path, lines: Sequence[str], forced: str, options: TableOptions) -> tuple[int, str]:
+def _names_at(
+    path: Path, lines: Sequence[str], forced: str, options: TableOptions, spelt: Callable[[str], str]
+) -> tuple[int, str]:
     """Return the line of the column names, from 0, and what separates them."""
     marks = forced or MARKS
     for number, line in enumerate(lines):
@@ -205,7 +251,7 @@ def _names_at(path: Path, lines: Sequence[str], forced: str, options: TableOptio
         counts = {
             mark: len(cells_of_line(line, mark))
             for mark in marks
-            if names_columns(cells_of_line(line, mark), options)
+            if names_columns(list(map(spelt, cells_of_line(line, mark))), options)
         }
         if counts:
             return number, max(counts, key=lambda mark: (mark != " " and counts[mark] > 1, counts[mark]))
@@ -247,8 +293,14 @@ def _is_number(text: str) -> bool:
 def _is_unit_line(cells: Sequence[str], names: Sequence[str]) -> bool:
     """Say whether a line below the names holds units: no number, and units that are known among its cells."""
     texts = [cell for cell in cells if cell]
-    known = [cell for cell in texts if units.unit_of(cell.strip("[]()")) is not None]
+    known = [cell for cell in texts if units.unit_of(_without_brackets(cell)) is not None]
     return 0 < len(texts) <= len(names) and len(known) > 0 and not any(_is_number(cell) for cell in texts)
+
+
+def _without_brackets(cell: str) -> str:
+    """Return what stands in brackets, if all of a cell does."""
+    found = re.fullmatch(r"\[(.*)\]|\(([^()]*)\)", cell)
+    return cell if found is None else found[1] or found[2] or ""
 
 
 def _is_index_line(cells: Sequence[str], names: Sequence[str]) -> bool:

@@ -110,7 +110,8 @@ def _of_folder(folder: Path) -> Recognised:
             found=listed([file.name for file in files]) or "no file",
         )
     # Storage files and tables lie beside recordings: where sensors have a file each, those are the recording.
-    candidates = [form for form in known.values() if form.folders] or list(known.values())
+    own_files = [form for form in known.values() if form.folders and not form.segment_axes]
+    candidates = own_files or list(known.values())
     if len(candidates) > 1:
         own = {other.name: [f.name for f, form in by_file.items() if form is other] for other in candidates}
         counts = [

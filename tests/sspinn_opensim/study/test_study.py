@@ -216,7 +216,7 @@ def test_a_folder_for_a_format_of_single_files_is_told_what_to_do(write, tmp_pat
     (tmp_path / "sensors").mkdir()
     for name, text in files.items():
         (tmp_path / "sensors" / name).write_text(text)
-    error = refused(write(("walk.csv", "sensors")))
+    error = refused(write(('"csv"', '"c3d"'), ("walk.csv", "sensors")))
     assert "folder" in error.what and "recording.file" in error.where and fix in error.fix
 
 

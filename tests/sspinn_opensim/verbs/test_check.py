@@ -148,8 +148,8 @@ def test_a_folder_of_one_file_is_that_file(tmp_path):
     names = "time," + ",".join(f"foot_{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz")
     (tmp_path / "imu" / "walk.csv").write_text(names + "\n" + rows)
     assert check(tmp_path / "imu").format == "csv"
-    with pytest.raises(InputError, match="(?s)no option 'trial'.*--option trial"):
-        check(tmp_path / "imu", options={"trial": "walk"})
+    with pytest.raises(InputError, match="(?s)no option 'mapping'.*--option mapping"):
+        check(tmp_path / "imu", options={"mapping": "walk"})
     with pytest.raises(InputError, match="(?s)not one of the choices.*acceleration_unit"):
         check(tmp_path / "imu", options={"acceleration_unit": "G"})
     assert check(tmp_path / "imu", options={"acceleration_unit": "m/s^2"}).format == "csv"
@@ -328,12 +328,12 @@ def test_sensors_on_segments_that_the_model_has_not_are_told_so(shared, tmp_path
     assert "where they sit (--where): Head, RightShoulder, LeftShoulder" in said
 
 
-def test_of_a_folder_with_a_table_for_each_sensor_it_is_said_what_to_do(recording, tmp_path):
+def test_of_a_folder_with_several_tables_of_all_sensors_it_is_said_what_to_do(recording, tmp_path):
     for name in ("a", "b"):
         write_table(tmp_path / f"{name}.csv", recording)
     with pytest.raises(InputError) as refused:
         check(tmp_path)
-    assert "join the files of the sensors into one table" in refused.value.fix
+    assert refused.value.fix == "name one of the files" and "a.csv, b.csv" in str(refused.value)
 
 
 def test_of_two_sensors_on_a_shank_one_is_used_and_the_other_named(shared, tmp_path):

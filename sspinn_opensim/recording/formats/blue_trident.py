@@ -1,0 +1,70 @@
+"""Tables of Vicon's Blue Trident (IMeasureU), as Capture.U exports them: one sensor a file, ``*_lowg.csv``.
+
+Columns are ``unix_timestamp_microsec``, ``time_s``, specific force from ``ax_m/s/s`` on and angular rate from
+``gx_deg/s`` on. A second accelerometer, for impacts, is in ``*_highg.csv`` without a gyroscope,
+the magnetometer in ``*_mag.csv``: neither is read.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from sspinn_opensim.recording.choices import Format, RecordingChoice
+from sspinn_opensim.recording.formats.column_options import TableOptions
+from sspinn_opensim.recording.formats.folders import recorded_files, sensors_of_folder
+from sspinn_opensim.recording.formats.text_layout import read_table
+from sspinn_opensim.recording.formats.text_tables import first_lines
+from sspinn_opensim.recording.streams import Stream
+
+_TABLE = TableOptions()
+_SIGNAL = re.compile(r"(?P<kind>[ag])(?P<axis>[xyz])_(?P<unit>m/s/s|deg/s)")
+_KINDS = {"a": "acc", "g": "gyro"}
+#: The common clock of the sensors comes first; `time_s` counts from the start of each.
+_TIMES = {"unix_timestamp_microsec": "timestamp (us)", "time_s": "time_s"}
+
+
+@dataclass(frozen=True)
+class BlueTridentOptions:
+    """``[recording.blue_trident]``: which files of a folder.
+
+    Parameters
+    ----------
+    trial : str
+        The trial in the names of the files, or how these start, if a folder holds several.
+    """
+
+    trial: str = ""
+
+
+def read_blue_trident(choice: RecordingChoice) -> tuple[Stream, ...]:
+    """Return the stream of each sensor of a file or folder.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no such file, or several trials and none is chosen; if a file is damaged.
+    """
+    path, options = choice.file, choice.options or BlueTridentOptions()
+    files = recorded_files(path, is_blue_trident, "tables of Blue Trident (_lowg.csv)")
+    return sensors_of_folder(
+        path, files, options.trial, lambda file: read_table(file, choice, _TABLE, _spelt)
+    )
+
+
+def is_blue_trident(path: Path, head: bytes) -> bool:
+    """Return whether a file has the columns of accelerometer and gyroscope."""
+    names = [cell.strip() for line in first_lines(path, head)[:1] for cell in line.split(",")]
+    return {"time_s", "ax_m/s/s", "gx_deg/s"} <= {*names}
+
+
+FORMAT = Format(
+    "blue_trident", BlueTridentOptions, streams=read_blue_trident, recognises=is_blue_trident, folders=True
+)
+
+
+def _spelt(name: str) -> str:
+    """Return the name of a column as tables of any origin spell it."""
+    found = _SIGNAL.fullmatch(name)
+    return f"{_KINDS[found['kind']]}_{found['axis']} ({found['unit']})" if found else _TIMES.get(name, "")
