@@ -17,6 +17,11 @@ from sspinn_opensim.recording.formats.channels import (
 )
 from sspinn_opensim.recording.streams import Stream
 
+#: A time beyond this counts from 1970, not from the start of a recording, s.
+_DATE_S = 1e8
+#: Times since 1970 are counted from one of these, 12 days apart, s.
+_PERIOD_S = 2**20
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -91,7 +96,7 @@ def streams_of(
             own_lines = lines if lines is None else [lines[row] for row in np.flatnonzero(there).tolist()]
             found += streams_of(own, kept, path, recorded_rate_hz, rate_hz, own_lines, notes)
         return tuple(found)
-    time_s = None if plan.time is None else column[plan.time] * units.TIME.get(plan.time_unit, 1.0)
+    time_s = None if plan.time is None else _seconds(column[plan.time], units.TIME.get(plan.time_unit, 1.0))
     counter = None if plan.counter is None else _whole(column[plan.counter], path, lines)
     if counter is None and time_s is not None and not plan.time_unit and _counts(time_s):
         # Without a rate these are handed on as times, and the clocks say what is wrong with them.
@@ -113,6 +118,15 @@ def streams_of(
         )
         for sensor in plan.sensors
     )
+
+
+def _seconds(time: np.ndarray, unit_s: float) -> np.ndarray:
+    """Return times in s; of those since 1970 from a day not long before, so that they keep their digits."""
+    if not (time.size and _DATE_S < unit_s * time[0] < np.inf):
+        return unit_s * time
+    # The same day for all sensors, as a rule; where not, they have no time in common, which is told.
+    periods = np.floor(unit_s * time[0] / _PERIOD_S) - 1
+    return (time - periods * (_PERIOD_S * round(1 / unit_s))) * unit_s
 
 
 def _own_time(
