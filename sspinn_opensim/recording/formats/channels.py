@@ -7,7 +7,7 @@ Vendors put the same four words in many orders of dots, blanks and underscores: 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,8 @@ _CHANNEL = re.compile(
     rf"(?:\s*(?P<number>\d+))?{_GAP}(?P<axis>[ag]?[xyz])(?:{_GAP}(?P<after>\d+))?",
     re.IGNORECASE,
 )
+#: The shortest names: ``ax``, ``pelvis_gz``, ``a_x``.
+_LETTERS = re.compile(r"(?P<before>(?:.*[\s_.:/-])?)(?P<kind>[ag])_?(?P<axis>[xyz])", re.IGNORECASE)
 _UNIT = re.compile(r"(?P<name>.*?)\s*(?:\((?P<round>[^()]*)\)|\[(?P<square>[^\[\]]*)\])\s*")
 #: Signals along other axes than the sensor's are no signals of a sensor.
 _OTHER_AXES = re.compile(r"(?:^|[\s_.:/-])(?:global|world|earth|lab|ned|enu|nwu)$", re.IGNORECASE)
@@ -79,6 +81,18 @@ def channel_of(name: str) -> Channel | None:
     sensor, number = match["before"].strip(" _.:/-"), match["number"] or match["after"] or ""
     sensor = sensor if sensor.endswith(number) else f"{sensor} {number}".strip()
     return Channel(sensor, quantity, "xyz".index(match["axis"][-1].lower()), unit)
+
+
+def channels_by_letters(names: Sequence[str]) -> dict[int, Channel]:
+    """Return the channels of a table that calls both kinds of them by letters, by their places."""
+    found = {}
+    for place, name in enumerate(names):
+        plain, unit = without_unit(name)
+        if match := _LETTERS.fullmatch(plain):
+            quantity = ACCELERATION if match["kind"].lower() == "a" else ANGULAR_RATE
+            axis = "xyz".index(match["axis"].lower())
+            found[place] = Channel(match["before"].strip(" _.:/-"), quantity, axis, unit)
+    return found if len({channel.quantity for channel in found.values()}) == 2 else {}
 
 
 @dataclass(frozen=True)

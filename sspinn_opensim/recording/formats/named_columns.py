@@ -16,6 +16,7 @@ from sspinn_opensim.recording.formats.channels import (
     Channel,
     SensorChannels,
     channel_of,
+    channels_by_letters,
     sensors_of,
     without_unit,
 )
@@ -55,7 +56,7 @@ class Header:
 def names_columns(cells: Sequence[str], options: TableOptions) -> bool:
     """Say whether a line of cells names columns: one of time, or a signal of a sensor."""
     named = {options.counter_column, *(name for own in options.columns for name in _named(own))} - {""}
-    return any(
+    return bool(channels_by_letters(cells)) or any(
         cell in named or _channel(cell, options) is not None or _is_time(cell, options)
         for cell in cells
         if cell
@@ -194,8 +195,10 @@ def _unit_at(header: Header, place: int) -> str:
 def _channels(header: Header, options: TableOptions) -> dict[int, Channel]:
     """Return what each column is that is known by its name."""
     found = {}
-    for place, name in enumerate(header.names):
-        channel = _channel(name, options) if name else None
+    spelt = {place: _channel(name, options) for place, name in enumerate(header.names) if name}
+    if not any(spelt.values()) and not options.columns:
+        spelt = channels_by_letters(header.names)
+    for place, channel in spelt.items():
         if channel is not None:
             sensor = channel.sensor or (header.groups[place] if header.groups else "")
             unit = channel.unit or (header.units[place] if header.units else "")

@@ -105,6 +105,8 @@ FORCE, RATE = [[0.5, 9.5], [1.5, 8.5], [2.5, 7.5]], [0.25, 0.75, 1.25]
         ",s,,\ntime,acc_x,acc_y,gyro_z\n" + TABLE.partition("\n")[2],
         TABLE.replace("time,", "Time (s),"),
         TABLE.replace("_acc_x", ".Acceleration.X").replace("_acc_y", " Acc Y"),
+        TABLE.replace("_acc_x", "_ax").replace("_acc_y", "_ay").replace("_gyro_z", "_gz"),
+        TABLE.replace("_acc_x", "_Ax (m/s^2)").replace("_acc_y", "_Ay").replace("_gyro_z", " Gz (rad/s)"),
     ],
 )  # fmt: skip
 def test_what_programs_do_to_tables_is_mended(write, text):
