@@ -2,8 +2,9 @@
 
 Exit status: 0 done, 1 a verb that looks for faults found some, 2 wrong input or a file that cannot be
 written, 3 with ``--strict`` a training that did not come out as those of good recordings do, 128 and the
-number of the signal that interrupted it (130 Ctrl-C, 143 ``kill``). A verb's module is imported when it runs,
-so that ``--help`` and ``doctor`` answer even where a library is broken.
+number of the signal that interrupted it (130 Ctrl-C, 143 ``kill``, 141 a reader of its output that is gone).
+A verb's module is imported when it runs, so that ``--help`` and ``doctor`` answer even where a library is
+broken.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import importlib
 import inspect
 import io
 import os
+import select
 import shlex
 import signal
 import sys
@@ -39,6 +41,8 @@ _EPILOG = (
     "person, recording and sensors; see docs/study.md. 'run' does scale, convert, train, estimate, muscles "
     "and evaluate, which can also be done one by one."
 )
+#: The descriptor of the standard output.
+_OUTPUT = 1
 #: What follows a stage of a study that was done by itself.
 _NEXT = {
     "scale": "train",
@@ -81,13 +85,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         return _fail(str(error))
     except OSError as error:
-        return _fail(_explain(error))
+        gone = isinstance(error, BrokenPipeError) and _nobody_reads()
+        return 128 + signal.SIGPIPE if gone else _fail(_explain(error))
     except KeyboardInterrupt as error:
         number = error.number if isinstance(error, Interrupted) else signal.SIGINT
         text = f"Interrupted ({signal.Signals(number).name}). What is written is complete; "
         with contextlib.suppress(OSError):  # the terminal may be gone
             print(f"{text}the same command goes on from there.", file=sys.stderr)
         return 128 + number
+
+
+def _nobody_reads() -> bool:
+    """Say whether the reader of the output has gone, such as ``head`` that has its lines."""
+    waiting = select.poll()
+    waiting.register(_OUTPUT, 0)
+    return any(event & select.POLLERR for _, event in waiting.poll(0))
 
 
 def _in_utf8() -> None:

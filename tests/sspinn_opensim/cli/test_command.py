@@ -268,6 +268,17 @@ def test_names_with_accents_work_under_a_locale_that_has_none(tmp_path, reposito
     assert "holds nothing for OpenSim" in done.stderr and "r\u00e9sultats" in done.stderr
 
 
+def test_a_reader_of_the_output_that_is_gone_is_no_error_of_a_file(repository):
+    """As in ``sspinn doctor | head -1``."""
+    command = [sys.executable, "-m", "sspinn_opensim", "doctor"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=repository, stdout=pipe, stderr=pipe, text=True) as running:
+        assert running.stdout and running.stderr
+        running.stdout.close()
+        said = running.stderr.read()
+    assert running.returncode == 128 + signal.SIGPIPE and not said
+
+
 def test_an_interruption_is_one_line(study, fake, tmp_path, capsys):
     fake.error = KeyboardInterrupt()
     assert cli.main(["train", str(study), "--out", str(tmp_path)]) == 130
