@@ -8,18 +8,21 @@ the magnetometer in ``*_mag.csv``: neither is read.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sspinn_opensim.recording.choices import Format, RecordingChoice
 from sspinn_opensim.recording.formats.column_options import TableOptions
-from sspinn_opensim.recording.formats.folders import recorded_files, sensors_of_folder
+from sspinn_opensim.recording.formats.folders import recorded_files, sensors_of_folder, told_by_names
 from sspinn_opensim.recording.formats.text_layout import read_table
 from sspinn_opensim.recording.formats.text_tables import first_lines
 from sspinn_opensim.recording.streams import Stream
 
 _TABLE = TableOptions()
 _SIGNAL = re.compile(r"(?P<kind>[ag])(?P<axis>[xyz])_(?P<unit>m/s/s|deg/s)")
+#: Names that Capture.U gives: the trial, the serial number, when the sensor started.
+_FILE = re.compile(r"(?:(?P<trial>.+?)[\s_-]+)?TS-(?P<serial>\d+)_[\d-]+_lowg", re.IGNORECASE)
 _KINDS = {"a": "acc", "g": "gyro"}
 #: The common clock of the sensors comes first; `time_s` counts from the start of each.
 _TIMES = {"unix_timestamp_microsec": "timestamp (us)", "time_s": "time_s"}
@@ -49,19 +52,26 @@ def read_blue_trident(choice: RecordingChoice) -> tuple[Stream, ...]:
     path, options = choice.file, choice.options or BlueTridentOptions()
     files = recorded_files(path, is_blue_trident, "tables of Blue Trident (_lowg.csv)")
     return sensors_of_folder(
-        path, files, options.trial, lambda file: read_table(file, choice, _TABLE, _spelt)
+        path, files, options.trial, lambda file: read_table(file, choice, _TABLE, _spelt), _told
     )
 
 
 def is_blue_trident(path: Path, head: bytes) -> bool:
     """Return whether a file has the columns of accelerometer and gyroscope."""
-    names = [cell.strip() for line in first_lines(path, head)[:1] for cell in line.split(",")]
+    names = [cell.strip(' "') for line in first_lines(path, head)[:1] for cell in re.split("[,;\t]", line)]
     return {"time_s", "ax_m/s/s", "gx_deg/s"} <= {*names}
 
 
 FORMAT = Format(
     "blue_trident", BlueTridentOptions, streams=read_blue_trident, recognises=is_blue_trident, folders=True
 )
+
+
+def _told(files: Sequence[Path]) -> Mapping[Path, tuple[str, str]]:
+    """Return the sensor and the trial of each file."""
+    found = {file: _FILE.fullmatch(file.stem) for file in files}
+    told = {file: (own["serial"], own["trial"] or "") for file, own in found.items() if own is not None}
+    return told if len(told) == len(files) else told_by_names(files)
 
 
 def _spelt(name: str) -> str:

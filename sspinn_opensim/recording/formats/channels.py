@@ -157,8 +157,8 @@ def sensors_of(
         other = own[channel.axis]
         if other is not None:
             raise InputError(
-                f"Two columns are the {channel.quantity.replace('_', ' ')} {AXES[channel.axis]} of "
-                f"'{channel.sensor}'.",
+                f"Two columns are the {channel.quantity.replace('_', ' ')} {AXES[channel.axis]}"
+                + (f" of '{channel.sensor}'." if channel.sensor else "."),
                 where=where,
                 found=f"columns {other + 1} and {place + 1}",
                 fix="remove or rename one of them",

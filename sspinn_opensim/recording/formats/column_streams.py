@@ -91,7 +91,9 @@ def streams_of(
         for sensor in plan.sensors:
             time = _own_time(sensor, plan.own_times, column, path)
             own = replace(plan, sensors=(sensor,), time=time, own_times={})
-            there = np.isfinite(column[time])  # below the last sample of a slower sensor, cells are empty
+            # Below the last sample of a slower sensor cells are empty, or zero.
+            there = np.isfinite(column[time])
+            there[np.max(np.flatnonzero(there & (column[time] != 0.0)), initial=0) + 1 :] = False
             kept = {place: column[place][there] for place in own.columns}
             own_lines = lines if lines is None else [lines[row] for row in np.flatnonzero(there).tolist()]
             found += streams_of(own, kept, path, recorded_rate_hz, rate_hz, own_lines, notes)

@@ -15,13 +15,15 @@ HEAD_BYTES = 4096
 #: Names in a message.
 _SHOWN = 6
 _BETWEEN_WORDS = re.compile(r"[\s_.-]+")
+#: A numbered word that is never a trial's.
+_SENSOR_WORD = re.compile(r"(?:imu|sensor|dot|tag|node|device|serial)\d+", re.IGNORECASE)
 
 
-def head_of(path: Path) -> bytes:
+def head_of(path: Path, size: int = HEAD_BYTES) -> bytes:
     """Return the first bytes of a file; of text in UTF-8, without byte order mark, with line feeds."""
     try:
         with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
+            head = file.read(size)
     except OSError as error:
         raise InputError(f"The file cannot be read: {error.strerror}.", where=path) from error
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -89,6 +91,7 @@ def told_by_names(files: Sequence[Path]) -> dict[Path, tuple[str, str]]:
     for end in (0, -1):
         ends, rest = at(end), {tuple(own[1:] if end == 0 else own[:-1]) for own in words.values()}
         numbered = len({re.sub(r"\d+", "", word) for word in ends}) == 1
+        numbered = numbered and not all(map(_SENSOR_WORD.fullmatch, ends))
         if numbered and len(ends) > 1 < len(rest) and len(ends) * len(rest) == len(files):
             trials = taken(end)
             break
@@ -99,7 +102,11 @@ def told_by_names(files: Sequence[Path]) -> dict[Path, tuple[str, str]]:
 
 
 def sensors_of_folder(
-    folder: Path, files: Sequence[Path], trial: str, read: Callable[[Path], tuple[Stream, ...]]
+    folder: Path,
+    files: Sequence[Path],
+    trial: str,
+    read: Callable[[Path], tuple[Stream, ...]],
+    told_by: Callable[[Sequence[Path]], Mapping[Path, tuple[str, str]]] = told_by_names,
 ) -> tuple[Stream, ...]:
     """Return the sensors of a folder of tables, one each, named by their columns or else by their files.
 
@@ -109,15 +116,18 @@ def sensors_of_folder(
         The trial that is meant; empty: the folder holds one.
     read : callable
         Returns the streams of a file.
+    told_by : callable
+        Returns the sensor and the trial of each file.
 
     Raises
     ------
     InputError
-        If the folder holds several trials and none is chosen, or a table of several sensors beside others.
+        If the folder holds several trials and none is chosen, a table of several sensors beside others, or
+        two tables of one sensor.
     """
-    told = told_by_names(files)
+    told = told_by(files)
     chosen = of_one_trial({file: own for file, (_, own) in told.items()}, trial, folder)
-    names = told_by_names(chosen)
+    names = told_by(chosen)
     by_file = {file: read(file) for file in chosen}
     if len(by_file) == 1:
         return by_file[chosen[0]]
@@ -131,10 +141,13 @@ def sensors_of_folder(
             fix="name one of the files",
         )
     streams = [own for own, *_ in by_file.values()]
+    _refuse_one_kind_each(streams, folder)
     in_columns = [stream.name for stream in streams]
     if len({name.lower() for name in in_columns}) == len(streams) and in_columns != [f.stem for f in chosen]:
         return tuple(streams)
-    return tuple(replace(stream, name=names[stream.file][0]) for stream in streams)
+    named = tuple(replace(stream, name=names[stream.file][0]) for stream in streams)
+    refuse_same_names(named, folder)
+    return named
 
 
 def of_one_trial(trials: Mapping[Path, str], trial: str, where: Path) -> list[Path]:
@@ -168,6 +181,20 @@ def of_one_trial(trials: Mapping[Path, str], trial: str, where: Path) -> list[Pa
     return chosen
 
 
+def _refuse_one_kind_each(streams: Sequence[Stream], where: Path) -> None:
+    """Refuse accelerometers and gyroscopes in files of their own: two sensors would be made of each."""
+    forces = [stream.file.name for stream in streams if stream.angular_rate is None]
+    rates = [stream.file.name for stream in streams if stream.acceleration is None]
+    if forces and rates and len(forces) + len(rates) == len(streams):
+        raise InputError(
+            "Accelerometers and gyroscopes have files of their own.",
+            where=where,
+            expected="one table for each sensor",
+            found=f"accelerometers alone in {listed(forces)}; gyroscopes alone in {listed(rates)}",
+            fix="join the tables of each sensor into one with a column of time, acc_x ... gyro_z",
+        )
+
+
 def refuse_same_names(streams: Sequence[Stream], where: Path) -> None:
     """Refuse two files of one sensor."""
     by_name: dict[str, list[str]] = {}
@@ -181,5 +208,6 @@ def refuse_same_names(streams: Sequence[Stream], where: Path) -> None:
                 where=where,
                 found=listed(files),
                 fix="choose those of one trial: trial = how their names start, in the table of the format, "
-                "or for sspinn check --option trial=NAME",
+                "or for sspinn check --option trial=NAME; "
+                "or put the files of each trial into a folder of its own",
             )

@@ -101,7 +101,11 @@ class Sheet:
 
 
 def read_table(
-    path: Path, choice: RecordingChoice, options: TableOptions, spelt: Callable[[str], str] = str
+    path: Path,
+    choice: RecordingChoice,
+    options: TableOptions,
+    spelt: Callable[[str], str] = str,
+    data: bytes | None = None,
 ) -> tuple[Stream, ...]:
     """Return the streams of a text table, in the order of its columns.
 
@@ -111,13 +115,15 @@ def read_table(
         The table: the recording of `choice`, or one of the files in it.
     spelt : callable
         Returns the name of a column as tables of any origin spell it; empty: the column is not used.
+    data : bytes, optional
+        What the file holds, by `read_bytes`, if something was replaced in it.
 
     Raises
     ------
     InputError
         If the file is no such table, names no signal, or a cell that is needed is no number.
     """
-    sheet = read_sheet(path, options, spelt)
+    sheet = read_sheet(path, options, spelt, data)
     rate_hz = sheet.rate_hz
     header = replace(sheet.header, names=tuple(map(spelt, sheet.header.names)))
     plan = plan_of(header, choice, options, rate_hz)
@@ -168,20 +174,24 @@ def with_orientation(stream: Stream, parts: Sequence[np.ndarray]) -> Stream:
     return replace(stream, orientation=np.stack(parts, axis=1)) if len(parts) == 4 else stream
 
 
-def read_sheet(path: Path, options: TableOptions, spelt: Callable[[str], str] = str) -> Sheet:
+def read_sheet(
+    path: Path, options: TableOptions, spelt: Callable[[str], str] = str, data: bytes | None = None
+) -> Sheet:
     """Return a text table with its names, what is said above and below them, and its rows.
 
     Parameters
     ----------
     spelt : callable
         Returns the name of a column as tables of any origin spell it.
+    data : bytes, optional
+        What the file holds, by `read_bytes`, if something was replaced in it.
 
     Raises
     ------
     InputError
         If the file cannot be read, is no text, is empty, or starts with numbers.
     """
-    data = read_bytes(path)
+    data = read_bytes(path) if data is None else data
     lines = _first_lines(data)
     if not any(line.strip() for line in lines):
         raise InputError(
@@ -277,8 +287,15 @@ def _names_at(
 
 
 def cells_of_line(line: str, mark: str) -> tuple[str, ...]:
-    """Return the cells of a line, without quotes and blanks around them."""
-    cells = line.split() if mark == " " else line.split(mark)
+    """Return the cells of a line, without quotes and blanks around them; a separator in quotes is text."""
+    pieces = line.split('"')
+    if mark == " ":
+        cells = line.split()
+    elif len(pieces) % 2:
+        pieces[1::2] = [piece.replace(mark, "\x00") for piece in pieces[1::2]]
+        cells = [cell.replace("\x00", mark) for cell in '"'.join(pieces).split(mark)]
+    else:
+        cells = line.split(mark)
     return tuple(cell.strip().strip('"').strip() for cell in cells)
 
 

@@ -22,6 +22,7 @@ TWO = "time,a_acc_x,a_acc_y,b_acc_x,b_acc_y\n0,0.5,9.5,0.25,1\n0.01,1.5,8.5,0.75
         (["thigh_l", "thigh_r", "shank_l", "shank_r"], ["thigh_l", "thigh_r", "shank_l", "shank_r"], None),
         (["TS-2849_06_low", "TS-2850_07_low", "TS-2851_06_low"], ["2849", "2850", "2851"], None),
         (["s_8605_SD", "s_9A1F_SD"], ["8605", "9A1F"], None),
+        (["imu1_r1", "imu1_r2", "imu2_r1", "imu2_r2"], ["imu1"] * 2 + ["imu2"] * 2, ["r1", "r2"] * 2),
         (["walk"], ["walk"], None),
     ],
 )  # fmt: skip
@@ -76,3 +77,24 @@ def test_of_several_trials_one_is_chosen(folder):
     with pytest.raises(InputError, match="several trials"):
         read(path)
     assert [(s.name, s.acceleration[0, 1]) for s in read(path, trial="w2")] == [("foot", 9.5), ("hip", 4.5)]
+
+
+def test_two_tables_of_one_sensor_are_refused(folder):
+    path = folder(hip=ONE, foot=ONE)
+    (path / "hip.txt").write_text(ONE)
+    with pytest.raises(InputError, match="2 files of the folder are of sensor 'hip'") as caught:
+        read(path)
+    assert caught.value.found == "hip.csv, hip.txt"
+
+
+def test_accelerometers_and_gyroscopes_in_files_of_their_own_are_refused(folder):
+    force, rate = "time,acc_x\n0,9.5\n0.01,8.5\n", "time,gyro_x\n0,0.5\n0.01,0.75\n"
+    with pytest.raises(InputError, match="files of their own") as caught:
+        read(folder(hip_acc=force, hip_gyro=rate, foot_acc=force, foot_gyro=rate))
+    assert "gyroscopes alone in foot_gyro.csv, hip_gyro.csv" in caught.value.found
+    assert [stream.name for stream in read(folder(hip_acc=ONE))] == [
+        "foot_acc",
+        "foot_gyro",
+        "hip_acc",
+        "hip_gyro",
+    ]

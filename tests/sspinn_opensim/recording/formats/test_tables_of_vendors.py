@@ -1,5 +1,7 @@
 """Tables as Capture.U, ConsensysPRO, MyoResearch and EMGworks write them, made here from known signals."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -73,6 +75,34 @@ def test_blue_trident_has_a_file_a_sensor_and_one_clock(blue_trident, tmp_path):
     assert_is(read(one)[1][0], 1)
 
 
+def test_serial_numbers_of_blue_trident_tell_trials_that_started_at_any_second(blue_trident, tmp_path):
+    for trial in (1, 2):
+        for sensor in (1, 2):
+            blue_trident(
+                f"S10-{trial}-CMJ_TS-0339{sensor}_2022-11-10-14-3{trial}-3{sensor}", 2 * trial + sensor
+            )
+    assert refused(tmp_path).expected == "one of S10-1-CMJ, S10-2-CMJ"
+    streams = read(tmp_path, trial="S10-2-CMJ")[1]
+    assert [stream.name for stream in streams] == ["03391", "03392"]
+    assert_is(streams[0], 5)
+
+
+def test_two_files_of_one_blue_trident_are_refused(blue_trident, tmp_path):
+    for minute in (31, 32):
+        for sensor in (1, 2):
+            blue_trident(f"TS-0339{sensor}_2022-11-10-14-{minute}-33", sensor)
+    assert "2 files of the folder are of sensor '03391'" in str(refused(tmp_path))
+
+
+def test_blue_trident_is_read_as_spreadsheets_save_it(blue_trident, tmp_path):
+    blue_trident("TS-02849_2022-08-24-14-37-06", 1)
+    (path,) = tmp_path.iterdir()
+    path.write_text(path.read_text().replace(",", ";").replace(".", ","))
+    form, (stream,) = read(path)
+    assert form == "blue_trident"
+    assert_is(stream, 1)
+
+
 def test_of_several_trials_of_blue_trident_one_is_chosen(blue_trident, tmp_path):
     for trial in (1, 2):
         for sensor, name in enumerate(("pelvis", "foot_r")):
@@ -119,10 +149,46 @@ def test_shimmers_in_one_file_have_their_own_times(tmp_path):
         assert_is(stream, sensor)
 
 
-def test_shimmer_without_time_in_numbers_is_refused(tmp_path):
-    path = shimmer(tmp_path / "one.csv", {"S": 1}, stamp="Timestamp_FormattedUnix")
+def test_shimmer_without_time_since_1970_is_refused(tmp_path):
+    path = shimmer(tmp_path / "one.csv", {"S": 1}, stamp="Timestamp_Shimmer")
     said = refused(path)
-    assert said.found == "S_Timestamp_FormattedUnix_CAL" and "Unix format" in said.fix
+    assert said.found == "S_Timestamp_Shimmer_CAL" and "Unix format" in said.fix
+
+
+def test_shimmer_may_have_dates_for_times(tmp_path):
+    path = shimmer(tmp_path / "one.csv", {"S": 1}, stamp="Timestamp_FormattedUnix")
+    above, names, units, *rows = path.read_text().splitlines()
+    dates = [f"2022/12/31 23:59:59.{900 + 10 * k}" for k in range(10)]
+    dates += [f"2023/01/01 00:00:00.0{10 * k:02d}" for k in range(10)]
+    rows = ["\t".join((date, *row.split("\t")[1:])) for date, row in zip(dates, rows, strict=True)]
+    path.write_text(
+        "\n".join([above, names, units.replace("ms", "yyyy/mm/dd hh:mm:ss.000", 1), *rows]) + "\n"
+    )
+    (stream,) = read(path)[1]
+    assert_is(stream, 1)
+    assert stream.time_s[10] == 1_672_531_200.0
+    path.write_text(path.read_text().replace("2023/01", "2023/13"))
+    assert "not a number" in str(refused(path))
+
+
+def test_shimmer_without_units_and_names_has_those_of_its_software(tmp_path):
+    path = shimmer(tmp_path / "one.csv", {"S": 1})
+    _, names, _, *rows = path.read_text().splitlines()
+    for spelt, name in ((names, "S"), (names.replace("S_", ""), "one")):
+        path.write_text("\n".join([spelt, *rows]) + "\n")
+        (stream,) = read(path)[1]
+        assert stream.name == name
+        assert_is(stream, 1)
+
+
+def test_raw_shimmers_are_refused_and_left_aside_beside_calibrated_ones(tmp_path):
+    shimmer(tmp_path / "walk_S_Calibrated_SD.csv", {"S": 1})
+    raw = shimmer(tmp_path / "walk_S_Uncalibrated_SD.csv", {"S": 2})
+    raw.write_text(raw.read_text().replace("_CAL", "_RAW"))
+    (stream,) = read(tmp_path)[1]
+    assert_is(stream, 1)
+    said = refused(raw)
+    assert "no calibrated signals" in str(said) and "S_Accel_LN_X_RAW" in said.found
 
 
 def noraxon(path, sensors, *, raw=True):
@@ -147,6 +213,36 @@ def test_noraxon_names_sensors_by_segment_and_side(tmp_path, raw):
     assert form == "noraxon" and [stream.name for stream in streams] == ["Pelvis", "Shank LT"]
     for sensor, stream in enumerate(streams, 1):
         assert_is(stream, sensor, within=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Shank Accel Sensor (.) LT", r"LT Shank Accel Sensor \1"),
+        ("Segments-Shank LT", "Segments-LT Shank"),
+        ("MyoMotion", "Ultium Motion"),
+        (r" \(mG\)| \(deg/s\)", ""),
+        (r"([^,\n]+) \((mG|deg/s)\)", r'"\1,\2"'),
+        ("^time", "Name,walk\nRate,100 Hz\n\ntime"),
+    ],
+)
+def test_noraxon_has_many_spellings(tmp_path, old, new):
+    path = noraxon(tmp_path / "walk.csv", {("Pelvis", ""): 1, ("Shank", " LT"): 2})
+    path.write_text(re.sub(old, new, path.read_text()))
+    form, streams = read(path)
+    assert form == "noraxon"
+    assert {stream.name for stream in streams} == {"Pelvis", "Shank LT"}
+    for sensor, stream in enumerate(streams, 1):
+        assert_is(stream, sensor, within=1e-6)
+
+
+def test_units_of_noraxon_are_those_of_the_file(tmp_path):
+    path = noraxon(tmp_path / "walk.csv", {("Pelvis", ""): 1})
+    mg = read(path)[1][0].acceleration
+    path.write_text(path.read_text().replace("(mG)", "(m/s²)").replace("(deg/s)", "(rad/s)"))
+    (stream,) = read(path)[1]
+    np.testing.assert_allclose(stream.acceleration, 1000.0 / GRAVITY * mg)
+    np.testing.assert_allclose(stream.angular_rate, signals(1)[1], rtol=1e-6)
 
 
 def delsys(path, *, gyroscope_late_s=0.0):
@@ -179,6 +275,74 @@ def test_delsys_has_times_beside_each_channel(tmp_path):
     assert form == "delsys" and [s.name for s in streams] == ["Avanti sensor 1", "Avanti sensor 2"]
     for sensor, stream in enumerate(streams, 1):
         assert_is(stream, sensor, within=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "first"),
+    [
+        (r"(ACC|GYRO)\.(.) (\d)", r"\1 \3.\2 (IM)", "Avanti sensor 1"),
+        (r"GYRO\.(.) (\d)", r"Gyro \2.\1 (IM) [deg/sec]", "Avanti sensor 1"),
+        ("Avanti sensor 1", "R SHANK, front", "R SHANK, front 1"),
+        ("^", "Label: a muscle Sampling frequency: 2000 Unit: V\n" * 150, "Avanti sensor 1"),
+        ("(?<=,)(?=[,\n])", "0", "Avanti sensor 1"),
+    ],
+)
+def test_delsys_has_many_spellings(tmp_path, old, new, first):
+    path = delsys(tmp_path / "walk.csv")
+    path.write_text(re.sub(old, new, path.read_text()))
+    form, streams = read(path)
+    assert form == "delsys" and [stream.name for stream in streams] == [first, "Avanti sensor 2"]
+    for sensor, stream in enumerate(streams, 1):
+        assert_is(stream, sensor, within=1e-6)
+
+
+def discover(path, labels, mark=", "):
+    names, rates, steps, above, columns = [], [], [], [], []
+    for sensor, label in enumerate(labels, 1):
+        force, rate = signals(sensor)
+        channels = [("EMG 1", "mV", np.zeros(2 * SAMPLES), 200.0)]
+        channels += [(f"ACC {x}", "G", force[:, k] / GRAVITY, 100.0) for k, x in enumerate("XYZ")]
+        channels += [(f"GYRO {x}", "deg/s", rate[:, k], 100.0) for k, x in enumerate("XYZ")]
+        above += [label, *[""] * (2 * len(channels) - 1)]
+        for name, unit, values, rate_hz in channels:
+            names += [f"{name} Time Series (s)", f"{name} ({unit})"]
+            rates, steps = [*rates, "", f"{rate_hz} Hz"], [*steps, "", f"{1.0 / rate_hz} s"]
+            times_s = np.arange(len(values)) / rate_hz
+            columns += [
+                [f"{cell:.10g}" for cell in cells] + [""] * (2 * SAMPLES - len(cells))
+                for cells in (times_s, values)
+            ]
+    rows = [mark.join(cells) for cells in (above, above, names, rates, steps, *zip(*columns, strict=True))]
+    rows[1] = "sensor mode: 609"
+    path.write_text("\n".join(["Application:, Trigno Discover (2.1.0.7)", "Date/Time:, today", *rows]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (("Femur Anterior (75657)", "Tibia (75557)"), ["Femur Anterior", "Tibia"]),
+        (("IMU (75657)", "IMU (75557)"), ["IMU (75657)", "IMU (75557)"]),
+        (("",), ["sensor"]),
+    ],
+)
+@pytest.mark.parametrize("mark", [", ", ";"])
+def test_trigno_discover_names_sensors_above_their_columns(tmp_path, labels, names, mark):
+    path = discover(tmp_path / "walk.csv", labels, mark)
+    if mark == ";":
+        path.write_text(path.read_text().replace(".", ","))
+    form, streams = read(path)
+    assert form == "delsys" and [stream.name for stream in streams] == names
+    for sensor, stream in enumerate(streams, 1):
+        assert_is(stream, sensor, within=1e-6)
+
+
+def test_a_cell_of_trigno_discover_is_refused_by_its_line(tmp_path):
+    path = discover(tmp_path / "walk.csv", ("A (1)",))
+    lines = path.read_text().splitlines()
+    cells = lines[9].split(", ")
+    path.write_text("\n".join([*lines[:9], ", ".join([*cells[:3], "bad", *cells[4:]]), *lines[10:]]) + "\n")
+    assert refused(path).where.startswith(f"{path}, line 10,")
 
 
 def test_signals_of_one_sensor_at_different_times_are_refused(tmp_path):
