@@ -29,8 +29,8 @@ _RATE = re.compile(
     r"(?P<kilo>k?)(?:hz)?",
     re.IGNORECASE,
 )
-#: Points and commas in one number, of which one separates thousands.
-_THOUSANDS = re.compile(rb"\d\.\d{3},\d|\d,\d{3}\.\d")
+#: What may be a number, with points, commas or both.
+_NUMERIC = re.compile(rb"[-+\s\d.,eE]*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -340,35 +340,32 @@ def _groups(cells: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
 
 def _with_points(sheet: Sheet) -> tuple[bytes, tuple[str, ...]]:
     """Return the rows with decimal points and without quotes, and a note where that changed something."""
-    body, mark, notes = sheet.body, sheet.mark, ()
-    # Searched only where a comma may be part of a number: the search takes longer than the reading.
-    if (b'"' in body or (mark != "," and b"," in body)) and _THOUSANDS.search(body):
-        raise _separated_thousands(body, sheet)
+    body, mark, comma = sheet.body, sheet.mark, b","
     if b'"' in body:
-        if mark != "\t":
-            # A separator within quotes is a decimal comma, or text that is not read.
-            quoted = re.compile(rb'"([^"\n]*)"')
-            body = quoted.sub(lambda cell: cell[1].replace(b",", b"."), body)
-        else:
-            body = body.replace(b'"', b"")
-        if mark == "," and body.count(b".") > sheet.body.count(b"."):
-            notes = ("Decimal commas are read as points.",)
-    if mark != "," and b"," in body:
-        commas, points = re.search(rb"\d,\d", body), re.search(rb"\d\.\d", body)
-        if commas and points:
-            raise _separated_thousands(body, sheet)
-        if commas:
-            body, notes = body.replace(b",", b"."), ("Decimal commas are read as points.",)
-    return body, notes
+        if mark == ",":  # one within a number in quotes is told from those between cells
+            body, comma = body.replace(b"\x01", b"?"), b"\x01"
+
+        def unquoted(cell: re.Match[bytes]) -> bytes:
+            if _NUMERIC.fullmatch(cell[1]):
+                return cell[1].replace(b",", comma)
+            return cell[1].replace(mark.encode(), b" ")  # text, which is not read
+
+        body = re.sub(rb'"([^"\n]*)"', unquoted, body)
+    if comma == mark.encode() or comma not in body:
+        return body, ()
+    commas = re.search(rb"\d,\d" if comma == b"," else comma, body)
+    if commas is None:
+        return body, ()
+    if re.search(rb"\d\.\d", body):
+        raise _separated_thousands(body, sheet, commas.start(), comma)
+    return body.replace(comma, b"."), ("Decimal commas are read as points.",)
 
 
-def _separated_thousands(body: bytes, sheet: Sheet) -> InputError:
-    match = _THOUSANDS.search(body) or re.search(rb"\d,\d", body)
-    assert match is not None
-    line = sheet.first + body.count(b"\n", 0, match.start())
-    start, end = body.rfind(b"\n", 0, match.start()) + 1, body.find(b"\n", match.start())
+def _separated_thousands(body: bytes, sheet: Sheet, at: int, comma: bytes) -> InputError:
+    line = sheet.first + body.count(b"\n", 0, at)
+    start, end = body.rfind(b"\n", 0, at) + 1, body.find(b"\n", at)
     cells = words(body[start : end if end >= 0 else len(body)]).split(sheet.mark)
-    cell = next((cell for cell in cells if "," in cell), "")
+    cell = next((cell for cell in cells if comma.decode() in cell), "").replace(comma.decode(), ",")
     return InputError(
         "Numbers are written with points and with commas.",
         where=f"{sheet.path}, line {line}",

@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -103,6 +104,7 @@ FORCE, RATE = [[0.5, 9.5], [1.5, 8.5], [2.5, 7.5]], [0.25, 0.75, 1.25]
         .replace(";", ","),
         ",s,s,s\n,acc_x,acc_y,gyro_z\ntime,,,\n" + TABLE.partition("\n")[2],
         ",s,,\ntime,acc_x,acc_y,gyro_z\n" + TABLE.partition("\n")[2],
+        re.sub("^(.*?),", r'\1,"note, in words",', TABLE.replace("0.01,", "0.010,"), flags=re.MULTILINE),
         TABLE.replace("time,", "Time (s),"),
         TABLE.replace("_acc_x", ".Acceleration.X").replace("_acc_y", " Acc Y"),
         TABLE.replace("_acc_x", "_ax").replace("_acc_y", "_ay").replace("_gyro_z", "_gz"),
@@ -121,12 +123,19 @@ def test_decimal_commas_are_told(write):
     assert recording.notes == ("Decimal commas are read as points.",)
 
 
+def test_commas_in_words_are_no_decimals(write):
+    text = re.sub("^(.*?),", r'\1,"note, in words",', TABLE, flags=re.MULTILINE)
+    assert read(write.text(text)).notes == ()
+
+
 @pytest.mark.parametrize(
     "text",
     [
         TABLE.replace(",", ";").replace("2.5", "1.002,5"),
         TABLE.replace(",", ";").replace("2.5", "1,002.5"),
         TABLE.replace(",", ";").replace("2.5", "2,5"),
+        TABLE.replace("2.5", '"1,002.5"'),
+        TABLE.replace("2.5", '"1,002"'),
     ],
 )
 def test_points_and_commas_in_one_table_are_refused(write, text):
