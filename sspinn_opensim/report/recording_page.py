@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,10 +11,13 @@ from casadi_dynamics.model import Model
 from casadi_dynamics.symbolic import build
 from casadi_dynamics.symbolic.posture import posture, upright, without_forces
 from sspinn_opensim.alignment.types import Alignment
-from sspinn_opensim.anatomy import joint_of_leg
+from sspinn_opensim.anatomy import joint_of_leg, segment_of
 from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
+from sspinn_opensim.recording import Recording, on_model
 from sspinn_opensim.recording.checks.overview import Overview
 from sspinn_opensim.recording.movement.phases import GAIT
+from sspinn_opensim.recording.sensors.placement import body_of_segment
+from sspinn_opensim.recording.sensors.places import place
 from sspinn_opensim.report.charts import MOST_POINTS, Band, Chart, Line
 from sspinn_opensim.report.page import Page, Section, Table
 from sspinn_opensim.report.placement import Mark, placement_figure
@@ -109,14 +113,11 @@ def recording_page(
     ).html()
 
 
-def sensors_picture(model: Model, marks: Sequence[Mark]) -> str:
-    """Return an SVG of a model in a stride with sensors on it.
-
-    Parameters
-    ----------
-    marks : sequence of Mark
-        Where each sits.
-    """
+def sensors_picture(recording: Recording, model: Model) -> str | None:
+    """Return an SVG of a model in a stride with the sensors of a recording on it; None: it carries none."""
+    marks = _marks(recording, model)
+    if not marks:
+        return None
     functions = build(without_forces(model))
     signs = sagittal_coordinates(model)
     values = upright(model)
@@ -129,6 +130,34 @@ def sensors_picture(model: Model, marks: Sequence[Mark]) -> str:
     posture(model, values)  # a coordinate out of its range would say so here
     q = np.array([[values[name] for name in functions.coordinates]])
     return placement_figure(model, functions, q, marks, "Sensors on the model", _LEGEND)
+
+
+def _marks(recording: Recording, model: Model) -> list[Mark]:
+    """Return where sensors sit on a model, as far as it has their bodies or segments."""
+    bodies = {body.name for body in model.bodies}
+    frames = {frame.name for frame in model.imu_frames}
+    marks = []
+    for known in on_model(recording, model).sensors:
+        sensor = known
+        if sensor.imu_frame not in frames and sensor.body not in bodies:
+            told = segment_of(sensor.body)
+            body = body_of_segment(model, told) if told else None
+            if body is None:
+                continue
+            sensor = replace(sensor, body=body)
+        frame = place(sensor, model)
+        marks.append(
+            Mark(
+                frame.body,
+                sensor.name,
+                np.array(frame.position),
+                None,
+                np.zeros((3, 3)),
+                sensor.axes_known,
+                sensor.rotation,
+            )
+        )
+    return marks
 
 
 def inline(document: str) -> str:

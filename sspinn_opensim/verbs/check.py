@@ -7,11 +7,8 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.alignment.types import Alignment
-from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.files import write_atomically, write_json
 from sspinn_opensim.opensim_io.model.upgraded_model import read_any_model
 from sspinn_opensim.recording import (
@@ -23,7 +20,6 @@ from sspinn_opensim.recording import (
 )
 from sspinn_opensim.recording.checks.overview import Overview
 from sspinn_opensim.recording.findings import merged
-from sspinn_opensim.recording.sensors.placement import body_of_segment
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.record import recorded
 from sspinn_opensim.study import Study, read_study
@@ -181,48 +177,15 @@ def _refused(study: Study | None, file: str, recording: Recording, alignment: Al
 
 def _with_page(result: RecordingCheck, source: Study | Recorded, out: Path) -> RecordingCheck:
     """Write page and JSON into a folder."""
-    from sspinn_opensim.report.recording_page import recording_page
+    from sspinn_opensim.report.recording_page import recording_page, sensors_picture
 
     out.mkdir(parents=True, exist_ok=True)
     folder = ResultsFolder(out)
-    picture = _picture(result.overview.recording, source)
+    model = source.model.file if isinstance(source, Study) else model_file("builtin:planar_gait")
+    picture = sensors_picture(result.overview.recording, read_any_model(model))
     verdict = (result.ok, result.verdict)
     title = f"Recording {result.overview.recording.name}"
     page = recording_page(result.overview, title, result.facts, verdict, picture, result.alignment)
     done = dataclasses.replace(result, page=write_atomically(folder.recording_page, page))
     write_json(folder.recording_check, done.to_json())
     return done
-
-
-def _picture(recording: Recording, source: Study | Recorded) -> str | None:
-    """Return the sensors on the study's model, or on the built-in one; None where none has a place on it."""
-    from sspinn_opensim.recording.sensors.places import place
-    from sspinn_opensim.report.placement import Mark
-    from sspinn_opensim.report.recording_page import sensors_picture
-
-    file = source.model.file if isinstance(source, Study) else model_file("builtin:planar_gait")
-    model = read_any_model(file)
-    bodies = {body.name for body in model.bodies}
-    frames = {frame.name for frame in model.imu_frames}
-    marks = []
-    for known in on_model(recording, model).sensors:
-        sensor = known
-        if sensor.imu_frame not in frames and sensor.body not in bodies:
-            told = segment_of(sensor.body)
-            body = body_of_segment(model, told) if told else None
-            if body is None:
-                continue
-            sensor = dataclasses.replace(sensor, body=body)
-        frame = place(sensor, model)
-        marks.append(
-            Mark(
-                frame.body,
-                sensor.name,
-                np.array(frame.position),
-                None,
-                np.zeros((3, 3)),
-                sensor.axes_known,
-                sensor.rotation,
-            )
-        )
-    return sensors_picture(model, marks) if marks else None
