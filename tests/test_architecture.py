@@ -188,7 +188,7 @@ VERBS_WITHOUT_LABELS = {
     f"sspinn_opensim.verbs.{verb}"
     for verb in (
         *("axes", "vendor_files", "prepared", "train", "adapt", "estimate"),
-        *("stream", "stream_ends", "stream_parts", "stream_start", "replay", "export"),
+        *("stream", "stream_ends", "stream_learning", "stream_parts", "stream_start", "replay", "export"),
     )
 }
 

@@ -4,38 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
-from sspinn_opensim.alignment.align import aligned
-from sspinn_opensim.alignment.files import write_alignment
-from sspinn_opensim.alignment.types import Alignment
 from sspinn_opensim.estimation import StreamingEstimator
-from sspinn_opensim.files import sha256, write_atomically, write_json
+from sspinn_opensim.files import write_json
 from sspinn_opensim.live_page import LivePage
 from sspinn_opensim.results.folder import ResultsFolder
-from sspinn_opensim.streaming.adaptation import Adaptation
 from sspinn_opensim.streaming.aligning import FIRST_S as ALIGN_AFTER_S
-from sspinn_opensim.streaming.aligning import Aligning, Unaligned
 from sspinn_opensim.streaming.frames import Patience
 from sspinn_opensim.streaming.latency import described
 from sspinn_opensim.streaming.lateness import shared_joints
-from sspinn_opensim.streaming.learner import Task
 from sspinn_opensim.streaming.live import LiveEstimator
 from sspinn_opensim.streaming.muscles import LiveMuscles
 from sspinn_opensim.streaming.run import Summary, run
 from sspinn_opensim.streaming.sensors import StreamedSensors
 from sspinn_opensim.streaming.sinks import Sink
 from sspinn_opensim.study import Study
-from sspinn_opensim.training.settings import adaptation_settings
 from sspinn_opensim.verbs.on_study import on_study, subject_file
 from sspinn_opensim.verbs.stream_ends import EstimatesTo, SamplesFrom, ShownAt
+from sspinn_opensim.verbs.stream_learning import learn_from_stream
 from sspinn_opensim.verbs.stream_parts import about_page, channels_of, frame_solver_of
-from sspinn_opensim.verbs.stream_start import Start, adapted_folder, inclination, start_of, unaligned
+from sspinn_opensim.verbs.stream_start import inclination, start_of
 
 log = logging.getLogger(__name__)
 
@@ -131,8 +123,8 @@ def stream(
     start = start_of(study, out, network)
     prepared = start.prepared
     estimator = StreamingEstimator(start.network, prepared.subject, prepared.signals)
+    rate_hz = 1 / estimator.step_s
     sensors = StreamedSensors.of(prepared.recording, prepared.subject, prepared.signals)
-    unknown = unaligned(study, prepared)
     solver = frame_solver_of(study, prepared.subject, subject_file(out)) if muscles else None
     channels = channels_of(prepared, estimator, solver)
     folder = ResultsFolder(out).stream / datetime.now().strftime("%Y-%m-%d_%H%M%S")
@@ -151,10 +143,9 @@ def stream(
             inclined=inclination(study, prepared),
             joints=shared_joints(prepared.subject.model, prepared.subject.functions.imu_frames),
         )
-        takers: list[Sink] = []
-        for sink in sinks.opened(channels, 1 / estimator.step_s, scope):
-            opening.callback(sink.close)
-            takers.append(sink)
+        takers: list[Sink] = [
+            opening.enter_context(contextlib.closing(sink)) for sink in sinks.opened(channels, rate_hz, scope)
+        ]
         shown: list[Sink] = []
         if page is not None:
             about = about_page(study, prepared, channels, estimator, out, standing)
@@ -164,17 +155,9 @@ def stream(
     takers += sinks.files(folder, channels, study.name)
     takers += shown  # last: its thread works while nothing else does
     log.info(
-        f"Estimates {1 / estimator.step_s:.0f} times a second by {start.told}; "
-        f"a frame waits at most {window_ms:g} ms"
+        f"Estimates {rate_hz:.0f} times a second by {start.told}; a frame waits at most {window_ms:g} ms"
     )
-    adapting = None
-    if adapt_after_s is not None:
-        adapting = partial(_adaptation, study, out=out, first_s=adapt_after_s)
-    if unknown is None:
-        live.adaptation = adapting and adapting(start)
-    else:
-        file = ResultsFolder(folder).alignment
-        live.await_axes(_aligning(unknown, align_after_s, file, start, live, adapting))
+    learn_from_stream(live, start, study, out, folder, align_after_s, adapt_after_s)
     summary = run(opened, live, takers, seconds=seconds, rehearse=rehearse)
     write_json(folder / "summary.json", summary.to_json())
     return Streamed(folder, summary, tuple(map(str, summary.events)))
@@ -195,45 +178,3 @@ def _refuse_unfit(study: Study, *, recorded: bool, adapt: bool) -> None:
             found="adaptation_steps = 0 under [training]",
             fix="remove it, or leave out --adapt",
         )
-
-
-def _aligning(
-    unknown: Unaligned,
-    first_s: float,
-    file: Path,
-    start: Start,
-    live: LiveEstimator,
-    adapting: Callable[[Start], Adaptation] | None,
-) -> Aligning:
-    """Return the alignment of a stream; what it finds is written to a file, and an adaptation begins then."""
-    log.info(f"Nothing says how {', '.join(unknown.names)} sit: it is found of the first {first_s:g} s")
-
-    def then(alignment: Alignment) -> None:
-        write_alignment(alignment, file)
-        sitting = aligned(unknown.like, alignment)
-        prepared = replace(start.prepared, recording=sitting, trained_on=sitting, alignment=alignment)
-        live.adaptation = adapting and adapting(replace(start, prepared=prepared))
-
-    return Aligning(unknown, first_s=first_s, then=then)
-
-
-def _adaptation(study: Study, start: Start, out: Path, first_s: float) -> Adaptation:
-    """Return the adaptation of the network that a stream starts from; what it makes is kept in the folder."""
-    seed, *_ = study.training.seeds
-    prepared, kept, choice = start.prepared, adapted_folder(out), study.training
-    settings = adaptation_settings(choice, seed, choice.adaptation_steps, start.kind)
-    task = Task.of(
-        start.network,
-        prepared.subject,
-        prepared.trained_on,
-        settings,
-        adapted_from=sha256(start.file),
-        accepted=study.recording.accepted,
-    )
-
-    def keep(checkpoint: Path) -> None:
-        for source, copy in ((subject_file(out), kept.subject), (checkpoint, kept.checkpoint(seed))):
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(copy, source.read_bytes())
-
-    return Adaptation(task, prepared.signals, first_s=first_s, keep=keep)

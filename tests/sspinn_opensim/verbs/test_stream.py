@@ -13,7 +13,7 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.study import read_study
-from sspinn_opensim.verbs import export, replay, stream, train
+from sspinn_opensim.verbs import export, replay, stream, stream_learning, train
 from sspinn_opensim.verbs.stream_ends import EstimatesTo, SamplesFrom
 from sspinn_opensim.verbs.stream_start import start_of, unaligned
 
@@ -193,7 +193,7 @@ def test_what_a_stream_adapted_serves_later(study, scaled, unrecorded, tmp_path)
     start = start_of(study, out, "builtin")
     with torch.no_grad():  # so that two steps help
         start.network.network.head[-1].bias += 0.2
-    adaptation = stream._adaptation(study, start, out, 20.0)
+    adaptation = stream_learning._adaptation(study, start, out, 20.0)
     adaptation.close()
     recording, seed = start.prepared.trained_on, 0
     np.savez(
