@@ -100,40 +100,56 @@ def linked_posture(
         In the order of `Roles.posture`, rad.
     """
     posture, told = q[:, list(subject.roles.posture)], sagittal_signals(recording, subject.model)
-    turning = {
-        body: row
-        for body, row in zip(subject.functions.bodies, subject.turning()[:, 2], strict=True)
-        if body in told.rate
-    }
-    # Of bodies that do not turn against each other, the inner one tells.
-    bodies = [
-        body
-        for k, (body, row) in enumerate(turning.items())
-        if not any(np.array_equal(row, other) for other in list(turning.values())[:k])
-    ]
+    turning = _turning(subject, told)
     gait = [phase for phase in phases(recording) if phase.kind in GAIT]
     counts = recording.usable & (_whole_strides(gait, recording.time_s) if gait else True)
-    if not (bodies and counts.any()):
+    if not (turning and counts.any()):
         return posture
-    rows = np.array([turning[body] for body in bodies])
+    bodies, rows = list(turning), np.array([*turning.values()])
     at_zero = posed(
         subject.model, {c.name: subject.fixed.get(c.name, 0.0) for c in subject.model.coordinates}
     )
     rest = [np.arctan2(*at_zero.rotation[body][[1, 0], 0]) for body in bodies]
     network = posture @ rows.T + rest
     turned = _by_gyroscopes(network, np.column_stack([told.rate[body] for body in bodies]), recording)
-    force = [
-        _turned(told.force[body][counts], angle[counts]) for body, angle in zip(bodies, turned.T, strict=True)
-    ]
-    # By this gravity says that sensors are inclined otherwise than the network sees their segments.
-    off = np.array([np.arctan2(*each.mean(axis=0)) for each in force])
-    gravity = [_gravity_sd(each[:, 0], recording.time_s[1] - recording.time_s[0]) for each in force]
-    links = list(_links(subject, told, bodies, turned + off, counts, gait))
-    turn = [_turn_sd(body, subject, alignment) for body in bodies]
-    deviation = np.column_stack([turn, np.full((len(bodies), 2), SHIFT_M), gravity])
-    by_sensors = turned + off - _turns(links, off, deviation)
+    by_sensors = _linked(turned, bodies, subject, told, counts, gait, alignment)
     # Sensors on some of the segments change the posture by the least that it takes.
     return posture + _share(recording)[:, None] * ((by_sensors - network) @ np.linalg.pinv(rows).T)
+
+
+def _turning(subject: Subject, told: SagittalSignals) -> dict[str, np.ndarray]:
+    """Return how segments with sensors turn with the posture, (p,), each by its body.
+
+    Of bodies that do not turn against each other, the inner one tells.
+    """
+    found: dict[str, np.ndarray] = {}
+    for body, row in zip(subject.functions.bodies, subject.turning()[:, 2], strict=True):
+        if body in told.rate and not any(np.array_equal(row, other) for other in found.values()):
+            found[body] = row
+    return found
+
+
+def _linked(
+    inclination: np.ndarray,
+    bodies: Sequence[str],
+    subject: Subject,
+    told: SagittalSignals,
+    counts: np.ndarray,
+    gait: Sequence[Phase],
+    alignment: Alignment | None,
+) -> np.ndarray:
+    """Return inclinations (n, k) of segments, each moved by what gravity and joints say of its sensor."""
+    force = [
+        _turned(told.force[body][counts], angle[counts])
+        for body, angle in zip(bodies, inclination.T, strict=True)
+    ]
+    # By this gravity says that sensors are inclined otherwise than their segments.
+    off = np.array([np.arctan2(*each.mean(axis=0)) for each in force])
+    gravity = [_gravity_sd(each[:, 0], told.time_s[1] - told.time_s[0]) for each in force]
+    links = list(_links(subject, told, bodies, inclination + off, counts, gait))
+    turn = [_turn_sd(body, subject, alignment) for body in bodies]
+    deviation = np.column_stack([turn, np.full((len(bodies), 2), SHIFT_M), gravity])
+    return inclination + off - _turns(links, off, deviation)
 
 
 def _by_gyroscopes(inclination: np.ndarray, rate: np.ndarray, recording: Recording) -> np.ndarray:

@@ -130,21 +130,17 @@ def ablate(
     for name in (FULL, *terms):
         if name in found.silent:
             continue
-        folder = files.without_term(name).path
+        folder, numbers = files.without_term(name).path, {}
         failure = _train_arm(_arm_study(study, name), prepared, files.subject, folder, restart)
         if failure and name == FULL:
             raise InputError(f"With every loss term: {failure}", where=folder, fix="try other seeds")
-        histories = {} if failure else _histories(study, folder)
-        if name == FULL:
-            full = histories
-            zero = [term for term in terms if not any(max(columns[term]) > 0 for columns in full.values())]
-            found = replace(found, silent=tuple(zero))
-        numbers = {}
         if not failure:
-            with recorded(folder, "ablate", study=_arm_study(study, name)):
-                numbers |= _scores(study, folder, prepared.recording)
-                numbers |= _root_residuals(study, folder, prepared.recording, functions)
-                numbers |= _losses(name, histories, full, active)
+            histories = _histories(study, folder)
+            if name == FULL:
+                full = histories
+                found = replace(found, silent=_always_zero(terms, full))
+            numbers = _measured(study, name, folder, prepared.recording, functions)
+            numbers |= _losses(name, histories, full, active)
         found = replace(found, arms=(*found.arms, Arm(name, numbers, failure)))
         done, count = len(found.arms), 1 + len(terms) - len(found.silent)
         log.info(progress_line(found, count, (time.monotonic() - started) / done * (count - done)))
@@ -221,6 +217,14 @@ def _fingerprint(study: Study, subject: Path) -> str:
 
 
 # --- measuring ---
+
+
+def _measured(
+    study: Study, name: str, folder: Path, recording: Recording, functions: BodyFunctions
+) -> dict[str, dict[str, float]]:
+    """Return what an arm's estimates are worth, by measure and seed."""
+    with recorded(folder, "ablate", study=_arm_study(study, name)):
+        return _scores(study, folder, recording) | _root_residuals(study, folder, recording, functions)
 
 
 def _scores(study: Study, folder: Path, recording: Recording) -> dict[str, dict[str, float]]:
@@ -313,6 +317,11 @@ def _losses(
         if there[name] > 0:
             numbers["own_loss"][seed] = here[name] / there[name]
     return numbers
+
+
+def _always_zero(terms: Sequence[str], full: Mapping[str, History]) -> tuple[str, ...]:
+    """Return the terms that are zero throughout the trainings with every term."""
+    return tuple(term for term in terms if not any(max(columns[term]) > 0 for columns in full.values()))
 
 
 def final_losses(history: History) -> dict[str, float]:
