@@ -25,6 +25,8 @@ RATE_HZ = 100
 #: Samples that are written again and again: only counters and clocks go on.
 _BLOCK = 1000
 _SEGMENTS, _SUIT = 23, 17
+#: Where clocks that count from 1970 start, ms.
+_START_MS = 1_661_351_820_000
 #: Sensors of a file that holds several.
 _SENSORS = 8
 
@@ -183,6 +185,68 @@ def _x_imu3() -> Layout:
     return _xio("x_imu3", ())
 
 
+def _blue_trident() -> Layout:
+    cells = _commas(6)
+    names = ["unix_timestamp_microsec", "time_s", *(f"a{axis}_m/s/s" for axis in "xyz")]
+    return Layout(
+        "blue_trident",
+        "_lowg.csv",
+        1,
+        ",".join([*names, *(f"g{axis}_deg/s" for axis in "xyz")]) + "\n",
+        lambda first: "".join(
+            f"{_START_MS * 1000 + (first + k) * 10_000},{(first + k) / RATE_HZ},{cell}\n"
+            for k, cell in enumerate(cells)
+        ),
+    )
+
+
+def _shimmer() -> Layout:
+    kinds = [f"{kind}_{axis}_CAL" for kind in ("Accel_LN", "Accel_WR", "Gyro") for axis in "XYZ"]
+    names = [f"Shimmer_8665_{name}" for name in ("Timestamp_Unix_CAL", *kinds)]
+    units = ["ms", *6 * ["m/(s^2)"], *3 * ["deg/s"]]
+    cells = _signals(9)
+    return Layout(
+        "shimmer",
+        ".txt",
+        1,
+        "\t".join(names) + "\n" + "\t".join(units) + "\n",
+        lambda first: "".join(f"{_START_MS + (first + k) * 10}\t{cell}\n" for k, cell in enumerate(cells)),
+    )
+
+
+def _noraxon() -> Layout:
+    cells = _commas(6 * _SENSORS)
+    names = []
+    for k in range(_SENSORS):
+        names += [f"Part {k} Accel Sensor {axis} (mG)" for axis in "XYZ"]
+        names += [f"Noraxon MyoMotion-Segments-Part {k}-Gyroscope-{axis} (deg/s)" for axis in "xyz"]
+    return Layout(
+        "noraxon",
+        ".csv",
+        _SENSORS,
+        ",".join(["time", *names]) + "\n",
+        lambda first: "".join(f"{(first + k) / RATE_HZ},{cell}\n" for k, cell in enumerate(cells)),
+    )
+
+
+def _delsys() -> Layout:
+    cells = [row.split("\t") for row in _signals(6 * _SENSORS)]
+    names = [
+        f'X[s],"Avanti sensor {k}: {what}.{axis} {k} [{unit}]"'
+        for k in range(_SENSORS)
+        for what, unit in (("ACC", "g"), ("GYRO", "deg/s"))
+        for axis in "XYZ"
+    ]
+
+    def rows(first: int) -> str:
+        times = (f"{(first + k) / RATE_HZ}" for k in range(_BLOCK))
+        return "".join(
+            ",".join(f"{t},{cell}" for cell in row) + "\n" for t, row in zip(times, cells, strict=True)
+        )
+
+    return Layout("delsys", ".csv", _SENSORS, ",".join(names) + "\n", rows)
+
+
 def _repeated(samples: int, *shape: int) -> np.ndarray:
     """Return signals (n, ...) of so many samples."""
     block = np.random.default_rng(0).normal(size=(_BLOCK, *shape))
@@ -254,6 +318,10 @@ LAYOUTS = (
     _apdm,
     _ngimu,
     _x_imu3,
+    _blue_trident,
+    _shimmer,
+    _noraxon,
+    _delsys,
     _no_text("apdm", ".h5", write_hdf5),
     _no_text("npz", ".npz", write_npz),
     _no_text("parquet", ".parquet", write_parquet),
