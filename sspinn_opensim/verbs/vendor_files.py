@@ -101,12 +101,19 @@ class VendorFiles:
     @property
     def source(self) -> Recorded:
         """All sensors, called as in the files, on what user or files say carries them."""
-        return Recorded(self.choice.file, self.choice, tuple(map(self._named, self.streams)), self.alignment)
-
-    def _named(self, stream: Stream) -> SensorChoice:
-        said = [segment for name, segment in self.where.items() if name.lower() in stream.name.lower()]
-        body = said[0] if said else stream.segment.removesuffix("_imu")
-        return SensorChoice(stream.name, body or stream.name, stream.name)
+        said = {
+            stream_called(name, self.streams, self.where).name: segment
+            for name, segment in self.where.items()
+        }
+        named = (
+            SensorChoice(
+                stream.name,
+                said.get(stream.name) or stream.segment.removesuffix("_imu") or stream.name,
+                stream.name,
+            )
+            for stream in self.streams
+        )
+        return Recorded(self.choice.file, self.choice, tuple(named), self.alignment)
 
 
 def read_files(

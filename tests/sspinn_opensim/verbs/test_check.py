@@ -24,6 +24,7 @@ from sspinn_opensim.verbs.prepared import prepare
 from sspinn_opensim.verbs.run import run
 from sspinn_opensim.verbs.scale import scale
 from sspinn_opensim.verbs.train import train
+from sspinn_opensim.verbs.vendor_files import read_files
 
 #: Serial number of the sensor on each body.
 SERIALS = {
@@ -278,6 +279,17 @@ def write_table(file: Path, recording: Recording) -> Path:
     rows = np.column_stack([recording.time_s, signals.reshape(-1, 42)])
     np.savetxt(file, rows, fmt="%.6f", delimiter=",", header=",".join(["time", *names]), comments="")
     return file
+
+
+def test_a_name_that_is_part_of_another_is_that_sensor_alone(tmp_path):
+    names = [f"imu{k}_{kind}_{axis}" for k in (1, 10) for kind in ("acc", "gyro") for axis in "xyz"]
+    rows = [f"{k / 100},{','.join(['0', '9.8', '0', '0', '0', '0.1'] * 2)}" for k in range(200)]
+    (tmp_path / "walk.csv").write_text("\n".join([",".join(["time", *names]), *rows]) + "\n")
+    files = read_files(tmp_path / "walk.csv", {"imu1": "thigh_r", "imu10": "foot_r"}, None)
+    assert [(own.source, own.body) for own in files.source.sensors] == [
+        ("imu1", "thigh_r"),
+        ("imu10", "foot_r"),
+    ]
 
 
 def test_a_table_along_the_sensors_own_axes_is_turned_by_its_signals(recording, tmp_path):
