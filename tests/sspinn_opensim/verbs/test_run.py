@@ -20,7 +20,7 @@ from casadi_dynamics.opensim_process.jobs import run_job
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.opensim_io.tables.storage import read_storage
 from sspinn_opensim.opensim_io.worker.tools import static_optimization
-from sspinn_opensim.recording.formats import csv_table
+from sspinn_opensim.recording.formats import text_layout
 from sspinn_opensim.results.manifest import read_manifest
 from sspinn_opensim.study import override, read_study
 from sspinn_opensim.study import read as study_reader
@@ -87,7 +87,7 @@ def whole(study, tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         for module, name, what in (
-            (csv_table, "read_sheet", "tables of signals"),
+            (text_layout, "read_sheet", "tables of signals"),
             (study_reader, "load", "study files"),
             (subject, "make_subject", "subjects"),
             (evaluate, "read_evaluation_data", "evaluations"),
