@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sspinn_opensim.recording.choices import Format, RecordingChoice
@@ -51,9 +51,11 @@ def read_blue_trident(choice: RecordingChoice) -> tuple[Stream, ...]:
     """
     path, options = choice.file, choice.options or BlueTridentOptions()
     files = recorded_files(path, is_blue_trident, "tables of Blue Trident (_lowg.csv)")
-    return sensors_of_folder(
+    streams = sensors_of_folder(
         path, files, options.trial, lambda file: read_table(file, choice, _TABLE, _spelt), _told
     )
+    alone = _FILE.fullmatch(streams[0].file.stem) if len(streams) == 1 else None
+    return (replace(streams[0], name=alone["serial"]),) if alone else streams
 
 
 def is_blue_trident(path: Path, head: bytes) -> bool:

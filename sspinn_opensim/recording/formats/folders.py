@@ -170,6 +170,14 @@ def of_one_trial(trials: Mapping[Path, str], trial: str, where: Path) -> list[Pa
     known = sorted({trials[file] for file in (chosen or trials)})
     if not chosen or len(known) > 1:
         renamed = listed([file.name for file in (chosen or trials) if not trials[file]])
+        if not any(known):
+            raise InputError(
+                f"No file of the folder starts with '{trial}'.",
+                where=where,
+                expected="files of one recording, as their names tell no trial",
+                found=renamed,
+                fix="leave trial out",
+            )
         raise InputError(
             "The folder holds several trials." if chosen else f"No file of the folder starts with '{trial}'.",
             where=where,

@@ -94,6 +94,22 @@ def test_two_files_of_one_blue_trident_are_refused(blue_trident, tmp_path):
     assert "2 files of the folder are of sensor '03391'" in str(refused(tmp_path))
 
 
+def test_one_blue_trident_is_called_by_its_serial_number_too(blue_trident, tmp_path):
+    blue_trident("TS-03391_2022-11-10-14-31-31", 1)
+    for path in (tmp_path, tmp_path / "TS-03391_2022-11-10-14-31-31_lowg.csv"):
+        (stream,) = read(path)[1]
+        assert stream.name == "03391"
+        assert_is(stream, 1)
+
+
+def test_a_trial_is_refused_where_names_of_files_tell_none(blue_trident, tmp_path):
+    for sensor in (1, 2):
+        blue_trident(f"TS-0339{sensor}_2022-11-10-14-31-31", sensor)
+    said = refused(tmp_path, trial="run")
+    assert said.fix == "leave trial out" and "TS-03391_2022" in said.found
+    assert len(read(tmp_path)[1]) == 2
+
+
 def test_blue_trident_is_read_as_spreadsheets_save_it(blue_trident, tmp_path):
     blue_trident("TS-02849_2022-08-24-14-37-06", 1)
     (path,) = tmp_path.iterdir()
