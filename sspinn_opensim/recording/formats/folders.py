@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.anatomy import segment_of, side_of
 from sspinn_opensim.recording.streams import Stream
 
 #: Bytes of a file by which its format is recognised.
@@ -15,6 +16,8 @@ HEAD_BYTES = 4096
 #: Names in a message.
 _SHOWN = 6
 _BETWEEN_WORDS = re.compile(r"[\s_.-]+")
+#: Words of the signals of one sensor.
+_NO_TRIAL = re.compile(r"acc|gyr|mag", re.IGNORECASE)
 #: A numbered word that is never a trial's.
 _SENSOR_WORD = re.compile(r"(?:imu|sensor|dot|tag|node|device|serial)\d+", re.IGNORECASE)
 
@@ -72,9 +75,9 @@ def recorded_files(path: Path, recognises: Callable[[Path, bytes], bool], what: 
 def told_by_names(files: Sequence[Path]) -> dict[Path, tuple[str, str]]:
     """Return the sensor and the trial of each file, by what the names of the files do not share.
 
-    Words at either end that all names share say neither. A word there that differs by its number alone is
-    that of a trial if each trial then has the same sensors, as in walk1_pelvis, walk2_pelvis, ... A
-    serial number that comes first names the sensor alone: a time of day may follow.
+    Words at either end that all names share say neither. A word there is that of a trial if each trial then
+    has the same sensors, as in walk1_pelvis, walk2_pelvis, ..., and what is left tells segment and side as
+    before. A serial number that comes first names the sensor alone: a time of day may follow.
     """
     words = {file: _BETWEEN_WORDS.split(file.stem) for file in files}
 
@@ -89,12 +92,16 @@ def told_by_names(files: Sequence[Path]) -> dict[Path, tuple[str, str]]:
             taken(end)
     trials = [""] * len(files)
     for end in (0, -1):
-        ends, rest = at(end), {tuple(own[1:] if end == 0 else own[:-1]) for own in words.values()}
-        numbered = len({re.sub(r"\d+", "", word) for word in ends}) == 1
-        numbered = numbered and not all(map(_SENSOR_WORD.fullmatch, ends))
-        if numbered and len(ends) > 1 < len(rest) and len(ends) * len(rest) == len(files):
-            trials = taken(end)
-            break
+        ends = at(end)
+        rest = [tuple(own[1:] if end == 0 else own[:-1]) for own in words.values()]
+        if len(ends) > 1 < len({*rest}) and len(ends) * len({*rest}) == len(files):
+            numbered = len({re.sub(r"\d+", "", word) for word in ends}) == 1
+            sides = any(side_of(word) or _NO_TRIAL.match(word) for word in ends)
+            told = [segment_of("_".join(own)) for own in words.values()]
+            same = not sides and told == [segment_of("_".join(own)) for own in rest]
+            if (numbered or same) and not all(map(_SENSOR_WORD.fullmatch, ends)):
+                trials = taken(end)
+                break
     firsts = {own[0] for own in words.values()}
     if len(firsts) == len(files) and all(re.search(r"\d", first) for first in firsts):
         words = {file: own[:1] for file, own in words.items()}

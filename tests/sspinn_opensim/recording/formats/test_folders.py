@@ -19,6 +19,11 @@ TWO = "time,a_acc_x,a_acc_y,b_acc_x,b_acc_y\n0,0.5,9.5,0.25,1\n0.01,1.5,8.5,0.75
         (["a_1", "a_2"], ["1", "2"], None),
         (["w1_hip", "w1_foot", "w2_hip", "w2_foot"], ["hip", "foot"] * 2, ["w1", "w1", "w2", "w2"]),
         (["hip_1_x", "foot_1_x", "hip_2_x", "foot_2_x"], ["hip", "foot"] * 2, ["1", "1", "2", "2"]),
+        (["go_hip", "go_foot_r", "run_hip", "run_foot_r"], ["hip", "foot_r"] * 2, ["go", "go", "run", "run"]),
+        (["hip_go", "foot_r_go", "hip_run", "foot_r_run"], ["hip", "foot_r"] * 2, ["go", "go", "run", "run"]),
+        (["upper_leg_l", "lower_leg_l", "upper_leg_r", "lower_leg_r"], None, None),
+        (["l_foot", "r_foot", "l_shank", "r_shank"], None, None),
+        (["acc_hip", "gyro_hip", "acc_foot", "gyro_foot"], None, None),
         (["thigh_l", "thigh_r", "shank_l", "shank_r"], ["thigh_l", "thigh_r", "shank_l", "shank_r"], None),
         (["TS-2849_06_low", "TS-2850_07_low", "TS-2851_06_low"], ["2849", "2850", "2851"], None),
         (["s_8605_SD", "s_9A1F_SD"], ["8605", "9A1F"], None),
@@ -28,7 +33,7 @@ TWO = "time,a_acc_x,a_acc_y,b_acc_x,b_acc_y\n0,0.5,9.5,0.25,1\n0.01,1.5,8.5,0.75
 )  # fmt: skip
 def test_names_of_files_tell_sensors_and_trials(names, sensors, trials):
     told = told_by_names([Path(f"{name}.csv") for name in names])
-    assert [sensor for sensor, _ in told.values()] == sensors
+    assert [sensor for sensor, _ in told.values()] == (sensors or names)
     assert [trial for _, trial in told.values()] == (trials or [""] * len(names))
 
 
