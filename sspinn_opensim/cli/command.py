@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with as_exceptions(), screen.attached():
             result = call(options.verb, options, screen)
             screen.show(result)
-            screen.show(_next(options))
+            screen.show(_next(options) if getattr(result, "trusted", True) else None)
             return getattr(result, "exit_status", 0 if getattr(result, "ok", True) else 1)
     except InputError as error:
         return _fail(str(error))

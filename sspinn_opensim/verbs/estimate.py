@@ -93,6 +93,11 @@ class Estimation:
     strict: bool = False
 
     @property
+    def trusted(self) -> bool:
+        """Whether the stages that follow are worth their time."""
+        return self.fit.ok
+
+    @property
     def exit_status(self) -> int:
         """Status that the command ends with."""
         return BAD_FIT if self.strict and not self.fit.ok else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from casadi_dynamics.errors import InputError, nearest
 from casadi_dynamics.input_files import not_a_file
 from sspinn_opensim.alignment.choices import AlignmentChoice
 from sspinn_opensim.alignment.types import Alignment
+from sspinn_opensim.anatomy import segment_of
 from sspinn_opensim.files import draft_of
 from sspinn_opensim.opensim_io.model.upgraded_model import read_any_model
 from sspinn_opensim.opensim_io.scaling.scale import known_height
@@ -166,7 +168,15 @@ def read_files(
             expected="the rate that was set when it was recorded",
             fix="--rate HZ",
         )
-    for name in where:
+    called = {stream.name.lower() for stream in streams}
+    for name, segment in where.items():
+        if segment.lower() in called and name.lower() not in called and segment_of(name):
+            raise InputError(
+                "The sensor comes before its segment.",
+                where=f"--where {name}={segment}",
+                expected="SENSOR=SEGMENT",
+                fix="--where " + shlex.quote(f"{segment}={name}"),
+            )
         stream_called(name, streams, where)  # refuses what no sensor is called
     files = VendorFiles(choice, streams, where, tuple(options or ()))
     own_axes = form.segment_axes and _along_own_axes(files)

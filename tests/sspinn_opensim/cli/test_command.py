@@ -280,6 +280,13 @@ def test_a_reader_of_the_output_that_is_gone_is_no_error_of_a_file(repository):
     assert running.returncode == 128 + signal.SIGPIPE and not said
 
 
+@pytest.mark.parametrize("trusted", [True, False])
+def test_what_is_not_to_be_trusted_leads_to_no_next_stage(study, fake, tmp_path, capsys, trusted):
+    fake.result = SimpleNamespace(trusted=trusted)
+    assert cli.main(["estimate", str(study), "--out", str(tmp_path)]) == 0
+    assert ("next: sspinn muscles" in capsys.readouterr().out) == trusted
+
+
 def test_an_interruption_is_one_line(study, fake, tmp_path, capsys):
     fake.error = KeyboardInterrupt()
     assert cli.main(["train", str(study), "--out", str(tmp_path)]) == 130

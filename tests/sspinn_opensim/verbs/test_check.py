@@ -292,6 +292,13 @@ def test_a_name_that_is_part_of_another_is_that_sensor_alone(tmp_path):
     ]
 
 
+def test_a_segment_before_its_sensor_is_turned_round(recording, tmp_path):
+    table = write_table(tmp_path / "walk.csv", recording)
+    with pytest.raises(InputError) as refused:
+        check(table, where={"foot_r": "imu3"})
+    assert refused.value.fix == "--where imu3=foot_r"
+
+
 def test_a_table_along_the_sensors_own_axes_is_turned_by_its_signals(recording, tmp_path):
     """Sensors sit anyhow on their segments, as the study that is written says; a table along them stays."""
     table, file = write_table(tmp_path / "walk.csv", recording), tmp_path / "walk.toml"
