@@ -161,8 +161,8 @@ def bounds() -> list[str]:
     [
         ("docs/study.md", "| kind | meaning |", findings),
         ("docs/study.md", "| looked at | doubt from | serious from |", bounds),
-        ("README.md", "| | OpenSim class | why, or what to do |", capabilities),
-        ("README.md", "| file | what it holds | written by |", files),
+        ("docs/models.md", "| | OpenSim class | why, or what to do |", capabilities),
+        ("docs/results_folder.md", "| file | what it holds | written by |", files),
         ("docs/method.md", "| term | quantity | scale | weight | counts |", loss_terms),
         ("docs/method.md", "| number | value |", numbers),
     ],
@@ -172,14 +172,14 @@ def test_a_table_says_what_the_code_says(text, document, header, expected):
     assert found == wanted, "it should be:\n" + "\n".join(wanted)
 
 
-def test_the_study_and_the_columns_of_the_readme_work_together(text, tmp_path):
+def test_the_study_and_the_columns_of_the_first_study_work_together(text, tmp_path):
     """The study is read, and so is a recording whose columns follow the pattern that is shown."""
-    (tmp_path / "study.toml").write_text(block(text["README.md"], "toml"), encoding="utf-8")
+    (tmp_path / "study.toml").write_text(block(text["docs/first_study.md"], "toml"), encoding="utf-8")
     (tmp_path / "walk.csv").touch()
     study = read_study(tmp_path / "study.toml")
     channels = ("acc_x", "acc_y", "gyro_z")
     columns = ["time", *(f"{sensor.name}_{channel}" for sensor in study.sensors for channel in channels)]
-    shown = block(text["README.md"], "csv").strip().split(",")
+    shown = block(text["docs/first_study.md"], "csv").strip().split(",")
     assert shown == columns[: len(shown)] and len(shown) > 4
     time_s = np.arange(0.0, study.output.to_s + 1.0, 0.01)
     values = np.tile([0.0, 9.81, 0.0], (len(time_s), len(study.sensors)))
@@ -191,8 +191,8 @@ def test_the_study_and_the_columns_of_the_readme_work_together(text, tmp_path):
     assert recording.angular_rate_available[:, 2].all() and recording.speed_m_s == study.recording.speed_m_s
 
 
-def test_the_python_of_the_readme_runs(text, capsys):
-    exec(compile(block(text["README.md"], "python"), "README.md", "exec"), {})
+def test_the_python_of_the_conversion_runs(text, capsys):
+    exec(compile(block(text["docs/python.md"], "python"), "docs/python.md", "exec"), {})
     assert "knee_angle_r" in capsys.readouterr().out
 
 
@@ -231,7 +231,9 @@ def anchors(document: str) -> set[str]:
 
 
 def test_every_link_leads_somewhere(text, repository):
-    for name, document in text.items():
+    others = ("CHANGELOG.md", "benchmarks/README.md")
+    linking = text | {name: (repository / name).read_text(encoding="utf-8") for name in others}
+    for name, document in linking.items():
         for target in re.findall(r"\]\(([^)]+)\)", document):
             path, _, anchor = target.partition("#")
             if "://" not in target:
@@ -240,8 +242,26 @@ def test_every_link_leads_somewhere(text, repository):
                 assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), (name, target)
 
 
-def test_the_priors_of_the_readme_are_those_of_the_losses(text):
-    priors = text["README.md"].partition("- **Priors**")[2].partition("- **")[0]
+def test_every_page_that_code_names_is_there(text, repository):
+    for package in ("casadi_dynamics", "osim_models", "sspinn_opensim", "benchmarks"):
+        for file in (repository / package).rglob("*.py"):
+            for page in re.findall(r"docs/\w+\.md", file.read_text(encoding="utf-8")):
+                assert page in text, (file, page)
+
+
+def test_the_index_names_every_page_once(text):
+    named = re.findall(r"^\| \[\w+\.md\]\((\w+\.md)\)", text["docs/README.md"], re.MULTILINE)
+    assert sorted(named) == sorted(
+        name.removeprefix("docs/") for name in text if name.startswith("docs/") and name != "docs/README.md"
+    )
+
+
+def test_the_readme_is_read_in_five_minutes(text):
+    assert len(text["README.md"].splitlines()) <= 220 and len(text["README.md"].encode()) <= 16_000
+
+
+def test_the_stated_priors_are_those_of_the_losses(text):
+    priors = text["docs/limits.md"].partition("- **Priors**")[2].partition("- **")[0]
     assert f"{-subject.TRUNK_LEAN_RAD:g} rad" in priors and f"at most {losses.FRICTION:g}" in priors
 
 

@@ -1,7 +1,7 @@
 """The results folder as a type, and the one table of files that any verb writes into one.
 
 A row of `ResultsFolder` serves everywhere: ``ResultsFolder.grf.name`` is the name of the file,
-``ResultsFolder(out).grf`` its path, and README.txt, ``sspinn open``, the report, the table in README.md and
+``ResultsFolder(out).grf`` its path, and README.txt, ``sspinn open``, the report, the table in docs and
 the tests of the verbs are made from all rows (`FILES`).
 """
 
