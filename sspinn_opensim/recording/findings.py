@@ -25,7 +25,8 @@ KINDS = {
     "missing_signal": "specific force, angular rate, or a needed axis of one cannot be used",
     "saturation": "a channel stays at its largest value: the movement was larger than the sensor's range",
     "dead_channel": "a channel never changes",
-    "duplicate": "two sensors have the same samples, or a part of a recording comes twice",
+    "duplicate": "two sensors have the same samples, or a stretch of them, however either is cut; "
+    "or a part of a recording comes twice",
     "resting_magnitude": "a sensor that hardly moves does not read gravity",
     "free_acceleration": "gravity was removed from the accelerations",
     "acceleration_unit": "the accelerations are in another unit",

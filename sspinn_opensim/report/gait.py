@@ -87,7 +87,10 @@ def _hint(told: Mapping[str, Any], kinds: Sequence[str]) -> str:
     if not kinds:
         return "No whole stride of steady gait was found."
     counted = [(kind, told[kind]["both"]["strides"], told[kind]["cadence_steps_per_min"]) for kind in kinds]
-    said = [f"{number} strides of {kind}, {cadence:.1f} steps a minute" for kind, number, cadence in counted]
+    said = [
+        f"{number} strides of {kind}, {cadence:.1f} steps a minute over all of them"
+        for kind, number, cadence in counted
+    ]
     left = sum(told["left_out"].values())
     reasons = ", ".join(f"{reason} ({number})" for reason, number in told["left_out"].items())
     out = f" Left out: {reasons}." if left else ""
@@ -145,4 +148,4 @@ def _course(phases: Sequence[Mapping[str, Any]]) -> Table:
     ]
     if len(phases) > _LISTED:
         rows.append([f"and {len(phases) - _LISTED} more", "", "", ""])
-    return Table(["", "from (s)", "to (s)", "steps/min, by how the signals repeat"], rows)
+    return Table(["", "from (s)", "to (s)", "steps/min in steady gait, by how the signals repeat"], rows)

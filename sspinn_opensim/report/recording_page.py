@@ -25,6 +25,7 @@ from sspinn_opensim.report.recording_tables import (
     LIKE_COLUMNS,
     PHASE_COLUMNS,
     SENSOR_COLUMNS,
+    bias_hint,
     phase_rows,
     sensor_rows,
     turn_table,
@@ -80,7 +81,7 @@ def recording_page(
             "sensors",
             "Sensors",
             "table.html",
-            {"table": Table(SENSOR_COLUMNS, sensor_rows(overview), left=4)},
+            {"table": Table(SENSOR_COLUMNS, sensor_rows(overview), left=4), "hint": bias_hint(overview)},
         ),
     ]
     columns, turns = ((), ()) if alignment is None else turn_table(alignment)

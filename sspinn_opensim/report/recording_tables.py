@@ -16,7 +16,7 @@ SENSOR_COLUMNS = (
     *("sensor", "in the file", "on", "measured"),
     *("at rest, m/s²", "bias, deg/s", "peak, m/s²", "peak, deg/s"),
 )
-PHASE_COLUMNS = ("phase", "from, s", "to, s", "steps/min")
+PHASE_COLUMNS = ("phase", "from, s", "to, s", "steps/min, steady")
 _TURN_COLUMNS = (
     *("sensor", "axes of", "angles x y z, deg", "moves like (probability)"),
     *("sagittal, ± deg", "frontal, ± deg", "heading, ± deg"),
@@ -42,6 +42,16 @@ def sensor_rows(overview: Overview) -> list[list[str]]:
         ]
         for sensor in overview.sensors
     ]
+
+
+def bias_hint(overview: Overview) -> str:
+    """Return what is meant by a bias that is called kept; empty where none is."""
+    if all(sensor.bias_deg_s is None or sensor.bias_subtracted for sensor in overview.sensors):
+        return ""
+    return (
+        "kept: not subtracted, as in this rest the bias cannot be told from the sway of who stands; "
+        "standing still for longer tells it"
+    )
 
 
 def turn_table(alignment: Alignment) -> tuple[Sequence[str], list[list[str]]]:

@@ -111,7 +111,7 @@ class Estimation:
         kinds = [(kind, self.gait.told[kind]) for kind in self.gait.strides.kinds]
         told = [
             f"{table['both']['strides']} strides of {kind}, {table['cadence_steps_per_min']:.1f} steps/min "
-            "from strike to strike"
+            "from strike to strike, starts and stops included"
             for kind, table in kinds
         ]
         return (

@@ -19,6 +19,7 @@ from sspinn_opensim.recording.signals.rotations import angles_from_rotation
 from sspinn_opensim.report.recording_tables import (
     PHASE_COLUMNS,
     SENSOR_COLUMNS,
+    bias_hint,
     phase_rows,
     sensor_rows,
     turn_table,
@@ -101,7 +102,9 @@ class RecordingCheck:
         kinds = dict.fromkeys(phase.kind for phase in view.phases)
         facts.append(", ".join(f"{kind} {view.time_of(kind):.1f} s" for kind in kinds))
         if view.cadence_steps_per_min:
-            facts.append(f"{view.cadence_steps_per_min:.1f} steps/min by how the signals repeat")
+            facts.append(
+                f"{view.cadence_steps_per_min:.1f} steps/min in steady gait, by how the signals repeat"
+            )
         if view.recording.speed_m_s:
             facts.append(f"stated speed {view.recording.speed_m_s:.3g} m/s")
         if view.speed:
@@ -187,6 +190,7 @@ class RecordingCheck:
             f"{self.path}: {'; '.join(self.facts)}",
             "",
             text_table(SENSOR_COLUMNS, sensor_rows(self.overview), left=4),
+            *filter(None, [bias_hint(self.overview)]),
             "",
             text_table(PHASE_COLUMNS, phase_rows(self.overview.phases)),
             "",

@@ -9,13 +9,13 @@ import numpy as np
 
 from casadi_dynamics.cores import side_by_side
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.recording.checks.copies import Signals, pasted, shared
 from sspinn_opensim.recording.clocks.stream_clock import apart
 from sspinn_opensim.recording.findings import Finding, Severity
 from sspinn_opensim.recording.signals.runs import true_runs
 from sspinn_opensim.recording.streams import Stream
 from sspinn_opensim.recording.types import AXES
 from sspinn_opensim.recording.units import GRAVITY
-from sspinn_opensim.text import toml_table
 
 #: Below this rate, Hz, impacts of the foot are not seen (walking has its power below 20 Hz: Antonsson and
 #: Mann 1985, J Biomech 18, 98 % of it below 10 Hz, 99 % below 15).
@@ -39,9 +39,6 @@ _FROZEN_S, _FROZEN_RUNS, _TURNS, _OFF_GRAVITY = 0.1, 4, 0.3, 2.0
 _MUCH_FROZEN = 0.05
 #: Fewer samples say nothing of how a sensor repeats itself.
 _FEWEST = 10
-#: A stretch of so long, s, whose samples all came before, at least so long before, was pasted: noise repeats
-#: no row of several channels but by chance, and no two in a row.
-_PASTED_S = 0.5
 #: Accelerometers for shocks end at 2e5 m/s^2, gyroscopes at 350 rad/s; in any unit, this is none of both.
 _IMPOSSIBLE = 1e7
 #: Sensors that people wear end at 200 g (high-g ones) and at 70 rad/s (4000 deg/s): single samples beyond, in
@@ -79,20 +76,25 @@ def check_streams(streams: Mapping[str, Stream], recorded_rate_hz: float | None 
             others = [one for one in streams.values() if one is not stream and _same_rows(stream, one)]
             # Cells that are empty are a gap.
             found += _frozen(name, stream, rows, np.asarray(np.isnan(values).all(axis=1)), rate_hz, others)
-            found += _pasted(name, stream, rows, rate_hz)
+            found += pasted(name, rows, rate_hz, stream.lines)
         return found
 
     signals = {name: (s.acceleration, s.angular_rate) for name, s in streams.items()}
-    return [*itertools.chain(*side_by_side(of, streams.items())), *check_channels(signals)]
+    lines = {name: stream.lines for name, stream in streams.items()}
+    return [*itertools.chain(*side_by_side(of, streams.items())), *check_channels(signals, lines)]
 
 
-def check_channels(signals: Mapping[str, tuple[np.ndarray | None, np.ndarray | None]]) -> list[Finding]:
+def check_channels(
+    signals: Mapping[str, Signals], lines: Mapping[str, np.ndarray | None] | None = None
+) -> list[Finding]:
     """Return what is wrong with channels along the sensors' own axes.
 
     Parameters
     ----------
     signals : mapping of str to (ndarray, ndarray)
         Acceleration and angular rate (n, 3) of each sensor; None, or a column of NaN, where not measured.
+    lines : mapping of str to (n,) array or None, optional
+        Lines of the files.
     """
     found: list[Finding] = []
     for name, pair in signals.items():
@@ -100,7 +102,7 @@ def check_channels(signals: Mapping[str, tuple[np.ndarray | None, np.ndarray | N
             if signal is not None:
                 found += _dead(name, kind, signal)
                 found += _saturated(name, kind, signal)
-    return [*found, *_duplicates(signals)]
+    return [*found, *shared(signals, lines)]
 
 
 def refuse_impossible(streams: Sequence[Stream]) -> None:
@@ -297,29 +299,6 @@ def _frozen(
         )
 
 
-def _pasted(name: str, stream: Stream, rows: np.ndarray, rate: float) -> Iterator[Finding]:
-    odd = np.random.default_rng(0).integers(2**63, size=rows.shape[1], dtype=np.uint64) * 2 + 1
-    hashed = rows.view(np.uint64) @ odd
-    order = np.argsort(hashed, kind="stable")
-    same = hashed[order[1:]] == hashed[order[:-1]]
-    lag = np.zeros(len(rows), int)  # to the last row with the same values; 0: none
-    lag[order[1:][same]] = (order[1:] - order[:-1])[same]
-    edges = np.concatenate([[0], np.flatnonzero(np.diff(lag)) + 1, [len(lag)]])
-    lengths = np.where(lag[edges[:-1]] >= _PASTED_S * rate, np.diff(edges), 0)
-    first, long = edges[lengths.argmax()], lengths.max()
-    if long < _PASTED_S * rate:
-        return
-    at = f"line {stream.lines[first]}" if stream.lines is not None else f"sample {first + 1}"
-    long_s, before_s = long / rate, lag[first] / rate
-    yield Finding(
-        "doubt",
-        "duplicate",
-        f"{long_s:.3g} s of its samples from {at} on are those of {before_s:.3g} s before.",
-        sensor=name,
-        advice="export the recording again: a part of it was written twice",
-    )
-
-
 def _turns(stream: Stream, rows: slice) -> bool:
     """Return whether a sensor turns too fast in some rows to be at rest."""
     if stream.angular_rate is None:
@@ -363,27 +342,4 @@ def _saturated(name: str, kind: str, signal: np.ndarray) -> Iterator[Finding]:
                 f"{sum(runs)} samples, up to {max(runs)} in a row.",
                 sensor=name,
                 advice="set a larger range of the sensor before the next recording",
-            )
-
-
-def _duplicates(signals: Mapping[str, Sequence[np.ndarray | None]]) -> Iterator[Finding]:
-    for (one, a), (other, b) in itertools.combinations(signals.items(), 2):
-        # One signal alone may be missing in both; noise makes equal samples of two sensors impossible.
-        pairs = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
-        if any(
-            x.shape == y.shape
-            and len(x) > 10
-            and np.array_equal(x[:10], y[:10], equal_nan=True)  # most pairs end here
-            and np.array_equal(x, y, equal_nan=True)
-            and np.isfinite(x).any()
-            and np.nanstd(x) > 0
-            for x, y in pairs
-        ):
-            yield Finding(
-                "serious",
-                "duplicate",
-                f"its samples are those of '{one}'.",
-                sensor=other,
-                advice=f"remove {toml_table('sensors', other)} from the study, or its file from the folder: "
-                "it was copied or exported twice",
             )

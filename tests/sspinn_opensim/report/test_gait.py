@@ -54,7 +54,7 @@ def test_both_sides_stand_in_one_chart_with_their_deviations(page):
     both = [f for f in html.split("<figure>")[1:] if "Knee angle" in f]
     assert all('class="line left"' in f and 'class="line estimate"' in f for f in both)
     assert all('class="band"' in f and 'class="band left"' in f for f in both)
-    assert "strides of walking, 109.1 steps a minute" in html
+    assert "strides of walking, 109.1 steps a minute over all of them" in html
     assert "symmetry index" in html and "stance (%)" in html and "step width" not in html
     assert "Errors of single strides" in html and "Knee angle, left: angle (deg)" in html
 

@@ -98,7 +98,7 @@ def test_a_folder_is_recognised_and_described(folder, tmp_path, only_files_of_th
     kinds = [phase.kind for phase in result.overview.phases]
     assert kinds == ["standing", "walking"]
     text = str(result)
-    assert "steps/min by how the signals repeat" in text
+    assert "steps/min in steady gait, by how the signals repeat" in text
     assert "1400 samples at 100 Hz" in text and "nothing is wrong" in text
     assert "moves like" in text and "heading" not in text  # whose axes nobody asked for have no column
     only_files_of_the_table(tmp_path / "out", "check")

@@ -7,7 +7,7 @@ import pytest
 from sspinn_opensim.recording import Sensor, find_faults, phases
 from sspinn_opensim.recording.checks.overview import overview_of
 from sspinn_opensim.recording.provenance import GyroBias
-from sspinn_opensim.report.recording_tables import SENSOR_COLUMNS, sensor_rows
+from sspinn_opensim.report.recording_tables import SENSOR_COLUMNS, bias_hint, sensor_rows
 
 
 def test_an_overview_says_what_is_in_a_recording(walker):
@@ -55,3 +55,5 @@ def test_a_bias_that_is_not_subtracted_is_called_kept(walker):
     view = overview_of(dataclasses.replace(recording, gyro_biases=biases))
     column = SENSOR_COLUMNS.index("bias, deg/s")
     assert [row[column] for row in sensor_rows(view)[:3]] == ["0.57", "0.57 kept", "\u2013"]
+    assert bias_hint(view).startswith("kept: not subtracted, as")
+    assert bias_hint(overview_of(dataclasses.replace(recording, gyro_biases=biases[:1]))) == ""
