@@ -166,6 +166,9 @@ class Format:
         Returns the stream of every sensor in a file or folder.
     recognises : callable or None
         Says of a file, by its path and its first 4096 bytes, whether it has this format.
+    lacking : callable or None
+        Says in words what a file of the same software is that lacks what is needed, by its path and first
+        bytes; nothing if it is none. `export` says what to export instead.
     segment_axes : bool
         Whether signals are along the axes of the segments unless the study says otherwise. False: along those
         of the sensors, whose axes the study states or the alignment finds.
@@ -191,6 +194,7 @@ class Format:
     read: Callable[[RecordingChoice, Sequence[SensorChoice]], Recording] | None = None
     streams: Callable[[RecordingChoice], tuple[Stream, ...]] | None = None
     recognises: Callable[[Path, bytes], bool] | None = None
+    lacking: Callable[[Path, bytes], str] | None = None
     segment_axes: bool = False
     axes_within_deg: float = 0.0
     sensor_tables: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from casadi_dynamics.errors import InputError
+from sspinn_opensim.anatomy import MIDDLE, segment_of
 from sspinn_opensim.text import toml_table
 
 #: Letters that the names of a study and of a file share at least, where they are not the same: the end of a
@@ -85,7 +86,9 @@ class Stream:
 
 
 def stream_of(streams: Sequence[Stream], name: str, where: str | Path, fix: str | None = None) -> Stream:
-    """Return the stream of a name or segment, or the only one that has it as a part or is a part of it.
+    """Return the stream of a name or segment; else the only one that has it as a part or is a part of it.
+
+    Else it is the only one whose name tells the same segment and side: ``LeftUpperLeg`` is ``femur_l``.
 
     Parameters
     ----------
@@ -107,6 +110,9 @@ def stream_of(streams: Sequence[Stream], name: str, where: str | Path, fix: str 
         for s, names in zip(streams, known, strict=True)
         if any(min(len(own), len(wanted)) >= _SHORTEST and (wanted in own or own in wanted) for own in names)
     ]
+    told = segment_of(name)
+    if not found and told is not None and (told[1] or told[0] in MIDDLE):
+        found = [s for s in streams if segment_of(s.segment or s.name) == told]
     if len(found) != 1:
         if fix is None:
             table = toml_table("sensors", name)

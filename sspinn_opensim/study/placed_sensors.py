@@ -25,7 +25,7 @@ class Placed:
     Attributes
     ----------
     name : str
-        Of the sensor in the study.
+        Of the sensor in the study: the user's word for where it sits, else ``thigh_r``, ``pelvis`` and so on.
     source : str
         Of the sensor in the file.
     body : str
@@ -91,6 +91,7 @@ def place_streams(
         told = by_movement()
         placed = _placed_by_movement(told, model)
         _refuse_none(placed, streams, told)
+    placed = _called_by_segment(placed, model)
     names = [p.name for p in placed]
     for name in names:
         if names.count(name) > 1:
@@ -101,6 +102,19 @@ def place_streams(
                 fix="leave one of them out, or name their segments in two ways (tibia_r, shank_r)",
             )
     return tuple(placed)
+
+
+def _called_by_segment(placed: Sequence[Placed], model: Model) -> list[Placed]:
+    """Return sensors that the user did not name by their segments, where that tells them apart."""
+
+    def usual(p: Placed) -> str:
+        told = segment_of(p.body) if p.told_by else None
+        return segment_name(told) if told and body_of_segment(model, told) == p.body else p.name
+
+    names = [usual(p) for p in placed]
+    return [
+        replace(p, name=name) if names.count(name) == 1 else p for p, name in zip(placed, names, strict=True)
+    ]
 
 
 def _with_beside(placed: Placed, source: str) -> Placed:

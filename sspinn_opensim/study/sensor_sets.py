@@ -32,7 +32,8 @@ def select(
     Parameters
     ----------
     chosen : str or sequence of str
-        ``all``, a name in `PRESETS`, or names of sensors.
+        ``all``, a name in `PRESETS`, or names of sensors; of a segment with one sensor any name will do:
+        ``thigh_l`` and ``femur_l`` are the same.
 
     Returns
     -------
@@ -57,6 +58,7 @@ def select(
 
 def _named(sensors: Sequence[SensorChoice], chosen: Sequence[str], where: str) -> tuple[SensorChoice, ...]:
     known = [sensor.name for sensor in sensors]
+    chosen = [name if name in known else _named_otherwise(sensors, name) for name in chosen]
     for name in chosen:
         if name not in known:
             raise InputError(
@@ -68,6 +70,14 @@ def _named(sensors: Sequence[SensorChoice], chosen: Sequence[str], where: str) -
     if len(set(chosen)) < len(chosen):
         raise InputError("A sensor is named twice.", where=where, found=", ".join(chosen))
     return tuple(sensor for sensor in sensors if sensor.name in chosen)
+
+
+def _named_otherwise(sensors: Sequence[SensorChoice], name: str) -> str:
+    """Return the name of the only sensor on the segment and side that a name tells; else the name itself."""
+    told = segment_of(name)
+    whole = told is not None and (told[1] or told[0] in MIDDLE)
+    there = [sensor.name for sensor in sensors if whole and _place(sensor) == told]
+    return there[0] if len(there) == 1 else name
 
 
 def _preset(sensors: Sequence[SensorChoice], preset: str, where: str) -> tuple[SensorChoice, ...]:

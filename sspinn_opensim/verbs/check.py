@@ -72,7 +72,7 @@ def check(
     path = Path(path)
     if not path.exists():
         raise InputError("There is no such file or folder.", where=path, fix="check the path")
-    looked, left_out, bodiless = None, {}, frozenset()
+    looked, left_out, unnamed, bodiless = None, {}, (), frozenset()
     if path.suffix.lower() == ".toml":
         _refuse_options_of_files(path, where, recorded_rate_hz, options, new_study)
         study = read_study(path)
@@ -80,7 +80,7 @@ def check(
     else:
         files = read_files(path.absolute(), where or {}, recorded_rate_hz, options)
         source: Study | Recorded = files.source
-        name = files.source.recording.format
+        name, unnamed = source.recording.format, files.unnamed
         if new_study is None:
             check_segments(where or {})
         else:
@@ -102,6 +102,7 @@ def check(
         alignment,
         study=new_study.file if new_study else None,
         left_out=left_out,
+        unnamed=unnamed,
         bodiless=bodiless,
         as_json=as_json,
     )

@@ -27,6 +27,9 @@ from sspinn_opensim.report.recording_tables import (
 from sspinn_opensim.study.placed_sensors import is_sure, segment_name
 from sspinn_opensim.text import text_table, toml_table
 
+#: What makes `sspinn check` write a study.
+_TO_WRITE = "--study study.toml --model builtin:planar_gait --height M --mass KG"
+
 
 @dataclass(frozen=True)
 class RecordingCheck:
@@ -49,6 +52,8 @@ class RecordingCheck:
     left_out : mapping of str to str
         Sensors of the files that the written study does not use, though the user did not choose, and which
         sensor of the study each sits beside, if it is known.
+    unnamed : tuple of str
+        Sensors of the files that are left out, as the user names others.
     bodiless : frozenset of str
         Those of them whose segment is known, but has no body in the model.
     refused : str
@@ -65,6 +70,7 @@ class RecordingCheck:
     study: Path | None = None
     page: Path | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    unnamed: tuple[str, ...] = ()
     bodiless: frozenset[str] = frozenset()
     refused: str = ""
     as_json: bool = False
@@ -121,7 +127,7 @@ class RecordingCheck:
             "accepted": list(self.accepted),
             **self.overview.to_json(),
             "alignment": None if self.alignment is None else alignment_json(self.alignment),
-            "left_out": list(self.left_out),
+            "left_out": [*self.left_out, *self.unnamed],
             "study": None if self.study is None else str(self.study),
             "page": None if self.page is None else str(self.page),
         }
@@ -160,6 +166,8 @@ class RecordingCheck:
             ),
         ):
             lines += [f"not used, as {why}: {', '.join(names)}"] if names else []
+        if self.unnamed:
+            lines.append(f"not looked at, as --where names others: {', '.join(self.unnamed)}")
         return lines
 
     def _turns(self) -> list[str]:
@@ -173,12 +181,15 @@ class RecordingCheck:
         if self.refused:
             return []
         if unaccepted(self.overview.findings, self.accepted):
-            return ['What is meant so, a study accepts: accepted = ["KIND:SENSOR"] under [recording].']
+            meant = 'What is meant so, a study accepts: accepted = ["KIND:SENSOR"] under [recording]'
+            written = self.study is not None or self.path.suffix.lower() == ".toml"
+            how = f"the same with {_TO_WRITE} writes one, with --where of the sensors to be used"
+            return [f"{meant}." if written else f"{meant}; {how}."]
         if self.study:
             return [f"next: sspinn run {shlex.quote(str(self.study))} --out results"]
         if self.path.suffix.lower() == ".toml":
             return []
-        said = "--study study.toml --model builtin:planar_gait --height M --mass KG"
+        said = _TO_WRITE
         if not any(sensor.body for sensor in self.overview.sensors) and not self._places():
             said += f" --where {self.overview.sensors[0].source}=SEGMENT ..."
         return [f"next: the same with {said} writes a study"]

@@ -101,8 +101,14 @@ class VendorFiles:
     alignment: AlignmentChoice = field(default_factory=AlignmentChoice)
 
     @property
+    def unnamed(self) -> tuple[str, ...]:
+        """Sensors that are left out as the user names others, and the files do not say where these sit."""
+        named = {stream_called(name, self.streams, self.where).name for name in self.where}
+        return tuple(s.name for s in self.streams if named and s.name not in named and not s.segment)
+
+    @property
     def source(self) -> Recorded:
-        """All sensors, called as in the files, on what user or files say carries them."""
+        """The sensors, called as in the files, on what user or files say carries them."""
         said = {
             stream_called(name, self.streams, self.where).name: segment
             for name, segment in self.where.items()
@@ -114,6 +120,7 @@ class VendorFiles:
                 stream.name,
             )
             for stream in self.streams
+            if stream.name not in self.unnamed
         )
         return Recorded(self.choice.file, self.choice, tuple(named), self.alignment)
 

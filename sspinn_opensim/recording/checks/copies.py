@@ -27,7 +27,7 @@ _FEW, _ZERO_BITS = 4096, 3
 Signals = Sequence[np.ndarray | None]
 
 
-def pasted(name: str, rows: np.ndarray, rate_hz: float, lines: np.ndarray | None) -> Iterator[Finding]:
+def pasted(name: str, rows: np.ndarray, rate_hz: float, lines: Sequence[int] | None) -> Iterator[Finding]:
     """Give the longest stretch of a sensor that stands in it twice.
 
     Parameters
@@ -36,7 +36,7 @@ def pasted(name: str, rows: np.ndarray, rate_hz: float, lines: np.ndarray | None
         Its channels.
     rate_hz : float
         Sampling rate, Hz.
-    lines : (n,) array or None
+    lines : (n,) sequence of int or None
         Lines of the file.
     """
     hashed = _hashed(rows)
@@ -60,7 +60,7 @@ def pasted(name: str, rows: np.ndarray, rate_hz: float, lines: np.ndarray | None
 
 
 def shared(
-    signals: Mapping[str, Signals], lines: Mapping[str, np.ndarray | None] | None = None
+    signals: Mapping[str, Signals], lines: Mapping[str, Sequence[int] | None] | None = None
 ) -> Iterator[Finding]:
     """Give the sensors whose samples, or a stretch of them, are those of another sensor.
 
@@ -70,7 +70,7 @@ def shared(
     ----------
     signals : mapping of str to (ndarray, ndarray)
         By the name of the sensor.
-    lines : mapping of str to (n,) array or None, optional
+    lines : mapping of str to (n,) sequence of int or None, optional
         Lines of the files.
     """
     hashed = {name: _hashed(_rows(pair)) for name, pair in signals.items()}
@@ -97,7 +97,7 @@ def shared(
         )
 
 
-def _at(row: int, lines: np.ndarray | None) -> str:
+def _at(row: int, lines: Sequence[int] | None) -> str:
     return f"line {lines[row]}" if lines is not None else f"sample {row + 1}"
 
 

@@ -85,7 +85,7 @@ def check_streams(streams: Mapping[str, Stream], recorded_rate_hz: float | None 
 
 
 def check_channels(
-    signals: Mapping[str, Signals], lines: Mapping[str, np.ndarray | None] | None = None
+    signals: Mapping[str, Signals], lines: Mapping[str, Sequence[int] | None] | None = None
 ) -> list[Finding]:
     """Return what is wrong with channels along the sensors' own axes.
 
@@ -93,7 +93,7 @@ def check_channels(
     ----------
     signals : mapping of str to (ndarray, ndarray)
         Acceleration and angular rate (n, 3) of each sensor; None, or a column of NaN, where not measured.
-    lines : mapping of str to (n,) array or None, optional
+    lines : mapping of str to (n,) sequence of int or None, optional
         Lines of the files.
     """
     found: list[Finding] = []

@@ -60,12 +60,31 @@ def read_blue_trident(choice: RecordingChoice) -> tuple[Stream, ...]:
 
 def is_blue_trident(path: Path, head: bytes) -> bool:
     """Return whether a file has the columns of accelerometer and gyroscope."""
-    names = [cell.strip(' "') for line in first_lines(path, head)[:1] for cell in re.split("[,;\t]", line)]
-    return {"time_s", "ax_m/s/s", "gx_deg/s"} <= {*names}
+    return {"time_s", "ax_m/s/s", "gx_deg/s"} <= _names(path, head)
+
+
+def lacks_gyroscope(path: Path, head: bytes) -> str:
+    """Return what a file of Capture.U is that has no gyroscope; nothing if it is none."""
+    names = _names(path, head)
+    if not {"unix_timestamp_microsec", "time_s"} <= names or "gx_deg/s" in names:
+        return ""
+    if "ax_m/s/s" in names:
+        return "the accelerometer for impacts of a Blue Trident (_highg.csv), without its gyroscope"
+    return "a table of a Blue Trident without its gyroscope, such as that of the magnetometer (_mag.csv)"
+
+
+def _names(path: Path, head: bytes) -> set[str]:
+    return {cell.strip(' "') for line in first_lines(path, head)[:1] for cell in re.split("[,;\t]", line)}
 
 
 FORMAT = Format(
-    "blue_trident", BlueTridentOptions, streams=read_blue_trident, recognises=is_blue_trident, folders=True
+    "blue_trident",
+    BlueTridentOptions,
+    streams=read_blue_trident,
+    recognises=is_blue_trident,
+    lacking=lacks_gyroscope,
+    folders=True,
+    export="export the tables of accelerometer and gyroscope (_lowg.csv) from Capture.U as well",
 )
 
 

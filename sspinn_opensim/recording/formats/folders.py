@@ -222,7 +222,23 @@ def refuse_same_names(streams: Sequence[Stream], where: Path) -> None:
                 f"{len(files)} files of the folder are of sensor '{stream.name}'.",
                 where=where,
                 found=listed(files),
-                fix="choose those of one trial: trial = how their names start, in the table of the format, "
-                "or for sspinn check --option trial=NAME; "
-                "or put the files of each trial into a folder of its own",
+                fix=(
+                    "choose those of one trial: trial = how their names start, in the table of the format, "
+                    "or for sspinn check --option trial=NAME; or "
+                    if _starts_tell(by_name)
+                    else ""
+                )
+                + "put the files of each trial into a folder of its own",
             )
+
+
+def _starts_tell(by_name: Mapping[str, Sequence[str]]) -> bool:
+    """Return whether the names of some files start alike that are one of each sensor."""
+    names = [name for own in by_name.values() for name in own]
+    first = next(iter(by_name.values()))
+    for start in {name[:size] for name in first for size in range(1, len(name))}:
+        if sum(name.startswith(start) for name in names) == len(by_name) and all(
+            any(name.startswith(start) for name in own) for own in by_name.values()
+        ):
+            return True
+    return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,11 +104,14 @@ def _of_folder(folder: Path) -> Recognised:
             fix="name one of them",
         )
     if not known:
+        for file in files:
+            _refuse_lacking(file, head_of(file))
         raise InputError(
             "The folder holds no recording that a reader knows.",
             where=folder,
             expected="files of one of the formats " + ", ".join(FORMATS),
             found=listed([file.name for file in files]) or "no file",
+            fix=f"sspinn check {shlex.quote(str(files[0]))} says what that file lacks" if files else "",
         )
     # Storage files and tables lie beside recordings: where sensors have a file each, those are the recording.
     own_files = [form for form in known.values() if form.folders and not form.segment_axes]
@@ -146,6 +150,7 @@ def _unknown(path: Path) -> InputError:
             expected="one of the formats " + ", ".join(FORMATS),
             fix="export the recording as text",
         )
+    _refuse_lacking(path, head)
     lines = [words(line) for line in head.splitlines() if line.strip()]
     # The names stand before the first row of numbers.
     row = next((k for k, line in enumerate(lines) if _is_row(cells_of(line))), 0)
@@ -167,6 +172,20 @@ def _unknown(path: Path) -> InputError:
         "angular_rate_unit, and for each sensor [recording.csv.columns.NAME] with the names of three columns "
         "each: acceleration = [x, y, z], angular_rate = [x, y, z]",
     )
+
+
+def _refuse_lacking(path: Path, head: bytes) -> None:
+    """Refuse a file that a vendor's software writes beside those that a reader knows."""
+    for form in FORMATS.values():
+        held = form.lacking(path, head) if form.lacking else ""
+        if held:
+            raise InputError(
+                "The file does not hold what is needed of its sensor.",
+                where=path,
+                expected="specific force and angular rate",
+                found=held,
+                fix=form.export,
+            )
 
 
 def _is_row(cells: Sequence[str]) -> bool:

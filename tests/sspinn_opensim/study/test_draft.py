@@ -33,11 +33,11 @@ def test_places_come_from_the_user_the_file_or_the_name(model):
     placed = place_streams(streams, {"42DA3": "pelvis"}, model)
     assert [(p.name, p.source, p.body) for p in placed] == [
         ("pelvis", "00B42DA3", "pelvis"),
-        ("femur_r", "00B42DA2", "femur_r"),
+        ("thigh_r", "00B42DA2", "femur_r"),
     ]
     assert [p.told_by for p in placed] == ["", "the files say where it sits"]
     by_name = place_streams(streams[1:], {}, model)
-    assert [(p.name, p.body) for p in by_name] == [("femur_r", "femur_r"), ("LeftShank", "tibia_l")]
+    assert [(p.name, p.body) for p in by_name] == [("thigh_r", "femur_r"), ("shank_l", "tibia_l")]
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,11 @@ def test_a_sensor_called_toes_is_guessed_to_sit_on_the_instep(shared):
     )
     placed = {p.name: p for p in place_streams([alone, heel, also], {}, model)}
     assert {name: p.body for name, p in placed.items()} == {
-        "toes_r": "calcn_r",
-        "calcn_l": "calcn_l",
+        "foot_r": "calcn_r",
+        "foot_l": "calcn_l",
         "toes_l": "toes_l",
     }
-    assert placed["toes_r"].told_by.startswith("guess: on the instep")
+    assert placed["foot_r"].told_by.startswith("guess: on the instep")
     assert place_streams([alone], {"toes_r": "toes_r"}, model)[0].body == "toes_r"  # the user says so
 
 
@@ -89,6 +89,17 @@ def test_of_two_sensors_on_a_segment_one_is_used_and_the_other_named(model):
 def test_two_sensors_on_a_segment_are_two_when_the_user_says_so(model):
     placed = place_streams([stream("a"), stream("b")], {"a": "tibia_r", "b": "right_shank"}, model)
     assert [(p.name, p.body) for p in placed] == [("tibia_r", "tibia_r"), ("right_shank", "tibia_r")]
+
+
+def test_a_sensor_has_one_name_by_whatever_route_its_place_is_told(model):
+    moves = {"x": ("thigh", "left", 0.99)}
+    routes = (
+        place_streams([stream("x")], {"x": "thigh_l"}, model),
+        place_streams([stream("x", "femur_l_imu")], {}, model),
+        place_streams([stream("LeftUpperLeg")], {}, model),
+        place_streams([stream("x")], {}, model, lambda: moves),
+    )
+    assert {(own.name, own.body) for (own,) in routes} == {("thigh_l", "femur_l")}
 
 
 def test_a_trunk_that_nothing_observes_is_held(model):

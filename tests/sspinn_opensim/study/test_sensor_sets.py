@@ -150,6 +150,14 @@ def test_sets_and_names_that_do_not_exist():
         select(given, ["imu0", "imu0"], where="")
 
 
+def test_a_sensor_alone_on_its_segment_has_any_name_of_that():
+    legs = [SensorChoice("thigh_l", "femur_l"), SensorChoice("b", "tibia_l"), SensorChoice("c", "tibia_l")]
+    assert names(select(legs, ["femur_l"], where="study")) == ("thigh_l",)
+    for twice, said in ((["femur_l", "thigh_l"], "named twice"), (["shank_l"], "no sensor 'shank_l'")):
+        with pytest.raises(InputError, match=said):
+            select(legs, twice, where="study")
+
+
 def test_a_list_of_names_keeps_the_order_of_the_study():
     given = sensors("foot_l", "torso", "foot_r")
     assert names(select(given, ["imu2", "imu0"], where="")) == ("imu0", "imu2")

@@ -292,6 +292,16 @@ def test_a_name_that_is_part_of_another_is_that_sensor_alone(tmp_path):
     ]
 
 
+def test_sensors_beside_those_that_the_user_places_are_not_looked_at(folder, where, tmp_path):
+    part = {serial: body for serial, body in where.items() if body.endswith("_r")}
+    others = [serial for serial in where if serial not in part]
+    for new in (None, NewStudy(tmp_path / "study.toml", **NEW)):
+        result = check(folder, where=part, new_study=new)
+        assert {sensor.source for sensor in result.overview.sensors} == {*part}
+        assert {*result.unnamed} == {*others} == {*result.to_json()["left_out"]}
+        assert f"not looked at, as --where names others: {', '.join(result.unnamed)}" in str(result)
+
+
 def test_a_segment_before_its_sensor_is_turned_round(recording, tmp_path):
     table = write_table(tmp_path / "walk.csv", recording)
     with pytest.raises(InputError) as refused:
@@ -342,7 +352,7 @@ def test_sensors_on_segments_that_the_model_has_not_are_told_so(shared, tmp_path
     new = NewStudy(tmp_path / "s.toml", **NEW)
     said = str(check(shared / "data" / "vendor_formats" / "mvnx", new_study=new))
     # Four samples tell no axes: that is what is wrong.
-    assert "Not to be used as it is: alignment:Pelvis" in said and "too short to train on" in said
+    assert "Not to be used as it is: alignment:pelvis" in said and "too short to train on" in said
     assert "no body for them: RightUpperArm, RightForeArm, RightHand, LeftUpperArm" in said
     assert "where they sit (--where): Head, RightShoulder, LeftShoulder" in said
 
@@ -360,9 +370,9 @@ def test_of_two_sensors_on_a_shank_one_is_used_and_the_other_named(shared, tmp_p
     file = tmp_path / "walk.toml"
     result = check(folder, recorded_rate_hz=100.0, new_study=NewStudy(file, **NEW))
     # The last two are copies of the two that sit above the ankles.
-    above = {"00B40C44": "tibia_l", "00B40C47": "tibia_r"}
+    above = {"00B40C44": "shank_l", "00B40C47": "shank_r"}
     assert dict(result.left_out) == above | {"00B40C49": "", "00B40C4A": ""}
-    told = "not used: 00B40C44, as it sits on the same segment as 'tibia_l'"
+    told = "not used: 00B40C44, as it sits on the same segment as 'shank_l'"
     assert told in str(result) and "where they sit (--where): 00B40C49, 00B40C4A" in str(result)
     text = file.read_text(encoding="utf-8")
     assert "# 00B40C47 sits on it, too" in text and "# Not used: 00B40C49, 00B40C4A" in text
@@ -422,7 +432,7 @@ def test_every_recording_of_capsense_gives_a_study_that_can_be_used(shared, tmp_
         study = tmp_path / f"{file.stem}.toml"
         result = check(file, new_study=NewStudy(study, **NEW))
         named = {f.key for f in result.overview.findings if f.kind == "resting_magnitude"}
-        assert named == {"resting_magnitude:toes_l", "resting_magnitude:torso"}, file
+        assert named == {"resting_magnitude:foot_l", "resting_magnitude:trunk"}, file
         again = check(study)
         assert again.ok and abs(again.overview.recording.sampling_rate_hz - 100) < 1e-3
         assert again.overview.time_of("walking") > 50 and len(again.overview.sensors) == 8
@@ -612,8 +622,8 @@ def test_of_two_sensors_whose_names_tell_one_segment_the_second_is_left_out_and_
     file, study = tmp_path / "two.csv", tmp_path / "study.toml"
     file.write_text("\n".join(second) + "\n")
     result = check(file, new_study=NewStudy(study, **NEW))
-    assert dict(result.left_out) == {"shank_right": "tibia_r"}
-    assert "not used: shank_right, as it sits on the same segment as 'tibia_r'" in str(result)
+    assert dict(result.left_out) == {"shank_right": "shank_r"}
+    assert "not used: shank_right, as it sits on the same segment as 'shank_r'" in str(result)
     study.unlink()
     where = {name: name for name in ("pelvis", "femur_r", "foot_r", "tibia_r")} | {"shank_right": "shank_r"}
     both = check(file, where=where, new_study=NewStudy(study, **NEW))

@@ -91,7 +91,21 @@ def test_two_files_of_one_blue_trident_are_refused(blue_trident, tmp_path):
     for minute in (31, 32):
         for sensor in (1, 2):
             blue_trident(f"TS-0339{sensor}_2022-11-10-14-{minute}-33", sensor)
-    assert "2 files of the folder are of sensor '03391'" in str(refused(tmp_path))
+    said = refused(tmp_path)
+    assert "2 files of the folder are of sensor '03391'" in said.what
+    # They start with the serial number: no start is that of a trial.
+    assert said.fix == "put the files of each trial into a folder of its own"
+
+
+@pytest.mark.parametrize("kind", ["highg", "mag"])
+def test_other_tables_of_blue_trident_alone_are_told_with_what_to_export(blue_trident, tmp_path, kind):
+    blue_trident("TS-03391_2022-11-10-14-31-31", 1, kind="highg")
+    file = tmp_path / "TS-03391_2022-11-10-14-31-31_highg.csv"
+    if kind == "mag":
+        file.write_text(file.read_text().replace("_m/s/s", "_uT").replace(",a", ",m"))
+    for path in (tmp_path, file):
+        said = refused(path)
+        assert f"_{kind}.csv" in said.found and "_lowg.csv" in said.fix
 
 
 def test_one_blue_trident_is_called_by_its_serial_number_too(blue_trident, tmp_path):
