@@ -8,8 +8,9 @@ Among all such motions and forces the one is taken whose squared changes, over t
 deviations, have the least sum: of coordinates, ground forces, where they act, and joint moments; weakly, of
 what the sensors would read; and motions that shake cost too. Where it is said what the gyroscopes measured,
 the motion follows them as far as they are slow. Each round linearises (Gauss and Newton) and solves a
-quadratic program; multipliers make the balance exact (Nocedal and Wright 2006, Numerical Optimization,
-chapter 17). Near the end the gradient alone is made anew, exactly, and the Hessian stays.
+quadratic program; multipliers, which are those of the program, make the balance exact (Nocedal and Wright
+2006, Numerical Optimization, chapters 17 and 18). Near the end the gradient alone is made anew, exactly, and
+the Hessian stays.
 """
 
 from __future__ import annotations
@@ -38,22 +39,24 @@ SNAP = 1e5
 GYROSCOPES_HZ = 6.0
 #: Rounds end at this root residual, body weights (times height), and after so many.
 BALANCED, _ROUNDS = 1e-6, 15
+#: But not before one moves no coordinate farther, rad or m: balance says little of what costs least.
+_SETTLED = 2e-5
 #: Directions of the cone of friction in space: its flat sides hold 0.87 of it and more.
 _DIRECTIONS = 6
 #: Below this load, body weights, the point of a force has the lever that it would have with it.
 _LEAST_LEVER = 0.1
 #: Deviation, body weights, of the force at each point of a foot: it decides between equals alone.
 _SHARE = 0.5
-#: From here on the linearisation is good enough for multipliers.
+#: Up to here root residuals may grow in a round.
 _NEARLY = 1e-2
 #: Above this a motion is too wild to be made to agree, and is left alone.
 _GIVEN_UP = 0.05
-#: The Hessian stays once a round leaves less than this, and so small a part of what the round before left.
-_CLOSE, _FAST = 1e-3, 0.1
-#: But for the first rounds, in which forces and motion are far from each other.
-_FULL_ROUNDS = 2
-#: Share of the samples whose bounds may still be wrong before that: the next round mends them.
-_FEW = 0.01
+#: The Hessian stays after a round that moves no coordinate farther, rad or m.
+_NEARBY = 1e-3
+#: Share of the samples whose bounds may still be wrong after the first round: the next one mends them.
+_FEW = 0.05
+#: Part of a step after which values have changed as their derivatives say.
+_LITTLE = 1e-5
 #: Parts of a step that are tried, until the residual falls.
 _LENGTHS = (1.0, 0.5, 0.25)
 #: How closely the first program, which is only a start, and the others are solved.
@@ -90,11 +93,14 @@ class _Point:
         Its values, speeds and accelerations at the samples.
     amount : (n, a) ndarray
         Of the forces, along the directions of the cone at each contact point.
+    values : Values
+        What they give.
     """
 
     coefficients: np.ndarray
     motion: np.ndarray
     amount: np.ndarray
+    values: Values
 
 
 @dataclass(frozen=True)
@@ -153,7 +159,7 @@ class CorrectionProblem:
         self._snap_stiffness = (SNAP * step_s**4) ** -2
         self._q, self._q_scale = estimate.q[:, free], deviations.q[:, free]
         self._moment, self._moment_scale = estimate.moments, deviations.moments
-        self._force, self._point, self._torque = ground.force, ground.point, ground.torque
+        self._force, self._centre, self._torque = ground.force, ground.point, ground.torque
         self._force_scale = deviations.force
         load = np.maximum(self._force[..., 1], _LEAST_LEVER * subject.body_weight)
         self._torque_scale = deviations.point * load[..., None]
@@ -170,29 +176,31 @@ class CorrectionProblem:
         """Return the corrected coordinates and forces; None if the motion cannot be made to agree."""
         here = self._start()
         zero, bound = here.amount <= 0, np.zeros_like(here.amount)
-        aims, curvature, by_guesses = self._first_aims(here), None, True
-        last = before = np.inf
+        aims, curvature, at, by_guesses = self._first_aims(here), None, here, True
+        last, moved, count = np.inf, np.inf, self._q.shape[1]
         for round_ in range(_ROUNDS):
-            if curvature is None or round_ < _FULL_ROUNDS or last > min(_CLOSE, _FAST * before):
+            if curvature is None or moved > _NEARBY:
                 program = curvature = None  # large arrays: not twice at once
-                curvature = self._curvature(here, zero)
+                curvature, at = self._curvature(here, zero), here
             program = self._program(curvature, here, aims)
-            few = _FEW if last > _CLOSE else 0.0
+            few = 0.0 if round_ else _FEW
             found = program.solve_by_guesses(zero, few) if by_guesses else None
             if found is not None:
                 step, amount, zero = found
             else:
                 by_guesses, few, zero = False, 0.0, np.ones_like(zero)  # it holds them all
                 step, amount, bound = program.solve(here.amount, bound, _CLOSELY if round_ else _ROUGHLY)
-            here, root = self._ahead(here, step, amount, max(last, _NEARLY))
-            before, last = last, float(np.abs(root).max())
-            if last < BALANCED and not few:
+            # What bends away from the linearisation says nothing of the multipliers.
+            root = here.values.root + self._root_along(at, step, amount - here.amount)
+            aims = replace(aims, multiplier=aims.multiplier + self._hessians.stiffness * root)
+            before, here = here, self._ahead(here, step, amount, max(last, _NEARLY))
+            last = float(np.abs(here.values.root).max())
+            moved = float(np.abs(here.motion[:, :count] - before.motion[:, :count]).max())
+            if last < BALANCED and moved < _SETTLED and not few:
                 break
-            if last < _NEARLY:
-                aims = replace(aims, multiplier=aims.multiplier + self._hessians.stiffness * root)
         if not last < _GIVEN_UP:
             return None
-        return Corrected(here.motion[:, : self._q.shape[1]], self._forces(np.maximum(here.amount, 0.0)))
+        return Corrected(here.motion[:, :count], self._forces(np.maximum(here.amount, 0.0)))
 
     def _start(self) -> _Point:
         """Return the estimate; each point of a foot, and each direction, carries as much of its load."""
@@ -200,11 +208,15 @@ class CorrectionProblem:
         ways = self._directions.shape[1]
         sharing = np.bincount(self._feet)[self._feet] * ways * self._subject.body_weight
         amount = np.repeat(self._on * self._force[:, self._feet, 1] / sharing, ways, axis=1)
-        return _Point(coefficients, knots.at_knots(coefficients, self._weights), amount)
+        return self._point(coefficients, amount)
+
+    def _point(self, coefficients: np.ndarray, amount: np.ndarray) -> _Point:
+        motion = knots.at_knots(coefficients, self._weights)
+        return _Point(coefficients, motion, amount, self._balance.values(motion, self._forces(amount)))
 
     def _first_aims(self, here: _Point) -> _Aims:
         """Return what the motion is held to: the readings of the estimate, and slow ones of gyroscopes."""
-        reading = self._balance.values(here.motion, self._forces(here.amount)).reading
+        reading = here.values.reading
         multiplier, gyroscopes = np.zeros((len(reading), len(self._subject.roles.root))), self._gyroscopes
         if gyroscopes is None:
             return _Aims(reading, reading[:, :0], multiplier)
@@ -212,24 +224,23 @@ class CorrectionProblem:
         off = np.where(gyroscopes.measured[:, None], gyroscopes.angular_rate - own, 0.0)
         return _Aims(reading, own + low_pass(off, GYROSCOPES_HZ, self._rate_hz), multiplier)
 
-    def _ahead(
-        self, here: _Point, step: np.ndarray, amount: np.ndarray, below: float
-    ) -> tuple[_Point, np.ndarray]:
-        """Go along a step of coefficients to new amounts, as far as root residuals (n, r) are below a bound.
+    def _root_along(self, here: _Point, step: np.ndarray, more: np.ndarray) -> np.ndarray:
+        """Return by how much steps of coefficients and amounts change root residuals (n, r), linearised."""
+        motion = here.motion + _LITTLE * knots.at_knots(step, self._weights)
+        nearby = self._balance.values(motion, self._forces(here.amount + _LITTLE * more))
+        return (nearby.root - here.values.root) / _LITTLE
 
-        Returns
-        -------
-        _Point, (n, r) ndarray
-            After the longest of `_LENGTHS` that keeps to the bound, else the shortest; and its residuals.
+    def _ahead(self, here: _Point, step: np.ndarray, amount: np.ndarray, below: float) -> _Point:
+        """Return the point along a step of coefficients to new amounts where root residuals keep to a bound.
+
+        It is the farthest of `_LENGTHS` that does, else the nearest.
         """
         for length in _LENGTHS:
-            coefficients = here.coefficients + length * step
-            motion = knots.at_knots(coefficients, self._weights)
-            between = here.amount + length * (amount - here.amount)
-            root = self._balance.values(motion, self._forces(between)).root
-            if np.abs(root).max() < below:
+            more = length * (amount - here.amount)
+            there = self._point(here.coefficients + length * step, here.amount + more)
+            if np.abs(there.values.root).max() < below:
                 break
-        return _Point(coefficients, motion, between), root
+        return there
 
     def _forces(self, amount: np.ndarray) -> np.ndarray:
         """Return forces at the contact points (n, p, 3), N, of amounts (n, a)."""
@@ -257,7 +268,7 @@ class CorrectionProblem:
                 here.motion[part],
                 here.amount[part],
                 self._on[part],
-                self._point[part],
+                self._centre[part],
                 self._precision[part],
             )
             found.put(first, **self._hessians.at(*known, followed), zero=zero[part])
@@ -266,8 +277,8 @@ class CorrectionProblem:
     def _slopes(self, here: _Point, aims: _Aims) -> tuple[np.ndarray, np.ndarray]:
         """Return the gradient of all but the fourth differences, (n, 3 c) by motion and (n, a) by amounts."""
         force, count = self._forces(here.amount), self._q.shape[1]
-        values = self._balance.values(here.motion, force)
-        reading, gyroscopes = values.reading - aims.reading, self._gyroscopes
+        values, gyroscopes = here.values, self._gyroscopes
+        reading = values.reading - aims.reading
         if gyroscopes is not None:
             rates = slice(-len(gyroscopes.turn), None)
             off = RATE_RAD_S * values.reading[:, rates] @ gyroscopes.turn - aims.followed
@@ -291,7 +302,7 @@ class CorrectionProblem:
         They are by the forces and by the positions of the contact points.
         """
         on_force, on_position = np.zeros_like(force), np.zeros_like(force)
-        lever = position - self._point[:, self._feet]
+        lever = position - self._centre[:, self._feet]
         for k in range(self._force.shape[1]):
             on = np.flatnonzero(self._feet == k)
             total, turn = np.zeros((len(force), 3)), np.zeros((len(force), 3))

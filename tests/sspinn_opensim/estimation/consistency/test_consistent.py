@@ -16,7 +16,7 @@ from casadi_dynamics.model import Linear, TransformAxis
 from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
 from sspinn_opensim.dynamics.trial import natural_quintic
 from sspinn_opensim.estimation.consistency import consistent as step
-from sspinn_opensim.estimation.consistency import knots, quadratic
+from sspinn_opensim.estimation.consistency import correction_problem, knots, quadratic
 from sspinn_opensim.estimation.consistency.balance import RATE_RAD_S, Balance, Values
 from sspinn_opensim.estimation.consistency.correction import correction_of
 from sspinn_opensim.estimation.consistency.correction_problem import BALANCED, cone_of_friction, told_of_feet
@@ -121,6 +121,19 @@ def test_forces_push_within_friction_and_sole_and_only_where_there_is_load(corre
     shift = FRICTION * 0.05
     low, high = place.min(axis=-1) - shift, place.max(axis=-1) + shift
     assert ((ground.point[..., 0] >= low) & (ground.point[..., 0] <= high))[pressed].all()
+
+
+def test_rounds_end_at_the_answer_they_lead_to(corrected, monkeypatch):
+    """Where hundreds of times less is let go, the motion stays within what ends the rounds."""
+    subject, before, deviations, after = corrected
+    monkeypatch.setattr(correction_problem, "BALANCED", 1e-9)
+    monkeypatch.setattr(correction_problem, "_SETTLED", 1e-8)
+    monkeypatch.setattr(correction_problem, "_NEARBY", 0.0)  # every Hessian is made anew
+    monkeypatch.setattr(correction_problem, "_ROUNDS", 40)
+    exact = step.consistent(before, subject, deviations)
+    # Half of the last move that ends the rounds, and what such moves do to forces here.
+    assert np.abs(after.q - exact.q).max() < 1e-5
+    assert np.abs(after.ground.force - exact.ground.force).max() < 1e-5 * subject.body_weight
 
 
 def test_what_agrees_stays(corrected):
