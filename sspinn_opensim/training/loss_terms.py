@@ -89,6 +89,7 @@ TERMS: Mapping[str, Term] = MappingProxyType(
         "unfelt_joints": Term((1.0,), ("rad",), 1.0),
         "trunk": Term((0.05,), ("rad",), 1.0),
         "facing": Term((0.1,), ("rad",), 1.0),
+        "even_legs": Term((0.2,), ("rad",), 1.0),
         "mean_speed": Term((0.15, 0.15), ("of the speed", "m/s, what planar legs lack"), 1.0),
         # Belts under people who stand before and after a walk (capsense_walk) carry 41 to 59 % each.
         "foot_speed": Term((0.2,), ("m/s",), 1.0),

@@ -279,6 +279,16 @@ def facing(e: LossInputs, angle: float) -> Tensor:
 
 
 @_of_a_term
+def even_legs(e: LossInputs, angle: float) -> Tensor:
+    """Right and left legs turned out of the sagittal plane alike, on average over a window."""
+    found = e.tau.new_zeros(())
+    for right, left, sign in e.subject.mirrored_turns:
+        apart = (e.motion.q[..., right] + sign * e.motion.q[..., left]).mean(1)
+        found = found + (apart / angle).square().mean()
+    return found
+
+
+@_of_a_term
 def mean_speed(e: LossInputs, share: float, least: float) -> Tensor:
     """Mean forward speed of a window without standing against the known one."""
     speed = e.signals.speed_m_s

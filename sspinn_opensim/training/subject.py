@@ -20,7 +20,7 @@ from casadi_dynamics.symbolic.constraints import independent_coordinates
 from casadi_dynamics.symbolic.heading import RootHeading, root_heading
 from casadi_dynamics.symbolic.posture import moving_coordinates, posture, without_forces
 from sspinn_opensim.anatomy.feet import foot_of
-from sspinn_opensim.anatomy.names import MIDDLE, segment_of
+from sspinn_opensim.anatomy.names import MIDDLE, other_side, segment_of, without_side
 from sspinn_opensim.anatomy.shanks import Shank, shanks
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording.movement.sagittal import IN_PLANE
@@ -236,6 +236,23 @@ class Subject:
         """
         axes = self._root_axes
         return dict(zip(axes, np.linalg.pinv(np.array(list(axes.values())))[0].tolist(), strict=True))
+
+    @cached_property
+    def mirrored_turns(self) -> tuple[tuple[int, int, float], ...]:
+        """Estimated coordinates that turn right and left limbs out of the sagittal plane, as the hips' do.
+
+        Each pair with the sign by which the left one counts: their sum is zero where each is the other's
+        mirror image, as it turns the other way round about x (adduction) and y (rotation).
+        """
+        axis, names = posture(self.model).axis, self.model.coordinate_names
+        actuated = [names[i] for i in self.roles.actuated if names[i] in axis]
+        found = []
+        for name, other in ((name, other_side(name)) for name in actuated if without_side(name)[1] == "r"):
+            for way in (0, 1) if other in actuated else ():
+                if min(abs(axis[name][way]), abs(axis[other][way])) > ALIGNED:
+                    sign = np.sign(axis[name][way] * axis[other][way])
+                    found.append((names.index(name), names.index(other), float(sign)))
+        return tuple(found)
 
     @cached_property
     def _root_axes(self) -> dict[int, np.ndarray]:

@@ -206,6 +206,10 @@ def term_cases(e, spatial_model):
     free = dataclasses.replace(e.subject, model=spatial_model)
     aside = torch.zeros(*e.motion.q.shape[:2], len(spatial_model.coordinates), dtype=torch.float64)
     aside[..., spatial_model.coordinate_names.index("pelvis_rotation")] = -only["facing"]
+    spread = dataclasses.replace(e.subject)
+    # The legs of this model are hinges; a property that is kept is what its instance says it is.
+    spread.__dict__["mirrored_turns"] = ((0, 1, -1.0), (0, 2, 1.0))
+    uneven = filled(filled(e.motion.q, (..., 0), only["even_legs"]), (..., 1), only["even_legs"])
     return {
         # Two axes of acceleration and one of angular rate a sensor.
         "acceleration": (
@@ -287,6 +291,8 @@ def term_cases(e, spatial_model):
         "unfelt_joints": (changed(e, motion=dataclasses.replace(e.motion, q=slumped)), 1),
         "trunk": (changed(e, subject=without_root_sensor(e.subject), motion=sway), 1),
         "facing": (changed(e, subject=free, motion=dataclasses.replace(e.motion, q=aside)), 1),
+        # Of two pairs one is even.
+        "even_legs": (changed(e, subject=spread, motion=dataclasses.replace(e.motion, q=uneven)), 1),
         "mean_speed": (changed(e, signals=known, motion=quick), 1),
         # One foot is known to rest; the root of its speed and the scale, squared, is off by the scale.
         "foot_speed": (

@@ -43,6 +43,14 @@ def on_gait2354(gait2354, planar_model, walker):
     return make
 
 
+def test_legs_turn_out_of_the_plane_as_each_others_mirror_images(on_gait2354, walker):
+    subject = on_gait2354()
+    found = {tuple(named(subject, pair)): sign for *pair, sign in subject.mirrored_turns}
+    # Both hips count adduction and rotation inward: alike is a difference of none.
+    assert found == {(f"hip_{turn}_r", f"hip_{turn}_l"): -1.0 for turn in ("adduction", "rotation")}
+    assert walker.subject.mirrored_turns == ()
+
+
 def named(subject, indices):
     return [subject.model.coordinate_names[i] for i in indices]
 
