@@ -1,9 +1,9 @@
 """Benchmark of the verdict after training: faults planted in good recordings, and trained on.
 
 Run ``python -m benchmarks.fit_faults PEOPLE_FOLDER/NAME ... --out FOLDER``: folders of `benchmarks.people`
-with a scaled model in ``results``. Each fault is put into the signals as they stand in the axes of the
-bodies, after alignment, so that nothing before the training can mend it. What the verdict says of each is
-printed by `benchmarks.fit_levels`.
+with a scaled model in ``results``, with ``--space`` if they are of estimates in space. Each fault is put into
+the signals as they stand in the axes of the bodies, after alignment, so that nothing before the training can
+mend it. What the verdict says of each is printed by `benchmarks.fit_levels`.
 """
 
 from __future__ import annotations
@@ -84,9 +84,11 @@ FAULTS: Mapping[str, Callable[[Recording], Recording]] = {
 }
 
 
-def train_with(folder: Path, fault: str, steps: int, seed: int = 0) -> Fit:
+def train_with(folder: Path, fault: str, steps: int, *, space: bool = False, seed: int = 0) -> Fit:
     """Return the fit of a network that was trained on a recording with a fault."""
     study = override(study_of(folder), steps=steps, seeds=(seed,))
+    if space:
+        study = replace(study, coordinates=replace(study.coordinates, estimate="observed"))
     prepared = prepare(study, folder / "results")
     signals = make_signals(FAULTS[fault](prepared.trained_on), prepared.subject, prepared.phases)
     settings = settings_of(study.training, seed)
@@ -105,14 +107,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS))
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--space", action="store_true", help="the folders are of estimates in space")
+    parser.add_argument("--steps", type=int, default=400)
     options = parser.parse_args(arguments)
     for folder in options.folders:
         for fault in options.faults:
             file = options.out / folder.name / f"{fault.replace(' ', '_')}.json"
             if not file.exists():
                 file.parent.mkdir(parents=True, exist_ok=True)
-                fit = train_with(folder, fault, options.steps)
+                fit = train_with(folder, fault, options.steps, space=options.space)
                 file.write_text(json.dumps(fit.to_json(), indent=1) + "\n")
             print(folder.name, fault, flush=True)
     return 0

@@ -59,6 +59,7 @@ _FIT = {
     "advice?": str,
     "seeds": {
         str: {
+            "planar": bool,
             "windows": int,
             "intensity_m_s2": float,
             "terms": {str: float},

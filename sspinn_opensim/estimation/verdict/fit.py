@@ -64,6 +64,8 @@ class Fit:
 
     Attributes
     ----------
+    planar : bool
+        Whether the motion stays in the sagittal plane: in space other terms count, and more is explained.
     windows : int
         Windows of the recording that were looked at.
     intensity_m_s2 : float
@@ -80,6 +82,7 @@ class Fit:
         Mean forward speed over the known one, where the person does not stand; None if it is not known.
     """
 
+    planar: bool
     windows: int
     intensity_m_s2: float
     terms: dict[str, float]
@@ -128,6 +131,7 @@ def fit_of(
         terms = {name: float(term_value(name, e)) for name, term in TERMS.items() if not term.leads_force}
         varied = e.acceleration.flatten(0, 1).var(0).mean() * signals.acceleration_axes
         return Fit(
+            planar=subject.planar,
             windows=len(e.tau),
             intensity_m_s2=float(varied.sqrt()),
             terms=terms,

@@ -1,8 +1,9 @@
 """Verdict on a training: is what is left of the loss like that of good recordings, and if not, what is off.
 
 Each measure of a `Fit` has a level, calibrated on good recordings of real people (``python -m
-benchmarks.fit_levels``): a log-normal distribution, whose middle may grow with how violently the sensors
-move. What lies beyond one limit is told, beyond the other it makes the verdict bad.
+benchmarks.fit_levels``), in the sagittal plane and in space apart: a log-normal distribution, whose middle
+may grow with how violently the sensors move. What lies beyond one limit is told, beyond the other it makes
+the verdict bad.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from sspinn_opensim.estimation.verdict.fit import Fit, SensorFit
 from sspinn_opensim.files import read_json, write_json
 
 LEVELS_FILE = Path(__file__).with_name("fit_levels.json")
-_SHAPE = {
+_OF_KIND = {
     "made_from": [str],
     "levels": {str: {"middle": float, "power": float, "unusual": float, "bad": float}},
 }
+_SHAPE = {"plane": _OF_KIND, "space": _OF_KIND}
 #: What a loss term beyond its level says; terms of sensors are judged sensor by sensor instead.
 _TERMS = {
     "root_residual": "the forces on the feet do not carry the motion",
+    "sideways_balance": "the forces on the feet tip the body sideways",
     "contact_height": "feet carry load off the floor",
     "contact_speed": "feet that carry load move over the floor",
     "penetration": "feet sink into the floor",
@@ -104,15 +107,15 @@ class Measure:
         What it means if it is too large, with the number in plain units.
     sensor : str
         Body of the sensor that it is about, if it is about one.
-    of_people : bool
-        Whether some people are so by nature: it is told, and never makes the verdict bad.
+    told_only : bool
+        Whether it never makes the verdict bad, as some people are so by nature, or some sensors sit so.
     """
 
     level: str
     value: float
     says: str
     sensor: str = ""
-    of_people: bool = False
+    told_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,9 +169,8 @@ def judge(fits: Mapping[int, Fit | None], levels: Mapping[str, Level] | None = N
     fits : mapping of int to Fit or None
         By seed; None where the recording was too short to look at.
     levels : mapping of str to Level, optional
-        By default those that come with the package.
+        By default those that come with the package, for the plane or for space.
     """
-    levels = known_levels() if levels is None else levels
     failures: list[_Finding] = []
     warnings: list[_Finding] = []
     for seed, fit in fits.items():
@@ -177,15 +179,16 @@ def judge(fits: Mapping[int, Fit | None], levels: Mapping[str, Level] | None = N
             short = f"{of_seed}the recording is too short for a verdict"
             warnings.append(_Finding(of_sensor=False, beyond=1.0, text=short))
             continue
+        known = known_levels(kind_of(fit)) if levels is None else levels
         for measure in measures(fit):
-            level = levels.get(measure.level)
+            level = known.get(measure.level)
             if level is None:
                 continue
             times = measure.value / level.expected(fit.intensity_m_s2)
             if times > level.unusual:
                 beyond = times / level.unusual
                 text = f"{of_seed}{measure.says} ({_times(beyond)} the most that is usual)"
-                bad = times > level.bad and not measure.of_people
+                bad = times > level.bad and not measure.told_only
                 finding = _Finding(bool(measure.sensor), beyond, text, measure.sensor)
                 (failures if bad else warnings).append(finding)
     told = (*_leg(failures, warnings), *(found.text for found in sorted(failures, reverse=True)))
@@ -240,7 +243,7 @@ def measures(fit: Fit) -> Iterator[Measure]:
             value = max(fit.terms[name], _LEAST["term"])
             yield Measure(f"term.{name}", value, f"{what}{joints}: {name} {fit.terms[name]:.2g}")
     for sensor in fit.sensors:
-        yield from _of_sensor(sensor)
+        yield from _of_sensor(sensor, fit.planar)
     yield from _uneven(fit.sensors)
     yield from _uneven_angles(fit.mean_angles_deg)
     if fit.speed_share is not None:
@@ -252,7 +255,7 @@ def measures(fit: Fit) -> Iterator[Measure]:
         )
 
 
-def _of_sensor(sensor: SensorFit) -> Iterator[Measure]:
+def _of_sensor(sensor: SensorFit, planar: bool) -> Iterator[Measure]:
     kind, what = _kind(sensor), _called(sensor)
     for share, misfit, unit, signal, name in (
         (sensor.acceleration_share, sensor.acceleration_m_s2, "m/s²", "acceleration", "acceleration"),
@@ -271,6 +274,8 @@ def _of_sensor(sensor: SensorFit) -> Iterator[Measure]:
         max(sensor.turned_deg, _LEAST["turned_deg"]),
         f"{what}: turned by {sensor.turned_deg:.1f} deg against how it is said to sit",
         sensor.body,
+        # In space also about axes of which gravity says nothing, by as much as they are uncertain.
+        told_only=not planar,
     )
     word = "late" if sensor.delay_s > 0 else "early"
     yield Measure(
@@ -312,7 +317,7 @@ def _uneven_angles(mean_deg: Mapping[str, float]) -> Iterator[Measure]:
                 max(abs(angle - other), _LEAST["uneven_deg"]),
                 f"{joint}: right and left differ by {abs(angle - other):.0f} deg on average, as of a sensor "
                 "that sits otherwise than said, or of someone who moves unevenly",
-                of_people=True,
+                told_only=True,
             )
 
 
@@ -331,13 +336,17 @@ def _worst_joint(fit: Fit) -> str:
     return f", most of all {name}" if name else ""
 
 
-def read_levels(file: Path) -> dict[str, Level]:
-    """Read levels that ``python -m benchmarks.fit_levels`` wrote."""
-    found = read_json(file, _SHAPE, "write them anew with python -m benchmarks.fit_levels")
-    return {name: Level(**level) for name, level in found["levels"].items()}
+def kind_of(fit: Fit) -> str:
+    """Return which levels a fit is held against: ``plane`` or ``space``."""
+    return "plane" if fit.planar else "space"
 
 
 @cache
-def known_levels() -> Mapping[str, Level]:
-    """Return the levels that come with the package."""
-    return read_levels(LEVELS_FILE)
+def read_levels() -> dict[str, dict]:
+    """Read what ``python -m benchmarks.fit_levels`` wrote: recordings and levels, for plane and space."""
+    return read_json(LEVELS_FILE, _SHAPE, "write them anew with python -m benchmarks.fit_levels")
+
+
+def known_levels(kind: str) -> Mapping[str, Level]:
+    """Return the levels that come with the package, for ``plane`` or ``space``."""
+    return {name: Level(**level) for name, level in read_levels()[kind]["levels"].items()}

@@ -129,7 +129,7 @@ def test_the_band_of_the_estimate_is_drawn_and_explained(study, results, recordi
 
 def test_a_training_unlike_good_ones_is_told_at_the_top_and_by_sensor(study, results, recording):
     sensor = SensorFit("shank <r>", "tibia_r", 9.0, None, 1.5, None, 2.0, 0.03, -0.05)
-    fit = Fit(3, 5.0, {}, (sensor,), {}, {}, 1.0)
+    fit = Fit(True, 3, 5.0, {}, (sensor,), {}, {}, 1.0)
     for failures, said in (
         (("sensor 'shank <r>' is off",), "not to be trusted"),
         ((), "Like good recordings."),

@@ -75,7 +75,7 @@ def test_hostile_names_are_shown_and_run_nothing(study, results, recording, move
             _called_hostile(folder, name)
     said = HOSTILE + ESCAPES
     sensor = SensorFit(said, "tibia_r", 9.0, None, 1.5, None, 2.0, 0.03, -0.05)
-    write_fit({0: Fit(3, 5.0, {}, (sensor,), {}, {}, 1.0)}, FitVerdict((said,)), results / "fit.json")
+    write_fit({0: Fit(True, 3, 5.0, {}, (sensor,), {}, {}, 1.0)}, FitVerdict((said,)), results / "fit.json")
     verdict = {"ok": False, "failures": [said], "warnings": [said], "method": said, "frames": 3}
     (results / "static_optimization.json").write_text(json.dumps(verdict | {"failed_frames": 1}))
     scaling = {"height_m": 1.7, "mass_kg": 70.0, "factors": {said: [1, 1, 1]}}

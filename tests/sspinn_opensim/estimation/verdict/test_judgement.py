@@ -15,7 +15,7 @@ from sspinn_opensim.results.read_back import read_fit
 BODIES = ("pelvis", "tibia_r", "tibia_l", "foot_r", "foot_l")
 
 
-def fit_of(intensity=5.0, terms=None, speed=1.0, knee_l=-20.0, **sensors):
+def fit_of(intensity=5.0, terms=None, speed=1.0, knee_l=-20.0, planar=True, **sensors):
     """Return a fit with the same shares everywhere but for the named sensors."""
     usual = {"acceleration_share": 0.5, "angular_rate_share": 0.1, "turned_deg": 0.5, "delay_s": 0.001}
     found = []
@@ -27,7 +27,9 @@ def fit_of(intensity=5.0, terms=None, speed=1.0, knee_l=-20.0, **sensors):
         terms or {}
     )
     angles = {"knee_angle_r": -20.0, "knee_angle_l": knee_l}
-    return Fit(9, intensity, terms, tuple(found), {"knee_angle_r": 0.1, "knee_angle_l": 0.4}, angles, speed)
+    return Fit(
+        planar, 9, intensity, terms, tuple(found), {"knee_angle_r": 0.1, "knee_angle_l": 0.4}, angles, speed
+    )
 
 
 LEVELS = {measure.level: Level(measure.value, 0.0, 1.5, 2.0) for measure in measures(fit_of())}
@@ -114,7 +116,7 @@ def test_what_good_recordings_exceed_is_as_rare_as_said():
         # Far wider than the least deviation, which would only make findings rarer.
         terms = 500.0 * np.exp(1.5 * random.standard_normal(6))
         *known, new = (fit_of(terms={"contact_speed": value}) for value in terms)
-        level = levels_of(known)["term.contact_speed"]
+        level = levels_of(known)["plane"]["term.contact_speed"]
         times = new.terms["contact_speed"] / level.expected(5.0)
         counts += times > level.unusual, times > level.bad
     # Binomial counts of 60 and 6 have deviations of 8 and 2.4: within three of them.
@@ -124,13 +126,35 @@ def test_what_good_recordings_exceed_is_as_rare_as_said():
 
 def test_a_power_of_the_intensity_is_found():
     fits = [fit_of(x, {"contact_speed": 0.01 * x**1.5}) for x in (2.0, 4.0, 8.0, 16.0)]
-    level = levels_of(fits)["term.contact_speed"]
+    levels = levels_of(fits)["plane"]
+    level = levels["term.contact_speed"]
     assert level.power == pytest.approx(1.5) and level.middle == pytest.approx(0.01)
-    assert levels_of(fits)["acceleration.foot"].power == 0
+    assert levels["acceleration.foot"].power == 0
 
 
-def test_levels_that_come_with_the_package_know_every_kind_of_measure():
-    levels = known_levels()
+def test_plane_and_space_have_their_own_middles_and_share_how_far_people_are_from_them():
+    random = np.random.default_rng(1)
+    planar, space = (x * np.exp(random.standard_normal(5)) for x in (300.0, 3000.0))
+    fits = [fit_of(terms={"contact_speed": value}) for value in planar]
+    fits += [fit_of(terms={"contact_speed": value}, planar=False) for value in space[:4]]
+    both, alone = (levels_of(own)["plane"]["term.contact_speed"] for own in (fits, fits[:5]))
+    assert both.middle == alone.middle == pytest.approx(np.exp(np.log(planar).mean()))
+    in_space = levels_of(fits)["space"]["term.contact_speed"]
+    assert in_space.middle == pytest.approx(np.exp(np.log(space[:4]).mean()))
+    # Both limits go by one deviation; that of a middle of fewer people is known less.
+    assert np.log(in_space.bad) / np.log(both.bad) == pytest.approx(np.sqrt((1 + 1 / 4) / (1 + 1 / 5)))
+
+
+def test_a_fit_in_space_is_held_against_levels_of_space():
+    usual = known_levels("space")["term.contact_speed"].expected(5.0)
+    fits = [fit_of(terms={"contact_speed": value}, planar=False) for value in (usual, 30 * usual)]
+    told = ["contact_speed" in " ".join(judge({0: fit}).failures) for fit in fits]
+    assert told == [False, True]
+
+
+@pytest.mark.parametrize("kind", ["plane", "space"])
+def test_levels_that_come_with_the_package_know_every_kind_of_measure(kind):
+    levels = known_levels(kind)
     for level in levels.values():
         assert 1 < level.unusual < level.bad and level.middle > 0 and 0 <= level.power <= 2
     assert {"term.contact_speed", "acceleration.foot", "angular_rate.shank", "turned", "delay.shank"} <= set(
