@@ -239,19 +239,21 @@ class Subject:
 
     @cached_property
     def mirrored_turns(self) -> tuple[tuple[int, int, float], ...]:
-        """Estimated coordinates that turn right and left limbs out of the sagittal plane, as the hips' do.
+        """Estimated coordinates that turn right and left legs out of the sagittal plane, as the hips' do.
 
         Each pair with the sign by which the left one counts: their sum is zero where each is the other's
         mirror image, as it turns the other way round about x (adduction) and y (rotation).
         """
         axis, names = posture(self.model).axis, self.model.coordinate_names
-        actuated = [names[i] for i in self.roles.actuated if names[i] in axis]
+        turning = [names[i] for i in self.roles.actuated if names[i] in axis]
+        of_legs = moving_coordinates(self.model, self.feet).intersection(turning)
+        pairs = [(name, other_side(name)) for name in turning if without_side(name)[1] == "r"]
         found = []
-        for name, other in ((name, other_side(name)) for name in actuated if without_side(name)[1] == "r"):
-            for way in (0, 1) if other in actuated else ():
-                if min(abs(axis[name][way]), abs(axis[other][way])) > ALIGNED:
-                    sign = np.sign(axis[name][way] * axis[other][way])
-                    found.append((names.index(name), names.index(other), float(sign)))
+        for right, left in (pair for pair in pairs if of_legs.issuperset(pair)):
+            way = np.argmax(np.abs(axis[right][:2]))
+            turns = axis[right][way], axis[left][way]
+            if np.min(np.abs(turns)) > ALIGNED:
+                found.append((names.index(right), names.index(left), float(np.sign(np.prod(turns)))))
         return tuple(found)
 
     @cached_property

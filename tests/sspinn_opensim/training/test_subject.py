@@ -51,6 +51,47 @@ def test_legs_turn_out_of_the_plane_as_each_others_mirror_images(on_gait2354, wa
     assert walker.subject.mirrored_turns == ()
 
 
+@pytest.mark.parametrize(
+    ("right", "left", "signs"),
+    [("x", "-x", [-1.0]), ("-y", "y", [-1.0]), ("x", "x", [1.0]), ("-y", "-y", [1.0])]
+    + [("z", "z", []), ("x", "y", []), ("xz", "xz", [])],
+)
+def test_mirrored_turns_are_about_one_axis_across_the_plane(planar_model, walker, right, left, signs):
+    axes = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0), "xz": (0.8, 0.0, 0.6)}
+    given = {
+        f"hip_{side}": tuple(float(x) * (-1 if axis[0] == "-" else 1) for x in axes[axis.strip("-")])
+        for side, axis in (("r", right), ("l", left))
+    }
+    model = with_joint_axes(planar_model, given)
+    subject = dataclasses.replace(walker.subject, model=model)
+    pairs = [["hip_flexion_r", "hip_flexion_l"]] * len(signs)
+    assert [named(subject, pair) for *pair, _ in subject.mirrored_turns] == pairs
+    assert [sign for *_, sign in subject.mirrored_turns] == signs
+
+
+def test_arms_are_no_legs(planar_model, walker):
+    """Limbs that do not carry the feet may turn as they like."""
+    turned = with_joint_axes(planar_model, {"hip_r": (1.0, 0.0, 0.0), "hip_l": (-1.0, 0.0, 0.0)})
+    subject = dataclasses.replace(walker.subject, model=turned)
+    assert len(subject.mirrored_turns) == 1
+    trunk = next(joint.child.body for joint in turned.joints if joint.name == "back")
+    on_trunk = tuple(dataclasses.replace(sphere, body=trunk) for sphere in turned.contact_spheres)
+    arms = dataclasses.replace(turned, contact_spheres=on_trunk)
+    assert dataclasses.replace(walker.subject, model=arms).mirrored_turns == ()
+
+
+def with_joint_axes(model, axes):
+    """Return the model with other axes (3,) of the first rotation of some joints."""
+
+    def turned(joint):
+        first, *others = joint.rotations
+        axis = dataclasses.replace(first, axis=axes.get(joint.name, first.axis))
+        return dataclasses.replace(joint, rotations=(axis, *others))
+
+    joints = tuple(turned(joint) if joint.name in axes else joint for joint in model.joints)
+    return dataclasses.replace(model, joints=joints)
+
+
 def named(subject, indices):
     return [subject.model.coordinate_names[i] for i in indices]
 
