@@ -69,14 +69,15 @@ def _levels(name: str, by_kind: Mapping[str, np.ndarray]) -> dict[str, Level]:
         middles[kind] = float(np.exp(rest.mean())), power
         squares += len(rest) * np.var(rest)
         degrees[kind] = len(rest) - (2 if power else 1)
-    found = {}
+    if not middles:
+        return {}
+    deviation = max(np.sqrt(squares / sum(degrees.values())), LEAST_DEVIATION)
     # Most people are of both kinds: what is known of the deviation is what the larger one says.
-    known = max(degrees.values(), default=0)
+    unlikely = student.isf((UNUSUAL, BAD), max(degrees.values()))
+    found = {}
     for kind, (middle, power) in middles.items():
-        deviation = max(np.sqrt(squares / sum(degrees.values())), LEAST_DEVIATION)
-        deviation *= np.sqrt(1 + 1 / len(by_kind[kind]))
-        unusual, bad = (float(np.exp(deviation * student.isf(chance, known))) for chance in (UNUSUAL, BAD))
-        found[kind] = Level(middle, power, unusual, bad)
+        of_another = deviation * np.sqrt(1 + 1 / len(by_kind[kind]))
+        found[kind] = Level(middle, power, *np.exp(of_another * unlikely).tolist())
     return found
 
 

@@ -86,8 +86,9 @@ def compare(
     """
     a, b, out = Path(a), Path(b), Path(out)
     sides = [_read_side(path, None if model is None else Path(model)) for path in (a, b)]
+    name_a, name_b = _names(a.absolute(), b.absolute())
     groups, refused = [], []
-    for title, one, other in _pairs(*sides):
+    for title, one, other in _pairs(*sides, (name_a, name_b)):
         moved = dataclasses.replace(other, time_s=other.time_s + shift_s)
         try:
             groups.append(compare_series(title, one, moved))
@@ -104,7 +105,6 @@ def compare(
             fix="compare two results folders, or two tables of the same kind",
         )
     out.mkdir(parents=True, exist_ok=True)
-    name_a, name_b = _names(a.absolute(), b.absolute())
     content = {"a": name_a, "b": name_b, "shift_s": shift_s, "groups": [group.to_json() for group in groups]}
     write_json(ResultsFolder(out).comparison, content)
     page = write_atomically(ResultsFolder(out).comparison_page, comparison_page(name_a, name_b, groups))
@@ -135,7 +135,7 @@ def _read_side(path: Path, model: Path | None) -> dict[tuple[str, str], Series]:
 
 
 def _pairs(
-    a: dict[tuple[str, str], Series], b: dict[tuple[str, str], Series]
+    a: dict[tuple[str, str], Series], b: dict[tuple[str, str], Series], called: tuple[str, str]
 ) -> Iterator[tuple[str, Series, Series]]:
     """Give title and tables of what can be compared: equal names first, then the only two left of a kind."""
     for kind in KINDS:
@@ -146,8 +146,9 @@ def _pairs(
         if len(ours) == len(theirs) == 1:
             yield kind, ours.popitem()[1], theirs.popitem()[1]
         elif ours or theirs:
-            names = ", ".join(ours | theirs)
-            log.info(f"note: not compared, as the other has none such: {kind.lower()}, {names}")
+            left = zip(called, (ours, theirs), strict=True)
+            own = [f"{', '.join(held) or 'none'} in {name}" for name, held in left]
+            log.info(f"note: not compared, {kind.lower()}: {'; '.join(own)}")
 
 
 def _kinds(side: dict[tuple[str, str], Series]) -> str:

@@ -53,8 +53,15 @@ def test_legs_turn_out_of_the_plane_as_each_others_mirror_images(on_gait2354, wa
 
 @pytest.mark.parametrize(
     ("right", "left", "signs"),
-    [("x", "-x", [-1.0]), ("-y", "y", [-1.0]), ("x", "x", [1.0]), ("-y", "-y", [1.0])]
-    + [("z", "z", []), ("x", "y", []), ("xz", "xz", [])],
+    [
+        ("x", "-x", [-1.0]),
+        ("-y", "y", [-1.0]),
+        ("x", "x", [1.0]),
+        ("-y", "-y", [1.0]),
+        ("z", "z", []),
+        ("x", "y", []),
+        ("xz", "xz", []),
+    ],
 )
 def test_mirrored_turns_are_about_one_axis_across_the_plane(planar_model, walker, right, left, signs):
     axes = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0), "xz": (0.8, 0.0, 0.6)}

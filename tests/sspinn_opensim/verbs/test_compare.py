@@ -63,7 +63,7 @@ def test_a_table_that_only_one_folder_has_is_told(tmp_path, caplog):
     (tmp_path / "b/kinematics.mot").write_text("Coordinates\n")
     with caplog.at_level("INFO"):
         compare(tmp_path / "a", tmp_path / "b", tmp_path / "out")
-    assert "not compared, as the other has none such: coordinates, kinematics.mot" in caplog.text
+    assert "not compared, coordinates: kinematics.mot in a; none in b" in caplog.text
 
 
 @pytest.mark.parametrize(

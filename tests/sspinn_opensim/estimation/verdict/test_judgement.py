@@ -145,11 +145,27 @@ def test_plane_and_space_have_their_own_middles_and_share_how_far_people_are_fro
     assert np.log(in_space.bad) / np.log(both.bad) == pytest.approx(np.sqrt((1 + 1 / 4) / (1 + 1 / 5)))
 
 
-def test_a_fit_in_space_is_held_against_levels_of_space():
-    usual = known_levels("space")["term.contact_speed"].expected(5.0)
-    fits = [fit_of(terms={"contact_speed": value}, planar=False) for value in (usual, 30 * usual)]
-    told = ["contact_speed" in " ".join(judge({0: fit}).failures) for fit in fits]
-    assert told == [False, True]
+def test_a_fit_is_held_against_levels_of_its_kind():
+    running = 30.0
+    limits = {}
+    for kind in ("plane", "space"):
+        level = known_levels(kind)["term.contact_speed"]
+        limits[kind] = level.bad * level.expected(running)
+    assert limits["plane"] > 1.2 * limits["space"]  # else the test says nothing
+    between = {"contact_speed": np.sqrt(limits["plane"] * limits["space"])}
+    plane, space = (judge({0: fit_of(running, between, planar=planar)}) for planar in (True, False))
+    assert "contact_speed" not in " ".join(plane.failures)
+    assert "contact_speed" in " ".join(space.failures)
+
+
+def test_a_turned_sensor_is_only_told_in_space():
+    """About axes of which gravity says nothing, sensors of good recordings turn as far too."""
+    plane, space = (
+        judge({0: fit_of(planar=on, foot_l={"turned_deg": 12.0})}, LEVELS) for on in (True, False)
+    )
+    assert any("turned by 12.0 deg" in text for text in plane.failures)
+    assert any("turned by 12.0 deg" in text for text in space.warnings)
+    assert not any("turned" in text for text in space.failures)
 
 
 @pytest.mark.parametrize("kind", ["plane", "space"])
