@@ -94,7 +94,7 @@ _OF_SSPINN_OPENSIM = _rooms(
         "recording.movement": "recording recording.signals recording.sensors",
         "recording.checks": "recording recording.signals recording.clocks recording.sensors "
         "recording.movement",
-        "recording.formats": "recording recording.signals recording.sensors",
+        "recording.formats": "recording recording.signals recording.clocks recording.sensors",
         "recording.reading": "recording recording.signals recording.clocks recording.sensors "
         "recording.checks recording.formats",
         "alignment": "files recording",

@@ -50,6 +50,8 @@ class Stream:
         Line of the file of each sample, for messages.
     lacks : tuple of str
         Why a signal is None that the file seems to hold, one clause each.
+    others : tuple of Path
+        Files from which signals of the sensor come as well.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Stream:
     notes: tuple[str, ...] = ()
     lines: Sequence[int] | None = None
     lacks: tuple[str, ...] = ()
+    others: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         widths = {"acceleration": 3, "angular_rate": 3, "orientation": 4, "time_s": 0, "counter": 0}

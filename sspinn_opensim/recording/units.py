@@ -14,7 +14,7 @@ ACCELERATION = {"m/s^2": 1.0, "g": GRAVITY, "mg": GRAVITY / 1000}
 #: To rad/s.
 ANGULAR_RATE = {"rad/s": 1.0, "deg/s": math.pi / 180.0}
 #: To s.
-TIME = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+TIME = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 #: Spelling in files, without blanks and in small letters -> unit.
 _SPELLINGS = {
@@ -29,6 +29,7 @@ _SPELLINGS = {
     "s": "s sec secs second seconds",
     "ms": "ms msec milliseconds millisecond",
     "us": "us µs μs usec microseconds microsecond",
+    "ns": "ns nsec nanoseconds nanosecond",
 }
 _UNITS = {spelling: unit for unit, line in _SPELLINGS.items() for spelling in line.split()}
 

@@ -88,7 +88,7 @@ def compare(
     sides = [_read_side(path, None if model is None else Path(model)) for path in (a, b)]
     name_a, name_b = _names(a.absolute(), b.absolute())
     groups, refused = [], []
-    for title, one, other in _pairs(*sides, (name_a, name_b)):
+    for title, one, other in _pairs(sides[0], sides[1], (name_a, name_b)):
         moved = dataclasses.replace(other, time_s=other.time_s + shift_s)
         try:
             groups.append(compare_series(title, one, moved))

@@ -90,7 +90,7 @@ def on_grid(stream: Stream, clock: StreamClock, time_s: np.ndarray, grid: Grid) 
     position = (time_s - grid.start_s) / grid.step_s
     nearest = np.round(position).astype(np.int64)
     on_it = clock.even and bool(np.max(np.abs(position - nearest)) <= EXACT)
-    missing_s = _missing(time_s[valid], at_s, clock)
+    missing_s = missing_around(time_s[valid], at_s, clock)
     if on_it:
         values = np.full((grid.count, 6), np.nan)
         inside = (nearest >= 0) & (nearest < grid.count)
@@ -122,7 +122,7 @@ def _alike(finite: np.ndarray, available: np.ndarray) -> list[list[int]]:
     return list(groups.values())
 
 
-def _missing(time_s: np.ndarray, at_s: np.ndarray, clock: StreamClock) -> np.ndarray:
+def missing_around(time_s: np.ndarray, at_s: np.ndarray, clock: StreamClock) -> np.ndarray:
     """Return for each time how long nothing was measured around it beyond one step, s; 0 on a sample.
 
     Before the first and after the last sample it is without end: nothing says how it goes on.

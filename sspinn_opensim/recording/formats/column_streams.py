@@ -19,6 +19,8 @@ from sspinn_opensim.recording.streams import Stream
 
 #: A time beyond this counts from 1970, not from the start of a recording, s.
 _DATE_S = 1e8
+#: Dates from 2001 to 2100, s since 1970, and what may be from sample to sample, s: together they tell a unit.
+_DATES_S, _STEPS_S = (9.8e8, 4.1e9), (2e-4, 0.2)
 #: Times since 1970 are counted from one of these, 12 days apart, s.
 _PERIOD_S = 2**20
 
@@ -98,7 +100,10 @@ def streams_of(
             own_lines = lines if lines is None else [lines[row] for row in np.flatnonzero(there).tolist()]
             found += streams_of(own, kept, path, recorded_rate_hz, rate_hz, own_lines, notes)
         return tuple(found)
-    time_s = None if plan.time is None else _seconds(column[plan.time], units.TIME.get(plan.time_unit, 1.0))
+    unit = plan.time_unit
+    if not unit and plan.time is not None and (unit := _unit_of_date(column[plan.time])):
+        notes = (*notes, f"Times are taken to count {unit} from 1970.") if unit != "s" else notes
+    time_s = None if plan.time is None else _seconds(column[plan.time], units.TIME.get(unit, 1.0))
     counter = None if plan.counter is None else _whole(column[plan.counter], path, lines)
     if counter is None and time_s is not None and not plan.time_unit and _counts(time_s):
         # Without a rate these are handed on as times, and the clocks say what is wrong with them.
@@ -120,6 +125,20 @@ def streams_of(
         )
         for sensor in plan.sensors
     )
+
+
+def _unit_of_date(time: np.ndarray) -> str:
+    """Return the unit in which times count from 1970, if one makes them a date and their steps usual."""
+    steps = np.diff(time)
+    if not (steps.size and np.all(np.isfinite(time))):
+        return ""
+    step = float(np.median(steps))
+    fits = (
+        unit
+        for unit, unit_s in units.TIME.items()
+        if _DATES_S[0] < unit_s * time[0] < _DATES_S[1] and _STEPS_S[0] <= unit_s * step <= _STEPS_S[1]
+    )
+    return next(fits, "")
 
 
 def _seconds(time: np.ndarray, unit_s: float) -> np.ndarray:

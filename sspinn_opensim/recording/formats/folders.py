@@ -16,6 +16,8 @@ HEAD_BYTES = 4096
 #: Names in a message.
 _SHOWN = 6
 _BETWEEN_WORDS = re.compile(r"[\s_.-]+")
+#: When a recording started, in a name.
+_MOMENT = re.compile(r"[\s_.-]*\d{4}-\d\d-\d\dT\d\d[.:_-]\d\d(?:[.:_-]\d+)*(?=[\s_-]|$)")
 #: Words of the signals of one sensor.
 _NO_TRIAL = re.compile(r"acc|gyr|mag", re.IGNORECASE)
 #: A numbered word that is never a trial's.
@@ -77,9 +79,13 @@ def told_by_names(files: Sequence[Path]) -> dict[Path, tuple[str, str]]:
 
     Words at either end that all names share say neither. A word there is that of a trial if each trial then
     has the same sensors, as in walk1_pelvis, walk2_pelvis, ..., and what is left tells segment and side as
-    before. A serial number that comes first names the sensor alone: a time of day may follow.
+    before. A serial number that comes first names the sensor alone: a time of day may follow. Of moments that
+    all names hold nothing is told, as long as names differ without.
     """
-    words = {file: _BETWEEN_WORDS.split(file.stem) for file in files}
+    stems = {file: _MOMENT.sub("", file.stem) for file in files}
+    if len({*stems.values()}) < len(files) or not all(stems.values()):
+        stems = {file: file.stem for file in files}
+    words = {file: _BETWEEN_WORDS.split(stem) for file, stem in stems.items()}
 
     def taken(end: int) -> list[str]:
         return [own.pop(end) for own in words.values()]

@@ -132,14 +132,20 @@ def read_table(
     return streams_of(plan, column, path, choice.recorded_rate_hz, rate_hz, lines, notes)
 
 
-def names_sensors(head: bytes, options: TableOptions) -> bool:
-    """Return whether the first bytes of a file have a line that names a signal of an inertial sensor."""
+def names_sensors(head: bytes, options: TableOptions, spelt: Callable[[str], str] = str) -> bool:
+    """Return whether the first bytes of a file have a line that names a signal of an inertial sensor.
+
+    Parameters
+    ----------
+    spelt : callable
+        Returns the name of a column as tables of any origin spell it.
+    """
     if b"\x00" in head:
         return False
     lines = [line for line in words(head).splitlines() if line.strip()]
     without_time = replace(options, time_column=" ")  # a column of time alone makes no recording of sensors
     return any(
-        names_columns(cells_of_line(line, mark), without_time)
+        names_columns(list(map(spelt, cells_of_line(line, mark))), without_time)
         for line in lines[:MOST_LINES]
         for mark in MARKS
     )

@@ -44,7 +44,7 @@ def files_not_read(streams: Sequence[Stream], choice: RecordingChoice) -> list[s
     """Return a note that names the files of a folder of which nothing was taken and no note speaks."""
     if not choice.file.is_dir():
         return []
-    read = {stream.file for stream in streams}
+    read = {file for stream in streams for file in (stream.file, *stream.others)}
     notes = " ".join(note for stream in streams for note in stream.notes)
     others = [f.name for f in files_of(choice.file) if f not in read and f.name not in notes]
     more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
