@@ -34,8 +34,10 @@ _CHANNEL = re.compile(
     rf"(?:\s*(?P<number>\d+))?{_GAP}(?P<axis>[ag]?[xyz])(?:{_GAP}(?P<after>\d+))?",
     re.IGNORECASE,
 )
-#: The shortest names: ``ax``, ``pelvis_gz``, ``a_x``.
-_LETTERS = re.compile(r"(?P<before>(?:.*[\s_.:/-])?)(?P<kind>[ag])_?(?P<axis>[xyz])", re.IGNORECASE)
+#: The shortest names: ``ax``, ``pelvis_gz``, ``a_x``; ``wx`` stands for omega.
+_LETTERS = re.compile(r"(?P<before>(?:.*[\s_.:/-])?)(?P<kind>[agw])_?(?P<axis>[xyz])", re.IGNORECASE)
+#: Angular speed as WitMotion calls it; its unit must say that it is.
+_SPEED = re.compile(r"(?P<before>(?:.*[\s_.:/-])?)as[\s_]?(?P<axis>[xyz])", re.IGNORECASE)
 _UNIT = re.compile(r"(?P<name>.*?)\s*(?:\((?P<round>[^()]*)\)|\[(?P<square>[^\[\]]*)\])\s*")
 #: Signals along other axes than the sensor's are no signals of a sensor.
 _OTHER_AXES = re.compile(r"(?:^|[\s_.:/-])(?:global|world|earth|lab|ned|enu|nwu)$", re.IGNORECASE)
@@ -75,6 +77,9 @@ def channel_of(name: str) -> Channel | None:
     """Return what a name says; None if it names no channel of an inertial sensor."""
     plain, unit = without_unit(name)
     match = _CHANNEL.fullmatch(plain)
+    if match is None and units.unit_of(unit) in units.ANGULAR_RATE and (speed := _SPEED.fullmatch(plain)):
+        axis = "xyz".index(speed["axis"].lower())
+        return Channel(speed["before"].strip(" _.:/-"), ANGULAR_RATE, axis, unit)
     if match is None or _OTHER_AXES.search(match["before"].rstrip(" _.:/-")):
         return None
     quantity = FREE_ACCELERATION if match["free"] else ACCELERATION if match["force"] else ANGULAR_RATE

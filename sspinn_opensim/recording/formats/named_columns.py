@@ -25,7 +25,10 @@ from sspinn_opensim.recording.formats.column_streams import Plan
 from sspinn_opensim.recording.types import AXES
 
 #: What a column of time is called where the study does not say, without its unit.
-_TIME_NAMES = ("time", "timestamp", "time stamp", "t", "epoch", "epoc")
+_TIME_NAMES = (
+    *("time", "timestamp", "time stamp", "t", "epoch", "epoc"),
+    *("datetime", "date time", "date_time", "date/time", "unix time", "unix_time"),
+)
 _TIME_UNIT = re.compile(
     r"(?P<name>.+?)[ _](?P<unit>s|sec|ms|us|µs|ns|seconds|milliseconds|microseconds|nanoseconds)", re.I
 )

@@ -7,6 +7,7 @@ separators at the end of rows, code pages of Windows, decimal commas, quotes.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +18,14 @@ from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import units
 from sspinn_opensim.recording.choices import RecordingChoice
 from sspinn_opensim.recording.formats.column_options import TableOptions
-from sspinn_opensim.recording.formats.column_streams import streams_of
+from sspinn_opensim.recording.formats.column_streams import Plan, streams_of
 from sspinn_opensim.recording.formats.named_columns import Header, names_columns, plan_of
+from sspinn_opensim.recording.formats.text_cells import (
+    cells_of_column,
+    is_moment,
+    rows_by_name,
+    with_nanoseconds,
+)
 from sspinn_opensim.recording.formats.text_tables import MOST_LINES, read_bytes, read_numbers, words
 from sspinn_opensim.recording.streams import Stream
 
@@ -29,6 +36,13 @@ _RATE = re.compile(
     r"(?P<kilo>k?)(?:hz)?",
     re.IGNORECASE,
 )
+#: Columns that say of each row which sensor it is of, and how many sensors one table has at most.
+_NAMES_SENSORS = re.compile(
+    r"(?:sensor|device|imu|node)(?:[ _]?(?:id|name|no|nr|number))?|mac(?:[ _]?address)?"
+    r"|serial(?:[ _]?(?:no|nr|number))?",
+    re.IGNORECASE,
+)
+_MOST_SENSORS = 64
 #: What may be a number, with points, commas or both.
 _NUMERIC = re.compile(rb"[-+\s\d.,eE]*")
 
@@ -124,12 +138,48 @@ def read_table(
         If the file is no such table, names no signal, or a cell that is needed is no number.
     """
     sheet = read_sheet(path, options, spelt, data)
-    rate_hz = sheet.rate_hz
+    rate_hz, first = sheet.rate_hz, sheet.first
     header = replace(sheet.header, names=tuple(map(spelt, sheet.header.names)))
     plan = plan_of(header, choice, options, rate_hz)
+    sheet, plan = _with_times(sheet, plan)
+    names = _names_of_rows(sheet, plan)
     column, lines, notes = sheet.numbers(plan.columns)
     del sheet  # of an hour more than the numbers
-    return streams_of(plan, column, path, choice.recorded_rate_hz, rate_hz, lines, notes)
+    known = choice.recorded_rate_hz, rate_hz
+    if not names:
+        return streams_of(plan, column, path, *known, lines, notes)
+    streams: list[Stream] = []
+    for name, rows in rows_by_name([names[line - first] for line in lines]).items():
+        if not name:
+            raise InputError(
+                "A row does not say which sensor it is of.",
+                where=f"{path}, line {lines[rows[0]]}",
+                fix="remove the row, or write the sensor's name",
+            )
+        own = {place: numbers[rows] for place, numbers in column.items()}
+        (stream,) = streams_of(plan, own, path, *known, [lines[row] for row in rows], notes)
+        streams.append(replace(stream, name=name))
+    return tuple(streams)
+
+
+def _with_times(sheet: Sheet, plan: Plan) -> tuple[Sheet, Plan]:
+    """Return a sheet and its plan with times as numbers, if these are dates or times of day."""
+    row = words(sheet.body[: sheet.body.find(b"\n") + 1 or None])
+    cells = cells_of_line(row, sheet.mark)
+    if plan.time is None or plan.time >= len(cells) or not is_moment(cells[plan.time]) or sheet.mark == " ":
+        return sheet, plan
+    body = with_nanoseconds(sheet.body, sheet.mark, plan.time, sheet.path, sheet.first)
+    return replace(sheet, body=body), replace(plan, time_unit="ns")
+
+
+def _names_of_rows(sheet: Sheet, plan: Plan) -> list[str]:
+    """Return the name of the sensor of each line, where a column has those of several; else none."""
+    places = [k for k, name in enumerate(sheet.header.names) if _NAMES_SENSORS.fullmatch(name)]
+    if len(plan.sensors) != 1 or plan.sensors[0].name or not places or places[0] in plan.columns:
+        return []
+    names = cells_of_column(sheet.body, sheet.mark, places[0])
+    counts = Counter(filter(None, names))
+    return names if 1 < len(counts) <= _MOST_SENSORS and min(counts.values()) > 1 else []
 
 
 def names_sensors(head: bytes, options: TableOptions, spelt: Callable[[str], str] = str) -> bool:
@@ -262,6 +312,8 @@ def _names_at(
     """Return the line of the column names, from 0, and what separates them."""
     marks = forced or MARKS
     for number, line in enumerate(lines):
+        if any(is_moment(word) for word in line.split()):  # what is said above: when the recording started
+            continue
         # Of the separators under which the line names columns, that which gives most of them; names may have
         # blanks in them.
         counts = {
