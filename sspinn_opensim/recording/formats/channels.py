@@ -24,16 +24,32 @@ UNITS = {ACCELERATION: units.ACCELERATION, ANGULAR_RATE: units.ANGULAR_RATE}
 
 _FREE = r"(?:free|lin(?:ear)?|user|dynamic|gravity[ _.-]?free)[\s_.-]*acc(?:el(?:eration)?)?"
 _FORCE = r"acc(?:el(?:eration|ero?meters?)?)?"
-_RATE = r"gyr(?:o(?:scopes?)?)?|ang(?:ular)?[\s_.-]*(?:vel(?:ocity)?|rate)"
+_RATE = (
+    r"gyr(?:o(?:scopes?)?)?|ang(?:ular)?[\s_.-]*(?:vel(?:ocity)?|rate)|rotation[\s_.-]*rate"
+    r"|rate[\s_.-]*of[\s_.-]*turn"
+)
 _GAP = r"[\s_.:/-]*"
 #: Something before, the quantity, the axis, and no more than numbers after either. The quantity is not the
 #: end of another word, unless a capital sets it off.
 _CHANNEL = re.compile(
     rf"(?P<before>.*?)(?-i:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z]))"
     rf"(?:(?P<free>{_FREE})|(?P<force>{_FORCE})|(?P<rate>{_RATE}))(?:[\s_.-]*sensor)?"
-    rf"(?:\s*(?P<number>\d+))?{_GAP}(?P<axis>[ag]?[xyz])(?:{_GAP}(?P<after>\d+))?",
+    rf"(?:\s*(?P<number>\d+))?{_GAP}(?P<axis>[ag]?[xyz])(?:[\s_-]?axis)?(?:{_GAP}(?P<after>\d+))?",
     re.IGNORECASE,
 )
+#: Other orders of quantity, axis and sensor, each for a whole table.
+_BREAK = r"[\s_.:/-]+"
+_KIND = rf"(?:(?P<force>{_FORCE})|(?P<rate>{_RATE}))"
+_ORDERS = [
+    re.compile(order, re.IGNORECASE)
+    for order in (
+        rf"{_KIND}{_GAP}(?P<axis>[xyz]){_BREAK}(?P<sensor>.+)",
+        rf"{_KIND}{_BREAK}(?P<sensor>.+?){_BREAK}(?P<axis>[xyz])",
+        rf"(?P<sensor>.+?){_BREAK}(?P<axis>[xyz]){_GAP}{_KIND}",
+        rf"(?P<axis>[xyz]){_BREAK}{_KIND}(?:{_BREAK}(?P<sensor>.+))?",
+        rf"(?:(?P<force>a)|(?P<rate>[gw]))_?(?P<axis>[xyz]){_BREAK}(?P<sensor>.+)",
+    )
+]
 #: The shortest names: ``ax``, ``pelvis_gz``, ``a_x``; ``wx`` stands for omega.
 _LETTERS = re.compile(r"(?P<before>(?:.*[\s_.:/-])?)(?P<kind>[agw])_?(?P<axis>[xyz])", re.IGNORECASE)
 #: Angular speed as WitMotion calls it; its unit must say that it is.
@@ -98,6 +114,35 @@ def channels_by_letters(names: Sequence[str]) -> dict[int, Channel]:
             axis = "xyz".index(match["axis"].lower())
             found[place] = Channel(match["before"].strip(" _.:/-"), quantity, axis, unit)
     return found if len({channel.quantity for channel in found.values()}) == 2 else {}
+
+
+def channels_by_order(names: Sequence[str]) -> dict[int, Channel]:
+    """Return the channels of a table that names sensor, quantity and axis in another order, by their places.
+
+    An order counts if it finds accelerations and angular rates of the same sensors: "acc_pelvis_x" beside
+    "gyro_pelvis_x", but not beside "acc_filtered_x".
+    """
+    orders = ({k: own for k, name in enumerate(names) if (own := _in_order(name, o))} for o in _ORDERS)
+    whole = [
+        found
+        for found in orders
+        if found and _sensors_with(found, ACCELERATION) == _sensors_with(found, ANGULAR_RATE)
+    ]
+    return max(whole, key=len, default={})
+
+
+def _in_order(name: str, order: re.Pattern[str]) -> Channel | None:
+    plain, unit = without_unit(name)
+    match = order.fullmatch(plain)
+    sensor = match["sensor"] or "" if match else ""
+    if match is None or _OTHER_AXES.search(sensor):
+        return None
+    quantity = ACCELERATION if match["force"] else ANGULAR_RATE
+    return Channel(sensor, quantity, "xyz".index(match["axis"].lower()), unit)
+
+
+def _sensors_with(channels: Mapping[int, Channel], quantity: str) -> set[str]:
+    return {channel.sensor for channel in channels.values() if channel.quantity == quantity}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from sspinn_opensim.recording.formats.channels import (
     SensorChannels,
     channel_of,
     channels_by_letters,
+    channels_by_order,
     sensors_of,
     without_unit,
 )
@@ -61,7 +62,7 @@ class Header:
 def names_columns(cells: Sequence[str], options: TableOptions) -> bool:
     """Say whether a line of cells names columns: one of time, or a signal of a sensor."""
     named = {options.counter_column, *(name for own in options.columns for name in _named(own))} - {""}
-    return bool(channels_by_letters(cells)) or any(
+    return bool(channels_by_letters(cells) or channels_by_order(cells)) or any(
         cell in named or _channel(cell, options) is not None or _is_time(cell, options)
         for cell in cells
         if cell
@@ -202,7 +203,7 @@ def _channels(header: Header, options: TableOptions) -> dict[int, Channel]:
     found = {}
     spelt = {place: _channel(name, options) for place, name in enumerate(header.names) if name}
     if not any(spelt.values()) and not options.columns:
-        spelt = channels_by_letters(header.names)
+        spelt = channels_by_letters(header.names) or channels_by_order(header.names)
     for place, channel in spelt.items():
         if channel is not None:
             sensor = channel.sensor or (header.groups[place] if header.groups else "")

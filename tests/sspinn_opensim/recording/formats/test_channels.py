@@ -7,6 +7,7 @@ from sspinn_opensim.recording.formats.channels import (
     FREE_ACCELERATION,
     Channel,
     channel_of,
+    channels_by_order,
     sensors_of,
 )
 from sspinn_opensim.recording.units import unit_of
@@ -31,6 +32,9 @@ from sspinn_opensim.recording.units import unit_of
         ("pelvis_accelerometer_ax", "pelvis", ACCELERATION, 0),
         ("pelvis_linAcc_x", "pelvis", FREE_ACCELERATION, 0),
         ("FreeAcc_Y", "", FREE_ACCELERATION, 1),
+        ("Pelvis accelerometer x-axis", "Pelvis", ACCELERATION, 0),
+        ("rotationRate.y", "", ANGULAR_RATE, 1),
+        ("foot_l Rate of Turn Z", "foot_l", ANGULAR_RATE, 2),
     ],
 )
 def test_a_channel_is_known_by_its_name(name, sensor, quantity, axis):
@@ -53,6 +57,37 @@ def test_a_channel_is_known_by_its_name(name, sensor, quantity, axis):
 )
 def test_what_is_no_signal_along_a_sensor_s_axis_is_none(name):
     assert channel_of(name) is None
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["{k}_{s}_{a}", "{k}{A}_{s}", "{k}_{a}_{s}", "{s}_{a}_{k}", "{a}_{k}_{s}", "{s} {A} {k}", "{l}{a}_{s}"],
+)
+def test_names_in_another_order_are_known_by_all_of_a_table(pattern):
+    kinds = {("acc", "a"): ACCELERATION, ("gyro", "g"): ANGULAR_RATE}
+    expected = [Channel(s, q, a) for s in ("rf", "left_shank") for q in kinds.values() for a in range(3)]
+    names = [
+        pattern.format(k=k, l=letter, s=s, a="xyz"[a], A="XYZ"[a])
+        for s in ("rf", "left_shank")
+        for k, letter in kinds
+        for a in range(3)
+    ]
+    found = channels_by_order(["time", *names, "label"])
+    assert found == dict(enumerate(expected, 1))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["acc_filtered_x", "gyro_x"],
+        ["acc_global_x", "gyro_global_x"],
+        ["acc_pelvis_x", "acc_pelvis_y"],
+        ["accuracy_x_y", "gyro_foot_x"],
+        ["free_acc_foot_x", "gyro_foot_x"],
+    ],
+)
+def test_names_in_another_order_need_both_signals_of_each_sensor(names):
+    assert channels_by_order(names) == {}
 
 
 @pytest.mark.parametrize(
