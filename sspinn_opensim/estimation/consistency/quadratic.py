@@ -3,9 +3,11 @@
 The amounts of a sample touch no other sample, and the spline's coefficients no sample farther than two knots
 away. So for a guess of the amounts that are zero, small systems side by side and a banded one for the spline
 give the answer; where it has negative amounts, or zeros that pull, the guess is mended there (Hintermueller,
-Ito and Kunisch 2002, SIAM J Optim 13:865, the primal-dual active set strategy). In the plane few guesses are
-enough. Where they go in circles, as with cones of many sides, an interior-point method (Mehrotra 1992, SIAM J
-Optim 2:575) takes over, with systems of the same form. The work grows with the length of the motion alone.
+Ito and Kunisch 2002, SIAM J Optim 13:865, the primal-dual active set strategy). Where a sample goes in
+circles, as with cones of many sides, one of its amounts is mended at a time (Judice and Pires 1994, Comput
+Oper Res 21:587, block principal pivoting; here each sample by itself). Should that not end, an interior-point
+method (Mehrotra 1992, SIAM J Optim 2:575) takes over, with systems of the same form. The work grows with the
+length of the motion alone.
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ from scipy.linalg import cho_solve_banded
 
 from sspinn_opensim.estimation.consistency import knots
 
-#: Guesses of the amounts that are zero, before they are taken to go in circles.
-_GUESSES = 12
-#: Amounts nearer to zero are on neither side of it: rounding. So are multipliers, over the curvature.
-_ROUNDING, _ROUNDING_OF_PULL = 1e-10, 3e-11
+#: Guesses of the amounts that are zero, at most, and those of a sample that may be no better than one before.
+_GUESSES, _NO_BETTER = 60, 1
+#: Amounts nearer to zero are on neither side of it: rounding. So are multipliers, over the curvature: what
+#: they are the sum of is 1e6 times larger than what digits can tell of it.
+_ROUNDING, _ROUNDING_OF_PULL = 1e-10, 1e-9
 #: Amounts and multipliers begin at no less than this, so that they are inside.
 _INSIDE = 1e-2
 #: Of the way to the nearest bound that a step may go.
@@ -158,6 +161,7 @@ class QuadraticProgram:
         known, mixed = self.curvature, self.curvature.mixed
         back = mixed.swapaxes(1, 2)
         nothing = _ROUNDING_OF_PULL * np.einsum("nii->ni", known.amount)
+        fewest, no_better = np.full(len(zero), zero.shape[1] + 1), np.zeros(len(zero), int)
         for _ in range(_GUESSES):
             known.free_but(zero)
             own = -_times(known.inverse, self.amount_slope)
@@ -167,9 +171,12 @@ class QuadraticProgram:
             amount = own - _times(known.follows, moved)
             pull = _times(known.amount, amount) + _times(mixed, moved) + self.amount_slope
             wrong = np.where(zero, pull < -nothing, amount < -_ROUNDING)
-            zero = zero ^ wrong
-            if wrong.any(axis=1).sum() <= few * len(wrong):
-                return step, np.where(wrong, amount, np.maximum(amount, 0.0)), zero
+            count = wrong.sum(axis=1)
+            if np.count_nonzero(count) <= few * len(count):
+                return step, np.where(wrong, amount, np.maximum(amount, 0.0)), zero ^ wrong
+            no_better = np.where(count < fewest, 0, no_better + 1)
+            fewest = np.minimum(fewest, count)
+            zero = zero ^ np.where((no_better > _NO_BETTER)[:, None], _last(wrong), wrong)
         return None
 
     def solve(
@@ -241,6 +248,11 @@ class _Newton:
         change = change.reshape(right.shape)
         more = own - _times(self._follows, knots.at_knots(change, self._weights))
         return change, more, (products - self._multiplier * more) / self._amount
+
+
+def _last(chosen: np.ndarray) -> np.ndarray:
+    """Return only the last that is chosen in each row of (n, a), bool."""
+    return chosen & (np.cumsum(chosen[:, ::-1], axis=1)[:, ::-1] == 1)
 
 
 def _times(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:

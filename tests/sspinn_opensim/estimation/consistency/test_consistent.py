@@ -507,6 +507,38 @@ def test_programs_have_the_answer_of_scipy(monkeypatch):
     assert mended.any()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_guesses_end_where_many_directions_make_few_forces(monkeypatch, seed):
+    """Six directions of a cone, of which any three make a force: mended at once, guesses go in circles."""
+    random, (n, c, points) = np.random.default_rng(seed), (40, 2, 3)
+    angle = np.pi / 3 * np.arange(6)
+    cone = np.stack([np.cos(angle) / 2, np.ones(6), np.sin(angle) / 2])
+    of_points = random.normal(size=(n, 12, 3 * points))
+    of_points[:, 6:] = 0.0  # force and moment of the feet cost something, the rest the motion alone
+    by_amount = np.concatenate([of_points[:, :, 3 * k : 3 * k + 3] @ cone for k in range(points)], axis=2)
+    by_motion, value = random.normal(size=(n, 12, 3 * c)), 3 * random.normal(size=(n, 12))
+    back = by_amount.swapaxes(1, 2)
+    amount = back @ by_amount + 0.01 * np.eye(6 * points)
+    weights = knots.derivative_weights(1.0)
+    monkeypatch.setattr(quadratic, "_END_WEIGHT", 1e8)
+    curvature = Curvature(n, c, 6 * points, weights, 0.3)
+    free = np.zeros((n, 6 * points), bool)
+    curvature.put(0, by_motion.swapaxes(1, 2) @ by_motion, amount, back @ by_motion, free)
+    program = QuadraticProgram(
+        curvature,
+        np.einsum("nij,ni->nj", by_motion, value),
+        np.einsum("nij,ni->nj", by_amount, value),
+        np.zeros((n + knots.MORE, c)),
+    )
+    found = program.solve_by_guesses(free)
+    step, amounts, _ = program.solve(np.ones(free.shape), np.ones(free.shape), 1e-13)
+    made, exact = (np.einsum("nij,nj->ni", by_amount, own) for own in (found[1], amounts))
+    np.testing.assert_allclose(found[0], step, atol=1e-5)
+    np.testing.assert_allclose(made, exact, atol=1e-5)
+    monkeypatch.setattr(quadratic, "_last", lambda wrong: wrong)
+    assert program.solve_by_guesses(free) is None
+
+
 def test_the_motion_follows_gyroscopes_where_they_measured(walker):
     """A hip that swings less than its gyroscope says swings more after it; a gap tells nothing."""
     subject, before = walker.subject, unbalanced(walker.subject)
