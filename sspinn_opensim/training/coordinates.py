@@ -18,6 +18,7 @@ from sspinn_opensim.recording import bodies_of
 from sspinn_opensim.results.folder import ResultsFolder
 from sspinn_opensim.results.read_back import read_scaling_report
 from sspinn_opensim.study import CoordinateChoice
+from sspinn_opensim.training.roles import facing_ahead
 
 #: Choices that need no list: every coordinate; those that move a sensor or a foot; of these the sagittal.
 ALL, OBSERVED, PLANAR = "all", "observed", "planar"
@@ -36,7 +37,8 @@ def held_coordinates(
     estimate : str or sequence of str
         One of `CHOICES`, or the names of the coordinates to estimate.
     fixed : mapping of str to float
-        Values of coordinates that are held, rad or m; those left out are held at their default.
+        Values of coordinates that are held, rad or m; those left out are held at their default, but for the
+        heading of the root, which is `facing_ahead`.
     bodies : iterable of str
         Bodies with a sensor or a contact point.
 
@@ -60,7 +62,9 @@ def held_coordinates(
         kept = _named(model, estimate, fixed, independent)
     held = [c for c in model.coordinates if c.name in independent and (c.locked or c.name not in kept)]
     _refuse_still_root(model, {*fixed, *(c.name for c in held)}, bodies)
-    return {c.name: c.default for c in held} | dict(fixed)
+    ahead = facing_ahead(model)
+    defaults = {c.name: (c if c.locked else ahead.coordinate(c.name)).default for c in held}
+    return defaults | dict(fixed)
 
 
 def held_by_choice(choice: CoordinateChoice, sensors: Sequence, model: Model) -> dict[str, float]:

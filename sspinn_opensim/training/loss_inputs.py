@@ -79,7 +79,7 @@ class BodyConstants:
     def of(cls, subject: Subject, dtype: torch.dtype = torch.float32) -> Self:
         """Return the constants of a body in a precision."""
         coordinates = subject.model.coordinates
-        ranges = np.array([coordinates[i].range for i in subject.roles.actuated])
+        ranges = np.array([_limits(coordinates[i].range) for i in subject.roles.actuated])
         places, feet = subject.contact_in_default_posture, subject.feet
         return cls(
             torch.as_tensor(subject.functions.parameters, dtype=dtype),
@@ -96,6 +96,12 @@ class BodyConstants:
             torch.as_tensor(subject.points_below_shanks, dtype=dtype),
             compile_torch(subject.ends_of_shanks, dtype) if subject.shanks else None,
         )
+
+
+def _limits(written: tuple[float, float]) -> tuple[float, float]:
+    """Return the lower and the upper end of a range; one without length limits nothing."""
+    low, high = sorted(written)
+    return (low, high) if low < high else (-np.inf, np.inf)
 
 
 @dataclass(frozen=True)

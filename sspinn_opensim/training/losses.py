@@ -324,11 +324,12 @@ def level_sole(e: LossInputs, angle: float) -> Tensor:
 @_of_a_term
 def standing_load(e: LossInputs, part: float) -> Tensor:
     """Load of each foot of someone who stands still against an equal share."""
-    feet = list(dict.fromkeys(e.subject.feet))
+    of_points = e.subject.feet_with_toes
+    feet = list(dict.fromkeys(of_points))
     if e.still is None or not e.still.any():
         return e.tau.new_zeros(())
     of_feet = [
-        columns(e.load, [k for k, own in enumerate(e.subject.feet) if own == foot]).sum(-1) for foot in feet
+        columns(e.load, [k for k, own in enumerate(of_points) if own == foot]).sum(-1) for foot in feet
     ]
     uneven = (torch.stack(of_feet, dim=-1) - 1.0 / len(feet)) / part
     return (uneven.square().mean(-1) * e.still).mean()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
 from casadi_dynamics.model import Model
 from casadi_dynamics.model.constraints import CoordinateCouplerConstraint
+from casadi_dynamics.model.functions import Linear
 from casadi_dynamics.model.types import GROUND
 from casadi_dynamics.symbolic.constraints import independent_coordinates
+from casadi_dynamics.symbolic.posture import posture
 
+#: A held root may face so far beside x of ground, rad: forward is along it within 0.5 %.
+_TURNED_RAD = 0.1
 #: Steps are told from turns of the root joint by their direction: this close to an axis of ground counts.
 ALIGNED = 0.99
 
@@ -70,13 +74,15 @@ def roles_of(model: Model, fixed: Mapping[str, float]) -> Roles:
             continue
         for axis in joint.translations:
             direction = np.array(joint.parent.rotation) @ np.array(axis.axis)
-            if axis.coordinate and axis.coordinate not in fixed and direction.max() > ALIGNED:
+            if axis.coordinate is None or axis.coordinate in fixed or axis.function != Linear(1.0, 0.0):
+                continue
+            if direction.max() > ALIGNED:
                 along[int(direction.argmax())] = index[axis.coordinate]
     if 0 not in along or 1 not in along:
         raise InputError(
             "The model's root cannot move forward and up.",
             where=f"model '{model.name}', joint on ground",
-            expected="free coordinates that translate along x and y of ground",
+            expected="free coordinates that translate along x and y of ground, by 1 m for each m",
             found=", ".join(root) or "a welded root",
             fix="free these coordinates, or use a model with a floating pelvis",
         )
@@ -128,6 +134,41 @@ def refuse_untrainable(model: Model, held: Mapping[str, float]) -> None:
     """
     _refuse_constraints_and_speeds(model, held)
     _refuse_root_alone(model, held)
+
+
+def facing_ahead(model: Model) -> Model:
+    """Return a model whose root faces along x of ground by default.
+
+    A model that OpenSim scaled faces by default as in its static trial, whichever way that was. Postures of
+    training are seen from the side, and nothing else depends on a heading.
+    """
+    turned = _headings(model, {c.name for c in model.coordinates if c.default != 0.0})
+    if not turned:
+        return model
+    coordinates = (replace(c, default=0.0) if c.name in turned else c for c in model.coordinates)
+    return replace(model, coordinates=tuple(coordinates))
+
+
+def refuse_turned_root(model: Model, held: Mapping[str, float]) -> None:
+    """Refuse a root that is held so that it faces another way than x of ground, along which people walk."""
+    turned = _headings(model, {name for name, value in held.items() if abs(value) > _TURNED_RAD})
+    for name in turned:
+        raise InputError(
+            f"The model is held facing another way than it walks: '{name}'.",
+            where=f"[coordinates] of the study, model '{model.name}'",
+            expected="0 rad, which faces along x of ground",
+            found=f"{held[name]:.3g} rad",
+            fix=f"hold it at 0: fixed = {{ {name} = 0.0 }} in the study or, where the model locks it, its "
+            "default value there",
+        )
+
+
+def _headings(model: Model, among: set[str]) -> list[str]:
+    """Return those of some coordinates that turn an upright root about the vertical."""
+    turns = [c.name for c in model.coordinates if c.name in among and c.motion == "rotational"]
+    turns = [name for name in turns if name in model.root_coordinates()]
+    axes = posture(model).axis if turns else {}
+    return [name for name in turns if name in axes and abs(axes[name][1]) > ALIGNED]
 
 
 def _refuse_root_alone(model: Model, fixed: Mapping[str, float]) -> None:

@@ -26,7 +26,15 @@ from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording.movement.sagittal import IN_PLANE
 from sspinn_opensim.recording.sensors.places import place
 from sspinn_opensim.training.modelled import Modelled, dynamics_with_held, modelled
-from sspinn_opensim.training.roles import ALIGNED, Roles, refuse_followers, refuse_untrainable, roles_of
+from sspinn_opensim.training.roles import (
+    ALIGNED,
+    Roles,
+    facing_ahead,
+    refuse_followers,
+    refuse_turned_root,
+    refuse_untrainable,
+    roles_of,
+)
 from sspinn_opensim.training.segment_map import leaning, segment_map, turning
 
 #: The upright trunk of walking and running leans forward a little, rad (rotation about z is backward).
@@ -88,6 +96,12 @@ class Subject:
         """For each contact point the body of its foot: toes that do not move in the foot are part of it."""
         bodies = [sphere.body for sphere in self.model.contact_spheres]
         return tuple(foot_of(self.model, body, bodies, self.fixed) for body in bodies)
+
+    @cached_property
+    def feet_with_toes(self) -> tuple[str, ...]:
+        """For each contact point the body of its foot, whether toes move in it or not."""
+        bodies = [sphere.body for sphere in self.model.contact_spheres]
+        return tuple(foot_of(self.model, body, bodies) for body in bodies)
 
     @cached_property
     def feet_of_sensors(self) -> tuple[str, ...]:
@@ -343,7 +357,8 @@ def make_subject(
     ------
     InputError
         If a sensor, body, joint or coordinate is unknown, no joint is estimated, the model has no floor
-        contact, or it has joints or constraints that training cannot use.
+        contact, its root is held facing another way than x of ground, or it has joints or constraints that
+        training cannot use.
     """
     for name in held:
         model.coordinate(name)
@@ -361,6 +376,8 @@ def make_subject(
     locked = {c.name: c.default for c in model.coordinates if c.locked and c.name in independent}
     held = {name: value for name, value in locked.items() if name not in held} | dict(held)
     refuse_untrainable(model, held)
+    refuse_turned_root(model, held)
+    model = facing_ahead(model)
     positions = np.array([x for frame in frames for x in frame.position])
     subject = _rebuilt(model, frames, held, height_m, positions)
     return subject if subject.planar else replace(subject, fixed=_held_on(subject))

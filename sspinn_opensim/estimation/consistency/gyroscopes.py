@@ -25,7 +25,8 @@ class Gyroscopes:
     Attributes
     ----------
     angular_rate : (n, c) ndarray
-        Along the axes of the sensors, rad/s, at the times of the estimate.
+        Along the axes of the sensors, rad/s, at the times of the estimate; in a gap as the recording goes on
+        there, as zeros would leak into what is measured when it is filtered.
     measured : (n,) bool ndarray
         False where the recording has a gap.
     turn : (r, c) ndarray
@@ -47,7 +48,7 @@ class Gyroscopes:
             axes = mounting.axes().double().numpy()
         modelled = subject.modelled.angular_rate
         return cls(
-            np.where(recording.usable[:, None], recording.angular_rate[:, used], 0.0),
+            recording.angular_rate[:, used],
             recording.usable,
             axes[np.ix_(modelled.ravel(), used.ravel())],
             np.where(subject.turned_by_tissue, ACROSS_RAD_S, RATE_RAD_S)[used],

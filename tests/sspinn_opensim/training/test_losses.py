@@ -342,6 +342,117 @@ def term_cases(e, spatial_model):
     }
 
 
+def other_sides(e, spatial_model):
+    """Return inputs in which a term meets its scale in another direction than in `term_cases`, and its value.
+
+    Among them motions that cost nothing, as a term is about means over a window, or about two quantities that
+    go together.
+    """
+    only = {name: term.scale[0] for name, term in TERMS.items()}
+    names, roles = e.subject.model.coordinate_names, e.subject.roles
+    knee, lift = names.index("knee_angle_r"), roles.vertical
+    low = e.subject.model.coordinates[knee].range[0] + losses.LIMIT_MARGIN_RAD
+    loaded = filled(e.force_bw, (..., 0, 1), 1.0)
+    straight = dataclasses.replace(e.motion, q=filled(e.motion.q, (..., knee), low - only["joint_limits"]))
+    straight.q[..., names.index("knee_angle_l")] = -0.5
+    seconds = e.signals.step_s * torch.arange(e.tau.shape[1], dtype=torch.float64)
+    up = dataclasses.replace(
+        e.motion, q=filled(e.motion.q, (..., lift), 0.3 * seconds), u=filled(e.motion.u, (..., lift), 0.3)
+    )
+    to_and_fro = 0.7 * torch.tensor([1.0, -1.0], dtype=torch.float64).repeat_interleave(len(seconds) // 2)
+    swung = torch.zeros(*e.motion.q.shape[:2], len(spatial_model.coordinates), dtype=torch.float64)
+    swung[..., spatial_model.coordinate_names.index("pelvis_rotation")] = to_and_fro
+    paired = dataclasses.replace(e.subject)
+    paired.__dict__["mirrored_turns"] = ((0, 1, 1.0),)
+    known = filled(e.sensor_velocity[..., 0], (..., [0, 1, 2, 4, 5, 6]), torch.nan)
+    rests = dataclasses.replace(e, foot_speed=known)
+    of_foot = 3**0.5 * only["foot_speed"]
+    return {
+        "foot_speed, to the side": (
+            changed(rests, sensor_velocity=lambda v: filled(0 * v, (..., 3, 2), of_foot)),
+            1,
+        ),
+        "foot_speed, upward": (
+            changed(rests, sensor_velocity=lambda v: filled(0 * v, (..., 3, 1), of_foot)),
+            0,
+        ),
+        "friction, to the side": (
+            changed(e, force_bw=loaded + filled(loaded, (..., 0, 2), losses.FRICTION + only["friction"])),
+            1,
+        ),
+        "joint_limits, lower": (changed(e, motion=straight), 1),
+        "contact_height, below": (
+            changed(
+                e,
+                force_bw=loaded,
+                contact_position=filled(loaded, (..., slice(None), 1), -TERMS["contact_height"].scale[1]),
+            ),
+            1,
+        ),
+        "vertical_consistency, both": (changed(e, motion=up), 0),
+        "facing, to and fro": (
+            changed(
+                e,
+                subject=dataclasses.replace(e.subject, model=spatial_model),
+                motion=dataclasses.replace(e.motion, q=swung),
+            ),
+            0,
+        ),
+        "even_legs, to and fro": (
+            changed(
+                e,
+                subject=paired,
+                motion=dataclasses.replace(e.motion, q=filled(e.motion.q, (..., 0), to_and_fro)),
+            ),
+            0,
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "foot_speed, to the side",
+        "foot_speed, upward",
+        "friction, to the side",
+        "joint_limits, lower",
+        "contact_height, below",
+        "vertical_consistency, both",
+        "facing, to and fro",
+        "even_legs, to and fro",
+    ],
+)
+def test_terms_are_right_on_their_other_sides(standing, spatial_model, case):
+    inputs, value = other_sides(standing, spatial_model)[case]
+    assert value_of(case.split(",")[0], inputs) == pytest.approx(value, abs=1e-7)  # rounded off at rest
+
+
+def test_toes_that_move_stand_with_their_foot(standing):
+    """Each foot carries half, most of it by the heel."""
+    still = torch.ones(standing.tau.shape[:2], dtype=torch.bool)
+    subject = dataclasses.replace(standing.subject)
+    bodies = ("calcn_r", "toes_r", "calcn_l", "toes_l")
+    subject.__dict__.update(feet=bodies, feet_with_toes=("calcn_r", "calcn_r", "calcn_l", "calcn_l"))
+    load = torch.tensor([0.4, 0.1, 0.4, 0.1], dtype=torch.float64)
+    inputs = changed(standing, subject=subject, still=still, force_bw=lambda f: filled(f, (..., 1), load))
+    assert value_of("standing_load", inputs) == pytest.approx(0, abs=1e-12)
+
+
+def test_ranges_that_are_none_limit_nothing_and_ends_are_told_apart(walker):
+    def ranges(written):
+        coordinates = tuple(
+            dataclasses.replace(c, range=written) if c.name == "knee_angle_r" else c
+            for c in walker.subject.model.coordinates
+        )
+        model = dataclasses.replace(walker.subject.model, coordinates=coordinates)
+        subject = dataclasses.replace(walker.subject, model=model)
+        k = [model.coordinate_names[i] for i in subject.roles.actuated].index("knee_angle_r")
+        return BodyConstants.of(subject, torch.float64).joint_range[:, k].tolist()
+
+    assert ranges((-1.0, 2.0)) == ranges((2.0, -1.0)) == [-1.0, 2.0]
+    assert ranges((0.0, 0.0)) == [-np.inf, np.inf]
+
+
 def rising_trunk(e, more, body="pelvis", turned=0.0):
     """Return inputs at 20 Hz whose sensor on a body reads so much less along its y axis than it should.
 
@@ -744,17 +855,22 @@ def test_an_unknown_weight_is_refused_with_the_nearest():
 def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
     """Through decoder, derivatives, compiled dynamics and every term, along random directions.
 
-    Three terms are left out, which hold something constant on purpose: that of the output torques and that
-    which leads forces what the motion needs, the speed of contact how fast a foot turns.
+    Some terms are left out, which hold something constant on purpose: that of the output torques and that
+    which leads forces what the motion needs, the speed of contact how fast a foot turns, rolling how it is
+    loaded, the rise of the trunk how it leans. Others are zero here: most are of bodies that leave the plane.
     """
+    frames = 40  # what is averaged over a tenth of a second is not all there is
+    constant = {"torque_output", "contact_speed", "led_force", "trunk_rise", "rolling"}
+    none = {"inclination", "sideways_balance", "trunk_drive", "facing", "even_legs", "level_sole"}
+    none |= {"standing_load", "standing_speed", "foot_speed", "trunk"}
     torch.manual_seed(0)
     subject, signals = body.subject, body.signals
     decoder, mounting = Decoder(subject, signals.speed_m_s).double(), Mounting(7).double()
     windows = Windows(
-        signals.acceleration[None, :FRAMES], signals.angular_rate[None, :FRAMES], torch.zeros(1, FRAMES, 1)
+        signals.acceleration[None, :frames], signals.angular_rate[None, :frames], torch.zeros(1, frames, 1)
     )
     start, end = 0.3 * torch.randn(2, decoder.size, dtype=torch.float64)
-    share = torch.linspace(0, 0.2, FRAMES, dtype=torch.float64)[:, None]
+    share = torch.linspace(0, 0.2, frames, dtype=torch.float64)[:, None]
     outputs = (start + share * (end - start))[None].requires_grad_()
     unknowns = [outputs, mounting.rotation, mounting.shift]
     with torch.no_grad():
@@ -764,8 +880,9 @@ def test_the_gradient_of_the_whole_loss_is_that_of_finite_differences(body):
     def loss():
         raw = decoder(outputs)
         e = loss_inputs(subject, body.dynamics, signals, body.constants, mounting, windows, raw)
-        used = [name for name in TERMS if name not in ("torque_output", "contact_speed", "led_force")]
-        return sum(weights({})[name] * term_value(name, e) for name in used)
+        found = {name: weights({})[name] * term_value(name, e) for name in TERMS if name not in constant}
+        assert {name for name, value in found.items() if not value} == none
+        return sum(found.values())
 
     def after(directions, length):
         with torch.no_grad():

@@ -5,6 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from casadi_dynamics.errors import InputError
+from casadi_dynamics.model.functions import Linear
 from casadi_dynamics.osim import read_model
 from sspinn_opensim.recording import Sensor
 from sspinn_opensim.recording.sensors.places import place
@@ -49,6 +50,51 @@ def test_legs_turn_out_of_the_plane_as_each_others_mirror_images(on_gait2354, wa
     # Both hips count adduction and rotation inward: alike is a difference of none.
     assert found == {(f"hip_{turn}_r", f"hip_{turn}_l"): -1.0 for turn in ("adduction", "rotation")}
     assert walker.subject.mirrored_turns == ()
+
+
+def with_defaults(model, **values):
+    coordinates = (dataclasses.replace(c, default=values.get(c.name, c.default)) for c in model.coordinates)
+    return dataclasses.replace(model, coordinates=tuple(coordinates))
+
+
+@pytest.mark.parametrize("heading", [0.5, np.pi / 2, np.pi])
+def test_a_model_may_face_any_way_by_default(spatial_model, walker, heading):
+    """As OpenSim's scaling leaves it: facing as the person stood in the static trial."""
+    usual, turned = (
+        make_subject(with_defaults(spatial_model, pelvis_rotation=yaw), walker.recording, {}, height_m=1.8)
+        for yaw in (0.0, heading)
+    )
+    np.testing.assert_array_equal(turned.usual_posture(), usual.usual_posture())
+    np.testing.assert_array_equal(turned.turning(), usual.turning())
+    np.testing.assert_array_equal(turned.contact_in_default_posture, usual.contact_in_default_posture)
+    model = with_defaults(spatial_model, pelvis_rotation=heading, pelvis_list=0.1)
+    held = held_by_choice(CoordinateChoice({}, "planar"), walker.recording.sensors, model)
+    assert held["pelvis_rotation"] == 0.0 and held["pelvis_list"] == 0.1
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_root_that_is_held_turned_is_refused(spatial_model, walker, locked):
+    model = with_defaults(spatial_model, pelvis_rotation=0.7)
+    coordinates = (
+        dataclasses.replace(c, locked=locked and c.name == "pelvis_rotation") for c in model.coordinates
+    )
+    model = dataclasses.replace(model, coordinates=tuple(coordinates))
+    held = held_by_choice(
+        CoordinateChoice({} if locked else {"pelvis_rotation": 0.7}, "all"), walker.recording.sensors, model
+    )
+    with pytest.raises(InputError, match="facing another way than it walks: 'pelvis_rotation'"):
+        make_subject(model, walker.recording, held, height_m=1.8)
+
+
+@pytest.mark.parametrize("function", [Linear(-1.0, 0.0), Linear(2.0, 0.0), Linear(1.0, 0.1)])
+def test_steps_of_the_root_are_metres(planar_model, walker, function):
+    (root,) = (joint for joint in planar_model.joints if joint.parent.body == "ground")
+    forward, *others = root.translations
+    slow = dataclasses.replace(root, translations=(dataclasses.replace(forward, function=function), *others))
+    joints = tuple(slow if joint is root else joint for joint in planar_model.joints)
+    model = dataclasses.replace(planar_model, joints=joints)
+    with pytest.raises(InputError, match="cannot move forward and up"):
+        make_subject(model, walker.recording, {}, height_m=1.8).roles  # noqa: B018
 
 
 @pytest.mark.parametrize(

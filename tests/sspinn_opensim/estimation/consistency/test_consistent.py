@@ -590,6 +590,15 @@ def test_readings_are_turned_as_the_sensors_sit(walker):
     assert (found.deviation == 0.5).all()
 
 
+def test_in_a_gap_gyroscopes_go_on_and_are_not_measured(walker):
+    """Zeros there would leak into what is measured, where a fast recording is filtered."""
+    usable = np.arange(len(walker.recording.time_s)) // 20 != 3
+    recording = dataclasses.replace(walker.recording, usable=usable)
+    found = Gyroscopes.of(recording, walker.subject, Mounting(len(recording.sensors)))
+    assert np.array_equal(found.angular_rate, recording.angular_rate[..., 2])
+    assert np.array_equal(found.measured, usable)
+
+
 def test_a_piece_is_not_held_once_it_was_given():
     """What one piece leaves in memory would grow with the recording."""
 
