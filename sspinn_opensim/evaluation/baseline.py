@@ -21,6 +21,7 @@ from sspinn_opensim.anatomy import joint_of_leg
 from sspinn_opensim.anatomy.sagittal import sagittal_coordinates
 from sspinn_opensim.evaluation.curves import Curves
 from sspinn_opensim.recording.movement.sagittal import SagittalSignals
+from sspinn_opensim.recording.signals.runs import true_runs
 
 #: Stands for a body that is taken as upright.
 UPRIGHT = ""
@@ -137,7 +138,7 @@ def segment_angle_baseline(
     for name, joint in joints.items():
         turn = segments[joint.child] - segments[joint.parent]
         if joint.place.startswith("knee") and knee_full_extension is not None:
-            turn = turn - turn.max() + knee_full_extension
+            turn = turn - turn[signals.usable].max() + knee_full_extension
         angles[name] = joint.coordinate(turn)
     return Curves(time_s=signals.time_s, angles=angles)
 
@@ -156,7 +157,13 @@ def _segment_angle(signals: SagittalSignals, body: str) -> np.ndarray:
     """Angle of a body about +z from ground x, shape (n,), rad."""
     rate, force = signals.rate[body], signals.force[body]
     if signals.cycle_s is None:
-        return _windowed_angle(signals.time_s, rate, force)
+        # What gyroscope and gravity say ends where a gap begins; in it the angle is as good as it gets.
+        angle = _windowed_angle(signals.time_s, rate, force)
+        for first, last in true_runs(signals.usable):
+            if last - first > 1:
+                run = slice(first, last)
+                angle[run] = _windowed_angle(signals.time_s[run], rate[run], force[run])
+        return angle
     return _periodic_angle(signals.time_s, rate, force, signals.cycle_s)
 
 

@@ -21,6 +21,7 @@ from casadi_dynamics.symbolic.heading import RootHeading, root_heading
 from casadi_dynamics.symbolic.posture import moving_coordinates, posture, without_forces
 from sspinn_opensim.anatomy.feet import foot_of
 from sspinn_opensim.anatomy.names import MIDDLE, other_side, segment_of, without_side
+from sspinn_opensim.anatomy.sagittal import root_stays_in_plane
 from sspinn_opensim.anatomy.shanks import Shank, shanks
 from sspinn_opensim.recording import Recording
 from sspinn_opensim.recording.movement.sagittal import IN_PLANE
@@ -234,8 +235,7 @@ class Subject:
     @cached_property
     def planar(self) -> bool:
         """Whether the root stays in the sagittal plane: it neither steps sideways nor turns out of it."""
-        turns = self.root_turns_backward.values()
-        return len(self.roles.steps) == 2 and all(abs(turn) > ALIGNED for turn in turns)
+        return root_stays_in_plane(self.model, self.fixed)
 
     @cached_property
     def root_turns_backward(self) -> dict[int, float]:

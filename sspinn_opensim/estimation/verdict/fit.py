@@ -77,7 +77,8 @@ class Fit:
     beyond_limits_deg : dict of str to float
         By actuated coordinate, root mean square of how far it is inside the margin of its range, or beyond.
     mean_angles_deg : dict of str to float
-        By actuated coordinate, mean over the windows.
+        By actuated coordinate, mean over the windows; of left ones that have the axis of the right one across
+        the plane, the mirror image.
     speed_share : float or None
         Mean forward speed over the known one, where the person does not stand; None if it is not known.
     """
@@ -137,9 +138,16 @@ def fit_of(
             terms=terms,
             sensors=tuple(_sensors(e, signals)),
             beyond_limits_deg=_of_joints(beyond_limits(e).square().mean((0, 1)).sqrt(), e),
-            mean_angles_deg=_of_joints(_angles(e).mean((0, 1)), e),
+            mean_angles_deg=_as_on_the_right(_of_joints(_angles(e).mean((0, 1)), e), subject),
             speed_share=_speed_share(e, signals),
         )
+
+
+def _as_on_the_right(angles: dict[str, float], subject: Subject) -> dict[str, float]:
+    """Return mean angles in which mirror images are equal, of joints with one axis on both sides too."""
+    names = subject.model.coordinate_names
+    turned = {names[left] for _, left, sign in subject.mirrored_turns if sign > 0}
+    return {name: -angle if name in turned else angle for name, angle in angles.items()}
 
 
 def _inputs(

@@ -38,12 +38,15 @@ class SagittalSignals:
         Angular rate about z, rad/s.
     force : mapping of body to ndarray, shape (n, 2)
         Specific force along x and y, m/s^2.
+    usable : ndarray, shape (n,)
+        False in gaps.
     """
 
     time_s: np.ndarray
     cycle_s: float | None
     rate: Mapping[str, np.ndarray]
     force: Mapping[str, np.ndarray]
+    usable: np.ndarray
 
 
 def sagittal_signals(recording: Recording, model: Model) -> SagittalSignals:
@@ -74,7 +77,7 @@ def sagittal_signals(recording: Recording, model: Model) -> SagittalSignals:
         if rated and weighed and body not in rate:
             rate[body] = recording.angular_rate[:, k] @ to_body[2]
             force[body] = recording.acceleration[:, k] @ to_body[:2].T
-    return SagittalSignals(recording.time_s, recording.cycle_s, rate, force)
+    return SagittalSignals(recording.time_s, recording.cycle_s, rate, force, recording.usable)
 
 
 def lacking_channels(recording: Recording, model: Model, held: Container[str]) -> tuple[Finding, ...]:

@@ -84,6 +84,29 @@ def test_unknown_cycle_is_integrated_without_drift(model, gait):
     assert error < 2.5, "a drift of 0.02 rad/s over 40 s alone would be 46 degrees"
 
 
+def test_a_gap_is_not_integrated_through(model, gait):
+    """What a gap is filled with says nothing: either side is as good as a recording of its own."""
+    whole = gait.make_recording(cycle_known=False, seconds=30.0)
+    gap = slice(1480, 1520)
+    usable = np.ones(len(whole.time_s), bool)
+    usable[gap] = False
+    rates = whole.angular_rate.copy()
+    rates[gap] = rates[gap.start] + 2.0
+    broken = dataclasses.replace(whole, usable=usable, angular_rate=rates)
+    found = _baseline(broken, model, knee_full_extension=None)
+    for part in (slice(0, gap.start), slice(gap.stop, None)):
+        alone = dataclasses.replace(
+            whole,
+            time_s=whole.time_s[part],
+            acceleration=whole.acceleration[part],
+            angular_rate=whole.angular_rate[part],
+            usable=usable[part],
+        )
+        expected = _baseline(alone, model, knee_full_extension=None)
+        for name, angle in expected.angles.items():
+            np.testing.assert_allclose(found.angles[name][part], angle, atol=1e-9)
+
+
 def test_signs_follow_the_model(model):
     def turned(function):
         joints = []

@@ -81,6 +81,19 @@ def test_the_true_motion_explains_every_sensor(walker, knows_the_motion):
     assert "led_force" not in fit.terms
 
 
+def test_mirror_images_have_equal_mean_angles(walker, knows_the_motion):
+    """Of joints that turn about one axis on both sides, the left angle is the other way round."""
+    usual = fit_to(walker, knows_the_motion, walker.recording).mean_angles_deg
+    subject = dataclasses.replace(walker.subject)
+    names = subject.model.coordinate_names
+    pair = (names.index("hip_flexion_r"), names.index("hip_flexion_l"))
+    knees = (names.index("knee_angle_r"), names.index("knee_angle_l"))
+    subject.__dict__["mirrored_turns"] = ((*pair, 1.0), (*knees, -1.0))
+    signals = make_signals(walker.recording, subject)
+    found = fit_of(knows_the_motion, subject, signals, SETTINGS).mean_angles_deg
+    assert found == usual | {"hip_flexion_l": -usual["hip_flexion_l"]}
+
+
 def test_a_clock_that_is_late_is_found_at_its_sensor(walker, knows_the_motion):
     recording = changed(walker.recording, "tibia_r", lambda _, values: np.roll(values, 5, axis=0))
     found = {s.sensor: s for s in fit_to(walker, knows_the_motion, recording).sensors}
