@@ -14,7 +14,7 @@ from sspinn_opensim.recording.formats.text_tables import shortened, words
 #: A date that begins or ends with the year, or none; a time of day; the zone of its clock.
 _MOMENT = re.compile(
     r"(?:(?P<date>\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4})[T ]\s*)?"
-    r"(?P<hour>\d{1,2}):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,:](?P<fraction>\d{1,9}))?"
+    r"(?P<hour>[0-2]?\d):(?P<minute>[0-5]\d):(?P<second>[0-5]\d)(?:[.,:](?P<fraction>\d{1,9}))?"
     r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?(?:\s*(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d))?"
 )
 _DAY_S = 86400

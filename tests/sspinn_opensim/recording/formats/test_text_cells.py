@@ -45,7 +45,7 @@ def test_dates_and_times_of_day_become_times(times, seconds):
     assert rows[0].startswith("x;") and rows[0].endswith(";1,5") and rows[-1] == ""
 
 
-@pytest.mark.parametrize("cell", ["12.5", "2024", "12:00", "", "2024-03-01", "a 12:00:00", "1e5"])
+@pytest.mark.parametrize("cell", ["12.5", "2024", "12:00", "", "2024-03-01", "a 12:00:00", "1e5", "12:61:00"])
 def test_other_cells_are_no_moments(cell):
     assert not is_moment(cell)
 
