@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from sspinn_opensim.estimation.verdict.fit import fit_of
+from sspinn_opensim.recording import Phase
 from sspinn_opensim.training.estimator import PersonNetwork
 from sspinn_opensim.training.motion import RawMotion, differentiate
 from sspinn_opensim.training.mounting import Mounting
@@ -79,6 +80,24 @@ def test_the_true_motion_explains_every_sensor(walker, knows_the_motion):
     # Nothing carries the body: the whole weight is missing at the root, ten scales of a tenth of it.
     assert fit.terms["root_residual"] > 50
     assert "led_force" not in fit.terms
+
+
+def test_who_stands_goes_at_no_speed(walker, knows_the_motion):
+    """Of two windows the first holds someone who stands: the speed is that of the other."""
+    moving = knows_the_motion.decoder
+
+    def at_first_still(rows):
+        raw = moving(rows)
+        walks = (rows >= rows[-1, 0])[..., None]
+        return dataclasses.replace(raw, velocity=raw.velocity * walks)
+
+    knows_the_motion.decoder = at_first_still
+    last = float(walker.recording.time_s[-1])
+    told = (Phase("standing", 0.0, 0.5), Phase("walking", 0.5, last))
+    for phases, share in ((told, 1.0), (told[1:], 0.5)):
+        signals = make_signals(walker.recording, walker.subject, phases)
+        fit = fit_of(knows_the_motion, walker.subject, signals, SETTINGS)
+        assert fit.windows == 2 and fit.speed_share == pytest.approx(share, abs=0.01)
 
 
 def test_mirror_images_have_equal_mean_angles(walker, knows_the_motion):
