@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +147,10 @@ def joint_reactions(options: argparse.Namespace) -> dict[str, Any]:
 
     own = {"forces": options.forces, "actuators": tuple(options.actuators)}
     choices = Choices(options.joints, options.on, options.frame)
+    if len(options.files) == 1:  # its muscle forces have a part and a filter already
+        of_part = {"--from": options.from_s, "--to": options.to_s, "--lowpass": options.lowpass}
+        own_forces = {"--forces": options.forces, "--actuators": options.actuators or None}
+        _refuse_beside_folder(options, own_forces | of_part)
     return _trial(options, **own) | {"choices": choices}
 
 
@@ -161,6 +165,7 @@ def _trial(options: argparse.Namespace, **own: Any) -> dict[str, Any]:
                 where=options.files[0],
                 fix="leave them out, or give MODEL MOTION --out FOLDER",
             )
+        _refuse_beside_folder(options, {"--unit": options.unit, "--out": options.out})
         return {"folder": options.files[0].absolute(), "part": part}
     if len(options.files) != 2 or options.out is None:
         raise InputError(
@@ -173,3 +178,15 @@ def _trial(options: argparse.Namespace, **own: Any) -> dict[str, Any]:
         model, motion, options.external_loads, options.unit, untouched=options.no_external_loads, **own
     )
     return {"folder": options.out, "laboratory": laboratory, "part": part}
+
+
+def _refuse_beside_folder(options: argparse.Namespace, values: Mapping[str, Any]) -> None:
+    """Refuse options of a laboratory's files where a folder of results is given."""
+    given = [name for name, value in values.items() if value is not None]
+    if given:
+        raise InputError(
+            "Options of a laboratory's files are given beside a folder of results.",
+            where=options.files[0],
+            found=", ".join(given),
+            fix="leave them out, or give MODEL MOTION --out FOLDER",
+        )

@@ -88,6 +88,8 @@ def new_study(options: argparse.Namespace) -> NewStudy | None:
 
     given = {"--model": options.model, "--height": options.height_m, "--mass": options.mass_kg}
     if options.study is None:
+        given |= {"--speed": options.speed_m_s, "--generic-height": options.generic_height_m}
+        given |= {"--scaled": options.scaled or None, "--force": options.force or None}
         unused = [name for name, value in given.items() if value is not None]
         if unused:
             raise InputError(f"{', '.join(unused)}: for what?", fix="--study TOML writes a study")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -111,7 +112,7 @@ def stream_of(streams: Sequence[Stream], name: str, where: str | Path, fix: str 
     found = found or [
         s
         for s, names in zip(streams, known, strict=True)
-        if any(min(len(own), len(wanted)) >= _SHORTEST and (wanted in own or own in wanted) for own in names)
+        if any(_is_part(wanted, own) or _is_part(own, wanted) for own in names)
     ]
     told = segment_of(name)
     if not found and told is not None and (told[1] or told[0] in MIDDLE):
@@ -128,3 +129,9 @@ def stream_of(streams: Sequence[Stream], name: str, where: str | Path, fix: str 
             fix=fix,
         )
     return found[0]
+
+
+def _is_part(part: str, whole: str) -> bool:
+    """Return whether a name is a part of another one, and no half of its number: IMU1 is none of IMU10."""
+    digits = r"(?!\d)" if part[-1:].isdigit() else ""
+    return len(part) >= _SHORTEST and re.search(re.escape(part) + digits, whole) is not None

@@ -85,6 +85,13 @@ def simulate_imu(
         If anything cannot be used; nothing is written then.
     """
     model, motion, out = Path(model), Path(motion), Path(out).absolute()
+    results = ResultsFolder(out)
+    if results.study.is_file() and not results.truth.is_file():
+        raise InputError(
+            "The folder holds a study that is none of a simulation, which would be lost.",
+            where=results.study,
+            fix="choose another --out, or move the study",
+        )
     if not isinstance(settings, SimulationSettings):
         file = None if settings is None else Path(settings)
         settings = settings_for(file, changes or {}, perfect=perfect)

@@ -10,7 +10,7 @@ import numpy as np
 from casadi_dynamics.cores import side_by_side
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.checks.copies import Signals, pasted, shared
-from sspinn_opensim.recording.clocks.stream_clock import apart
+from sspinn_opensim.recording.clocks.stream_clock import MOST_REPEATED, apart
 from sspinn_opensim.recording.findings import Finding, Severity
 from sspinn_opensim.recording.signals.runs import true_runs
 from sspinn_opensim.recording.streams import Stream
@@ -135,10 +135,12 @@ def refuse_impossible(streams: Sequence[Stream]) -> None:
 
 
 def measured_rate_hz(stream: Stream) -> float | None:
-    """Return the rate that the clock of a stream runs at, Hz; None without a clock."""
+    """Return the rate that the clock of a stream runs at, Hz; None without one that tells samples apart."""
     if stream.time_s is None:
         return None
     step = np.diff(stream.time_s)
+    if np.mean(step == 0) > MOST_REPEATED:  # whole seconds, say
+        return None
     step = step[np.isfinite(step) & (step > 0)]
     return 1.0 / float(np.median(step)) if len(step) else None
 
@@ -149,7 +151,7 @@ def lost_samples(stream: Stream, rate_hz: float | None) -> tuple[int, int, int]:
     if stream.counter is not None:
         counts = np.diff(stream.counter)
         holes += [int(count) - 1 for count in counts[counts > 1]]
-    elif stream.time_s is not None and rate_hz:
+    elif stream.time_s is not None and rate_hz and measured_rate_hz(stream) is not None:
         steps = np.diff(stream.time_s) * rate_hz
         # A late sample is followed by an early one: only what is more than a whole step late is lost.
         holes += [round(step) - 1 for step in steps[np.isfinite(steps) & (steps > 1.75)].tolist()]

@@ -207,7 +207,8 @@ def _impact_offsets(
         drift = 1e-6 * (one.drift_ppm or 0.0)
         if abs(drift) * duration_s < grid.step_s or abs(drift) < 5e-6 * (one.drift_deviation_ppm or 0.0):
             drift = 0.0
-        corrected = common_from == "start" and (abs(one.offset_s) > 2 * one.deviation_s or drift != 0.0)
+        far = abs(one.offset_s) > 2 * one.deviation_s or drift != 0.0
+        corrected = common_from == "start" and bool(far)  # a bool of NumPy is none of JSON's
         if corrected:
             k = names.index(one.sensor)
             moved[k] = moved[k] - one.offset_s - drift * (moved[k] - middle_s)
@@ -236,7 +237,8 @@ def _shared_times(
     overlap_s = ends.min() - starts.max()
     together = np.ptp(starts) <= _SAME_ORIGIN_S and overlap_s > 0
     if kind == "time":
-        together = overlap_s > 0.5 * (ends.max() - starts.min())
+        # Of clocks with one origin; one that ends early says nothing against it.
+        together = overlap_s > 0.5 * (ends - starts).min()
     if not kind or not together:
         kind, starts = "start", np.zeros(len(stream_clocks))
     return kind, [

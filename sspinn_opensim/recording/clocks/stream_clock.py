@@ -30,7 +30,7 @@ _LOST, _UNEVEN = 1.5, 0.12
 #: A sample that follows sooner than this fraction of a step repeats the one before.
 _REPEATED = 0.1
 #: Beyond this share of repeated times it is the clock that is too coarse.
-_MOST_REPEATED = 0.2
+MOST_REPEATED = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +192,7 @@ def _stamped(stream: Stream, recorded_rate_hz: float | None) -> StreamClock:
         )
     kept = _not_repeated(time_s)
     repeated = len(time_s) - len(kept)
-    if repeated > _MOST_REPEATED * len(time_s):
+    if repeated > MOST_REPEATED * len(time_s):
         return _coarsely_stamped(stream, recorded_rate_hz)
     _refuse_too_few(stream, kept)
     time_s = time_s[kept]

@@ -83,7 +83,7 @@ def read_movella_dot(choice: RecordingChoice) -> tuple[Stream, ...]:
         files = found
     streams = _distinct([stream for file in files for stream in _read_file(file)])
     refuse_same_names(streams, path)
-    return tuple(streams)
+    return columns.from_the_first(streams)
 
 
 def is_movella_dot(path: Path, head: bytes) -> bool:

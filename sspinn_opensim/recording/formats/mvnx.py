@@ -252,7 +252,7 @@ def _stream(content: _Content, sensor: int, by_orientation: bool) -> Stream:
     if by_orientation:
         rate = None
         if turns is not None and content.rate_hz is not None:
-            rate = columns.rates_of_orientations(turns, content.rate_hz)
+            rate = columns.rates_of_orientations(turns, content.rate_hz, _clock(content)[0])
             notes.append("Angular rate is the turn of each sensor from frame to frame, not its gyroscope.")
     if rate is None:
         lacks.append("the file has no angular velocity of the sensors (sensorAngularVelocity)")

@@ -122,6 +122,14 @@ def _stacked(archive: NpzFile, file: Path) -> dict[str, dict[str, np.ndarray]]:
     """Return the signals of each sensor of an archive that names them; none if it does not."""
     named = next((name for name in _NAMES if name in archive.files), None)
     sensors = [str(name) for name in np.ravel(archive[named])] if named else []
+    for name in sensors:
+        if sensors.count(name) > 1:
+            raise InputError(
+                f"Two sensors are named '{name}'.",
+                where=f"{file}, array '{named}'",
+                found=", ".join(sensors[:20]),
+                fix="give each sensor its own name",
+            )
     found = {sensor: {} for sensor in sensors}
     for kind, (names, width) in _SIGNALS.items():
         name = next((name for name in names if name in archive.files), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -81,7 +82,7 @@ class _Days:
 
     known: dict[str, int] = field(default_factory=dict)
     turned: int = 0
-    last_s: int = 0
+    last_s: int | None = None
 
     def seconds(self, match: re.Match[str]) -> int:
         """Return the whole seconds of a moment, at Greenwich if it tells its zone."""
@@ -93,20 +94,30 @@ class _Days:
             time_s -= ahead_s if zone[0] == "+" else -ahead_s
         if match["date"]:
             return time_s + _DAY_S * self._of_date(match["date"])
-        self.turned += time_s < self.last_s - _DAY_S // 2
+        # Past midnight, or back before it, where a table goes on with another sensor.
+        if self.last_s is not None and abs(time_s - self.last_s) > _DAY_S // 2:
+            self.turned += 1 if time_s < self.last_s else -1
         self.last_s = time_s
         return time_s + _DAY_S * self.turned
 
     def _of_date(self, text: str) -> int:
-        """Return the days from 1970 to a date; where it may be read two ways, from the table's first."""
+        """Return the days from 1970 to a date; where day and month may be either, from a table's first."""
         if text not in self.known:
-            year_first, parts = text[:4].isdigit(), [int(part) for part in re.split("[-/.]", text)]
-            try:
-                day = date(*parts).toordinal() - _FIRST_DAY if year_first else len(self.known)
-            except ValueError:  # no date of a calendar
-                day = len(self.known)
-            self.known[text] = day
+            first = next(iter(self.known.values()), None)
+            day, told = _day_of([int(part) for part in re.split("[-/.]", text)], text[:4].isdigit())
+            self.known[text] = day if told or first is None else first + len(self.known)
         return self.known[text]
+
+
+def _day_of(parts: list[int], year_first: bool) -> tuple[int, bool]:
+    """Return the days from 1970 to a date, and whether there is one way to read it; else day comes first."""
+    orders = [(0, 1, 2)] if year_first else [(2, 1, 0), (2, 0, 1)]
+    days = []
+    for order in orders:
+        year, month, day = (parts[k] for k in order)
+        with contextlib.suppress(ValueError):  # no date of a calendar
+            days.append(date(year + 2000 if year < 100 else year, month, day).toordinal() - _FIRST_DAY)
+    return (days[0] if days else 0), len(set(days)) == 1
 
 
 def rows_by_name(cells: Sequence[str]) -> dict[str, list[int]]:

@@ -32,10 +32,12 @@ from sspinn_opensim.recording.streams import Stream
 #: What may separate columns.
 MARKS = "\t;, "
 _RATE = re.compile(
-    r"(?:update|sampl\w*|output|frame|recording)[ _-]*(?:rate|freq\w*)\W{0,4}(?P<rate>\d+(?:[.,]\d+)?)\W{0,2}"
-    r"(?P<kilo>k?)(?:hz)?",
+    r"(?:update|sampl\w*|output|frame|recording)[ _-]*(?:rate|freq\w*)(?:\W{0,2}hz)?\W{0,4}"
+    r"(?P<rate>\d+(?:[.,]\d+)?)(?![.,/]?\d|/)\W{0,2}(?P<kilo>k?)(?:hz)?(?!\W{0,2}s\b)",
     re.IGNORECASE,
 )
+#: No sensor that people wear samples more slowly: a number below is an interval, or 1,000.
+_LEAST_RATE_HZ = 5.0
 #: Columns that say of each row which sensor it is of, and how many sensors one table has at most.
 _NAMES_SENSORS = re.compile(
     r"(?:sensor|device|imu|node)(?:[ _]?(?:id|name|no|nr|number))?|mac(?:[ _]?address)?"
@@ -78,9 +80,11 @@ class Sheet:
     def rate_hz(self) -> float | None:
         """Sampling rate that a line above the names states, Hz."""
         for line in self.above:
-            match = _RATE.search(line)
-            if match and float(match["rate"].replace(",", ".")) > 0:
-                return float(match["rate"].replace(",", ".")) * (1000.0 if match["kilo"] else 1.0)
+            if (match := _RATE.search(line)) is None:
+                continue
+            rate_hz = float(match["rate"].replace(",", ".")) * (1000.0 if match["kilo"] else 1.0)
+            if rate_hz >= _LEAST_RATE_HZ:
+                return rate_hz
         return None
 
     def numbers(
@@ -268,7 +272,10 @@ def read_sheet(
         if _is_index_line(cells, names) and not names[0]:
             names = (cells[0], *names[1:])
         first += 1
-    groups = _groups(cells_of_line(lines[at - 1], mark), names) if at else ()
+    above = cells_of_line(lines[at - 1], mark) if at else ()
+    are_units = _are_units(above, names)
+    below = above if are_units and not below else below
+    groups = () if are_units else _groups(above, names)
     offset = _offset(data, first)
     body = data[offset:]
     row = lines[first].rstrip("\n") if first < len(lines) else ""
@@ -370,6 +377,13 @@ def _is_unit_line(cells: Sequence[str], names: Sequence[str]) -> bool:
     texts = [cell for cell in cells if cell]
     known = [cell for cell in texts if units.unit_of(_without_brackets(cell)) is not None]
     return 0 < len(texts) <= len(names) and len(known) > 0 and not any(_is_number(cell) for cell in texts)
+
+
+def _are_units(cells: Sequence[str], names: Sequence[str]) -> bool:
+    """Say whether a line above the names holds units and nothing else: one a column, some may be empty."""
+    found = {units.unit_of(_without_brackets(cell)) for cell in cells if cell}
+    of_signals = {*units.ACCELERATION, *units.ANGULAR_RATE}
+    return len(cells) == len(names) and None not in found and not found.isdisjoint(of_signals)
 
 
 def _without_brackets(cell: str) -> str:

@@ -11,14 +11,15 @@ Xsens, MT Low Level Communication Protocol: SampleTimeFine in ticks of 10 kHz.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording.formats.text_tables import TextTable
+from sspinn_opensim.recording.streams import Stream
 
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
@@ -117,12 +118,25 @@ def clock(table: TextTable, packets: np.ndarray | None) -> np.ndarray | None:
     if values is None or len(values) < 2 or not np.all(np.isfinite(values)):
         return None
     if name == CLOCKS[1]:  # of the server of DOT: without wraps, with fractions
-        return 1e-6 * (values - values[0])
+        return 1e-6 * values
     # Clocks of MTi start again after a day.
     day = np.max(values) < _DAY_TICKS and np.any(np.diff(values) < 0)
     ticks = _unwrapped(table, str(name), values, _DAY_TICKS if day else BITS_32)
     unit_s = 1e-4 if _typical_step(ticks, packets) < _TICKS_BELOW else 1e-6
-    return unit_s * (ticks - ticks[0])
+    return unit_s * ticks
+
+
+def from_the_first(streams: Sequence[Stream]) -> tuple[Stream, ...]:
+    """Return streams whose times, which have one origin if devices are synchronized, count from the first.
+
+    An origin of its own for each would put sensors together that started one after the other. Differences of
+    large numbers are rounded to what the files hold.
+    """
+    start_s = min((float(stream.time_s[0]) for stream in streams if stream.time_s is not None), default=0.0)
+    return tuple(
+        stream if stream.time_s is None else replace(stream, time_s=np.round(stream.time_s - start_s, 9))
+        for stream in streams
+    )
 
 
 def _typical_step(times: np.ndarray, packets: np.ndarray | None) -> float:
@@ -240,10 +254,13 @@ def rates_of_increments(increments: np.ndarray, rate_hz: float) -> np.ndarray:
     return found
 
 
-def rates_of_orientations(quaternions: np.ndarray, rate_hz: float) -> np.ndarray:
+def rates_of_orientations(
+    quaternions: np.ndarray, rate_hz: float, counter: np.ndarray | None = None
+) -> np.ndarray:
     """Return the mean angular rate in rad/s over the interval that ends at each sample, sensor axes, (n, 3).
 
-    Unknown (NaN) at the first sample, and where an orientation is.
+    Unknown (NaN) at the first sample, where an orientation is, and where the counter (n,) of the samples
+    jumps: the turn is that of several intervals.
     """
     w, x, y, z = quaternions[:-1].T
     a, b, c, d = quaternions[1:].T
@@ -257,8 +274,10 @@ def rates_of_orientations(quaternions: np.ndarray, rate_hz: float) -> np.ndarray
         ],
         axis=1,
     )
-    first = np.full((1, 3), np.nan)
-    return np.concatenate([first, rates_of_increments(increments, rate_hz)])
+    rates = np.concatenate([np.full((1, 3), np.nan), rates_of_increments(increments, rate_hz)])
+    if counter is not None:
+        rates[1:][np.diff(counter) != 1] = np.nan
+    return rates
 
 
 def specific_force(free_acceleration: np.ndarray, quaternions: np.ndarray) -> np.ndarray:

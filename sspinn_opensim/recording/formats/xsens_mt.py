@@ -74,7 +74,7 @@ def read_xsens_mt(choice: RecordingChoice) -> tuple[Stream, ...]:
     if options.mapping is not None:
         mapping = read_mapping(options.mapping)
     if not path.is_dir():
-        return (_read_file(path, _named((path,))[path][0], mapping),)
+        return columns.from_the_first([_read_file(path, _named((path,))[path][0], mapping)])
     trial = options.trial
     if not trial and any(file.name.startswith(mapping.trial) for file in files):
         trial = mapping.trial
@@ -82,7 +82,7 @@ def read_xsens_mt(choice: RecordingChoice) -> tuple[Stream, ...]:
     names = _named(files)
     streams = tuple(_read_file(file, names[file][0], mapping) for file in files)
     refuse_same_names(streams, path)
-    return streams
+    return columns.from_the_first(streams)
 
 
 def is_xsens_mt(path: Path, head: bytes) -> bool:

@@ -392,3 +392,12 @@ def test_a_home_is_found_where_no_shell_looks_for_it(fake, tmp_path, monkeypatch
     with pytest.raises(SystemExit):
         cli.main(["demo", "--out=~nobody-of-this-name/results"])
     assert "unknown user" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "option", [["--speed", "1.3"], ["--generic-height", "1.8"], ["--scaled"], ["--force"]]
+)
+def test_what_a_study_is_written_with_is_refused_without_one(option, tmp_path, capsys):
+    (tmp_path / "walk.csv").write_text("time,acc_x\n0,1\n0.01,1\n")
+    assert cli.main(["check", str(tmp_path / "walk.csv"), *option]) == 2
+    assert f"{option[0]}: for what?" in capsys.readouterr().err

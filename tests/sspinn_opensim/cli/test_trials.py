@@ -75,6 +75,23 @@ def test_that_nothing_touches_the_body_is_said(verb, called, tmp_path, capsys):
     assert next(iter(called.values()))[1].untouched
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["inverse-dynamics", "--unit", "radians"],
+        ["inverse-dynamics", "--out", "elsewhere"],
+        ["joint-reactions", "--forces", "so.sto"],
+        ["joint-reactions", "--actuators", "a.xml"],
+        ["joint-reactions", "--from", "1"],
+        ["joint-reactions", "--lowpass", "10"],
+    ],
+)
+def test_what_a_folder_has_already_is_refused_beside_it(called, arguments, tmp_path, capsys):
+    verb, option, value = arguments
+    assert cli.main([verb, str(tmp_path), option, value]) == 2 and not called
+    assert option in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("files", [["a.osim", "walk.mot"], ["a", "b", "c", "--out", "d"]])
 def test_unclear_files_are_refused(called, files, capsys):
     assert cli.main(["inverse-dynamics", *files]) == 2

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,6 +60,13 @@ def test_the_same_seed_writes_the_same_bytes(planar_files, tmp_path):
         simulate_imu(planar_files.model, planar_files.motion, tmp_path / folder, settings(seed=seed))
     first, same, other = ((tmp_path / folder / "recording.csv").read_bytes() for folder in "abc")
     assert first == same != other
+
+
+def test_a_study_of_somebody_else_is_not_overwritten(tmp_path):
+    (tmp_path / "study.toml").write_text("# mine\n")
+    with pytest.raises(InputError, match="which would be lost"):
+        simulate_imu(Path("a.osim"), Path("walk.mot"), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["study.toml"]
 
 
 def test_a_walk_is_turned_to_lead_along_x_and_its_signals_stay(walker3d, tmp_path):

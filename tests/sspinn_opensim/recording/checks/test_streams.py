@@ -29,6 +29,11 @@ def keys(*streams: Stream, rate_hz=None) -> list[tuple[str, str]]:
     return [(f.key, f.severity) for f in check_streams(named, rate_hz)]
 
 
+def test_times_in_whole_seconds_are_no_clock_of_one_hertz():
+    """They are counted at the rate that the study states."""
+    assert keys(stream(time_s=np.arange(N) // 100 + 0.0, rate_hz=None), rate_hz=100.0) == []
+
+
 def test_clean_streams_have_no_fault():
     assert keys(stream(), stream(1, time_s=None, counter=np.arange(7, N + 7))) == []
     # Two axes that were not measured are no gap, and rounding to milliseconds is no jitter.

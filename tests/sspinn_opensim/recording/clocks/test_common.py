@@ -1,3 +1,5 @@
+import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -355,6 +357,14 @@ def walker(name, true_s, *, gain=1.0, seed=1, **clock):
     return Stream(name, Path(f"{name}.txt"), force, movement(true_s + seed), **clock)
 
 
+def test_one_that_ends_early_leaves_the_others_their_clock():
+    time_s = 1000.0 + np.arange(6000) / 100
+    whole, late = stream("whole", time_s), stream("late", time_s[200:] + 0.0)
+    common = joined(whole, late, stream("short", time_s[:2800]))
+    assert common.clocks.common_from == "time" and clock_of(common, "late").offset_s == pytest.approx(2.0)
+    assert error(common, 1) < 1e-6
+
+
 @pytest.mark.parametrize("late_s", [0.3537, -1.2082])
 def test_sensors_that_share_no_clock_are_set_by_what_they_feel(late_s):
     """Started by hand, one after the other; 30 s at 100 Hz."""
@@ -362,6 +372,7 @@ def test_sensors_that_share_no_clock_are_set_by_what_they_feel(late_s):
     b = walker("b", 3.0 - late_s + np.arange(3000) / 100, gain=0.6, seed=5, rate_hz=100.0)
     common = joined(a, b, segments=LEG)
     offset = next(s.impact_offset for s in common.clocks.sensors if s.impact_offset)
+    assert json.loads(json.dumps(dataclasses.asdict(common.clocks)))  # it is written as such
     sign = 1 if offset.sensor == "b" else -1
     # Two milliseconds: a fifth of a sample.
     assert sign * offset.offset_s == pytest.approx(late_s, abs=0.002) and offset.corrected

@@ -77,6 +77,18 @@ def test_the_zeros_of_the_first_sample_are_left_out(write):
     assert "zeros" in stream.notes[0]
 
 
+def test_clocks_of_synchronized_sensors_keep_their_origin(write, tmp_path):
+    """The second sensor began three samples later: it is not put at the start of the first."""
+    write(signals(), name="thigh_D4CA6EF17860_20210830_170505", tag="thigh")
+    late = write(signals(), name="shank_D4CA6EF17861_20210830_170505", tag="shank")
+    lines = late.read_text(encoding="utf-8").splitlines()
+    first = next(k for k, line in enumerate(lines) if line.startswith("PacketCounter")) + 1
+    late.write_text("\n".join(lines[:first] + lines[first + 3 :]) + "\n", encoding="utf-8")
+    streams = {stream.name: stream for stream in read(tmp_path)}
+    assert streams["thigh"].time_s[0] == 0.0
+    assert streams["shank"].time_s[0] == pytest.approx(3 / RATE_HZ, abs=1e-6)
+
+
 @pytest.mark.parametrize("form", ["quaternion", "angles"])
 def test_orientation_is_read(write, form):
     turns = motion()[2]

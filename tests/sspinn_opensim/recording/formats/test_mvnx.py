@@ -126,6 +126,10 @@ def test_turns_are_the_angular_rate_if_the_study_says_so(write):
 def test_lost_frames_leave_a_hole(write):
     index = np.arange(N) + (np.arange(N) > 20)
     assert np.diff(read(write(blocks(*MEASURED), index=index))[0].counter).max() == 2
+    # The turn over the hole is that of two frames: no rate is made of it.
+    path = write(blocks("sensorFreeAcceleration", "sensorOrientation"), index=index)
+    turned = read(path, angular_rate="orientation")[0].angular_rate
+    assert np.flatnonzero(np.isnan(turned).any(axis=1)).tolist() == [20]
 
 
 def test_without_a_rate_there_are_the_times(write):

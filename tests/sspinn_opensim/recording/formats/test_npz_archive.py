@@ -37,6 +37,11 @@ def refused(path, **options) -> InputError:
     return caught.value
 
 
+def test_a_sensor_that_is_there_twice_is_refused(write):
+    error = refused(write(**STACK | {"segments": np.array(["pelvis", "pelvis"])}))
+    assert "Two sensors are named 'pelvis'" in error.what
+
+
 def test_stacked_signals_are_read(write):
     path = write(**STACK)
     found = read(path)

@@ -6,6 +6,7 @@ import pytest
 from casadi_dynamics.errors import InputError
 from sspinn_opensim.recording import RecordingChoice, recognise
 from sspinn_opensim.recording.formats.text_cells import is_moment, with_nanoseconds
+from sspinn_opensim.recording.streams import stream_of
 from sspinn_opensim.recording.units import GRAVITY
 
 
@@ -33,8 +34,8 @@ def write(tmp_path):
         (["12:00:00,25", "12:00:00,5"], [43200.25, 43200.5]),
         (["12:00:00:250", "12:00:00:500"], [43200.25, 43200.5]),
         (["23:59:59.5", "00:00:00.5"], [86399.5, 86400.5]),
-        (["3/1/2024 11:59:59.5 AM", "3/1/2024 12:00:00.5 PM"], [43199.5, 43200.5]),
-        (["31.12.2024 23:59:59", "01.01.2025 00:00:00"], [86399, 86400]),
+        (["3/1/2024 11:59:59.5 AM", "3/1/2024 12:00:00.5 PM"], [1704283199.5, 1704283200.5]),
+        (["31.12.2024 23:59:59", "01.01.2025 00:00:00"], [1735689599, 1735689600]),
         (["12:30:00 am", "01:00:00 am"], [1800, 3600]),
     ],
 )
@@ -109,3 +110,57 @@ def test_a_row_of_no_sensor_is_named(write):
 def test_speeds_of_letters_are_angular_rates(write):
     (stream,) = read(write("time,ax,ay,wx,wy\n0,9.5,1,2,3\n0.01,9.5,1,2,3\n"))
     assert stream.angular_rate[0].tolist()[:2] == [2, 3] and stream.acceleration[0, 0] == 9.5
+
+
+def test_blocks_of_sensors_and_files_around_midnight_stay_together(write):
+    """The second sensor of a table begins before midnight again; so do dates that name the month last."""
+
+    def block(name, start):
+        times = [start + 0.5 * i for i in range(10)]
+        clock = [f"{int(t // 3600) % 24:02d}:{int(t // 60) % 60:02d}:{t % 60:04.1f}" for t in times]
+        return "".join(f"{name},{time},1\n" for time in clock)
+
+    one, other = read(write("sensor,time,acc_x\n" + block("a", 86397) + block("b", 86398)))
+    assert other.time_s[0] - one.time_s[0] == pytest.approx(1.0)
+    rows = "28/02/2024 23:59:59.5,1\n29/02/2024 00:00:00.0,1\n"
+    (early,) = read(write("time,acc_x\n" + rows, "early.csv"))
+    (late,) = read(write("time,acc_x\n29/02/2024 00:00:00.5,1\n29/02/2024 00:00:01.0,1\n", "late.csv"))
+    assert late.time_s[0] - early.time_s[0] == pytest.approx(1.0)
+
+
+def test_a_line_of_units_above_the_names_is_no_line_of_sensors(write):
+    units = "s,m/s^2,m/s^2,deg/s,deg/s\n"
+    (stream,) = read(write(units + "time,acc_x,acc_y,gyro_x,gyro_y\n0,9.5,1,90,0\n0.01,9.5,1,90,0\n"))
+    assert stream.name == "walk" and stream.angular_rate[0, 0] == pytest.approx(np.pi / 2)
+
+
+@pytest.mark.parametrize(
+    ("line", "rate_hz"),
+    [
+        ("Sampling rate: 100 Hz", 100.0),
+        ("Sampling frequency (Hz): 100", 100.0),
+        ("Sample Rate [Hz];100", 100.0),
+        ("Sampling rate 0.1 kHz", 100.0),
+        ("Sampling rate,1,000 Hz", None),
+        ("Frame rate: 1/100 s", None),
+        ("Sampling rate 0.01 s", None),
+    ],
+)
+def test_rates_above_a_table_are_rates(write, line, rate_hz):
+    path = write(f"{line}\nacc_x,gyro_x\n9.5,1\n9.5,1\n")
+    if rate_hz is None:
+        with pytest.raises(InputError, match="no column 'time'"):
+            read(path)
+    else:
+        assert read(path)[0].rate_hz == rate_hz
+
+
+def test_a_number_is_no_part_of_a_longer_one(write):
+    names = ("IMU2", "IMU10", "00B42DA3")
+    columns = ",".join(f"{name}_acc_x" for name in names)
+    streams = read(write(f"time,{columns}\n0,1,2,3\n0.01,1,2,3\n"))
+    assert (
+        stream_of(streams, "IMU10", "x").name == "IMU10" and stream_of(streams, "DA3", "x").name == names[2]
+    )
+    with pytest.raises(InputError, match="no sensor 'IMU1'"):
+        stream_of(streams, "IMU1", "x")
