@@ -237,8 +237,8 @@ def _shared_times(
     overlap_s = ends.min() - starts.max()
     together = np.ptp(starts) <= _SAME_ORIGIN_S and overlap_s > 0
     if kind == "time":
-        # Of clocks with one origin; one that ends early says nothing against it.
-        together = overlap_s > 0.5 * (ends - starts).min()
+        # Clocks of one origin start at nearly one time; one that ends early says nothing against it.
+        together = overlap_s > 0 and np.ptp(starts) < np.median(ends - starts) / 3
     if not kind or not together:
         kind, starts = "start", np.zeros(len(stream_clocks))
     return kind, [
