@@ -132,6 +132,6 @@ def stream_of(streams: Sequence[Stream], name: str, where: str | Path, fix: str 
 
 
 def _is_part(part: str, whole: str) -> bool:
-    """Return whether a name is a part of another one, and no half of its number: IMU1 is none of IMU10."""
-    digits = r"(?!\d)" if part[-1:].isdigit() else ""
-    return len(part) >= _SHORTEST and re.search(re.escape(part) + digits, whole) is not None
+    """Return whether a name is a part of another one: of a serial number, but IMU1 is none of IMU10."""
+    ends = r"(?!\d)" if re.fullmatch(r"\D+\d+", part) else ""
+    return len(part) >= _SHORTEST and re.search(re.escape(part) + ends, whole) is not None
